@@ -1,0 +1,1 @@
+//! The role that acts on one owner's mail.

@@ -1,0 +1,1 @@
+//! Who may log in, and who a user is: passdb and userdb chains.

@@ -1,0 +1,1 @@
+//! The commands administrators and users type, one file each.

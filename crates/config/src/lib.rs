@@ -1,0 +1,1 @@
+//! The dialects: main.cf, master.cf and dovecot.conf.

@@ -1,0 +1,1 @@
+//! Delivery into mailboxes of this host: aliases, mailbox choice, writing.

@@ -1,0 +1,94 @@
+//! The envelope of a message: sender, recipients, DSN options, queue id, status.
+//!
+//! In charge of the words that the MTA's parts say to each other about a message that is not its content.
+//! RFCs: 5321, 3461 (DSN options), 3463 (enhanced status codes), 6152, 6531.
+
+pub mod queue_id;
+pub mod status;
+
+use address::Address;
+pub use queue_id::QueueId;
+use serde::{Deserialize, Serialize};
+pub use status::{Class, StatusCode};
+
+/// Who sent a message, to whom, and with which options.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Envelope {
+    /// The return path; `None` is the null sender `<>`.
+    pub sender: Option<Address>,
+    /// Where it goes.
+    pub recipients: Vec<Recipient>,
+    /// Which part of it a failure report returns (RFC 3461 §4.3).
+    pub ret: Option<Ret>,
+    /// The sender's own identifier, xtext-decoded (RFC 3461 §4.4).
+    pub envid: Option<String>,
+    /// What BODY= said (RFC 6152, 3030).
+    pub body: BodyKind,
+    /// Whether SMTPUTF8 was asked for (RFC 6531).
+    pub smtputf8: bool,
+}
+
+/// One recipient.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recipient {
+    /// Where the message goes now, after rewriting.
+    pub address: Address,
+    /// The recipient as the client wrote it (`X-Original-To`).
+    pub original: Address,
+    /// ORCPT as `type;address`, xtext-decoded (RFC 3461 §4.2).
+    pub orcpt: Option<String>,
+    /// Which reports the sender wants; `None` is the default (failure, perhaps delay).
+    pub notify: Option<Notify>,
+}
+
+/// RFC 3461 §4.3.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Ret {
+    /// The whole message.
+    Full,
+    /// Its header only.
+    Headers,
+}
+
+/// RFC 3461 §4.1. All `false` is NEVER.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct Notify {
+    pub success: bool,
+    pub failure: bool,
+    pub delay: bool,
+}
+
+/// RFC 6152, 3030 §3.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub enum BodyKind {
+    #[default]
+    SevenBit,
+    EightBitMime,
+    BinaryMime,
+}
+
+/// What became of one recipient in one delivery attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// Sent, to be tried again, or given up.
+    pub result: DeliveryResult,
+    /// The enhanced status code (RFC 3463).
+    pub status: StatusCode,
+    /// The reason as `mailq` and the log show it, without the code.
+    pub text: String,
+    /// The host or the agent: `mx.example.com[192.0.2.1]:25`, `local`, `none`.
+    pub relay: String,
+}
+
+/// How a delivery attempt ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DeliveryResult {
+    /// Handed over for good.
+    Sent,
+    /// To be tried again later.
+    Deferred,
+    /// Given up; the sender is told.
+    Bounced,
+}

@@ -1,0 +1,1 @@
+//! The role that speaks to the network and owns the queue.

@@ -1,0 +1,1 @@
+//! Everything done to a message between arrival and the queue.

@@ -1,0 +1,1 @@
+//! Typed frames between roles and commands, one file per conversation.

@@ -1,0 +1,1 @@
+//! The durable log: checksummed records, group commit, generations, recovery, recycling.

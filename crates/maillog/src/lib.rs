@@ -1,0 +1,1 @@
+//! One type per log line, in the shapes of Postfix and Dovecot.

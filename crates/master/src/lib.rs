@@ -1,0 +1,1 @@
+//! The role that starts the others and decides who becomes whom.

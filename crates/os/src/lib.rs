@@ -1,0 +1,1 @@
+//! The only crate with `unsafe`: identity, locks, signals, descriptors, users of the system.

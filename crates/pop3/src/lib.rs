@@ -1,0 +1,1 @@
+//! POP3 as a machine over a mailbox store.

@@ -1,0 +1,1 @@
+//! Recipient to class, transport and next hop.

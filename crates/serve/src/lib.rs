@@ -1,0 +1,1 @@
+//! Accept, TLS, and pump bytes and deadlines for any protocol machine.

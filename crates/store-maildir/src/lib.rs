@@ -1,0 +1,1 @@
+//! Maildir as it lies on disk.

@@ -1,0 +1,1 @@
+//! mbox as it lies on disk.

@@ -1,0 +1,1 @@
+//! Tests that start the real binary in a sandbox directory.

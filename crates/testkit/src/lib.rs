@@ -1,0 +1,1 @@
+//! What tests share: the dialogue runner, message builder, seeds.

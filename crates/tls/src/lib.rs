@@ -1,0 +1,1 @@
+//! TLS configurations for both directions.

@@ -1,0 +1,1 @@
+//! Clock, randomness and disk as narrow traits, each real and simulated.

@@ -1,0 +1,3 @@
+//! The `yubin` program: the name it was called by decides which command or role runs.
+
+fn main() {}
