@@ -1,0 +1,78 @@
+//! The Debian packages that tests use: the incumbents to compare with and the clients to serve.
+
+use std::process::{Command, Stdio};
+
+/// Package, and a file that proves it is there.
+const PACKAGES: &[(&str, &str)] = &[
+    ("postfix", "/usr/sbin/smtp-source"),
+    ("dovecot-imapd", "/usr/lib/dovecot/imap"),
+    ("dovecot-pop3d", "/usr/lib/dovecot/pop3"),
+    ("dovecot-lmtpd", "/usr/lib/dovecot/lmtp"),
+    ("dovecot-sieve", "/usr/bin/sievec"),
+    ("dovecot-managesieved", "/usr/lib/dovecot/managesieve"),
+    ("swaks", "/usr/bin/swaks"),
+    ("msmtp", "/usr/bin/msmtp"),
+    ("s-nail", "/usr/bin/s-nail"),
+    ("curl", "/usr/bin/curl"),
+    ("mutt", "/usr/bin/mutt"),
+    ("isync", "/usr/bin/mbsync"),
+    ("fetchmail", "/usr/bin/fetchmail"),
+    ("pflogsumm", "/usr/sbin/pflogsumm"),
+    ("openssl", "/usr/bin/openssl"),
+    ("python3", "/usr/bin/python3"),
+    ("util-linux", "/usr/bin/script"),
+];
+
+/// Whether packages may be installed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Install {
+    /// When this is root on a system with apt-get.
+    WhenAllowed,
+    /// Use what is there.
+    Never,
+}
+
+/// Installs what is missing where that is allowed; returns what is missing afterwards.
+pub fn prepare(install: Install) -> Vec<&'static str> {
+    let gone = missing();
+    if gone.is_empty() || install == Install::Never {
+        return gone;
+    }
+    if !is_root() || !std::path::Path::new("/usr/bin/apt-get").exists() {
+        println!("Not root on Debian: tests that need missing packages are skipped.");
+        return gone;
+    }
+    println!("Installing Debian packages for the tests: {}", gone.join(" "));
+    apt(&["update"]);
+    let mut arguments = vec!["install", "-y", "--no-install-recommends"];
+    arguments.extend(&gone);
+    apt(&arguments);
+    missing()
+}
+
+fn missing() -> Vec<&'static str> {
+    PACKAGES
+        .iter()
+        .filter(|(_, proof)| !std::path::Path::new(proof).exists())
+        .map(|(name, _)| *name)
+        .collect()
+}
+
+fn is_root() -> bool {
+    let id = Command::new("id").arg("-u").output();
+    id.is_ok_and(|output| output.stdout.starts_with(b"0\n"))
+}
+
+/// A failure shows in what is missing afterwards.
+fn apt(arguments: &[&str]) {
+    let status = Command::new("apt-get")
+        .args(["-q", "-o", "Dpkg::Use-Pty=0", "-o", "DPkg::Lock::Timeout=300"])
+        .args(arguments)
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .status();
+    if !status.is_ok_and(|status| status.success()) {
+        println!("apt-get {} did not succeed", arguments.join(" "));
+    }
+}
