@@ -1,0 +1,81 @@
+//! The server side: certificate chain and key → a `rustls` configuration.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use rustls::ServerConfig;
+
+use crate::pem::Pem;
+use crate::{Error, Protocols, provider};
+
+/// A server configuration without client certificates.
+///
+/// `chain` holds the server's certificate first, then its issuers; `key` may be the same text.
+///
+/// # Errors
+/// Everything that can be wrong with the two texts, with their names.
+pub fn config(chain: &Pem, key: &Pem, protocols: Protocols) -> Result<Arc<ServerConfig>, Error> {
+    let certificates = chain.certificates()?;
+    let private_key = key.private_key()?;
+    let builder = ServerConfig::builder_with_provider(provider())
+        .with_protocol_versions(protocols.versions())
+        .map_err(|error| Error::Unusable {
+            file: chain.from().to_owned(),
+            cause: error.to_string(),
+        })?;
+    let mut config = builder
+        .with_no_client_auth()
+        .with_single_cert(certificates, private_key)
+        .map_err(|error| match error {
+            rustls::Error::InconsistentKeys(_) => Error::KeyMismatch {
+                certificate: chain.from().to_owned(),
+                key: key.from().to_owned(),
+            },
+            rustls::Error::InvalidCertificate(cause) => Error::Unusable {
+                file: chain.from().to_owned(),
+                cause: format!("{cause:?}"),
+            },
+            other => Error::Unusable {
+                file: key.from().to_owned(),
+                cause: other.to_string(),
+            },
+        })?;
+    // One ticket is enough for mail clients, and each costs a write and memory.
+    config.send_tls13_tickets = 1;
+    Ok(Arc::new(config))
+}
+
+/// As [`config`] from two files; an empty `key_file` means that the key is in the certificate's file
+/// (Postfix `smtpd_tls_key_file = $smtpd_tls_cert_file`).
+///
+/// # Errors
+/// As [`config`], and [`Error::File`].
+pub fn config_of_files(
+    cert_file: &Path,
+    key_file: &Path,
+    protocols: Protocols,
+) -> Result<Arc<ServerConfig>, Error> {
+    let chain = Pem::read(cert_file, "certificate")?;
+    let key = if key_file.as_os_str().is_empty() {
+        chain.clone()
+    } else {
+        Pem::read(key_file, "private key")?
+    };
+    config(&chain, &key, protocols)
+}
+
+/// As [`config`] from Postfix's `smtpd_tls_chain_files`: key and certificates in one or several files.
+///
+/// # Errors
+/// As [`config`], and [`Error::File`].
+pub fn config_of_chain_files(
+    files: &[impl AsRef<Path>],
+    protocols: Protocols,
+) -> Result<Arc<ServerConfig>, Error> {
+    let parts = files
+        .iter()
+        .map(|file| Pem::read(file.as_ref(), "certificate chain"))
+        .collect::<Result<Vec<_>, _>>()?;
+    let all = Pem::join(&parts);
+    config(&all, &all, protocols)
+}
