@@ -1,1 +1,14 @@
-//! IMAP as a machine over a mailbox store.
+//! IMAP as two machines: the login phase and the session over a mailbox store.
+//!
+//! In charge of IMAP's words on the wire ([`wire`]), of the small grammar before login ([`login::Login`]) and of
+//! the session after it ([`session::Session`]), which reads and changes mail through [`mailbox::Store`]. Each
+//! extension is one file in [`extensions`]. Not in charge of sockets, TLS, passwords, logs or files.
+//!
+//! RFCs: 3501, 7888 (LITERAL+), 4959 (SASL-IR), 2177 (IDLE), 4315 (UIDPLUS), 2342 (NAMESPACE), 3691 (UNSELECT),
+//! 2971 (ID), 3348 (CHILDREN), 6851 (MOVE), 5161 (ENABLE), 4731 (ESEARCH), 7162 (CONDSTORE).
+//! Limits: the constants of [`login`] and [`session`]. Dialogues: `dialogues/*.imap`.
+
+pub mod extensions;
+pub mod login;
+pub mod session;
+pub mod wire;

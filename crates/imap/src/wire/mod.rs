@@ -1,0 +1,33 @@
+//! IMAP on the wire: framing, the words of the grammar, decoding of commands, encoding of responses.
+
+pub mod cursor;
+pub mod framing;
+
+/// What is wrong with a command.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// Something else should stand there.
+    #[error("Expected {0}")]
+    Expected(&'static str),
+    /// A number does not fit.
+    #[error("Number too large")]
+    NumberTooLarge,
+    /// A string holds a NUL.
+    #[error("NUL in a string")]
+    NulInString,
+    /// The command does not exist.
+    #[error("Unknown command: {0}")]
+    UnknownCommand(String),
+    /// An argument is known to the grammar and not to us.
+    #[error("Unknown argument {0}")]
+    UnknownArgument(String),
+    /// Parentheses or search keys nest deeper than the limit.
+    #[error("Too deeply nested")]
+    TooDeep,
+    /// A list is longer than its limit.
+    #[error("Too many arguments")]
+    TooMany,
+    /// The argument is well-formed and means nothing; the text says why.
+    #[error("{0}")]
+    Invalid(&'static str),
+}
