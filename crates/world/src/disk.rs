@@ -117,13 +117,8 @@ pub trait Disk: Send + Sync {
 }
 
 /// A lock, released when dropped.
-pub struct DiskLock(pub(crate) Box<dyn Any + Send + Sync>);
-
-impl std::fmt::Debug for DiskLock {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "DiskLock({:?})", self.0.type_id())
-    }
-}
+#[derive(Debug)]
+pub struct DiskLock(#[expect(dead_code, reason = "held for its drop")] pub(crate) Box<dyn Any + Send + Sync>);
 
 /// An open file. What was written is sure to survive a power cut only after [`DiskFile::sync_data`].
 pub trait DiskFile: Send + Sync {
