@@ -1,1 +1,7 @@
-//! Typed frames between roles and commands, one file per conversation.
+//! Typed frames between the daemon and commands (later: between roles), one file per conversation.
+//!
+//! A frame is a length (4 octets, big endian) and a JSON value. [`frame`] codes them; each conversation names
+//! its requests and answers as types. Limits: [`frame::FRAME_BYTES_MAX`].
+
+pub mod control;
+pub mod frame;

@@ -1,0 +1,25 @@
+//! A logged-in session on its way from the front to the owner's agent.
+
+use crate::Link;
+
+/// The protocol that the session speaks from here on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Protocol {
+    Imap,
+    Pop3,
+}
+
+/// What the agent needs to go on where the login phase ended.
+pub struct Handover<Account> {
+    /// The protocol.
+    pub protocol: Protocol,
+    /// The connection.
+    pub link: Link,
+    /// Bytes that the peer sent after its login command.
+    pub unread: Vec<u8>,
+    /// What the login phase still owes the peer (the tagged OK) is written already; this is who logged in.
+    pub account: Account,
+    /// The session's name in the log.
+    pub session: String,
+}

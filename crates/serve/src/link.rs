@@ -1,0 +1,117 @@
+//! A connection to a peer: TCP, plain or under TLS.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
+/// A connection and who is at its ends.
+pub struct Link {
+    stream: Stream,
+    /// The peer.
+    pub remote: SocketAddr,
+    /// Our side.
+    pub local: SocketAddr,
+}
+
+enum Stream {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+    /// Between the two while a handshake runs, and after one failed.
+    Gone,
+}
+
+impl Link {
+    /// A plain connection.
+    ///
+    /// # Errors
+    /// When the peer is gone already.
+    pub fn new(stream: TcpStream) -> io::Result<Link> {
+        stream.set_nodelay(true)?;
+        let (remote, local) = (canonical(stream.peer_addr()?), canonical(stream.local_addr()?));
+        Ok(Link {
+            stream: Stream::Plain(stream),
+            remote,
+            local,
+        })
+    }
+
+    /// Does the server's side of a TLS handshake. On failure the connection is gone.
+    ///
+    /// # Errors
+    /// What rustls or the socket say.
+    pub async fn start_tls(&mut self, config: Arc<rustls::ServerConfig>) -> io::Result<()> {
+        let Stream::Plain(plain) = std::mem::replace(&mut self.stream, Stream::Gone) else {
+            return Err(io::Error::other("TLS is already there"));
+        };
+        self.stream = Stream::Tls(Box::new(TlsAcceptor::from(config).accept(plain).await?));
+        Ok(())
+    }
+
+    /// The TLS session, if there is one.
+    pub fn tls(&self) -> Option<&rustls::ServerConnection> {
+        match &self.stream {
+            Stream::Tls(stream) => Some(stream.get_ref().1),
+            Stream::Plain(_) | Stream::Gone => None,
+        }
+    }
+
+    /// Whether nobody between the peer and us can read along.
+    pub fn is_secured(&self) -> bool {
+        self.tls().is_some()
+    }
+
+    /// Writes all of `bytes` and flushes.
+    ///
+    /// # Errors
+    /// What the socket says.
+    pub async fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match &mut self.stream {
+            Stream::Plain(stream) => stream.write_all(bytes).await,
+            Stream::Tls(stream) => {
+                stream.write_all(bytes).await?;
+                stream.flush().await
+            }
+            Stream::Gone => Err(io::ErrorKind::NotConnected.into()),
+        }
+    }
+
+    /// Closes politely (TLS close_notify, FIN); errors do not matter any more.
+    pub async fn close(&mut self) {
+        let _ = match &mut self.stream {
+            Stream::Plain(stream) => stream.shutdown().await,
+            Stream::Tls(stream) => stream.shutdown().await,
+            Stream::Gone => Ok(()),
+        };
+    }
+
+    /// Reads into `into`; nothing read means that the peer closed its side.
+    pub(crate) fn poll_read(
+        &mut self,
+        context: &mut Context<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match &mut self.stream {
+            Stream::Plain(stream) => Pin::new(stream).poll_read(context, into),
+            Stream::Tls(stream) => match Pin::new(stream).poll_read(context, into) {
+                // A peer that closes without close_notify is common and not worth an error.
+                Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                    Poll::Ready(Ok(()))
+                }
+                polled => polled,
+            },
+            Stream::Gone => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
+        }
+    }
+}
+
+/// An IPv4 peer of a dual-stack listener is shown as IPv4.
+fn canonical(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
+}
