@@ -1,1 +1,25 @@
-//! The only crate with `unsafe`: identity, locks, signals, descriptors, users of the system.
+//! What Yubin asks of the operating system, behind safe functions; the only crate with `unsafe`.
+//!
+//! In charge of users and groups ([`users`]), giving up an identity for good ([`identity`]), locks between
+//! programs ([`locks`]), the host's name and interfaces ([`hostname`], [`interfaces`]), watching directories
+//! ([`watch`]), and small questions about processes, limits, signals and terminals.
+//! Not in charge of reading or writing mail, or of what a failure means for a message.
+//!
+//! Sources: the Linux man pages named at each function. Limits: [`users::ENTRY_BYTES_MAX`],
+//! [`users::GROUPS_MAX`], [`locks::Tries`].
+
+pub mod error;
+pub mod hostname;
+pub mod identity;
+pub mod interfaces;
+pub mod limits;
+pub mod locks;
+pub mod process;
+pub mod signals;
+pub mod terminal;
+pub mod users;
+pub mod watch;
+
+pub use error::{Error, Result};
+pub use identity::{Identity, is_root};
+pub use users::{Group, User};

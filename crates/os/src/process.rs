@@ -1,0 +1,29 @@
+//! Questions about processes, and the file creation mask (kill(2), umask(2)).
+
+use rustix::process::{Pid, test_kill_process};
+
+/// Whether a process with this id exists, be it ours or another user's.
+pub fn exists(pid: u32) -> bool {
+    let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) else {
+        return false;
+    };
+    match test_kill_process(pid) {
+        Ok(()) => true,
+        Err(error) => error == rustix::io::Errno::PERM,
+    }
+}
+
+/// Sets the file creation mask of this process; returns the one before.
+pub fn set_umask(mask: u32) -> u32 {
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(mask)).bits()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn we_exist_and_nobody_has_the_largest_id() {
+        assert!(super::exists(std::process::id()));
+        assert!(!super::exists(0));
+        assert!(!super::exists(i32::MAX as u32));
+    }
+}
