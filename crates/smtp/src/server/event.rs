@@ -1,0 +1,183 @@
+//! What a server machine asks its caller, and what the caller may answer.
+
+use crate::Reply;
+use address::Address;
+use envelope::{BodyKind, Notify, QueueId, Ret};
+
+/// Something for the caller to decide or to do. [`Event::needs_answer`] tells which wait for an [`Answer`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// A client is there. `Accept` greets it with the banner; `Reply` refuses it (421 and 521 hang up, after
+    /// any other refusal the client may only QUIT).
+    Connected,
+    /// HELO, EHLO or LHLO. `Accept` or `Reply` with a refusal. A transaction, if any, is over when it is accepted
+    /// (an [`Event::Reset`] has said so).
+    Helo {
+        /// How it was said.
+        verb: HeloVerb,
+        /// What the client calls itself, unchecked, without spaces around it.
+        name: String,
+    },
+    /// MAIL FROM. `Accept` or `Reply`.
+    Mail {
+        /// `None` is `<>`.
+        sender: Option<Address>,
+        /// What follows the address.
+        options: MailOptions,
+    },
+    /// RCPT TO. `Accept` or `Reply`; a `Reply` that is positive accepts with its own words.
+    Rcpt {
+        /// A local part alone is possible (`<postmaster>`).
+        recipient: Address,
+        /// What follows the address.
+        options: RcptOptions,
+    },
+    /// The client wants to send the content (DATA or the first BDAT). `Accept` or `Reply` with a refusal.
+    Data,
+    /// A piece of the content: without dot-stuffing, every line ended by CRLF, pieces cut anywhere, at most
+    /// about [`CONTENT_PIECE_OCTETS_MAX`](super::CONTENT_PIECE_OCTETS_MAX) each. No answer.
+    Content(Vec<u8>),
+    /// The content is complete. `Queued`, `Reply`, or for LMTP `PerRecipient`. This ends the transaction.
+    ContentEnd {
+        /// How many octets there were in all pieces.
+        octets: u64,
+    },
+    /// The transaction is over without a message (RSET, a new HELO, a refused or broken-off content). No answer.
+    Reset,
+    /// AUTH. `Challenge`, `AuthSuccess`, `AuthFailure` or `Reply`.
+    Auth {
+        /// In capitals; one of those announced.
+        mechanism: String,
+        /// The initial response, decoded.
+        initial: Option<Vec<u8>>,
+    },
+    /// The client's response to a challenge, decoded. Answers as for [`Event::Auth`].
+    AuthResponse(Vec<u8>),
+    /// The client gave up authentication, or spoke nonsense in it. No answer.
+    AuthCancelled,
+    /// Write out what there is to write, do the handshake, then answer `TlsStarted` or `TlsFailed`. Plaintext that
+    /// came after the command is dropped.
+    StartTls,
+    /// VRFY. `Accept` (252 with the address) or `Reply`.
+    Vrfy {
+        /// As written, without brackets.
+        address: String,
+    },
+    /// ETRN. `Accept` (250 Queuing started) or `Reply`.
+    Etrn {
+        /// As written.
+        domain: String,
+    },
+    /// Something for the log. No answer.
+    Note(Note),
+    /// The session is over. The last event; no answer.
+    Ended(Ended),
+}
+
+/// What the caller says to an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// Yes; the machine says it in its own words.
+    Accept,
+    /// In these words. A code of 400 or more refuses; 421 and 521 end the session.
+    Reply(Reply),
+    /// To `ContentEnd`: the message is safe under this name.
+    Queued(QueueId),
+    /// To `ContentEnd` of LMTP: one reply for each accepted recipient, in order.
+    PerRecipient(Vec<Reply>),
+    /// To `Auth`: go on with these octets.
+    Challenge(Vec<u8>),
+    /// To `Auth`: the client is who it says.
+    AuthSuccess {
+        /// The name it logged in with.
+        user: String,
+    },
+    /// To `Auth`: no. The text follows `535 5.7.8 Error: authentication failed: `.
+    AuthFailure(String),
+    /// To `StartTls`: the connection is encrypted.
+    TlsStarted,
+    /// To `StartTls`: it is not, and nothing more can be said.
+    TlsFailed,
+}
+
+/// Which verb greeted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HeloVerb {
+    /// `HELO`
+    Helo,
+    /// `EHLO`
+    Ehlo,
+    /// `LHLO`
+    Lhlo,
+}
+
+/// The parameters of MAIL.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MailOptions {
+    /// SIZE= in octets (RFC 1870); within the limit.
+    pub size: Option<u64>,
+    /// BODY= (RFC 6152).
+    pub body: BodyKind,
+    /// SMTPUTF8 (RFC 6531).
+    pub smtputf8: bool,
+    /// RET= (RFC 3461).
+    pub ret: Option<Ret>,
+    /// ENVID= decoded (RFC 3461).
+    pub envid: Option<String>,
+    /// AUTH= decoded (RFC 4954 §5); `<>` is kept as it is.
+    pub auth: Option<String>,
+}
+
+/// The parameters of RCPT.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RcptOptions {
+    /// NOTIFY= (RFC 3461).
+    pub notify: Option<Notify>,
+    /// ORCPT= as `type;address`, decoded (RFC 3461).
+    pub orcpt: Option<String>,
+}
+
+/// What an administrator may want to know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Note {
+    /// A line that ended in a bare LF (`smtpd_forbid_bare_newline = note` or `reject`).
+    BareLineFeed,
+    /// Plaintext after STARTTLS was dropped.
+    DroppedPlaintext,
+    /// The size limit was passed; the rest of the content is dropped.
+    TooBig,
+}
+
+/// How a session ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ended {
+    /// Why.
+    pub how: Ending,
+    /// The last command, as the log names it: `CONNECT`, `RCPT`, `DATA (3 bytes)`, `UNKNOWN`, `END-OF-MESSAGE`.
+    pub after: String,
+}
+
+/// Why a session ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// QUIT.
+    Quit,
+    /// The client closed the connection.
+    Lost,
+    /// `smtpd_timeout` passed.
+    TimedOut,
+    /// `smtpd_hard_error_limit` was reached.
+    TooManyErrors,
+    /// We hung up: a 421 or 521 reply, a forbidden command, a failed handshake.
+    HungUp,
+}
+
+impl Event {
+    /// Whether the machine waits for an [`Answer`] to this.
+    pub fn needs_answer(&self) -> bool {
+        !matches!(
+            self,
+            Event::Content(_) | Event::Reset | Event::AuthCancelled | Event::Note(_) | Event::Ended(_)
+        )
+    }
+}
