@@ -1,1 +1,93 @@
 //! The queue: durable spool, scheduler, administration.
+//!
+//! In charge of messages between their acceptance and the last recipient's outcome: [`Spool`] keeps them on disk and
+//! is the only maker of [`Committed`], without which nobody may answer 250; [`scheduler::Scheduler`] (pure) says
+//! what to try when; [`maildrop`] holds what `sendmail` left while the daemon was down; [`admin`] is what `mailq`,
+//! `postsuper` and `postcat` do. Not in charge of where a recipient goes (`route`) or of delivering.
+//! RFCs: 5321 §4.1.1.4 (responsibility for a message), §4.5.4 (retry strategies).
+//! Limits: [`spool::INLINE_BYTES_MAX`], [`RECIPIENTS_MAX`].
+
+pub mod admin;
+pub mod backoff;
+pub mod maildrop;
+pub mod scheduler;
+pub mod spool;
+
+pub use spool::{Committed, Content, Facts, Incoming, Message, Recovered, Spool};
+
+/// The most recipients that one message may have (`smtpd_recipient_limit` and friends are lower).
+pub const RECIPIENTS_MAX: usize = 1_000_000;
+
+/// Which queue a message is in, as `mailq` and the directories of Postfix name them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum QueueName {
+    /// Dropped by `sendmail`, not yet taken in.
+    Maildrop,
+    /// Accepted, not yet looked at by the scheduler.
+    Incoming,
+    /// Being delivered. Known in memory only: after a restart it is `Incoming` or `Deferred` again.
+    Active,
+    /// Tried, waiting for the next try.
+    Deferred,
+    /// Waiting for an administrator.
+    Hold,
+    /// Damaged; kept to be looked at.
+    Corrupt,
+}
+
+impl QueueName {
+    /// The name in lower case.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            QueueName::Maildrop => "maildrop",
+            QueueName::Incoming => "incoming",
+            QueueName::Active => "active",
+            QueueName::Deferred => "deferred",
+            QueueName::Hold => "hold",
+            QueueName::Corrupt => "corrupt",
+        }
+    }
+}
+
+impl std::fmt::Display for QueueName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What went wrong in the queue.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Error {
+    /// A second daemon on the same directory.
+    #[error("queue directory {dir} is in use by process {}", process.map_or_else(|| "?".to_owned(), |p| p.to_string()))]
+    InUse {
+        /// The directory.
+        dir: String,
+        /// Who uses it, if known.
+        process: Option<u32>,
+    },
+    /// The disk is full: answer `452 4.3.1 Insufficient system storage`; later messages may fit again.
+    #[error("queue file system full: {0}")]
+    Full(String),
+    /// The log is closed for good after a failed sync: answer `451 4.3.0`; only a restart helps.
+    #[error("queue stopped: {0}")]
+    Stopped(String),
+    /// Too much is waiting to be written: answer `451 4.3.2`, the client comes again.
+    #[error("queue is overloaded")]
+    Busy,
+    /// No message has this id.
+    #[error("{0}: no such message in the queue")]
+    NoSuchMessage(String),
+    /// A message, or what was to become one, has more than [`RECIPIENTS_MAX`] recipients, or an envelope over its limit.
+    #[error("message envelope is too large")]
+    EnvelopeTooLarge,
+    /// What is on disk is not what was written.
+    #[error("queue is damaged: {0}")]
+    Damaged(String),
+    /// A disk operation failed.
+    #[error("queue: {0}")]
+    Disk(#[from] world::Error),
+}
+
+/// What queue operations give.
+pub type Result<T> = std::result::Result<T, Error>;

@@ -1,0 +1,1 @@
+//! What `mailq`, `postqueue`, `postsuper` and `postcat` show and do.

@@ -1,0 +1,1 @@
+//! What `sendmail` drops for the daemon to pick up, whether it runs or not.
