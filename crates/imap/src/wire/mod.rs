@@ -1,7 +1,15 @@
 //! IMAP on the wire: framing, the words of the grammar, decoding of commands, encoding of responses.
 
+pub mod command;
 pub mod cursor;
+pub mod date;
+pub mod decode;
+pub mod encode;
+pub mod fetch;
 pub mod framing;
+pub mod mutf7;
+pub mod search;
+pub mod sequence;
 
 /// What is wrong with a command.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -21,6 +29,15 @@ pub enum Error {
     /// An argument is known to the grammar and not to us.
     #[error("Unknown argument {0}")]
     UnknownArgument(String),
+    /// A parameter is known to the grammar and not to us.
+    #[error("Unknown parameter: {0}")]
+    UnknownParameter(String),
+    /// STATUS has no such item.
+    #[error("Invalid status item {0}")]
+    InvalidStatusItem(String),
+    /// A flag that starts with a backslash and is not one of ours.
+    #[error("Invalid system flag \\{0}")]
+    InvalidSystemFlag(String),
     /// Parentheses or search keys nest deeper than the limit.
     #[error("Too deeply nested")]
     TooDeep,

@@ -1,0 +1,147 @@
+//! The commands of a session as values.
+
+use mailbox::FlagChange;
+
+use super::fetch::Item;
+use super::search::Key;
+use super::sequence::SequenceSet;
+
+/// A command with its tag.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Command {
+    /// What the answer is marked with.
+    pub tag: String,
+    /// What is to be done.
+    pub verb: Verb,
+}
+
+/// What a command asks for. Mailbox names are as on the wire, in modified UTF-7.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Verb {
+    Capability,
+    Noop,
+    Logout,
+    Id(Vec<(String, Option<String>)>),
+    Enable(Vec<String>),
+    Namespace,
+    /// SELECT and EXAMINE; whether `(CONDSTORE)` was asked for.
+    Select {
+        mailbox: Vec<u8>,
+        read_only: bool,
+        condstore: bool,
+    },
+    Create(Vec<u8>),
+    Delete(Vec<u8>),
+    Rename(Vec<u8>, Vec<u8>),
+    Subscribe(Vec<u8>),
+    Unsubscribe(Vec<u8>),
+    List {
+        reference: Vec<u8>,
+        pattern: Vec<u8>,
+    },
+    Lsub {
+        reference: Vec<u8>,
+        pattern: Vec<u8>,
+    },
+    Status {
+        mailbox: Vec<u8>,
+        items: Vec<StatusItem>,
+    },
+    Check,
+    Close,
+    Unselect,
+    Idle,
+    Expunge,
+    UidExpunge(SequenceSet),
+    Search(Search),
+    Fetch(Fetch),
+    Store(StoreFlags),
+    Copy {
+        by_uid: bool,
+        messages: SequenceSet,
+        mailbox: Vec<u8>,
+    },
+    Move {
+        by_uid: bool,
+        messages: SequenceSet,
+        mailbox: Vec<u8>,
+    },
+}
+
+/// What STATUS can tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum StatusItem {
+    Messages,
+    Recent,
+    UidNext,
+    UidValidity,
+    Unseen,
+    HighestModSeq,
+    Size,
+}
+
+/// SEARCH.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Search {
+    /// Whether UIDs are answered.
+    pub by_uid: bool,
+    /// The options of `RETURN (…)` when it was given (RFC 4731); an empty list means ALL.
+    pub returning: Option<Vec<ReturnOption>>,
+    /// The charset of the keys; none means US-ASCII.
+    pub charset: Option<Vec<u8>>,
+    /// What is looked for.
+    pub key: Key,
+}
+
+/// What an extended SEARCH is to return.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum ReturnOption {
+    Min,
+    Max,
+    All,
+    Count,
+}
+
+/// FETCH.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fetch {
+    /// Whether the messages are named by UID.
+    pub by_uid: bool,
+    /// Which messages.
+    pub messages: SequenceSet,
+    /// What of them.
+    pub items: Vec<Item>,
+    /// Only those that changed after this modseq (RFC 7162 §3.1.4.1).
+    pub changed_since: Option<u64>,
+}
+
+/// STORE.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreFlags {
+    /// Whether the messages are named by UID.
+    pub by_uid: bool,
+    /// Which messages.
+    pub messages: SequenceSet,
+    /// What is changed.
+    pub change: FlagChange,
+    /// Whether the new flags are not to be told.
+    pub silent: bool,
+    /// Only those that did not change after this modseq (RFC 7162 §3.1.3).
+    pub unchanged_since: Option<u64>,
+}
+
+/// APPEND up to the literal that is the message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AppendHead {
+    /// What the answer is marked with.
+    pub tag: String,
+    /// The mailbox, in modified UTF-7.
+    pub mailbox: Vec<u8>,
+    /// The message's flags.
+    pub flags: mailbox::Flags,
+    /// The message's date, seconds since the Unix epoch.
+    pub internal_date_secs: Option<i64>,
+}

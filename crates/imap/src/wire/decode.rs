@@ -1,0 +1,433 @@
+//! Commands from bytes (RFC 3501 §6, §9).
+
+use mailbox::{FlagChange, Flags, Keyword, SystemFlags};
+
+use super::Error;
+use super::command::{AppendHead, Command, Fetch, ReturnOption, Search, StatusItem, StoreFlags, Verb};
+use super::cursor::Cursor;
+use super::date;
+use super::fetch;
+use super::search;
+use super::sequence::SequenceSet;
+
+/// The most capabilities in one ENABLE, items in one STATUS, flags in one STORE.
+pub const LIST_MAX: usize = 256;
+/// The longest keyword, in octets.
+pub const KEYWORD_BYTES_MAX: usize = 200;
+
+/// A command that cannot be carried out, with what its answer needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// The tag, when it could be read.
+    pub tag: Option<String>,
+    /// The command's name in capitals, when it could be read.
+    pub name: Option<String>,
+    /// What is wrong.
+    pub error: Error,
+}
+
+type Result<T> = std::result::Result<T, Error>;
+
+/// The arguments do not follow the grammar: Dovecot's words for it.
+const ARGUMENTS: Error = Error::Invalid("Invalid arguments");
+
+/// Reads a whole command.
+///
+/// # Errors
+/// A [`Refusal`], to be answered with BAD.
+pub fn command(bytes: &[u8]) -> std::result::Result<Command, Refusal> {
+    let mut cursor = Cursor::new(bytes);
+    let refuse = |tag: Option<&str>, name: Option<String>, error| Refusal {
+        tag: tag.map(str::to_owned),
+        name,
+        error,
+    };
+    let tag = cursor
+        .word(crate::login::is_tag_octet, "a tag")
+        .map_err(|error| refuse(None, None, error))?;
+    let name = cursor
+        .space()
+        .and_then(|()| cursor.atom("a command"))
+        .map(str::to_ascii_uppercase)
+        .map_err(|error| refuse(Some(tag), None, error))?;
+    let (name, by_uid) = if name == "UID" {
+        match cursor.space().and_then(|()| cursor.atom("a command")) {
+            Ok(inner) => (inner.to_ascii_uppercase(), true),
+            Err(_) => return Err(refuse(Some(tag), Some(name), ARGUMENTS)),
+        }
+    } else {
+        (name, false)
+    };
+    match verb(&name, by_uid, &mut cursor) {
+        Ok(verb) => Ok(Command {
+            tag: tag.to_owned(),
+            verb,
+        }),
+        Err(error) => {
+            let error = if matches!(error, Error::Expected(_)) {
+                ARGUMENTS
+            } else {
+                error
+            };
+            let full_name = if by_uid { format!("UID {name}") } else { name };
+            Err(refuse(Some(tag), Some(full_name), error))
+        }
+    }
+}
+
+fn verb(name: &str, by_uid: bool, cursor: &mut Cursor<'_>) -> Result<Verb> {
+    let verb = match (name, by_uid) {
+        // Real clients append rubbish to commands without arguments, and Dovecot takes no notice.
+        ("CAPABILITY", false) => return Ok(Verb::Capability),
+        ("NOOP", false) => return Ok(Verb::Noop),
+        ("LOGOUT", false) => return Ok(Verb::Logout),
+        ("NAMESPACE", false) => return Ok(Verb::Namespace),
+        ("CHECK", false) => return Ok(Verb::Check),
+        ("CLOSE", false) => return Ok(Verb::Close),
+        ("UNSELECT", false) => return Ok(Verb::Unselect),
+        ("IDLE", false) => return Ok(Verb::Idle),
+        ("EXPUNGE", false) => return Ok(Verb::Expunge),
+        ("EXPUNGE", true) => Verb::UidExpunge(messages(cursor)?),
+        ("ID", false) => {
+            cursor.space()?;
+            Verb::Id(crate::login::id_fields(cursor)?)
+        }
+        ("ENABLE", false) => Verb::Enable(words(cursor)?),
+        ("SELECT", false) => select(cursor, false)?,
+        ("EXAMINE", false) => select(cursor, true)?,
+        ("CREATE", false) => {
+            let name = argument(cursor)?;
+            // The parameters of RFC 6154 (USE …) are not offered.
+            Verb::Create(name)
+        }
+        ("DELETE", false) => Verb::Delete(argument(cursor)?),
+        ("RENAME", false) => Verb::Rename(argument(cursor)?, argument(cursor)?),
+        ("SUBSCRIBE", false) => Verb::Subscribe(argument(cursor)?),
+        ("UNSUBSCRIBE", false) => Verb::Unsubscribe(argument(cursor)?),
+        ("LIST", false) => Verb::List {
+            reference: argument(cursor)?,
+            pattern: pattern(cursor)?,
+        },
+        ("LSUB", false) => Verb::Lsub {
+            reference: argument(cursor)?,
+            pattern: pattern(cursor)?,
+        },
+        ("STATUS", false) => Verb::Status {
+            mailbox: argument(cursor)?,
+            items: status_items(cursor)?,
+        },
+        ("SEARCH", _) => Verb::Search(search_command(cursor, by_uid)?),
+        ("FETCH", _) => Verb::Fetch(fetch_command(cursor, by_uid)?),
+        ("STORE", _) => Verb::Store(store_command(cursor, by_uid)?),
+        ("COPY", _) => Verb::Copy {
+            by_uid,
+            messages: messages(cursor)?,
+            mailbox: argument(cursor)?,
+        },
+        ("MOVE", _) => Verb::Move {
+            by_uid,
+            messages: messages(cursor)?,
+            mailbox: argument(cursor)?,
+        },
+        _ => return Err(Error::Invalid("Unknown command")),
+    };
+    cursor.end()?;
+    Ok(verb)
+}
+
+fn argument(cursor: &mut Cursor<'_>) -> Result<Vec<u8>> {
+    cursor.space()?;
+    cursor.astring()
+}
+
+fn messages(cursor: &mut Cursor<'_>) -> Result<SequenceSet> {
+    cursor.space()?;
+    SequenceSet::decode(cursor)
+}
+
+/// A mailbox name with wildcards: an atom that may hold `%` and `*`, or a string.
+fn pattern(cursor: &mut Cursor<'_>) -> Result<Vec<u8>> {
+    cursor.space()?;
+    if matches!(cursor.peek(), Some(b'"' | b'{')) {
+        return cursor.string();
+    }
+    let atom = cursor.take_while(|b| super::cursor::is_atom_octet(b) || matches!(b, b']' | b'%' | b'*'));
+    if atom.is_empty() {
+        Err(Error::Expected("a pattern"))
+    } else {
+        Ok(atom.to_vec())
+    }
+}
+
+fn words(cursor: &mut Cursor<'_>) -> Result<Vec<String>> {
+    let mut words = Vec::new();
+    while words.is_empty() || !cursor.at_end() {
+        cursor.space()?;
+        if words.len() == LIST_MAX {
+            return Err(Error::TooMany);
+        }
+        words.push(cursor.atom("a capability")?.to_ascii_uppercase());
+    }
+    Ok(words)
+}
+
+fn select(cursor: &mut Cursor<'_>, read_only: bool) -> Result<Verb> {
+    let mailbox = argument(cursor)?;
+    let mut condstore = false;
+    if cursor.eat(b' ') && !cursor.at_end() {
+        cursor.expect(b'(', "parameters")?;
+        let parameter = cursor.atom("a parameter")?;
+        if !parameter.eq_ignore_ascii_case("CONDSTORE") {
+            return Err(Error::UnknownParameter(parameter.to_ascii_uppercase()));
+        }
+        condstore = true;
+        cursor.expect(b')', "a )")?;
+    }
+    Ok(Verb::Select {
+        mailbox,
+        read_only,
+        condstore,
+    })
+}
+
+fn status_items(cursor: &mut Cursor<'_>) -> Result<Vec<StatusItem>> {
+    cursor.space()?;
+    cursor.expect(b'(', "a list")?;
+    let mut items = Vec::new();
+    while !cursor.eat(b')') {
+        if items.len() == LIST_MAX {
+            return Err(Error::TooMany);
+        }
+        let name = cursor.atom("a status item")?.to_ascii_uppercase();
+        items.push(match name.as_str() {
+            "MESSAGES" => StatusItem::Messages,
+            "RECENT" => StatusItem::Recent,
+            "UIDNEXT" => StatusItem::UidNext,
+            "UIDVALIDITY" => StatusItem::UidValidity,
+            "UNSEEN" => StatusItem::Unseen,
+            "HIGHESTMODSEQ" => StatusItem::HighestModSeq,
+            "SIZE" => StatusItem::Size,
+            _ => return Err(Error::InvalidStatusItem(name)),
+        });
+        if cursor.peek() != Some(b')') {
+            cursor.space()?;
+        }
+    }
+    if items.is_empty() {
+        Err(Error::Invalid("Empty status list"))
+    } else {
+        Ok(items)
+    }
+}
+
+fn search_command(cursor: &mut Cursor<'_>, by_uid: bool) -> Result<Search> {
+    cursor
+        .space()
+        .map_err(|_| Error::Invalid("Missing search parameters"))?;
+    let mut returning = None;
+    if cursor.eat_word("RETURN") {
+        cursor.space()?;
+        returning = Some(return_options(cursor)?);
+        cursor.space()?;
+    }
+    let mut charset = None;
+    if cursor.eat_word("CHARSET") {
+        cursor.space()?;
+        charset = Some(cursor.astring()?);
+        cursor.space()?;
+    }
+    Ok(Search {
+        by_uid,
+        returning,
+        charset,
+        key: search::decode_keys(cursor)?,
+    })
+}
+
+fn return_options(cursor: &mut Cursor<'_>) -> Result<Vec<ReturnOption>> {
+    cursor.expect(b'(', "a list")?;
+    let mut options = Vec::new();
+    while !cursor.eat(b')') {
+        let name = cursor.atom("a return option")?.to_ascii_uppercase();
+        let option = match name.as_str() {
+            "MIN" => ReturnOption::Min,
+            "MAX" => ReturnOption::Max,
+            "ALL" => ReturnOption::All,
+            "COUNT" => ReturnOption::Count,
+            _ => return Err(Error::Invalid("Unknown SEARCH return option")),
+        };
+        if !options.contains(&option) {
+            options.push(option);
+        }
+        if cursor.peek() != Some(b')') {
+            cursor.space()?;
+        }
+    }
+    Ok(options)
+}
+
+fn fetch_command(cursor: &mut Cursor<'_>, by_uid: bool) -> Result<Fetch> {
+    let messages = messages(cursor)?;
+    cursor.space()?;
+    let items = fetch::decode_items(cursor)?;
+    let mut changed_since = None;
+    if cursor.eat(b' ') && !cursor.at_end() {
+        changed_since = Some(modifier(cursor, "CHANGEDSINCE")?);
+    }
+    Ok(Fetch {
+        by_uid,
+        messages,
+        items,
+        changed_since,
+    })
+}
+
+/// `(NAME number)`
+fn modifier(cursor: &mut Cursor<'_>, known: &'static str) -> Result<u64> {
+    cursor.expect(b'(', "a modifier")?;
+    let name = cursor.atom("a modifier")?;
+    if !name.eq_ignore_ascii_case(known) {
+        return Err(Error::UnknownParameter(name.to_ascii_uppercase()));
+    }
+    cursor.space()?;
+    let value = cursor.number()?;
+    cursor.expect(b')', "a )")?;
+    Ok(value)
+}
+
+fn store_command(cursor: &mut Cursor<'_>, by_uid: bool) -> Result<StoreFlags> {
+    let messages = messages(cursor)?;
+    cursor.space()?;
+    let mut unchanged_since = None;
+    if cursor.peek() == Some(b'(') {
+        unchanged_since = Some(modifier(cursor, "UNCHANGEDSINCE")?);
+        cursor.space()?;
+    }
+    let item = cursor.atom("a data item")?.to_ascii_uppercase();
+    let (item, silent) = match item.strip_suffix(".SILENT") {
+        Some(item) => (item, true),
+        None => (item.as_str(), false),
+    };
+    let make: fn(Flags) -> FlagChange = match item {
+        "FLAGS" => FlagChange::Set,
+        "+FLAGS" => FlagChange::Add,
+        "-FLAGS" => FlagChange::Remove,
+        _ => return Err(ARGUMENTS),
+    };
+    cursor.space()?;
+    Ok(StoreFlags {
+        by_uid,
+        messages,
+        change: make(flags(cursor)?),
+        silent,
+        unchanged_since,
+    })
+}
+
+/// Flags in parentheses, or (STORE) without.
+fn flags(cursor: &mut Cursor<'_>) -> Result<Flags> {
+    let list = cursor.eat(b'(');
+    let mut result = Flags::default();
+    let mut count = 0;
+    while !(list && cursor.eat(b')')) {
+        count += 1;
+        if count > LIST_MAX {
+            return Err(Error::TooMany);
+        }
+        flag(cursor, &mut result)?;
+        match cursor.peek() {
+            Some(b')') if list => {}
+            None if !list => break,
+            _ => cursor.space()?,
+        }
+    }
+    Ok(result)
+}
+
+fn flag(cursor: &mut Cursor<'_>, into: &mut Flags) -> Result<()> {
+    if cursor.eat(b'\\') {
+        let name = cursor.atom("a flag")?;
+        let known = SystemFlags::ALL
+            .iter()
+            .find(|(_, text)| text[1..].eq_ignore_ascii_case(name));
+        match known {
+            Some((flag, _)) => into.system = into.system.union(*flag),
+            None => return Err(Error::InvalidSystemFlag(name.to_ascii_uppercase())),
+        }
+        return Ok(());
+    }
+    let name = cursor.atom("a flag")?;
+    if name.len() > KEYWORD_BYTES_MAX || !name.is_ascii() {
+        return Err(Error::Invalid("Invalid keyword"));
+    }
+    let keyword = Keyword::new(name);
+    if !into.has_keyword(&keyword) {
+        into.keywords.push(keyword);
+    }
+    Ok(())
+}
+
+/// Reads what stands before a literal, if the command is an APPEND and the literal is its message.
+///
+/// `None`: not an APPEND, or the literal is the mailbox name: collect it. `so_far` ends in the literal's `{n}`.
+///
+/// # Errors
+/// The command is an APPEND and wrong.
+pub fn append_head(so_far: &[u8]) -> Option<std::result::Result<AppendHead, Refusal>> {
+    let mut cursor = Cursor::new(so_far);
+    let tag = cursor.word(crate::login::is_tag_octet, "a tag").ok()?.to_owned();
+    cursor.space().ok()?;
+    if !cursor.eat_word("APPEND") {
+        return None;
+    }
+    cursor.space().ok()?;
+    if at_last_literal(&cursor) {
+        return None;
+    }
+    Some(
+        append_arguments(&mut cursor, tag.clone()).map_err(|error| Refusal {
+            tag: Some(tag),
+            name: Some("APPEND".to_owned()),
+            error: if matches!(error, Error::Expected(_)) {
+                ARGUMENTS
+            } else {
+                error
+            },
+        }),
+    )
+}
+
+/// Whether all that is left is the literal whose content has not arrived.
+fn at_last_literal(cursor: &Cursor<'_>) -> bool {
+    matches!(cursor.peek(), Some(b'{' | b'~')) && !cursor.rest().contains(&b'\n')
+}
+
+fn append_arguments(cursor: &mut Cursor<'_>, tag: String) -> Result<AppendHead> {
+    let mailbox = cursor.astring()?;
+    let mut head = AppendHead {
+        tag,
+        mailbox,
+        flags: Flags::default(),
+        internal_date_secs: None,
+    };
+    cursor.space()?;
+    if cursor.peek() == Some(b'(') {
+        head.flags = flags(cursor)?;
+        cursor.space()?;
+    }
+    if cursor.peek() == Some(b'"') {
+        let text = cursor.string()?;
+        head.internal_date_secs =
+            Some(date::decode_date_time(&text).map_err(|_| Error::Invalid("Invalid internal date"))?);
+        cursor.space()?;
+    }
+    if at_last_literal(cursor) {
+        Ok(head)
+    } else {
+        Err(ARGUMENTS)
+    }
+}
+
+#[cfg(test)]
+#[path = "decode_tests.rs"]
+mod tests;

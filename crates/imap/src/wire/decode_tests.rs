@@ -1,0 +1,119 @@
+//! Tests of decoding commands.
+
+use super::*;
+use crate::wire::fetch::{Item, SectionText};
+use crate::wire::search::Key;
+use proptest::prelude::*;
+
+fn verb_of(text: &str) -> Verb {
+    command(text.as_bytes()).unwrap().verb
+}
+
+fn error_of(text: &str) -> String {
+    command(text.as_bytes()).unwrap_err().error.to_string()
+}
+
+#[test]
+fn fetch_items_and_sections() {
+    let Verb::Fetch(fetch) =
+        verb_of("a UID FETCH 1:*,3 (UID BODY.PEEK[1.2.HEADER.FIELDS (subject \"to\")]<5.7> BODY)")
+    else {
+        panic!("not FETCH")
+    };
+    assert!(fetch.by_uid);
+    let Item::Section(section) = &fetch.items[1] else {
+        panic!("not a section")
+    };
+    assert_eq!(section.label, "BODY[1.2.HEADER.FIELDS (SUBJECT TO)]");
+    assert_eq!((section.partial, section.sets_seen), (Some((5, 7)), false));
+    assert!(matches!(
+        section.text,
+        SectionText::HeaderFields { except: false, .. }
+    ));
+    assert_eq!(fetch.items[2], Item::Body);
+    assert_eq!(error_of("a FETCH 1 FOO"), "Unknown parameter: FOO");
+    assert_eq!(error_of("a FETCH 1 BODY[FOO]"), "Invalid BODY[..] section");
+    assert_eq!(error_of("a FETCH 0 FLAGS"), "Invalid messageset");
+    assert_eq!(error_of("a FETCH 1"), "Invalid arguments");
+    assert_eq!(error_of("a FETCH 1 (ALL)"), "Unknown parameter: ALL");
+}
+
+#[test]
+fn store_and_flags() {
+    let Verb::Store(store) = verb_of("a STORE 2 (UNCHANGEDSINCE 12) +FLAGS.SILENT (\\seen $Foo)") else {
+        panic!("not STORE")
+    };
+    assert_eq!((store.silent, store.unchanged_since), (true, Some(12)));
+    assert!(
+        matches!(store.change, FlagChange::Add(flags) if flags.system == SystemFlags::SEEN && flags.keywords.len() == 1)
+    );
+    assert!(matches!(verb_of("a STORE 2 FLAGS ()"), Verb::Store(_)));
+    assert!(matches!(
+        verb_of("a STORE 2 -FLAGS \\Seen \\Draft"),
+        Verb::Store(_)
+    ));
+    assert_eq!(
+        error_of("a STORE 1 FLAGS \\Recent"),
+        "Invalid system flag \\RECENT"
+    );
+    assert_eq!(error_of("a STORE 1 FOO (\\Seen)"), "Invalid arguments");
+}
+
+#[test]
+fn search_keys() {
+    let Verb::Search(search) = verb_of(
+        "a SEARCH RETURN (MIN COUNT) CHARSET utf-8 OR (FROM x NOT SEEN) 1:3 SUBJECT {2}\r\nhi SINCE 1-Feb-1994",
+    ) else {
+        panic!("not SEARCH")
+    };
+    assert_eq!(
+        search.returning,
+        Some(vec![ReturnOption::Min, ReturnOption::Count])
+    );
+    let Key::And(keys) = search.key else {
+        panic!("not a list")
+    };
+    assert_eq!(keys[1], Key::Header(b"SUBJECT".to_vec(), b"hi".to_vec()));
+    assert_eq!(keys[2], Key::Since(8797));
+    assert_eq!(error_of("a SEARCH FOO"), "Unknown argument FOO");
+    let deep = format!("a SEARCH {}SEEN", "NOT ".repeat(1000));
+    assert_eq!(error_of(&deep), "Too deeply nested");
+}
+
+#[test]
+fn append_is_recognised_by_its_last_literal() {
+    assert!(append_head(b"a NOOP {3}").is_none());
+    assert!(append_head(b"a APPEND {5}").is_none());
+    let head = append_head(b"a append {5}\r\nINBOX (\\Seen) \"07-Feb-1994 21:52:25 -0800\" {310+}")
+        .unwrap()
+        .unwrap();
+    assert_eq!(head.mailbox, b"INBOX");
+    assert_eq!(head.internal_date_secs, Some(760_686_745));
+    assert!(append_head(b"a APPEND INBOX {310}").unwrap().is_ok());
+    assert!(append_head(b"a APPEND INBOX nonsense {310}").unwrap().is_err());
+}
+
+#[test]
+fn names_and_tags_of_refused_commands() {
+    let refusal = command(b"a UID FOO").unwrap_err();
+    assert_eq!(
+        (refusal.tag.as_deref(), refusal.name.as_deref()),
+        (Some("a"), Some("UID FOO"))
+    );
+    assert_eq!(command(b"").unwrap_err().tag, None);
+    assert!(matches!(verb_of("a LIST \"\" %"), Verb::List { .. }));
+    assert!(matches!(verb_of("a LOGOUT "), Verb::Logout));
+}
+
+proptest! {
+    #[test]
+    fn never_panics(words in proptest::collection::vec(prop::sample::select(vec![
+        "a ", "UID ", "FETCH ", "STORE ", "SEARCH ", "APPEND ", "LIST ", "1:*", "*", ",", " ", "(", ")", "\"", "\\", "{3}\r\n",
+        "abc", "BODY[", "]", "<0.1>", "HEADER.FIELDS", "1.2", "NOT ", "OR ", "\\Seen", "+FLAGS", "RETURN ", "CHARSET ", "\u{e9}",
+        "SINCE ", "1-Feb-1994", "STATUS ", "MESSAGES", "99999999999999999999", "\0", "{18446744073709551615}\r\n",
+    ]), 0..25)) {
+        let text = words.concat();
+        let _ = command(text.as_bytes());
+        let _ = append_head(text.as_bytes());
+    }
+}

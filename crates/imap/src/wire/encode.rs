@@ -1,0 +1,101 @@
+//! Writing strings and names as IMAP wants them (RFC 3501 §4.3).
+
+use super::cursor::is_atom_octet;
+
+/// The longest string that is written quoted; a longer one becomes a literal.
+pub const QUOTED_BYTES_MAX: usize = 1000;
+
+/// Appends a string: quoted where it can be, a literal otherwise. As Dovecot does, a string that holds a quote
+/// or a backslash is sent as a literal, which every client reads.
+pub fn string(out: &mut Vec<u8>, text: &[u8]) {
+    let plain = |&b: &u8| matches!(b, b' '..=b'~' | b'\t') && b != b'"' && b != b'\\';
+    if text.len() <= QUOTED_BYTES_MAX && text.iter().all(plain) {
+        out.push(b'"');
+        out.extend_from_slice(text);
+        out.push(b'"');
+    } else {
+        literal_header(out, text.len() as u64);
+        out.extend_from_slice(text);
+    }
+}
+
+/// Appends a string or NIL.
+pub fn nstring(out: &mut Vec<u8>, text: Option<&[u8]>) {
+    match text {
+        Some(text) => string(out, text),
+        None => out.extend_from_slice(b"NIL"),
+    }
+}
+
+/// Appends an atom where the text is one, and a string otherwise.
+pub fn astring(out: &mut Vec<u8>, text: &[u8]) {
+    let atom = !text.is_empty()
+        && text.iter().all(|&b| b < 0x80 && (is_atom_octet(b) || b == b']'))
+        && !text.eq_ignore_ascii_case(b"NIL");
+    if atom {
+        out.extend_from_slice(text);
+    } else if text.iter().all(|&b| matches!(b, b' '..=b'~')) {
+        out.push(b'"');
+        for &octet in text {
+            if matches!(octet, b'"' | b'\\') {
+                out.push(b'\\');
+            }
+            out.push(octet);
+        }
+        out.push(b'"');
+    } else {
+        string(out, text);
+    }
+}
+
+/// Appends `{size}` and its line end.
+pub fn literal_header(out: &mut Vec<u8>, size: u64) {
+    out.push(b'{');
+    number(out, size);
+    out.extend_from_slice(b"}\r\n");
+}
+
+/// Appends a number in decimal, without allocating.
+pub fn number(out: &mut Vec<u8>, number: u64) {
+    let mut digits = [0u8; 20];
+    let mut at = digits.len();
+    let mut left = number;
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (left % 10) as u8;
+        left /= 10;
+        if left == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(&digits[at..]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::cursor::Cursor;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn strings_come_back(text in proptest::collection::vec(1u8..=255, 0..40)) {
+            let mut out = Vec::new();
+            string(&mut out, &text);
+            prop_assert_eq!(Cursor::new(&out).string(), Ok(text.clone()));
+            out.clear();
+            astring(&mut out, &text);
+            prop_assert_eq!(Cursor::new(&out).astring(), Ok(text.clone()));
+            out.clear();
+            nstring(&mut out, Some(&text));
+            prop_assert_eq!(Cursor::new(&out).nstring(), Ok(Some(text)));
+        }
+
+        #[test]
+        fn numbers_come_back(value: u64) {
+            let mut out = Vec::new();
+            number(&mut out, value);
+            prop_assert_eq!(String::from_utf8(out).unwrap(), value.to_string());
+        }
+    }
+}
