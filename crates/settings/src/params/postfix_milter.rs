@@ -1,0 +1,3 @@
+//! Parameters of main.cf about milters.
+
+crate::params::others! {}

@@ -1,0 +1,3 @@
+//! Parameters of main.cf about postscreen.
+
+crate::params::others! {}

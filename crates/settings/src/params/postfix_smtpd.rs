@@ -1,0 +1,118 @@
+//! Parameters of main.cf about the SMTP server and its rules.
+
+/// The typed rows of this subject, added to those gathered so far and passed on.
+macro_rules! rows {
+    ([{$($next:tt)*} $($more:tt)*] $($row:tt)*) => {
+        $($next)*! {
+            [$($more)*] $($row)*
+            smtpd_banner: Text = "$myhostname ESMTP $mail_name", Reload, "The text after 220 in the greeting.";
+            smtpd_helo_required: YesNo = "no", Reload, "Whether HELO or EHLO must come first.";
+            smtpd_timeout: Seconds = "${stress?{10}:{300}}s", Reload, "How long the server waits for a command.";
+            smtpd_per_request_deadline: YesNo = "${smtpd_per_record_deadline?{$smtpd_per_record_deadline}:{${stress?{yes}:{no}}}}", Reload, "Whether smtpd_timeout counts for a whole command and not for each read.";
+            smtpd_min_data_rate: Count = "500", Reload, "Bytes a second that a client must send when deadlines are per request.";
+            smtpd_starttls_timeout: Seconds = "${stress?{10}:{300}}s", Reload, "How long a TLS handshake may take.";
+            smtpd_soft_error_limit: Count = "10", Reload, "After how many errors the server answers more slowly.";
+            smtpd_hard_error_limit: Count = "${stress?{1}:{20}}", Reload, "After how many errors the server hangs up.";
+            smtpd_error_sleep_time: Seconds = "1s", Reload, "How long an answer waits after errors.";
+            smtpd_junk_command_limit: Count = "${stress?{1}:{100}}", Reload, "How many NOOP, VRFY, ETRN and RSET commands a session may give.";
+            smtpd_recipient_limit: Count = "1000", Reload, "How many recipients a message may have.";
+            smtpd_recipient_overshoot_limit: Count = "1000", Reload, "How many recipients over the limit count as no error.";
+            smtpd_history_flush_threshold: Count = "100", Reload, "How many lines of a session are kept for a report.";
+            smtpd_client_connection_count_limit: Count = "50", Reload, "Connections at once from one client.";
+            smtpd_client_connection_rate_limit: Count = "0", Reload, "Connections from one client in anvil_rate_time_unit.";
+            smtpd_client_message_rate_limit: Count = "0", Reload, "Messages from one client in anvil_rate_time_unit.";
+            smtpd_client_recipient_rate_limit: Count = "0", Reload, "Recipients from one client in anvil_rate_time_unit.";
+            smtpd_client_auth_rate_limit: Count = "0", Reload, "AUTH commands from one client in anvil_rate_time_unit.";
+            smtpd_client_new_tls_session_rate_limit: Count = "0", Reload, "New TLS sessions from one client in anvil_rate_time_unit.";
+            smtpd_client_event_limit_exceptions: NetworkList = "${smtpd_client_connection_limit_exceptions:$mynetworks}", Reload, "Clients without those limits.";
+            anvil_rate_time_unit: Seconds = "60s", Reload, "The time over which rates are counted.";
+            anvil_status_update_time: Seconds = "600s", Reload, "How often the highest rates are logged.";
+            smtpd_client_restrictions: List = "", Reload, "Rules for the client.";
+            smtpd_helo_restrictions: List = "", Reload, "Rules for the HELO name.";
+            smtpd_sender_restrictions: List = "", Reload, "Rules for the sender.";
+            smtpd_relay_restrictions: List = "${{$compatibility_level} <level {1} ? {} : {permit_mynetworks, permit_sasl_authenticated, defer_unauth_destination}}", Reload, "Rules about relaying, seen before those for the recipient.";
+            smtpd_recipient_restrictions: List = "", Reload, "Rules for the recipient.";
+            smtpd_data_restrictions: List = "", Reload, "Rules at DATA.";
+            smtpd_end_of_data_restrictions: List = "", Reload, "Rules when the message has arrived.";
+            smtpd_etrn_restrictions: List = "", Reload, "Rules for ETRN.";
+            smtpd_relay_before_recipient_restrictions: YesNo = "${{$compatibility_level} <level {3.6} ? {no} : {yes}}", Reload, "Whether relay rules come before recipient rules.";
+            smtpd_restriction_classes: List = "", Reload, "Names of the user's own lists of rules.";
+            smtpd_delay_reject: YesNo = "yes", Reload, "Whether refusals wait until RCPT.";
+            smtpd_delay_open_until_valid_rcpt: YesNo = "yes", Reload, "Whether a queue id is taken only at the first good recipient.";
+            smtpd_reject_unlisted_recipient: YesNo = "yes", Reload, "Whether unknown recipients are refused at RCPT.";
+            smtpd_reject_unlisted_sender: YesNo = "no", Reload, "Whether unknown local senders are refused.";
+            smtpd_reject_footer: Text = "", Reload, "A text added to every refusal.";
+            smtpd_peername_lookup: YesNo = "yes", Reload, "Whether a client's name is looked up.";
+            smtpd_client_port_logging: YesNo = "no", Reload, "Whether a client's port is logged.";
+            smtpd_noop_commands: List = "", Reload, "Commands answered by 250 without effect.";
+            smtpd_forbidden_commands: List = "CONNECT GET POST regexp:{{/^[^A-Z]/ Bogus}}", Reload, "Words that end the session at once.";
+            smtpd_discard_ehlo_keywords: List = "", Reload, "EHLO keywords that are not announced.";
+            smtpd_discard_ehlo_keyword_address_maps: Tables = "", Reload, "Tables of EHLO keywords not announced, by client.";
+            smtpd_forbid_bare_newline: BareNewline = "normalize", Reload, "What happens to message lines that end in LF alone.";
+            smtpd_forbid_bare_newline_exclusions: NetworkList = "$mynetworks", Reload, "Clients to which smtpd_forbid_bare_newline does not apply.";
+            smtpd_forbid_bare_newline_reject_code: ReplyCode = "550", Reload, "The code of that refusal.";
+            smtpd_forbid_unauth_pipelining: YesNo = "no", Reload, "Whether pipelining without leave ends the session.";
+            smtpd_sasl_auth_enable: YesNo = "no", Reload, "Whether AUTH is offered.";
+            smtpd_sasl_authenticated_header: YesNo = "no", Reload, "Whether Received: names the login.";
+            smtpd_sasl_exceptions_networks: NetworkList = "", Reload, "Clients to whom AUTH is not offered.";
+            smtpd_sasl_local_domain: Text = "", Reload, "The realm of logins without one.";
+            smtpd_sasl_path: Text = "smtpd", Reload, "Where the password server listens.";
+            smtpd_sasl_response_limit: Count = "12288", Reload, "The longest answer of a client in AUTH.";
+            smtpd_sasl_security_options: List = "noanonymous", Reload, "Which kinds of mechanism are not offered.";
+            smtpd_sasl_tls_security_options: List = "$smtpd_sasl_security_options", Reload, "The same inside TLS.";
+            smtpd_sasl_type: Text = "cyrus", Reload, "The kind of password server.";
+            smtpd_sasl_service: Text = "smtp", Reload, "The service name given to the password server.";
+            smtpd_sasl_mechanism_filter: List = "!external, static:rest", Reload, "Mechanisms that are offered.";
+            broken_sasl_auth_clients: YesNo = "no", Reload, "Whether AUTH= is announced too.";
+            smtpd_sender_login_maps: Tables = "", Reload, "Which logins own a sender address.";
+            smtpd_tls_auth_only: YesNo = "no", Reload, "Whether AUTH is offered only inside TLS.";
+            smtpd_tls_security_level: TlsLevel = "", Reload, "How much TLS the server asks for.";
+            smtpd_tls_wrappermode: YesNo = "no", Reload, "Whether TLS begins with the connection.";
+            smtpd_tls_cert_file: Text = "", Reload, "The certificate file.";
+            smtpd_tls_key_file: Text = "$smtpd_tls_cert_file", Reload, "The key file.";
+            smtpd_tls_chain_files: List = "", Reload, "Files with key and certificates together.";
+            smtpd_tls_eccert_file: Text = "", Reload, "The certificate file for ECDSA.";
+            smtpd_tls_eckey_file: Text = "$smtpd_tls_eccert_file", Reload, "The key file for ECDSA.";
+            smtpd_tls_CAfile: Text = "", Reload, "Certificates of authorities for client certificates.";
+            smtpd_tls_protocols: List = ">=TLSv1", Reload, "The TLS versions for opportunistic TLS.";
+            smtpd_tls_mandatory_protocols: List = ">=TLSv1", Reload, "The TLS versions where TLS is required.";
+            smtpd_tls_loglevel: Count = "0", Reload, "How much of TLS is logged.";
+            smtpd_tls_received_header: YesNo = "no", Reload, "Whether Received: tells about TLS.";
+            smtpd_tls_ask_ccert: YesNo = "no", Reload, "Whether a client certificate is asked for.";
+            smtpd_tls_req_ccert: YesNo = "no", Reload, "Whether a client certificate is required.";
+            smtpd_use_tls: YesNo = "no", Reload, "The older form of smtpd_tls_security_level = may.";
+            smtpd_enforce_tls: YesNo = "no", Reload, "The older form of smtpd_tls_security_level = encrypt.";
+            disable_vrfy_command: YesNo = "no", Reload, "Whether VRFY is refused.";
+            allow_untrusted_routing: YesNo = "no", Reload, "Whether sender-given routes (user@a@b) are relayed for strangers.";
+            strict_rfc821_envelopes: YesNo = "no", Reload, "Whether addresses must stand in <> and be correct.";
+            resolve_null_domain: YesNo = "no", Reload, "Whether \"user@\" is taken for a local address.";
+            resolve_numeric_domain: YesNo = "no", Reload, "Whether user@1.2.3.4 is taken for user@[1.2.3.4].";
+            line_length_limit: Count = "2048", Reload, "The longest line kept in one piece.";
+            message_size_limit: Bytes = "10240000", Reload, "The largest message, headers included; 0: no limit.";
+            queue_minfree: Bytes = "0", Reload, "Free space that the queue's file system must have; 0: none.";
+            access_map_reject_code: ReplyCode = "554", Reload, "The code of REJECT in access tables.";
+            access_map_defer_code: ReplyCode = "450", Reload, "The code of DEFER in access tables.";
+            reject_code: ReplyCode = "554", Reload, "The code of the reject rule.";
+            defer_code: ReplyCode = "450", Reload, "The code of the defer rule.";
+            relay_domains_reject_code: ReplyCode = "554", Reload, "The code of refused relaying.";
+            invalid_hostname_reject_code: ReplyCode = "501", Reload, "The code for HELO names of wrong syntax.";
+            non_fqdn_reject_code: ReplyCode = "504", Reload, "The code for names that are not complete.";
+            unknown_address_reject_code: ReplyCode = "450", Reload, "The code for domains that do not exist.";
+            unknown_client_reject_code: ReplyCode = "450", Reload, "The code for clients without a name.";
+            unknown_hostname_reject_code: ReplyCode = "450", Reload, "The code for HELO names that do not exist.";
+            unknown_local_recipient_reject_code: ReplyCode = "550", Reload, "The code for unknown local users.";
+            unknown_relay_recipient_reject_code: ReplyCode = "550", Reload, "The code for unknown users of relay_domains.";
+            unknown_virtual_alias_reject_code: ReplyCode = "550", Reload, "The code for unknown addresses of virtual alias domains.";
+            unknown_virtual_mailbox_reject_code: ReplyCode = "550", Reload, "The code for unknown addresses of virtual mailbox domains.";
+            unverified_recipient_reject_code: ReplyCode = "450", Reload, "The code for recipients that verification refused.";
+            unverified_sender_reject_code: ReplyCode = "450", Reload, "The code for senders that verification refused.";
+            multi_recipient_bounce_reject_code: ReplyCode = "550", Reload, "The code for bounces to many recipients.";
+            plaintext_reject_code: ReplyCode = "450", Reload, "The code for plaintext where TLS is required.";
+            maps_rbl_reject_code: ReplyCode = "554", Reload, "The code for clients on a block list.";
+            show_user_unknown_table_name: YesNo = "yes", Reload, "Whether \"User unknown\" names the table.";
+        }
+    };
+}
+pub(crate) use rows;
+
+crate::params::others! {}

@@ -1,0 +1,93 @@
+//! The typed settings of `main.cf`, made from the rows in `params/postfix_*.rs`.
+
+use std::collections::BTreeMap;
+
+use crate::choices::*;
+use crate::kinds::*;
+use crate::{Surroundings, Values, Wrong, params};
+
+macro_rules! declare {
+    ([] $($name:ident: $kind:ident = $default:literal, $reload:ident, $summary:literal;)*) => {
+        /// `main.cf` as values; a field for every parameter that Yubin reads, named as the parameter.
+        #[allow(non_snake_case, reason = "some parameters have capital letters")]
+        #[derive(Debug, Clone, PartialEq)]
+        pub struct Postfix {
+            $(
+                #[doc = concat!($summary, "\n\nDefault: `", $default, "`")]
+                pub $name: <$kind as Kind>::Value,
+            )*
+            /// Expanded texts of set names that make no field: per-transport limits
+            /// (`smtp_destination_concurrency_limit`), restriction classes and other names of the user's own.
+            pub others: BTreeMap<String, String>,
+        }
+
+        impl Postfix {
+            /// Reads every parameter; the ones with a wrong text have their default and are listed.
+            pub fn from_values(values: &Values) -> (Postfix, Vec<Wrong>) {
+                let mut wrong = Vec::new();
+                let settings = Postfix {
+                    $($name: values.read::<$kind>(stringify!($name), &mut wrong),)*
+                    others: others(values, &mut wrong),
+                };
+                (settings, wrong)
+            }
+        }
+
+        /// The rows of supported parameters.
+        pub(crate) const ROWS: &[params::Parameter] = &[$(params::Parameter {
+            name: stringify!($name),
+            shape: <$kind as Kind>::SHAPE,
+            default: $default,
+            reload: params::Reload::$reload,
+            support: params::Support::Supported,
+            summary: $summary,
+        }),*];
+    };
+}
+
+// The rows of all files are gathered one after the other and end in `declare!`.
+params::postfix_service::rows! {
+    [
+        {crate::params::postfix_smtpd::rows}
+        {crate::params::postfix_queue::rows}
+        {crate::params::postfix_local::rows}
+        {crate::params::postfix_cleanup::rows}
+        {crate::params::postfix_client::rows}
+        {crate::params::postfix_tls::rows}
+        {declare}
+    ]
+}
+
+impl Postfix {
+    /// What an empty `main.cf` means.
+    pub fn defaults(surroundings: &Surroundings) -> Postfix {
+        Postfix::from_values(&Values::new(surroundings)).0
+    }
+
+    /// A per-transport limit: `transport` + `suffix` when set (`local`, `_destination_concurrency_limit`).
+    pub fn of_transport(&self, transport: &str, suffix: &str) -> Option<&str> {
+        self.others
+            .get(&format!("{transport}{suffix}"))
+            .map(String::as_str)
+    }
+}
+
+fn others(values: &Values, wrong: &mut Vec<Wrong>) -> BTreeMap<String, String> {
+    let mut texts = BTreeMap::new();
+    let named = values
+        .explicit()
+        .keys()
+        .filter(|name| params::postfix(name).is_none());
+    for name in named {
+        match values.expanded(name) {
+            Ok(text) => {
+                texts.insert(name.clone(), text);
+            }
+            Err(error) => wrong.push(Wrong {
+                name: name.clone(),
+                error,
+            }),
+        }
+    }
+    texts
+}
