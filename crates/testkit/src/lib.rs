@@ -1,1 +1,23 @@
-//! What tests share: the dialogue runner, message builder, seeds.
+//! What tests share: dialogue files and the peers they run against, seeds, a message builder.
+//!
+//! In charge of running one script of a conversation (a *dialogue file*, see [`dialogue`] for its syntax)
+//! against a machine in memory ([`MachinePeer`]), against a server over TCP ([`TcpPeer`]), or against anything
+//! else that is a [`Peer`], and of making messages that look like mail from a seed ([`messages`]).
+//!
+//! Every wait is bounded; nothing here sleeps. Only tests depend on this crate.
+
+pub mod dialogue;
+pub mod machine_peer;
+pub mod messages;
+pub mod pattern;
+mod peer;
+pub mod run;
+mod seed;
+pub mod tcp_peer;
+
+pub use dialogue::Dialogue;
+pub use machine_peer::{MachinePeer, Policy};
+pub use peer::{Given, Peer};
+pub use run::{Failure, Ran, Run};
+pub use seed::Seed;
+pub use tcp_peer::TcpPeer;
