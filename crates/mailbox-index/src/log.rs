@@ -1,0 +1,214 @@
+//! The delta log: the commits since the base, in a file that is reused and grown by zeros, never truncated.
+//!
+//! Header: magic, generation of the base it belongs to (a hint to other processes that the base was replaced). Then
+//! records: length, checksum, payload. A checksum covers the record before it too, and the first one the
+//! generation, so what an older generation or a torn write left behind never reads as a record.
+
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::{Error, Result};
+
+const MAGIC: &[u8; 8] = b"yubinLG1";
+const HEADER_BYTES: u64 = 16;
+/// Length and checksum before each payload.
+const FRAME_BYTES: usize = 8;
+/// Size of a new log, and the least it grows by, in bytes.
+const GROWTH_BYTES: u64 = 16 * 1024;
+/// The most it grows by at once beyond what a record needs, in bytes.
+const GROWTH_BYTES_MAX: u64 = 256 * 1024;
+/// The largest record, in bytes.
+const RECORD_BYTES_MAX: u32 = 512 << 20;
+
+/// An open log and how far it was read.
+#[derive(Debug)]
+pub(crate) struct Log {
+    pub(crate) file: Arc<File>,
+    pub(crate) path: PathBuf,
+    generation: u64,
+    end: u64,
+    chain: u32,
+}
+
+/// Where the log stood before an append.
+pub(crate) struct Mark {
+    end: u64,
+    chain: u32,
+}
+
+impl Log {
+    /// Opens the log file, making an empty one when it is missing; what it holds is not looked at.
+    pub(crate) fn open(directory: &Path) -> Result<Log> {
+        let path = directory.join("yubin.index.log");
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&path)
+            .map_err(|error| Error::io("open", &path, error))?;
+        Ok(Log {
+            file: Arc::new(file),
+            path,
+            generation: 0,
+            end: HEADER_BYTES,
+            chain: 0,
+        })
+    }
+
+    /// Whether the path still leads to the file that is open.
+    pub(crate) fn is_in_place(&self) -> bool {
+        match (self.file.metadata(), std::fs::metadata(&self.path)) {
+            (Ok(open), Ok(there)) => (open.dev(), open.ino()) == (there.dev(), there.ino()),
+            _ => false,
+        }
+    }
+
+    /// The generation the header names; `None` when this is no log (yet).
+    pub(crate) fn header_generation(&self) -> Result<Option<u64>> {
+        let mut header = [0; HEADER_BYTES as usize];
+        match self.file.read_exact_at(&mut header, 0) {
+            Ok(()) if header.starts_with(MAGIC) => {
+                let mut generation = [0; 8];
+                generation.copy_from_slice(&header[8..]);
+                Ok(Some(u64::from_le_bytes(generation)))
+            }
+            Ok(()) => Ok(None),
+            Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => Ok(None),
+            Err(error) => Err(self.failed("read", error)),
+        }
+    }
+
+    /// Makes the file a log with room for records, synced. The header says `generation`.
+    pub(crate) fn prepare(&self, generation: u64) -> Result<()> {
+        let length = self
+            .file
+            .metadata()
+            .map_err(|error| self.failed("read", error))?
+            .len();
+        if length < GROWTH_BYTES {
+            self.zero(length, GROWTH_BYTES)?;
+        }
+        self.announce(generation)?;
+        self.file.sync_all().map_err(|error| self.failed("sync", error))
+    }
+
+    /// Writes the generation into the header.
+    pub(crate) fn announce(&self, generation: u64) -> Result<()> {
+        let mut header = [0; HEADER_BYTES as usize];
+        header[..8].copy_from_slice(MAGIC);
+        header[8..].copy_from_slice(&generation.to_le_bytes());
+        self.file
+            .write_all_at(&header, 0)
+            .map_err(|error| self.failed("write", error))
+    }
+
+    /// Goes to the beginning, for records that follow the base of `generation`.
+    pub(crate) fn rewind(&mut self, generation: u64) {
+        self.generation = generation;
+        self.end = HEADER_BYTES;
+        self.chain = crc32c::crc32c(&generation.to_le_bytes());
+    }
+
+    /// The generation whose records are read and written here.
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// The next record, `None` at the end of what is valid.
+    pub(crate) fn next(&mut self) -> Result<Option<Vec<u8>>> {
+        let mut frame = [0; FRAME_BYTES];
+        if !self.read_exact(&mut frame, self.end)? {
+            return Ok(None);
+        }
+        let length = u32::from_le_bytes([frame[0], frame[1], frame[2], frame[3]]);
+        let crc = u32::from_le_bytes([frame[4], frame[5], frame[6], frame[7]]);
+        let room = self
+            .file
+            .metadata()
+            .map_err(|error| self.failed("read", error))?
+            .len();
+        if length == 0 || length > RECORD_BYTES_MAX || self.end + 8 + u64::from(length) > room {
+            return Ok(None);
+        }
+        let mut payload = vec![0; length as usize];
+        if !self.read_exact(&mut payload, self.end + 8)? || self.checksum(&payload) != crc {
+            return Ok(None);
+        }
+        self.end += 8 + u64::from(length);
+        self.chain = crc;
+        Ok(Some(payload))
+    }
+
+    /// Writes a record at the end; the caller syncs. Returns where to go back to.
+    pub(crate) fn append(&mut self, payload: &[u8]) -> Result<Mark> {
+        let length = u32::try_from(payload.len())
+            .ok()
+            .filter(|length| *length <= RECORD_BYTES_MAX)
+            .ok_or_else(|| Error::OverLimit("too many messages for one change of a mailbox".to_owned()))?;
+        let crc = self.checksum(payload);
+        let mut record = Vec::with_capacity(payload.len() + 2 * FRAME_BYTES);
+        record.extend_from_slice(&length.to_le_bytes());
+        record.extend_from_slice(&crc.to_le_bytes());
+        record.extend_from_slice(payload);
+        let end = self.end + record.len() as u64;
+        // An end mark: this record may repeat one that was cut off here, and so fit what still lies behind it.
+        record.extend_from_slice(&[0; FRAME_BYTES]);
+        let room = self
+            .file
+            .metadata()
+            .map_err(|error| self.failed("read", error))?
+            .len();
+        if end + FRAME_BYTES as u64 > room {
+            self.zero(room, end + room.clamp(GROWTH_BYTES, GROWTH_BYTES_MAX))?;
+        }
+        self.file
+            .write_all_at(&record, self.end)
+            .map_err(|error| self.failed("write", error))?;
+        let mark = Mark {
+            end: self.end,
+            chain: self.chain,
+        };
+        self.end = end;
+        self.chain = crc;
+        Ok(mark)
+    }
+
+    /// Takes an append back that did not get to disk.
+    pub(crate) fn take_back(&mut self, mark: &Mark) {
+        self.end = mark.end;
+        self.chain = mark.chain;
+        // Best effort: without it another process would read a record that may not survive.
+        let _ = self.file.write_all_at(&[0; FRAME_BYTES], self.end);
+    }
+
+    pub(crate) fn sync(&self) -> std::io::Result<()> {
+        self.file.sync_data()
+    }
+
+    fn checksum(&self, payload: &[u8]) -> u32 {
+        crc32c::crc32c_append(self.chain, payload)
+    }
+
+    fn read_exact(&self, into: &mut [u8], at: u64) -> Result<bool> {
+        match self.file.read_exact_at(into, at) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => Ok(false),
+            Err(error) => Err(self.failed("read", error)),
+        }
+    }
+
+    fn zero(&self, from: u64, to: u64) -> Result<()> {
+        let zeros = vec![0; (to - from) as usize];
+        self.file
+            .write_all_at(&zeros, from)
+            .map_err(|error| self.failed("extend", error))
+    }
+
+    fn failed(&self, what: &str, error: std::io::Error) -> Error {
+        Error::io(what, &self.path, error)
+    }
+}

@@ -1,0 +1,281 @@
+//! The index against what it promises: reopening, two openers, torn and damaged files, and a model.
+
+#![allow(clippy::unwrap_used)]
+
+use std::path::Path;
+
+use mailbox::{Flags, Keyword, SystemFlags, Uid, UidSet};
+use mailbox_index::{Change, Durability, Error, Index, NewMessage};
+use proptest::prelude::*;
+
+fn open(directory: &Path) -> Index {
+    Index::open(directory, || 77).unwrap()
+}
+
+fn commit(index: &mut Index, fill: impl FnOnce(&mut Change)) {
+    let lock = index.lock().unwrap();
+    let mut change = index.change(&lock);
+    fill(&mut change);
+    index.commit(&lock, change, Durability::Synced).unwrap();
+}
+
+fn add(change: &mut Change, key: &str) {
+    let flags = Flags {
+        system: SystemFlags::SEEN,
+        keywords: vec![Keyword::new("$Label")],
+    };
+    let message = NewMessage {
+        flags: &flags,
+        size_bytes: 100,
+        internal_date_secs: -5,
+        key: key.as_bytes(),
+    };
+    change.add(message).unwrap();
+}
+
+fn keys(index: &Index) -> Vec<(Uid, String)> {
+    let text = |r| String::from_utf8_lossy(index.key(r)).into_owned();
+    index.records().iter().map(|r| (r.uid, text(r))).collect()
+}
+
+#[test]
+fn everything_is_there_after_reopening() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut index = open(dir.path());
+    assert!(index.is_new());
+    commit(&mut index, |change| {
+        add(change, "one");
+        add(change, "two");
+        change.set_state(b"seen so far").unwrap();
+        change.set_first_recent(2);
+    });
+    commit(&mut index, |change| {
+        change.set_flags(1, &Flags::system(SystemFlags::DELETED)).unwrap();
+        change.set_key(2, b"zwei").unwrap();
+        change.set_size(2, 7);
+        change.skip_to_uid(10);
+    });
+    let again = open(dir.path());
+    assert!(!again.is_new());
+    assert_eq!(
+        (again.uid_validity(), again.uid_next(), again.first_recent()),
+        (77, 10, 2)
+    );
+    assert_eq!(again.highest_modseq(), index.highest_modseq());
+    assert_eq!(again.state(), b"seen so far");
+    assert_eq!(keys(&again), [(1, "one".to_owned()), (2, "zwei".to_owned())]);
+    assert_eq!(again.changes(0), index.changes(0));
+    let two = again.record(2).unwrap();
+    assert_eq!((two.size_bytes, two.internal_date_secs), (7, -5));
+    assert!(again.flags(two).has_keyword(&Keyword::new("$LABEL")));
+}
+
+#[test]
+fn a_second_opener_sees_commits_folds_and_removal() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("box");
+    let (mut one, mut two) = (open(&path), open(&path));
+    assert!(!two.is_new());
+    for round in 0..60 {
+        let (writer, reader) = if round % 2 == 0 {
+            (&mut one, &mut two)
+        } else {
+            (&mut two, &mut one)
+        };
+        commit(writer, |change| {
+            for number in 0..100 {
+                add(change, &format!("{round}.{number}"));
+            }
+            if round > 0 {
+                change.expunge(round);
+            }
+        });
+        drop(reader.lock().unwrap());
+        assert_eq!(keys(reader), keys(writer));
+        assert_eq!(reader.changes(3), writer.changes(3));
+    }
+    std::fs::rename(&path, dir.path().join("away")).unwrap();
+    assert!(matches!(one.lock(), Err(Error::Gone(_))));
+    let new = Index::open(&path, || 78).unwrap();
+    assert!(new.is_new());
+    assert!(matches!(two.lock(), Err(Error::Gone(_))));
+}
+
+#[test]
+fn changes_since_tell_what_is_gone() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut index = open(dir.path());
+    commit(&mut index, |change| {
+        (0..5).for_each(|n| add(change, &n.to_string()));
+    });
+    let before = index.highest_modseq();
+    commit(&mut index, |change| {
+        change.expunge(2);
+        change.expunge(4);
+    });
+    commit(&mut index, |change| {
+        change.set_flags(5, &Flags::default()).unwrap()
+    });
+    let changes = index.changes(before);
+    assert_eq!(changes.expunged, [2, 4].into_iter().collect::<UidSet>());
+    assert_eq!(changes.messages.iter().map(|m| m.uid).collect::<Vec<_>>(), [5]);
+    assert_eq!(index.changes(index.highest_modseq()).messages, []);
+    // So many single expunges that the history forgets its beginning.
+    commit(&mut index, |change| {
+        (0..20_000).for_each(|n| add(change, &n.to_string()))
+    });
+    let before_many = index.highest_modseq();
+    commit(&mut index, |change| {
+        (6..20_000).step_by(2).for_each(|uid| change.expunge(uid))
+    });
+    let reopened = open(dir.path());
+    for gone in [
+        reopened.changes(before_many).expunged,
+        reopened.changes(1).expunged,
+    ] {
+        assert!((6..20_000).step_by(2).all(|uid| gone.contains(uid)));
+        assert!(reopened.records().iter().all(|r| !gone.contains(r.uid)));
+    }
+}
+
+#[test]
+fn a_log_torn_anywhere_loses_only_its_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut index = open(dir.path());
+    let mut ends = Vec::new();
+    let log = dir.path().join("yubin.index.log");
+    for number in 0..4 {
+        commit(&mut index, |change| add(change, &format!("message {number}")));
+        let bytes = std::fs::read(&log).unwrap();
+        ends.push(bytes.iter().rposition(|b| *b != 0).unwrap() + 1);
+    }
+    let whole = std::fs::read(&log).unwrap();
+    for cut in 16..ends[3] {
+        let mut torn = whole.clone();
+        torn[cut..].fill(0);
+        std::fs::write(&log, &torn).unwrap();
+        let mut again = open(dir.path());
+        let intact = ends.iter().filter(|end| **end <= cut).count();
+        assert!(
+            again.records().len() >= intact,
+            "cut at {cut}: lost a whole commit"
+        );
+        assert_eq!(keys(&again), keys(&index)[..again.records().len()].to_vec());
+        // What is written after recovery does not bring back what lies behind it.
+        torn[cut..].copy_from_slice(&whole[cut..]);
+        torn[cut] ^= 0x55;
+        std::fs::write(&log, &torn).unwrap();
+        again = open(dir.path());
+        let survivors = again.records().len();
+        commit(&mut again, |change| add(change, &format!("message {survivors}")));
+        let reread = open(dir.path());
+        assert_eq!(keys(&reread), keys(&again), "cut at {cut}");
+    }
+}
+
+#[test]
+fn a_damaged_base_is_reported_and_replaced() {
+    let dir = tempfile::tempdir().unwrap();
+    let base = dir.path().join("yubin.index");
+    let mut index = open(dir.path());
+    commit(&mut index, |change| {
+        (0..3000).for_each(|n| add(change, &n.to_string()))
+    });
+    let whole = std::fs::read(&base).unwrap();
+    for at in [0, 9, 40, 95, 96, 2000, whole.len() - 1] {
+        let mut damaged = whole.clone();
+        damaged[at] ^= 1;
+        std::fs::write(&base, damaged).unwrap();
+        let fresh = Index::open(dir.path(), || 78).unwrap();
+        assert!(fresh.is_new() && fresh.damage().is_some(), "byte {at}");
+        assert_eq!((fresh.uid_validity(), fresh.records().len()), (78, 0));
+    }
+    std::fs::remove_file(dir.path().join("yubin.index.log")).unwrap();
+    let fresh = Index::open(dir.path(), || 79).unwrap();
+    assert!(fresh.damage().is_some(), "UIDs handed out are lost with the log");
+    assert_eq!(fresh.uid_validity(), 79);
+}
+
+#[test]
+fn a_crash_between_announcing_a_base_and_placing_it_is_mended() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = dir.path().join("yubin.index.log");
+    let mut index = open(dir.path());
+    commit(&mut index, |change| add(change, "kept"));
+    let mut bytes = std::fs::read(&log).unwrap();
+    bytes[8] ^= 1;
+    std::fs::write(&log, bytes).unwrap();
+    commit(&mut index, |change| add(change, "too"));
+    assert_eq!(keys(&open(dir.path())).len(), 2);
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Add(u8),
+    Flag(u32, u8, u8),
+    Key(u32),
+    Expunge(u32),
+    Reopen,
+    Fold,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        4 => (1u8..4).prop_map(Step::Add),
+        3 => (1u32..30, 0u8..32, 0u8..4).prop_map(|(uid, flags, keyword)| Step::Flag(uid, flags, keyword)),
+        2 => (1u32..30).prop_map(Step::Key),
+        2 => (1u32..30).prop_map(Step::Expunge),
+        1 => Just(Step::Reopen),
+        1 => Just(Step::Fold),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+    #[test]
+    fn it_is_what_a_plain_list_would_be(steps in proptest::collection::vec(step(), 1..40)) {
+        let dir = tempfile::tempdir().unwrap();
+        let mut index = open(dir.path());
+        let mut model: Vec<(Uid, u8, Vec<String>, String)> = Vec::new();
+        let mut next = 1;
+        for (number, step) in steps.into_iter().enumerate() {
+            let before: Vec<Uid> = model.iter().map(|m| m.0).collect();
+            let modseq = index.highest_modseq();
+            match step {
+                Step::Add(count) => commit(&mut index, |change| for _ in 0..count {
+                    let key = format!("{number}");
+                    model.push((next, 8, vec!["$Label".into()], key.clone()));
+                    add(change, &key);
+                    next += 1;
+                }),
+                Step::Flag(uid, bits, keyword) => commit(&mut index, |change| {
+                    let keywords = vec![Keyword::new(&format!("k{keyword}"))];
+                    change.set_flags(uid, &Flags { system: SystemFlags(bits), keywords }).unwrap();
+                    if let Some(m) = model.iter_mut().find(|m| m.0 == uid) {
+                        (m.1, m.2) = (bits, vec![format!("k{keyword}")]);
+                    }
+                }),
+                Step::Key(uid) => commit(&mut index, |change| {
+                    change.set_key(uid, b"moved").unwrap();
+                    if let Some(m) = model.iter_mut().find(|m| m.0 == uid) { m.3 = "moved".into(); }
+                }),
+                Step::Expunge(uid) => {
+                    commit(&mut index, |change| change.expunge(uid));
+                    model.retain(|m| m.0 != uid);
+                    let gone: Vec<Uid> = before.into_iter().filter(|u| *u == uid).collect();
+                    prop_assert_eq!(index.changes(modseq).expunged.iter().collect::<Vec<_>>(), gone);
+                }
+                Step::Reopen => index = open(dir.path()),
+                // An operation on nothing, so often that the log is folded.
+                Step::Fold => commit(&mut index, |change| (0..2500).for_each(|_| change.set_size(u32::MAX, 0))),
+            }
+            let seen: Vec<_> = index.records().iter().map(|r| {
+                let flags = index.flags(r);
+                let keywords = flags.keywords.iter().map(|k| k.as_str().to_owned()).collect::<Vec<_>>();
+                (r.uid, flags.system.0, keywords, String::from_utf8_lossy(index.key(r)).into_owned())
+            }).collect();
+            prop_assert_eq!(&seen, &model);
+            prop_assert_eq!(index.uid_next(), next);
+        }
+    }
+}
