@@ -1,0 +1,39 @@
+//! The words on the wire: command lines, capabilities, text for a reply.
+
+/// What CAPA lists before and after login (RFC 2449 §6).
+pub(crate) const CAPABILITIES: [&str; 6] = [
+    "CAPA",
+    "TOP",
+    "UIDL",
+    "RESP-CODES",
+    "PIPELINING",
+    "AUTH-RESP-CODE",
+];
+
+/// A command line: a word, perhaps a space and the rest of the line as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Command<'a> {
+    /// The keyword in capitals.
+    pub(crate) name: String,
+    /// Everything after the first space; passwords may begin and end with spaces.
+    pub(crate) argument: &'a [u8],
+}
+
+impl Command<'_> {
+    /// Takes a line without its end apart. Never fails: an unknown keyword is the caller's matter.
+    pub(crate) fn parse(line: &[u8]) -> Command<'_> {
+        let end = line.iter().position(|&b| b == b' ').unwrap_or(line.len());
+        let name = String::from_utf8_lossy(&line[..end]).to_ascii_uppercase();
+        Command {
+            name,
+            argument: line.get(end + 1..).unwrap_or(&[]),
+        }
+    }
+}
+
+/// Text of ours, of a table or of the client, made fit for one response line.
+pub(crate) fn one_line(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect()
+}
