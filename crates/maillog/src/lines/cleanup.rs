@@ -1,0 +1,66 @@
+//! Lines of the stage that makes a message fit for the queue.
+
+use envelope::QueueId;
+
+use super::say;
+use crate::{Line, Tag};
+
+/// `D9DF698C2D9: message-id=<20261121214142.023357@vm>`
+#[derive(Debug)]
+pub struct MessageId<'a> {
+    /// The message.
+    pub queue_id: &'a QueueId,
+    /// The field's value with its angle brackets; empty when the message has none.
+    pub message_id: &'a str,
+}
+
+impl Line for MessageId<'_> {
+    fn tag(&self) -> Tag<'_> {
+        Tag::Mta("cleanup")
+    }
+    fn text(&self, out: &mut String) {
+        let message_id = if self.message_id.is_empty() {
+            "<>"
+        } else {
+            self.message_id
+        };
+        say!(out, "{}: message-id={message_id}", self.queue_id);
+    }
+}
+
+/// `D9DF698C2D9: reject: header Subject: x from host[192.0.2.1]; from=<a@b> to=<c@d> proto=ESMTP helo=<x>: text`
+#[derive(Debug)]
+pub struct ContentDecided<'a> {
+    /// The message.
+    pub queue_id: &'a QueueId,
+    /// `reject`, `hold`, `warning`, `discard`, `redirect`, `filter`, `prepend`, `replace`, `info`.
+    pub decision: &'a str,
+    /// `header` or `body`, then the line that matched.
+    pub matched: &'a str,
+    /// Where the message comes from: `host[192.0.2.1]` or `local`.
+    pub origin: &'a str,
+    /// `from=<…> to=<…> proto=… helo=<…>`, as far as known.
+    pub context: &'a str,
+    /// The rule's text.
+    pub text: &'a str,
+}
+
+impl Line for ContentDecided<'_> {
+    fn tag(&self) -> Tag<'_> {
+        Tag::Mta("cleanup")
+    }
+    fn text(&self, out: &mut String) {
+        say!(
+            out,
+            "{}: {}: {} from {}; {}",
+            self.queue_id,
+            self.decision,
+            self.matched,
+            self.origin,
+            self.context
+        );
+        if !self.text.is_empty() {
+            say!(out, ": {}", self.text);
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! The line that says what became of one recipient: the one that log analysers count.
+
+use envelope::{DeliveryResult, Outcome, QueueId};
+
+use super::say;
+use crate::delays::Seconds;
+use crate::{Delays, Line, Tag};
+
+/// `QUEUEID: to=<a@b>, orig_to=<c>, relay=local, delay=0.02, delays=0/0.01/0/0, dsn=2.0.0, status=sent (delivered to mailbox)`
+#[derive(Debug)]
+pub struct Delivery<'a> {
+    /// Who delivered: `local`, `virtual`, `smtp`, `lmtp`, `pipe`, `error`, `discard`, `bounce`.
+    pub agent: &'a str,
+    /// The message.
+    pub queue_id: &'a QueueId,
+    /// The recipient without brackets.
+    pub to: &'a str,
+    /// The recipient as it arrived, shown when it differs.
+    pub original_to: Option<&'a str>,
+    /// How many messages went over the connection, shown from the second on.
+    pub connection_uses: u32,
+    /// How long it took.
+    pub delays: Delays,
+    /// What became of it.
+    pub outcome: &'a Outcome,
+}
+
+impl Line for Delivery<'_> {
+    fn tag(&self) -> Tag<'_> {
+        Tag::Mta(self.agent)
+    }
+    fn text(&self, out: &mut String) {
+        say!(out, "{}: to=<{}>, ", self.queue_id, self.to);
+        if let Some(original) = self.original_to.filter(|original| *original != self.to) {
+            say!(out, "orig_to=<{original}>, ");
+        }
+        let relay = if self.outcome.relay.is_empty() {
+            "none"
+        } else {
+            &self.outcome.relay
+        };
+        say!(out, "relay={relay}, ");
+        if self.connection_uses > 1 {
+            say!(out, "conn_use={}, ", self.connection_uses);
+        }
+        let status = match self.outcome.result {
+            DeliveryResult::Sent => "sent",
+            DeliveryResult::Deferred => "deferred",
+            DeliveryResult::Bounced => "bounced",
+        };
+        let (delay, delays) = (Seconds(self.delays.total_micros()), self.delays);
+        say!(
+            out,
+            "delay={delay}, delays={delays}, dsn={}, status={status} ({})",
+            self.outcome.status,
+            self.outcome.text
+        );
+    }
+}
+
+/// `connect to 192.0.2.1[192.0.2.1]:25: Connection refused`: said once for each host that could not be reached.
+#[derive(Debug)]
+pub struct ConnectFailed<'a> {
+    /// `smtp` or `lmtp`.
+    pub agent: &'a str,
+    /// `name[address]:port`
+    pub relay: &'a str,
+    /// Why.
+    pub reason: &'a str,
+}
+
+impl Line for ConnectFailed<'_> {
+    fn tag(&self) -> Tag<'_> {
+        Tag::Mta(self.agent)
+    }
+    fn text(&self, out: &mut String) {
+        say!(out, "connect to {}: {}", self.relay, self.reason);
+    }
+}
+
+/// `Untrusted TLS connection established to host[192.0.2.1]:25: TLSv1.3 with cipher …` (`smtp_tls_loglevel` ≥ 1)
+#[derive(Debug)]
+pub struct TlsEstablished<'a> {
+    /// `smtp` or `lmtp`.
+    pub agent: &'a str,
+    /// `name[address]:port`
+    pub relay: &'a str,
+    /// Whether the certificate was checked and found good.
+    pub is_verified: bool,
+    /// The session, as crate `tls` describes it.
+    pub session: &'a str,
+}
+
+impl Line for TlsEstablished<'_> {
+    fn tag(&self) -> Tag<'_> {
+        Tag::Mta(self.agent)
+    }
+    fn text(&self, out: &mut String) {
+        let trust = if self.is_verified { "Verified" } else { "Untrusted" };
+        say!(
+            out,
+            "{trust} TLS connection established to {}: {}",
+            self.relay,
+            self.session
+        );
+    }
+}

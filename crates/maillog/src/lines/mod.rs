@@ -1,0 +1,50 @@
+//! The lines, one file per daemon name that says them, and the parts they share.
+
+pub mod auth;
+pub mod bounce;
+pub mod cleanup;
+pub mod delivery;
+pub mod login;
+pub mod master;
+pub mod pickup;
+pub mod postsuper;
+pub mod problem;
+pub mod qmgr;
+pub mod session;
+pub mod smtpd;
+
+use std::net::IpAddr;
+
+/// Sets the text of a line from a format string.
+macro_rules! say {
+    ($out:expr, $($part:tt)*) => {{
+        use std::fmt::Write as _;
+        // Writing to a String cannot fail.
+        let _ = write!($out, $($part)*);
+    }};
+}
+pub(crate) use say;
+
+/// The other end of a connection, shown as `name[address]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Peer<'a> {
+    /// The verified host name, or `unknown`.
+    pub name: &'a str,
+    /// The address.
+    pub address: IpAddr,
+}
+
+impl std::fmt::Display for Peer<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "{}[{}]",
+            if self.name.is_empty() {
+                "unknown"
+            } else {
+                self.name
+            },
+            self.address
+        )
+    }
+}

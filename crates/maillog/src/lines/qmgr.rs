@@ -1,0 +1,80 @@
+//! Lines of the queue manager.
+
+use envelope::QueueId;
+
+use super::say;
+use crate::{Line, Tag};
+
+/// `D9DF698C2D9: from=<a@x.test>, size=394, nrcpt=1 (queue active)`
+#[derive(Debug)]
+pub struct Active<'a> {
+    /// The message.
+    pub queue_id: &'a QueueId,
+    /// The sender without brackets; empty is the null sender.
+    pub sender: &'a str,
+    /// The size of the message.
+    pub size_bytes: u64,
+    /// How many recipients are left.
+    pub recipients: usize,
+}
+
+impl Line for Active<'_> {
+    fn tag(&self) -> Tag<'_> {
+        Tag::Mta("qmgr")
+    }
+    fn text(&self, out: &mut String) {
+        let (id, sender) = (self.queue_id, self.sender);
+        say!(
+            out,
+            "{id}: from=<{sender}>, size={}, nrcpt={} (queue active)",
+            self.size_bytes,
+            self.recipients
+        );
+    }
+}
+
+/// `D9DF698C2D9: from=<a@x.test>, status=expired, returned to sender`
+#[derive(Debug)]
+pub struct Expired<'a> {
+    /// The message.
+    pub queue_id: &'a QueueId,
+    /// The sender without brackets.
+    pub sender: &'a str,
+    /// Whether an administrator asked for it (`postsuper -e`).
+    pub is_forced: bool,
+}
+
+impl Line for Expired<'_> {
+    fn tag(&self) -> Tag<'_> {
+        Tag::Mta("qmgr")
+    }
+    fn text(&self, out: &mut String) {
+        let status = if self.is_forced {
+            "force-expired"
+        } else {
+            "expired"
+        };
+        say!(
+            out,
+            "{}: from=<{}>, status={status}, returned to sender",
+            self.queue_id,
+            self.sender
+        );
+    }
+}
+
+/// `D9DF698C2D9: removed`
+#[derive(Debug)]
+pub struct Removed<'a> {
+    /// The message.
+    pub queue_id: &'a QueueId,
+}
+
+impl Line for Removed<'_> {
+    fn tag(&self) -> Tag<'_> {
+        Tag::Mta("qmgr")
+    }
+    fn text(&self, out: &mut String) {
+        say!(out, "{}: removed", self.queue_id);
+    }
+}

@@ -1,0 +1,145 @@
+//! Lines of a user's session after login, and of delivery into a mailbox.
+
+use super::say;
+use crate::{Line, Tag};
+
+/// Whose session speaks.
+#[derive(Debug, Clone, Copy)]
+pub struct Who<'a> {
+    /// `imap`, `pop3`, `lmtp`, `lda`.
+    pub service: &'a str,
+    /// The user's name.
+    pub user: &'a str,
+    /// The session id.
+    pub session: &'a str,
+}
+
+impl<'a> Who<'a> {
+    fn tag(&self) -> Tag<'a> {
+        Tag::Session {
+            service: self.service,
+            user: self.user,
+            session: self.session,
+        }
+    }
+}
+
+/// What an IMAP session did, for its last line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[allow(missing_docs)]
+pub struct ImapCounts {
+    pub in_bytes: u64,
+    pub out_bytes: u64,
+    pub deleted: u64,
+    pub expunged: u64,
+    pub trashed: u64,
+    pub header_count: u64,
+    pub header_bytes: u64,
+    pub body_count: u64,
+    pub body_bytes: u64,
+}
+
+/// `imap(alice)<23848><TYkmOtBgiMZ/AAAB>: Disconnected: Logged out in=27 out=600 deleted=0 expunged=0 …`
+#[derive(Debug)]
+pub struct ImapDisconnected<'a> {
+    /// Whose session.
+    pub who: Who<'a>,
+    /// `Logged out`, `Connection closed`, `Inactivity` …
+    pub reason: &'a str,
+    /// What it did.
+    pub counts: ImapCounts,
+}
+
+impl Line for ImapDisconnected<'_> {
+    fn tag(&self) -> Tag<'_> {
+        self.who.tag()
+    }
+    fn text(&self, out: &mut String) {
+        let c = &self.counts;
+        say!(
+            out,
+            "Disconnected: {} in={} out={} ",
+            self.reason,
+            c.in_bytes,
+            c.out_bytes
+        );
+        say!(
+            out,
+            "deleted={} expunged={} trashed={} ",
+            c.deleted,
+            c.expunged,
+            c.trashed
+        );
+        say!(out, "hdr_count={} hdr_bytes={} ", c.header_count, c.header_bytes);
+        say!(out, "body_count={} body_bytes={}", c.body_count, c.body_bytes);
+    }
+}
+
+/// What a POP3 session did, for its last line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[allow(missing_docs)]
+pub struct Pop3Counts {
+    pub top_count: u64,
+    pub top_bytes: u64,
+    pub retr_count: u64,
+    pub retr_bytes: u64,
+    pub deleted: u64,
+    pub messages: u64,
+    pub mailbox_bytes: u64,
+}
+
+/// `pop3(alice)<24039><WzzAOtBgxLB/AAAB>: Disconnected: Logged out top=0/0, retr=0/0, del=0/1, size=635`
+#[derive(Debug)]
+pub struct Pop3Disconnected<'a> {
+    /// Whose session.
+    pub who: Who<'a>,
+    /// `Logged out`, `Connection closed`, `Inactivity` …
+    pub reason: &'a str,
+    /// What it did.
+    pub counts: Pop3Counts,
+}
+
+impl Line for Pop3Disconnected<'_> {
+    fn tag(&self) -> Tag<'_> {
+        self.who.tag()
+    }
+    fn text(&self, out: &mut String) {
+        let c = &self.counts;
+        say!(
+            out,
+            "Disconnected: {} top={}/{}, ",
+            self.reason,
+            c.top_count,
+            c.top_bytes
+        );
+        say!(
+            out,
+            "retr={}/{}, del={}/{}, ",
+            c.retr_count,
+            c.retr_bytes,
+            c.deleted,
+            c.messages
+        );
+        say!(out, "size={}", c.mailbox_bytes);
+    }
+}
+
+/// `lmtp(alice)<23386><…>: msgid=<…>: saved mail to INBOX`
+#[derive(Debug)]
+pub struct Saved<'a> {
+    /// Whose mailbox.
+    pub who: Who<'a>,
+    /// The Message-ID with its angle brackets.
+    pub message_id: &'a str,
+    /// The mailbox.
+    pub mailbox: &'a str,
+}
+
+impl Line for Saved<'_> {
+    fn tag(&self) -> Tag<'_> {
+        self.who.tag()
+    }
+    fn text(&self, out: &mut String) {
+        say!(out, "msgid={}: saved mail to {}", self.message_id, self.mailbox);
+    }
+}

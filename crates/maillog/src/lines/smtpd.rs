@@ -1,0 +1,398 @@
+//! Lines of the SMTP server: who connected, what was refused, how it ended.
+
+use envelope::QueueId;
+
+use super::{Peer, say};
+use crate::{Line, Severity, Tag};
+
+macro_rules! smtpd_line {
+    ($name:ident) => {
+        smtpd_line!($name, Severity::Info);
+    };
+    ($name:ident, $severity:expr) => {
+        impl Line for $name<'_> {
+            fn tag(&self) -> Tag<'_> {
+                Tag::Mta("smtpd")
+            }
+            fn severity(&self) -> Severity {
+                $severity
+            }
+            fn text(&self, out: &mut String) {
+                self.say(out);
+            }
+        }
+    };
+}
+
+/// `connect from localhost[127.0.0.1]`
+#[derive(Debug)]
+pub struct Connect<'a> {
+    /// Who.
+    pub peer: Peer<'a>,
+}
+smtpd_line!(Connect);
+
+impl Connect<'_> {
+    fn say(&self, out: &mut String) {
+        say!(out, "connect from {}", self.peer);
+    }
+}
+
+/// A command as the disconnect line counts it. The order is the order of the line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Command {
+    Helo,
+    Ehlo,
+    Xclient,
+    Xforward,
+    Starttls,
+    Auth,
+    Mail,
+    Rcpt,
+    Data,
+    Bdat,
+    Rset,
+    Noop,
+    Vrfy,
+    Etrn,
+    Quit,
+    Unknown,
+}
+
+const COMMAND_NAMES: [&str; 16] = [
+    "helo", "ehlo", "xclient", "xforward", "starttls", "auth", "mail", "rcpt", "data", "bdat", "rset",
+    "noop", "vrfy", "etrn", "quit", "unknown",
+];
+
+/// How many commands of each kind a session had, and how many of them went well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct CommandCounts {
+    all: [u32; COMMAND_NAMES.len()],
+    good: [u32; COMMAND_NAMES.len()],
+}
+
+impl CommandCounts {
+    /// Counts one command.
+    pub fn count(&mut self, command: Command, is_good: bool) {
+        let at = command as usize;
+        self.all[at] = self.all[at].saturating_add(1);
+        self.good[at] = self.good[at].saturating_add(u32::from(is_good));
+    }
+
+    /// Counts one command by its verb, in any case; unknown verbs (HELP included) count as `unknown`.
+    pub fn count_verb(&mut self, verb: &str, is_good: bool) {
+        const COMMANDS: [Command; 15] = [
+            Command::Helo,
+            Command::Ehlo,
+            Command::Xclient,
+            Command::Xforward,
+            Command::Starttls,
+            Command::Auth,
+            Command::Mail,
+            Command::Rcpt,
+            Command::Data,
+            Command::Bdat,
+            Command::Rset,
+            Command::Noop,
+            Command::Vrfy,
+            Command::Etrn,
+            Command::Quit,
+        ];
+        let known = COMMAND_NAMES
+            .iter()
+            .zip(COMMANDS)
+            .find(|(name, _)| name.eq_ignore_ascii_case(verb));
+        self.count(known.map_or(Command::Unknown, |(_, command)| command), is_good);
+    }
+}
+
+impl std::fmt::Display for CommandCounts {
+    /// `ehlo=1 mail=1 rcpt=1/2 data=1 quit=1 commands=5/6`: good ones, `/all` where some were not.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for (name, (good, all)) in COMMAND_NAMES.iter().zip(self.good.iter().zip(&self.all)) {
+            match all {
+                0 => {}
+                all if all == good => write!(f, "{name}={good} ")?,
+                all => write!(f, "{name}={good}/{all} ")?,
+            }
+        }
+        let (good, all) = (self.good.iter().sum::<u32>(), self.all.iter().sum::<u32>());
+        if all == good && all > 0 {
+            write!(f, "commands={good}")
+        } else {
+            write!(f, "commands={good}/{all}")
+        }
+    }
+}
+
+/// `disconnect from localhost[127.0.0.1] ehlo=1 quit=1 commands=2`
+#[derive(Debug)]
+pub struct Disconnect<'a> {
+    /// Who.
+    pub peer: Peer<'a>,
+    /// What they said.
+    pub commands: &'a CommandCounts,
+}
+smtpd_line!(Disconnect);
+
+impl Disconnect<'_> {
+    fn say(&self, out: &mut String) {
+        say!(out, "disconnect from {} {}", self.peer, self.commands);
+    }
+}
+
+/// How a client logged in.
+#[derive(Debug, Clone, Copy)]
+pub struct Sasl<'a> {
+    /// `PLAIN`, `LOGIN` …
+    pub method: &'a str,
+    /// The user's name.
+    pub username: &'a str,
+}
+
+/// `D9DF698C2D9: client=localhost[127.0.0.1], sasl_method=PLAIN, sasl_username=alice`
+#[derive(Debug)]
+pub struct Client<'a> {
+    /// The message.
+    pub queue_id: &'a QueueId,
+    /// Who sends it.
+    pub peer: Peer<'a>,
+    /// The login, if there was one.
+    pub sasl: Option<Sasl<'a>>,
+}
+smtpd_line!(Client);
+
+impl Client<'_> {
+    fn say(&self, out: &mut String) {
+        say!(out, "{}: client={}", self.queue_id, self.peer);
+        if let Some(sasl) = self.sasl {
+            say!(
+                out,
+                ", sasl_method={}, sasl_username={}",
+                sasl.method,
+                sasl.username
+            );
+        }
+    }
+}
+
+/// What was done about a command, as the line's second word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Decision {
+    Reject,
+    RejectWarning,
+    Discard,
+    Hold,
+    Redirect,
+    Filter,
+    Warn,
+    Info,
+    Milter,
+}
+
+impl Decision {
+    fn as_str(self) -> &'static str {
+        match self {
+            Decision::Reject => "reject",
+            Decision::RejectWarning => "reject_warning",
+            Decision::Discard => "discard",
+            Decision::Hold => "hold",
+            Decision::Redirect => "redirect",
+            Decision::Filter => "filter",
+            Decision::Warn => "warn",
+            Decision::Info => "info",
+            Decision::Milter => "milter-reject",
+        }
+    }
+}
+
+/// `NOQUEUE: reject: RCPT from localhost[127.0.0.1]: 554 5.7.1 <b@c>: Relay access denied; from=<> to=<b@c> proto=ESMTP helo=<x>`
+#[derive(Debug)]
+pub struct Decided<'a> {
+    /// The message, if one was begun.
+    pub queue_id: Option<&'a QueueId>,
+    /// What was done.
+    pub decision: Decision,
+    /// `CONNECT`, `HELO`, `MAIL`, `RCPT`, `DATA`, `END-OF-MESSAGE` …
+    pub stage: &'a str,
+    /// Who.
+    pub peer: Peer<'a>,
+    /// The reply, code first, on one line.
+    pub text: &'a str,
+    /// The envelope so far; an empty sender is the null sender.
+    pub sender: Option<&'a str>,
+    /// The recipient at hand.
+    pub recipient: Option<&'a str>,
+    /// `SMTP` or `ESMTP`; empty before HELO.
+    pub protocol: &'a str,
+    /// What HELO said.
+    pub helo: Option<&'a str>,
+}
+smtpd_line!(Decided);
+
+impl Decided<'_> {
+    fn say(&self, out: &mut String) {
+        let queue_id = self.queue_id.map_or("NOQUEUE", QueueId::as_str);
+        say!(
+            out,
+            "{queue_id}: {}: {} from {}: {};",
+            self.decision.as_str(),
+            self.stage,
+            self.peer,
+            self.text
+        );
+        if let Some(sender) = self.sender {
+            say!(out, " from=<{sender}>");
+        }
+        if let Some(recipient) = self.recipient {
+            say!(out, " to=<{recipient}>");
+        }
+        say!(
+            out,
+            " proto={}",
+            if self.protocol.is_empty() {
+                "SMTP"
+            } else {
+                self.protocol
+            }
+        );
+        if let Some(helo) = self.helo {
+            say!(out, " helo=<{helo}>");
+        }
+    }
+}
+
+/// Why a session ended before QUIT.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cut {
+    /// The peer hung up.
+    LostConnection,
+    /// The peer said nothing for too long.
+    Timeout,
+    /// The peer made too many mistakes.
+    TooManyErrors,
+}
+
+/// `lost connection after DATA (0 bytes) from localhost[127.0.0.1]`
+#[derive(Debug)]
+pub struct Ended<'a> {
+    /// Why.
+    pub cut: Cut,
+    /// The last command, or `CONNECT`, `UNKNOWN`.
+    pub after: &'a str,
+    /// How much of a message had arrived, after DATA or BDAT.
+    pub content_bytes: Option<u64>,
+    /// Who.
+    pub peer: Peer<'a>,
+}
+smtpd_line!(Ended);
+
+impl Ended<'_> {
+    fn say(&self, out: &mut String) {
+        let cut = match self.cut {
+            Cut::LostConnection => "lost connection",
+            Cut::Timeout => "timeout",
+            Cut::TooManyErrors => "too many errors",
+        };
+        match self.content_bytes {
+            Some(bytes) => say!(
+                out,
+                "{cut} after {} ({bytes} bytes) from {}",
+                self.after,
+                self.peer
+            ),
+            None => say!(out, "{cut} after {} from {}", self.after, self.peer),
+        }
+    }
+}
+
+/// `warning: localhost[127.0.0.1]: SASL PLAIN authentication failed: (reason unavailable), sasl_username=alice`
+///
+/// A warning although a peer's mistake is none: fail2ban and people look for this line.
+#[derive(Debug)]
+pub struct SaslFailed<'a> {
+    /// Who.
+    pub peer: Peer<'a>,
+    /// `PLAIN`, `LOGIN` …
+    pub method: &'a str,
+    /// Why; empty when the peer gave a wrong password or an unknown user.
+    pub reason: &'a str,
+    /// The name that was tried, if the mechanism told.
+    pub username: Option<&'a str>,
+}
+smtpd_line!(SaslFailed, Severity::Warning);
+
+impl SaslFailed<'_> {
+    fn say(&self, out: &mut String) {
+        let reason = if self.reason.is_empty() {
+            "(reason unavailable)"
+        } else {
+            self.reason
+        };
+        say!(
+            out,
+            "{}: SASL {} authentication failed: {reason}",
+            self.peer,
+            self.method
+        );
+        if let Some(username) = self.username {
+            say!(out, ", sasl_username={username}");
+        }
+    }
+}
+
+/// `Anonymous TLS connection established from localhost[127.0.0.1]: TLSv1.3 with cipher …` (`smtpd_tls_loglevel` ≥ 1)
+#[derive(Debug)]
+pub struct TlsEstablished<'a> {
+    /// Who.
+    pub peer: Peer<'a>,
+    /// The session, as crate `tls` describes it.
+    pub session: &'a str,
+}
+smtpd_line!(TlsEstablished);
+
+impl TlsEstablished<'_> {
+    fn say(&self, out: &mut String) {
+        say!(
+            out,
+            "Anonymous TLS connection established from {}: {}",
+            self.peer,
+            self.session
+        );
+    }
+}
+
+/// `SSL_accept error from localhost[127.0.0.1]: received corrupt message`
+#[derive(Debug)]
+pub struct TlsFailed<'a> {
+    /// Who.
+    pub peer: Peer<'a>,
+    /// Why.
+    pub reason: &'a str,
+}
+smtpd_line!(TlsFailed);
+
+impl TlsFailed<'_> {
+    fn say(&self, out: &mut String) {
+        say!(out, "SSL_accept error from {}: {}", self.peer, self.reason);
+    }
+}
+
+/// `warning: non-SMTP command from localhost[127.0.0.1]: GET / HTTP/1.0` (`smtpd_forbidden_commands`)
+#[derive(Debug)]
+pub struct NonSmtpCommand<'a> {
+    /// Who.
+    pub peer: Peer<'a>,
+    /// What they said; cut to 100 characters.
+    pub command: &'a str,
+}
+smtpd_line!(NonSmtpCommand, Severity::Warning);
+
+impl NonSmtpCommand<'_> {
+    fn say(&self, out: &mut String) {
+        let start: String = self.command.chars().take(100).collect();
+        say!(out, "non-SMTP command from {}: {start}", self.peer);
+    }
+}
