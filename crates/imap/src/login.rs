@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::alphabet::STANDARD as ALPHABET;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+pub use machine::login::{Answer, Disconnect, Event};
 use machine::{Machine, SECOND, Stamp};
 
 use crate::wire::Error;
@@ -43,68 +44,6 @@ pub struct Settings {
     pub mechanisms: Vec<String>,
     /// What ID answers (`imap_id_send`): pairs of field and value. Empty: NIL.
     pub id: Vec<(String, String)>,
-}
-
-/// What the caller decides or does.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Event {
-    /// Drain the output, make the TLS handshake, then answer [`Answer::TlsStarted`]. If the handshake fails,
-    /// close.
-    StartTls,
-    /// LOGIN: verify, then answer [`Answer::LoggedIn`] or a failure.
-    PlainLogin {
-        /// The name as the client wrote it.
-        user: Vec<u8>,
-        /// The password.
-        password: Vec<u8>,
-    },
-    /// AUTHENTICATE with an offered mechanism: answer [`Answer::Challenge`], [`Answer::LoggedIn`] or a failure.
-    SaslStart {
-        /// In capitals.
-        mechanism: String,
-        /// The initial response, when the client sent one (it may be empty).
-        initial: Option<Vec<u8>>,
-    },
-    /// The client's response to the last challenge. Answered like [`Event::SaslStart`].
-    SaslResponse(Vec<u8>),
-    /// The client said who it is (ID). Needs no answer.
-    ClientId(Vec<(String, Option<String>)>),
-    /// The conversation is over without a login. Needs no answer.
-    Disconnected(Disconnect),
-}
-
-/// Why the login phase ended without a login, for the log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Disconnect {
-    /// LOGOUT.
-    LoggedOut,
-    /// The client closed the connection.
-    ConnectionClosed,
-    /// The client was silent too long.
-    Inactivity,
-    /// Too many commands that make no sense.
-    TooManyBadCommands,
-    /// The caller said so ([`Answer::Bye`]).
-    Refused,
-}
-
-/// What the caller answers.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Answer {
-    /// The TLS handshake is done; bytes fed from now on were encrypted.
-    TlsStarted,
-    /// The next SASL challenge, not yet in base64.
-    Challenge(Vec<u8>),
-    /// The client is who it says: the machine writes the tagged OK and is finished.
-    LoggedIn,
-    /// Wrong name or password.
-    Failed,
-    /// The account may not log in, and the client may read why.
-    Refused(String),
-    /// The password could not be verified now.
-    TemporaryFailure,
-    /// Send the client away with this text (shutdown, too many connections).
-    Bye(String),
 }
 
 /// Where the conversation stands.

@@ -7,6 +7,7 @@
 //! Entry: [`Machine`]; framing: [`lines::Lines`]. Limits: each machine names its own.
 
 pub mod lines;
+pub mod login;
 
 /// A moment: microseconds since the Unix epoch.
 pub type Stamp = i64;

@@ -80,9 +80,17 @@ impl Lines {
         let unread = &self.buffer[self.start..];
         match memchr(&unread[self.scanned..]).map(|at| at + self.scanned) {
             Some(at) => {
-                let end = if at > 0 && unread[at - 1] == b'\r' { at - 1 } else { at };
+                let end = if at > 0 && unread[at - 1] == b'\r' {
+                    at - 1
+                } else {
+                    at
+                };
                 let too_long = self.skipping || end > limit;
-                let line = if too_long { Line::TooLong } else { Line::Complete(unread[..end].to_vec()) };
+                let line = if too_long {
+                    Line::TooLong
+                } else {
+                    Line::Complete(unread[..end].to_vec())
+                };
                 self.skipping = false;
                 self.consume(at + 1);
                 Some(line)

@@ -33,6 +33,7 @@ fn play(settings: Settings, pieces: &[&[u8]]) -> (String, Login) {
                 Event::PlainLogin { .. } | Event::SaslStart { .. } | Event::SaslResponse(_) => {
                     login.answer(Answer::Failed, 2);
                 }
+                Event::ClientId(_) => unreachable!("POP3 has no ID"),
                 Event::Disconnected(_) => {}
             }
         }

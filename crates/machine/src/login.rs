@@ -1,0 +1,64 @@
+//! What the login phases of IMAP, POP3 and ManageSieve ask their caller, and what it answers: one vocabulary, so
+//! that one host serves them all.
+
+/// What the caller must decide or do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// Drain the output, make the TLS handshake, then answer [`Answer::TlsStarted`]. If the handshake fails,
+    /// close.
+    StartTls,
+    /// A name and a password in clear: verify, then answer [`Answer::LoggedIn`] or a failure.
+    PlainLogin {
+        /// The name as the client wrote it.
+        user: Vec<u8>,
+        /// The password.
+        password: Vec<u8>,
+    },
+    /// An offered SASL mechanism: answer [`Answer::Challenge`], [`Answer::LoggedIn`] or a failure.
+    SaslStart {
+        /// In capitals.
+        mechanism: String,
+        /// The initial response, when the client sent one (it may be empty).
+        initial: Option<Vec<u8>>,
+    },
+    /// The client's response to the last challenge. Answered like [`Event::SaslStart`].
+    SaslResponse(Vec<u8>),
+    /// The client said who it is (IMAP's ID). Needs no answer.
+    ClientId(Vec<(String, Option<String>)>),
+    /// The conversation is over without a login. Needs no answer.
+    Disconnected(Disconnect),
+}
+
+/// Why the login phase ended without a login, for the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Disconnect {
+    /// LOGOUT or QUIT.
+    LoggedOut,
+    /// The client closed the connection.
+    ConnectionClosed,
+    /// The client was silent too long.
+    Inactivity,
+    /// Too many commands that make no sense.
+    TooManyBadCommands,
+    /// The caller said so ([`Answer::Bye`]).
+    Refused,
+}
+
+/// What the caller answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// The TLS handshake is done; bytes fed from now on were encrypted.
+    TlsStarted,
+    /// The next SASL challenge, not yet in base64.
+    Challenge(Vec<u8>),
+    /// The client is who it says: the machine says so and is finished.
+    LoggedIn,
+    /// Wrong name or password.
+    Failed,
+    /// The account may not log in, and the client may read why.
+    Refused(String),
+    /// The password could not be verified now.
+    TemporaryFailure,
+    /// Send the client away with this text (shutdown, too many connections).
+    Bye(String),
+}
