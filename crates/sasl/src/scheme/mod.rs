@@ -1,0 +1,353 @@
+//! Stored passwords: `{SCHEME}hash`, or a hash whose scheme is known from elsewhere.
+
+mod crypt;
+mod digest;
+mod md5_crypt;
+
+use subtle::ConstantTimeEq;
+
+use crate::{Error, PASSWORD_BYTES_MAX};
+
+/// How many random bytes [`generate`] wants.
+pub const RANDOM_BYTES: usize = 32;
+
+/// The kinds of hashes, under their first names in Dovecot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Plain,
+    Digest(digest::Digest),
+    Md5Crypt,
+    Sha256Crypt,
+    Sha512Crypt,
+    BlfCrypt,
+    Argon2i,
+    Argon2id,
+    Crypt,
+    Pbkdf2,
+}
+
+/// How the bytes of a hash are written down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Encoding {
+    Hex,
+    Base64,
+}
+
+/// A password scheme as it is named between the braces: `SHA512-CRYPT`, `SSHA256`, `PLAIN-MD5.b64` …
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scheme {
+    name: String,
+    kind: Kind,
+    encoding: Option<Encoding>,
+}
+
+/// The names that `doveadm pw -l` lists, in our order.
+pub const NAMES: [&str; 25] = [
+    "PLAIN",
+    "CLEAR",
+    "CLEARTEXT",
+    "PLAIN-MD5",
+    "LDAP-MD5",
+    "SHA",
+    "SHA1",
+    "SHA256",
+    "SHA512",
+    "SMD5",
+    "SSHA",
+    "SSHA256",
+    "SSHA512",
+    "MD5",
+    "MD5-CRYPT",
+    "SHA256-CRYPT",
+    "SHA512-CRYPT",
+    "BLF-CRYPT",
+    "ARGON2I",
+    "ARGON2ID",
+    "CRYPT",
+    "PBKDF2",
+    "PLAIN.b64",
+    "PLAIN.hex",
+    "SSHA256.hex",
+];
+
+/// Schemes that Dovecot has and Yubin does not.
+const UNSUPPORTED: [&str; 9] = [
+    "CRAM-MD5",
+    "HMAC-MD5",
+    "DIGEST-MD5",
+    "SCRAM-SHA-1",
+    "SCRAM-SHA-256",
+    "OTP",
+    "DES-CRYPT",
+    "PLAIN-TRUNC",
+    "PLAIN-MD4",
+];
+
+impl Scheme {
+    /// The scheme's name in capitals.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl std::str::FromStr for Scheme {
+    type Err = Error;
+
+    /// The scheme of that name, in any case, with `.b64`, `.base64` or `.hex` after it.
+    ///
+    /// # Errors
+    /// [`Error::UnknownScheme`], [`Error::UnsupportedScheme`].
+    fn from_str(name: &str) -> Result<Scheme, Error> {
+        let upper = name.to_ascii_uppercase();
+        let (base, encoding) = match upper.split_once('.') {
+            None => (upper.as_str(), None),
+            Some((base, "HEX")) => (base, Some(Encoding::Hex)),
+            Some((base, "B64" | "BASE64")) => (base, Some(Encoding::Base64)),
+            Some(_) => return Err(Error::UnknownScheme(name.to_owned())),
+        };
+        let kind = match base {
+            "PLAIN" | "CLEAR" | "CLEARTEXT" => Kind::Plain,
+            "MD5" | "MD5-CRYPT" => Kind::Md5Crypt,
+            "SHA256-CRYPT" => Kind::Sha256Crypt,
+            "SHA512-CRYPT" => Kind::Sha512Crypt,
+            "BLF-CRYPT" => Kind::BlfCrypt,
+            "ARGON2I" => Kind::Argon2i,
+            "ARGON2ID" => Kind::Argon2id,
+            "CRYPT" => Kind::Crypt,
+            "PBKDF2" => Kind::Pbkdf2,
+            other if UNSUPPORTED.contains(&other) => return Err(Error::UnsupportedScheme(other.to_owned())),
+            other => match digest::Digest::named(other) {
+                Some(digest) => Kind::Digest(digest),
+                None => return Err(Error::UnknownScheme(name.to_owned())),
+            },
+        };
+        Ok(Scheme {
+            name: upper,
+            kind,
+            encoding,
+        })
+    }
+}
+
+/// A stored password taken apart: `{SCHEME}rest`, else a crypt(3) `$…$` text or the `default` scheme's.
+///
+/// # Errors
+/// As [`Scheme`]'s `from_str`.
+pub fn split<'a>(stored: &'a str, default: &Scheme) -> Result<(Scheme, &'a str), Error> {
+    if let Some(rest) = stored.strip_prefix('{')
+        && let Some((name, hash)) = rest.split_once('}')
+    {
+        return Ok((name.parse()?, hash));
+    }
+    // "$1$" without a scheme is what old passwd-files hold (Dovecot takes it for MD5-CRYPT whatever the default is).
+    match stored.strip_prefix("$1$") {
+        Some(_) => Ok(("MD5-CRYPT".parse()?, stored)),
+        None => Ok((default.clone(), stored)),
+    }
+}
+
+/// Whether `password` is the one that was stored as `stored`. `default` is the scheme of one without braces.
+///
+/// Costly by design: call it on a thread that may be busy for a second.
+///
+/// # Errors
+/// When the stored text cannot be used; a wrong password is `Ok(false)`, as is one longer than
+/// [`PASSWORD_BYTES_MAX`].
+pub fn verify(password: &[u8], stored: &str, default: &Scheme) -> Result<bool, Error> {
+    let (scheme, hash) = split(stored, default)?;
+    if password.len() > PASSWORD_BYTES_MAX {
+        return Ok(false);
+    }
+    match scheme.kind {
+        Kind::Plain => Ok(equal(password, &plain_bytes(&scheme, hash)?)),
+        Kind::Digest(digest) => digest.verify(password, hash, &scheme),
+        Kind::Pbkdf2 => digest::verify_pbkdf2(password, &crypt_text(&scheme, hash)?, &scheme),
+        _ => crypt::verify(password, &crypt_text(&scheme, hash)?, &scheme.name),
+    }
+}
+
+/// The stored form of `password`, without the `{SCHEME}` before it. `rounds` is the cost where the scheme has one.
+///
+/// # Errors
+/// [`Error::Rounds`], [`Error::TooLong`].
+pub fn generate(
+    scheme: &Scheme,
+    password: &[u8],
+    rounds: Option<u32>,
+    random: &[u8; RANDOM_BYTES],
+) -> Result<String, Error> {
+    if password.len() > PASSWORD_BYTES_MAX {
+        return Err(Error::TooLong);
+    }
+    let name = &scheme.name;
+    let made = match scheme.kind {
+        Kind::Plain => return Ok(digest::encode_plain(password, scheme.encoding)),
+        Kind::Digest(digest) => return Ok(digest.generate(password, scheme.encoding, random)),
+        Kind::Pbkdf2 => digest::generate_pbkdf2(password, rounds, random, name)?,
+        Kind::Md5Crypt => crypt::generate_md5(password, random),
+        Kind::Sha256Crypt => crypt::generate_sha(password, rounds, random, crypt::Sha::Sha256)?,
+        Kind::Sha512Crypt => crypt::generate_sha(password, rounds, random, crypt::Sha::Sha512)?,
+        Kind::BlfCrypt | Kind::Crypt => crypt::generate_blowfish(password, rounds, random, name)?,
+        Kind::Argon2i => crypt::generate_argon2(password, rounds, random, argon2::Algorithm::Argon2i)?,
+        Kind::Argon2id => crypt::generate_argon2(password, rounds, random, argon2::Algorithm::Argon2id)?,
+    };
+    Ok(match scheme.encoding {
+        None => made,
+        some => digest::encode_plain(made.as_bytes(), some),
+    })
+}
+
+/// Compares without telling by time where the difference is.
+pub(crate) fn equal(a: &[u8], b: &[u8]) -> bool {
+    a.ct_eq(b).into()
+}
+
+fn plain_bytes(scheme: &Scheme, hash: &str) -> Result<Vec<u8>, Error> {
+    match scheme.encoding {
+        None => Ok(hash.as_bytes().to_vec()),
+        Some(encoding) => digest::decode(hash, encoding, &scheme.name),
+    }
+}
+
+/// The text of a crypt-like hash, out of its encoding if it has one.
+fn crypt_text(scheme: &Scheme, hash: &str) -> Result<String, Error> {
+    String::from_utf8(plain_bytes(scheme, hash)?).map_err(|_| Error::Damaged {
+        scheme: scheme.name.clone(),
+        what: "it is not text",
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const PASSWORD: &str = "pässword1";
+
+    /// Made by Debian's `doveadm pw` (Dovecot 2.3.19) and crypt(3) (libxcrypt 4.4) from [`PASSWORD`].
+    const VECTORS: &str = "\
+{PLAIN}pässword1
+{CLEARTEXT}pässword1
+{CLEAR}pässword1
+{PLAIN.B64}cMOkc3N3b3JkMQ==
+{PLAIN.HEX}70c3a47373776f726431
+{PLAIN-MD5}1a9b2eec2b53a921b43fcf4968ae7be5
+{PLAIN-MD5.B64}Gpsu7CtTqSG0P89JaK575Q==
+{LDAP-MD5}Gpsu7CtTqSG0P89JaK575Q==
+{SHA}nGKqSw5rZLlGmAU2eg7o7K29zF8=
+{SHA1}nGKqSw5rZLlGmAU2eg7o7K29zF8=
+{SHA256}y0poVvuLJsIjTKtWRmm0QV1goaYnnL5qImilSoVsRqI=
+{SHA256.HEX}cb4a6856fb8b26c2234cab564669b4415d60a1a6279cbe6a2268a54a856c46a2
+{sha256}cb4a6856fb8b26c2234cab564669b4415d60a1a6279cbe6a2268a54a856c46a2
+{SHA512}vd5c8rhqp18tiTFTsVPzl2sZTr5XaoM3aTqG8DRnIm9/PRmpbxURtsPJCMQtVmtV/NufAuGRhdPJ1hzTmXw0XA==
+{SSHA}HSWhdKCRWYq8kKV3f17F2XCZ+aOGt81a
+{SSHA256}QGsMHezKWM8u02cOb4G597q37UNW1zt6CJlMdtTcxQQ6BAjK
+{SSHA256.HEX}6fa755c3341fb85551ea2156ff6fa5199fd80efca7bfca43a85b6acab8ffa2e2a68e6d37
+{SSHA512}zu+kG7W1UyA+3nFv7PsTd7eNsWuyJhPM5Whulcuslayh1n4UaPTsKB0ZPi85rJH7rYyRSy7d5F5il/OKh7tdB5N+u64=
+{SMD5}ubSU9BdDrGccJY2JvQ061MbF4RI=
+{MD5-CRYPT}$1$3OS9M1hN$p0xx8BUmlB/voJVe9NupV/
+{MD5}$1$WYyuV1jO$LOT4D3xEH9RC8vlKAphj41
+$1$abcdefgh$Bv50hyE2.ohWxf3Cka8J30
+{SHA256-CRYPT}$5$TDZfrobDSQp4KsMB$4Kio2j49SnMyarXRE4sBH6aAwcsePW/tXVdwQ15pRN8
+{SHA512-CRYPT}$6$mkdbPIuU9qFyfzPD$8UDyqMQfopiqtdrjWjcpo9qdXFwHUVbrqPE//z3l2mC9ibmKxVFQpOisn1qB1KLLqVPOSzjdbg/5360kVczBr.
+{CRYPT}$6$rounds=1000$abcdefgh$ocGfO1VA2fwUEsogmwnA7DEesXUIzpYkqIiz5n9DAgh0XephoKFmyawblLTIGW6RXL6uj25sID3gnwYV/UaaG/
+{CRYPT}$5$rounds=1000$abcdefgh$MnR2aWkWGYdm6161Xlev5BDgn87ZeFZk59Agr/qUk60
+{BLF-CRYPT}$2y$05$judOCZkQiDvOKvajFE.vquzPrIpQLAd2JxUkWuW9lSjF1RVh5U146
+{CRYPT}$2y$05$pMYTV/4JOWPpED9MRkY/ZeA6IekSILBF3xw9zQ4GM0ImAxa.s7X9a
+{ARGON2I}$argon2i$v=19$m=32768,t=4,p=1$E66ojppjUDHHhNjuiO5T6g$K5vk0cy357qPS1Bl0lFP0kYhNmeJf94AZ34y7ZwDF/Q
+{ARGON2ID}$argon2id$v=19$m=65536,t=3,p=1$CxSYJ59R0rvve0CoLHnJJg$MPMt10vJ8mI9ki0EbYarPZ1UU+cvntGKiuYho4hwLT0
+{CRYPT}$y$j9T$MhmSRcJgHgmjyGcO9Ht2K/$GaI/YfwWgGlgOfaLRrQIotkGlJ5qhew5seWweKhglsA
+{PBKDF2}$1$K1VitEM5CuJGWD04$5000$048616fd3cac00422ee7c5c2b996cc19f64cda09";
+
+    fn plain() -> Scheme {
+        "PLAIN".parse().unwrap()
+    }
+
+    #[test]
+    fn stored_passwords_of_dovecot_are_verified() {
+        for stored in VECTORS.lines() {
+            assert_eq!(
+                verify(PASSWORD.as_bytes(), stored, &plain()),
+                Ok(true),
+                "{stored}"
+            );
+            assert_eq!(verify(b"password1", stored, &plain()), Ok(false), "{stored}");
+        }
+    }
+
+    #[test]
+    fn what_is_generated_is_verified() {
+        let random: [u8; RANDOM_BYTES] =
+            std::array::from_fn(|n| n as u8 * 7 + 250_u8.wrapping_add(n as u8) / 2);
+        for name in NAMES.iter() {
+            let scheme: Scheme = name.parse().unwrap();
+            let made = generate(&scheme, PASSWORD.as_bytes(), None, &random).unwrap();
+            let stored = format!("{{{name}}}{made}");
+            assert_eq!(
+                verify(PASSWORD.as_bytes(), &stored, &plain()),
+                Ok(true),
+                "{stored}"
+            );
+            assert_eq!(verify(b"other", &stored, &plain()), Ok(false), "{stored}");
+        }
+    }
+
+    #[test]
+    fn the_cost_can_be_chosen_within_limits() {
+        let random = [9; RANDOM_BYTES];
+        let made = |name: &str, rounds| generate(&name.parse().unwrap(), b"x", Some(rounds), &random);
+        assert!(made("SHA512-CRYPT", 1000).unwrap().starts_with("$6$rounds=1000$"));
+        assert!(!made("SHA512-CRYPT", 5000).unwrap().contains("rounds"));
+        assert!(made("BLF-CRYPT", 4).unwrap().starts_with("$2y$04$"));
+        assert!(made("PBKDF2", 1000).unwrap().contains("$1000$"));
+        for (name, rounds) in [
+            ("SHA256-CRYPT", 10),
+            ("BLF-CRYPT", 3),
+            ("BLF-CRYPT", 32),
+            ("PBKDF2", u32::MAX),
+        ] {
+            assert!(
+                matches!(made(name, rounds), Err(Error::Rounds { .. })),
+                "{name} {rounds}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_scheme_may_come_from_elsewhere() {
+        let md5: Scheme = "PLAIN-MD5".parse().unwrap();
+        assert_eq!(
+            verify(PASSWORD.as_bytes(), "1a9b2eec2b53a921b43fcf4968ae7be5", &md5),
+            Ok(true)
+        );
+        assert_eq!(verify(b"{x", "{x", &plain()), Ok(true));
+        assert_eq!(
+            verify(b"x", "{FOO}x", &plain()),
+            Err(Error::UnknownScheme("FOO".to_owned()))
+        );
+        assert!(matches!(
+            verify(b"x", "{CRAM-MD5}00", &plain()),
+            Err(Error::UnsupportedScheme(_))
+        ));
+        assert!(matches!(
+            verify(b"x", "{SHA256}zzz", &plain()),
+            Err(Error::Damaged { .. })
+        ));
+        assert!(matches!(
+            verify(b"x", "{SHA512-CRYPT}$6$x", &plain()),
+            Err(Error::Damaged { .. })
+        ));
+        assert_eq!(verify(b"x", "{CRYPT}!", &plain()), Ok(false));
+        assert_eq!(
+            verify(&[b'x'; PASSWORD_BYTES_MAX + 1], "{PLAIN}x", &plain()),
+            Ok(false)
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(stored in "(\\{(PLAIN|SSHA|MD5|CRYPT|PBKDF2|BLF-CRYPT|ARGON2I)(\\.hex|\\.b64)?\\})?(\\$[156y2a]{1,2})?[$a-z0-9=+/.,é]{0,40}") {
+            let _ = verify(b"x", &stored, &plain());
+        }
+    }
+}
