@@ -1,8 +1,11 @@
 //! The envelope of a message: sender, recipients, DSN options, queue id, status.
 //!
 //! In charge of the words that the MTA's parts say to each other about a message that is not its content.
-//! RFCs: 5321, 3461 (DSN options), 3463 (enhanced status codes), 6152, 6531.
+//! Not in charge of what the queue does with it. [`codec`] turns envelopes and outcomes into bytes for the spool.
+//! RFCs: 5321, 3461 (DSN options), 3463 (enhanced status codes), 6152, 6531. Limits: those of [`codec`] and [`dsn`].
 
+pub mod codec;
+pub mod dsn;
 pub mod queue_id;
 pub mod status;
 

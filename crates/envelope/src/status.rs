@@ -27,22 +27,36 @@ pub struct StatusCode {
 impl StatusCode {
     /// `2.subject.detail`
     pub const fn success(subject: u16, detail: u16) -> StatusCode {
-        StatusCode { class: Class::Success, subject, detail }
+        StatusCode {
+            class: Class::Success,
+            subject,
+            detail,
+        }
     }
 
     /// `4.subject.detail`
     pub const fn temporary(subject: u16, detail: u16) -> StatusCode {
-        StatusCode { class: Class::Temporary, subject, detail }
+        StatusCode {
+            class: Class::Temporary,
+            subject,
+            detail,
+        }
     }
 
     /// `5.subject.detail`
     pub const fn permanent(subject: u16, detail: u16) -> StatusCode {
-        StatusCode { class: Class::Permanent, subject, detail }
+        StatusCode {
+            class: Class::Permanent,
+            subject,
+            detail,
+        }
     }
 
     /// The code at the start of `text` (`5.1.1 No such user`) and what follows it, trimmed.
     pub fn split(text: &str) -> Option<(StatusCode, &str)> {
-        let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+        let end = text
+            .find(|c: char| !c.is_ascii_digit() && c != '.')
+            .unwrap_or(text.len());
         let mut parts = text[..end].split('.');
         let class = match parts.next()? {
             "2" => Class::Success,
@@ -52,7 +66,16 @@ impl StatusCode {
         };
         let number = |part: Option<&str>| part.filter(|p| (1..=3).contains(&p.len()))?.parse::<u16>().ok();
         let (subject, detail) = (number(parts.next())?, number(parts.next())?);
-        parts.next().is_none().then(|| (StatusCode { class, subject, detail }, text[end..].trim_start()))
+        parts.next().is_none().then(|| {
+            (
+                StatusCode {
+                    class,
+                    subject,
+                    detail,
+                },
+                text[end..].trim_start(),
+            )
+        })
     }
 }
 
@@ -73,7 +96,10 @@ mod tests {
 
     #[test]
     fn a_code_is_split_from_its_text() {
-        assert_eq!(StatusCode::split("5.1.1 No such user"), Some((StatusCode::permanent(1, 1), "No such user")));
+        assert_eq!(
+            StatusCode::split("5.1.1 No such user"),
+            Some((StatusCode::permanent(1, 1), "No such user"))
+        );
         assert_eq!(StatusCode::split("2.0.0"), Some((StatusCode::success(0, 0), "")));
         for text in ["3.1.1 x", "5.1", "5.1.1.1 x", "5..1", "5.1.1234", "", "hello"] {
             assert_eq!(StatusCode::split(text), None, "{text}");
