@@ -82,7 +82,10 @@ pub struct Flags {
 impl Flags {
     /// These system flags and no keyword.
     pub fn system(system: SystemFlags) -> Flags {
-        Flags { system, keywords: Vec::new() }
+        Flags {
+            system,
+            keywords: Vec::new(),
+        }
     }
 
     /// Whether the keyword is set.
@@ -106,7 +109,12 @@ impl Flags {
             }
             FlagChange::Remove(flags) => Flags {
                 system: self.system.without(flags.system),
-                keywords: self.keywords.iter().filter(|k| !flags.has_keyword(k)).cloned().collect(),
+                keywords: self
+                    .keywords
+                    .iter()
+                    .filter(|k| !flags.has_keyword(k))
+                    .cloned()
+                    .collect(),
             },
         }
     }

@@ -6,17 +6,21 @@
 //!
 //! RFCs: 9051 and 3501 (mailbox model), 7162 (modseq). Limits: [`name::NAME_BYTES_MAX`], [`flags::KEYWORDS_MAX`].
 
+pub mod conformance;
 pub mod error;
 pub mod flags;
+pub mod lines;
+pub mod memory;
 pub mod name;
 pub mod store;
 pub mod uid;
 
 pub use error::{Error, Result};
 pub use flags::{FlagChange, Flags, Keyword, SystemFlags};
+pub use memory::MemoryStore;
 pub use name::{MailboxName, SpecialUse};
 pub use store::{
-    Append, Appended, Body, Changes, Copied, ListEntry, MailboxId, MessageState, Namespace, NamespaceKind, Opened,
-    Status, Store, Stored, Wake, Watch,
+    Append, Appended, Body, Changes, Copied, ListEntry, MailboxId, MessageState, Namespace, NamespaceKind,
+    Opened, Status, Store, Stored, Wake, Watch,
 };
 pub use uid::{ModSeq, Uid, UidSet, UidValidity};

@@ -5,9 +5,7 @@
 
 use std::sync::Arc;
 
-use crate::{
-    FlagChange, Flags, MailboxName, ModSeq, Result, SpecialUse, Uid, UidSet, UidValidity,
-};
+use crate::{FlagChange, Flags, MailboxName, ModSeq, Result, SpecialUse, Uid, UidSet, UidValidity};
 
 /// A mailbox that was opened. Opaque to callers; survives a rename where the store can follow it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -24,8 +24,12 @@ impl UidSet {
     /// Adds `first..=last` (in either order).
     pub fn insert_range(&mut self, first: Uid, last: Uid) {
         let (mut low, mut high) = (first.min(last), first.max(last));
-        let from = self.ranges.partition_point(|&(_, end)| u64::from(end) + 1 < u64::from(low));
-        let to = self.ranges.partition_point(|&(start, _)| u64::from(start) <= u64::from(high) + 1);
+        let from = self
+            .ranges
+            .partition_point(|&(_, end)| u64::from(end) + 1 < u64::from(low));
+        let to = self
+            .ranges
+            .partition_point(|&(start, _)| u64::from(start) <= u64::from(high) + 1);
         if from < to {
             low = low.min(self.ranges[from].0);
             high = high.max(self.ranges[to - 1].1);
@@ -65,7 +69,10 @@ impl UidSet {
 
     /// How many UIDs the set holds.
     pub fn count(&self) -> u64 {
-        self.ranges.iter().map(|&(start, end)| u64::from(end - start) + 1).sum()
+        self.ranges
+            .iter()
+            .map(|&(start, end)| u64::from(end - start) + 1)
+            .sum()
     }
 }
 
