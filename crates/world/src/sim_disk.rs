@@ -241,7 +241,11 @@ impl State {
     }
 
     fn used_bytes(&self) -> u64 {
-        self.files.values().map(|f| f.now.len() as u64).sum()
+        self.names
+            .values()
+            .filter_map(|n| self.files.get(n))
+            .map(|f| f.now.len() as u64)
+            .sum()
     }
 
     fn rename_now(&mut self, change: NameChange) {

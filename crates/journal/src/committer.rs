@@ -1,0 +1,391 @@
+//! The journal as its callers see it, and its committer thread: gathers what waits and commits it in one flush.
+
+use std::path::Path;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use world::{OpenMode, World};
+
+use crate::engine::{Engine, Outcome, Pending};
+use crate::record::{self, HEADER_BYTES, Record};
+use crate::recover::{self, Entry, Report};
+use crate::segment::{Pinned, Segments};
+use crate::{Error, Options, Position, Result, Urgency};
+
+/// The durable log in a directory.
+pub struct Journal {
+    shared: Arc<Shared>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+struct Shared {
+    options: Options,
+    segments: Arc<Segments>,
+    queue: Mutex<Queue>,
+    changed: Condvar,
+    /// Only used without a committer thread; with one, the engine is the thread's own.
+    engine: Mutex<Option<Engine>>,
+}
+
+#[derive(Default)]
+struct Queue {
+    pending: Vec<Pending>,
+    pending_bytes: usize,
+    urgent: usize,
+    /// When the oldest lazy record came.
+    lazy_since: Option<Instant>,
+    low_water: u32,
+    stop: bool,
+    failed: Option<world::Error>,
+}
+
+impl Journal {
+    /// Opens the log in `dir` (made when missing) and replays what is in it. The caller makes sure that nobody else
+    /// has it open.
+    ///
+    /// # Errors
+    /// [`Error::Disk`] when it cannot be read, [`Error::Full`] or [`Error::Closed`] when it cannot be written.
+    pub fn open(
+        dir: &Path,
+        options: &Options,
+        world: &World,
+        replay: &mut dyn FnMut(Entry<'_>),
+    ) -> Result<(Journal, Report)> {
+        world.disk.create_dir(dir)?;
+        let found = recover::read(dir, &world.disk, OpenMode::ReadWrite, replay)?;
+        let segments = Arc::new(Segments::new(dir, Arc::clone(&world.disk), options.clone()));
+        let first = found.live.is_empty();
+        segments.adopt(found.live, found.unused)?;
+        if first {
+            let size = options.first_segment_bytes.min(options.segment_bytes);
+            let segment = segments.make(size).map_err(|error| match error {
+                full @ world::Error::Full { .. } => Error::Full(full),
+                other => Error::Disk(other),
+            })?;
+            segments.give_back(segment);
+        }
+        let inline = Options {
+            background: false,
+            ..options.clone()
+        };
+        let mut engine = Engine::new(Arc::clone(&segments), &inline, found.tail);
+        engine.resume(world)?;
+        engine.set_background(options.background);
+        let shared = Arc::new(Shared {
+            options: options.clone(),
+            segments,
+            queue: Mutex::new(Queue::default()),
+            changed: Condvar::new(),
+            engine: Mutex::new(None),
+        });
+        let threads = if options.background {
+            start_threads(&shared, engine)?
+        } else {
+            shared.keep(engine)
+        };
+        Ok((Journal { shared, threads }, found.report))
+    }
+
+    /// Appends `records`, which end up next to each other in one segment. `on_done` is called once, from the
+    /// committer's thread (without one: from a caller's), with the position of the first when all are durable.
+    ///
+    /// # Errors
+    /// Told to `on_done`: [`Error::Closed`], [`Error::Full`], [`Error::Busy`], [`Error::TooLarge`].
+    pub fn append(
+        &self,
+        records: Vec<Record>,
+        urgency: Urgency,
+        on_done: impl FnOnce(Result<Position>) + Send + 'static,
+    ) {
+        let bytes = records
+            .iter()
+            .map(|r| HEADER_BYTES + r.payload.len())
+            .sum::<usize>();
+        let mut queue = self.shared.lock_queue();
+        let refused = match &queue.failed {
+            Some(error) => Some(Error::Closed(error.clone())),
+            None if queue.pending_bytes + bytes > self.shared.options.pending_bytes_max => Some(Error::Busy),
+            None => None,
+        };
+        if let Some(error) = refused {
+            drop(queue);
+            return on_done(Err(error));
+        }
+        queue.pending_bytes += bytes;
+        queue.pending.push(Pending {
+            records,
+            done: Some(Box::new(on_done)),
+        });
+        match urgency {
+            Urgency::Now => queue.urgent += 1,
+            Urgency::Lazy => {
+                queue.lazy_since.get_or_insert_with(Instant::now);
+            }
+        }
+        drop(queue);
+        if self.shared.options.background {
+            self.shared.changed.notify_one();
+        } else if urgency == Urgency::Now {
+            self.shared.commit_here();
+        }
+    }
+
+    /// As [`Journal::append`], waiting for the result.
+    ///
+    /// # Errors
+    /// As [`Journal::append`].
+    pub fn append_and_wait(&self, records: Vec<Record>) -> Result<Position> {
+        let (done, wait) = mpsc::sync_channel(1);
+        self.append(records, Urgency::Now, move |result| {
+            // The receiver below waits, so the send cannot fail while that frame is alive.
+            let _ = done.send(result);
+        });
+        wait.recv().unwrap_or(Err(Error::Busy))
+    }
+
+    /// Waits until everything appended so far is durable.
+    ///
+    /// # Errors
+    /// [`Error::Closed`].
+    pub fn sync(&self) -> Result<()> {
+        self.append_and_wait(Vec::new()).map(drop)
+    }
+
+    /// The record at `position`, its checksum verified: kind and payload.
+    ///
+    /// # Errors
+    /// [`Error::Gone`], [`Error::Damaged`], [`Error::Disk`].
+    pub fn read(&self, position: Position) -> Result<Record> {
+        let segment = self
+            .shared
+            .segments
+            .find(position.generation)
+            .ok_or(Error::Gone { position })?;
+        read_record(&segment, position)
+    }
+
+    /// Keeps the record at `position` readable as long as the result lives.
+    ///
+    /// # Errors
+    /// [`Error::Gone`], [`Error::Damaged`], [`Error::Disk`].
+    pub fn pin(&self, position: Position) -> Result<Pinned> {
+        let segment = self
+            .shared
+            .segments
+            .find(position.generation)
+            .ok_or(Error::Gone { position })?;
+        segment.pin(position).map(|(pinned, _)| pinned)
+    }
+
+    /// Says that no record in a segment of a generation below this is needed any more. Those segments are used
+    /// again after the next commit.
+    pub fn release_before(&self, generation: u32) {
+        let mut queue = self.shared.lock_queue();
+        if generation > queue.low_water {
+            queue.low_water = generation;
+            queue.lazy_since.get_or_insert_with(Instant::now);
+            drop(queue);
+            self.shared.changed.notify_one();
+        }
+    }
+
+    /// The segments in use, oldest first: generation and size in octets. The last one is being written.
+    pub fn segments(&self) -> Vec<(u32, u64)> {
+        self.shared
+            .segments
+            .lock()
+            .live
+            .iter()
+            .map(|(generation, s)| (*generation, s.size_bytes))
+            .collect()
+    }
+}
+
+impl Drop for Journal {
+    /// Commits what waits and stops the threads.
+    fn drop(&mut self) {
+        if self.threads.is_empty() {
+            return self.shared.commit_here();
+        }
+        self.shared.lock_queue().stop = true;
+        self.shared.changed.notify_all();
+        self.shared.segments.stop();
+        for thread in self.threads.drain(..) {
+            // The last owner may be a callback on the committer's own thread, which cannot wait for itself.
+            if thread.thread().id() != std::thread::current().id() {
+                // A panic of that thread was reported where it happened.
+                let _ = thread.join();
+            }
+        }
+    }
+}
+
+/// A log opened by [`crate::inspect`], for reading only.
+pub struct Reader {
+    pub(crate) live: std::collections::BTreeMap<u32, Arc<crate::segment::Segment>>,
+}
+
+impl Reader {
+    /// As [`Journal::read`].
+    ///
+    /// # Errors
+    /// As [`Journal::read`].
+    pub fn read(&self, position: Position) -> Result<Record> {
+        read_record(
+            self.live
+                .get(&position.generation)
+                .ok_or(Error::Gone { position })?,
+            position,
+        )
+    }
+
+    /// As [`Journal::pin`].
+    ///
+    /// # Errors
+    /// As [`Journal::pin`].
+    pub fn pin(&self, position: Position) -> Result<Pinned> {
+        self.live
+            .get(&position.generation)
+            .ok_or(Error::Gone { position })?
+            .pin(position)
+            .map(|(pinned, _)| pinned)
+    }
+}
+
+fn read_record(segment: &Arc<crate::segment::Segment>, position: Position) -> Result<Record> {
+    let (pinned, header) = segment.pin(position)?;
+    let mut bytes = vec![0; HEADER_BYTES + pinned.payload_bytes];
+    let n = segment.file.read_at(&mut bytes, position.offset)?;
+    if n != bytes.len() || !record::is_intact(&header, &bytes) {
+        return Err(Error::Damaged { position });
+    }
+    bytes.drain(..HEADER_BYTES);
+    Ok(Record {
+        kind: header.kind,
+        payload: bytes,
+    })
+}
+
+fn start_threads(shared: &Arc<Shared>, engine: Engine) -> Result<Vec<JoinHandle<()>>> {
+    let failed =
+        |e: std::io::Error| Error::Disk(world::Error::from_io("start a thread for", Path::new("log"), e));
+    let committer = Arc::clone(shared);
+    let committer = std::thread::Builder::new()
+        .name("log-commit".into())
+        .spawn(move || committer.run(engine))
+        .map_err(failed)?;
+    let segments = Arc::clone(&shared.segments);
+    let filler = std::thread::Builder::new()
+        .name("log-fill".into())
+        .spawn(move || segments.keep_ready())
+        .map_err(failed)?;
+    Ok(vec![committer, filler])
+}
+
+impl Shared {
+    fn lock_queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn keep(&self, engine: Engine) -> Vec<JoinHandle<()>> {
+        *self.engine.lock().unwrap_or_else(PoisonError::into_inner) = Some(engine);
+        Vec::new()
+    }
+
+    /// Commits what waits, in the caller's thread.
+    fn commit_here(&self) {
+        let mut kept = self.engine.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(engine) = kept.as_mut() else { return };
+        let (batch, low_water) = take_batch(&mut self.lock_queue());
+        let outcomes = self.commit(engine, batch, low_water);
+        drop(kept);
+        tell(outcomes);
+    }
+
+    /// The committer's thread.
+    fn run(&self, mut engine: Engine) {
+        let mut last_batch = 0;
+        let mut last_flush = Duration::ZERO;
+        loop {
+            let mut queue = self.wait_for_work();
+            if queue.stop && queue.pending.is_empty() {
+                return;
+            }
+            if last_batch > 1 && queue.urgent < 2 * last_batch {
+                queue = self.wait_for_company(queue, 2 * last_batch, last_flush / 8);
+            }
+            let urgent = queue.urgent;
+            let (batch, low_water) = take_batch(&mut queue);
+            drop(queue);
+            let start = Instant::now();
+            let outcomes = self.commit(&mut engine, batch, low_water);
+            last_flush = start.elapsed();
+            last_batch = urgent;
+            tell(outcomes);
+        }
+    }
+
+    fn commit(&self, engine: &mut Engine, batch: Vec<Pending>, low_water: u32) -> Vec<Outcome> {
+        let outcomes = engine.commit(batch, low_water);
+        if let Some(error) = engine.failure() {
+            self.lock_queue().failed = Some(error.clone());
+        }
+        outcomes
+    }
+
+    fn wait_for_work(&self) -> MutexGuard<'_, Queue> {
+        let mut queue = self.lock_queue();
+        while queue.urgent == 0 && !queue.stop {
+            queue = match queue
+                .lazy_since
+                .map(|since| self.options.lazy_delay.saturating_sub(since.elapsed()))
+            {
+                Some(Duration::ZERO) => break,
+                Some(left) => {
+                    self.changed
+                        .wait_timeout(queue, left)
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .0
+                }
+                None => self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner),
+            };
+        }
+        queue
+    }
+
+    /// Waits a little for others to share the flush.
+    fn wait_for_company<'a>(
+        &'a self,
+        mut queue: MutexGuard<'a, Queue>,
+        wanted: usize,
+        patience: Duration,
+    ) -> MutexGuard<'a, Queue> {
+        let start = Instant::now();
+        while queue.urgent < wanted && !queue.stop {
+            let left = patience.saturating_sub(start.elapsed());
+            if left.is_zero() {
+                break;
+            }
+            queue = self
+                .changed
+                .wait_timeout(queue, left)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
+        }
+        queue
+    }
+}
+
+fn take_batch(queue: &mut Queue) -> (Vec<Pending>, u32) {
+    queue.pending_bytes = 0;
+    queue.urgent = 0;
+    queue.lazy_since = None;
+    (std::mem::take(&mut queue.pending), queue.low_water)
+}
+
+fn tell(outcomes: Vec<Outcome>) {
+    for (done, result) in outcomes {
+        done(result);
+    }
+}
