@@ -1,1 +1,164 @@
-//! The dialects: main.cf, master.cf and dovecot.conf.
+//! Reads `main.cf`, `master.cf` and `dovecot.conf` (2.3 and 2.4 dialects) into [`settings`].
+//!
+//! In charge of the files' syntax and of telling, in one run, everything that is wrong in all of them, with file
+//! and line. Not in charge of what a parameter means (that is `settings`), nor of writing files.
+//!
+//! Entry: [`load`] for a directory; [`load_dovecot`] for a `dovecot.conf` alone; [`main_cf::read`],
+//! [`master_cf::read`] and [`dovecot_conf::read`] for the printing commands.
+//! Sources: postconf(5), master(5), doveconf(1) and the Dovecot 2.3 and 2.4 manuals.
+//! Limits: [`FILE_BYTES_MAX`], [`dovecot_conf::INCLUDE_DEPTH_MAX`], [`dovecot_conf::NESTING_MAX`].
+
+pub mod dovecot_conf;
+mod dovecot_lower;
+mod dovecot_names;
+mod lines;
+pub mod main_cf;
+pub mod master_cf;
+mod pattern_files;
+mod problem;
+
+use std::path::{Path, PathBuf};
+
+use settings::{Dovecot, Postfix, Service, Surroundings, Values};
+
+pub use problem::{Problem, Severity};
+
+/// The largest configuration file that is read, in bytes.
+pub const FILE_BYTES_MAX: u64 = 16 << 20;
+
+/// Why a file could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The system refused.
+    #[error("cannot read {}: {}", path.display(), reason(source))]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Over [`FILE_BYTES_MAX`].
+    #[error("cannot read {}: it is larger than {FILE_BYTES_MAX} bytes", .0.display())]
+    TooLarge(PathBuf),
+    /// Not UTF-8.
+    #[error("cannot read {}: it is not UTF-8 text", .0.display())]
+    NotText(PathBuf),
+}
+
+/// Which dovecot.conf belongs to a main.cf.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum DovecotFile {
+    /// The one beside main.cf, when there is one.
+    #[default]
+    Beside,
+    /// None.
+    Without,
+    /// This one; it must be there.
+    At(PathBuf),
+}
+
+/// How to load.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// The machine.
+    pub surroundings: Surroundings,
+    /// Where dovecot.conf is.
+    pub dovecot: DovecotFile,
+    /// `-o name=value` of the command line: they win over main.cf.
+    pub overrides: Vec<(String, String)>,
+}
+
+/// What a directory of configuration says.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// main.cf.
+    pub postfix: Postfix,
+    /// The texts behind it, for `postconf` and for expanding other texts.
+    pub values: Values,
+    /// master.cf, each row with the settings that hold for it.
+    pub services: Vec<Service>,
+    /// dovecot.conf, if there is one.
+    pub dovecot: Option<Dovecot>,
+    /// Everything that is to be told, file by file and line by line.
+    pub problems: Vec<Problem>,
+}
+
+impl Loaded {
+    /// Whether the system must not start with this.
+    pub fn has_errors(&self) -> bool {
+        self.problems
+            .iter()
+            .any(|problem| problem.severity == Severity::Error)
+    }
+}
+
+/// Reads `dir/main.cf`, `dir/master.cf` and the dovecot.conf that belongs to them.
+///
+/// A file that cannot be read is a problem like others; its settings are the defaults then.
+pub fn load(dir: &Path, options: &Options) -> Loaded {
+    let mut problems = Vec::new();
+    let surroundings = Surroundings {
+        config_directory: dir.to_owned(),
+        ..options.surroundings.clone()
+    };
+    let main = main_cf::read(&dir.join("main.cf"), &mut problems);
+    let rows = master_cf::read(&dir.join("master.cf"), &mut problems);
+    let mut values = main.values(&surroundings);
+    for (name, text) in &options.overrides {
+        values.set(name, text);
+    }
+    let postfix = main_cf::lower(&main, &values, &rows, &mut problems);
+    let services = master_cf::lower(rows, &values, &postfix, &mut problems);
+    let dovecot = match &options.dovecot {
+        DovecotFile::Without => None,
+        DovecotFile::At(file) => Some(load_dovecot_into(file, &mut problems)),
+        DovecotFile::Beside => {
+            let file = dir.join("dovecot.conf");
+            file.exists().then(|| load_dovecot_into(&file, &mut problems))
+        }
+    };
+    Loaded {
+        postfix,
+        values,
+        services,
+        dovecot,
+        problems,
+    }
+}
+
+/// Reads a dovecot.conf alone.
+pub fn load_dovecot(file: &Path) -> (Dovecot, Vec<Problem>) {
+    let mut problems = Vec::new();
+    let dovecot = load_dovecot_into(file, &mut problems);
+    (dovecot, problems)
+}
+
+fn load_dovecot_into(file: &Path, problems: &mut Vec<Problem>) -> Dovecot {
+    let tree = dovecot_conf::read(file, problems);
+    dovecot_lower::lower(&tree, problems)
+}
+
+/// The text of a file.
+///
+/// # Errors
+/// [`Error`].
+pub(crate) fn text_of(path: &Path) -> Result<String, Error> {
+    let read = |source| Error::Read {
+        path: path.to_owned(),
+        source,
+    };
+    if std::fs::metadata(path).map_err(read)?.len() > FILE_BYTES_MAX {
+        return Err(Error::TooLarge(path.to_owned()));
+    }
+    let bytes = std::fs::read(path).map_err(read)?;
+    String::from_utf8(bytes).map_err(|_| Error::NotText(path.to_owned()))
+}
+
+fn reason(error: &std::io::Error) -> &'static str {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => "no such file",
+        std::io::ErrorKind::PermissionDenied => "permission denied",
+        std::io::ErrorKind::IsADirectory => "it is a directory",
+        _ => "the system reports an error",
+    }
+}

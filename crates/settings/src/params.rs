@@ -90,6 +90,11 @@ pub fn dovecot(name: &str) -> Option<&'static Parameter> {
     find(dovecot_all(), name)
 }
 
+/// The names that may stand in a block of dovecot.conf (`passdb`, `namespace`, `mailbox`, `service` …).
+pub fn dovecot_block_names(kind: &str) -> &'static [&'static str] {
+    dovecot_blocks::names(kind)
+}
+
 /// Every `main.cf` row, sorted by name.
 pub fn postfix_all() -> &'static [Parameter] {
     static ALL: OnceLock<Vec<Parameter>> = OnceLock::new();

@@ -25,6 +25,91 @@ const LISTENERS: &[(&str, &str, &[Listener])] = &[
     ("auth", "", &[]),
 ];
 
+/// The names that may stand in a block of dovecot.conf (2.3).
+pub(crate) fn names(kind: &str) -> &'static [&'static str] {
+    match kind {
+        "passdb" => PASSDB,
+        "userdb" => USERDB,
+        "namespace" => NAMESPACE,
+        "mailbox" => MAILBOX,
+        "service" => SERVICE,
+        "inet_listener" => INET_LISTENER,
+        "unix_listener" | "fifo_listener" => UNIX_LISTENER,
+        _ => &[],
+    }
+}
+
+const PASSDB: &[&str] = &[
+    "args",
+    "auth_verbose",
+    "default_fields",
+    "deny",
+    "driver",
+    "master",
+    "mechanisms",
+    "name",
+    "override_fields",
+    "pass",
+    "result_failure",
+    "result_internalfail",
+    "result_success",
+    "skip",
+    "username_filter",
+];
+const USERDB: &[&str] = &[
+    "args",
+    "auth_verbose",
+    "default_fields",
+    "driver",
+    "name",
+    "override_fields",
+    "result_failure",
+    "result_internalfail",
+    "result_success",
+    "skip",
+];
+const NAMESPACE: &[&str] = &[
+    "alias_for",
+    "disabled",
+    "hidden",
+    "ignore_on_failure",
+    "inbox",
+    "list",
+    "location",
+    "order",
+    "prefix",
+    "separator",
+    "subscriptions",
+    "type",
+];
+const MAILBOX: &[&str] = &[
+    "auto",
+    "autoexpunge",
+    "autoexpunge_max_mails",
+    "comment",
+    "driver",
+    "special_use",
+];
+const SERVICE: &[&str] = &[
+    "chroot",
+    "client_limit",
+    "drop_priv_before_exec",
+    "executable",
+    "extra_groups",
+    "group",
+    "idle_kill",
+    "privileged_group",
+    "process_limit",
+    "process_min_avail",
+    "protocol",
+    "service_count",
+    "type",
+    "user",
+    "vsz_limit",
+];
+const INET_LISTENER: &[&str] = &["address", "haproxy", "port", "reuse_port", "ssl"];
+const UNIX_LISTENER: &[&str] = &["group", "mode", "user"];
+
 pub(crate) fn default_services() -> BTreeMap<String, ListenerService> {
     LISTENERS
         .iter()

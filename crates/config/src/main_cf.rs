@@ -1,0 +1,245 @@
+//! main.cf: `name = value` lines, and what is wrong with them (postconf(5)).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use settings::{Postfix, Support, Surroundings, Values, Wrong, expand, params};
+
+use crate::lines::logical_lines;
+use crate::master_cf::Row;
+use crate::{Problem, Severity, pattern_files, text_of};
+
+/// A line of main.cf.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setting {
+    /// The name.
+    pub name: String,
+    /// The text as written, lines joined, white space at both ends taken off.
+    pub text: String,
+    /// The line where it starts.
+    pub line: usize,
+}
+
+/// main.cf as written.
+#[derive(Debug, Clone, Default)]
+pub struct MainCf {
+    /// Where it was read from.
+    pub path: PathBuf,
+    /// Every line in order, overridden ones too.
+    pub settings: Vec<Setting>,
+}
+
+/// Reads main.cf; what is wrong with its syntax goes to `problems`.
+pub fn read(path: &Path, problems: &mut Vec<Problem>) -> MainCf {
+    match text_of(path) {
+        Ok(text) => {
+            let settings = parse(&text, problems);
+            MainCf {
+                path: path.to_owned(),
+                settings,
+            }
+        }
+        Err(error) => {
+            problems.push(Problem::new(
+                Severity::Error,
+                ("main.cf", 0),
+                "",
+                error.to_string(),
+            ));
+            MainCf {
+                path: path.to_owned(),
+                settings: Vec::new(),
+            }
+        }
+    }
+}
+
+/// The settings of a text in main.cf's syntax.
+pub fn parse(text: &str, problems: &mut Vec<Problem>) -> Vec<Setting> {
+    let mut settings: Vec<Setting> = Vec::new();
+    let mut lines: BTreeMap<String, usize> = BTreeMap::new();
+    for logical in logical_lines(text) {
+        let line = logical.line();
+        let Some((name, value)) = logical.text.split_once('=') else {
+            let what = format!("\"{}\" has no '=' after the name", logical.text.trim());
+            problems.push(
+                Problem::new(Severity::Error, ("main.cf", line), "", what).with_hint("Write name = value"),
+            );
+            continue;
+        };
+        let name = name.trim();
+        if name.is_empty() || name.contains(|c: char| c.is_ascii_whitespace()) {
+            let what = if name.is_empty() {
+                "the name before '=' is missing"
+            } else {
+                "a name is one word"
+            };
+            problems.push(Problem::new(Severity::Error, ("main.cf", line), name, what));
+            continue;
+        }
+        if let Some(earlier) = lines.insert(name.to_owned(), line) {
+            let what = format!("it overrides the setting in line {earlier}");
+            problems.push(Problem::new(Severity::Warning, ("main.cf", line), name, what));
+        }
+        settings.push(Setting {
+            name: name.to_owned(),
+            text: value.trim().to_owned(),
+            line,
+        });
+    }
+    settings
+}
+
+impl MainCf {
+    /// The texts over the defaults.
+    pub fn values(&self, surroundings: &Surroundings) -> Values {
+        let mut values = Values::new(surroundings);
+        for setting in &self.settings {
+            values.set(&setting.name, &setting.text);
+        }
+        values
+    }
+
+    /// The line that decides about a name; 0 when none does.
+    pub fn line_of(&self, name: &str) -> usize {
+        self.settings
+            .iter()
+            .rev()
+            .find(|setting| setting.name == name)
+            .map_or(0, |setting| setting.line)
+    }
+}
+
+/// Makes the typed settings; wrong values, unknown names and what Yubin does not have go to `problems`.
+pub(crate) fn lower(main: &MainCf, values: &Values, rows: &[Row], problems: &mut Vec<Problem>) -> Postfix {
+    let mut found = Vec::new();
+    let (mut postfix, wrong) = Postfix::from_values(values);
+    let names: Vec<&str> = wrong.iter().map(|wrong| wrong.name.as_str()).collect();
+    for wrong in &wrong {
+        found.extend(wrong_value(main, values, wrong, &names));
+    }
+    found.extend(about_names(main, values, rows));
+    pattern_files::read_in(&mut postfix, &mut |name, text| {
+        found.push(Problem::new(
+            Severity::Error,
+            ("main.cf", main.line_of(name)),
+            name,
+            text,
+        ));
+    });
+    found.sort_by_key(|problem| problem.line);
+    problems.extend(found);
+    postfix
+}
+
+/// A wrong value at the parameter's own line; when its default is made of another parameter, at that one's line, or
+/// nowhere when that one is told as wrong itself.
+fn wrong_value(main: &MainCf, values: &Values, wrong: &Wrong, all_wrong: &[&str]) -> Option<Problem> {
+    let text = wrong.error.to_string();
+    if values.is_set(&wrong.name) {
+        return Some(Problem::new(
+            Severity::Error,
+            ("main.cf", main.line_of(&wrong.name)),
+            &wrong.name,
+            text,
+        ));
+    }
+    let sources = set_names_behind(values, &wrong.name);
+    if sources.iter().any(|source| all_wrong.contains(&source.as_str())) {
+        return None;
+    }
+    let source = sources.first().map_or("", String::as_str);
+    let problem = Problem::new(
+        Severity::Error,
+        ("main.cf", main.line_of(source)),
+        &wrong.name,
+        text,
+    );
+    Some(problem.with_hint(format!("Its value comes from {source}")))
+}
+
+/// The names set in main.cf that the default of `name` is made of.
+fn set_names_behind(values: &Values, name: &str) -> Vec<String> {
+    let mut seen = vec![name.to_owned()];
+    let mut sources = Vec::new();
+    let mut at = 0;
+    while let Some(name) = seen.get(at).cloned() {
+        at += 1;
+        if values.is_set(&name) {
+            sources.push(name);
+            continue;
+        }
+        for next in expand::names_in(&values.raw(&name).unwrap_or_default()) {
+            if !seen.contains(&next) {
+                seen.push(next);
+            }
+        }
+    }
+    sources
+}
+
+fn about_names(main: &MainCf, values: &Values, rows: &[Row]) -> Vec<Problem> {
+    let own = own_names(values, rows);
+    let mut told = BTreeSet::new();
+    main.settings
+        .iter()
+        .filter_map(|setting| {
+            let place = ("main.cf", setting.line);
+            match params::postfix(&setting.name) {
+                Some(parameter) => not_honoured(parameter, place),
+                None if is_own(&setting.name, &own, rows) => None,
+                None if !told.insert(setting.name.as_str()) => None,
+                None => Some(unknown(&setting.name, place)),
+            }
+        })
+        .collect()
+}
+
+/// A note when Yubin does not honour the parameter.
+pub(crate) fn not_honoured(parameter: &settings::Parameter, place: (&str, usize)) -> Option<Problem> {
+    match parameter.support {
+        Support::NotSupported(reason) => Some(Problem::new(
+            Severity::Note,
+            place,
+            parameter.name,
+            format!("it is not honoured: {reason}"),
+        )),
+        Support::Supported | Support::NoEffect(_) => None,
+    }
+}
+
+/// A warning about a name that no table knows.
+pub(crate) fn unknown(name: &str, place: (&str, usize)) -> Problem {
+    let names = params::postfix_all().iter().map(|parameter| parameter.name);
+    let problem = Problem::new(Severity::Warning, place, name, "there is no such parameter");
+    match params::nearest(name, names) {
+        Some(near) => problem.with_hint(format!("Did you mean {near}?")),
+        None => problem,
+    }
+}
+
+/// The names of the user's own: those used as `$name` and the restriction classes.
+pub fn own_names(values: &Values, rows: &[Row]) -> BTreeSet<String> {
+    let texts = values.explicit().values().map(String::as_str);
+    let overrides = rows
+        .iter()
+        .flat_map(|row| row.overrides.iter().map(|(_, text, _)| text.as_str()));
+    let args = rows.iter().flat_map(|row| row.args.iter().map(String::as_str));
+    let mut own: BTreeSet<String> = texts
+        .chain(overrides)
+        .chain(args)
+        .flat_map(expand::names_in)
+        .collect();
+    let classes = values.expanded("smtpd_restriction_classes").unwrap_or_default();
+    own.extend(settings::kinds::words(&classes));
+    own
+}
+
+/// Whether a name that is not in the table is of the user's own, or a limit of a transport in master.cf.
+pub fn is_own(name: &str, own: &BTreeSet<String>, rows: &[Row]) -> bool {
+    own.contains(name)
+        || params::PER_TRANSPORT.iter().any(|suffix| {
+            name.strip_suffix(suffix)
+                .is_some_and(|transport| rows.iter().any(|row| row.name == transport))
+        })
+}

@@ -1,0 +1,361 @@
+//! master.cf: eight fields to a row, `-o` overrides, `{ … }` around arguments with white space (master(5)).
+
+use std::path::Path;
+use std::time::Duration;
+
+use settings::{Postfix, Service, ServiceType, Values, params};
+
+use crate::lines::{LogicalLine, logical_lines};
+use crate::main_cf::{not_honoured, unknown};
+use crate::{Problem, Severity, text_of};
+
+/// A row as written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// The first field.
+    pub name: String,
+    /// The second.
+    pub service_type: ServiceType,
+    /// The five fields in between as written: private, unprivileged, chroot, wake-up, process limit.
+    pub fields: [String; 5],
+    /// The eighth field.
+    pub command: String,
+    /// What follows, overrides taken out, braces taken off.
+    pub args: Vec<String>,
+    /// `-o name=value`: name, text and line.
+    pub overrides: Vec<(String, String, usize)>,
+    /// The line where the row starts.
+    pub line: usize,
+}
+
+/// Commands of Postfix that Yubin does not have yet.
+const NOT_YET: &[&str] = &[
+    "pipe",
+    "virtual",
+    "verify",
+    "postscreen",
+    "dnsblog",
+    "tlsproxy",
+    "qmqpd",
+    "spawn",
+    "nqmgr",
+];
+
+/// Commands of Postfix that Yubin has, or whose work is done without a process of its own.
+const KNOWN: &[&str] = &[
+    "anvil",
+    "bounce",
+    "cleanup",
+    "discard",
+    "error",
+    "flush",
+    "lmtp",
+    "local",
+    "oqmgr",
+    "pickup",
+    "postlogd",
+    "proxymap",
+    "qmgr",
+    "scache",
+    "showq",
+    "smtp",
+    "smtpd",
+    "tlsmgr",
+    "trivial-rewrite",
+];
+
+/// Reads master.cf; rows that are wrong are left out and told.
+pub fn read(path: &Path, problems: &mut Vec<Problem>) -> Vec<Row> {
+    match text_of(path) {
+        Ok(text) => parse(&text, problems),
+        Err(error) => {
+            problems.push(Problem::new(
+                Severity::Error,
+                ("master.cf", 0),
+                "",
+                error.to_string(),
+            ));
+            Vec::new()
+        }
+    }
+}
+
+/// The rows of a text in master.cf's syntax.
+pub fn parse(text: &str, problems: &mut Vec<Problem>) -> Vec<Row> {
+    let mut rows: Vec<Row> = Vec::new();
+    for line in logical_lines(text) {
+        match row(&line) {
+            Ok(row) => {
+                let twin = rows.iter().position(|other| {
+                    other.name == row.name && same_name_space(other.service_type, row.service_type)
+                });
+                if let Some(at) = twin {
+                    let what = format!("it replaces the row in line {}", rows[at].line);
+                    problems.push(Problem::new(
+                        Severity::Warning,
+                        ("master.cf", row.line),
+                        &row.name,
+                        what,
+                    ));
+                    rows.remove(at);
+                }
+                rows.push(row);
+            }
+            Err((what, at)) => {
+                let name = line.text.split_ascii_whitespace().next().unwrap_or_default();
+                problems.push(Problem::new(Severity::Error, ("master.cf", at), name, what));
+            }
+        }
+    }
+    rows
+}
+
+fn same_name_space(one: ServiceType, other: ServiceType) -> bool {
+    (one == ServiceType::Inet) == (other == ServiceType::Inet)
+}
+
+type Fault = (String, usize);
+
+fn row(line: &LogicalLine) -> Result<Row, Fault> {
+    let words = words(line)?;
+    let start = line.line();
+    if words.len() < 8 {
+        let fields = "name, type, private, unpriv, chroot, wakeup, maxproc, command";
+        return Err((
+            format!("the row has {} of its 8 fields ({fields})", words.len()),
+            start,
+        ));
+    }
+    let service_type = ServiceType::of(&words[1].0).ok_or_else(|| {
+        (
+            format!(
+                "\"{}\" is not a service type: write inet, unix, unix-dgram, fifo or pass",
+                words[1].0
+            ),
+            words[1].1,
+        )
+    })?;
+    let fields: [String; 5] = std::array::from_fn(|field| words[field + 2].0.clone());
+    check_fields(&fields, &words)?;
+    let mut row = Row {
+        name: words[0].0.clone(),
+        service_type,
+        fields,
+        command: words[7].0.clone(),
+        args: Vec::new(),
+        overrides: Vec::new(),
+        line: start,
+    };
+    if service_type == ServiceType::Inet && row.name.rsplit(':').next().is_none_or(str::is_empty) {
+        return Err((
+            format!("\"{}\" names no port: write port or host:port", row.name),
+            start,
+        ));
+    }
+    let mut rest = words[8..].iter();
+    while let Some((word, at)) = rest.next() {
+        let setting = match word.strip_prefix("-o") {
+            Some("") => Some(
+                rest.next()
+                    .ok_or_else(|| ("nothing follows -o".to_owned(), *at))?,
+            ),
+            _ => None,
+        };
+        let attached = word.strip_prefix("-o").filter(|rest| rest.contains('='));
+        match (setting, attached) {
+            (Some((text, at)), _) => row.overrides.push(override_of(text, *at)?),
+            (None, Some(text)) => row.overrides.push(override_of(text, *at)?),
+            (None, None) => row.args.push(word.clone()),
+        }
+    }
+    Ok(row)
+}
+
+fn override_of(text: &str, at: usize) -> Result<(String, String, usize), Fault> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.trim().is_empty() => {
+            Ok((name.trim().to_owned(), value.trim().to_owned(), at))
+        }
+        _ => Err((format!("\"-o {text}\" is not name=value"), at)),
+    }
+}
+
+fn check_fields(fields: &[String; 5], words: &[(String, usize)]) -> Result<(), Fault> {
+    for (field, what) in [(0, "private"), (1, "unprivileged"), (2, "chroot")] {
+        if !matches!(fields[field].as_str(), "y" | "n" | "-") {
+            return Err((
+                format!("\"{}\" is not a value of {what}: write y, n or -", fields[field]),
+                words[field + 2].1,
+            ));
+        }
+    }
+    let number = |text: &str| text == "-" || text.parse::<u32>().is_ok();
+    if !number(fields[3].trim_end_matches('?')) {
+        return Err((
+            format!("\"{}\" is not a wake-up time: write seconds or -", fields[3]),
+            words[5].1,
+        ));
+    }
+    if !number(&fields[4]) {
+        return Err((
+            format!("\"{}\" is not a process limit: write a number or -", fields[4]),
+            words[6].1,
+        ));
+    }
+    Ok(())
+}
+
+/// Words with the lines they stand in; `{ … }` is one word without its braces and the space inside them.
+fn words(line: &LogicalLine) -> Result<Vec<(String, usize)>, Fault> {
+    let text = &line.text;
+    let mut words = Vec::new();
+    let mut at = 0;
+    while let Some(skip) = text[at..].find(|c: char| !c.is_ascii_whitespace()) {
+        at += skip;
+        let number = line.line_at(at);
+        if text[at..].starts_with('{') && words.len() >= 8 {
+            let end = closing(&text[at..]).ok_or_else(|| ("the closing } is missing".to_owned(), number))?;
+            words.push((text[at + 1..at + end].trim().to_owned(), number));
+            at += end + 1;
+        } else {
+            let end = text[at..]
+                .find(|c: char| c.is_ascii_whitespace())
+                .unwrap_or(text.len() - at);
+            words.push((text[at..at + end].to_owned(), number));
+            at += end;
+        }
+    }
+    Ok(words)
+}
+
+fn closing(text: &str) -> Option<usize> {
+    let mut depth = 0usize;
+    text.char_indices().find_map(|(at, c)| {
+        match c {
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            _ => {}
+        }
+        (depth == 0).then_some(at)
+    })
+}
+
+/// Fills in the defaults and makes each row's settings.
+pub(crate) fn lower(
+    rows: Vec<Row>,
+    values: &Values,
+    postfix: &Postfix,
+    problems: &mut Vec<Problem>,
+) -> Vec<Service> {
+    let mut services = Vec::new();
+    for row in rows {
+        problems.extend(about(&row));
+        let settings = if row.overrides.is_empty() {
+            postfix.clone()
+        } else {
+            overridden(&row, values, problems)
+        };
+        let [private, unprivileged, chroot, wakeup, limit] = &row.fields;
+        let process_limit = match limit.as_str() {
+            "-" => Some(settings.default_process_limit),
+            number => number.parse().ok(),
+        };
+        services.push(Service {
+            service_type: row.service_type,
+            private: private != "n",
+            unprivileged: unprivileged != "n",
+            chroot: chroot == "y",
+            wakeup: Duration::from_secs(wakeup.trim_end_matches('?').parse().unwrap_or(0)),
+            wakeup_if_used: wakeup.ends_with('?'),
+            process_limit: process_limit.filter(|limit| *limit > 0),
+            command: row.command,
+            args: row.args,
+            overrides: row
+                .overrides
+                .into_iter()
+                .map(|(name, text, _)| (name, text))
+                .collect(),
+            settings,
+            line: row.line,
+            name: row.name,
+        });
+    }
+    services
+}
+
+fn about(row: &Row) -> Option<Problem> {
+    let place = ("master.cf", row.line);
+    let command = row.command.as_str();
+    if NOT_YET.contains(&command) {
+        let what = format!("its command {command} is not there yet; the row has no effect");
+        return Some(Problem::new(Severity::Note, place, &row.name, what));
+    }
+    if KNOWN.contains(&command) {
+        return None;
+    }
+    let problem = Problem::new(
+        Severity::Warning,
+        place,
+        &row.name,
+        format!("there is no command {command}"),
+    );
+    Some(match params::nearest(command, KNOWN.iter().copied()) {
+        Some(near) => problem.with_hint(format!("Did you mean {near}?")),
+        None => problem,
+    })
+}
+
+fn overridden(row: &Row, values: &Values, problems: &mut Vec<Problem>) -> Postfix {
+    let mut own = values.clone();
+    own.set("service_name", &row.name);
+    own.set("process_name", &row.command);
+    for (name, text, _) in &row.overrides {
+        own.set(name, text);
+    }
+    let line_of = |name: &str| {
+        row.overrides
+            .iter()
+            .find(|(known, ..)| known == name)
+            .map_or(row.line, |found| found.2)
+    };
+    let (mut settings, wrong) = Postfix::from_values(&own);
+    // What main.cf itself has wrong is told there.
+    for wrong in wrong
+        .into_iter()
+        .filter(|wrong| row.overrides.iter().any(|(name, ..)| *name == wrong.name))
+    {
+        let place = ("master.cf", line_of(&wrong.name));
+        problems.push(Problem::new(
+            Severity::Error,
+            place,
+            &wrong.name,
+            wrong.error.to_string(),
+        ));
+    }
+    let names: Vec<&str> = row.overrides.iter().map(|(name, ..)| name.as_str()).collect();
+    let mentioned: Vec<String> = own
+        .explicit()
+        .values()
+        .flat_map(|text| settings::expand::names_in(text))
+        .collect();
+    for name in names {
+        let place = ("master.cf", line_of(name));
+        match params::postfix(name) {
+            Some(parameter) => problems.extend(not_honoured(parameter, place)),
+            None if mentioned.iter().any(|used| used == name) => {}
+            None if params::PER_TRANSPORT.iter().any(|suffix| name.ends_with(suffix)) => {}
+            None => problems.push(unknown(name, place)),
+        }
+    }
+    crate::pattern_files::read_in(&mut settings, &mut |name, text| {
+        if row.overrides.iter().any(|(known, ..)| known == name) {
+            problems.push(Problem::new(
+                Severity::Error,
+                ("master.cf", line_of(name)),
+                name,
+                text,
+            ));
+        }
+    });
+    settings
+}

@@ -1,0 +1,278 @@
+//! Whole directories of configuration: what comes out of them and what is told about them.
+
+use std::path::Path;
+use std::time::Duration;
+
+use config::{DovecotFile, Loaded, Options, Severity, load, load_dovecot};
+use settings::{BareNewline, Connection, ServiceType, SslUse, TlsLevel};
+
+fn directory(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().expect("a directory");
+    for (name, text) in files {
+        std::fs::write(dir.path().join(name), text).expect("a file");
+    }
+    dir
+}
+
+fn loaded(files: &[(&str, &str)]) -> Loaded {
+    load(directory(files).path(), &Options::default())
+}
+
+fn told(loaded: &Loaded) -> Vec<String> {
+    loaded.problems.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn the_sample_of_the_book_runs_unchanged() {
+    let main = "# 自ホスト名\nmyhostname = allegro.example.net\n\nmydomain = example.net\nmyorigin = $mydomain\n\
+        inet_interfaces = all\ninet_protocols = all\n\
+        mydestination = $myhostname, localhost.$mydomain, localhost, $mydomain, \n    mail.$mydomain, www.$mydomain, ftp.$mydomain\n\
+        mynetworks = 172.20.0.0/16, 127.0.0.0/8\nmail_spool_directory = /var/spool/mail\n\
+        mailbox_command = /usr/bin/procmail\nsmtpd_banner = $myhostname ESMTP unknown\n";
+    let loaded = loaded(&[("main.cf", main), ("master.cf", "smtp inet n - n - - smtpd\n")]);
+    assert!(!loaded.has_errors(), "{:?}", told(&loaded));
+    let postfix = &loaded.postfix;
+    assert_eq!(postfix.myorigin, "example.net");
+    assert_eq!(postfix.mydestination.len(), 7);
+    assert_eq!(postfix.mydestination[6], "ftp.example.net");
+    assert!(
+        postfix
+            .mynetworks
+            .contains("172.20.255.1".parse().expect("an address"))
+    );
+    assert!(
+        !postfix
+            .mynetworks
+            .contains("172.21.0.1".parse().expect("an address"))
+    );
+    assert_eq!(postfix.smtpd_banner, "allegro.example.net ESMTP unknown");
+    assert_eq!(postfix.mail_spool_directory, Path::new("/var/spool/mail"));
+}
+
+#[test]
+fn every_mistake_of_every_file_is_told_at_once() {
+    let main = "myhostname = mail.example.org\nmynetworks = 10.0.0.0/33\nsmtpd_timeout = soon\nmydestinatoin = x\n\
+        oops\nbounce_size_limit = $message_size_limit\nmessage_size_limit = big\nmyhostname = other.example.org\n\
+        relayhost = $loop\nloop = $relayhost\n";
+    let master = "smtp inet n - q - - smtpd\n587 inet n - n - - smtpd\n  -o smtpd_tls_security_level=perhaps\nx unix n\n";
+    let dovecot = "protocols = imap pop4\nssl = maybe\nservice imap-login {\n  inet_listener imap {\n    port = 99999\n  }\n";
+    let loaded = loaded(&[
+        ("main.cf", main),
+        ("master.cf", master),
+        ("dovecot.conf", dovecot),
+    ]);
+    assert_eq!(
+        told(&loaded),
+        [
+            "main.cf:5: \"oops\" has no '=' after the name. Write name = value",
+            "main.cf:8: myhostname: it overrides the setting in line 1",
+            "master.cf:1: smtp: \"q\" is not a value of chroot: write y, n or -",
+            "master.cf:4: x: the row has 3 of its 8 fields (name, type, private, unpriv, chroot, wakeup, maxproc, command)",
+            "main.cf:2: mynetworks: \"10.0.0.0/33\" is not a network: the prefix must be 0..32",
+            "main.cf:3: smtpd_timeout: \"soon\" is not a time: write a number and one of s, m, h, d, w (300s, 5d)",
+            "main.cf:4: mydestinatoin: there is no such parameter. Did you mean mydestination?",
+            "main.cf:6: bounce_size_limit: \"big\" is not a number from 0",
+            "main.cf:7: message_size_limit: \"big\" is not a number from 0",
+            "main.cf:9: relayhost: $relayhost leads back to itself (relayhost -> loop -> relayhost)",
+            "main.cf:10: loop: $loop leads back to itself (loop -> relayhost -> loop)",
+            "master.cf:3: smtpd_tls_security_level: \"perhaps\" is not one of (nothing), none, may, encrypt, dane, \
+             dane-only, fingerprint, verify, secure",
+            "dovecot.conf:3: service: the closing } of this block is missing",
+            "dovecot.conf:1: protocols: there is no protocol pop4: write imap, pop3, lmtp, sieve or submission",
+            "dovecot.conf:2: ssl: \"maybe\" is not one of no, yes, required",
+            "dovecot.conf:5: port: \"99999\" is not a port: write a number up to 65535",
+        ]
+    );
+}
+
+#[test]
+fn rows_of_master_cf_have_settings_of_their_own() {
+    let main = "smtpd_tls_security_level = may\nsyslog_name = $service_name\n";
+    let master = "# comment\n127.0.0.1:2525 inet n - n 60? 5 smtpd -v\n  -o smtpd_tls_security_level=encrypt\n\
+        # in between\n  -o { smtpd_banner = $myhostname ready to serve } -o smtpd_recipient_limit=7\n\
+        cleanup unix - - - - 0 cleanup\n";
+    let loaded = loaded(&[("main.cf", main), ("master.cf", master)]);
+    assert_eq!(told(&loaded), [""; 0]);
+    let smtpd = &loaded.services[0];
+    assert_eq!(smtpd.host_and_port(), ("127.0.0.1", "2525"));
+    assert_eq!(
+        (smtpd.service_type, smtpd.private, smtpd.process_limit),
+        (ServiceType::Inet, false, Some(5))
+    );
+    assert_eq!(
+        (smtpd.wakeup, smtpd.wakeup_if_used),
+        (Duration::from_secs(60), true)
+    );
+    assert_eq!(smtpd.args, ["-v"]);
+    assert_eq!(smtpd.settings.smtpd_tls_security_level, TlsLevel::Encrypt);
+    assert_eq!(
+        smtpd.settings.smtpd_banner,
+        "localhost.localdomain ready to serve"
+    );
+    assert_eq!(smtpd.settings.smtpd_recipient_limit, 7);
+    assert_eq!(smtpd.settings.syslog_name, "127.0.0.1:2525");
+    assert_eq!(loaded.postfix.smtpd_tls_security_level, TlsLevel::May);
+    let cleanup = &loaded.services[1];
+    assert!(cleanup.private && cleanup.unprivileged && !cleanup.chroot);
+    assert_eq!(cleanup.process_limit, None);
+}
+
+#[test]
+fn lists_are_read_from_files() {
+    let dir = directory(&[
+        ("nets", "# ours\n10.0.0.0/8\n[fd00::]/8\n"),
+        ("domains", "a.example\nb.example c.example\n"),
+    ]);
+    let main = format!(
+        "mynetworks = !10.1.0.0/16 {0}/nets\nmydestination = localhost {0}/domains\nrelay_domains = {0}/none\n",
+        dir.path().display()
+    );
+    std::fs::write(dir.path().join("main.cf"), main).expect("a file");
+    std::fs::write(dir.path().join("master.cf"), "").expect("a file");
+    let loaded = load(dir.path(), &Options::default());
+    assert_eq!(
+        loaded.postfix.mydestination,
+        ["localhost", "a.example", "b.example", "c.example"]
+    );
+    let holds = |text: &str| {
+        loaded
+            .postfix
+            .mynetworks
+            .contains(text.parse().expect("an address"))
+    };
+    assert!(holds("10.2.0.1") && holds("fd00::1") && !holds("10.1.0.1"));
+    assert_eq!(
+        told(&loaded),
+        [format!(
+            "main.cf:3: relay_domains: cannot read {}/none: no such file",
+            dir.path().display()
+        )]
+    );
+}
+
+#[test]
+fn overrides_of_the_command_line_win() {
+    let dir = directory(&[("main.cf", "smtpd_forbid_bare_newline = no\n"), ("master.cf", "")]);
+    let overrides = vec![("smtpd_forbid_bare_newline".to_owned(), "reject".to_owned())];
+    let loaded = load(
+        dir.path(),
+        &Options {
+            overrides,
+            ..Options::default()
+        },
+    );
+    assert_eq!(loaded.postfix.smtpd_forbid_bare_newline, BareNewline::Reject);
+}
+
+const OLDER: &str = "protocols = imap imaps pop3s\nlisten = 127.0.0.1\nssl = required\nssl_cert = <cert.pem # the server's\n\
+    mail_location = maildir:~/Maildir\nmail_plugins = \nauth_mechanisms = plain login\n!include_try conf.d/*.conf\n\
+    log_path = \"/var/log/a b.log\"\nlogin_greeting = Hello \\\n  there\n\
+    passdb {\n  driver = passwd-file\n  args = scheme=PLAIN username_format=%n /users\n}\n\
+    userdb {\n  driver = static\n  args = uid=1 gid=1 home=/home/%n\n}\n\
+    namespace inbox {\n  inbox = yes\n  mailbox \"Sent Messages\" {\n    special_use = \\Sent\n    auto = subscribe\n  }\n}\n\
+    service imap-login {\n  inet_listener imap {\n    port = 2143\n  }\n}\n\
+    protocol imap {\n  imap_idle_notify_interval = 29 mins\n  remote 10.0.0.0/8 {\n    disable_plaintext_auth = no\n  }\n}\n";
+
+#[test]
+fn the_older_dialect() {
+    let dir = directory(&[("dovecot.conf", OLDER), ("cert.pem", "CERTIFICATE\n")]);
+    std::fs::create_dir(dir.path().join("conf.d")).expect("a directory");
+    std::fs::write(
+        dir.path().join("conf.d/10-a.conf"),
+        "mail_max_userip_connections = 3\n",
+    )
+    .expect("a file");
+    let (dovecot, problems) = load_dovecot(&dir.path().join("dovecot.conf"));
+    assert_eq!(problems, []);
+    assert_eq!(dovecot.protocols, ["imap", "pop3"]);
+    assert_eq!(
+        (dovecot.ssl, dovecot.ssl_cert.as_str()),
+        (SslUse::Required, "CERTIFICATE")
+    );
+    assert_eq!(dovecot.log_path, Path::new("/var/log/a b.log"));
+    assert_eq!(dovecot.login_greeting, "Hello there");
+    assert_eq!(dovecot.mail_max_userip_connections, 3);
+    assert_eq!(dovecot.passdbs[0].args, "scheme=PLAIN username_format=%n /users");
+    assert_eq!(dovecot.userdbs[0].driver, "static");
+    assert!(dovecot.namespaces[0].inbox);
+    assert_eq!(dovecot.namespaces[0].mailboxes[0].name, "Sent Messages");
+    assert_eq!(dovecot.namespaces[0].mailboxes[0].special_use, ["\\Sent"]);
+    assert_eq!(dovecot.services["imap-login"].inet_listeners["imap"].port, 2143);
+    assert_eq!(dovecot.services["imap-login"].inet_listeners["imaps"].port, 993);
+    assert_eq!(dovecot.services["pop3-login"].inet_listeners["pop3"].port, 0);
+    let near = "10.1.2.3".parse().ok();
+    let imap = dovecot.for_connection(Connection {
+        protocol: "imap",
+        remote: near,
+        ..Connection::default()
+    });
+    assert_eq!(imap.imap_idle_notify_interval, Duration::from_secs(29 * 60));
+    assert!(!imap.disable_plaintext_auth);
+    let pop3 = dovecot.for_connection(Connection {
+        protocol: "pop3",
+        remote: near,
+        ..Connection::default()
+    });
+    assert!(pop3.disable_plaintext_auth);
+}
+
+const NEWER: &str = "dovecot_config_version = 2.4.0\ndovecot_storage_version = 2.4.0\nprotocols {\n  imap = yes\n  pop3 = no\n}\n\
+    ssl_server_cert_file = cert.pem\nssl_server_key_file = cert.pem\nauth_allow_cleartext = yes\n\
+    mail_driver = maildir\nmail_path = ~/%{user | username}/Maildir\nmailbox_list_layout = fs\n\
+    passdb passwd-file {\n  passwd_file_path = /users\n  default_password_scheme = plain\n}\n\
+    userdb static {\n  fields {\n    uid = vmail\n    gid = vmail\n    home = /home/%{user}\n  }\n}\n\
+    namespace inbox {\n  inbox = yes\n  mailbox Drafts { special_use = \"\\\\Drafts\" }\n}\n";
+
+#[test]
+fn the_newer_dialect() {
+    let dir = directory(&[("dovecot.conf", NEWER), ("cert.pem", "C\n")]);
+    let file = dir.path().join("dovecot.conf");
+    let text = NEWER.replace("= cert.pem", &format!("= {}/cert.pem", dir.path().display()));
+    std::fs::write(&file, text).expect("a file");
+    let (dovecot, problems) = load_dovecot(&file);
+    assert_eq!(problems, []);
+    assert_eq!(dovecot.protocols, ["imap"]);
+    assert_eq!(dovecot.ssl_cert, "C");
+    assert!(!dovecot.disable_plaintext_auth);
+    assert_eq!(dovecot.mail_location, "maildir:~/%n/Maildir:LAYOUT=fs");
+    assert_eq!(
+        (
+            dovecot.passdbs[0].driver.as_str(),
+            dovecot.passdbs[0].args.as_str()
+        ),
+        ("passwd-file", "scheme=plain /users")
+    );
+    assert_eq!(dovecot.userdbs[0].args, "gid=vmail home=/home/%u uid=vmail");
+    assert_eq!(dovecot.namespaces[0].mailboxes[0].special_use, ["\\Drafts"]);
+}
+
+#[test]
+fn a_file_that_is_not_there_is_told() {
+    let dir = directory(&[]);
+    let options = Options {
+        dovecot: DovecotFile::At(dir.path().join("d.conf")),
+        ..Options::default()
+    };
+    let loaded = load(dir.path(), &options);
+    assert_eq!(loaded.problems.len(), 3);
+    assert!(
+        loaded
+            .problems
+            .iter()
+            .all(|problem| problem.severity == Severity::Error)
+    );
+}
+
+mod never_panics {
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(300))]
+
+        #[test]
+        fn on_any_text(text in "([a-z_]{1,8}|[ \t={}$#!<\"'\\\\:?\n,-]|%\\{|smtpd_timeout|passdb|\\$\\{){0,60}") {
+            let dir = super::directory(&[("main.cf", &text), ("master.cf", &text), ("dovecot.conf", &text)]);
+            super::load(dir.path(), &super::Options::default());
+        }
+    }
+}
