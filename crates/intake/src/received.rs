@@ -1,0 +1,95 @@
+//! The Received field, in Postfix's shape (RFC 5321 §4.4).
+
+use std::net::IpAddr;
+
+use crate::Context;
+use crate::date::mail_date;
+
+/// Where a message comes from.
+#[derive(Debug, Clone)]
+pub enum Origin<'a> {
+    /// A client of the SMTP service.
+    Network(Network<'a>),
+    /// `sendmail` or `mail` of a local user.
+    Local {
+        /// The user.
+        uid: u32,
+        /// The user's full name, for a missing From; may be empty.
+        full_name: &'a str,
+    },
+    /// The mail system itself: bounces, forwards.
+    Internal,
+}
+
+/// What the SMTP service knows of a client.
+#[derive(Debug, Clone)]
+pub struct Network<'a> {
+    /// What HELO said; empty: nothing.
+    pub helo: &'a str,
+    /// The verified name or `unknown`.
+    pub name: &'a str,
+    /// The address.
+    pub address: IpAddr,
+    /// `SMTP`, `ESMTP`, `ESMTPS`, `ESMTPA`, `ESMTPSA` (RFC 3848).
+    pub protocol: &'a str,
+    /// `TLSv1.3 with cipher …`, when the header shall say so.
+    pub tls: Option<String>,
+    /// Who logged in, when the header shall say so.
+    pub login: Option<&'a str>,
+    /// Whether `local_header_rewrite_clients` counts it as local: its header is completed and qualified.
+    pub is_local: bool,
+}
+
+impl Origin<'_> {
+    /// Whether missing fields are added and addresses qualified.
+    pub fn is_local(&self) -> bool {
+        match self {
+            Origin::Network(network) => network.is_local,
+            Origin::Local { .. } => true,
+            Origin::Internal => false,
+        }
+    }
+}
+
+/// The value of the field.
+pub(crate) fn value(context: &Context<'_>) -> String {
+    let settings = context.settings;
+    let date = mail_date(context.now_secs);
+    let (host, software, id) = (&settings.myhostname, &settings.mail_name, context.queue_id);
+    match context.origin {
+        Origin::Local { uid, .. } => format!("by {host} ({software}, from userid {uid})\n\tid {id}; {date}"),
+        Origin::Internal => format!("by {host} ({software})\n\tid {id}; {date}"),
+        Origin::Network(network) => {
+            let mut text = from_clause(network);
+            text.push_str(&format!(
+                "\n\tby {host} ({software}) with {} id {id}",
+                network.protocol
+            ));
+            match context.only_recipient {
+                Some(recipient) => text.push_str(&format!("\n\tfor <{recipient}>; {date}")),
+                None => text.push_str(&format!("; {date}")),
+            }
+            text
+        }
+    }
+}
+
+fn from_clause(network: &Network<'_>) -> String {
+    let address = match network.address {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => format!("IPv6:{address}"),
+    };
+    let helo = if network.helo.is_empty() {
+        network.name
+    } else {
+        network.helo
+    };
+    let mut text = format!("from {helo} ({} [{address}])", network.name);
+    if let Some(tls) = &network.tls {
+        text.push_str(&format!("\n\t(using {tls})\n\t(No client certificate requested)"));
+    }
+    if let Some(login) = network.login {
+        text.push_str(&format!("\n\t(Authenticated sender: {login})"));
+    }
+    text
+}

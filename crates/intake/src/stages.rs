@@ -1,0 +1,145 @@
+//! What is done to the header, in this order. A new stage goes into the list where it belongs.
+
+use crate::header::{Field, Header};
+use crate::{Context, Error, Facts, Origin, date, qualify, received};
+
+/// One stage.
+pub type Stage = fn(&mut Header, &Context<'_>, &mut Facts) -> Result<(), Error>;
+
+/// The stages, first to last.
+pub const STAGES: &[Stage] = &[
+    limit_hops,
+    drop_fields,
+    qualify_addresses,
+    add_missing_fields,
+    add_received,
+    note_message_id,
+];
+
+/// A message that was relayed `hopcount_limit` times is in a loop.
+fn limit_hops(header: &mut Header, context: &Context<'_>, _: &mut Facts) -> Result<(), Error> {
+    let hops = header.fields.iter().filter(|field| field.is("Received")).count();
+    if hops >= context.settings.hopcount_limit {
+        Err(Error::TooManyHops)
+    } else {
+        Ok(())
+    }
+}
+
+/// `message_drop_headers`: Bcc must not be seen, Return-Path is the delivery's.
+fn drop_fields(header: &mut Header, context: &Context<'_>, _: &mut Facts) -> Result<(), Error> {
+    let dropped = &context.settings.message_drop_headers;
+    header
+        .fields
+        .retain(|field| !dropped.iter().any(|name| field.is(name)));
+    Ok(())
+}
+
+/// Local users write `root`; others must be able to answer.
+fn qualify_addresses(header: &mut Header, context: &Context<'_>, _: &mut Facts) -> Result<(), Error> {
+    const ADDRESS_FIELDS: [&str; 9] = [
+        "From",
+        "Sender",
+        "Reply-To",
+        "To",
+        "Cc",
+        "Resent-From",
+        "Resent-Sender",
+        "Resent-To",
+        "Resent-Cc",
+    ];
+    if !context.origin.is_local() {
+        return Ok(());
+    }
+    for field in &mut header.fields {
+        if ADDRESS_FIELDS.iter().any(|name| field.is(name))
+            && let Some(value) = qualify::field_value(field.value(), context.settings)
+        {
+            let name = String::from_utf8_lossy(field.name()).into_owned();
+            *field = Field::new(&name, &value);
+        }
+    }
+    Ok(())
+}
+
+/// Message-Id, Date and From for local mail (or always, with `always_add_missing_headers`), and
+/// `undisclosed_recipients_header`.
+fn add_missing_fields(header: &mut Header, context: &Context<'_>, _: &mut Facts) -> Result<(), Error> {
+    let settings = context.settings;
+    if context.origin.is_local() || settings.always_add_missing_headers {
+        let resent = header
+            .fields
+            .iter()
+            .any(|field| field.name().to_ascii_lowercase().starts_with(b"resent-"));
+        let prefix = if resent { "Resent-" } else { "" };
+        let name = |field: &str| format!("{prefix}{field}");
+        if !header.has(&name("Message-Id")) {
+            let id = format!(
+                "<{}.{}@{}>",
+                date::compact(context.now_secs),
+                context.queue_id,
+                settings.myhostname
+            );
+            header.append(&name("Message-Id"), &id);
+        }
+        if !header.has(&name("Date")) {
+            header.append(&name("Date"), &date::mail_date(context.now_secs));
+        }
+        if !header.has(&name("From")) {
+            header.append(&name("From"), &from_value(context));
+        }
+    }
+    let undisclosed = &settings.undisclosed_recipients_header;
+    let has_recipients = ["To", "Cc", "Resent-To", "Resent-Cc"]
+        .iter()
+        .any(|name| header.has(name));
+    if !has_recipients && let Some((name, value)) = undisclosed.split_once(':') {
+        header.append(name.trim(), value.trim());
+    }
+    Ok(())
+}
+
+/// `Full Name <address>`; with `header_from_format = obsolete` `address (Full Name)`.
+fn from_value(context: &Context<'_>) -> String {
+    let sender = if context.sender.is_empty() {
+        "MAILER-DAEMON"
+    } else {
+        context.sender
+    };
+    let full_name = match context.origin {
+        Origin::Local { full_name, .. } => *full_name,
+        Origin::Network(_) | Origin::Internal => "",
+    };
+    // A name that could end a quoted string or a line is not worth the risk.
+    let name: String = full_name
+        .chars()
+        .filter(|c| !c.is_control() && !"\"\\()<>".contains(*c))
+        .collect();
+    match (name.trim(), context.settings.header_from_format.as_str()) {
+        ("", _) => sender.to_owned(),
+        (name, "obsolete") => format!("{sender} ({name})"),
+        (name, _) if name.chars().all(|c| c.is_ascii_alphanumeric() || c == ' ') => {
+            format!("{name} <{sender}>")
+        }
+        (name, _) => format!("\"{name}\" <{sender}>"),
+    }
+}
+
+/// Where it comes from, on top.
+fn add_received(header: &mut Header, context: &Context<'_>, _: &mut Facts) -> Result<(), Error> {
+    header
+        .fields
+        .insert(0, Field::new("Received", &received::value(context)));
+    Ok(())
+}
+
+/// For the log.
+fn note_message_id(header: &mut Header, _: &Context<'_>, facts: &mut Facts) -> Result<(), Error> {
+    let field = header
+        .find("Message-Id")
+        .or_else(|| header.find("Resent-Message-Id"));
+    facts.message_id = field
+        .map(|field| String::from_utf8_lossy(field.value()).into_owned())
+        .unwrap_or_default();
+    Ok(())
+}

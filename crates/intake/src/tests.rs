@@ -1,0 +1,112 @@
+//! Messages in, what the queue keeps out.
+
+use envelope::QueueId;
+use settings::{Postfix, Surroundings};
+
+use super::*;
+
+fn settings() -> Postfix {
+    let mut settings = Postfix::defaults(&Surroundings::default());
+    settings.myhostname = "mail.example.com".to_owned();
+    settings.mydomain = "example.com".to_owned();
+    settings.myorigin = "example.com".to_owned();
+    settings.append_dot_mydomain = true;
+    settings
+}
+
+fn network(is_local: bool) -> Origin<'static> {
+    Origin::Network(Network {
+        helo: "client.example",
+        name: "localhost",
+        address: "127.0.0.1".parse().expect("an address"),
+        protocol: "ESMTP",
+        tls: None,
+        login: None,
+        is_local,
+    })
+}
+
+fn take_in(message: &str, origin: &Origin<'_>, piece: usize) -> Result<(String, Facts), Error> {
+    let settings = settings();
+    let queue_id = QueueId::parse("8FB1210D2D2C").expect("a queue id");
+    let context = Context {
+        settings: &settings,
+        queue_id: &queue_id,
+        origin,
+        sender: "wantan@example.com",
+        only_recipient: Some("root@example.com"),
+        now_secs: 1_608_816_324,
+    };
+    let mut out = Vec::new();
+    let mut intake = Intake::new();
+    for piece in message.as_bytes().chunks(piece) {
+        intake.feed(piece, &context, &mut out)?;
+    }
+    let facts = intake.finish(&context, &mut out)?;
+    Ok((String::from_utf8(out).expect("text"), facts))
+}
+
+#[test]
+fn a_message_from_elsewhere_gets_a_received_field_and_keeps_the_rest() {
+    let message = "Subject: hi\r\nBcc: secret@example.net\r\nFrom: a\r\n\r\nbody\r\n.\r\n";
+    let (kept, facts) = take_in(message, &network(false), 1000).expect("taken");
+    assert!(kept.starts_with(
+        "Received: from client.example (localhost [127.0.0.1])\n\tby mail.example.com (Postfix) with ESMTP id 8FB1210D2D2C\n\tfor <root@example.com>; Thu, 24 Dec 2020 "
+    ));
+    assert!(kept.ends_with(")\nSubject: hi\nFrom: a\n\nbody\n.\n"), "{kept}");
+    assert_eq!(facts.message_id, "");
+}
+
+#[test]
+fn local_mail_is_completed() {
+    let origin = Origin::Local {
+        uid: 1000,
+        full_name: "Wan Tan",
+    };
+    let (kept, facts) = take_in("To: root, \"A. B\" <b@host>\nSubject: x\n\nhi", &origin, 7).expect("taken");
+    assert!(
+        kept.starts_with("Received: by mail.example.com (Postfix, from userid 1000)\n\tid 8FB1210D2D2C; ")
+    );
+    assert!(
+        kept.contains("\nTo: root@example.com,\n\t\"A. B\" <b@host.example.com>\n"),
+        "{kept}"
+    );
+    assert!(
+        kept.contains(
+            "\nMessage-Id: <20201224132524.8FB1210D2D2C@mail.example.com>\nDate: Thu, 24 Dec 2020 "
+        )
+    );
+    assert!(
+        kept.ends_with("\nFrom: Wan Tan <wantan@example.com>\n\nhi\n"),
+        "{kept}"
+    );
+    assert_eq!(facts.message_id, "<20201224132524.8FB1210D2D2C@mail.example.com>");
+}
+
+#[test]
+fn a_message_without_a_header_is_all_body() {
+    let (kept, _) = take_in("just text\r\nmore: text\r\n", &network(false), 1000).expect("taken");
+    assert!(kept.ends_with(")\n\njust text\nmore: text\n"), "{kept}");
+    let (empty, _) = take_in("", &network(false), 1).expect("taken");
+    assert!(empty.starts_with("Received: ") && empty.ends_with(")\n"));
+}
+
+#[test]
+fn a_loop_is_noticed() {
+    let message = "Received: x\r\n".repeat(60);
+    assert_eq!(
+        take_in(&message, &network(false), 999).map(|_| ()),
+        Err(Error::TooManyHops)
+    );
+}
+
+#[test]
+fn cuts_do_not_matter() {
+    let message = "From: a@b\r\nSubject: long\r\n\tfolded\r\n\r\nbody with \r inside\r\n\r\nend\r";
+    for origin in [network(true), Origin::Internal] {
+        let whole = take_in(message, &origin, 1000).expect("taken");
+        for piece in 1..20 {
+            assert_eq!(take_in(message, &origin, piece).expect("taken"), whole);
+        }
+    }
+}
