@@ -1,11 +1,43 @@
-//! The session after login: commands over a mailbox store.
+//! The session after login: commands over a mailbox store. Here: the machine's verbs and the dispatch.
 
+mod append;
+mod fetch;
+mod flags;
+mod mailboxes;
+pub(crate) mod reply;
+mod search;
+mod section;
+mod select;
+mod structure;
+mod transfer;
+mod view;
+
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use machine::{Machine, Stamp};
+use machine::{Machine, SECOND, Stamp};
 use mailbox::Store;
 use mailbox::store::Wake;
+
+use crate::extensions::{self, idle::Idle};
+use crate::wire::command::{Command, Verb};
+use crate::wire::decode;
+use crate::wire::framing::{Announced, Frame, Framing};
+use append::Appending;
+use fetch::Fetching;
+use view::View;
+
+/// The longest command, in octets, its literals included and an appended message not (`imap_max_line_length`).
+pub const COMMAND_BYTES_MAX: usize = 64 * 1024;
+/// A client that is silent for so long is logged out (RFC 3501 §5.4).
+pub const IDLE_SECS_MAX: i64 = 30 * 60;
+/// While IDLE lasts, something is said at least this often (`imap_idle_notify_interval`).
+pub const IDLE_NOTIFY_SECS: i64 = 2 * 60;
+/// After so many commands in a row that make no sense the connection is closed.
+pub const BAD_COMMANDS_MAX: u32 = 20;
+/// No further command is begun while so much output waits.
+pub const OUTPUT_BYTES_MAX: usize = 64 * 1024;
 
 /// What a session is told when it starts.
 #[derive(Debug, Clone, Default)]
@@ -28,6 +60,13 @@ pub enum Event {
 pub struct Ended {
     /// Dovecot's word for it: `Logged out`, `Connection closed`, `Disconnected for inactivity` …
     pub reason: &'static str,
+    /// What it did.
+    pub traffic: Traffic,
+}
+
+/// What a session did, counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Traffic {
     /// Octets received.
     pub bytes_in: u64,
     /// Octets sent.
@@ -36,30 +75,260 @@ pub struct Ended {
     pub deleted: u64,
     /// Messages that this session expunged.
     pub expunged: u64,
-    /// Headers (or parts of them) sent, and their octets.
-    pub headers: (u64, u64),
-    /// Bodies (or parts of them) sent, and their octets.
-    pub bodies: (u64, u64),
+    /// Headers (or parts of them) sent.
+    pub headers: u64,
+    /// Their octets.
+    pub header_bytes: u64,
+    /// Bodies (or parts of them) sent.
+    pub bodies: u64,
+    /// Their octets.
+    pub body_bytes: u64,
+}
+
+/// What the session is in the middle of.
+pub(crate) enum Job {
+    /// Nothing: the next command is welcome.
+    None,
+    /// A FETCH whose answer is made as it is taken.
+    Fetch(Box<Fetching>),
+    /// An APPEND whose message arrives.
+    Append(Box<Appending>),
+    /// IDLE until DONE.
+    Idle(Box<Idle>),
 }
 
 /// One logged-in client and its account's mail.
+///
+/// The store is called from within the machine's verbs: run them where blocking is allowed.
+///
+/// # Limits
+/// [`COMMAND_BYTES_MAX`], [`IDLE_SECS_MAX`], [`BAD_COMMANDS_MAX`], [`OUTPUT_BYTES_MAX`], and those of [`crate::wire`].
 pub struct Session {
-    store: Arc<dyn Store>,
-    wake: Wake,
-    settings: Settings,
-    output: Vec<u8>,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) wake: Wake,
+    pub(crate) settings: Settings,
+    pub(crate) framing: Framing,
+    pub(crate) output: Vec<u8>,
+    pub(crate) events: VecDeque<Event>,
+    pub(crate) view: Option<Box<View>>,
+    pub(crate) job: Job,
+    /// CONDSTORE was asked for, or used (RFC 7162 §3.1).
+    pub(crate) condstore: bool,
+    pub(crate) bad_commands: u32,
+    pub(crate) traffic: Traffic,
+    pub(crate) now: Stamp,
+    pub(crate) deadline: Stamp,
+    pub(crate) input_ended: bool,
+    pub(crate) finished: bool,
 }
 
 impl Session {
     /// A session over `store`. The login phase has written the tagged OK; what the client sent after it is to
     /// be fed. `wake` is called, on any thread, when the machine's [`Machine::wake`] is to be called.
     pub fn new(store: Arc<dyn Store>, wake: Wake, settings: Settings, now: Stamp) -> Session {
-        let _ = now;
         Session {
             store,
             wake,
             settings,
-            output: b"* BYE [UNAVAILABLE] Sessions are not built yet.\r\n".to_vec(),
+            framing: Framing::new(COMMAND_BYTES_MAX),
+            output: Vec::new(),
+            events: VecDeque::new(),
+            view: None,
+            job: Job::None,
+            condstore: false,
+            bad_commands: 0,
+            traffic: Traffic::default(),
+            now,
+            deadline: now + IDLE_SECS_MAX * SECOND,
+            input_ended: false,
+            finished: false,
+        }
+    }
+
+    /// What the session did so far; for the log when the connection broke and [`Event::Ended`] never came.
+    pub fn traffic(&self) -> Traffic {
+        self.traffic
+    }
+
+    /// Works through the input until it is used up, a FETCH is to be taken or enough output waits.
+    fn work(&mut self) {
+        while !self.finished && self.output.len() < OUTPUT_BYTES_MAX {
+            match self.job {
+                Job::Fetch(_) => break,
+                Job::Append(_) => {
+                    if !self.append_more() {
+                        break;
+                    }
+                }
+                Job::None | Job::Idle(_) => match self.framing.next_frame() {
+                    Some(frame) => self.take_frame(frame),
+                    None => break,
+                },
+            }
+        }
+        if self.input_ended && !self.finished && !matches!(self.job, Job::Fetch(_)) && self.output.is_empty()
+        {
+            self.finish("Connection closed");
+        }
+    }
+
+    fn take_frame(&mut self, frame: Frame) {
+        match frame {
+            Frame::Command(line) if matches!(self.job, Job::Idle(_)) => self.end_idle(&line),
+            Frame::Literal(announced) => self.take_literal(announced),
+            Frame::Command(command) => self.take_command(&command),
+            Frame::Dropped(start) => {
+                let tag = self.tag_of(&start);
+                self.bad(&tag, "Error in IMAP command received by server.");
+            }
+            Frame::StreamEnd => {}
+        }
+    }
+
+    fn tag_of(&self, start: &[u8]) -> String {
+        let end = start.iter().position(|&b| b == b' ').unwrap_or(start.len());
+        match std::str::from_utf8(&start[..end]) {
+            Ok(tag) if !tag.is_empty() && tag.bytes().all(crate::login::is_tag_octet) => tag.to_owned(),
+            _ => "*".to_owned(),
+        }
+    }
+
+    fn take_literal(&mut self, announced: Announced) {
+        match decode::append_head(self.framing.so_far()) {
+            Some(head) => self.start_append(head, announced),
+            None if self.framing.collect() => {
+                if announced.synchronising {
+                    self.say("+ OK");
+                }
+            }
+            None => {
+                if announced.synchronising {
+                    let tag = self.tag_of(self.framing.so_far());
+                    self.bad(&tag, "Error in IMAP command received by server.");
+                }
+                self.framing.refuse();
+            }
+        }
+    }
+
+    fn take_command(&mut self, bytes: &[u8]) {
+        match decode::command(bytes) {
+            Ok(command) => {
+                self.bad_commands = 0;
+                self.carry_out(command);
+            }
+            Err(refusal) => self.refuse(refusal),
+        }
+    }
+
+    fn carry_out(&mut self, command: Command) {
+        let Command { tag, verb } = command;
+        let tag = tag.as_str();
+        match verb {
+            Verb::Capability => {
+                self.say(&format!("* CAPABILITY {}", extensions::capabilities()));
+                self.complete(tag, "OK Capability completed.");
+            }
+            Verb::Noop => self.complete(tag, "OK NOOP completed."),
+            Verb::Logout => self.logout(tag),
+            Verb::Id(_) => {
+                let answer = crate::login::id_answer(&self.settings.id);
+                self.say(&answer);
+                self.complete(tag, "OK ID completed.");
+            }
+            Verb::Enable(names) => self.enable(tag, &names),
+            Verb::Namespace => self.namespace(tag),
+            Verb::Select {
+                mailbox,
+                read_only,
+                condstore,
+            } => self.select(tag, &mailbox, read_only, condstore),
+            Verb::Create(name) => self.create(tag, &name),
+            Verb::Delete(name) => self.delete(tag, &name),
+            Verb::Rename(from, to) => self.rename(tag, &from, &to),
+            Verb::Subscribe(name) => self.subscribe(tag, &name, true),
+            Verb::Unsubscribe(name) => self.subscribe(tag, &name, false),
+            Verb::List { reference, pattern } => self.list(tag, &reference, &pattern),
+            Verb::Lsub { reference, pattern } => self.lsub(tag, &reference, &pattern),
+            Verb::Status { mailbox, items } => self.status(tag, &mailbox, &items),
+            Verb::Idle => self.start_idle(tag),
+            verb => self.with_mailbox(tag, verb),
+        }
+    }
+
+    /// The commands that need a selected mailbox.
+    fn with_mailbox(&mut self, tag: &str, verb: Verb) {
+        if self.view.is_none() {
+            return self.bad(tag, "No mailbox selected");
+        }
+        match verb {
+            Verb::Check => self.complete(tag, "OK Check completed."),
+            Verb::Close => self.close(tag),
+            Verb::Unselect => self.unselect(tag),
+            Verb::Expunge => self.expunge(tag, None),
+            Verb::UidExpunge(messages) => self.expunge(tag, Some(&messages)),
+            Verb::Search(search) => self.search(tag, search),
+            Verb::Fetch(fetch) => self.start_fetch(tag, fetch),
+            Verb::Store(store) => self.store_flags(tag, &store),
+            Verb::Copy {
+                by_uid,
+                messages,
+                mailbox,
+            } => self.copy(tag, by_uid, &messages, &mailbox),
+            Verb::Move {
+                by_uid,
+                messages,
+                mailbox,
+            } => self.move_messages(tag, by_uid, &messages, &mailbox),
+            _ => self.bad(tag, "Error in IMAP command received by server."),
+        }
+    }
+
+    fn logout(&mut self, tag: &str) {
+        self.say("* BYE Logging out");
+        self.say(&format!("{tag} OK Logout completed."));
+        self.finish("Logged out");
+    }
+
+    /// Ends the session. What is in the output is still sent.
+    pub(crate) fn finish(&mut self, reason: &'static str) {
+        if !self.finished {
+            self.finished = true;
+            self.job = Job::None;
+            self.view = None;
+            self.traffic.bytes_out += self.output.len() as u64;
+            self.events.push_back(Event::Ended(Ended {
+                reason,
+                traffic: self.traffic,
+            }));
+            self.traffic.bytes_out -= self.output.len() as u64;
+        }
+    }
+
+    /// Makes output until `into` holds `limit` octets more or there is none to be made.
+    fn produce(&mut self, into: &mut Vec<u8>, limit: usize) {
+        let end = into.len().saturating_add(limit);
+        loop {
+            if !self.output.is_empty() {
+                let room = end.saturating_sub(into.len());
+                if self.output.len() > room {
+                    into.extend(self.output.drain(..room));
+                    return;
+                }
+                into.append(&mut self.output);
+                self.output = Vec::new();
+            }
+            if into.len() >= end {
+                return;
+            }
+            if matches!(self.job, Job::Fetch(_)) && !self.finished {
+                self.fetch_more(into, end);
+                continue;
+            }
+            self.work();
+            if self.output.is_empty() && !matches!(self.job, Job::Fetch(_)) {
+                return;
+            }
         }
     }
 }
@@ -68,35 +337,75 @@ impl Machine for Session {
     type Event = Event;
     type Answer = Infallible;
 
-    fn feed(&mut self, _input: &[u8], _now: Stamp) {
-        let _ = (&self.store, &self.wake, &self.settings);
+    fn feed(&mut self, input: &[u8], now: Stamp) {
+        self.now = now;
+        self.deadline = now + IDLE_SECS_MAX * SECOND;
+        self.traffic.bytes_in += input.len() as u64;
+        if !self.finished {
+            self.framing.feed(input);
+            self.work();
+        }
     }
 
-    fn end_of_input(&mut self, _now: Stamp) {}
+    fn end_of_input(&mut self, now: Stamp) {
+        self.now = now;
+        self.input_ended = true;
+        self.work();
+    }
 
     fn next_event(&mut self) -> Option<Event> {
-        None
+        self.events.pop_front()
     }
 
     fn answer(&mut self, answer: Infallible, _now: Stamp) {
         match answer {}
     }
 
-    fn next_output(&mut self, into: &mut Vec<u8>, _limit: usize) {
-        into.append(&mut self.output);
+    fn next_output(&mut self, into: &mut Vec<u8>, limit: usize) {
+        let before = into.len();
+        self.produce(into, limit);
+        self.traffic.bytes_out += (into.len() - before) as u64;
     }
 
     fn deadline(&self) -> Option<Stamp> {
-        None
+        match &self.job {
+            _ if self.finished => None,
+            Job::Idle(idle) => Some(idle.next_notice),
+            _ => Some(self.deadline),
+        }
     }
 
-    fn time_out(&mut self, _now: Stamp) {}
+    fn time_out(&mut self, now: Stamp) {
+        self.now = now;
+        match &mut self.job {
+            Job::Idle(idle) => {
+                idle.next_notice = now + IDLE_NOTIFY_SECS * SECOND;
+                self.say("* OK Still here");
+            }
+            Job::Fetch(_) => {}
+            _ if now >= self.deadline => {
+                self.say("* BYE Disconnected for inactivity.");
+                self.finish("Disconnected for inactivity");
+            }
+            _ => {}
+        }
+    }
 
     fn wants_input(&self) -> bool {
-        false
+        !self.finished && !self.input_ended && self.output.is_empty() && !matches!(self.job, Job::Fetch(_))
     }
 
     fn is_finished(&self) -> bool {
-        true
+        self.finished && self.events.is_empty()
+    }
+
+    fn wake(&mut self, now: Stamp) {
+        self.now = now;
+        if matches!(self.job, Job::Idle(_)) {
+            self.sync(true, false);
+        }
     }
 }
+
+#[cfg(test)]
+mod tests;

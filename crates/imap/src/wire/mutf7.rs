@@ -30,7 +30,7 @@ pub fn decode(name: &[u8]) -> Option<String> {
 }
 
 fn push_utf16(text: &mut String, bytes: &[u8]) -> Option<()> {
-    if bytes.len() % 2 != 0 {
+    if !bytes.len().is_multiple_of(2) {
         return None;
     }
     let units = bytes

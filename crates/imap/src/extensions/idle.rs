@@ -1,0 +1,49 @@
+//! IDLE (RFC 2177): changes are told as they happen.
+
+use machine::{SECOND, Stamp};
+use mailbox::store::Watch;
+
+use crate::session::{Event, IDLE_NOTIFY_SECS, Job, Session};
+
+/// An IDLE under way.
+pub(crate) struct Idle {
+    tag: String,
+    /// When something is said even if nothing happened.
+    pub(crate) next_notice: Stamp,
+    _watch: Option<Watch>,
+}
+
+impl Session {
+    pub(crate) fn start_idle(&mut self, tag: &str) {
+        self.say("+ idling");
+        let mut watch = None;
+        if let Some(view) = &self.view {
+            match self.store.watch(&view.id, self.wake.clone()) {
+                Ok(kept) => watch = Some(kept),
+                Err(error) => self
+                    .events
+                    .push_back(Event::Problem(format!("Watching a mailbox: {error}"))),
+            }
+        }
+        let next_notice = self.now + IDLE_NOTIFY_SECS * SECOND;
+        self.job = Job::Idle(Box::new(Idle {
+            tag: tag.to_owned(),
+            next_notice,
+            _watch: watch,
+        }));
+        // What happened before the watch began is told now.
+        self.sync(true, false);
+    }
+
+    /// A line arrived: DONE.
+    pub(crate) fn end_idle(&mut self, line: &[u8]) {
+        let Job::Idle(idle) = std::mem::replace(&mut self.job, Job::None) else {
+            return;
+        };
+        if line.eq_ignore_ascii_case(b"DONE") {
+            self.complete(&idle.tag, "OK Idle completed.");
+        } else {
+            self.bad(&idle.tag, "Expected DONE");
+        }
+    }
+}

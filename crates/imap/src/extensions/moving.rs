@@ -1,0 +1,40 @@
+//! MOVE and UID MOVE (RFC 6851).
+
+use crate::extensions::uidplus;
+use crate::session::Session;
+use crate::session::reply::Context;
+use crate::wire::sequence::SequenceSet;
+
+impl Session {
+    pub(crate) fn move_messages(&mut self, tag: &str, by_uid: bool, messages: &SequenceSet, mailbox: &[u8]) {
+        let Some(ranges) = self.rows_named(tag, "MOVE", messages, by_uid) else {
+            return;
+        };
+        let Some(name) = self.name(tag, mailbox) else {
+            return;
+        };
+        let Some(view) = &mut self.view else { return };
+        if view.read_only {
+            return self.tagged(tag, "NO [READ-ONLY] Mailbox is read-only.");
+        }
+        if ranges.is_empty() {
+            return self.complete(tag, "OK No messages found.");
+        }
+        let uids = view.uids_of(&ranges);
+        let moved = self
+            .store
+            .open(&name)
+            .and_then(|to| self.store.move_messages(&view.id, &uids, &to.id));
+        match moved {
+            Ok(moved) => {
+                view.forget_all(&moved.pairs.iter().map(|pair| pair.0).collect());
+                let code = uidplus::copy_code(&moved);
+                if !code.is_empty() {
+                    self.say(&format!("* OK {code}Moved UIDs."));
+                }
+                self.complete(tag, "OK Move completed.");
+            }
+            Err(error) => self.store_failed(tag, &error, Context::Destination),
+        }
+    }
+}

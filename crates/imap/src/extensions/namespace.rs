@@ -1,0 +1,46 @@
+//! NAMESPACE (RFC 2342).
+
+use mailbox::store::NamespaceKind;
+
+use crate::session::Session;
+use crate::wire::{encode, mutf7};
+
+impl Session {
+    pub(crate) fn namespace(&mut self, tag: &str) {
+        let namespaces = self.store.namespaces();
+        self.output.extend_from_slice(b"* NAMESPACE");
+        for kind in [
+            NamespaceKind::Personal,
+            NamespaceKind::OtherUsers,
+            NamespaceKind::Shared,
+        ] {
+            let mut list = Vec::new();
+            for namespace in namespaces.iter().filter(|namespace| namespace.kind == kind) {
+                list.push(b'(');
+                encode::string(&mut list, mutf7::encode(&namespace.prefix).as_bytes());
+                list.push(b' ');
+                push_separator(&mut list, namespace.separator);
+                list.push(b')');
+            }
+            if list.is_empty() {
+                self.output.extend_from_slice(b" NIL");
+            } else {
+                self.output.extend_from_slice(b" (");
+                self.output.append(&mut list);
+                self.output.push(b')');
+            }
+        }
+        self.output.extend_from_slice(b"\r\n");
+        self.complete(tag, "OK Namespace completed.");
+    }
+}
+
+/// A hierarchy separator as a quoted string.
+pub(crate) fn push_separator(out: &mut Vec<u8>, separator: char) {
+    out.push(b'"');
+    if matches!(separator, '"' | '\\') {
+        out.push(b'\\');
+    }
+    out.extend_from_slice(separator.encode_utf8(&mut [0; 4]).as_bytes());
+    out.push(b'"');
+}

@@ -1,0 +1,341 @@
+//! FETCH: the answer is made piece by piece as it is taken (RFC 3501 §6.4.5, §7.4.2).
+
+use mailbox::Error as StoreError;
+
+use super::section::{Content, READ_BYTES, Source};
+use super::structure::{push_envelope, push_structure};
+use super::view::{Row, push_flags, push_modseq};
+use super::{Event, Job, Session, Traffic};
+use crate::wire::command::Fetch;
+use crate::wire::date;
+use crate::wire::encode;
+use crate::wire::fetch::{Item, Section, SectionText};
+
+/// A FETCH under way.
+pub(crate) struct Fetching {
+    tag: String,
+    by_uid: bool,
+    /// In the order of the answer: what is short before what may be long.
+    items: Vec<Item>,
+    needs_body: bool,
+    /// Rows left to answer; the first range shrinks.
+    ranges: std::collections::VecDeque<(usize, usize)>,
+    changed_since: Option<u64>,
+    /// UIDs that became `\Seen` by this command, ascending.
+    became_seen: Vec<u32>,
+    message: Option<Message>,
+    /// A message was expunged meanwhile.
+    some_gone: bool,
+    /// A message could not be read.
+    some_failed: bool,
+}
+
+/// The message being answered.
+struct Message {
+    source: Source,
+    next_item: usize,
+    /// Nothing stands within the parenthesis yet.
+    is_empty: bool,
+    /// A slice being sent: offset and octets left.
+    sending: Option<(u64, u64)>,
+}
+
+impl Session {
+    pub(crate) fn start_fetch(&mut self, tag: &str, fetch: Fetch) {
+        let Fetch {
+            by_uid,
+            messages,
+            mut items,
+            changed_since,
+        } = fetch;
+        let Some(ranges) = self.rows_named(tag, "FETCH", &messages, by_uid) else {
+            return;
+        };
+        if items.contains(&Item::ModSeq) || changed_since.is_some() {
+            self.enable_condstore();
+        }
+        if changed_since.is_some() && !items.contains(&Item::ModSeq) {
+            items.push(Item::ModSeq);
+        }
+        if by_uid && !items.contains(&Item::Uid) {
+            items.insert(0, Item::Uid);
+        }
+        let sets_seen = items
+            .iter()
+            .any(|item| matches!(item, Item::Section(section) if section.sets_seen));
+        let became_seen = if sets_seen {
+            self.mark_seen(&ranges)
+        } else {
+            Vec::new()
+        };
+        items.sort_by_key(|item| matches!(item, Item::Section(_)));
+        let needs_body = items.iter().any(|item| {
+            matches!(
+                item,
+                Item::Envelope | Item::Body | Item::BodyStructure | Item::Section(_)
+            )
+        });
+        self.job = Job::Fetch(Box::new(Fetching {
+            tag: tag.to_owned(),
+            by_uid,
+            items,
+            needs_body,
+            ranges: ranges.into(),
+            changed_since,
+            became_seen,
+            message: None,
+            some_gone: false,
+            some_failed: false,
+        }));
+    }
+
+    /// Appends to `into` until it is `end` octets long or the answer is complete.
+    pub(crate) fn fetch_more(&mut self, into: &mut Vec<u8>, end: usize) {
+        let Job::Fetch(mut job) = std::mem::replace(&mut self.job, Job::None) else {
+            return;
+        };
+        while into.len() < end {
+            if let Some(message) = &mut job.message {
+                match message.proceed(&job.items, into, end, &mut self.traffic) {
+                    Ok(true) => job.message = None,
+                    Ok(false) => {}
+                    Err(error) => return self.fetch_broken(&error),
+                }
+            } else if let Some(index) = job.next_row() {
+                self.fetch_row(&mut job, index, into);
+            } else {
+                return self.end_fetch(&job);
+            }
+        }
+        self.job = Job::Fetch(job);
+    }
+
+    /// Begins, and if its body is not needed ends, the answer for one message.
+    fn fetch_row(&mut self, job: &mut Fetching, index: usize, into: &mut Vec<u8>) {
+        let Some(view) = &self.view else { return };
+        let row = &view.rows[index];
+        if job.changed_since.is_some_and(|since| row.state.modseq <= since) {
+            return;
+        }
+        let mut source = None;
+        if job.needs_body {
+            match self.store.body(&view.id, row.state.uid) {
+                Ok(body) => source = Some(Source::new(body)),
+                Err(StoreError::NoSuchMessage(_)) => {
+                    job.some_gone = true;
+                    return;
+                }
+                Err(error) => {
+                    job.some_failed = true;
+                    self.events.push_back(Event::Problem(format!(
+                        "Reading message {}: {error}",
+                        row.state.uid
+                    )));
+                    return;
+                }
+            }
+        }
+        let start = into.len();
+        into.extend_from_slice(b"* ");
+        encode::number(into, index as u64 + 1);
+        into.extend_from_slice(b" FETCH (");
+        let opened = into.len();
+        if job.became_seen.binary_search(&row.state.uid).is_ok() {
+            push_flags(into, row);
+            if self.condstore && !job.items.contains(&Item::ModSeq) {
+                into.push(b' ');
+                push_modseq(into, row.state.modseq);
+            }
+        }
+        let told_flags = into.len() > opened;
+        let pushed = push_items(into, &job.items, row, source.as_mut(), (opened, told_flags));
+        match (pushed, source) {
+            (Err(error), _) => {
+                into.truncate(start);
+                job.some_failed = true;
+                self.events.push_back(Event::Problem(format!(
+                    "Reading message {}: {error}",
+                    row.state.uid
+                )));
+            }
+            (Ok(next_item), Some(source)) => {
+                let is_empty = into.len() == opened;
+                job.message = Some(Message {
+                    source,
+                    next_item,
+                    is_empty,
+                    sending: None,
+                });
+            }
+            (Ok(_), None) => into.extend_from_slice(b")\r\n"),
+        }
+    }
+
+    /// A message ended before the octets that were announced: there is no way to say so within a literal.
+    fn fetch_broken(&mut self, error: &StoreError) {
+        self.events.push_back(Event::Problem(format!("FETCH: {error}")));
+        self.finish("FETCH failed: a message could not be read");
+    }
+
+    fn end_fetch(&mut self, job: &Fetching) {
+        self.sync(job.by_uid, job.by_uid);
+        let text = if job.some_failed {
+            "NO [SERVERBUG] Internal error occurred. Refer to server log for more information."
+        } else if job.some_gone {
+            "NO [EXPUNGEISSUED] Some of the requested messages no longer exist."
+        } else {
+            "OK Fetch completed."
+        };
+        self.tagged(&job.tag, text);
+        self.work();
+    }
+}
+
+impl Fetching {
+    fn next_row(&mut self) -> Option<usize> {
+        let (from, to) = self.ranges.front_mut()?;
+        let index = *from;
+        *from += 1;
+        if *from >= *to {
+            self.ranges.pop_front();
+        }
+        Some(index)
+    }
+}
+
+/// Appends the items that are short; returns how many of `items` that were. `opened` is where the first item of the
+/// parenthesis would start, and whether flags stand there already.
+fn push_items(
+    out: &mut Vec<u8>,
+    items: &[Item],
+    row: &Row,
+    mut source: Option<&mut Source>,
+    (opened, told_flags): (usize, bool),
+) -> mailbox::Result<usize> {
+    for (count, item) in items.iter().enumerate() {
+        if matches!(item, Item::Flags) && told_flags {
+            continue;
+        }
+        if matches!(item, Item::Section(_)) {
+            return Ok(count);
+        }
+        if out.len() > opened {
+            out.push(b' ');
+        }
+        match (item, source.as_deref_mut()) {
+            (Item::Flags, _) => push_flags(out, row),
+            (Item::Uid, _) => {
+                out.extend_from_slice(b"UID ");
+                encode::number(out, u64::from(row.state.uid));
+            }
+            (Item::Size, _) => {
+                out.extend_from_slice(b"RFC822.SIZE ");
+                encode::number(out, row.state.size_bytes);
+            }
+            (Item::InternalDate, _) => {
+                out.extend_from_slice(b"INTERNALDATE ");
+                date::encode_date_time(out, row.state.internal_date_secs);
+            }
+            (Item::ModSeq, _) => push_modseq(out, row.state.modseq),
+            (Item::Envelope, Some(source)) => {
+                out.extend_from_slice(b"ENVELOPE ");
+                push_envelope(out, &source.envelope()?);
+            }
+            (Item::Body, Some(source)) => {
+                out.extend_from_slice(b"BODY ");
+                push_structure(out, &source.structure()?.root, false);
+            }
+            (Item::BodyStructure, Some(source)) => {
+                out.extend_from_slice(b"BODYSTRUCTURE ");
+                push_structure(out, &source.structure()?.root, true);
+            }
+            (Item::Envelope | Item::Body | Item::BodyStructure | Item::Section(_), _) => {}
+        }
+    }
+    Ok(items.len())
+}
+
+impl Message {
+    /// Sends on; `true` when the message's answer is complete.
+    fn proceed(
+        &mut self,
+        items: &[Item],
+        into: &mut Vec<u8>,
+        end: usize,
+        traffic: &mut Traffic,
+    ) -> mailbox::Result<bool> {
+        if let Some((offset, left)) = self.sending {
+            let room = end.saturating_sub(into.len()).clamp(1, READ_BYTES * 2);
+            let want = room.min(usize::try_from(left).unwrap_or(usize::MAX));
+            let start = into.len();
+            into.resize(start + want, 0);
+            let count = self.source.body.read_at(offset, &mut into[start..])?;
+            into.truncate(start + count);
+            if count == 0 {
+                return Err(StoreError::Damaged(
+                    "a message is shorter than its size".to_owned(),
+                ));
+            }
+            let left = left - count as u64;
+            self.sending = (left > 0).then_some((offset + count as u64, left));
+            return Ok(false);
+        }
+        match items.get(self.next_item) {
+            Some(Item::Section(section)) => {
+                self.next_item += 1;
+                self.start_section(section, into, traffic)?;
+                Ok(false)
+            }
+            _ => {
+                into.extend_from_slice(b")\r\n");
+                Ok(true)
+            }
+        }
+    }
+
+    fn start_section(
+        &mut self,
+        section: &Section,
+        into: &mut Vec<u8>,
+        traffic: &mut Traffic,
+    ) -> mailbox::Result<()> {
+        let content = self.source.section(section)?;
+        if !std::mem::take(&mut self.is_empty) {
+            into.push(b' ');
+        }
+        into.extend_from_slice(section.label.as_bytes());
+        let length = match &content {
+            Content::Made(bytes) => bytes.len() as u64,
+            Content::Slice { length, .. } => *length,
+        };
+        let (skipped, count) = match section.partial {
+            Some((offset, count)) => {
+                into.push(b'<');
+                encode::number(into, offset);
+                into.push(b'>');
+                let offset = offset.min(length);
+                (offset, count.min(length - offset))
+            }
+            None => (0, length),
+        };
+        match section.text {
+            SectionText::Whole | SectionText::Text => {
+                traffic.bodies += 1;
+                traffic.body_bytes += count;
+            }
+            _ => {
+                traffic.headers += 1;
+                traffic.header_bytes += count;
+            }
+        }
+        into.push(b' ');
+        encode::literal_header(into, count);
+        match content {
+            Content::Made(bytes) => {
+                into.extend_from_slice(&bytes[skipped as usize..(skipped + count) as usize]);
+            }
+            Content::Slice { offset, .. } => self.sending = (count > 0).then_some((offset + skipped, count)),
+        }
+        Ok(())
+    }
+}

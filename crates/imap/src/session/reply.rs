@@ -1,0 +1,161 @@
+//! What every command needs to answer: lines, tagged results, the store's errors in IMAP's words.
+
+use mailbox::Error as StoreError;
+use mailbox::MailboxName;
+
+use super::view::Telling;
+use super::{BAD_COMMANDS_MAX, Event, Session};
+use crate::login::one_line;
+use crate::wire::decode::Refusal;
+use crate::wire::mutf7;
+
+impl Session {
+    /// Writes one line.
+    pub(crate) fn say(&mut self, line: &str) {
+        self.output.extend_from_slice(line.as_bytes());
+        self.output.extend_from_slice(b"\r\n");
+    }
+
+    /// Ends a command after which EXPUNGE may be told.
+    pub(crate) fn complete(&mut self, tag: &str, text: &str) {
+        self.sync(true, false);
+        self.tagged(tag, text);
+    }
+
+    /// Writes the tagged line.
+    pub(crate) fn tagged(&mut self, tag: &str, text: &str) {
+        if !self.finished {
+            self.say(&format!("{tag} {text}"));
+        }
+    }
+
+    /// The command makes no sense.
+    pub(crate) fn bad(&mut self, tag: &str, text: &str) {
+        self.bad_commands += 1;
+        self.say(&format!("{tag} BAD {text}"));
+        if self.bad_commands >= BAD_COMMANDS_MAX {
+            self.say("* BYE Too many invalid IMAP commands.");
+            self.finish("Too many invalid IMAP commands");
+        }
+    }
+
+    /// The command could not be read.
+    pub(crate) fn refuse(&mut self, refusal: Refusal) {
+        match (refusal.tag, refusal.name) {
+            (Some(tag), Some(name)) => {
+                self.bad(
+                    &tag,
+                    &one_line(&format!("Error in IMAP command {name}: {}", refusal.error)),
+                );
+            }
+            (Some(tag), None) => self.bad(&tag, "Error in IMAP command received by server."),
+            (None, _) => self.bad("*", "Error in IMAP command received by server."),
+        }
+    }
+
+    /// Asks the store what happened to the selected mailbox and tells the client.
+    pub(crate) fn sync(&mut self, expunges: bool, uids: bool) {
+        let Some(view) = &mut self.view else { return };
+        let telling = Telling {
+            expunges,
+            uids,
+            modseqs: self.condstore,
+        };
+        let rows_before = view.rows.len();
+        match self.store.changes(&view.id, view.modseq) {
+            Ok(changes) if changes.uid_validity != view.uid_validity => {
+                return self.mailbox_lost("Mailbox was replaced: its UIDVALIDITY changed");
+            }
+            Ok(changes) => view.absorb(changes, self.condstore),
+            Err(StoreError::NoSuchMailbox(_) | StoreError::UidValidityChanged) => {
+                return self.mailbox_lost("Mailbox was deleted under us");
+            }
+            Err(error) => self
+                .events
+                .push_back(Event::Problem(format!("Looking for changes: {error}"))),
+        }
+        if view.rows.len() > rows_before && !view.read_only {
+            match self.store.claim_recent(&view.id) {
+                Ok(recent) => view.claim(&recent),
+                Err(error) => self
+                    .events
+                    .push_back(Event::Problem(format!("Claiming recent mail: {error}"))),
+            }
+        }
+        view.tell(&mut self.output, telling);
+    }
+
+    /// The selected mailbox is no more what the client knows: there is no way to say so but BYE.
+    fn mailbox_lost(&mut self, why: &'static str) {
+        self.say(&format!("* BYE {why}, have to disconnect."));
+        self.finish(why);
+    }
+
+    /// Answers a failure of the store.
+    pub(crate) fn store_failed(&mut self, tag: &str, error: &StoreError, context: Context) {
+        let text = self.error_text(error, context);
+        self.sync(true, false);
+        self.tagged(tag, &format!("NO {text}"));
+    }
+
+    /// The response code and the text for a failure of the store. What only the administrator should read goes
+    /// to the log.
+    pub(crate) fn error_text(&mut self, error: &StoreError, context: Context) -> String {
+        let (code, text) = match error {
+            StoreError::NoSuchMailbox(_) => match context {
+                Context::Destination => ("[TRYCREATE] ", error.to_string()),
+                Context::Managing => ("[NONEXISTENT] ", error.to_string()),
+                Context::Other => ("", error.to_string()),
+            },
+            StoreError::MailboxExists(_) => ("[ALREADYEXISTS] ", "Mailbox already exists".to_owned()),
+            StoreError::InvalidName(_, why) => ("[CANNOT] ", format!("Invalid mailbox name: {why}")),
+            StoreError::NotSelectable(_) => ("[CANNOT] ", error.to_string()),
+            StoreError::NoSuchMessage(_) => (
+                "[EXPUNGEISSUED] ",
+                "Some of the requested messages no longer exist.".to_owned(),
+            ),
+            StoreError::ReadOnly(_) => ("[NOPERM] ", error.to_string()),
+            StoreError::OverLimit(_) => ("[OVERQUOTA] ", error.to_string()),
+            StoreError::Locked(_) => ("[INUSE] ", "Mailbox is locked, try again later".to_owned()),
+            StoreError::UidValidityChanged => ("", error.to_string()),
+            StoreError::Damaged(_) | StoreError::Io { .. } => {
+                self.events.push_back(Event::Problem(error.to_string()));
+                (
+                    "[SERVERBUG] ",
+                    "Internal error occurred. Refer to server log for more information.".to_owned(),
+                )
+            }
+        };
+        format!("{code}{}", one_line(&text))
+    }
+
+    /// A mailbox name from the wire; says NO and gives nothing when it is not one.
+    pub(crate) fn name(&mut self, tag: &str, raw: &[u8]) -> Option<MailboxName> {
+        match mutf7::decode(raw) {
+            Some(name) => Some(MailboxName::new(&name, self.separator())),
+            None => {
+                self.tagged(tag, "NO Mailbox name is not valid mUTF-7");
+                None
+            }
+        }
+    }
+
+    /// The hierarchy separator of the personal namespace.
+    pub(crate) fn separator(&self) -> char {
+        self.store
+            .namespaces()
+            .first()
+            .map_or('/', |namespace| namespace.separator)
+    }
+}
+
+/// What a mailbox that does not exist was to be used for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Context {
+    /// Messages were to go there.
+    Destination,
+    /// It was to be deleted or renamed.
+    Managing,
+    /// Anything else.
+    Other,
+}

@@ -1,0 +1,85 @@
+//! SELECT, EXAMINE, CLOSE: which mailbox the session is in.
+
+use mailbox::store::Status;
+use mailbox::{SystemFlags, UidSet};
+
+use super::Session;
+use super::reply::Context;
+use super::view::View;
+
+impl Session {
+    pub(crate) fn select(&mut self, tag: &str, raw: &[u8], read_only: bool, condstore: bool) {
+        if self.view.take().is_some() {
+            self.say("* OK [CLOSED] Previous mailbox closed.");
+        }
+        self.condstore |= condstore;
+        let Some(name) = self.name(tag, raw) else { return };
+        match self.open(&name, read_only) {
+            Ok((view, status)) => {
+                self.tell_selected(view, status);
+                let text = if self.view.as_ref().is_some_and(|view| view.read_only) {
+                    "OK [READ-ONLY]"
+                } else {
+                    "OK [READ-WRITE]"
+                };
+                let verb = if read_only { "Examine" } else { "Select" };
+                self.tagged(tag, &format!("{text} {verb} completed."));
+            }
+            Err(error) => self.store_failed(tag, &error, Context::Other),
+        }
+    }
+
+    fn open(&self, name: &mailbox::MailboxName, read_only: bool) -> mailbox::Result<(View, Status)> {
+        let opened = self.store.open(name)?;
+        let status = self.store.status(&opened.id)?;
+        let changes = self.store.changes(&opened.id, 0)?;
+        let read_only = read_only || opened.read_only;
+        let mut view = View::new(opened.id, name.clone(), read_only, changes);
+        let recent = if read_only {
+            UidSet::new()
+        } else {
+            self.store.claim_recent(&view.id)?
+        };
+        view.claim(&recent);
+        Ok((view, status))
+    }
+
+    fn tell_selected(&mut self, mut view: View, status: Status) {
+        view.tell_flag_lists(&mut self.output);
+        let recent = if view.read_only {
+            status.recent as usize
+        } else {
+            view.recent_count()
+        };
+        view.tell_counts(&mut self.output, recent);
+        let unseen = view
+            .rows
+            .iter()
+            .position(|row| !row.state.flags.system.contains(SystemFlags::SEEN));
+        if let Some(index) = unseen {
+            self.say(&format!("* OK [UNSEEN {}] First unseen.", index + 1));
+        }
+        self.say(&format!("* OK [UIDVALIDITY {}] UIDs valid", view.uid_validity));
+        self.say(&format!("* OK [UIDNEXT {}] Predicted next UID", view.uid_next));
+        if self.condstore {
+            self.say(&format!("* OK [HIGHESTMODSEQ {}] Highest", view.modseq));
+        }
+        self.view = Some(Box::new(view));
+    }
+
+    /// CLOSE: expunges without a word, then leaves the mailbox.
+    pub(crate) fn close(&mut self, tag: &str) {
+        let Some(view) = self.view.take() else { return };
+        if !view.read_only {
+            let mut all = UidSet::new();
+            if let Some(last) = view.rows.last() {
+                all.insert_range(1, last.state.uid);
+                match self.store.expunge(&view.id, &all) {
+                    Ok(expunged) => self.traffic.expunged += expunged.count(),
+                    Err(error) => return self.store_failed(tag, &error, Context::Other),
+                }
+            }
+        }
+        self.tagged(tag, "OK Close completed.");
+    }
+}

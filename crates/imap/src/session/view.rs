@@ -1,0 +1,289 @@
+//! What a session knows of the selected mailbox: sequence numbers, flags, and what it owes the client.
+
+use mailbox::store::{Changes, MailboxId, MessageState};
+use mailbox::{Keyword, MailboxName, ModSeq, SystemFlags, Uid, UidSet, UidValidity};
+
+use crate::wire::encode;
+
+/// A message as the session knows it.
+#[derive(Debug, Clone)]
+pub(crate) struct Row {
+    pub(crate) state: MessageState,
+    /// Whether this session was the first to be told of it.
+    pub(crate) recent: bool,
+    /// Its flags changed and the client has not been told.
+    pub(crate) dirty: bool,
+}
+
+/// The selected mailbox.
+#[derive(Debug)]
+pub(crate) struct View {
+    pub(crate) id: MailboxId,
+    pub(crate) name: MailboxName,
+    pub(crate) uid_validity: UidValidity,
+    pub(crate) uid_next: Uid,
+    pub(crate) read_only: bool,
+    /// Ask the store for what is newer than this.
+    pub(crate) modseq: ModSeq,
+    /// Ascending by UID; the sequence number is the index + 1.
+    pub(crate) rows: Vec<Row>,
+    /// Gone from the store, still in `rows`: the client may not be told yet.
+    pub(crate) gone: UidSet,
+    /// Keywords that FLAGS has named.
+    pub(crate) keywords: Vec<Keyword>,
+    keywords_grew: bool,
+    exists_told: usize,
+    recent_told: usize,
+}
+
+impl View {
+    pub(crate) fn new(id: MailboxId, name: MailboxName, read_only: bool, changes: Changes) -> View {
+        let mut view = View {
+            id,
+            name,
+            uid_validity: changes.uid_validity,
+            uid_next: changes.uid_next,
+            read_only,
+            modseq: changes.highest_modseq,
+            rows: Vec::new(),
+            gone: UidSet::new(),
+            keywords: Vec::new(),
+            keywords_grew: false,
+            exists_told: 0,
+            recent_told: 0,
+        };
+        view.rows.reserve_exact(changes.messages.len());
+        for state in changes.messages {
+            view.learn_keywords(&state);
+            view.rows.push(Row {
+                state,
+                recent: false,
+                dirty: false,
+            });
+        }
+        view
+    }
+
+    /// The index of a UID.
+    pub(crate) fn index_of(&self, uid: Uid) -> Option<usize> {
+        self.rows.binary_search_by_key(&uid, |row| row.state.uid).ok()
+    }
+
+    pub(crate) fn recent_count(&self) -> usize {
+        self.rows.iter().filter(|row| row.recent).count()
+    }
+
+    pub(crate) fn claim(&mut self, recent: &UidSet) {
+        if !recent.is_empty() {
+            for row in &mut self.rows {
+                row.recent |= recent.contains(row.state.uid);
+            }
+        }
+    }
+
+    /// Takes one message's state; `quiet` when the client knows it already. Rows that are new are appended.
+    pub(crate) fn learn(&mut self, state: MessageState, quiet: bool, tell_modseq: bool) {
+        self.learn_keywords(&state);
+        match self.index_of(state.uid) {
+            Some(index) => {
+                let row = &mut self.rows[index];
+                let differs =
+                    row.state.flags != state.flags || (tell_modseq && row.state.modseq != state.modseq);
+                row.dirty |= differs && !quiet;
+                row.state = state;
+            }
+            None if self.rows.last().is_none_or(|last| last.state.uid < state.uid) => {
+                self.uid_next = self.uid_next.max(state.uid.saturating_add(1));
+                self.rows.push(Row {
+                    state,
+                    recent: false,
+                    dirty: false,
+                });
+            }
+            // A UID below the last one that is no row was expunged before we heard of it.
+            None => {}
+        }
+    }
+
+    /// Takes what the store says has changed.
+    pub(crate) fn absorb(&mut self, changes: Changes, tell_modseq: bool) {
+        for &(first, last) in changes.expunged.ranges() {
+            self.forget(first, last);
+        }
+        for state in changes.messages {
+            self.learn(state, false, tell_modseq);
+        }
+        self.modseq = self.modseq.max(changes.highest_modseq);
+        self.uid_next = self.uid_next.max(changes.uid_next);
+    }
+
+    /// Marks the rows of a range of UIDs as gone.
+    fn forget(&mut self, first: Uid, last: Uid) {
+        let from = self.rows.partition_point(|row| row.state.uid < first);
+        let rows = self.rows[from..].iter().take_while(|row| row.state.uid <= last);
+        rows.for_each(|row| self.gone.insert(row.state.uid));
+    }
+
+    /// Marks UIDs as gone.
+    pub(crate) fn forget_all(&mut self, uids: &UidSet) {
+        for &(first, last) in uids.ranges() {
+            self.forget(first, last);
+        }
+    }
+
+    fn learn_keywords(&mut self, state: &MessageState) {
+        for keyword in &state.flags.keywords {
+            if !self.keywords.contains(keyword) {
+                self.keywords.push(keyword.clone());
+                self.keywords_grew = true;
+            }
+        }
+    }
+
+    /// Writes `* FLAGS` and PERMANENTFLAGS.
+    pub(crate) fn tell_flag_lists(&mut self, out: &mut Vec<u8>) {
+        self.keywords_grew = false;
+        out.extend_from_slice(b"* FLAGS (");
+        self.push_flag_names(out);
+        out.extend_from_slice(b")\r\n");
+        if self.read_only {
+            out.extend_from_slice(b"* OK [PERMANENTFLAGS ()] Read-only mailbox.\r\n");
+        } else {
+            out.extend_from_slice(b"* OK [PERMANENTFLAGS (");
+            self.push_flag_names(out);
+            out.extend_from_slice(b" \\*)] Flags permitted.\r\n");
+        }
+    }
+
+    fn push_flag_names(&self, out: &mut Vec<u8>) {
+        for (index, (_, name)) in SystemFlags::ALL.iter().enumerate() {
+            if index > 0 {
+                out.push(b' ');
+            }
+            out.extend_from_slice(name.as_bytes());
+        }
+        for keyword in &self.keywords {
+            out.push(b' ');
+            out.extend_from_slice(keyword.as_str().as_bytes());
+        }
+    }
+
+    /// Writes EXISTS and RECENT, at SELECT.
+    pub(crate) fn tell_counts(&mut self, out: &mut Vec<u8>, recent: usize) {
+        self.exists_told = self.rows.len();
+        self.recent_told = recent;
+        count_line(out, self.exists_told, "EXISTS");
+        count_line(out, recent, "RECENT");
+    }
+
+    /// Writes everything the client has not been told: EXPUNGE when that is allowed now, changed flags, EXISTS
+    /// and RECENT when they changed.
+    pub(crate) fn tell(&mut self, out: &mut Vec<u8>, telling: Telling) {
+        if telling.expunges {
+            self.tell_expunges(out);
+        }
+        if self.keywords_grew {
+            self.tell_flag_lists(out);
+        }
+        for index in 0..self.rows.len() {
+            if self.rows[index].dirty && !self.gone.contains(self.rows[index].state.uid) {
+                self.rows[index].dirty = false;
+                tell_flags(out, index, &self.rows[index], telling);
+            }
+        }
+        if self.rows.len() != self.exists_told {
+            self.exists_told = self.rows.len();
+            count_line(out, self.exists_told, "EXISTS");
+        }
+        let recent = self.recent_count();
+        if !self.read_only && recent != self.recent_told {
+            self.recent_told = recent;
+            count_line(out, recent, "RECENT");
+        }
+    }
+
+    /// Highest first, so that no number shifts under another.
+    fn tell_expunges(&mut self, out: &mut Vec<u8>) {
+        if self.gone.is_empty() {
+            return;
+        }
+        let gone = std::mem::take(&mut self.gone);
+        for index in (0..self.rows.len()).rev() {
+            if gone.contains(self.rows[index].state.uid) {
+                // A message the client was never told of needs no EXPUNGE.
+                if index < self.exists_told {
+                    self.exists_told -= 1;
+                    count_line(out, index + 1, "EXPUNGE");
+                }
+            }
+        }
+        self.rows.retain(|row| !gone.contains(row.state.uid));
+    }
+}
+
+/// How changes are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Telling {
+    /// EXPUNGE may be sent (not while FETCH, STORE or SEARCH by sequence number is answered).
+    pub(crate) expunges: bool,
+    /// Untagged FETCH names the UID (in answer to UID commands).
+    pub(crate) uids: bool,
+    /// Untagged FETCH names the modseq (CONDSTORE is on).
+    pub(crate) modseqs: bool,
+}
+
+/// Writes `* n WORD`.
+pub(crate) fn count_line(out: &mut Vec<u8>, count: usize, word: &str) {
+    out.extend_from_slice(b"* ");
+    encode::number(out, count as u64);
+    out.push(b' ');
+    out.extend_from_slice(word.as_bytes());
+    out.extend_from_slice(b"\r\n");
+}
+
+fn tell_flags(out: &mut Vec<u8>, index: usize, row: &Row, telling: Telling) {
+    out.extend_from_slice(b"* ");
+    encode::number(out, index as u64 + 1);
+    out.extend_from_slice(b" FETCH (");
+    if telling.uids {
+        out.extend_from_slice(b"UID ");
+        encode::number(out, u64::from(row.state.uid));
+        out.push(b' ');
+    }
+    if telling.modseqs {
+        push_modseq(out, row.state.modseq);
+        out.push(b' ');
+    }
+    push_flags(out, row);
+    out.extend_from_slice(b")\r\n");
+}
+
+/// Writes `MODSEQ (n)`.
+pub(crate) fn push_modseq(out: &mut Vec<u8>, modseq: ModSeq) {
+    out.extend_from_slice(b"MODSEQ (");
+    encode::number(out, modseq);
+    out.push(b')');
+}
+
+/// Writes `FLAGS (…)` in Dovecot's order: system flags, `\Recent`, keywords.
+pub(crate) fn push_flags(out: &mut Vec<u8>, row: &Row) {
+    out.extend_from_slice(b"FLAGS (");
+    let start = out.len();
+    for (flag, name) in SystemFlags::ALL {
+        if row.state.flags.system.contains(flag) {
+            out.extend_from_slice(name.as_bytes());
+            out.push(b' ');
+        }
+    }
+    if row.recent {
+        out.extend_from_slice(b"\\Recent ");
+    }
+    for keyword in &row.state.flags.keywords {
+        out.extend_from_slice(keyword.as_str().as_bytes());
+        out.push(b' ');
+    }
+    if out.len() > start {
+        out.pop();
+    }
+    out.push(b')');
+}
