@@ -43,7 +43,7 @@ pub struct Context<'a> {
     /// The message's name in the queue.
     pub queue_id: &'a QueueId,
     /// Where it comes from.
-    pub origin: &'a Origin<'a>,
+    pub origin: &'a Origin,
     /// The envelope sender as text, empty for the null sender: what a missing From says.
     pub sender: &'a str,
     /// The recipient, when there is exactly one.

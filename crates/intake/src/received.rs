@@ -7,15 +7,15 @@ use crate::date::mail_date;
 
 /// Where a message comes from.
 #[derive(Debug, Clone)]
-pub enum Origin<'a> {
+pub enum Origin {
     /// A client of the SMTP service.
-    Network(Network<'a>),
+    Network(Network),
     /// `sendmail` or `mail` of a local user.
     Local {
         /// The user.
         uid: u32,
         /// The user's full name, for a missing From; may be empty.
-        full_name: &'a str,
+        full_name: String,
     },
     /// The mail system itself: bounces, forwards.
     Internal,
@@ -23,24 +23,24 @@ pub enum Origin<'a> {
 
 /// What the SMTP service knows of a client.
 #[derive(Debug, Clone)]
-pub struct Network<'a> {
+pub struct Network {
     /// What HELO said; empty: nothing.
-    pub helo: &'a str,
+    pub helo: String,
     /// The verified name or `unknown`.
-    pub name: &'a str,
+    pub name: String,
     /// The address.
     pub address: IpAddr,
     /// `SMTP`, `ESMTP`, `ESMTPS`, `ESMTPA`, `ESMTPSA` (RFC 3848).
-    pub protocol: &'a str,
+    pub protocol: &'static str,
     /// `TLSv1.3 with cipher …`, when the header shall say so.
     pub tls: Option<String>,
     /// Who logged in, when the header shall say so.
-    pub login: Option<&'a str>,
+    pub login: Option<String>,
     /// Whether `local_header_rewrite_clients` counts it as local: its header is completed and qualified.
     pub is_local: bool,
 }
 
-impl Origin<'_> {
+impl Origin {
     /// Whether missing fields are added and addresses qualified.
     pub fn is_local(&self) -> bool {
         match self {
@@ -74,21 +74,21 @@ pub(crate) fn value(context: &Context<'_>) -> String {
     }
 }
 
-fn from_clause(network: &Network<'_>) -> String {
+fn from_clause(network: &Network) -> String {
     let address = match network.address {
         IpAddr::V4(address) => address.to_string(),
         IpAddr::V6(address) => format!("IPv6:{address}"),
     };
     let helo = if network.helo.is_empty() {
-        network.name
+        &network.name
     } else {
-        network.helo
+        &network.helo
     };
     let mut text = format!("from {helo} ({} [{address}])", network.name);
     if let Some(tls) = &network.tls {
         text.push_str(&format!("\n\t(using {tls})\n\t(No client certificate requested)"));
     }
-    if let Some(login) = network.login {
+    if let Some(login) = &network.login {
         text.push_str(&format!("\n\t(Authenticated sender: {login})"));
     }
     text

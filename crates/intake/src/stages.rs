@@ -107,7 +107,7 @@ fn from_value(context: &Context<'_>) -> String {
         context.sender
     };
     let full_name = match context.origin {
-        Origin::Local { full_name, .. } => *full_name,
+        Origin::Local { full_name, .. } => full_name.as_str(),
         Origin::Network(_) | Origin::Internal => "",
     };
     // A name that could end a quoted string or a line is not worth the risk.

@@ -14,10 +14,10 @@ fn settings() -> Postfix {
     settings
 }
 
-fn network(is_local: bool) -> Origin<'static> {
+fn network(is_local: bool) -> Origin {
     Origin::Network(Network {
-        helo: "client.example",
-        name: "localhost",
+        helo: "client.example".to_owned(),
+        name: "localhost".to_owned(),
         address: "127.0.0.1".parse().expect("an address"),
         protocol: "ESMTP",
         tls: None,
@@ -26,7 +26,7 @@ fn network(is_local: bool) -> Origin<'static> {
     })
 }
 
-fn take_in(message: &str, origin: &Origin<'_>, piece: usize) -> Result<(String, Facts), Error> {
+fn take_in(message: &str, origin: &Origin, piece: usize) -> Result<(String, Facts), Error> {
     let settings = settings();
     let queue_id = QueueId::parse("8FB1210D2D2C").expect("a queue id");
     let context = Context {
@@ -61,7 +61,7 @@ fn a_message_from_elsewhere_gets_a_received_field_and_keeps_the_rest() {
 fn local_mail_is_completed() {
     let origin = Origin::Local {
         uid: 1000,
-        full_name: "Wan Tan",
+        full_name: "Wan Tan".to_owned(),
     };
     let (kept, facts) = take_in("To: root, \"A. B\" <b@host>\nSubject: x\n\nhi", &origin, 7).expect("taken");
     assert!(
