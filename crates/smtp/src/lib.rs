@@ -10,5 +10,6 @@
 
 pub mod reply;
 pub mod server;
+mod xtext;
 
 pub use reply::Reply;

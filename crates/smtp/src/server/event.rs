@@ -10,8 +10,8 @@ pub enum Event {
     /// A client is there. `Accept` greets it with the banner; `Reply` refuses it (421 and 521 hang up, after
     /// any other refusal the client may only QUIT).
     Connected,
-    /// HELO, EHLO or LHLO. `Accept` or `Reply` with a refusal. A transaction, if any, is over when it is accepted
-    /// (an [`Event::Reset`] has said so).
+    /// HELO, EHLO or LHLO. `Accept` or `Reply` with a refusal. A transaction, if there was one, is over: an
+    /// [`Event::Reset`] came before.
     Helo {
         /// How it was said.
         verb: HeloVerb,

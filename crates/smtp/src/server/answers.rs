@@ -1,0 +1,151 @@
+//! What the caller's answers lead to.
+
+use super::commands::ok;
+use super::{Answer, Ending, Last, Open, Server, Verb};
+use crate::Reply;
+use envelope::StatusCode;
+
+impl Server {
+    /// The open event has its answer.
+    pub(super) fn answered(&mut self, open: Open, answer: Answer) {
+        match open {
+            Open::Connected => self.greet(answer),
+            Open::ContentEnd { octets, chunked } => self.message_answered(octets, chunked, answer),
+            Open::Auth => self.auth_answered(answer),
+            Open::StartTls => self.tls_answered(&answer),
+            Open::FirstChunk { octets, last } => match decision(answer) {
+                Ok(_) => self.start_chunks(octets, last),
+                Err(reply) => self.refuse_chunk(octets, reply),
+            },
+            open => match decision(answer) {
+                Ok(words) => self.accepted(open, words),
+                Err(reply) => self.refuse(&reply),
+            },
+        }
+    }
+
+    /// A command was accepted, perhaps in the caller's own words.
+    fn accepted(&mut self, open: Open, words: Option<Reply>) {
+        let reply = match open {
+            Open::Helo(verb) => {
+                self.helo = Some(verb);
+                self.greeting_reply(verb)
+            }
+            Open::Mail => {
+                self.begin();
+                Reply::new(250, StatusCode::success(1, 0), "Ok")
+            }
+            Open::Rcpt => {
+                if let Some(transaction) = &mut self.transaction {
+                    transaction.recipients += 1;
+                }
+                Reply::new(250, StatusCode::success(1, 5), "Ok")
+            }
+            Open::Vrfy(address) => Reply::new(252, StatusCode::success(0, 0), address),
+            Open::Etrn => Reply::bare(250, "Queuing started"),
+            Open::Data => return self.start_data(),
+            _ => ok(),
+        };
+        self.accept(&words.unwrap_or(reply));
+    }
+
+    fn greet(&mut self, answer: Answer) {
+        match decision(answer) {
+            Ok(words) => {
+                let banner = Reply::bare(220, self.config.banner.clone());
+                self.say(&words.unwrap_or(banner));
+            }
+            Err(reply) => {
+                self.say(&reply);
+                if reply.closes() {
+                    self.finish(Ending::HungUp);
+                }
+                self.refused_greeting = Some(Box::new(reply));
+            }
+        }
+    }
+
+    /// The message is safe, or it is not: the transaction is over.
+    fn message_answered(&mut self, octets: u64, chunked: bool, answer: Answer) {
+        let expected = self.replies_after_content();
+        let mut replies = match answer {
+            Answer::PerRecipient(replies) => replies,
+            Answer::Queued(id) => {
+                let text = if chunked {
+                    format!("Ok: {octets} bytes queued as {id}")
+                } else {
+                    format!("Ok: queued as {id}")
+                };
+                vec![Reply::new(250, StatusCode::success(0, 0), text); expected]
+            }
+            other => match decision(other) {
+                Ok(words) => vec![words.unwrap_or_else(ok); expected],
+                Err(reply) => vec![reply; expected],
+            },
+        };
+        // A recipient without a reply would leave the client waiting, or believing too much.
+        replies.resize(expected, unanswered());
+        self.transaction = None;
+        let delivered = replies.iter().any(Reply::is_positive);
+        if delivered {
+            self.errors = 0;
+            self.junk = 0;
+        }
+        let closes = replies.iter().any(Reply::closes);
+        if let (Some(last), true) = (replies.pop(), expected > 0) {
+            replies.iter().for_each(|reply| self.say(reply));
+            match delivered {
+                true => self.accept(&last),
+                false => self.refuse(&last),
+            }
+        }
+        self.last = Last::EndOfMessage;
+        if closes {
+            self.finish(Ending::HungUp);
+        }
+    }
+
+    fn auth_answered(&mut self, answer: Answer) {
+        match answer {
+            Answer::Challenge(challenge) => self.challenge(&challenge),
+            Answer::AuthSuccess { user } => self.authenticated(user),
+            Answer::AuthFailure(why) => self.refuse(&super::authentication::failed(&why)),
+            Answer::Reply(reply) if !reply.is_positive() => self.refuse(&reply),
+            _ => {
+                let text = "Temporary authentication failure";
+                self.refuse(&Reply::new(454, StatusCode::temporary(7, 0), text));
+            }
+        }
+    }
+
+    /// RFC 3207 §4.2: after the handshake nothing is known about the client.
+    fn tls_answered(&mut self, answer: &Answer) {
+        if *answer != Answer::TlsStarted {
+            return self.finish(Ending::HungUp);
+        }
+        self.counts.accepted(Verb::StartTls);
+        self.tls = true;
+        self.helo = None;
+        self.user = None;
+        self.after_command();
+    }
+}
+
+/// Yes, perhaps with words, or the refusal.
+fn decision(answer: Answer) -> Result<Option<Reply>, Reply> {
+    match answer {
+        Answer::Accept => Ok(None),
+        Answer::Reply(reply) if reply.is_positive() => Ok(Some(reply)),
+        Answer::Reply(reply) => Err(reply),
+        _ => Err(unanswered()),
+    }
+}
+
+/// For an answer that does not fit its event.
+fn unanswered() -> Reply {
+    Reply::new(
+        451,
+        StatusCode::temporary(3, 0),
+        "Error: no decision could be made",
+    )
+}
