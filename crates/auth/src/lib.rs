@@ -1,1 +1,138 @@
 //! Who may log in, and who a user is: passdb and userdb chains.
+//!
+//! In charge of the order of the blocks, of what each driver answers, of user names and `%u`-like variables. Not in
+//! charge of the dialogue (crate `sasl`), of delays (the caller waits, see [`Failure::delay`]) nor of log lines.
+//!
+//! Entry: [`Auth::new`] from the settings, then [`Auth::verify`] and [`Auth::lookup`]. Both read files and hash
+//! passwords: call them where blocking is allowed. An error of a file is never "no such user".
+//! Sources: Dovecot 2.3's auth, passwd-file(5) as Dovecot writes it. Limits: [`passwd_file::FILE_BYTES_MAX`],
+//! [`variables::EXPANDED_BYTES_MAX`], [`USER_BYTES_MAX`]. Test data is made by the tests.
+
+mod account;
+mod chain;
+mod names;
+mod passdb;
+pub mod passwd_file;
+mod userdb;
+pub mod variables;
+
+pub use account::Account;
+pub use chain::Auth;
+pub use names::USER_BYTES_MAX;
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use sasl::Password;
+
+/// A login to be verified.
+#[derive(Debug, Clone)]
+pub struct Request<'a> {
+    /// The name as the client gave it.
+    pub user: &'a str,
+    /// Who the client wants to act as; empty for the same.
+    pub authzid: &'a str,
+    /// Its password.
+    pub password: &'a Password,
+    /// `PLAIN`, `LOGIN`; POP3's USER/PASS and IMAP's LOGIN count as PLAIN.
+    pub mechanism: &'a str,
+    /// `imap`, `pop3`, `smtp`, `sieve`.
+    pub service: &'a str,
+    /// The client's address.
+    pub remote: Option<IpAddr>,
+    /// Our address.
+    pub local: Option<IpAddr>,
+    /// Whether nobody can listen: TLS, or the same host.
+    pub secured: bool,
+}
+
+/// What became of a login.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// Welcome.
+    Ok(Account),
+    /// The client is to be told "Authentication failed", after the delay.
+    Failed(Failure),
+    /// We could not find out: the client is to be told "Temporary authentication failure". The text is for the log.
+    Temporary(String),
+}
+
+/// Why a login was refused; nothing of it is for the client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// The user name that was looked up, after normalisation.
+    pub user: String,
+    /// The driver that decided: `passwd-file`, `static`; `auth` when none was asked.
+    pub database: &'static str,
+    /// The reason, as the log shows it.
+    pub reason: Reason,
+    /// How long after the attempt began the answer is to be given (`auth_failure_delay`), so that neither guessing
+    /// is fast nor the time tells whether the user exists.
+    pub delay: Duration,
+}
+
+/// Why a login was refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Reason {
+    /// The password is wrong.
+    #[error("Password mismatch")]
+    PasswordMismatch,
+    /// No passdb knows the user.
+    #[error("unknown user")]
+    UnknownUser,
+    /// The entry has no password, or the client sent none.
+    #[error("Empty password")]
+    EmptyPassword,
+    /// The name holds what `auth_username_chars` does not allow, or is too long or empty.
+    #[error("Invalid username: {0}")]
+    InvalidName(&'static str),
+    /// A `deny = yes` passdb knows the user.
+    #[error("User found from deny passdb")]
+    Denied,
+    /// `allow_nets` does not hold the client's address.
+    #[error("allow_nets check failed: IP not in allowed networks")]
+    Network,
+    /// `nologin` is set.
+    #[error("User is not allowed to log in")]
+    NoLogin,
+    /// The client wants to act as somebody else.
+    #[error("Master user logins are not there yet")]
+    OtherIdentity,
+}
+
+/// Why the settings cannot be used, or not fully.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// There is no such driver.
+    #[error("{place}: {kind} driver \"{driver}\" is unknown")]
+    UnknownDriver {
+        /// File and line.
+        place: String,
+        /// `passdb` or `userdb`.
+        kind: &'static str,
+        /// The name.
+        driver: String,
+    },
+    /// Dovecot has it, Yubin does not yet: logins that depend on it fail temporarily.
+    #[error("{place}: {kind} {what} is not there yet")]
+    NotYet {
+        /// File and line.
+        place: String,
+        /// `passdb` or `userdb`.
+        kind: &'static str,
+        /// The driver or option.
+        what: String,
+    },
+    /// The arguments make no sense.
+    #[error("{place}: {kind} {driver}: args: {cause}")]
+    Args {
+        /// File and line.
+        place: String,
+        /// `passdb` or `userdb`.
+        kind: &'static str,
+        /// The driver.
+        driver: String,
+        /// What is wrong, and what is wanted.
+        cause: String,
+    },
+}

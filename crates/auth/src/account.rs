@@ -1,0 +1,21 @@
+//! A user as the services need to know it.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// What a userdb says about a user, completed by `mail_uid`, `mail_gid`, `mail_home` and `mail_location`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// The name by which everything of the user is called.
+    pub user: String,
+    /// Whose rights its mail is handled with.
+    pub uid: u32,
+    /// The primary group.
+    pub gid: u32,
+    /// The home directory, if there is one.
+    pub home: Option<PathBuf>,
+    /// Where its mail is, variables expanded; empty when nothing says so.
+    pub mail_location: String,
+    /// Other fields, such as `quota_rule`, without the `userdb_` before them.
+    pub extra: BTreeMap<String, String>,
+}
