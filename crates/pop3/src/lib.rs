@@ -3,14 +3,18 @@
 //! In charge of the words on the wire, their order, limits and answers, as Dovecot 2.3 gives them. Not in
 //! charge of who may log in (the caller answers [`login::Event`]s), of TLS, sockets or logging.
 //!
-//! Entry: [`login::Login`] until somebody is logged in, then the session over a
+//! Entry: [`login::Login`] until somebody is logged in, then [`session::Session`] over a
 //! [`mailbox::Store`], which is fed the bytes that [`login::Login::into_unread`] hands over.
 //!
 //! RFCs: 1939, 2449 (CAPA, RESP-CODES, PIPELINING, AUTH-RESP-CODE), 2595 (STLS), 5034 (SASL).
 //! Limits: [`LINE_BYTES_MAX`], [`login::SASL_LINE_BYTES_MAX`], [`login::BAD_COMMANDS_MAX`],
-//! [`login::IDLE_SECS_MAX`]. Test data: `dialogues/*.pop3`.
+//! [`login::IDLE_SECS_MAX`], [`session::BAD_COMMANDS_MAX`], [`session::IDLE_SECS_MAX`],
+//! [`uidl::UIDL_BYTES_MAX`]. Test data: `dialogues/*.pop3`.
 
+mod body;
 pub mod login;
+pub mod session;
+pub mod uidl;
 mod words;
 
 /// The longest command line, without its end (RFC 2449 §4 asks for 255; clients with long user names send more).

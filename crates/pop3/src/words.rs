@@ -37,3 +37,25 @@ pub(crate) fn one_line(text: &str) -> String {
         .map(|c| if c.is_control() { ' ' } else { c })
         .collect()
 }
+
+/// The number that an argument begins with, and what follows it; or the complaint as Dovecot words it.
+pub(crate) fn number<'a>(argument: &'a [u8], what: &str) -> Result<(u64, &'a [u8]), String> {
+    let text = argument.trim_ascii_start();
+    let digits = text.iter().take_while(|b| b.is_ascii_digit()).count();
+    let shown = || one_line(&String::from_utf8_lossy(text));
+    let rest = &text[digits..];
+    if digits == 0 {
+        return Err(format!("-ERR Invalid {what}: {}", shown()));
+    }
+    let parsed = std::str::from_utf8(&text[..digits])
+        .ok()
+        .and_then(|t| t.parse::<u64>().ok());
+    match parsed {
+        Some(number) if number <= u64::from(u32::MAX) => Ok((number, rest)),
+        _ => {
+            let mut capital = what.to_owned();
+            capital[..1].make_ascii_uppercase();
+            Err(format!("-ERR {capital} too large: {}", shown()))
+        }
+    }
+}
