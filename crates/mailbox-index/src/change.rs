@@ -77,6 +77,11 @@ impl Change {
         self.modseq
     }
 
+    /// The UID that the next [`Change::add`] gives.
+    pub fn uid_next(&self) -> Uid {
+        self.uid_next
+    }
+
     /// A new message; it gets the next UID.
     ///
     /// # Errors
