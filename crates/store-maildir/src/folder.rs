@@ -70,7 +70,8 @@ impl Folder {
         self.sync_reading(lock, false)
     }
 
-    fn sync_reading(&mut self, lock: &Lock, surely: bool) -> Result<()> {
+    /// As [`Folder::sync`]; `surely` reads the directories even if nothing hints at a change.
+    pub(crate) fn sync_reading(&mut self, lock: &Lock, surely: bool) -> Result<()> {
         let (new, cur) = (self.path.join("new"), self.cur());
         let first = self.index.state().is_empty();
         let seen = Seen::decode(self.index.state());

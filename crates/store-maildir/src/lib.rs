@@ -15,6 +15,7 @@ mod append;
 mod body;
 pub mod deliver;
 mod file_name;
+mod flags;
 mod folder;
 mod folders;
 mod keywords;

@@ -14,7 +14,7 @@ use mailbox_index::{Durability, Lock, Record};
 use crate::append::MaildirAppend;
 use crate::folder::Folder;
 use crate::names::Naming;
-use crate::{file_name, folders, paths, subscriptions, transfer};
+use crate::{flags, folders, paths, subscriptions, transfer};
 
 /// How an account's maildir is shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -295,14 +295,20 @@ impl Store for MaildirStore {
             return Err(Error::InvalidName(name.to_string(), "INBOX can't be deleted"));
         }
         let directory = self.account.existing(name)?;
+        let folder = self.account.folder_at(&directory)?;
         lock(&self.account.folders).remove(&directory);
-        folders::delete(&self.account.root, &directory, &self.account.host)
+        // Under the lock: whoever is appending finishes before, whoever comes later finds the mailbox gone.
+        let mut folder = lock(&folder);
+        let taken = folder.lock()?;
+        folders::delete(&self.account.root, &directory, &self.account.host)?;
+        drop(taken);
+        Ok(())
     }
 
     fn rename(&self, from: &MailboxName, to: &MailboxName) -> Result<()> {
         let account = &self.account;
         let target = account.naming.directory(to)?;
-        if to.is_inbox() || paths::is_maildir(&account.root.join(&target)) {
+        if to.is_inbox() || paths::is_maildir(&account.root.join(&target)) || account.has_children(to)? {
             return Err(Error::MailboxExists(to.to_string()));
         }
         if from.is_inbox() {
@@ -405,7 +411,7 @@ impl Store for MaildirStore {
     ) -> Result<Stored> {
         self.account.with_folder(mailbox, |folder, taken| {
             folder.sync(taken)?;
-            store_flags(folder, taken, uids, (change, unchanged_since))
+            flags::change(folder, taken, uids, (change, unchanged_since))
         })
     }
 
@@ -435,63 +441,4 @@ impl Store for MaildirStore {
         }
         Ok(Watch(Box::new(watches)))
     }
-}
-
-/// Changes flags: first the names of the files, then the index.
-fn store_flags(
-    folder: &mut Folder,
-    taken: &Lock,
-    uids: &UidSet,
-    (flag_change, unchanged_since): (&FlagChange, Option<ModSeq>),
-) -> Result<Stored> {
-    let mut stored = Stored::default();
-    let mut kept = Vec::new();
-    let own = folder.begin_own_change()?;
-    let mut renamed = false;
-    let mut change = folder.index.change(taken);
-    let records: Vec<Record> = folder.index.records_in(uids).copied().collect();
-    for record in records {
-        if unchanged_since.is_some_and(|modseq| record.modseq > modseq) {
-            stored.modified.insert(record.uid);
-            continue;
-        }
-        kept.push(record.uid);
-        let now = folder.index.flags(&record);
-        let wanted = now.changed(flag_change);
-        let same = wanted.system == now.system
-            && wanted.keywords.len() == now.keywords.len()
-            && wanted.keywords.iter().all(|keyword| now.has_keyword(keyword));
-        if same {
-            continue;
-        }
-        change.set_flags(record.uid, &wanted)?;
-        let letters = folder.letters.letters(&wanted.keywords)?;
-        let name = file_name::with_flags(folder.index.key(&record), wanted.system, letters);
-        if name != folder.index.key(&record) {
-            let target = folder
-                .cur()
-                .join(<std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(
-                    &name,
-                ));
-            let from = folder.file(&record);
-            match std::fs::rename(&from, &target) {
-                Ok(()) => change.set_key(record.uid, &name)?,
-                // Renamed or removed by another program in this very moment: the next look tells which.
-                Err(error) if paths::is_missing(&error) => {}
-                Err(error) => return Err(paths::failed("rename", &from)(error)),
-            }
-            renamed = true;
-        }
-    }
-    if renamed {
-        paths::sync_directory(&folder.cur())?;
-        folder.end_own_change(&mut change, own)?;
-    }
-    folder.index.commit(taken, change, Durability::Synced)?;
-    stored.messages = kept
-        .into_iter()
-        .filter_map(|uid| folder.index.record(uid))
-        .map(|record| folder.index.message_state(record))
-        .collect();
-    Ok(stored)
 }

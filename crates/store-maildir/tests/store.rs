@@ -1,0 +1,381 @@
+//! The store against the conformance suite, against other programs on the same maildir, and against Dovecot's files.
+
+#![allow(clippy::unwrap_used)]
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use mailbox::conformance::{self, Subject};
+use mailbox::{
+    FlagChange, Flags, Keyword, MailboxId, MailboxName, MessageState, Store, SystemFlags, Uid, UidSet,
+};
+use store_maildir::{MaildirStore, Options, deliver};
+
+struct Maildir {
+    directory: tempfile::TempDir,
+    options: Options,
+}
+
+impl Maildir {
+    fn new() -> Maildir {
+        let options = Options {
+            host: "test".to_owned(),
+            ..Options::default()
+        };
+        Maildir {
+            directory: tempfile::tempdir().unwrap(),
+            options,
+        }
+    }
+
+    fn root(&self) -> PathBuf {
+        self.directory.path().join("Maildir")
+    }
+
+    fn store(&self) -> MaildirStore {
+        MaildirStore::new(&self.root(), self.options.clone())
+    }
+}
+
+impl Subject for Maildir {
+    fn fresh(&mut self) -> Box<dyn Store> {
+        self.directory = tempfile::tempdir().unwrap();
+        self.reopen()
+    }
+
+    fn reopen(&mut self) -> Box<dyn Store> {
+        Box::new(self.store())
+    }
+}
+
+#[test]
+fn it_conforms() {
+    conformance::suite(&mut Maildir::new());
+}
+
+#[test]
+fn it_conforms_with_another_separator_and_a_prefix() {
+    let mut subject = Maildir::new();
+    subject.options.separator = '/';
+    subject.options.prefix = "Mail/".to_owned();
+    conformance::suite(&mut subject);
+}
+
+#[test]
+fn it_behaves_as_the_model() {
+    for seed in 0..6 {
+        conformance::model(&mut Maildir::new(), seed, 120);
+    }
+}
+
+fn inbox(store: &dyn Store) -> MailboxId {
+    store.open(&MailboxName::inbox()).unwrap().id
+}
+
+fn all(store: &dyn Store, id: &MailboxId) -> Vec<MessageState> {
+    store.changes(id, 0).unwrap().messages
+}
+
+fn everything() -> UidSet {
+    let mut set = UidSet::new();
+    set.insert_range(1, Uid::MAX);
+    set
+}
+
+fn put(store: &dyn Store, id: &MailboxId, text: &str) -> Uid {
+    let mut append = store.append(id).unwrap();
+    append.start(Flags::default(), 1_600_000_000).unwrap();
+    append.write(text.as_bytes()).unwrap();
+    append.commit().unwrap().uids[0]
+}
+
+fn body(store: &dyn Store, id: &MailboxId, uid: Uid) -> String {
+    let body = store.body(id, uid).unwrap();
+    let mut text = vec![0; body.size_bytes() as usize];
+    assert_eq!(body.read_at(0, &mut text).unwrap(), text.len());
+    String::from_utf8(text).unwrap()
+}
+
+fn files(path: &Path) -> Vec<String> {
+    let mut names: Vec<String> = std::fs::read_dir(path)
+        .unwrap()
+        .map(|e| e.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn what_other_programs_do_is_noticed_at_once() {
+    let maildir = Maildir::new();
+    let store = maildir.store();
+    let id = inbox(&store);
+    let (new, cur) = (maildir.root().join("new"), maildir.root().join("cur"));
+    for round in 0..50 {
+        let before = store.changes(&id, 0).unwrap();
+        let delivered = deliver(&maildir.root(), &mut b"A: b\n\nx\n".as_slice(), "test").unwrap();
+        let since = store.changes(&id, before.highest_modseq).unwrap();
+        assert_eq!(since.messages.len(), 1, "round {round}: a delivery");
+        let uid = since.messages[0].uid;
+        assert!(files(&new).is_empty(), "it was moved to cur");
+        let base = delivered.path.file_name().unwrap().to_str().unwrap().to_owned();
+        std::fs::rename(cur.join(format!("{base}:2,")), cur.join(format!("{base}:2,FS"))).unwrap();
+        let flagged = store.changes(&id, since.highest_modseq).unwrap();
+        assert_eq!(flagged.messages.len(), 1, "round {round}: a rename");
+        assert_eq!(
+            flagged.messages[0].flags.system,
+            SystemFlags::FLAGGED.union(SystemFlags::SEEN)
+        );
+        assert!(flagged.messages[0].modseq > since.highest_modseq);
+        // A copy with an old date, as rsync makes it, without sizes in its name.
+        let copied = cur.join(format!("{round}.copied"));
+        std::fs::write(&copied, "A: b\nB: c\n\nbody\n").unwrap();
+        std::fs::File::options()
+            .write(true)
+            .open(&copied)
+            .unwrap()
+            .set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(5))
+            .unwrap();
+        let with_copy = store.changes(&id, flagged.highest_modseq).unwrap();
+        assert_eq!(with_copy.messages.len(), 1, "round {round}: a copy");
+        assert_eq!(
+            (
+                with_copy.messages[0].size_bytes,
+                with_copy.messages[0].internal_date_secs
+            ),
+            (20, 5)
+        );
+        std::fs::remove_file(cur.join(format!("{base}:2,FS"))).unwrap();
+        let gone = store.changes(&id, with_copy.highest_modseq).unwrap();
+        assert!(gone.expunged.contains(uid), "round {round}: a removal");
+        assert_eq!(all(&store, &id).len(), round + 1);
+    }
+}
+
+#[test]
+fn a_file_renamed_under_us_is_found_again() {
+    let maildir = Maildir::new();
+    let store = maildir.store();
+    let id = inbox(&store);
+    let uids: Vec<Uid> = (0..3)
+        .map(|n| put(&store, &id, &format!("A: b\r\n\r\n{n}\r\n")))
+        .collect();
+    let cur = maildir.root().join("cur");
+    for name in files(&cur) {
+        std::fs::rename(cur.join(&name), cur.join(name.replace(":2,", ":2,RS"))).unwrap();
+    }
+    assert_eq!(body(&store, &id, uids[1]), "A: b\r\n\r\n1\r\n");
+    for name in files(&cur) {
+        std::fs::rename(cur.join(&name), cur.join(name.replace(":2,RS", ":2,S"))).unwrap();
+    }
+    let flagged = FlagChange::Add(Flags::system(SystemFlags::FLAGGED));
+    let stored = store.store_flags(&id, &everything(), &flagged, None).unwrap();
+    let wanted = SystemFlags::FLAGGED.union(SystemFlags::SEEN);
+    assert!(
+        stored.messages.iter().all(|m| m.flags.system == wanted),
+        "{stored:?}"
+    );
+    for name in files(&cur) {
+        assert!(name.ends_with(":2,FS"), "{name}");
+        std::fs::rename(cur.join(&name), cur.join(name.replace(":2,FS", ":2,FST"))).unwrap();
+    }
+    store.create(&MailboxName::new("Else", '.'), None).unwrap();
+    let elsewhere = store.open(&MailboxName::new("Else", '.')).unwrap().id;
+    assert_eq!(
+        store
+            .move_messages(&id, &everything(), &elsewhere)
+            .unwrap()
+            .pairs
+            .len(),
+        3
+    );
+    assert!(all(&store, &id).is_empty() && files(&cur).is_empty());
+    assert!(
+        all(&store, &elsewhere)
+            .iter()
+            .all(|m| m.flags.system.contains(SystemFlags::DELETED))
+    );
+}
+
+#[test]
+fn a_maildir_of_dovecot_keeps_its_uids_and_keywords() {
+    let maildir = Maildir::new();
+    let root = maildir.root();
+    for part in [
+        "cur",
+        "new",
+        "tmp",
+        ".Sub.Folder/cur",
+        ".Sub.Folder/new",
+        ".Sub.Folder/tmp",
+    ] {
+        std::fs::create_dir_all(root.join(part)).unwrap();
+    }
+    let names = [
+        "1795297831.M1P7.vm,S=7,W=9:2,Sab",
+        "1795297831.M2P7.vm:2,",
+        "1795297999.later:2,",
+    ];
+    for name in names {
+        std::fs::write(root.join("cur").join(name), "A: b\n\nx").unwrap();
+    }
+    std::fs::write(root.join("new/1795298000.new"), "A: b\n\nnew\n").unwrap();
+    std::fs::write(root.join("dovecot-keywords"), "0 $Label\n1 foo\n").unwrap();
+    let list = "3 V1795297833 N12 Gd9ab21142712026b961e000083ecc375\n4 :1795297831.M1P7.vm,S=7,W=9\n\
+        9 W9 :1795297831.M2P7.vm\n";
+    std::fs::write(root.join("dovecot-uidlist"), list).unwrap();
+    std::fs::write(root.join("subscriptions"), "V\t2\n\nSub\tFolder\n").unwrap();
+
+    let store = maildir.store();
+    let opened = store.open(&MailboxName::inbox()).unwrap();
+    assert_eq!(opened.uid_validity, 1795297833);
+    assert_eq!(
+        store.status(&opened.id).unwrap().recent,
+        1,
+        "only what was in new"
+    );
+    let messages = all(&store, &opened.id);
+    assert_eq!(messages.iter().map(|m| m.uid).collect::<Vec<_>>(), [4, 9, 12, 13]);
+    assert_eq!(messages[0].flags.keywords, ["$Label", "foo"].map(Keyword::new));
+    assert_eq!(messages[1].size_bytes, 9, "counted");
+    assert_eq!(
+        store.claim_recent(&opened.id).unwrap(),
+        [13].into_iter().collect()
+    );
+    let listed: Vec<(String, bool)> = store
+        .list()
+        .unwrap()
+        .iter()
+        .map(|e| (e.name.to_string(), e.selectable))
+        .collect();
+    let wanted = [("INBOX", true), ("Sub", false), ("Sub.Folder", true)];
+    assert_eq!(
+        listed,
+        wanted.map(|(name, selectable)| (name.to_owned(), selectable))
+    );
+    assert_eq!(
+        store.subscriptions().unwrap(),
+        [MailboxName::new("Sub.Folder", '.')]
+    );
+    let bar = FlagChange::Add(Flags {
+        system: SystemFlags::NONE,
+        keywords: vec![Keyword::new("bar")],
+    });
+    store
+        .store_flags(&opened.id, &[4].into_iter().collect(), &bar, None)
+        .unwrap();
+    assert!(root.join("cur/1795297831.M1P7.vm,S=7,W=9:2,Sabc").exists());
+    assert_eq!(
+        std::fs::read_to_string(root.join("dovecot-keywords")).unwrap(),
+        "0 $Label\n1 foo\n2 bar\n"
+    );
+}
+
+#[test]
+fn an_append_that_died_before_its_file_was_placed_is_finished() {
+    let maildir = Maildir::new();
+    let store = maildir.store();
+    let id = inbox(&store);
+    let uid = put(&store, &id, "A: b\r\n\r\nkept\r\n");
+    let (tmp, cur) = (maildir.root().join("tmp"), maildir.root().join("cur"));
+    let name = files(&cur).remove(0);
+    let back = || std::fs::rename(cur.join(&name), tmp.join(name.split(':').next().unwrap())).unwrap();
+    back();
+    let again = maildir.store();
+    let id = inbox(&again);
+    assert_eq!(body(&again, &id, uid), "A: b\r\n\r\nkept\r\n");
+    back();
+    assert_eq!(all(&again, &id).iter().map(|m| m.uid).collect::<Vec<_>>(), [uid]);
+    assert_eq!(files(&cur).concat(), name);
+}
+
+#[test]
+fn a_lost_index_is_rebuilt_with_a_new_uid_validity() {
+    let maildir = Maildir::new();
+    let store = maildir.store();
+    let opened = store.open(&MailboxName::inbox()).unwrap();
+    put(&store, &opened.id, "A: b\r\n\r\nkept\r\n");
+    std::fs::write(maildir.root().join("yubin.index"), "nonsense").unwrap();
+    let again = maildir.store();
+    let reopened = again.open(&MailboxName::inbox()).unwrap();
+    assert!(reopened.uid_validity > opened.uid_validity);
+    assert_eq!(all(&again, &reopened.id).len(), 1);
+    assert!(matches!(
+        store.changes(&opened.id, 0),
+        Ok(_) | Err(mailbox::Error::UidValidityChanged)
+    ));
+}
+
+#[test]
+fn two_stores_at_once_stay_consistent() {
+    let maildir = Maildir::new();
+    let first = maildir.store();
+    let second_name = MailboxName::new("Second", '.');
+    inbox(&first);
+    first.create(&second_name, None).unwrap();
+    let root = maildir.root();
+    std::thread::scope(|scope| {
+        for worker in 0..3u32 {
+            let store = maildir.store();
+            let second_name = second_name.clone();
+            scope.spawn(move || {
+                let (a, b) = (inbox(&store), store.open(&second_name).unwrap().id);
+                for round in 0..25 {
+                    let uid = put(&store, &a, &format!("A: b\r\n\r\n{worker} {round}\r\n"));
+                    let one: UidSet = [uid].into_iter().collect();
+                    let flag = FlagChange::Add(Flags::system(SystemFlags::SEEN));
+                    store.store_flags(&a, &everything(), &flag, None).unwrap();
+                    match round % 3 {
+                        0 => drop(store.move_messages(&a, &one, &b).unwrap()),
+                        1 => drop(store.copy(&b, &everything(), &b).unwrap().pairs.len()),
+                        _ => drop(store.move_messages(&b, &everything(), &a).unwrap()),
+                    }
+                }
+            });
+        }
+        scope.spawn(|| {
+            for round in 0..25 {
+                let text = format!("A: b\n\ndelivered {round}\n");
+                deliver(&root, &mut text.as_bytes(), "test").unwrap();
+            }
+        });
+    });
+    let texts = |store: &MaildirStore| {
+        let mut texts = Vec::new();
+        for id in [inbox(store), store.open(&second_name).unwrap().id] {
+            let messages = all(store, &id);
+            assert!(messages.windows(2).all(|pair| pair[0].uid < pair[1].uid));
+            texts.extend(messages.iter().map(|m| body(store, &id, m.uid)));
+        }
+        texts.sort();
+        texts
+    };
+    let (one, two) = (texts(&first), texts(&maildir.store()));
+    assert_eq!(one, two);
+    for worker in 0..3 {
+        for round in 0..25 {
+            assert!(
+                one.contains(&format!("A: b\r\n\r\n{worker} {round}\r\n")),
+                "{worker} {round}"
+            );
+        }
+    }
+    assert!(one.iter().filter(|text| text.contains("delivered")).count() >= 25);
+    assert!(files(&root.join("tmp")).is_empty() && files(&root.join(".Second/tmp")).is_empty());
+}
+
+#[test]
+fn a_delivery_wakes_whoever_watches() {
+    let maildir = Maildir::new();
+    let store = maildir.store();
+    let id = inbox(&store);
+    let (sender, receiver) = std::sync::mpsc::channel();
+    let wake: mailbox::Wake = Arc::new(move || {
+        let _ = sender.send(());
+    });
+    let watch = store.watch(&id, wake).unwrap();
+    deliver(&maildir.root(), &mut b"A: b\n\nx\n".as_slice(), "test").unwrap();
+    receiver.recv_timeout(Duration::from_secs(10)).expect("woken");
+    drop(watch);
+}
