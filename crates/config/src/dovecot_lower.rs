@@ -142,8 +142,8 @@ impl Lowering<'_> {
             }
             Renamed::Not => (setting.name.clone(), setting.text.clone()),
         };
-        match params::dovecot(&name).map(|parameter| parameter.support) {
-            Some(Support::NotSupported(reason)) => {
+        match params::dovecot(&name).map(|parameter| (parameter.support, parameter.default)) {
+            Some((Support::NotSupported(reason), default)) if default != text => {
                 self.tell(
                     Severity::Note,
                     &setting.place,

@@ -20,16 +20,10 @@ const SAME: &[(&str, &str)] = &[
         "auth_cache_verify_password",
         "auth_cache_verify_password_with_worker",
     ),
-    ("doveadm_worker_count", "doveadm_worker_count"),
     ("imap_max_line_len", "imap_max_line_length"),
-    ("login_greeting_capability", "login_greeting"),
-    ("login_process_size", "default_vsz_limit"),
-    ("mail_cache_min_mail_count", "mail_cache_min_mail_count"),
     ("mail_extra_groups", "mail_access_groups"),
-    ("mailbox_directory_name", "mailbox_directory_name"),
     ("managesieve_max_line_len", "managesieve_max_line_length"),
     ("max_mail_processes", "default_process_limit"),
-    ("sieve_plugins", "sieve_plugins"),
     ("ssl_cert_file", "ssl_cert"),
     ("ssl_key_file", "ssl_key"),
     ("ssl_server_alt_cert_file", "ssl_alt_cert"),
@@ -39,7 +33,6 @@ const SAME: &[(&str, &str)] = &[
     ("ssl_server_key_file", "ssl_key"),
     ("ssl_server_key_password", "ssl_key_password"),
     ("ssl_server_cert_username_field", "ssl_cert_username_field"),
-    ("umask", "umask"),
 ];
 
 /// Names whose value is a file where 2.3 has the file's content.
@@ -76,7 +69,7 @@ pub(crate) fn rename(name: &str, text: &str) -> Renamed {
         }
         "auth_worker_max_request_count" => Renamed::Dropped("there are no such processes"),
         _ if is_file_name(name) => file_content(name, text),
-        _ => match SAME.iter().find(|(known, new)| *known == name && known != new) {
+        _ => match SAME.iter().find(|(known, _)| *known == name) {
             Some((_, new)) => Renamed::To(new, text.to_owned()),
             None => Renamed::Not,
         },

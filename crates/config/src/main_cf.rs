@@ -186,7 +186,7 @@ fn about_names(main: &MainCf, values: &Values, rows: &[Row]) -> Vec<Problem> {
         .filter_map(|setting| {
             let place = ("main.cf", setting.line);
             match params::postfix(&setting.name) {
-                Some(parameter) => not_honoured(parameter, place),
+                Some(parameter) => not_honoured(parameter, &setting.text, place),
                 None if is_own(&setting.name, &own, rows) => None,
                 None if !told.insert(setting.name.as_str()) => None,
                 None => Some(unknown(&setting.name, place)),
@@ -195,16 +195,20 @@ fn about_names(main: &MainCf, values: &Values, rows: &[Row]) -> Vec<Problem> {
         .collect()
 }
 
-/// A note when Yubin does not honour the parameter.
-pub(crate) fn not_honoured(parameter: &settings::Parameter, place: (&str, usize)) -> Option<Problem> {
+/// A note when Yubin does not honour the parameter and the text asks for something else than the default.
+pub(crate) fn not_honoured(
+    parameter: &settings::Parameter,
+    text: &str,
+    place: (&str, usize),
+) -> Option<Problem> {
     match parameter.support {
-        Support::NotSupported(reason) => Some(Problem::new(
+        Support::NotSupported(reason) if text != parameter.default => Some(Problem::new(
             Severity::Note,
             place,
             parameter.name,
             format!("it is not honoured: {reason}"),
         )),
-        Support::Supported | Support::NoEffect(_) => None,
+        _ => None,
     }
 }
 

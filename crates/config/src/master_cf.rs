@@ -332,16 +332,15 @@ fn overridden(row: &Row, values: &Values, problems: &mut Vec<Problem>) -> Postfi
             wrong.error.to_string(),
         ));
     }
-    let names: Vec<&str> = row.overrides.iter().map(|(name, ..)| name.as_str()).collect();
     let mentioned: Vec<String> = own
         .explicit()
         .values()
         .flat_map(|text| settings::expand::names_in(text))
         .collect();
-    for name in names {
+    for (name, text, _) in &row.overrides {
         let place = ("master.cf", line_of(name));
         match params::postfix(name) {
-            Some(parameter) => problems.extend(not_honoured(parameter, place)),
+            Some(parameter) => problems.extend(not_honoured(parameter, text, place)),
             None if mentioned.iter().any(|used| used == name) => {}
             None if params::PER_TRANSPORT.iter().any(|suffix| name.ends_with(suffix)) => {}
             None => problems.push(unknown(name, place)),

@@ -10,6 +10,7 @@ pub(crate) mod dovecot_mail;
 pub(crate) mod dovecot_newer;
 pub(crate) mod dovecot_protocols;
 pub(crate) mod dovecot_server;
+pub(crate) mod not_yet;
 pub(crate) mod postfix_cleanup;
 pub(crate) mod postfix_client;
 pub(crate) mod postfix_local;
@@ -141,6 +142,11 @@ pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&
 
 fn sorted(files: &[&[Parameter]]) -> Vec<Parameter> {
     let mut all: Vec<Parameter> = files.concat();
+    for parameter in &mut all {
+        if let Some((_, reason)) = not_yet::NOT_YET.iter().find(|(name, _)| *name == parameter.name) {
+            parameter.support = Support::NotSupported(reason);
+        }
+    }
     all.sort_by_key(|parameter| parameter.name);
     all
 }

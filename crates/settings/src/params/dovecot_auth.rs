@@ -33,4 +33,45 @@ macro_rules! rows {
 }
 pub(crate) use rows;
 
-crate::params::others! {}
+crate::params::others! {
+    "auth_cache_verify_password_with_worker" YesNo "no" NotSupported "not yet: this choice of authentication comes with a later release"
+        "Whether cached passwords are checked in another process.";
+    "auth_gssapi_hostname" Text "" NotSupported "not yet: this choice of authentication comes with a later release"
+        "The host name for Kerberos.";
+    "auth_krb5_keytab" Text "" NotSupported "not yet: this choice of authentication comes with a later release"
+        "The key table for Kerberos.";
+    "auth_policy_check_after_auth" YesNo "yes" NotSupported "not yet: this choice of authentication comes with a later release"
+        "Whether a policy server is asked after a login.";
+    "auth_policy_check_before_auth" YesNo "yes" NotSupported "not yet: this choice of authentication comes with a later release"
+        "Whether a policy server is asked before a login.";
+    "auth_policy_hash_mech" Text "sha256" NotSupported "not yet: this choice of authentication comes with a later release"
+        "How passwords are hashed for the policy server.";
+    "auth_policy_hash_nonce" Text "" NotSupported "not yet: this choice of authentication comes with a later release"
+        "The secret of that hash.";
+    "auth_policy_hash_truncate" Count "12" NotSupported "not yet: this choice of authentication comes with a later release"
+        "How many bits of that hash are sent.";
+    "auth_policy_log_only" YesNo "no" NotSupported "not yet: this choice of authentication comes with a later release"
+        "Whether the policy server's word is only logged.";
+    "auth_policy_reject_on_fail" YesNo "no" NotSupported "not yet: this choice of authentication comes with a later release"
+        "Whether logins fail when the policy server does.";
+    "auth_policy_report_after_auth" YesNo "yes" NotSupported "not yet: this choice of authentication comes with a later release"
+        "Whether results are reported to the policy server.";
+    "auth_policy_request_attributes" Text "login=%{requested_username} pwhash=%{hashed_password} remote=%{rip} device_id=%{client_id} protocol=%s session_id=%{session}" NotSupported "not yet: this choice of authentication comes with a later release"
+        "What the policy server is told.";
+    "auth_policy_server_api_header" Text "" NotSupported "not yet: this choice of authentication comes with a later release"
+        "A header of requests to the policy server.";
+    "auth_policy_server_timeout_msecs" Milliseconds "2000" NotSupported "not yet: this choice of authentication comes with a later release"
+        "How long to wait for the policy server.";
+    "auth_policy_server_url" Text "" NotSupported "not yet: this choice of authentication comes with a later release"
+        "The policy server.";
+    "auth_proxy_self" Text "" NotSupported "not yet: this choice of authentication comes with a later release"
+        "Addresses that count as this host when proxying.";
+    "auth_use_winbind" YesNo "no" NotSupported "not yet: this choice of authentication comes with a later release"
+        "Whether Samba checks passwords.";
+    "auth_winbind_helper_path" Text "/usr/bin/ntlm_auth" NotSupported "not yet: this choice of authentication comes with a later release"
+        "The program for that.";
+    "dict_db_config" Text "" NotSupported "not yet: this choice of authentication comes with a later release"
+        "The configuration file of Berkeley DB dictionaries.";
+    "master_user_separator" Text "" NotSupported "not yet: this choice of authentication comes with a later release"
+        "An older name of auth_master_user_separator.";
+}

@@ -49,4 +49,65 @@ macro_rules! rows {
 }
 pub(crate) use rows;
 
-crate::params::others! {}
+crate::params::others! {
+    "imap_urlauth_logout_format" Text "in=%i out=%o" NotSupported "not yet: LMTP's rarer choices, submission and ManageSieve"
+        "What an URLAUTH session's last log line says.";
+    "lmtp_client_workarounds" Text "" NotSupported "not yet: LMTP's rarer choices, submission and ManageSieve"
+        "Old clients' mistakes that are put up with.";
+    "lmtp_proxy" YesNo "no" NotSupported "not yet: LMTP's rarer choices, submission and ManageSieve"
+        "Whether LMTP passes mail on.";
+    "lmtp_proxy_rawlog_dir" Text "" NotSupported "not yet: LMTP's rarer choices, submission and ManageSieve"
+        "Where that traffic is logged.";
+    "lmtp_rawlog_dir" Text "" NotSupported "not yet: LMTP's rarer choices, submission and ManageSieve"
+        "Where LMTP traffic is logged.";
+    "managesieve_client_workarounds" Text "" NotSupported "not yet: LMTP's rarer choices, submission and ManageSieve"
+        "Old clients' mistakes that are put up with.";
+    "managesieve_implementation_string" Text "Dovecot (Debian) Pigeonhole" NotSupported "not yet: LMTP's rarer choices, submission and ManageSieve"
+        "What the server calls itself.";
+    "managesieve_logout_format" Text "bytes=%i/%o" NotSupported "not yet: LMTP's rarer choices, submission and ManageSieve"
+        "What a session's last log line says.";
+    "managesieve_max_compile_errors" Count "5" NotSupported "not yet: LMTP's rarer choices, submission and ManageSieve"
+        "How many errors of a script are told.";
+    "managesieve_max_line_length" Size "64 k" NotSupported "not yet: LMTP's rarer choices, submission and ManageSieve"
+        "The longest line.";
+    "managesieve_notify_capability" Text "mailto" NotSupported "not yet: LMTP's rarer choices, submission and ManageSieve"
+        "The NOTIFY capability.";
+    "managesieve_sieve_capability" Text "fileinto reject envelope encoded-character vacation subaddress comparator-i;ascii-numeric relational regex imap4flags copy include variables body enotify environment mailbox date index ihave duplicate mime foreverypart extracttext" NotSupported "not yet: LMTP's rarer choices, submission and ManageSieve"
+        "The SIEVE capability.";
+    "submission_client_workarounds" Text "" NotSupported "not yet: LMTP's rarer choices, submission and ManageSieve"
+        "Old clients' mistakes that are put up with.";
+    "submission_logout_format" Text "in=%i out=%o" NotSupported "not yet: LMTP's rarer choices, submission and ManageSieve"
+        "What a session's last log line says.";
+    "submission_max_mail_size" Count "0" NotSupported "not yet: LMTP's rarer choices, submission and ManageSieve"
+        "The largest message.";
+    "submission_max_recipients" Count "0" NotSupported "not yet: LMTP's rarer choices, submission and ManageSieve"
+        "How many recipients.";
+    "submission_relay_command_timeout" Interval "5 mins" NotSupported "not yet: LMTP's rarer choices, submission and ManageSieve"
+        "How long to wait for the relay.";
+    "submission_relay_connect_timeout" Interval "30 secs" NotSupported "not yet: LMTP's rarer choices, submission and ManageSieve"
+        "How long connecting to it may take.";
+    "submission_relay_host" Text "" NotSupported "not yet: LMTP's rarer choices, submission and ManageSieve"
+        "The relay.";
+    "submission_relay_master_user" Text "" NotSupported "not yet: LMTP's rarer choices, submission and ManageSieve"
+        "The master user there.";
+    "submission_relay_max_idle_time" Interval "29 mins" NotSupported "not yet: LMTP's rarer choices, submission and ManageSieve"
+        "How long an idle connection to it stays.";
+    "submission_relay_password" Text "" NotSupported "not yet: LMTP's rarer choices, submission and ManageSieve"
+        "The password there.";
+    "submission_relay_port" Count "25" NotSupported "not yet: LMTP's rarer choices, submission and ManageSieve"
+        "The port there.";
+    "submission_relay_rawlog_dir" Text "" NotSupported "not yet: LMTP's rarer choices, submission and ManageSieve"
+        "Where that traffic is logged.";
+    "submission_relay_ssl" YesNo "no" NotSupported "not yet: LMTP's rarer choices, submission and ManageSieve"
+        "How TLS is used there.";
+    "submission_relay_ssl_verify" YesNo "yes" NotSupported "not yet: LMTP's rarer choices, submission and ManageSieve"
+        "Whether its certificate is checked.";
+    "submission_relay_trusted" YesNo "no" NotSupported "not yet: LMTP's rarer choices, submission and ManageSieve"
+        "Whether it takes XCLIENT.";
+    "submission_relay_user" Text "" NotSupported "not yet: LMTP's rarer choices, submission and ManageSieve"
+        "The user name there.";
+    "submission_ssl" YesNo "no" NotSupported "not yet: LMTP's rarer choices, submission and ManageSieve"
+        "How TLS is used for sending (older).";
+    "submission_timeout" Interval "30 secs" NotSupported "not yet: LMTP's rarer choices, submission and ManageSieve"
+        "How long sending may take.";
+}

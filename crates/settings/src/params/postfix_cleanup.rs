@@ -45,4 +45,23 @@ macro_rules! rows {
 }
 pub(crate) use rows;
 
-crate::params::others! {}
+crate::params::others! {
+    "message_reject_characters" Text "" NotSupported "not yet: this change of messages comes with a later release"
+        "Characters that a message must not have.";
+    "message_strip_characters" Text "" NotSupported "not yet: this change of messages comes with a later release"
+        "Characters that are taken out of messages.";
+    "propagate_unmatched_extensions" Text "canonical, virtual" NotSupported "not yet: this change of messages comes with a later release"
+        "Where an address extension is kept in a rewritten address.";
+    "resolve_dequoted_address" YesNo "yes" NotSupported "not yet: this change of messages comes with a later release"
+        "Whether a quoted local part is looked into.";
+    "strict_7bit_headers" YesNo "no" NotSupported "not yet: this change of messages comes with a later release"
+        "Whether 8-bit headers are refused.";
+    "strict_8bitmime" YesNo "no" NotSupported "not yet: this change of messages comes with a later release"
+        "Whether 8-bit text outside MIME is refused.";
+    "strict_8bitmime_body" YesNo "no" NotSupported "not yet: this change of messages comes with a later release"
+        "Whether 8-bit bodies outside MIME are refused.";
+    "strict_mime_encoding_domain" YesNo "no" NotSupported "not yet: this change of messages comes with a later release"
+        "Whether wrong encodings of multiparts are refused.";
+    "virtual_maps" Tables "" NotSupported "not yet: this change of messages comes with a later release"
+        "An older name of virtual_alias_maps.";
+}

@@ -62,4 +62,229 @@ macro_rules! rows {
 }
 pub(crate) use rows;
 
-crate::params::others! {}
+crate::params::others! {
+    "best_mx_transport" Text "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+        "The transport for domains whose best MX is this host.";
+    "connection_cache_protocol_timeout" Seconds "5s" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+        "How long talking to the cache may take.";
+    "connection_cache_status_update_time" Seconds "600s" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+        "How often the cache's figures are logged.";
+    "connection_cache_ttl_limit" Seconds "2s" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+        "How long a cached connection may stay.";
+    "default_filter_nexthop" Text "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+        "The next hop of content filters.";
+    "disable_dns_lookups" YesNo "no" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+        "Whether DNS is not used.";
+    "disable_mime_output_conversion" YesNo "no" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+        "Whether 8-bit mail is sent as it is to old servers.";
+    "dns_ncache_ttl_fix_enable" YesNo "no" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+        "Whether negative answers get their own lifetime.";
+    "dnsblog_reply_delay" Seconds "0s" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+        "A pause for tests of the DNS log service.";
+    "dnssec_probe" Text "ns:." NotSupported "not yet: this choice of the SMTP client comes with a later release"
+        "The question that shows whether DNSSEC works.";
+    "empty_address_default_transport_maps_lookup_key" Text "<>" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+        "What is looked up there for the null sender.";
+    "empty_address_relayhost_maps_lookup_key" Text "<>" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+        "What is looked up there for the null sender.";
+    "enable_idna2003_compatibility" YesNo "no" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+        "Whether the older form of international names is used.";
+    "fallback_relay" Text "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+        "An older name of smtp_fallback_relay.";
+    "ignore_mx_lookup_error" YesNo "no" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+        "Whether a failed MX lookup means: use the host itself.";
+    "lmtp_address_preference" Text "any" NotSupported "not yet: LMTP has what the SMTP client has here"
+        "For LMTP: the IP version tried first.";
+    "lmtp_address_verify_target" Text "rcpt" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+        "For LMTP: the command after which a probe ends.";
+    "lmtp_assume_final" YesNo "no" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+        "Whether LMTP servers are taken for the last hop.";
+    "lmtp_balance_inet_protocols" YesNo "yes" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+        "For LMTP: whether both IP versions are tried even when many addresses are there.";
+    "lmtp_bind_address" Text "" NotSupported "not yet: LMTP has what the SMTP client has here"
+        "For LMTP: the IPv4 address that connections come from.";
+    "lmtp_bind_address6" Text "" NotSupported "not yet: LMTP has what the SMTP client has here"
+        "For LMTP: the IPv6 address that connections come from.";
+    "lmtp_bind_address_enforce" YesNo "no" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+        "For LMTP: whether a bind address that fails ends the attempt.";
+    "lmtp_body_checks" Text "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+        "For LMTP: tables that look at body lines sent.";
+    "lmtp_cname_overrides_servername" YesNo "no" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+        "For LMTP: whether an alias's target becomes the server's name.";
+    "lmtp_connection_cache_destinations" Text "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+        "For LMTP: destinations whose connections are kept.";
+    "lmtp_connection_cache_on_demand" YesNo "yes" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+        "For LMTP: whether connections are kept when there is much mail.";
+    "lmtp_connection_cache_time_limit" Seconds "2s" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+        "For LMTP: how long a connection is kept.";
+    "lmtp_connection_reuse_count_limit" Count "0" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+        "For LMTP: how often a connection is used.";
+    "lmtp_connection_reuse_time_limit" Seconds "300s" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+        "For LMTP: how long a connection is used.";
+    "lmtp_defer_if_no_mx_address_found" YesNo "no" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+        "For LMTP: whether mail waits when no MX has an address.";
+    "lmtp_discard_lhlo_keyword_address_maps" Tables "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+        "LHLO keywords that are ignored, by server.";
+    "lmtp_discard_lhlo_keywords" Text "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+        "LHLO keywords that are ignored.";
+    "lmtp_dns_reply_filter" Text "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+        "For LMTP: a table that changes DNS answers.";
+    "lmtp_dns_resolver_options" Text "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+        "For LMTP: options of the resolver.";
+    "lmtp_dns_support_level" Text "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+        "For LMTP: whether DNS and DNSSEC are used.";
+    "lmtp_enforce_tls" YesNo "no" NotSupported "not yet: LMTP has what the SMTP client has here"
+        "For LMTP: the older form of smtp_tls_security_level = encrypt.";
+    "lmtp_fallback_relay" Text "" NotSupported "not yet: LMTP has what the SMTP client has here"
+        "For LMTP: hosts tried when the others are not reached.";
+    "lmtp_generic_maps" Tables "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+        "For LMTP: addresses rewritten on the way out.";
+    "lmtp_header_checks" Text "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+        "For LMTP: tables that look at headers sent.";
+    "lmtp_host_lookup" Text "dns" NotSupported "not yet: LMTP has what the SMTP client has here"
+        "For LMTP: where host names are looked up.";
+    "lmtp_line_length_limit" Count "998" NotSupported "not yet: LMTP has what the SMTP client has here"
+        "For LMTP: the longest line sent; longer ones are broken.";
+    "lmtp_mime_header_checks" Text "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+        "For LMTP: the same for headers of parts.";
+    "lmtp_min_data_rate" Count "500" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+        "For LMTP: bytes a second that a server must take when deadlines are per request.";
+    "lmtp_mx_address_limit" Count "5" NotSupported "not yet: LMTP has what the SMTP client has here"
+        "For LMTP: how many addresses are tried.";
+    "lmtp_mx_session_limit" Count "2" NotSupported "not yet: LMTP has what the SMTP client has here"
+        "For LMTP: how many sessions are tried.";
+    "lmtp_nested_header_checks" Text "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+        "For LMTP: the same for headers of attached messages.";
+    "lmtp_per_record_deadline" Text "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+        "An older name of lmtp_per_request_deadline.";
+    "lmtp_per_request_deadline" Text "${lmtp_per_record_deadline?{$lmtp_per_record_deadline}:{no}}" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+        "For LMTP: whether timeouts count for whole requests.";
+    "lmtp_pix_workaround_delay_time" Seconds "10s" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+        "For LMTP: the pause of a workaround for an old firewall.";
+    "lmtp_pix_workaround_maps" Tables "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+        "For LMTP: such workarounds by server.";
+    "lmtp_pix_workaround_threshold_time" Seconds "500s" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+        "For LMTP: how old mail must be for them.";
+    "lmtp_pix_workarounds" Text "disable_esmtp,delay_dotcrlf" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+        "For LMTP: such workarounds.";
+    "lmtp_quote_rfc821_envelope" YesNo "yes" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+        "For LMTP: whether envelope addresses are quoted as the standard says.";
+    "lmtp_randomize_addresses" YesNo "yes" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+        "For LMTP: whether equal servers are tried in random order.";
+    "lmtp_reply_filter" Text "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+        "For LMTP: a table that rewrites servers' answers.";
+    "lmtp_rset_timeout" Seconds "20s" NotSupported "not yet: LMTP has what the SMTP client has here"
+        "For LMTP: how long to wait for RSET's answer.";
+    "lmtp_sasl_auth_cache_name" Text "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+        "For LMTP: where failed logins are kept.";
+    "lmtp_sasl_auth_cache_time" Days "90d" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+        "For LMTP: how long they are kept.";
+    "lmtp_sasl_auth_enable" YesNo "no" NotSupported "not yet: LMTP has what the SMTP client has here"
+        "For LMTP: whether the client logs in.";
+    "lmtp_sasl_auth_soft_bounce" YesNo "yes" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+        "For LMTP: whether a failed login only defers mail.";
+    "lmtp_sasl_mechanism_filter" Text "" NotSupported "not yet: LMTP has what the SMTP client has here"
+        "For LMTP: the mechanisms that may be used.";
+    "lmtp_sasl_password_maps" Tables "" NotSupported "not yet: LMTP has what the SMTP client has here"
+        "For LMTP: logins by host or sender.";
+    "lmtp_sasl_path" Text "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+        "For LMTP: where the SASL library finds things.";
+    "lmtp_sasl_security_options" Text "noplaintext, noanonymous" NotSupported "not yet: LMTP has what the SMTP client has here"
+        "For LMTP: which kinds of mechanism are not used.";
+    "lmtp_sasl_type" Text "cyrus" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+        "For LMTP: the kind of SASL library.";
+    "lmtp_send_dummy_mail_auth" YesNo "no" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+        "For LMTP: whether AUTH=<> is added to MAIL.";
+    "lmtp_send_xforward_command" YesNo "no" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+        "For LMTP: whether XFORWARD is sent.";
+    "lmtp_sender_dependent_authentication" YesNo "no" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+        "For LMTP: whether logins depend on the sender.";
+    "lmtp_skip_5xx_greeting" YesNo "yes" NotSupported "not yet: LMTP has what the SMTP client has here"
+        "For LMTP: whether a 5xx greeting means: try the next host.";
+    "lmtp_skip_quit_response" YesNo "no" NotSupported "not yet: LMTP has what the SMTP client has here"
+        "For LMTP: whether QUIT's answer is not waited for.";
+    "lmtp_starttls_timeout" Seconds "300s" NotSupported "not yet: LMTP has what the SMTP client has here"
+        "For LMTP: how long a TLS handshake may take.";
+    "lmtp_use_tls" YesNo "no" NotSupported "not yet: LMTP has what the SMTP client has here"
+        "For LMTP: the older form of smtp_tls_security_level = may.";
+    "lmtp_xforward_timeout" Seconds "300s" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+        "For LMTP: how long to wait for XFORWARD's answer.";
+    "smtp_address_verify_target" Text "rcpt" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+        "The command after which a probe ends.";
+    "smtp_balance_inet_protocols" YesNo "yes" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+        "Whether both IP versions are tried even when many addresses are there.";
+    "smtp_bind_address_enforce" YesNo "no" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+        "Whether a bind address that fails ends the attempt.";
+    "smtp_body_checks" Text "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+        "Tables that look at body lines sent.";
+    "smtp_cname_overrides_servername" YesNo "no" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+        "Whether an alias's target becomes the server's name.";
+    "smtp_connection_cache_destinations" Text "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+        "Destinations whose connections are kept.";
+    "smtp_connection_cache_on_demand" YesNo "yes" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+        "Whether connections are kept when there is much mail.";
+    "smtp_connection_cache_time_limit" Seconds "2s" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+        "How long a connection is kept.";
+    "smtp_connection_reuse_count_limit" Count "0" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+        "How often a connection is used.";
+    "smtp_connection_reuse_time_limit" Seconds "300s" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+        "How long a connection is used.";
+    "smtp_defer_if_no_mx_address_found" YesNo "no" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+        "Whether mail waits when no MX has an address.";
+    "smtp_discard_ehlo_keyword_address_maps" Tables "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+        "EHLO keywords that are ignored, by server.";
+    "smtp_dns_reply_filter" Text "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+        "A table that changes DNS answers.";
+    "smtp_dns_resolver_options" Text "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+        "Options of the resolver.";
+    "smtp_dns_support_level" Text "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+        "Whether DNS and DNSSEC are used.";
+    "smtp_generic_maps" Tables "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+        "Addresses rewritten on the way out.";
+    "smtp_header_checks" Text "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+        "Tables that look at headers sent.";
+    "smtp_mime_header_checks" Text "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+        "The same for headers of parts.";
+    "smtp_min_data_rate" Count "500" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+        "Bytes a second that a server must take when deadlines are per request.";
+    "smtp_nested_header_checks" Text "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+        "The same for headers of attached messages.";
+    "smtp_per_record_deadline" Text "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+        "An older name of smtp_per_request_deadline.";
+    "smtp_per_request_deadline" Text "${smtp_per_record_deadline?{$smtp_per_record_deadline}:{no}}" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+        "Whether timeouts count for whole requests.";
+    "smtp_pix_workaround_delay_time" Seconds "10s" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+        "The pause of a workaround for an old firewall.";
+    "smtp_pix_workaround_maps" Tables "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+        "Such workarounds by server.";
+    "smtp_pix_workaround_threshold_time" Seconds "500s" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+        "How old mail must be for them.";
+    "smtp_pix_workarounds" Text "disable_esmtp,delay_dotcrlf" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+        "Such workarounds.";
+    "smtp_quote_rfc821_envelope" YesNo "yes" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+        "Whether envelope addresses are quoted as the standard says.";
+    "smtp_randomize_addresses" YesNo "yes" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+        "Whether equal servers are tried in random order.";
+    "smtp_reply_filter" Text "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+        "A table that rewrites servers' answers.";
+    "smtp_sasl_auth_cache_name" Text "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+        "Where failed logins are kept.";
+    "smtp_sasl_auth_cache_time" Days "90d" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+        "How long they are kept.";
+    "smtp_sasl_auth_soft_bounce" YesNo "yes" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+        "Whether a failed login only defers mail.";
+    "smtp_sasl_path" Text "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+        "Where the SASL library finds things.";
+    "smtp_sasl_tls_verified_security_options" Text "$smtp_sasl_tls_security_options" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+        "Which mechanisms are not used inside verified TLS.";
+    "smtp_sasl_type" Text "cyrus" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+        "The kind of SASL library.";
+    "smtp_send_dummy_mail_auth" YesNo "no" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+        "Whether AUTH=<> is added to MAIL.";
+    "smtp_send_xforward_command" YesNo "no" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+        "Whether XFORWARD is sent.";
+    "smtp_sender_dependent_authentication" YesNo "no" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+        "Whether logins depend on the sender.";
+    "smtp_xforward_timeout" Seconds "300s" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+        "How long to wait for XFORWARD's answer.";
+}

@@ -71,4 +71,9 @@ macro_rules! rows {
 }
 pub(crate) use rows;
 
-crate::params::others! {}
+crate::params::others! {
+    "command_execution_directory" Text "" NotSupported "not yet: this choice of local delivery comes with a later release"
+        "Where commands are run.";
+    "prepend_delivered_header" Text "command, file, forward" NotSupported "not yet: this choice of local delivery comes with a later release"
+        "Where Delivered-To: is written.";
+}

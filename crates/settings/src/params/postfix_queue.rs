@@ -43,4 +43,75 @@ macro_rules! rows {
 }
 pub(crate) use rows;
 
-crate::params::others! {}
+crate::params::others! {
+    "2bounce_notice_recipient" Text "postmaster" NoEffect "the queue is one log, not a tree of files"
+        "Who gets reports that cannot be returned.";
+    "authorized_verp_clients" Text "" NotSupported "not yet: this duty of the queue manager comes with a later release"
+        "An older name of smtpd_authorized_verp_clients.";
+    "backwards_bounce_logfile_compatibility" YesNo "yes" NoEffect "the queue is one log, not a tree of files"
+        "Whether bounce logs are in an older form.";
+    "default_delivery_slot_cost" Count "5" NotSupported "not yet: this duty of the queue manager comes with a later release"
+        "How many recipients earn a slot for going before others.";
+    "default_delivery_slot_discount" Count "50" NotSupported "not yet: this duty of the queue manager comes with a later release"
+        "How much of the cost must be there, in percent.";
+    "default_delivery_slot_loan" Count "3" NotSupported "not yet: this duty of the queue manager comes with a later release"
+        "How many slots are lent at the start.";
+    "default_delivery_status_filter" Text "" NotSupported "not yet: this duty of the queue manager comes with a later release"
+        "A table that changes status codes of deliveries.";
+    "default_destination_concurrency_negative_feedback" Count "1" NotSupported "not yet: this duty of the queue manager comes with a later release"
+        "How a failure lowers the number of deliveries at once.";
+    "default_destination_concurrency_positive_feedback" Count "1" NotSupported "not yet: this duty of the queue manager comes with a later release"
+        "How a success raises it.";
+    "default_extra_recipient_limit" Count "1000" NotSupported "not yet: this duty of the queue manager comes with a later release"
+        "Recipients in memory beyond that for one transport.";
+    "default_minimum_delivery_slots" Count "3" NotSupported "not yet: this duty of the queue manager comes with a later release"
+        "Below how many slots nothing goes before others.";
+    "default_recipient_limit" Count "20000" NotSupported "not yet: this duty of the queue manager comes with a later release"
+        "Recipients of active messages in memory for one transport.";
+    "default_recipient_refill_delay" Seconds "5s" NotSupported "not yet: this duty of the queue manager comes with a later release"
+        "How often they are read.";
+    "default_recipient_refill_limit" Count "100" NotSupported "not yet: this duty of the queue manager comes with a later release"
+        "How many recipients are read at once from a large message.";
+    "default_transport_rate_delay" Seconds "0s" NotSupported "not yet: this duty of the queue manager comes with a later release"
+        "The pause between deliveries by one transport.";
+    "default_verp_delimiters" Text "+=" NotSupported "not yet: this duty of the queue manager comes with a later release"
+        "The characters around the recipient in a VERP sender.";
+    "destination_concurrency_feedback_debug" YesNo "no" NotSupported "not yet: this duty of the queue manager comes with a later release"
+        "Whether those changes are logged.";
+    "disable_verp_bounces" YesNo "no" NotSupported "not yet: this duty of the queue manager comes with a later release"
+        "Whether reports for VERP mail go recipient by recipient.";
+    "dont_remove" Count "0" NotSupported "not yet: this duty of the queue manager comes with a later release"
+        "Whether delivered messages stay in the queue directory saved.";
+    "fast_flush_domains" Text "$relay_domains" NotSupported "not yet: this duty of the queue manager comes with a later release"
+        "Domains whose mail ETRN can ask for.";
+    "fast_flush_purge_time" Days "7d" NotSupported "not yet: this duty of the queue manager comes with a later release"
+        "After how long such a list is emptied.";
+    "fast_flush_refresh_time" Hours "12h" NotSupported "not yet: this duty of the queue manager comes with a later release"
+        "How often such a list is tried.";
+    "hash_queue_depth" Count "1" NoEffect "the queue is one log, not a tree of files"
+        "How many levels of directories a queue has.";
+    "hash_queue_names" Text "deferred, defer" NoEffect "the queue is one log, not a tree of files"
+        "Which queues have them.";
+    "lmtp_delivery_status_filter" Text "$default_delivery_status_filter" NotSupported "not yet: this duty of the queue manager comes with a later release"
+        "The same for the LMTP client.";
+    "local_delivery_status_filter" Text "$default_delivery_status_filter" NotSupported "not yet: this duty of the queue manager comes with a later release"
+        "The same for local deliveries.";
+    "pipe_delivery_status_filter" Text "$default_delivery_status_filter" NotSupported "not yet: this duty of the queue manager comes with a later release"
+        "The same for pipe(8).";
+    "qmgr_daemon_timeout" Seconds "1000s" NoEffect "the queue is one log, not a tree of files"
+        "How long the queue manager may take for one request.";
+    "qmgr_fudge_factor" Count "100" NoEffect "the queue is one log, not a tree of files"
+        "How much time the busiest recipients of a mailing get.";
+    "qmgr_ipc_timeout" Seconds "60s" NoEffect "the queue is one log, not a tree of files"
+        "How long the queue manager waits for another part.";
+    "queue_file_attribute_count_limit" Count "100" NoEffect "the queue is one log, not a tree of files"
+        "How many records of one kind a queue file may have.";
+    "smtp_delivery_status_filter" Text "$default_delivery_status_filter" NotSupported "not yet: this duty of the queue manager comes with a later release"
+        "The same for the SMTP client.";
+    "smtpd_authorized_verp_clients" Text "$authorized_verp_clients" NotSupported "not yet: this duty of the queue manager comes with a later release"
+        "Clients that may ask for VERP.";
+    "verp_delimiter_filter" Text "-=+" NotSupported "not yet: this duty of the queue manager comes with a later release"
+        "The characters that may be used there.";
+    "virtual_delivery_status_filter" Text "$default_delivery_status_filter" NotSupported "not yet: this duty of the queue manager comes with a later release"
+        "The same for virtual(8).";
+}

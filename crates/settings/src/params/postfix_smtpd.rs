@@ -115,4 +115,127 @@ macro_rules! rows {
 }
 pub(crate) use rows;
 
-crate::params::others! {}
+crate::params::others! {
+    "address_verify_cache_cleanup_interval" Hours "12h" NotSupported "not yet: address verification"
+        "How often the cache is cleaned.";
+    "address_verify_default_transport" Text "$default_transport" NotSupported "not yet: address verification"
+        "default_transport for probes.";
+    "address_verify_local_transport" Text "$local_transport" NotSupported "not yet: address verification"
+        "local_transport for probes.";
+    "address_verify_map" Text "btree:$data_directory/verify_cache" NotSupported "not yet: address verification"
+        "The cache of results.";
+    "address_verify_negative_cache" YesNo "yes" NotSupported "not yet: address verification"
+        "Whether failures are kept.";
+    "address_verify_negative_expire_time" Days "3d" NotSupported "not yet: address verification"
+        "How long a failure is kept.";
+    "address_verify_negative_refresh_time" Hours "3h" NotSupported "not yet: address verification"
+        "After how long a failure is probed again.";
+    "address_verify_pending_request_limit" Count "5000" NotSupported "not yet: address verification"
+        "How many probes may be waiting.";
+    "address_verify_poll_count" Text "${stress?{1}:{3}}" NotSupported "not yet: address verification"
+        "How often a result is asked for.";
+    "address_verify_poll_delay" Seconds "3s" NotSupported "not yet: address verification"
+        "The pause between those questions.";
+    "address_verify_positive_expire_time" Days "31d" NotSupported "not yet: address verification"
+        "How long a success is kept.";
+    "address_verify_positive_refresh_time" Days "7d" NotSupported "not yet: address verification"
+        "After how long a success is probed again.";
+    "address_verify_relay_transport" Text "$relay_transport" NotSupported "not yet: address verification"
+        "relay_transport for probes.";
+    "address_verify_relayhost" Text "$relayhost" NotSupported "not yet: address verification"
+        "relayhost for probes.";
+    "address_verify_sender" Text "$double_bounce_sender" NotSupported "not yet: address verification"
+        "The sender of probes.";
+    "address_verify_sender_dependent_default_transport_maps" Tables "$sender_dependent_default_transport_maps" NotSupported "not yet: address verification"
+        "sender_dependent_default_transport_maps for probes.";
+    "address_verify_sender_dependent_relayhost_maps" Tables "$sender_dependent_relayhost_maps" NotSupported "not yet: address verification"
+        "sender_dependent_relayhost_maps for probes.";
+    "address_verify_sender_ttl" Seconds "0s" NotSupported "not yet: address verification"
+        "How often the sender of probes changes.";
+    "address_verify_transport_maps" Tables "$transport_maps" NotSupported "not yet: address verification"
+        "transport_maps for probes.";
+    "address_verify_virtual_transport" Text "$virtual_transport" NotSupported "not yet: address verification"
+        "virtual_transport for probes.";
+    "cyrus_sasl_config_path" Text "" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
+        "Where Cyrus SASL's files lie.";
+    "default_rbl_reply" Text "$rbl_code Service unavailable; $rbl_class [$rbl_what] blocked using $rbl_domain${rbl_reason?; $rbl_reason}" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
+        "The text of refusals because of a block list.";
+    "empty_address_local_login_sender_maps_lookup_key" Text "<>" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
+        "What is looked up there for the null sender.";
+    "local_login_sender_maps" Tables "static:*" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
+        "Which local logins own a sender address.";
+    "maps_rbl_domains" Text "" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
+        "Block lists of an obsolete rule.";
+    "permit_mx_backup_networks" Text "" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
+        "Networks of hosts this one may be a backup for.";
+    "rbl_reply_maps" Tables "" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
+        "Such texts by list.";
+    "reject_tempfail_action" Text "defer_if_permit" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
+        "What to do when a refusal meets a temporary error.";
+    "relay_clientcerts" Text "" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
+        "Fingerprints of clients that may relay.";
+    "send_cyrus_sasl_authzid" YesNo "no" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
+        "Whether the authorisation name is sent to Cyrus SASL.";
+    "smtpd_authorized_xclient_hosts" Text "" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
+        "Clients that may use XCLIENT.";
+    "smtpd_authorized_xforward_hosts" Text "" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
+        "Clients that may use XFORWARD.";
+    "smtpd_client_connection_limit_exceptions" Text "" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
+        "An older name of smtpd_client_event_limit_exceptions.";
+    "smtpd_command_filter" Text "" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
+        "A table that rewrites commands.";
+    "smtpd_dns_reply_filter" Text "" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
+        "A table that changes DNS answers.";
+    "smtpd_expansion_filter" Text "\\t\\40!\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\\\]^_`abcdefghijklmnopqrstuvwxyz{|}~" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
+        "Characters that may come into replies.";
+    "smtpd_log_access_permit_actions" Text "" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
+        "Permitting rules that are logged.";
+    "smtpd_null_access_lookup_key" Text "<>" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
+        "What access tables are asked for the null sender.";
+    "smtpd_per_record_deadline" Text "" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
+        "An older name of smtpd_per_request_deadline.";
+    "smtpd_policy_service_default_action" Text "451 4.3.5 Server configuration problem" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
+        "The answer when a policy server fails.";
+    "smtpd_policy_service_max_idle" Seconds "300s" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
+        "How long an idle connection to a policy server stays.";
+    "smtpd_policy_service_max_ttl" Seconds "1000s" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
+        "How long any such connection stays.";
+    "smtpd_policy_service_policy_context" Text "" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
+        "A text sent to policy servers.";
+    "smtpd_policy_service_request_limit" Count "0" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
+        "Requests over one such connection.";
+    "smtpd_policy_service_retry_delay" Seconds "1s" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
+        "The pause before asking again.";
+    "smtpd_policy_service_timeout" Seconds "100s" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
+        "How long to wait for a policy server.";
+    "smtpd_policy_service_try_limit" Count "2" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
+        "How often a policy server is asked.";
+    "smtpd_proxy_ehlo" Text "$myhostname" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
+        "The name in EHLO to the proxy.";
+    "smtpd_proxy_options" Text "" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
+        "How the proxy is used.";
+    "smtpd_proxy_timeout" Seconds "100s" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
+        "How long to wait for the proxy.";
+    "smtpd_reject_footer_maps" Tables "" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
+        "Texts added to refusals, by refusal.";
+    "smtpd_upstream_proxy_protocol" Text "" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
+        "The proxy protocol that clients' connections begin with.";
+    "smtpd_upstream_proxy_timeout" Seconds "5s" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
+        "How long to wait for it.";
+    "unknown_address_tempfail_action" Text "$reject_tempfail_action" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
+        "The same for domains of addresses.";
+    "unknown_helo_hostname_tempfail_action" Text "$reject_tempfail_action" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
+        "The same for HELO names.";
+    "unverified_recipient_defer_code" ReplyCode "450" NotSupported "not yet: address verification"
+        "The code while a probe has no result.";
+    "unverified_recipient_reject_reason" Text "" NotSupported "not yet: address verification"
+        "The text of a refusal after a probe.";
+    "unverified_recipient_tempfail_action" Text "$reject_tempfail_action" NotSupported "not yet: address verification"
+        "What to do when a probe fails for now.";
+    "unverified_sender_defer_code" ReplyCode "450" NotSupported "not yet: address verification"
+        "The code while a probe has no result.";
+    "unverified_sender_reject_reason" Text "" NotSupported "not yet: address verification"
+        "The text of a refusal after a probe.";
+    "unverified_sender_tempfail_action" Text "$reject_tempfail_action" NotSupported "not yet: address verification"
+        "What to do when a probe fails for now.";
+}
