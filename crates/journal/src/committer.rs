@@ -91,7 +91,7 @@ impl Journal {
     /// committer's thread (without one: from a caller's), with the position of the first when all are durable.
     ///
     /// # Errors
-    /// Told to `on_done`: [`Error::Closed`], [`Error::Full`], [`Error::Busy`], [`Error::TooLarge`].
+    /// Told to `on_done`: [`Error::Closed`], [`Error::Full`], [`Error::TooLarge`], and, unless lazy, [`Error::Busy`].
     pub fn append(
         &self,
         records: Vec<Record>,
@@ -102,10 +102,11 @@ impl Journal {
             .iter()
             .map(|r| HEADER_BYTES + r.payload.len())
             .sum::<usize>();
+        let limit = self.shared.options.pending_bytes_max;
         let mut queue = self.shared.lock_queue();
         let refused = match &queue.failed {
             Some(error) => Some(Error::Closed(error.clone())),
-            None if queue.pending_bytes + bytes > self.shared.options.pending_bytes_max => Some(Error::Busy),
+            None if urgency == Urgency::Now && queue.pending_bytes + bytes > limit => Some(Error::Busy),
             None => None,
         };
         if let Some(error) = refused {
@@ -152,6 +153,11 @@ impl Journal {
         self.append_and_wait(Vec::new()).map(drop)
     }
 
+    /// Why the log is closed, if it is.
+    pub fn failure(&self) -> Option<Error> {
+        self.shared.lock_queue().failed.clone().map(Error::Closed)
+    }
+
     /// The record at `position`, its checksum verified: kind and payload.
     ///
     /// # Errors
@@ -188,6 +194,18 @@ impl Journal {
             drop(queue);
             self.shared.changed.notify_one();
         }
+    }
+
+    /// The generation of the oldest segment in use.
+    pub fn oldest(&self) -> u32 {
+        self.shared
+            .segments
+            .lock()
+            .live
+            .keys()
+            .next()
+            .copied()
+            .unwrap_or(0)
     }
 
     /// The segments in use, oldest first: generation and size in octets. The last one is being written.

@@ -86,7 +86,29 @@ pub enum Error {
     Damaged(String),
     /// A disk operation failed.
     #[error("queue: {0}")]
-    Disk(#[from] world::Error),
+    Disk(world::Error),
+}
+
+impl From<world::Error> for Error {
+    fn from(error: world::Error) -> Error {
+        match error {
+            world::Error::Full { .. } => Error::Full(error.to_string()),
+            other => Error::Disk(other),
+        }
+    }
+}
+
+impl From<journal::Error> for Error {
+    fn from(error: journal::Error) -> Error {
+        match error {
+            journal::Error::Closed(_) => Error::Stopped(error.to_string()),
+            journal::Error::Full(_) => Error::Full(error.to_string()),
+            journal::Error::Busy => Error::Busy,
+            journal::Error::TooLarge { .. } => Error::EnvelopeTooLarge,
+            journal::Error::Gone { .. } | journal::Error::Damaged { .. } => Error::Damaged(error.to_string()),
+            journal::Error::Disk(error) => error.into(),
+        }
+    }
 }
 
 /// What queue operations give.

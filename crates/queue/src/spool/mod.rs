@@ -1,17 +1,41 @@
 //! The durable spool: what a message is on disk from the 250 to the last outcome.
 //!
-//! (The table of every legal state on disk comes with the bodies.)
+//! Below the queue directory: `lock` (flock by the daemon, holds its process id), `log/` (the journal's segments),
+//! `large/` (contents above the inline limit, one file each, named after the queue id), `maildrop/` ([`crate::maildrop`]).
+//! Every legal state, who makes it, what recovery does, and what a crash just then costs:
+//!
+//! state | made by | recovery | cost
+//! ---|---|---|---
+//! file in `large/`, no record of that id | `Incoming::write` | removes it | the client, never answered 250, repeats
+//! message record | `Incoming::commit`, compaction | the message is there, in the queue and state that it says | nothing
+//! a second record of the same id | compaction | the later one counts | nothing
+//! outcome record | `Spool::record` | those recipients are not tried again | without it: a delivery twice
+//! move record | `defer`, `move_to` | the queue and next try it names | without it: an earlier try
+//! removed record, file in `large/` still there | `remove` | removes the file | without it: the message's end again
+//! outcome, move, removed record of an id that is not there | the same, its message long void | ignores it | nothing
+//! message record without its file, or with one of another size | a damaged disk | reports it, moves it to `corrupt` | -
+//!
+//! `active` is never on disk. Records of one message are appended in the order of its changes, because each is
+//! appended while the index is locked.
 
+mod compact;
+mod content;
+mod entry;
 mod incoming;
+mod index;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use envelope::{Envelope, Outcome, QueueId};
-use world::World;
+use journal::{Journal, Pinned, Position, Reader, Record, Urgency};
+use world::{DiskLock, OpenMode, World};
 
+pub use content::{Content, ContentReader};
 pub use incoming::{Committed, Incoming};
 
+use self::index::Index;
 use crate::{Error, QueueName, Result};
 
 /// The default of [`SpoolOptions::inline_bytes_max`].
@@ -26,7 +50,8 @@ pub struct SpoolOptions {
     pub inline_bytes_max: usize,
     /// Long queue ids (`enable_long_queue_ids`).
     pub long_queue_ids: bool,
-    /// Own threads for writing and preparing (the daemon), or everything in the caller's thread (tests, tools).
+    /// Own threads for writing and preparing (the daemon), or everything in the caller's thread (tests, tools). Without
+    /// threads, [`Spool::record`] and the like are only durable after [`Spool::flush`] or the next commit.
     pub background: bool,
 }
 
@@ -46,11 +71,21 @@ impl Default for SpoolOptions {
 pub struct Facts {
     /// When it arrived: microseconds since the Unix epoch.
     pub arrival_micros: i64,
-    /// Put it on hold instead of into the incoming queue.
+    /// Put it on hold instead of into the incoming queue. Not kept; the message's queue says it.
     pub hold: bool,
     /// Postfix's named attributes: `log_client_name`, `log_client_address`, `log_protocol_name`, `sasl_username`,
     /// `log_message_origin`, `message_id` … in the order in which `postcat` shows them.
     pub attributes: Vec<(String, String)>,
+}
+
+impl Facts {
+    /// The value of the named attribute.
+    pub fn attribute(&self, name: &str) -> Option<&str> {
+        self.attributes
+            .iter()
+            .find(|(n, _)| n == name)
+            .map(|(_, value)| value.as_str())
+    }
 }
 
 /// A message of the queue without its content.
@@ -90,7 +125,7 @@ pub struct Known {
 pub struct Recovered {
     /// Every message, oldest first.
     pub messages: Vec<Known>,
-    /// What is damaged, for the log; nothing here was removed.
+    /// What is damaged, for the log; nothing of it was removed.
     pub damage: Vec<String>,
     /// Content files that belonged to no accepted message and were removed.
     pub orphans_removed: usize,
@@ -104,26 +139,105 @@ pub struct Spool {
 
 struct Inner {
     dir: PathBuf,
+    options: SpoolOptions,
+    world: World,
+    index: Mutex<Index>,
+    log: Log,
+    serial: AtomicU64,
+    wake: Arc<Wake>,
+    _lock: Option<DiskLock>,
 }
 
-/// A message's content, readable at any place without loading it whole; stays readable until dropped even when the
-/// message is removed meanwhile.
-pub struct Content {
-    size_bytes: u64,
+enum Log {
+    Open(Box<Journal>),
+    ReadOnly(Reader),
+}
+
+/// Wakes the maintaining thread.
+#[derive(Default)]
+struct Wake {
+    pending: Mutex<bool>,
+    changed: Condvar,
 }
 
 impl Spool {
     /// Opens the spool in `dir` (made when missing), locks it against other daemons and recovers what is in it.
     ///
     /// # Errors
-    /// [`Error::InUse`] when another daemon has it; [`Error::Disk`] when it cannot be read or written.
+    /// [`Error::InUse`] when another daemon has it; [`Error::Disk`], [`Error::Full`] when it cannot be read or written.
     pub fn open(dir: &Path, options: &SpoolOptions, world: &World) -> Result<(Spool, Recovered)> {
-        let _ = (options, world);
-        let inner = Arc::new(Inner { dir: dir.to_owned() });
-        Err(Error::Stopped(format!(
-            "{} not written yet",
-            Spool { inner }.dir().display()
-        )))
+        let disk = &world.disk;
+        for made in [dir.to_owned(), dir.join("large"), dir.join("log")] {
+            disk.create_dir(&made)?;
+        }
+        let lock = disk.lock(&dir.join("lock")).map_err(|error| in_use(dir, error))?;
+        disk.sync_dir(dir)?;
+        let mut index = Index::default();
+        let mut recovered = Recovered::default();
+        let log_options = journal::Options {
+            segment_bytes: options.segment_bytes.max(4 * options.inline_bytes_max as u64),
+            background: options.background,
+            ..journal::Options::default()
+        };
+        let (journal, report) = Journal::open(&dir.join("log"), &log_options, world, &mut |found| {
+            recovered.damage.extend(index.replay(&found).err());
+        })?;
+        recovered.damage.extend(report.damage);
+        if let Some((generation, _)) = journal.segments().last() {
+            index.confirm(Position {
+                generation: *generation,
+                offset: 0,
+            });
+        }
+        let wake = Arc::new(Wake::default());
+        let inner = Arc::new(Inner {
+            dir: dir.to_owned(),
+            options: options.clone(),
+            world: world.clone(),
+            index: Mutex::new(index),
+            log: Log::Open(Box::new(journal)),
+            // Short ids should look like Postfix's, whose number is an inode.
+            serial: AtomicU64::new(world.random.next_u64() % 0x0fff_ffff),
+            wake: Arc::clone(&wake),
+            _lock: Some(lock),
+        });
+        inner.check_large_files(&mut recovered)?;
+        recovered.messages = inner.known();
+        if options.background {
+            let weak = Arc::downgrade(&inner);
+            let spawned = std::thread::Builder::new()
+                .name("spool-tidy".into())
+                .spawn(move || compact::run(&weak, &wake));
+            spawned.map_err(|e| world::Error::from_io("start a thread for", dir, e))?;
+        }
+        inner.release();
+        Ok((Spool { inner }, recovered))
+    }
+
+    /// Looks at the spool in `dir` without locking or changing anything, while the daemon is down. What changes a message
+    /// fails with [`Error::Stopped`].
+    ///
+    /// # Errors
+    /// [`Error::Disk`].
+    pub fn open_read_only(dir: &Path, world: &World) -> Result<(Spool, Recovered)> {
+        let mut index = Index::default();
+        let mut recovered = Recovered::default();
+        let (reader, report) = journal::inspect(&dir.join("log"), world, &mut |found| {
+            recovered.damage.extend(index.replay(&found).err());
+        })?;
+        recovered.damage.extend(report.damage);
+        let inner = Arc::new(Inner {
+            dir: dir.to_owned(),
+            options: SpoolOptions::default(),
+            world: world.clone(),
+            index: Mutex::new(index),
+            log: Log::ReadOnly(reader),
+            serial: AtomicU64::new(0),
+            wake: Arc::default(),
+            _lock: None,
+        });
+        recovered.messages = inner.known();
+        Ok((Spool { inner }, recovered))
     }
 
     /// The directory.
@@ -133,64 +247,292 @@ impl Spool {
 
     /// Starts a message and gives it its queue id. Nothing is on disk yet. `now_micros`: since the Unix epoch.
     pub fn begin(&self, now_micros: i64) -> Incoming {
-        incoming::begin(now_micros)
+        let inner = &self.inner;
+        loop {
+            let serial = inner.serial.fetch_add(1, Ordering::Relaxed);
+            let make = if inner.options.long_queue_ids {
+                QueueId::long
+            } else {
+                QueueId::short
+            };
+            let id = make(now_micros, serial);
+            if !inner.lock_index().messages.contains_key(&id) {
+                return Incoming::new(Arc::clone(inner), id);
+            }
+        }
     }
 
     /// A message without its content.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchMessage`], [`Error::Damaged`], [`Error::Disk`].
     pub fn message(&self, id: &QueueId) -> Result<Message> {
-        Err(Error::NoSuchMessage(id.to_string()))
+        let (found, pinned) = self.inner.find(id)?;
+        let mut meta = vec![0; found.meta_bytes as usize];
+        let n = pinned.read_at(&mut meta, entry::META_AT as u64)?;
+        let decoded = entry::decode_meta(&meta[..n]).and_then(|(_, _, fixed)| entry::decode_fixed(fixed));
+        let (envelope, attributes) =
+            decoded.ok_or_else(|| Error::Damaged(format!("{id}: unreadable envelope")))?;
+        let state = found.state;
+        let mut outcomes = vec![None; envelope.recipients.len()];
+        for (recipient, outcome) in state.outcomes {
+            if let Some(slot) = outcomes.get_mut(recipient as usize) {
+                *slot = Some(outcome);
+            }
+        }
+        Ok(Message {
+            queue_id: id.clone(),
+            queue: state.queue,
+            envelope,
+            facts: Facts {
+                arrival_micros: state.arrival_micros,
+                hold: state.queue == QueueName::Hold,
+                attributes,
+            },
+            size_bytes: state.size_bytes,
+            next_try_micros: state.next_try_micros,
+            outcomes,
+        })
     }
 
     /// A message's content.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchMessage`], [`Error::Damaged`], [`Error::Disk`].
     pub fn content(&self, id: &QueueId) -> Result<Content> {
-        Err(Error::NoSuchMessage(id.to_string()))
+        let (found, pinned) = self.inner.find(id)?;
+        if !found.is_in_file() {
+            return Ok(Content::in_log(pinned, found.content_at()));
+        }
+        let file = self
+            .inner
+            .world
+            .disk
+            .open(&self.inner.large_path(id), OpenMode::Read)?;
+        Ok(Content::in_file(file, found.state.size_bytes))
     }
 
     /// Records what became of some recipients (`(index in the envelope, outcome)`). Returns at once; durable with
     /// the next commit, at the latest after a moment. A crash before that repeats the delivery, never loses one.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchMessage`], [`Error::Stopped`].
     pub fn record(&self, id: &QueueId, outcomes: Vec<(u32, Outcome)>) -> Result<()> {
-        let _ = outcomes;
-        Err(Error::NoSuchMessage(id.to_string()))
+        let mut index = self.inner.lock_index();
+        let message = index.messages.get_mut(id).ok_or_else(|| no_such(id))?;
+        let payload = entry::encode_outcomes(id, &outcomes);
+        message.take_outcomes(outcomes);
+        self.inner.note(entry::KIND_OUTCOMES, payload)
     }
 
-    /// Moves a message to another queue. `Active` is not written to disk. To `Deferred` use [`Spool::defer`].
+    /// Moves a message to another queue, to be tried at once when it is released. `Active` is not written to disk.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchMessage`], [`Error::Stopped`].
     pub fn move_to(&self, id: &QueueId, queue: QueueName) -> Result<()> {
-        let _ = queue;
-        Err(Error::NoSuchMessage(id.to_string()))
+        if queue != QueueName::Active {
+            return self.put_into(id, queue, 0);
+        }
+        let mut index = self.inner.lock_index();
+        index.messages.get_mut(id).ok_or_else(|| no_such(id))?.state.queue = queue;
+        Ok(())
     }
 
     /// Moves a message to the deferred queue until `next_try_micros`.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchMessage`], [`Error::Stopped`].
     pub fn defer(&self, id: &QueueId, next_try_micros: i64) -> Result<()> {
-        let _ = next_try_micros;
-        Err(Error::NoSuchMessage(id.to_string()))
+        self.put_into(id, QueueName::Deferred, next_try_micros)
+    }
+
+    fn put_into(&self, id: &QueueId, queue: QueueName, next_try_micros: i64) -> Result<()> {
+        let mut index = self.inner.lock_index();
+        let message = index.messages.get_mut(id).ok_or_else(|| no_such(id))?;
+        message.state.queue = queue;
+        message.state.next_try_micros = next_try_micros;
+        self.inner
+            .note(entry::KIND_MOVED, entry::encode_moved(id, queue, next_try_micros))
     }
 
     /// Forgets a message: all its recipients are done and the reports about them are committed, or an administrator
     /// deleted it. Returns at once, durable like [`Spool::record`].
+    ///
+    /// # Errors
+    /// [`Error::NoSuchMessage`], [`Error::Stopped`].
     pub fn remove(&self, id: &QueueId) -> Result<()> {
-        Err(Error::NoSuchMessage(id.to_string()))
+        let inner = &self.inner;
+        let log = inner.log()?;
+        let mut index = inner.lock_index();
+        let message = index.messages.remove(id).ok_or_else(|| no_such(id))?;
+        let record = Record {
+            kind: entry::KIND_REMOVED,
+            payload: entry::encode_removed(id),
+        };
+        let (owner, id) = (Arc::downgrade(inner), id.clone());
+        // Lazy, so the callback never runs inside this call, which holds the lock; except to refuse.
+        log.append(vec![record], Urgency::Lazy, move |result| {
+            if let (Ok(position), Some(owner)) = (result, owner.upgrade()) {
+                owner.removed(&id, &message, position);
+            }
+        });
+        log.failure().map_or(Ok(()), |error| Err(error.into()))
     }
 
     /// Waits until everything recorded so far is on disk.
+    ///
+    /// # Errors
+    /// [`Error::Stopped`].
     pub fn flush(&self) -> Result<()> {
-        Err(Error::Stopped("not written yet".into()))
+        Ok(self.inner.log()?.sync()?)
+    }
+
+    /// Releases and compacts the log now; with `background` that happens by itself.
+    ///
+    /// # Errors
+    /// [`Error::Stopped`].
+    pub fn maintain(&self) -> Result<()> {
+        self.inner.maintain()
     }
 
     /// All messages, in no order.
     pub fn queue_ids(&self) -> Vec<(QueueId, QueueName)> {
-        Vec::new()
+        let index = self.inner.lock_index();
+        index
+            .messages
+            .iter()
+            .map(|(id, message)| (id.clone(), message.queue()))
+            .collect()
+    }
+
+    /// How many messages are in the queue.
+    pub fn message_count(&self) -> usize {
+        self.inner.lock_index().messages.len()
     }
 }
 
-impl Content {
-    /// Its size in octets.
-    pub fn size_bytes(&self) -> u64 {
-        self.size_bytes
+impl Inner {
+    fn lock_index(&self) -> MutexGuard<'_, Index> {
+        self.index.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reads at `offset`; fewer octets than asked for only at the end.
-    pub fn read_at(&self, bytes: &mut [u8], offset: u64) -> Result<usize> {
-        let _ = (bytes, offset);
-        Err(Error::Stopped("not written yet".into()))
+    fn log(&self) -> Result<&Journal> {
+        match &self.log {
+            Log::Open(journal) => Ok(journal),
+            Log::ReadOnly(_) => Err(Error::Stopped("it was opened for reading only".into())),
+        }
+    }
+
+    fn large_dir(&self) -> PathBuf {
+        self.dir.join("large")
+    }
+
+    fn large_path(&self, id: &QueueId) -> PathBuf {
+        self.large_dir().join(id.as_str())
+    }
+
+    /// The message and its record, pinned before compaction can void it.
+    fn find(&self, id: &QueueId) -> Result<(index::Entry, Pinned)> {
+        let index = self.lock_index();
+        let found = index.messages.get(id).ok_or_else(|| no_such(id))?.clone();
+        let pinned = match &self.log {
+            Log::Open(journal) => journal.pin(found.position)?,
+            Log::ReadOnly(reader) => reader.pin(found.position)?,
+        };
+        Ok((found, pinned))
+    }
+
+    /// Appends a record that need not be waited for. The index is locked by the caller, so that records come in order.
+    fn note(&self, kind: u16, payload: Vec<u8>) -> Result<()> {
+        self.log()?
+            .append(vec![Record { kind, payload }], Urgency::Lazy, |_| {});
+        Ok(())
+    }
+
+    /// A removal is durable: gives back what the message took.
+    fn removed(&self, id: &QueueId, message: &index::Entry, position: Position) {
+        if message.is_in_file() {
+            // What cannot be removed now is removed as an orphan by the next start.
+            let _ = self.world.disk.remove(&self.large_path(id));
+        }
+        let mut index = self.lock_index();
+        index.forget(message.position, message.record_bytes);
+        let grown = index.confirm(position);
+        let oldest_is_void = index.void_below() > self.log().map_or(0, Journal::oldest);
+        drop(index);
+        if grown || oldest_is_void {
+            self.wake_up();
+        }
+    }
+
+    /// Has the log maintained soon.
+    fn wake_up(&self) {
+        *self.wake.pending.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.wake.changed.notify_one();
+    }
+
+    /// Every message, oldest first.
+    fn known(&self) -> Vec<Known> {
+        let index = self.lock_index();
+        let known = index.messages.iter().map(|(id, message)| Known {
+            queue_id: id.clone(),
+            queue: message.queue(),
+            arrival_micros: message.state.arrival_micros,
+            next_try_micros: message.state.next_try_micros,
+        });
+        let mut known: Vec<Known> = known.collect();
+        known.sort_by(|a, b| (a.arrival_micros, &a.queue_id).cmp(&(b.arrival_micros, &b.queue_id)));
+        known
+    }
+
+    /// Removes content files without a message; marks messages without their file.
+    fn check_large_files(&self, recovered: &mut Recovered) -> Result<()> {
+        let disk = &self.world.disk;
+        let mut index = self.lock_index();
+        for file in disk.list(&self.large_dir())? {
+            let wanted = QueueId::parse(&file.name)
+                .is_some_and(|id| index.messages.get(&id).is_some_and(index::Entry::is_in_file));
+            if !wanted && !file.is_dir {
+                disk.remove(&self.large_dir().join(&file.name))?;
+                recovered.orphans_removed += 1;
+            }
+        }
+        for (id, message) in index
+            .messages
+            .iter_mut()
+            .filter(|(_, message)| message.is_in_file())
+        {
+            let size = disk
+                .open(&self.large_path(id), OpenMode::Read)
+                .and_then(|file| file.size_bytes());
+            if !matches!(size, Ok(size) if size == message.state.size_bytes) {
+                recovered
+                    .damage
+                    .push(format!("{id}: its content file is missing or has the wrong size"));
+                message.state.queue = QueueName::Corrupt;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Inner {
+    /// Lets the maintaining thread see that the spool is gone.
+    fn drop(&mut self) {
+        self.wake_up();
+    }
+}
+
+fn no_such(id: &QueueId) -> Error {
+    Error::NoSuchMessage(id.to_string())
+}
+
+fn in_use(dir: &Path, error: world::Error) -> Error {
+    match error {
+        world::Error::Locked { process, .. } => Error::InUse {
+            dir: dir.display().to_string(),
+            process,
+        },
+        other => other.into(),
     }
 }
