@@ -180,13 +180,11 @@ impl Login {
                         self.say("+ OK");
                     }
                 } else {
-                    if announced.synchronising {
-                        let tag = Cursor::new(self.framing.so_far())
-                            .atom("a tag")
-                            .unwrap_or("*")
-                            .to_owned();
-                        self.bad(&tag, "BAD Too long argument.");
-                    }
+                    let tag = Cursor::new(self.framing.so_far())
+                        .atom("a tag")
+                        .unwrap_or("*")
+                        .to_owned();
+                    self.bad(&tag, "BAD Too long argument.");
                     self.framing.refuse();
                 }
             }

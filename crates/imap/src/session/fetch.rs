@@ -140,15 +140,12 @@ impl Session {
         encode::number(into, index as u64 + 1);
         into.extend_from_slice(b" FETCH (");
         let opened = into.len();
-        if job.became_seen.binary_search(&row.state.uid).is_ok() {
-            push_flags(into, row);
-            if self.condstore && !job.items.contains(&Item::ModSeq) {
-                into.push(b' ');
-                push_modseq(into, row.state.modseq);
-            }
-        }
-        let told_flags = into.len() > opened;
-        let pushed = push_items(into, &job.items, row, source.as_mut(), (opened, told_flags));
+        let became_seen = job.became_seen.binary_search(&row.state.uid).is_ok();
+        let unasked = Unasked {
+            flags: became_seen && !job.items.contains(&Item::Flags),
+            modseq: became_seen && self.condstore && !job.items.contains(&Item::ModSeq),
+        };
+        let pushed = push_items(into, &job.items, row, source.as_mut(), unasked);
         match (pushed, source) {
             (Err(error), _) => {
                 into.truncate(start);
@@ -203,25 +200,29 @@ impl Fetching {
     }
 }
 
-/// Appends the items that are short; returns how many of `items` that were. `opened` is where the first item of the
-/// parenthesis would start, and whether flags stand there already.
+/// What is told though it was not asked for, because the FETCH changed it.
+#[derive(Clone, Copy)]
+struct Unasked {
+    flags: bool,
+    modseq: bool,
+}
+
+/// Appends the items that are short; returns how many of `items` that were.
 fn push_items(
     out: &mut Vec<u8>,
     items: &[Item],
     row: &Row,
     mut source: Option<&mut Source>,
-    (opened, told_flags): (usize, bool),
+    unasked: Unasked,
 ) -> mailbox::Result<usize> {
-    for (count, item) in items.iter().enumerate() {
-        if matches!(item, Item::Flags) && told_flags {
-            continue;
-        }
-        if matches!(item, Item::Section(_)) {
-            return Ok(count);
-        }
-        if out.len() > opened {
+    let mut count = 0;
+    let mut space = false;
+    for item in items.iter().take_while(|item| !matches!(item, Item::Section(_))) {
+        if space {
             out.push(b' ');
         }
+        space = true;
+        count += 1;
         match (item, source.as_deref_mut()) {
             (Item::Flags, _) => push_flags(out, row),
             (Item::Uid, _) => {
@@ -252,7 +253,20 @@ fn push_items(
             (Item::Envelope | Item::Body | Item::BodyStructure | Item::Section(_), _) => {}
         }
     }
-    Ok(items.len())
+    if unasked.flags {
+        if space {
+            out.push(b' ');
+        }
+        space = true;
+        push_flags(out, row);
+    }
+    if unasked.modseq {
+        if space {
+            out.push(b' ');
+        }
+        push_modseq(out, row.state.modseq);
+    }
+    Ok(count)
 }
 
 impl Message {

@@ -202,10 +202,8 @@ impl Session {
                 }
             }
             None => {
-                if announced.synchronising {
-                    let tag = self.tag_of(self.framing.so_far());
-                    self.bad(&tag, "Error in IMAP command received by server.");
-                }
+                let tag = self.tag_of(self.framing.so_far());
+                self.bad(&tag, "Error in IMAP command received by server.");
                 self.framing.refuse();
             }
         }

@@ -99,7 +99,7 @@ fn fetch_is_dovecots() {
     );
     assert_eq!(
         seen,
-        "* 1 FETCH (FLAGS (\\Seen \\Recent) UID 1 BODY[TEXT]<0> {5}\r\npre\r\n)\r\nd OK Fetch completed.\r\n\
+        "* 1 FETCH (UID 1 FLAGS (\\Seen \\Recent) BODY[TEXT]<0> {5}\r\npre\r\n)\r\nd OK Fetch completed.\r\n\
          * 1 FETCH (BODY[]<700> {0}\r\n)\r\ne OK Fetch completed.\r\n"
     );
 }

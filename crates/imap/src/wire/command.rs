@@ -69,8 +69,8 @@ pub enum Verb {
     },
 }
 
-/// What STATUS can tell.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What STATUS can tell, in the order in which it is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[allow(missing_docs)]
 pub enum StatusItem {
     Messages,

@@ -214,10 +214,11 @@ fn status_items(cursor: &mut Cursor<'_>) -> Result<Vec<StatusItem>> {
         }
     }
     if items.is_empty() {
-        Err(Error::Invalid("Empty status list"))
-    } else {
-        Ok(items)
+        return Err(Error::Invalid("Empty status list"));
     }
+    items.sort_unstable();
+    items.dedup();
+    Ok(items)
 }
 
 fn search_command(cursor: &mut Cursor<'_>, by_uid: bool) -> Result<Search> {

@@ -11,7 +11,7 @@ pub enum Frame {
     Literal(Announced),
     /// A streamed literal is complete; what follows it arrives as a [`Frame::Command`] that starts there.
     StreamEnd,
-    /// A command was too long, or was refused, and is over; it starts with these octets.
+    /// A command was too long; it starts with these octets.
     Dropped(Vec<u8>),
 }
 
@@ -43,7 +43,7 @@ enum Place {
 /// Cuts the peer's bytes into commands.
 ///
 /// # Limits
-/// A command without its streamed literal holds at most `command_bytes_max` octets; a longer one is dropped as
+/// A command without its streamed literal holds at most `command_bytes_max` octets; a longer line is dropped as
 /// it comes and reported as [`Frame::Dropped`].
 #[derive(Debug)]
 pub struct Framing {
@@ -133,13 +133,19 @@ impl Framing {
                         return None;
                     }
                 }
-                Place::DroppingLine => match self.lines.next_line(self.command_bytes_max)? {
-                    Line::Complete(line) => match announced_at_end(&line) {
-                        Some(literal) if !literal.synchronising => self.place = Place::Dropping(literal.size),
-                        _ => return Some(self.dropped()),
-                    },
-                    Line::TooLong => return Some(self.dropped()),
-                },
+                Place::DroppingLine => {
+                    let line = self.lines.next_line(self.command_bytes_max)?;
+                    self.place = match line {
+                        Line::Complete(line) => match announced_at_end(&line) {
+                            Some(literal) if !literal.synchronising => Place::Dropping(literal.size),
+                            _ => Place::Line,
+                        },
+                        Line::TooLong => Place::Line,
+                    };
+                    if self.place == Place::Line {
+                        self.command = Vec::new();
+                    }
+                }
             }
         }
     }
@@ -214,13 +220,14 @@ impl Framing {
         }
     }
 
-    /// Refuses the announced literal, or the rest of a streamed one. The peer sends a literal that is not
-    /// synchronising whatever we say: it and the rest of its command are dropped, then [`Frame::Dropped`] tells.
+    /// Refuses the announced literal, or the rest of a streamed one, and answers nothing: that is the caller's word.
+    /// The peer sends a literal that is not synchronising whatever we say: it and the rest of its command are
+    /// dropped without a frame.
     pub fn refuse(&mut self) {
         match self.place {
             Place::Decision(announced) if !announced.synchronising => {
                 self.place = Place::Dropping(announced.size);
-                self.command.truncate(DROPPED_BYTES_KEPT);
+                self.command = Vec::new();
             }
             Place::Streaming(left) => self.place = Place::Dropping(left),
             _ => {
@@ -291,7 +298,6 @@ mod tests {
         framing.refuse();
         framing.feed(&[b'x'; 50]);
         framing.feed(b" {3+}\r\nb c\r\nd e\r\n");
-        assert_eq!(framing.next_frame(), Some(Frame::Dropped(b"a L {50+}".to_vec())));
         assert_eq!(framing.next_frame(), Some(Frame::Command(b"d e".to_vec())));
     }
 
