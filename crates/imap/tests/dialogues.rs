@@ -168,7 +168,7 @@ impl Policy for Memory {
 
 fn dialogues() -> Vec<Dialogue> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("dialogues");
-    Dialogue::all_in(&directory, "imap").unwrap()
+    Dialogue::all_in(&directory, "imap").expect("the dialogues are readable")
 }
 
 #[test]

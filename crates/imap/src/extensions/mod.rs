@@ -9,6 +9,7 @@ pub(crate) mod esearch;
 pub(crate) mod idle;
 pub(crate) mod moving;
 pub(crate) mod namespace;
+pub(crate) mod special_use;
 pub(crate) mod uidplus;
 pub(crate) mod unselect;
 pub(crate) mod within;
@@ -16,5 +17,5 @@ pub(crate) mod within;
 /// The capabilities of a session after login, as CAPABILITY lists them. None is named that is not complete.
 pub fn capabilities() -> &'static str {
     "IMAP4rev1 SASL-IR LOGIN-REFERRALS ID ENABLE IDLE UNSELECT CHILDREN NAMESPACE UIDPLUS CONDSTORE ESEARCH WITHIN \
-     MOVE STATUS=SIZE LITERAL+"
+     MOVE STATUS=SIZE LITERAL+ SPECIAL-USE"
 }

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use mailbox::{Error as StoreError, MailboxName, SpecialUse};
+use mailbox::{Error as StoreError, MailboxName};
 
 use super::Session;
 use super::reply::Context;
-use crate::extensions::{children, namespace::push_separator};
+use crate::extensions::{children, namespace::push_separator, special_use};
 use crate::wire::command::StatusItem;
 use crate::wire::{encode, mutf7};
 
@@ -120,7 +120,7 @@ impl Session {
                 attributes.push("\\Noselect");
             }
             attributes.push(children::attribute(name, separator, &names));
-            attributes.extend(entry.special_use.map(special_use_name));
+            attributes.extend(entry.special_use.map(special_use::attribute));
             self.list_line("LIST", &attributes, name);
         }
         self.complete(tag, "OK List completed.");
@@ -197,18 +197,6 @@ impl Session {
         } else {
             self.complete(tag, "OK Status completed.");
         }
-    }
-}
-
-fn special_use_name(special_use: SpecialUse) -> &'static str {
-    match special_use {
-        SpecialUse::All => "\\All",
-        SpecialUse::Archive => "\\Archive",
-        SpecialUse::Drafts => "\\Drafts",
-        SpecialUse::Flagged => "\\Flagged",
-        SpecialUse::Junk => "\\Junk",
-        SpecialUse::Sent => "\\Sent",
-        SpecialUse::Trash => "\\Trash",
     }
 }
 

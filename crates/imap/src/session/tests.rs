@@ -311,7 +311,76 @@ fn modseqs() {
     assert!(found.starts_with("* SEARCH 1 2 (MODSEQ "), "{found}");
 }
 
+/// A client that believes what it is told (RFC 3501 §7.4.1): which UID each sequence number is, as far as it knows.
+#[derive(Default)]
+struct Client {
+    numbers: Vec<Option<u32>>,
+}
+
+impl Client {
+    fn hear(&mut self, told: &str, may_expunge: bool) {
+        for line in told.lines().filter_map(|line| line.strip_prefix("* ")) {
+            let mut words = line.split(' ');
+            let Some(number) = words.next().and_then(|word| word.parse::<usize>().ok()) else {
+                continue;
+            };
+            match words.next() {
+                Some("EXISTS") => {
+                    assert!(number >= self.numbers.len(), "EXISTS shrank: {told}");
+                    self.numbers.resize(number, None);
+                }
+                Some("EXPUNGE") => {
+                    assert!(may_expunge, "EXPUNGE at the wrong moment: {told}");
+                    self.numbers.remove(number - 1);
+                }
+                Some("FETCH") => {
+                    if let Some((_, rest)) = line.split_once("UID ") {
+                        let uid = rest.split([' ', ')']).next().unwrap().parse().unwrap();
+                        let known = self.numbers[number - 1].get_or_insert(uid);
+                        assert_eq!(*known, uid, "{told}");
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
 proptest! {
+    #[test]
+    fn clients_never_lose_count(steps in proptest::collection::vec((0usize..3, 0usize..8), 1..40)) {
+        let store = Arc::new(MemoryStore::new());
+        let mut sessions = [session(&store), session(&store), session(&store)];
+        let mut clients = [Client::default(), Client::default(), Client::default()];
+        for (session, client) in sessions.iter_mut().zip(&mut clients) {
+            client.hear(&talk(session, "a SELECT INBOX\r\n"), false);
+        }
+        for (who, step) in steps {
+            let count = clients[who].numbers.len();
+            let (command, may_expunge) = match step {
+                0 | 1 => ("a APPEND INBOX {3+}\r\nabc\r\n".to_owned(), true),
+                2 if count > 0 => (format!("a STORE {count} +FLAGS (\\Deleted)\r\n"), false),
+                3 if count > 0 => ("a STORE 1 +FLAGS (\\Deleted)\r\n".to_owned(), false),
+                4 => ("a EXPUNGE\r\n".to_owned(), true),
+                5 if count > 0 => ("a FETCH 1:* (UID BODY[])\r\n".to_owned(), false),
+                6 => ("a UID SEARCH ALL\r\n".to_owned(), true),
+                7 => ("a SEARCH SEEN\r\n".to_owned(), false),
+                _ => ("a NOOP\r\n".to_owned(), true),
+            };
+            clients[who].hear(&talk(&mut sessions[who], &command), may_expunge);
+        }
+        for (session, client) in sessions.iter_mut().zip(&mut clients) {
+            client.hear(&talk(session, "a NOOP\r\n"), true);
+            let inbox = store.open(&MailboxName::inbox()).unwrap().id;
+            let uids: Vec<u32> = store.changes(&inbox, 0).unwrap().messages.iter().map(|m| m.uid).collect();
+            prop_assert_eq!(client.numbers.len(), uids.len());
+            if !uids.is_empty() {
+                client.hear(&talk(session, "a FETCH 1:* UID\r\n"), false);
+                prop_assert_eq!(client.numbers.iter().map(|uid| uid.unwrap()).collect::<Vec<_>>(), uids);
+            }
+        }
+    }
+
     #[test]
     fn cuts_do_not_matter(cut in 1usize..40, limit in 1usize..200) {
         let script = "a SELECT INBOX\r\nb APPEND INBOX (\\Seen) {11+}\r\nSubject: x\n\r\nc FETCH 1:* (FLAGS BODY.PEEK[])\r\n\

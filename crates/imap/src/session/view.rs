@@ -32,6 +32,10 @@ pub(crate) struct View {
     /// Keywords that FLAGS has named.
     pub(crate) keywords: Vec<Keyword>,
     keywords_grew: bool,
+    /// Some row is dirty.
+    any_dirty: bool,
+    /// How many rows are recent.
+    recent: usize,
     exists_told: usize,
     recent_told: usize,
 }
@@ -49,6 +53,8 @@ impl View {
             gone: UidSet::new(),
             keywords: Vec::new(),
             keywords_grew: false,
+            any_dirty: false,
+            recent: 0,
             exists_told: 0,
             recent_told: 0,
         };
@@ -70,7 +76,7 @@ impl View {
     }
 
     pub(crate) fn recent_count(&self) -> usize {
-        self.rows.iter().filter(|row| row.recent).count()
+        self.recent
     }
 
     pub(crate) fn claim(&mut self, recent: &UidSet) {
@@ -78,6 +84,7 @@ impl View {
             for row in &mut self.rows {
                 row.recent |= recent.contains(row.state.uid);
             }
+            self.recent = self.rows.iter().filter(|row| row.recent).count();
         }
     }
 
@@ -90,6 +97,7 @@ impl View {
                 let differs =
                     row.state.flags != state.flags || (tell_modseq && row.state.modseq != state.modseq);
                 row.dirty |= differs && !quiet;
+                self.any_dirty |= row.dirty;
                 row.state = state;
             }
             None if self.rows.last().is_none_or(|last| last.state.uid < state.uid) => {
@@ -185,10 +193,12 @@ impl View {
         if self.keywords_grew {
             self.tell_flag_lists(out);
         }
-        for index in 0..self.rows.len() {
-            if self.rows[index].dirty && !self.gone.contains(self.rows[index].state.uid) {
-                self.rows[index].dirty = false;
-                tell_flags(out, index, &self.rows[index], telling);
+        if std::mem::take(&mut self.any_dirty) {
+            for (index, row) in self.rows.iter_mut().enumerate() {
+                if row.dirty && !self.gone.contains(row.state.uid) {
+                    row.dirty = false;
+                    tell_flags(out, index, row, telling);
+                }
             }
         }
         if self.rows.len() != self.exists_told {
@@ -218,6 +228,7 @@ impl View {
             }
         }
         self.rows.retain(|row| !gone.contains(row.state.uid));
+        self.recent = self.rows.iter().filter(|row| row.recent).count();
     }
 }
 

@@ -78,9 +78,24 @@ pub fn encode_date_time(out: &mut Vec<u8>, secs: i64) {
     let (year, month, day) = civil_from_days(secs.div_euclid(DAY_SECS));
     let of_day = secs.rem_euclid(DAY_SECS);
     let (hour, minute, second) = (of_day / 3600, of_day / 60 % 60, of_day % 60);
-    let name = MONTHS[(month - 1) as usize];
-    let text = format!("\"{day:02}-{name}-{year:04} {hour:02}:{minute:02}:{second:02} +0000\"");
-    out.extend_from_slice(text.as_bytes());
+    out.push(b'"');
+    push_digits(out, day, 2);
+    out.push(b'-');
+    out.extend_from_slice(MONTHS[(month - 1) as usize].as_bytes());
+    out.push(b'-');
+    push_digits(out, year, 4);
+    for (before, number) in [(b' ', hour), (b':', minute), (b':', second)] {
+        out.push(before);
+        push_digits(out, number, 2);
+    }
+    out.extend_from_slice(b" +0000\"");
+}
+
+/// A number that is not negative, with leading zeros, without allocating.
+fn push_digits(out: &mut Vec<u8>, number: i64, count: u32) {
+    for place in (0..count).rev() {
+        out.push(b'0' + (number / 10i64.pow(place) % 10) as u8);
+    }
 }
 
 /// Days since the Unix epoch of a date of the Gregorian calendar (eras of 400 years, years from March).
