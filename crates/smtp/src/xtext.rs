@@ -24,7 +24,6 @@ pub(crate) fn decode(value: &str) -> Option<String> {
 }
 
 /// `text` as xtext.
-#[cfg(test)]
 pub(crate) fn encode(text: &str) -> String {
     let mut value = String::with_capacity(text.len());
     for octet in text.bytes() {

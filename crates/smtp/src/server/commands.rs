@@ -390,19 +390,19 @@ impl Server {
         if argument.is_empty() {
             return self.refuse(&bad_syntax("Syntax: VRFY address [SMTPUTF8]"));
         }
-        let address = match argument.rsplit_once([' ', '\t']) {
+        let written = match argument.rsplit_once([' ', '\t']) {
             Some((address, flag)) if flag.eq_ignore_ascii_case("SMTPUTF8") => address.trim_end(),
             _ => argument,
         };
-        let address = address
+        let address = written
             .strip_prefix('<')
             .and_then(|a| a.strip_suffix('>'))
-            .unwrap_or(address);
+            .unwrap_or(written);
         if address.is_empty() || address.contains([' ', '\t']) && !address.contains('"') {
             let text = "Bad recipient address syntax";
             return self.refuse(&Reply::new(501, StatusCode::permanent(1, 3), text));
         }
-        self.open = Some(Open::Vrfy(address.to_owned()));
+        self.open = Some(Open::Vrfy(written.to_owned()));
         self.events.push_back(Event::Vrfy {
             address: address.to_owned(),
         });

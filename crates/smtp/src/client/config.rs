@@ -1,0 +1,134 @@
+//! What a client machine is told: the peer, the policy, the times, the message.
+
+use address::Address;
+use envelope::{BodyKind, Notify, Ret};
+use machine::{SECOND, Stamp};
+
+/// One connection as its machine sees it.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// SMTP or LMTP.
+    pub protocol: super::Protocol,
+    /// `smtp_helo_name`
+    pub helo_name: String,
+    /// The peer as texts name it: `mx.example.com[192.0.2.1]`.
+    pub peer: String,
+    /// The peer as the log's `relay=` names it: `mx.example.com[192.0.2.1]:25`.
+    pub relay: String,
+    /// `smtp_tls_security_level`
+    pub tls: TlsPolicy,
+    /// The connection is encrypted from its start (`smtp_tls_wrappermode`).
+    pub tls_active: bool,
+    /// Who to log in as, if the next hop wants that (`smtp_sasl_password_maps`).
+    pub credentials: Option<Credentials>,
+    /// How long to wait for what.
+    pub timeouts: Timeouts,
+    /// `smtp_line_length_limit`: longer lines of the content are folded; 0 is never.
+    pub line_octets_max: usize,
+}
+
+/// `smtp_tls_security_level`, as far as the conversation knows it. Who the peer is, is checked by the handshake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TlsPolicy {
+    /// Never.
+    None,
+    /// When it is offered.
+    May,
+    /// Or not at all.
+    Encrypt,
+}
+
+/// A name and its password.
+#[derive(Clone)]
+pub struct Credentials {
+    /// The name.
+    pub user: String,
+    /// The password.
+    pub password: String,
+}
+
+impl std::fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Credentials")
+            .field("user", &self.user)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Times in microseconds, under Postfix's names.
+#[derive(Debug, Clone, Copy)]
+#[allow(missing_docs)]
+pub struct Timeouts {
+    /// `smtp_helo_timeout`, for the greeting, HELO, EHLO and AUTH.
+    pub helo: Stamp,
+    pub starttls: Stamp,
+    pub mail: Stamp,
+    pub rcpt: Stamp,
+    pub data_init: Stamp,
+    pub data_xfer: Stamp,
+    pub data_done: Stamp,
+    pub rset: Stamp,
+}
+
+impl Default for Timeouts {
+    /// Postfix's defaults.
+    fn default() -> Timeouts {
+        Timeouts {
+            helo: 300 * SECOND,
+            starttls: 300 * SECOND,
+            mail: 300 * SECOND,
+            rcpt: 300 * SECOND,
+            data_init: 120 * SECOND,
+            data_xfer: 180 * SECOND,
+            data_done: 600 * SECOND,
+            rset: 20 * SECOND,
+        }
+    }
+}
+
+impl Config {
+    /// Postfix's defaults, for a peer named like this in texts and in the log.
+    pub fn new(helo_name: &str, peer: &str, relay: &str) -> Config {
+        Config {
+            protocol: super::Protocol::Smtp,
+            helo_name: helo_name.to_owned(),
+            peer: peer.to_owned(),
+            relay: relay.to_owned(),
+            tls: TlsPolicy::None,
+            tls_active: false,
+            credentials: None,
+            timeouts: Timeouts::default(),
+            line_octets_max: 998,
+        }
+    }
+}
+
+/// What is to be delivered, without its content.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// `None` is `<>`.
+    pub sender: Option<Address>,
+    /// In the order of the outcomes.
+    pub recipients: Vec<Recipient>,
+    /// How long the content is, in octets, if that is known.
+    pub octets: Option<u64>,
+    /// BODY=
+    pub body: BodyKind,
+    /// SMTPUTF8 was asked for.
+    pub smtputf8: bool,
+    /// RET=
+    pub ret: Option<Ret>,
+    /// ENVID=
+    pub envid: Option<String>,
+}
+
+/// One recipient of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recipient {
+    /// Where it goes.
+    pub address: Address,
+    /// NOTIFY=
+    pub notify: Option<Notify>,
+    /// ORCPT= as `type;address`.
+    pub orcpt: Option<String>,
+}

@@ -1,0 +1,56 @@
+//! What a client machine asks its caller, and what the caller may answer.
+
+use super::Message;
+use envelope::Outcome;
+
+/// Something for the caller to do. [`Event::needs_answer`] tells which wait for an [`Answer`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// There is a message to give, or not. `Next` or `Quit`.
+    Ready,
+    /// Write out what there is to write, do the handshake, then answer `TlsStarted` or `TlsFailed`.
+    StartTls,
+    /// More content, please: `Content`, `ContentEnd` or `ContentFailed`. It has CRLF line ends, and no dot-stuffing.
+    Content,
+    /// What became of the message. No answer; [`Event::Ready`] follows if the session can take another one.
+    Done(Report),
+}
+
+/// What became of one message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// One for each recipient, in order.
+    pub outcomes: Vec<Outcome>,
+    /// The session failed before the message was begun: another host may be tried, nothing was handed over.
+    pub never_begun: bool,
+    /// Whether the peer takes over reports about success and delay (it offers DSN).
+    pub dsn_offered: bool,
+    /// Whether it went over an encrypted connection.
+    pub tls: bool,
+}
+
+/// What the caller says to an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// Deliver this.
+    Next(Box<Message>),
+    /// That was all.
+    Quit,
+    /// The connection is encrypted.
+    TlsStarted,
+    /// It is not, and nothing more can be said; why, for the text.
+    TlsFailed(String),
+    /// A piece of content.
+    Content(Vec<u8>),
+    /// There is no more.
+    ContentEnd,
+    /// It cannot be read: the connection is dropped before the message is complete.
+    ContentFailed,
+}
+
+impl Event {
+    /// Whether the machine waits for an [`Answer`] to this.
+    pub fn needs_answer(&self) -> bool {
+        !matches!(self, Event::Done(_))
+    }
+}

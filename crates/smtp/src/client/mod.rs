@@ -1,0 +1,406 @@
+//! The client's side of SMTP and LMTP as a machine.
+//!
+//! [`Client`] owns replies, order, pipelining and time; `session.rs` gets from the greeting to being ready,
+//! `transaction.rs` gives one message and keeps what became of each recipient.
+
+mod config;
+mod event;
+mod replies;
+mod session;
+mod stuffing;
+mod transaction;
+
+pub use crate::server::Protocol;
+pub use config::{Config, Credentials, Message, Recipient, Timeouts, TlsPolicy};
+pub use event::{Answer, Event, Report};
+
+use crate::Reply;
+use envelope::{DeliveryResult, Outcome, StatusCode};
+use machine::{Machine, Stamp};
+use replies::Replies;
+use std::collections::VecDeque;
+use transaction::Current;
+
+/// How many commands may wait for their replies at once. More could fill both directions of a connection.
+pub const PIPELINED_COMMANDS_MAX: usize = 100;
+
+/// One connection, from the greeting to the end.
+///
+/// # Limits
+/// [`PIPELINED_COMMANDS_MAX`]; replies: [`crate::reply::REPLY_LINES_MAX`], [`crate::reply::REPLY_LINE_OCTETS_MAX`].
+#[derive(Debug)]
+pub struct Client {
+    config: Config,
+    now: Stamp,
+    /// When the reply that is awaited began to be awaited, or content last moved.
+    since: Stamp,
+    replies: Replies,
+    output: Vec<u8>,
+    /// Commands that have no reply yet.
+    awaiting: VecDeque<Command>,
+    stage: Stage,
+    open: bool,
+    report: Option<Report>,
+    offers: Offers,
+    tls: bool,
+    /// STARTTLS was refused, and that is tolerated.
+    gave_up_tls: bool,
+    authenticated: bool,
+    login_step: u8,
+    /// RSET comes before the next MAIL.
+    dirty: bool,
+    current: Option<Box<Current>>,
+    end_of_input: bool,
+    /// Why the session failed before there was a message.
+    failure: Option<Failure>,
+}
+
+/// How far the conversation is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// Greeting, EHLO, STARTTLS, AUTH: waiting for a reply.
+    Opening,
+    /// The caller does the handshake.
+    Handshake,
+    /// Between messages.
+    Ready,
+    /// MAIL to DATA.
+    Envelope,
+    /// The content goes out.
+    Content,
+    /// The end mark is out.
+    AfterContent,
+    Finished,
+}
+
+/// A command (or a wait) that will get one reply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Command {
+    Greeting,
+    Ehlo,
+    Helo,
+    StartTls,
+    Auth,
+    Rset,
+    Mail,
+    Rcpt(usize),
+    Data,
+    /// The end of the content, for all recipients.
+    End,
+    /// The end of the content, for one recipient of LMTP.
+    EndFor(usize),
+    /// The end of a content that was for nobody.
+    EndForNobody,
+}
+
+/// What EHLO announced.
+#[derive(Debug, Clone, Default)]
+struct Offers {
+    pipelining: bool,
+    eight_bit_mime: bool,
+    smtputf8: bool,
+    dsn: bool,
+    starttls: bool,
+    size: bool,
+    /// 0 is unknown or none.
+    size_octets_max: u64,
+    plain: bool,
+    login: bool,
+}
+
+/// Why a session, or what is left of a message, failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Failure {
+    result: DeliveryResult,
+    status: StatusCode,
+    text: String,
+}
+
+impl Client {
+    /// A connection that has just been made.
+    pub fn new(config: Config, now: Stamp) -> Client {
+        let tls = config.tls_active;
+        Client {
+            config,
+            now,
+            since: now,
+            replies: Replies::default(),
+            output: Vec::new(),
+            awaiting: VecDeque::from([Command::Greeting]),
+            stage: Stage::Opening,
+            open: false,
+            report: None,
+            offers: Offers::default(),
+            tls,
+            gave_up_tls: false,
+            authenticated: false,
+            login_step: 0,
+            dirty: false,
+            current: None,
+            end_of_input: false,
+            failure: None,
+        }
+    }
+
+    /// Whether the connection is encrypted.
+    pub fn is_tls(&self) -> bool {
+        self.tls
+    }
+
+    /// Why the session failed before it took a message, as an outcome for every recipient. The caller that never
+    /// got [`Event::Ready`] finds the reason here.
+    pub fn failure(&self) -> Option<Outcome> {
+        self.failure
+            .as_ref()
+            .map(|failure| failure.outcome(&self.config.relay))
+    }
+
+    /// Sends one command.
+    fn send(&mut self, command: Command, line: &str) {
+        self.output.extend_from_slice(line.as_bytes());
+        self.output.extend_from_slice(b"\r\n");
+        self.wait_for(command);
+    }
+
+    fn wait_for(&mut self, command: Command) {
+        if self.awaiting.is_empty() {
+            self.since = self.now;
+        }
+        self.awaiting.push_back(command);
+    }
+
+    /// Takes replies as long as there are some and nothing is asked of the caller.
+    fn take_replies(&mut self) {
+        while self.stage != Stage::Finished && !self.open {
+            match self.replies.next() {
+                Ok(Some(reply)) => self.reply(reply),
+                Ok(None) => break,
+                Err(replies::Garbage(what)) => {
+                    let text = format!("Protocol error: host {} said: {what}", self.config.peer);
+                    self.fail(Failure::deferred(StatusCode::temporary(5, 0), text));
+                }
+            }
+        }
+        if self.end_of_input && self.stage != Stage::Finished && !self.open {
+            let text = format!("lost connection with {} while {}", self.config.peer, self.doing());
+            self.fail(Failure::deferred(StatusCode::temporary(4, 2), text));
+        }
+    }
+
+    fn reply(&mut self, reply: Reply) {
+        self.since = self.now;
+        let Some(command) = self.awaiting.pop_front() else {
+            // 421 may come at any time (RFC 5321 §3.8); anything else without a question is nonsense.
+            let text = format!(
+                "host {} said: {} (unasked)",
+                self.config.peer,
+                reply.in_one_line()
+            );
+            return self.fail(Failure::deferred(StatusCode::temporary(4, 2), text));
+        };
+        let closes = reply.code == 421;
+        let said = self.said(command, &reply);
+        match command {
+            Command::Greeting | Command::Ehlo | Command::Helo | Command::StartTls | Command::Auth => {
+                self.opening_reply(command, &reply);
+            }
+            command => self.transaction_reply(command, &reply),
+        }
+        if closes && self.stage != Stage::Finished {
+            self.fail(Failure::deferred(reply.status(), said));
+        }
+    }
+
+    /// `host mx[192.0.2.1] said: 550 5.1.1 … (in reply to RCPT TO command)`
+    fn said(&self, command: Command, reply: &Reply) -> String {
+        let what = match command {
+            Command::Greeting => "initial server greeting",
+            Command::Ehlo if self.config.protocol == Protocol::Lmtp => "LHLO command",
+            Command::Ehlo => "EHLO command",
+            Command::Helo => "HELO command",
+            Command::StartTls => "STARTTLS command",
+            Command::Auth => "AUTH command",
+            Command::Rset => "RSET command",
+            Command::Mail => "MAIL FROM command",
+            Command::Rcpt(_) => "RCPT TO command",
+            Command::Data => "DATA command",
+            Command::End | Command::EndFor(_) | Command::EndForNobody => "end of DATA command",
+        };
+        format!(
+            "host {} said: {} (in reply to {what})",
+            self.config.peer,
+            reply.in_one_line()
+        )
+    }
+
+    /// What a broken connection interrupted, in Postfix's words.
+    fn doing(&self) -> &'static str {
+        if self.stage == Stage::Content {
+            return "sending message body";
+        }
+        match self.awaiting.front() {
+            Some(Command::Greeting) => "receiving the initial server greeting",
+            Some(Command::Ehlo) if self.config.protocol == Protocol::Lmtp => "performing the LHLO handshake",
+            Some(Command::Ehlo) => "performing the EHLO handshake",
+            Some(Command::Helo) => "performing the HELO handshake",
+            Some(Command::StartTls) => "performing the TLS handshake",
+            Some(Command::Auth) => "performing SASL authentication",
+            Some(Command::Rset) => "sending RSET",
+            Some(Command::Mail) => "sending MAIL FROM",
+            Some(Command::Rcpt(_)) => "sending RCPT TO",
+            Some(Command::Data) => "sending DATA command",
+            Some(_) => "sending end of data -- message may be sent more than once",
+            None => "waiting for the next message",
+        }
+    }
+
+    /// The session is over: what has no outcome yet gets this one.
+    fn fail(&mut self, failure: Failure) {
+        self.settle_rest(&failure);
+        self.failure = Some(failure);
+        self.stage = Stage::Finished;
+        self.open = false;
+        self.awaiting.clear();
+        self.output.clear();
+    }
+
+    fn patience(&self) -> Stamp {
+        let times = &self.config.timeouts;
+        if self.stage == Stage::Content {
+            return times.data_xfer;
+        }
+        match self.awaiting.front() {
+            Some(Command::StartTls) => times.starttls,
+            Some(Command::Mail) => times.mail,
+            Some(Command::Rcpt(_)) => times.rcpt,
+            Some(Command::Data) => times.data_init,
+            Some(Command::End | Command::EndFor(_) | Command::EndForNobody) => times.data_done,
+            Some(Command::Rset) => times.rset,
+            Some(Command::Greeting | Command::Ehlo | Command::Helo | Command::Auth) | None => times.helo,
+        }
+    }
+}
+
+impl Failure {
+    fn deferred(status: StatusCode, text: String) -> Failure {
+        Failure {
+            result: DeliveryResult::Deferred,
+            status,
+            text,
+        }
+    }
+
+    /// By the class of the reply.
+    fn by_reply(reply: &Reply, text: String) -> Failure {
+        let (result, status) = match reply.is_permanent() {
+            true => (DeliveryResult::Bounced, reply.status()),
+            // A positive reply where none was possible is the peer's confusion: try again.
+            false if reply.is_positive() => (DeliveryResult::Deferred, StatusCode::temporary(5, 0)),
+            false => (DeliveryResult::Deferred, reply.status()),
+        };
+        Failure { result, status, text }
+    }
+
+    fn outcome(&self, relay: &str) -> Outcome {
+        Outcome {
+            result: self.result,
+            status: self.status,
+            text: self.text.clone(),
+            relay: relay.to_owned(),
+        }
+    }
+}
+
+impl Machine for Client {
+    type Event = Event;
+    type Answer = Answer;
+
+    fn feed(&mut self, input: &[u8], now: Stamp) {
+        self.now = now;
+        self.replies.feed(input);
+    }
+
+    fn end_of_input(&mut self, now: Stamp) {
+        self.now = now;
+        self.end_of_input = true;
+    }
+
+    fn next_event(&mut self) -> Option<Event> {
+        self.take_replies();
+        if let Some(report) = self.report.take() {
+            return Some(Event::Done(report));
+        }
+        if self.open {
+            return None;
+        }
+        let event = match self.stage {
+            Stage::Ready => Event::Ready,
+            Stage::Handshake => Event::StartTls,
+            // The next piece is asked for when the last one is out.
+            Stage::Content if self.output.is_empty() => Event::Content,
+            _ => return None,
+        };
+        self.open = true;
+        Some(event)
+    }
+
+    fn answer(&mut self, answer: Answer, now: Stamp) {
+        self.now = now;
+        self.since = now;
+        if !std::mem::take(&mut self.open) {
+            return;
+        }
+        match (self.stage, answer) {
+            (Stage::Ready, Answer::Next(message)) => self.begin(*message),
+            (Stage::Handshake, Answer::TlsStarted) => self.tls_started(),
+            (Stage::Handshake, Answer::TlsFailed(why)) => self.tls_failed(&why),
+            (Stage::Content, Answer::Content(content)) => self.content(&content),
+            (Stage::Content, Answer::ContentEnd) => self.content_end(),
+            (Stage::Content, _) => {
+                let text = "the message could not be read from the queue".to_owned();
+                self.fail(Failure::deferred(StatusCode::temporary(3, 0), text));
+            }
+            // The reply to QUIT is not waited for (`smtp_skip_quit_response`).
+            _ => {
+                self.output.extend_from_slice(b"QUIT\r\n");
+                self.stage = Stage::Finished;
+            }
+        }
+    }
+
+    fn next_output(&mut self, into: &mut Vec<u8>, limit: usize) {
+        if self.output.is_empty() {
+            return;
+        }
+        if self.output.len() <= limit {
+            into.append(&mut self.output);
+        } else {
+            into.extend(self.output.drain(..limit));
+        }
+    }
+
+    fn deadline(&self) -> Option<Stamp> {
+        (!self.open && self.stage != Stage::Finished).then(|| self.since + self.patience())
+    }
+
+    fn time_out(&mut self, now: Stamp) {
+        self.now = now;
+        if self.deadline().is_some_and(|deadline| deadline <= now) {
+            let text = format!(
+                "conversation with {} timed out while {}",
+                self.config.peer,
+                self.doing()
+            );
+            self.fail(Failure::deferred(StatusCode::temporary(4, 2), text));
+        }
+    }
+
+    /// Also while content goes out: a peer may refuse in the middle of it.
+    fn wants_input(&self) -> bool {
+        !self.end_of_input && self.stage != Stage::Finished && self.stage != Stage::Handshake
+    }
+
+    fn is_finished(&self) -> bool {
+        self.stage == Stage::Finished && self.report.is_none()
+    }
+}

@@ -1,0 +1,334 @@
+//! One message: MAIL, RCPT, DATA, the content, and what became of each recipient.
+
+use super::stuffing::Stuffer;
+use super::{Client, Command, Failure, Message, PIPELINED_COMMANDS_MAX, Protocol, Report, Stage};
+use crate::{Reply, xtext};
+use envelope::{BodyKind, DeliveryResult, Outcome, Ret, StatusCode};
+
+/// A message on its way.
+#[derive(Debug)]
+pub(super) struct Current {
+    message: Message,
+    outcomes: Vec<Option<Outcome>>,
+    /// How many recipients were named to the peer.
+    named: usize,
+    accepted: Vec<usize>,
+    mail_sent: bool,
+    mail_accepted: bool,
+    data_sent: bool,
+    stuffer: Stuffer,
+}
+
+impl Client {
+    /// The caller has a message.
+    pub(super) fn begin(&mut self, message: Message) {
+        let count = message.recipients.len();
+        let why_not = self.why_not(&message);
+        self.current = Some(Box::new(Current {
+            message,
+            outcomes: vec![None; count],
+            named: 0,
+            accepted: Vec::new(),
+            mail_sent: false,
+            mail_accepted: false,
+            data_sent: false,
+            stuffer: Stuffer::new(self.config.line_octets_max),
+        }));
+        self.stage = Stage::Envelope;
+        match why_not {
+            Some(failure) => {
+                self.settle_unsettled(&failure);
+                self.finish_message();
+            }
+            None => self.go_on(),
+        }
+    }
+
+    /// What the peer would refuse anyway.
+    fn why_not(&self, message: &Message) -> Option<Failure> {
+        let limit = self.offers.size_octets_max;
+        if let Some(octets) = message.octets.filter(|octets| limit > 0 && *octets > limit) {
+            let text = format!(
+                "message size {octets} exceeds size limit {limit} of server {}",
+                self.config.peer
+            );
+            return Some(Failure {
+                result: DeliveryResult::Bounced,
+                status: StatusCode::permanent(3, 4),
+                text,
+            });
+        }
+        let mut addresses = message
+            .sender
+            .iter()
+            .chain(message.recipients.iter().map(|r| &r.address));
+        let needs_utf8 = addresses.any(address::Address::needs_smtputf8);
+        if needs_utf8 && !self.offers.smtputf8 {
+            let text = format!(
+                "SMTPUTF8 is required, but was not offered by host {}",
+                self.config.peer
+            );
+            return Some(Failure {
+                result: DeliveryResult::Bounced,
+                status: StatusCode::permanent(6, 7),
+                text,
+            });
+        }
+        None
+    }
+
+    /// Sends every command of the envelope that may be sent now.
+    fn go_on(&mut self) {
+        while self.stage == Stage::Envelope {
+            let may_send = match self.offers.pipelining {
+                true => self.awaiting.len() < PIPELINED_COMMANDS_MAX,
+                false => self.awaiting.is_empty(),
+            };
+            let Some(current) = &mut self.current else { return };
+            if !may_send || current.data_sent {
+                return;
+            }
+            if self.dirty {
+                self.dirty = false;
+                self.send(Command::Rset, "RSET");
+            } else if !current.mail_sent {
+                current.mail_sent = true;
+                let line = self.mail_line();
+                self.send(Command::Mail, &line);
+            } else if current.named < current.message.recipients.len() {
+                let index = current.named;
+                current.named += 1;
+                let line = self.rcpt_line(index);
+                self.send(Command::Rcpt(index), &line);
+            } else {
+                let nobody = current.accepted.is_empty() || !current.mail_accepted;
+                if self.awaiting.is_empty() && nobody {
+                    return self.finish_message();
+                }
+                current.data_sent = true;
+                self.send(Command::Data, "DATA");
+            }
+        }
+    }
+
+    fn mail_line(&self) -> String {
+        let Some(current) = &self.current else {
+            return String::new();
+        };
+        let message = &current.message;
+        let mut line = format!("MAIL FROM:{}", address::path::display(message.sender.as_ref()));
+        if let Some(octets) = message.octets.filter(|_| self.offers.size) {
+            line.push_str(&format!(" SIZE={octets}"));
+        }
+        // Without 8BITMIME the content goes as it is: nobody has cut the eighth bit for decades.
+        if message.body != BodyKind::SevenBit && self.offers.eight_bit_mime {
+            line.push_str(" BODY=8BITMIME");
+        }
+        if message.smtputf8 && self.offers.smtputf8 {
+            line.push_str(" SMTPUTF8");
+        }
+        if self.offers.dsn {
+            match message.ret {
+                Some(Ret::Full) => line.push_str(" RET=FULL"),
+                Some(Ret::Headers) => line.push_str(" RET=HDRS"),
+                None => {}
+            }
+            if let Some(envid) = &message.envid {
+                line.push_str(&format!(" ENVID={}", xtext::encode(envid)));
+            }
+        }
+        line
+    }
+
+    fn rcpt_line(&self, index: usize) -> String {
+        let Some(current) = &self.current else {
+            return String::new();
+        };
+        let recipient = &current.message.recipients[index];
+        let mut line = format!("RCPT TO:{}", address::path::display(Some(&recipient.address)));
+        if !self.offers.dsn {
+            return line;
+        }
+        if let Some(notify) = recipient.notify {
+            let words = [
+                (notify.success, "SUCCESS"),
+                (notify.failure, "FAILURE"),
+                (notify.delay, "DELAY"),
+            ];
+            let words: Vec<&str> = words
+                .into_iter()
+                .filter(|(wanted, _)| *wanted)
+                .map(|(_, word)| word)
+                .collect();
+            let words = if words.is_empty() {
+                "NEVER".to_owned()
+            } else {
+                words.join(",")
+            };
+            line.push_str(&format!(" NOTIFY={words}"));
+        }
+        if let Some((kind, address)) = recipient.orcpt.as_deref().and_then(|orcpt| orcpt.split_once(';')) {
+            line.push_str(&format!(" ORCPT={kind};{}", xtext::encode(address)));
+        }
+        line
+    }
+
+    /// A reply inside a transaction.
+    pub(super) fn transaction_reply(&mut self, command: Command, reply: &Reply) {
+        let said = self.said(command, reply);
+        match command {
+            // A refused RSET leaves the peer's state unknown.
+            Command::Rset if reply.code / 100 != 2 => {
+                return self.fail(Failure::deferred(StatusCode::temporary(5, 0), said));
+            }
+            Command::Mail => self.mail_reply(reply, said),
+            Command::Rcpt(index) => self.rcpt_reply(index, reply, said),
+            Command::Data => return self.data_reply(reply, said),
+            Command::End => {
+                let accepted = self
+                    .current
+                    .as_ref()
+                    .map(|current| current.accepted.clone())
+                    .unwrap_or_default();
+                accepted
+                    .into_iter()
+                    .for_each(|index| self.content_reply(index, reply, &said));
+            }
+            Command::EndFor(index) => self.content_reply(index, reply, &said),
+            _ => {}
+        }
+        if self.stage == Stage::AfterContent && self.awaiting.is_empty() {
+            self.finish_message();
+        } else if self.stage == Stage::Envelope {
+            self.go_on();
+        }
+    }
+
+    fn mail_reply(&mut self, reply: &Reply, said: String) {
+        let accepted = reply.code / 100 == 2;
+        if let Some(current) = &mut self.current {
+            current.mail_accepted = accepted;
+            if !accepted && !self.offers.pipelining {
+                // Nobody is named to a peer that does not want the sender.
+                current.named = current.message.recipients.len();
+            }
+        }
+        if !accepted {
+            self.settle_unsettled(&Failure::by_reply(reply, said));
+        }
+    }
+
+    fn rcpt_reply(&mut self, index: usize, reply: &Reply, said: String) {
+        if reply.code / 100 == 2 {
+            let accepts = |current: &Current| current.mail_accepted && current.outcomes[index].is_none();
+            if let Some(current) = self.current.as_mut().filter(|current| accepts(current)) {
+                current.accepted.push(index);
+            }
+            return;
+        }
+        let mut failure = Failure::by_reply(reply, said);
+        if reply.code == 552 {
+            // RFC 5321 §4.5.3.1.10: an old way to say 452, too many recipients.
+            failure = Failure::deferred(StatusCode::temporary(5, 3), failure.text);
+        }
+        self.settle(index, &failure);
+    }
+
+    fn data_reply(&mut self, reply: &Reply, said: String) {
+        let nobody = self
+            .current
+            .as_ref()
+            .is_none_or(|c| c.accepted.is_empty() || !c.mail_accepted);
+        if reply.code == 354 && nobody {
+            // RFC 2920 §3.1: the peer waits for a content; it gets an empty one, for nobody.
+            self.output.extend_from_slice(b".\r\n");
+            self.wait_for(Command::EndForNobody);
+            self.stage = Stage::AfterContent;
+        } else if reply.code == 354 {
+            self.stage = Stage::Content;
+        } else {
+            self.settle_unsettled(&Failure::by_reply(reply, said));
+            self.finish_message();
+        }
+    }
+
+    /// What the peer says about the message for one accepted recipient.
+    fn content_reply(&mut self, index: usize, reply: &Reply, said: &str) {
+        let failure = match reply.code / 100 {
+            2 => Failure {
+                result: DeliveryResult::Sent,
+                status: match reply.status() {
+                    StatusCode {
+                        class: envelope::Class::Success,
+                        subject,
+                        detail,
+                    } => StatusCode::success(subject, detail),
+                    _ => StatusCode::success(0, 0),
+                },
+                text: reply.in_one_line(),
+            },
+            _ => Failure::by_reply(reply, said.to_owned()),
+        };
+        self.settle(index, &failure);
+    }
+
+    pub(super) fn content(&mut self, content: &[u8]) {
+        if let Some(current) = &mut self.current {
+            current.stuffer.push(content, &mut self.output);
+        }
+    }
+
+    pub(super) fn content_end(&mut self) {
+        let Some(current) = &mut self.current else { return };
+        current.stuffer.finish(&mut self.output);
+        let accepted = current.accepted.clone();
+        self.stage = Stage::AfterContent;
+        match self.config.protocol {
+            Protocol::Smtp => self.wait_for(Command::End),
+            Protocol::Lmtp => accepted
+                .into_iter()
+                .for_each(|index| self.wait_for(Command::EndFor(index))),
+        }
+    }
+
+    /// The first outcome of a recipient counts.
+    fn settle(&mut self, index: usize, failure: &Failure) {
+        if let Some(current) = &mut self.current {
+            current.outcomes[index].get_or_insert_with(|| failure.outcome(&self.config.relay));
+        }
+    }
+
+    fn settle_unsettled(&mut self, failure: &Failure) {
+        let count = self.current.as_ref().map_or(0, |current| current.outcomes.len());
+        (0..count).for_each(|index| self.settle(index, failure));
+    }
+
+    /// The session is failing: so is what is left of the message.
+    pub(super) fn settle_rest(&mut self, failure: &Failure) {
+        if self.current.is_some() {
+            self.settle_unsettled(failure);
+            self.finish_message();
+        }
+    }
+
+    /// Every recipient has its outcome: tells the caller, and is ready for the next message.
+    fn finish_message(&mut self) {
+        let lost = Failure::deferred(
+            StatusCode::temporary(3, 0),
+            "no reply was kept for this recipient".to_owned(),
+        );
+        self.settle_unsettled(&lost);
+        let Some(current) = self.current.take() else {
+            return;
+        };
+        // After a content the peer has forgotten the transaction itself.
+        self.dirty = current.mail_sent && self.stage != Stage::AfterContent;
+        self.report = Some(Report {
+            outcomes: current.outcomes.into_iter().flatten().collect(),
+            never_begun: !current.mail_sent,
+            dsn_offered: self.offers.dsn,
+            tls: self.tls,
+        });
+        self.stage = Stage::Ready;
+    }
+}

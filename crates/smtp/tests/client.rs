@@ -1,0 +1,437 @@
+//! The client machine: against the server machine, and against peers that misbehave.
+#![allow(clippy::unwrap_used)] // a test fails by panic
+
+mod memory;
+
+use address::Address;
+use envelope::{BodyKind, DeliveryResult, Notify, Outcome, Ret};
+use machine::{Machine, SECOND};
+use memory::Memory;
+use proptest::prelude::*;
+use smtp::client::{
+    Answer, Client, Config, Credentials, Event, Message, Protocol, Recipient, Report, TlsPolicy,
+};
+use testkit::machine_peer::START;
+use testkit::{MachinePeer, Peer, Policy, Seed};
+
+fn address(text: &str) -> Address {
+    Address::parse(text).unwrap()
+}
+
+fn message(recipients: &[&str]) -> Message {
+    let recipient = |r: &&str| Recipient {
+        address: address(r),
+        notify: None,
+        orcpt: None,
+    };
+    Message {
+        sender: Some(address("sender@b.example")),
+        recipients: recipients.iter().map(recipient).collect(),
+        octets: Some(20),
+        body: BodyKind::SevenBit,
+        smtputf8: false,
+        ret: None,
+        envid: None,
+    }
+}
+
+fn config() -> Config {
+    Config::new("client.example", "mx[192.0.2.1]", "mx[192.0.2.1]:25")
+}
+
+/// The caller's side: messages to give, and what came of them.
+struct Caller {
+    client: Client,
+    messages: Vec<(Message, Vec<u8>)>,
+    content: Vec<u8>,
+    reports: Vec<Report>,
+    tls: Result<(), String>,
+    sent: String,
+}
+
+impl Caller {
+    fn new(config: Config, messages: Vec<(Message, Vec<u8>)>) -> Caller {
+        let client = Client::new(config, START);
+        Caller {
+            client,
+            messages,
+            content: Vec::new(),
+            reports: Vec::new(),
+            tls: Ok(()),
+            sent: String::new(),
+        }
+    }
+
+    /// Lets the client do what it can; gives what it sends.
+    fn settle(&mut self) -> Vec<u8> {
+        let mut output = Vec::new();
+        loop {
+            let Some(event) = self.client.next_event() else {
+                let before = output.len();
+                self.client.next_output(&mut output, 50);
+                if output.len() == before {
+                    self.sent.push_str(&String::from_utf8_lossy(&output));
+                    return output;
+                }
+                continue;
+            };
+            let answer = match event {
+                Event::Done(report) => {
+                    self.reports.push(report);
+                    continue;
+                }
+                Event::Ready if self.messages.is_empty() => Answer::Quit,
+                Event::Ready => {
+                    let (message, content) = self.messages.remove(0);
+                    self.content = content;
+                    Answer::Next(Box::new(message))
+                }
+                Event::StartTls => match &self.tls {
+                    Ok(()) => Answer::TlsStarted,
+                    Err(why) => Answer::TlsFailed(why.clone()),
+                },
+                Event::Content if self.content.is_empty() => Answer::ContentEnd,
+                Event::Content => {
+                    let rest = self.content.split_off(self.content.len().min(7));
+                    Answer::Content(std::mem::replace(&mut self.content, rest))
+                }
+            };
+            self.client.answer(answer, START);
+        }
+    }
+
+    /// Plays the peer: each line is said when the client has nothing more to do.
+    fn against(mut self, script: &[&str]) -> Caller {
+        self.settle();
+        for said in script {
+            self.client.feed(said.as_bytes(), START);
+            self.settle();
+        }
+        self
+    }
+
+    fn outcomes(&self) -> Vec<(DeliveryResult, String)> {
+        self.reports
+            .iter()
+            .flat_map(|r| &r.outcomes)
+            .map(|o| (o.result, o.text.clone()))
+            .collect()
+    }
+}
+
+/// Talks with the server machine to the end.
+fn converse(policy: Memory, mut caller: Caller, seed: u64) -> (Vec<memory::Queued>, Caller) {
+    let mut seed = Seed::new(seed);
+    let mut peer = MachinePeer::new(policy);
+    for _ in 0..10_000 {
+        let output = caller.settle();
+        seed.cut(&output, 30)
+            .into_iter()
+            .for_each(|piece| peer.send(piece).unwrap());
+        let input = peer.take_output();
+        if caller.client.is_finished() || (input.is_empty() && output.is_empty()) {
+            break;
+        }
+        seed.cut(&input, 30).into_iter().for_each(|piece| {
+            caller.client.feed(piece, START);
+        });
+    }
+    (peer.policy().queue.clone(), caller)
+}
+
+#[test]
+fn messages_reach_the_server_machine_as_they_are() {
+    let content = b"Subject: x\r\n\r\n.dot\r\n..\r\n.\r\nend\r\n".to_vec();
+    for protocol in [Protocol::Smtp, Protocol::Lmtp] {
+        let mut policy = Memory::new();
+        policy.config.protocol = protocol;
+        policy.given("login", "alice secret");
+        policy.given("setting", "smtpd_tls_security_level may");
+        let credentials = Credentials {
+            user: "alice".into(),
+            password: "secret".into(),
+        };
+        let config = Config {
+            protocol,
+            tls: TlsPolicy::Encrypt,
+            credentials: Some(credentials),
+            ..config()
+        };
+        let first = message(&["alice@example.test", "nobody@example.test", "bob@example.test"]);
+        let messages = vec![
+            (message(&["x@elsewhere.example"]), content.clone()),
+            (first, content.clone()),
+            (message(&["bob@example.test"]), b"no end of line".to_vec()),
+        ];
+        let (queue, caller) = converse(policy, Caller::new(config, messages), 1);
+        assert!(
+            caller.client.is_finished(),
+            "{:?} {}",
+            caller.outcomes(),
+            caller.sent
+        );
+        assert_eq!(caller.client.failure(), None);
+        assert_eq!(queue.len(), 2);
+        assert_eq!(
+            (&queue[0].content, &queue[0].to[..]),
+            (
+                &content,
+                &["alice@example.test".to_owned(), "bob@example.test".to_owned()][..]
+            )
+        );
+        assert_eq!(queue[1].content, b"no end of line\r\n");
+        assert!(
+            caller
+                .reports
+                .iter()
+                .all(|report| report.tls && report.dsn_offered && !report.never_begun)
+        );
+        let results: Vec<DeliveryResult> = caller.outcomes().iter().map(|(result, _)| *result).collect();
+        use DeliveryResult::{Bounced, Sent};
+        assert_eq!(results, [Bounced, Sent, Bounced, Sent, Sent]);
+        assert_eq!(
+            caller.outcomes()[0].1,
+            "host mx[192.0.2.1] said: 554 5.7.1 <x@elsewhere.example>: Relay access denied (in reply to RCPT TO command)"
+        );
+        assert_eq!(caller.outcomes()[1].1, "250 2.0.0 Ok: queued as 4CB18EA001");
+    }
+}
+
+const HELLO: &str = "220 mx\r\n";
+
+#[test]
+fn an_old_server_gets_helo_and_one_command_at_a_time() {
+    let caller = Caller::new(
+        config(),
+        vec![(message(&["a@x.example", "b@x.example"]), b"x\r\n".to_vec())],
+    );
+    let caller = caller.against(&[
+        HELLO,
+        "500 what\r\n",
+        "250 mx\r\n",
+        "250 ok\r\n",
+        "250 ok\r\n",
+        "450 4.2.0 later\r\n",
+        "354 go\r\n",
+        "250 thanks\r\n",
+    ]);
+    assert_eq!(
+        caller.sent,
+        "EHLO client.example\r\nHELO client.example\r\nMAIL FROM:<sender@b.example>\r\nRCPT TO:<a@x.example>\r\n\
+         RCPT TO:<b@x.example>\r\nDATA\r\nx\r\n.\r\nQUIT\r\n"
+    );
+    assert_eq!(
+        caller.outcomes()[0],
+        (DeliveryResult::Sent, "250 thanks".to_owned())
+    );
+    assert_eq!(
+        caller.outcomes()[1],
+        (
+            DeliveryResult::Deferred,
+            "host mx[192.0.2.1] said: 450 4.2.0 later (in reply to RCPT TO command)".to_owned()
+        )
+    );
+}
+
+#[test]
+fn parameters_are_sent_where_they_are_offered() {
+    let mut message = message(&["a@x.example"]);
+    message.recipients[0].notify = Some(Notify {
+        success: true,
+        failure: false,
+        delay: true,
+    });
+    message.recipients[0].orcpt = Some("rfc822;a+b@x.example".to_owned());
+    (message.ret, message.envid, message.body) = (
+        Some(Ret::Headers),
+        Some("id=1".to_owned()),
+        BodyKind::EightBitMime,
+    );
+    let full = "250-mx\r\n250-PIPELINING\r\n250-SIZE 1000\r\n250-8BITMIME\r\n250 DSN\r\n";
+    let caller = Caller::new(config(), vec![(message.clone(), Vec::new())]).against(&[HELLO, full]);
+    assert!(
+        caller.sent.ends_with(
+            "MAIL FROM:<sender@b.example> SIZE=20 BODY=8BITMIME RET=HDRS ENVID=id+3D1\r\n\
+         RCPT TO:<a@x.example> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;a+2Bb@x.example\r\nDATA\r\n"
+        ),
+        "{}",
+        caller.sent
+    );
+    message.octets = Some(1001);
+    let caller = Caller::new(config(), vec![(message, Vec::new())]).against(&[HELLO, full]);
+    assert_eq!(
+        caller.outcomes()[0].1,
+        "message size 1001 exceeds size limit 1000 of server mx[192.0.2.1]"
+    );
+    assert!(caller.sent.ends_with("QUIT\r\n") && !caller.sent.contains("MAIL"));
+}
+
+#[test]
+fn pipelined_refusals_leave_nobody_without_an_outcome() {
+    let offers = "250-mx\r\n250 PIPELINING\r\n";
+    let two = || vec![(message(&["a@x.example", "b@x.example"]), b"secret\r\n".to_vec()); 1];
+    // The sender is refused, and DATA is accepted all the same.
+    let caller = Caller::new(config(), two()).against(&[
+        HELLO,
+        offers,
+        "550 5.7.1 go\r\n503 x\r\n503 x\r\n354 go\r\n",
+        "250 ok\r\n",
+    ]);
+    let said = "host mx[192.0.2.1] said: 550 5.7.1 go (in reply to MAIL FROM command)".to_owned();
+    assert_eq!(caller.outcomes(), vec![(DeliveryResult::Bounced, said); 2]);
+    assert!(caller.sent.ends_with("DATA\r\n.\r\nQUIT\r\n"), "{}", caller.sent);
+    // DATA is refused.
+    let caller = Caller::new(config(), two()).against(&[
+        HELLO,
+        offers,
+        "250 ok\r\n250 ok\r\n552 5.2.2 full\r\n451 4.3.0 no\r\n",
+    ]);
+    assert!(
+        caller.outcomes()[0]
+            .1
+            .ends_with("451 4.3.0 no (in reply to DATA command)")
+    );
+    assert_eq!(
+        caller.outcomes()[1].0,
+        DeliveryResult::Deferred,
+        "552 to RCPT is too many recipients"
+    );
+    // 421 in the middle.
+    let caller = Caller::new(config(), two()).against(&[HELLO, offers, "250 ok\r\n421 4.3.2 bye\r\n"]);
+    assert!(
+        caller
+            .outcomes()
+            .iter()
+            .all(|(result, text)| *result == DeliveryResult::Deferred && text.contains("421 4.3.2 bye"))
+    );
+    assert!(caller.client.is_finished());
+}
+
+#[test]
+fn lmtp_keeps_recipients_apart() {
+    let config = Config {
+        protocol: Protocol::Lmtp,
+        ..config()
+    };
+    let caller = Caller::new(
+        config,
+        vec![(
+            message(&["a@x.example", "b@x.example", "c@x.example"]),
+            b"x\r\n".to_vec(),
+        )],
+    )
+    .against(&[
+        HELLO,
+        "250 PIPELINING\r\n",
+        "250 ok\r\n",
+        "250 ok\r\n",
+        "550 no\r\n",
+        "250 ok\r\n",
+        "354 go\r\n",
+        "250 2.0.0 one\r\n452 4.2.2 full\r\n",
+    ]);
+    let results: Vec<DeliveryResult> = caller.outcomes().iter().map(|(result, _)| *result).collect();
+    assert_eq!(
+        results,
+        [
+            DeliveryResult::Sent,
+            DeliveryResult::Bounced,
+            DeliveryResult::Deferred
+        ]
+    );
+    assert!(caller.sent.starts_with("LHLO "));
+}
+
+#[test]
+fn sessions_that_never_begin_say_why() {
+    let failure = |config: Config, script: &[&str]| -> Outcome {
+        Caller::new(config, vec![(message(&["a@x.example"]), Vec::new())])
+            .against(script)
+            .client
+            .failure()
+            .unwrap()
+    };
+    let refused = failure(config(), &["554 5.7.1 not you\r\n"]);
+    assert_eq!(
+        refused.text,
+        "host mx[192.0.2.1] refused to talk to me: 554 5.7.1 not you"
+    );
+    assert_eq!(
+        (refused.result, refused.status.to_string()),
+        (DeliveryResult::Deferred, "4.7.1".to_owned())
+    );
+    let must = Config {
+        tls: TlsPolicy::Encrypt,
+        ..config()
+    };
+    let plain = failure(must.clone(), &[HELLO, "250-mx\r\n250 SIZE\r\n"]);
+    assert_eq!(
+        plain.text,
+        "TLS is required, but was not offered by host mx[192.0.2.1]"
+    );
+    let injected = failure(
+        must,
+        &[HELLO, "250-mx\r\n250 STARTTLS\r\n", "220 go\r\n250 evil\r\n"],
+    );
+    assert_eq!(
+        injected.text,
+        "host mx[192.0.2.1] sent text behind its STARTTLS reply"
+    );
+    let garbage = failure(config(), &["SSH-2.0-x\r\n"]);
+    assert_eq!(garbage.text, "Protocol error: host mx[192.0.2.1] said: SSH-2.0-x");
+}
+
+#[test]
+fn lost_and_slow_peers_defer() {
+    let mut caller = Caller::new(config(), vec![(message(&["a@x.example"]), b"x\r\n".to_vec())]).against(&[
+        HELLO,
+        "250 mx\r\n",
+        "250 ok\r\n",
+        "250 ok\r\n",
+        "354 go\r\n",
+    ]);
+    assert_eq!(caller.client.deadline(), Some(START + 600 * SECOND));
+    caller.client.time_out(START + 600 * SECOND);
+    caller.settle();
+    let text = "conversation with mx[192.0.2.1] timed out while sending end of data -- message may be sent more than once";
+    assert_eq!(caller.outcomes(), [(DeliveryResult::Deferred, text.to_owned())]);
+    let mut caller = Caller::new(config(), vec![(message(&["a@x.example"]), b"x\r\n".to_vec())])
+        .against(&[HELLO, "250 mx\r\n"]);
+    caller.client.end_of_input(START);
+    caller.settle();
+    assert_eq!(
+        caller.outcomes()[0].1,
+        "lost connection with mx[192.0.2.1] while sending MAIL FROM"
+    );
+}
+
+proptest! {
+    #[test]
+    fn a_mad_peer_never_costs_an_outcome(
+        replies in prop::collection::vec(prop::sample::select(vec![
+            "220 x\r\n", "250 x\r\n", "250-x\r\n", "250 PIPELINING\r\n", "354 x\r\n", "450 x\r\n", "550 5.1.1 x\r\n", "421 x\r\n", "334 \r\n",
+            "235 x\r\n", "250-x\r\n250-PIPELINING\r\n250 STARTTLS\r\n", "\r\n", "x\r\n", "250", "\u{3042}\r\n",
+        ]), 0..20),
+        lmtp: bool, encrypt: bool,
+    ) {
+        let config = Config {
+            protocol: if lmtp { Protocol::Lmtp } else { Protocol::Smtp },
+            tls: if encrypt { TlsPolicy::May } else { TlsPolicy::None },
+            ..config()
+        };
+        let mut caller = Caller::new(config, vec![(message(&["a@x.example", "b@x.example"]), b"x\r\n".to_vec())]);
+        caller.settle();
+        for reply in replies {
+            caller.client.feed(reply.as_bytes(), START);
+            caller.settle();
+        }
+        caller.client.end_of_input(START);
+        caller.settle();
+        prop_assert!(caller.client.is_finished());
+        if caller.messages.is_empty() {
+            prop_assert_eq!(caller.outcomes().len(), 2);
+        } else {
+            prop_assert!(caller.client.failure().is_some());
+        }
+    }
+}
