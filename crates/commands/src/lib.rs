@@ -4,6 +4,8 @@
 //! Entry: [`run`], which picks the command by the name the program was called by (`mailq`, `sendmail`) or by
 //! the first argument (`yubin mailq`). One table, [`COMMANDS`], names them all.
 
+mod postconf;
+
 use std::process::ExitCode;
 
 /// How a command was called.
@@ -38,7 +40,11 @@ pub struct Command {
 }
 
 /// Every command, by name.
-pub const COMMANDS: &[Command] = &[];
+pub const COMMANDS: &[Command] = &[Command {
+    name: "postconf",
+    summary: "shows settings of main.cf",
+    run: postconf::run,
+}];
 
 /// Writes a line to standard output; a closed pipe (`postconf | head`) ends the command quietly.
 pub fn print_line(line: &str) {

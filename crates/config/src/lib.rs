@@ -12,15 +12,18 @@ pub mod dovecot_conf;
 mod dovecot_lower;
 mod dovecot_names;
 mod lines;
+mod machine;
 pub mod main_cf;
 pub mod master_cf;
 mod pattern_files;
+pub mod postconf;
 mod problem;
 
 use std::path::{Path, PathBuf};
 
 use settings::{Dovecot, Postfix, Service, Surroundings, Values};
 
+pub use machine::this_machine;
 pub use problem::{Problem, Severity};
 
 /// The largest configuration file that is read, in bytes.

@@ -41,6 +41,14 @@ impl Values {
         &self.set
     }
 
+    /// The same machine with nothing set.
+    pub fn defaults_only(&self) -> Values {
+        Values {
+            set: BTreeMap::new(),
+            surroundings: self.surroundings.clone(),
+        }
+    }
+
     /// Whether a text was set for the parameter.
     pub fn is_set(&self, name: &str) -> bool {
         self.set.contains_key(name)
@@ -172,11 +180,9 @@ fn per_transport(name: &str) -> Option<String> {
     params::PER_TRANSPORT
         .iter()
         .find(|suffix| name.len() > suffix.len() && name.ends_with(*suffix) && !name.starts_with("default_"))
-        .map(|suffix| {
-            if *suffix == "_time_limit" {
-                "$command_time_limit".to_owned()
-            } else {
-                format!("$default{suffix}")
-            }
+        .map(|suffix| match *suffix {
+            "_time_limit" => "$command_time_limit".to_owned(),
+            "_initial_destination_concurrency" => "$initial_destination_concurrency".to_owned(),
+            suffix => format!("$default{suffix}"),
         })
 }

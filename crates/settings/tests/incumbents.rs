@@ -25,6 +25,7 @@ const OWN_DEFAULTS: &[(&str, &str)] = &[
     ("state_dir", "Yubin's own"),
 ];
 
+#[allow(clippy::print_stdout, reason = "a test that does not run says so")]
 /// The lines of a command, or `None` when its package is not installed.
 fn lines_of(program: &str, args: &[&str], package: &str) -> Option<Vec<String>> {
     match Command::new(program).args(args).output() {

@@ -1,0 +1,148 @@
+//! The lists that postconf(1) prints: names, texts and warnings in Postfix's form.
+
+use std::collections::BTreeSet;
+
+use settings::{Error, Values, params};
+
+use crate::main_cf::{MainCf, is_own, own_names};
+use crate::master_cf::Row;
+
+/// Which settings are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Which {
+    /// All, with the texts that hold.
+    All,
+    /// All, with their defaults (`-d`).
+    Defaults,
+    /// Those that main.cf sets (`-n`).
+    Set,
+}
+
+/// main.cf and master.cf as postconf sees them.
+#[derive(Debug)]
+pub struct Listing<'a> {
+    main: &'a MainCf,
+    rows: &'a [Row],
+    values: Values,
+    defaults: Values,
+    own: BTreeSet<String>,
+}
+
+impl<'a> Listing<'a> {
+    /// A listing of what was read; `values` holds main.cf's texts and those of `-o`.
+    pub fn new(main: &'a MainCf, rows: &'a [Row], values: Values) -> Listing<'a> {
+        let own = own_names(&values, rows);
+        let defaults = values.defaults_only();
+        Listing {
+            main,
+            rows,
+            values,
+            defaults,
+            own,
+        }
+    }
+
+    /// The names to list, sorted as Postfix sorts them (by bytes).
+    pub fn names(&self, which: Which) -> Vec<String> {
+        let explicit = self.values.explicit().keys().filter(|name| self.is_known(name));
+        if which == Which::Set {
+            return explicit.cloned().collect();
+        }
+        let listed = params::postfix_all()
+            .iter()
+            .map(|parameter| parameter.name.to_owned());
+        let mut names: BTreeSet<String> = listed.filter(|name| is_listed(name)).collect();
+        names.extend(self.transport_names());
+        if which == Which::All {
+            names.extend(explicit.cloned());
+        }
+        names.into_iter().collect()
+    }
+
+    /// The text of a name; `None` when there is no such parameter.
+    ///
+    /// # Errors
+    /// [`Error::Expand`] when `expanded` is asked for and cannot be done.
+    pub fn text(&self, name: &str, which: Which, expanded: bool) -> Result<Option<String>, Error> {
+        if !self.is_known(name) {
+            return Ok(None);
+        }
+        let raw = match which {
+            Which::Defaults => self.defaults.default_text(name),
+            Which::All | Which::Set => self.values.raw(name),
+        };
+        let Some(raw) = raw else { return Ok(None) };
+        let text = if expanded { self.values.expand(&raw)? } else { raw };
+        let words: Vec<&str> = text.split_ascii_whitespace().collect();
+        Ok(Some(words.join(" ")))
+    }
+
+    /// `unused parameter: name=text` for what main.cf sets and nothing reads, in the order of the file.
+    pub fn unused(&self) -> Vec<String> {
+        let mut told = BTreeSet::new();
+        let unknown = self
+            .main
+            .settings
+            .iter()
+            .filter(|setting| !self.is_known(&setting.name));
+        unknown
+            .filter(|setting| told.insert(setting.name.as_str()))
+            .map(|setting| {
+                let text = self.values.raw(&setting.name).unwrap_or_default();
+                format!(
+                    "{}: unused parameter: {}={text}",
+                    self.main.path.display(),
+                    setting.name
+                )
+            })
+            .collect()
+    }
+
+    /// `main.cf, line N: overriding earlier entry: name=text` for lines that replace earlier ones.
+    pub fn overriding(&self) -> Vec<String> {
+        let path = self.main.path.display();
+        let mut told = Vec::new();
+        for (at, setting) in self.main.settings.iter().enumerate() {
+            let earlier = self.main.settings[..at]
+                .iter()
+                .rev()
+                .find(|earlier| earlier.name == setting.name);
+            if let Some(earlier) = earlier {
+                let what = format!("overriding earlier entry: {}={}", setting.name, earlier.text);
+                told.push(format!("{path}, line {}: {what}", setting.line));
+            }
+        }
+        told
+    }
+
+    fn is_known(&self, name: &str) -> bool {
+        params::postfix(name).is_some()
+            || self.values.is_set(name) && is_own(name, &self.own, self.rows)
+            || self.transport_names().any(|known| known == name)
+    }
+
+    /// The limits of every transport in master.cf.
+    fn transport_names(&self) -> impl Iterator<Item = String> {
+        const TRANSPORTS: &[&str] = &["error", "lmtp", "local", "pipe", "smtp", "virtual"];
+        let transports = self
+            .rows
+            .iter()
+            .filter(|row| TRANSPORTS.contains(&row.command.as_str()));
+        let limits = transports.flat_map(|row| {
+            params::PER_TRANSPORT
+                .iter()
+                .filter(|suffix| **suffix != "_time_limit" || row.command == "pipe")
+                .map(|suffix| format!("{}{suffix}", row.name))
+        });
+        let spawned = self.rows.iter().filter(|row| row.command == "spawn");
+        limits
+            .chain(spawned.map(|row| format!("{}_time_limit", row.name)))
+            .collect::<Vec<_>>()
+            .into_iter()
+    }
+}
+
+/// Older names are known but not listed, as in Postfix.
+fn is_listed(name: &str) -> bool {
+    params::postfix(name).is_some_and(|parameter| !parameter.summary.starts_with("An older name of "))
+}
