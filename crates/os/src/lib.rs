@@ -2,13 +2,14 @@
 //!
 //! In charge of users and groups ([`users`]), giving up an identity for good ([`identity`]), locks between
 //! programs ([`locks`]), the host's name and interfaces ([`hostname`], [`interfaces`]), watching directories
-//! ([`watch`]), and small questions about processes, limits, signals and terminals.
+//! ([`watch`]), looking at files by directory ([`files`]), and small questions about processes, limits, signals and terminals.
 //! Not in charge of reading or writing mail, or of what a failure means for a message.
 //!
 //! Sources: the Linux man pages named at each function. Limits: [`users::ENTRY_BYTES_MAX`],
 //! [`users::GROUPS_MAX`], [`locks::Tries`].
 
 pub mod error;
+pub mod files;
 pub mod hostname;
 pub mod identity;
 pub mod interfaces;

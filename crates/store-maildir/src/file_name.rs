@@ -108,8 +108,8 @@ pub(crate) fn number(name: &[u8], letter: u8) -> Option<u64> {
     std::str::from_utf8(digits).ok()?.parse().ok()
 }
 
-/// What messages that arrived together are ordered by: the time in the name, then the name.
-pub(crate) fn order(name: &[u8]) -> (u64, u64, &[u8]) {
+/// The time in a name, in seconds and microseconds, by which messages that arrived together are ordered.
+pub(crate) fn time(name: &[u8]) -> (u64, u64) {
     let digits = |bytes: &[u8]| {
         let end = bytes
             .iter()
@@ -128,7 +128,7 @@ pub(crate) fn order(name: &[u8]) -> (u64, u64, &[u8]) {
             let at = rest.iter().position(|byte| *byte == b'M')?;
             Some(digits(&rest[at + 1..]))
         });
-    (digits(name), micros.unwrap_or(0), name)
+    (digits(name), micros.unwrap_or(0))
 }
 
 #[cfg(test)]
@@ -145,8 +145,7 @@ mod tests {
             (number(name, b'S'), number(name, b'W'), number(name, b'X')),
             (Some(16), Some(18), None)
         );
-        assert_eq!(order(name).0, 1795297831);
-        assert_eq!(order(name).1, 343101);
+        assert_eq!(time(name), (1795297831, 343101));
         let new = with_flags(name, SystemFlags::DELETED.union(SystemFlags::ANSWERED), 0b100);
         assert_eq!(new, b"1795297831.M343101P7830.vm,S=16,W=18:2,RTc");
     }
@@ -165,7 +164,7 @@ mod tests {
             let name = with_flags(&bytes, SystemFlags(system), keywords);
             prop_assert_eq!(flags(&name), (SystemFlags(system), keywords));
             prop_assert_eq!(base(&name), base(&bytes));
-            let _ = (order(&bytes), number(&bytes, b'S'));
+            let _ = (time(&bytes), number(&bytes, b'S'));
         }
     }
 }

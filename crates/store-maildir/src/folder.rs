@@ -4,7 +4,6 @@ use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
 use std::fs::File;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -227,41 +226,58 @@ impl Folder {
             }
         }
         known.sort_unstable();
+        let cur = self.open_cur()?;
         for (uid, name) in known {
             change.skip_to_uid(uid);
-            self.add_one(change, &name)?;
+            self.add_one(change, &cur, &name)?;
         }
         change.skip_to_uid(list.uid_next);
         self.add_found(change, unknown)
     }
 
-    fn add_found(&self, change: &mut Change, mut names: Vec<Vec<u8>>) -> Result<()> {
-        names.sort_unstable_by(|a, b| file_name::order(a).cmp(&file_name::order(b)));
-        names.iter().try_for_each(|name| self.add_one(change, name))
+    fn add_found(&self, change: &mut Change, names: Vec<Vec<u8>>) -> Result<()> {
+        if names.is_empty() {
+            return Ok(());
+        }
+        let mut ordered: Vec<((u64, u64), Vec<u8>)> = names
+            .into_iter()
+            .map(|name| (file_name::time(&name), name))
+            .collect();
+        ordered.sort_unstable();
+        let cur = self.open_cur()?;
+        ordered
+            .iter()
+            .try_for_each(|(_, name)| self.add_one(change, &cur, name))
     }
 
-    fn add_one(&self, change: &mut Change, name: &[u8]) -> Result<()> {
-        let path = self.cur().join(OsStr::from_bytes(name));
-        let meta = match std::fs::metadata(&path) {
-            Ok(meta) => meta,
+    /// The directory itself, through which many files are looked at cheaply.
+    fn open_cur(&self) -> Result<File> {
+        let cur = self.cur();
+        File::open(&cur).map_err(paths::failed("open", &cur))
+    }
+
+    fn add_one(&self, change: &mut Change, cur: &File, name: &[u8]) -> Result<()> {
+        let path = || self.cur().join(OsStr::from_bytes(name));
+        let (file_bytes, changed_secs) = match os::files::look_at(cur, OsStr::from_bytes(name)) {
+            Ok(found) => found,
             // Gone or renamed meanwhile: the next look at the directory tells.
             Err(error) if paths::is_missing(&error) => return Ok(()),
-            Err(error) => return Err(paths::failed("look at", &path)(error)),
+            Err(error) => return Err(paths::failed("look at", &path())(error)),
         };
-        let size_bytes = match size_in_name(name, meta.len()) {
+        let size_bytes = match size_in_name(name, file_bytes) {
             Some(size) => size,
-            None => match File::open(&path) {
-                Ok(file) => body::count_octets(&file, &path)?,
+            None => match File::open(path()) {
+                Ok(file) => body::count_octets(&file, &path())?,
                 Err(error) if paths::is_missing(&error) => return Ok(()),
                 // Somebody made it unreadable; it is a message all the same.
-                Err(_) => meta.len(),
+                Err(_) => file_bytes,
             },
         };
         let flags = self.flags_of(name);
         let message = NewMessage {
             flags: &flags,
             size_bytes,
-            internal_date_secs: meta.mtime(),
+            internal_date_secs: changed_secs,
             key: name,
         };
         change.add(message)?;

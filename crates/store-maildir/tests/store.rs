@@ -379,3 +379,105 @@ fn a_delivery_wakes_whoever_watches() {
     receiver.recv_timeout(Duration::from_secs(10)).expect("woken");
     drop(watch);
 }
+
+/// Names the maildir on which this program, started by the test below, works until it is killed.
+const WORK_UNTIL_KILLED: &str = "STORE_MAILDIR_WORK_UNTIL_KILLED";
+
+/// Appends numbered messages, moves every third, expunges every fifth; says what it begins and what is done.
+fn work_until_killed(root: &Path, from: u32) {
+    use std::io::Write;
+    let store = MaildirStore::new(root, Options::default());
+    let second = MailboxName::new("Second", '.');
+    let _ = store.create(&second, None);
+    let (a, b) = (inbox(&store), store.open(&second).unwrap().id);
+    let say = |word: &str, number: u32| {
+        let mut out = std::io::stdout();
+        writeln!(out, "\nack {word} {number}").unwrap();
+        out.flush().unwrap();
+    };
+    for number in from.. {
+        let one: UidSet = [put(&store, &a, &format!("A: b\r\n\r\n{number}\r\n"))]
+            .into_iter()
+            .collect();
+        say("appended", number);
+        if number % 3 == 0 {
+            store.move_messages(&a, &one, &b).unwrap();
+            say("moved", number);
+        } else if number % 5 == 1 {
+            let deleted = FlagChange::Add(Flags::system(SystemFlags::DELETED));
+            store.store_flags(&a, &one, &deleted, None).unwrap();
+            say("expunging", number);
+            store.expunge(&a, &one).unwrap();
+            say("expunged", number);
+        }
+    }
+}
+
+#[test]
+fn a_killed_process_loses_nothing_it_has_acknowledged() {
+    if let Some(root) = std::env::var_os(WORK_UNTIL_KILLED) {
+        let from = std::env::var("FROM").unwrap().parse().unwrap();
+        work_until_killed(Path::new(&root), from);
+    }
+    let maildir = Maildir::new();
+    let mut last = std::collections::BTreeMap::new();
+    for round in 0..10u64 {
+        let mut child = std::process::Command::new(std::env::current_exe().unwrap())
+            .args([
+                "--exact",
+                "a_killed_process_loses_nothing_it_has_acknowledged",
+                "--nocapture",
+            ])
+            .env(WORK_UNTIL_KILLED, maildir.root())
+            .env("FROM", (round * 100_000).to_string())
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        let output = std::io::BufReader::new(child.stdout.take().unwrap());
+        let mut acknowledged = 0;
+        for line in std::io::BufRead::lines(output) {
+            let line = line.unwrap();
+            let Some((word, number)) = line.strip_prefix("ack ").and_then(|rest| rest.split_once(' ')) else {
+                continue;
+            };
+            last.insert(number.parse::<u32>().unwrap(), word.to_owned());
+            acknowledged += 1;
+            // Somewhere in the work that follows; what was said before it dies is still read.
+            if acknowledged == 20 + round * 7 {
+                std::thread::sleep(Duration::from_micros(round * 137));
+                child.kill().unwrap();
+            }
+        }
+        child.wait().unwrap();
+        assert!(acknowledged > 0, "the work began");
+        check_after_kill(&maildir, &last);
+    }
+}
+
+fn check_after_kill(maildir: &Maildir, last: &std::collections::BTreeMap<u32, String>) {
+    let store = maildir.store();
+    let (a, b) = (
+        inbox(&store),
+        store.open(&MailboxName::new("Second", '.')).unwrap().id,
+    );
+    let numbers = |id: &MailboxId| -> Vec<u32> {
+        let read = |m: &MessageState| {
+            let text = body(&store, id, m.uid);
+            assert_eq!(text.len() as u64, m.size_bytes);
+            text.strip_prefix("A: b\r\n\r\n").unwrap().trim().parse().unwrap()
+        };
+        all(&store, id).iter().map(read).collect()
+    };
+    let (in_a, in_b) = (numbers(&a), numbers(&b));
+    for (number, word) in last {
+        let (in_a, in_b) = (in_a.contains(number), in_b.contains(number));
+        match word.as_str() {
+            "appended" => assert!(in_a || in_b, "{number} was appended"),
+            "moved" => assert!(in_b && !in_a, "{number} was moved"),
+            "expunging" => {}
+            "expunged" => assert!(!in_a && !in_b, "{number} was expunged"),
+            word => panic!("{word}"),
+        }
+    }
+}
