@@ -1,0 +1,156 @@
+//! Delivery into an mbox file as local(8) does it: lock, append, sync, or leave the file as it was.
+
+use std::fs::{File, OpenOptions};
+use std::io::{ErrorKind, Read};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::path::Path;
+
+use message::lines::ToLf;
+use message::mbox::Quoter;
+use os::locks::Mode;
+
+use crate::headers::Filter;
+use crate::locking::{Fingerprint, Handle, Held, Locks};
+use crate::{Error, Result};
+
+/// How often opening starts anew when the file is replaced before it is locked.
+const OPEN_TRIES_MAX: usize = 5;
+/// Mode of a mailbox file that is made.
+const MODE: u32 = 0o600;
+/// How much content is taken at once, in octets.
+const PIECE_BYTES: usize = 64 * 1024;
+
+/// Appends one message to the mbox file at `path`, which is made (mode 0600) when it is missing. `from_line` is the
+/// line without its end ([`message::mbox::FromLine::display`]); `content` may end its lines in CRLF or LF. Lines
+/// that begin with `From ` are quoted; headers by which mailbox programs keep their notes (`Status`, `X-UID`,
+/// `Content-Length` …) are left out. When this returns, the message is on disk.
+///
+/// # Errors
+/// [`Error::Locked`] (try later); [`Error::NotAMailbox`] when the file is no regular file, has several names, or
+/// belongs to somebody else; [`Error::Io`], after which the file is as long as it was.
+pub fn deliver(path: &Path, from_line: &str, content: &mut dyn Read, locks: &Locks) -> Result<()> {
+    for _ in 0..OPEN_TRIES_MAX {
+        let (file, created) = open_or_create(path)?;
+        let handle = Handle::new(file);
+        let held = Held::take(&handle, path, Mode::Exclusive, locks)?;
+        let meta = handle.metadata().map_err(Error::io("look at", path))?;
+        if Fingerprint::of_path(path)?.map(|f| f.inode) != Some((meta.dev(), meta.ino())) {
+            continue;
+        }
+        check(path, &meta)?;
+        let size = Fingerprint::of_file(&handle, path)?.size;
+        let written = write_message(&handle, path, size, from_line, content).and_then(|()| {
+            handle.sync_all().map_err(Error::io("sync", path))?;
+            if created { sync_parent(path) } else { Ok(()) }
+        });
+        if written.is_err() {
+            // A disk that is full still shortens a file.
+            let _ = handle.set_len(size).and_then(|()| handle.sync_all());
+        }
+        drop(held);
+        return written;
+    }
+    Err(Error::Replaced(path.to_owned()))
+}
+
+fn open_or_create(path: &Path) -> Result<(File, bool)> {
+    let open = || OpenOptions::new().read(true).write(true).open(path);
+    match open() {
+        Ok(file) => Ok((file, false)),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            match OpenOptions::new()
+                .read(true)
+                .write(true)
+                .create_new(true)
+                .mode(MODE)
+                .open(path)
+            {
+                Ok(file) => Ok((file, true)),
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                    open().map(|file| (file, false)).map_err(Error::io("open", path))
+                }
+                Err(error) => Err(Error::io("create", path)(error)),
+            }
+        }
+        Err(error) => Err(Error::io("open", path)(error)),
+    }
+}
+
+/// Whether mail may be written there, by the rules of local(8).
+fn check(path: &Path, meta: &std::fs::Metadata) -> Result<()> {
+    let complaint = if !meta.file_type().is_file() {
+        "it is not a regular file"
+    } else if meta.nlink() > 1 {
+        "the file has several names (hard links)"
+    } else if meta.uid() != os::identity::Identity::current().uid {
+        "the file belongs to somebody else"
+    } else {
+        return Ok(());
+    };
+    Err(Error::NotAMailbox(path.to_owned(), complaint))
+}
+
+fn write_message(file: &File, path: &Path, size: u64, from_line: &str, content: &mut dyn Read) -> Result<()> {
+    let mut output = Vec::with_capacity(PIECE_BYTES + 1024);
+    output.extend_from_slice(separator(file, path, size)?);
+    output.extend_from_slice(from_line.as_bytes());
+    output.push(b'\n');
+    let mut at = size;
+    let (mut to_lf, mut filter, mut quoter) = (ToLf::new(), Filter::new(), Quoter::new());
+    let (mut lf, mut kept) = (Vec::new(), Vec::new());
+    let mut piece = vec![0; PIECE_BYTES];
+    loop {
+        let count = match content.read(&mut piece) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            read => read.map_err(Error::io("read the message for", path))?,
+        };
+        if count == 0 {
+            to_lf.finish(&mut lf);
+        } else {
+            to_lf.feed(&piece[..count], &mut lf);
+        }
+        filter.feed(&lf, &mut kept);
+        if count == 0 {
+            filter.finish(&mut kept);
+        }
+        quoter.feed(&kept, &mut output);
+        lf.clear();
+        kept.clear();
+        if count == 0 {
+            break;
+        }
+        file.write_all_at(&output, at).map_err(Error::io("write", path))?;
+        at += output.len() as u64;
+        output.clear();
+    }
+    quoter.finish(b"\n", &mut output);
+    file.write_all_at(&output, at).map_err(Error::io("write", path))
+}
+
+/// What is missing so that a `From ` line may follow: the end of the last line, the empty line.
+pub(crate) fn separator(file: &File, path: &Path, size: u64) -> Result<&'static [u8]> {
+    let count = size.min(3) as usize;
+    let mut end = [0; 3];
+    file.read_exact_at(&mut end[..count], size - count as u64)
+        .map_err(Error::io("read", path))?;
+    Ok(match &end[..count] {
+        [] | [.., b'\n', b'\n'] | [b'\n', b'\r', b'\n'] => b"",
+        [.., b'\n'] => b"\n",
+        _ => b"\n\n",
+    })
+}
+
+/// Makes a new file's name survive a power cut.
+pub(crate) fn sync_parent(path: &Path) -> Result<()> {
+    let parent = path
+        .parent()
+        .filter(|p| !p.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    File::open(parent)
+        .and_then(|directory| directory.sync_all())
+        .map_err(Error::io("sync", parent))
+}
+
+#[cfg(test)]
+#[path = "deliver_tests.rs"]
+mod tests;

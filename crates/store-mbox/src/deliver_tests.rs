@@ -1,0 +1,91 @@
+//! Tests of delivery.
+
+use super::*;
+use os::locks::Tries;
+use std::time::Duration;
+
+const FROM: &str = "From a@example.test Thu Dec 24 22:25:24 2020";
+
+fn put(path: &Path, content: &str) -> Result<()> {
+    deliver(path, FROM, &mut content.as_bytes(), &Locks::default())
+}
+
+#[test]
+fn a_message_is_appended_in_mbox_form() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("ann");
+    put(
+        &path,
+        "Subject: one\r\nContent-Length: 3\r\nStatus: RO\r\n\r\nFrom here\r\nlast",
+    )
+    .unwrap();
+    put(&path, "Subject: two\n\nx\n\n").unwrap();
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert_eq!(
+        text,
+        format!("{FROM}\nSubject: one\n\n>From here\nlast\n\n{FROM}\nSubject: two\n\nx\n\n\n")
+    );
+    assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
+    assert_eq!(
+        std::fs::read_dir(dir.path()).unwrap().count(),
+        1,
+        "no lock is left behind"
+    );
+}
+
+#[test]
+fn a_missing_empty_line_is_made_up_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("ann");
+    std::fs::write(&path, format!("{FROM}\nSubject: cut off")).unwrap();
+    put(&path, "Subject: two\n\nx\n").unwrap();
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert_eq!(
+        text,
+        format!("{FROM}\nSubject: cut off\n\n{FROM}\nSubject: two\n\nx\n\n")
+    );
+}
+
+#[test]
+fn a_failure_leaves_the_file_as_it_was() {
+    struct Broken(u32);
+    impl Read for Broken {
+        fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+            self.0 += 1;
+            if self.0 > 3 {
+                Err(std::io::Error::other("torn"))
+            } else {
+                Ok(into.len())
+            }
+        }
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("ann");
+    put(&path, "Subject: one\n\n1\n").unwrap();
+    let before = std::fs::read(&path).unwrap();
+    assert!(deliver(&path, FROM, &mut Broken(0), &Locks::default()).is_err());
+    assert_eq!(std::fs::read(&path).unwrap(), before);
+}
+
+#[test]
+fn a_locked_or_odd_file_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("ann");
+    std::fs::write(dir.path().join("ann.lock"), "0").unwrap();
+    let quick = Locks {
+        tries: Tries {
+            attempts: 2,
+            pause: Duration::from_millis(1),
+        },
+        ..Locks::default()
+    };
+    let locked = deliver(&path, FROM, &mut &b"x: y\n"[..], &quick);
+    assert!(matches!(locked, Err(Error::Locked(_))), "{locked:?}");
+    std::fs::remove_file(dir.path().join("ann.lock")).unwrap();
+    std::fs::hard_link(&path, dir.path().join("other")).unwrap();
+    assert!(
+        matches!(put(&path, "x: y\n"), Err(Error::NotAMailbox(..))),
+        "two names"
+    );
+    assert!(put(&dir.path().join("missing/ann"), "x: y\n").is_err());
+}

@@ -1,0 +1,191 @@
+//! Locks that the other programs at an mbox file honour, and open files that do not give them up by accident.
+
+use std::fs::{File, Metadata};
+use std::io::ErrorKind;
+use std::ops::Deref;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use os::locks::{self, Dotlock, Mode, STALE_AFTER, Tries};
+
+use crate::{Error, Result};
+
+/// A kind of lock (`mailbox_delivery_lock`, `mbox_write_locks`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LockKind {
+    /// fcntl(2) on the whole file.
+    Fcntl,
+    /// flock(2).
+    Flock,
+    /// A lock file beside it; left out where the directory does not let us make files.
+    Dotlock,
+}
+
+/// Which locks are taken, in which order, and how patiently.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Locks {
+    /// In this order.
+    pub kinds: Vec<LockKind>,
+    /// For each of them.
+    pub tries: Tries,
+    /// When a lock file counts as left behind.
+    pub stale_after: Duration,
+}
+
+impl Default for Locks {
+    /// fcntl, then the lock file, as Postfix and Debian's policy have it.
+    fn default() -> Locks {
+        Locks {
+            kinds: vec![LockKind::Fcntl, LockKind::Dotlock],
+            tries: Tries::POSTFIX,
+            stale_after: STALE_AFTER,
+        }
+    }
+}
+
+/// Open mbox files whose closing must wait: closing any descriptor of a file gives up this process's fcntl lock on it.
+static RETIRED: Mutex<Retired> = Mutex::new(Retired {
+    held: 0,
+    files: Vec::new(),
+});
+
+struct Retired {
+    held: usize,
+    files: Vec<File>,
+}
+
+fn retired() -> MutexGuard<'static, Retired> {
+    RETIRED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// An open mbox file. Dropping it closes the file as soon as no lock is held in this process.
+#[derive(Debug)]
+pub(crate) struct Handle(Option<File>);
+
+impl Handle {
+    pub(crate) fn new(file: File) -> Handle {
+        Handle(Some(file))
+    }
+}
+
+impl Deref for Handle {
+    type Target = File;
+
+    fn deref(&self) -> &File {
+        self.0.as_ref().expect("the file is taken out by drop only")
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        let mut retired = retired();
+        if retired.held > 0 {
+            retired.files.extend(self.0.take());
+        }
+    }
+}
+
+/// Locks that are held until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Held<'a> {
+    file: &'a Handle,
+    path: &'a Path,
+    fcntl: bool,
+    flock: bool,
+    dotlock: Option<Dotlock>,
+}
+
+impl<'a> Held<'a> {
+    /// Takes the locks on `file`, which is open at `path`. For reading, the lock file is not needed.
+    pub(crate) fn take(file: &'a Handle, path: &'a Path, mode: Mode, locks: &Locks) -> Result<Held<'a>> {
+        retired().held += 1;
+        let mut held = Held {
+            file,
+            path,
+            fcntl: false,
+            flock: false,
+            dotlock: None,
+        };
+        for kind in &locks.kinds {
+            match kind {
+                LockKind::Fcntl => {
+                    locks::lock_fcntl(file, path, mode, locks.tries)?;
+                    held.fcntl = true;
+                }
+                LockKind::Flock => {
+                    locks::lock_flock(file, path, mode, locks.tries)?;
+                    held.flock = true;
+                }
+                LockKind::Dotlock if mode == Mode::Shared => {}
+                LockKind::Dotlock => match Dotlock::take(path, locks.tries, locks.stale_after) {
+                    Ok(lock) => held.dotlock = Some(lock),
+                    // /var/mail is often the mail group's alone: the other kinds must do.
+                    Err(error) if is_forbidden(error.io_kind()) && locks.kinds.len() > 1 => {}
+                    Err(error) => return Err(error.into()),
+                },
+            }
+        }
+        Ok(held)
+    }
+}
+
+fn is_forbidden(kind: Option<ErrorKind>) -> bool {
+    matches!(
+        kind,
+        Some(ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem)
+    )
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.dotlock = None;
+        if self.flock {
+            let _ = locks::unlock_flock(self.file, self.path);
+        }
+        if self.fcntl {
+            let _ = locks::unlock_fcntl(self.file, self.path);
+        }
+        let mut retired = retired();
+        retired.held -= 1;
+        if retired.held == 0 {
+            retired.files.clear();
+        }
+    }
+}
+
+/// What tells whether a file is as it was: device, inode, size, times of change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Fingerprint {
+    pub(crate) inode: (u64, u64),
+    pub(crate) size: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl Fingerprint {
+    pub(crate) fn of(meta: &Metadata) -> Fingerprint {
+        Fingerprint {
+            inode: (meta.dev(), meta.ino()),
+            size: meta.size(),
+            modified: (meta.mtime(), meta.mtime_nsec()),
+            changed: (meta.ctime(), meta.ctime_nsec()),
+        }
+    }
+
+    pub(crate) fn of_file(file: &File, path: &Path) -> Result<Fingerprint> {
+        file.metadata()
+            .map(|meta| Fingerprint::of(&meta))
+            .map_err(Error::io("look at", path))
+    }
+
+    /// The file at `path`; `None` when there is none.
+    pub(crate) fn of_path(path: &Path) -> Result<Option<Fingerprint>> {
+        match std::fs::metadata(path) {
+            Ok(meta) => Ok(Some(Fingerprint::of(&meta))),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Error::io("look at", path)(error)),
+        }
+    }
+}
