@@ -1,1 +1,150 @@
 //! Lookup tables and aliases(5).
+//!
+//! In charge of every `type:name` that a parameter may hold, of the text sources of tables, and of building the
+//! databases behind `hash:` and its like. Not in charge of what a looked-up value means, nor of expanding aliases
+//! (crate `deliver-local`).
+//!
+//! Entries: [`Tables::open`] and [`Tables::lookup`]; [`build::build`] behind postmap(1) and postalias(1);
+//! [`aliases::targets`]. An error is never "not found". One file per type in `types/`.
+//! The names `hash:`, `btree:` and `dbm:` are served by constant databases of our own (`NAME.db`); where such a file
+//! was written by Berkeley DB, the text source beside it is read instead.
+//! Sources: postconf(5), postmap(1), postalias(1), aliases(5), regexp_table(5), cidr_table(5), D. J. Bernstein's cdb.
+//! Limits: [`source::SOURCE_BYTES_MAX`], [`cdb::RECORD_BYTES_MAX`], [`types::regexp::RULES_MAX`]. Test data: `tests/`.
+
+pub mod aliases;
+pub mod build;
+pub mod cdb;
+mod changes;
+pub mod source;
+pub mod types;
+
+use settings::TableRef;
+
+/// Why a table did not answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// There is no such type of table.
+    #[error("unsupported dictionary type: {kind}")]
+    UnknownType {
+        /// The word before the colon.
+        kind: String,
+    },
+    /// Postfix has the type, Yubin does not yet.
+    #[error("table {table}: type {kind} is not there yet")]
+    NotYet {
+        /// The table as configured.
+        table: String,
+        /// Its type.
+        kind: String,
+    },
+    /// A file is missing or cannot be read.
+    #[error("open database {file}: {cause}")]
+    Open {
+        /// The file.
+        file: String,
+        /// Why, and what to do about it.
+        cause: String,
+    },
+    /// A file is damaged.
+    #[error("table {file}: {cause}")]
+    Damaged {
+        /// The file.
+        file: String,
+        /// What is wrong.
+        cause: String,
+    },
+    /// The text of a table makes no sense.
+    #[error("{place}: {cause}")]
+    Syntax {
+        /// File and line, or the table as configured.
+        place: String,
+        /// What is wrong.
+        cause: String,
+    },
+    /// The table could not be asked.
+    #[error("table {table}: query error: {cause}")]
+    Lookup {
+        /// The table as configured.
+        table: String,
+        /// Why.
+        cause: String,
+    },
+    /// A database cannot be written.
+    #[error("cannot write {file}: {cause}")]
+    Write {
+        /// The file.
+        file: String,
+        /// Why.
+        cause: String,
+    },
+}
+
+/// An open table.
+pub trait Table: Send + Sync + std::fmt::Debug {
+    /// The value of a key; `None` when the table does not have it.
+    ///
+    /// # Errors
+    /// When the table cannot be asked now. Trying again later makes sense.
+    fn lookup(&self, key: &str) -> Result<Option<String>, Error>;
+
+    /// A warning for the log, each once (a database that is older than its source).
+    fn take_warning(&self) -> Option<String> {
+        None
+    }
+}
+
+/// Several tables, asked in order (`alias_maps = hash:/etc/aliases, texthash:/etc/more`).
+#[derive(Debug, Default)]
+pub struct Tables {
+    tables: Vec<(TableRef, Box<dyn Table>)>,
+}
+
+impl Tables {
+    /// Opens tables, and tells what is wrong with them now. A table whose file is missing stays in its place:
+    /// looking it up is an error until the file is there. So does a table of a type that is not there yet.
+    pub fn open(refs: &[TableRef]) -> (Tables, Vec<Error>) {
+        let mut problems = Vec::new();
+        let mut tables = Vec::with_capacity(refs.len());
+        for table in refs {
+            let (opened, problem) = types::open(table);
+            problems.extend(problem);
+            tables.push((table.clone(), opened));
+        }
+        (Tables { tables }, problems)
+    }
+
+    /// Whether there is no table at all.
+    pub fn is_empty(&self) -> bool {
+        self.tables.is_empty()
+    }
+
+    /// The first value that a table has for the key. A table that cannot be asked ends the search: what stands
+    /// behind it must not decide in its stead.
+    ///
+    /// # Errors
+    /// The first error on the way.
+    pub fn lookup(&self, key: &str) -> Result<Option<String>, Error> {
+        Ok(self.lookup_with_source(key)?.map(|(value, _)| value))
+    }
+
+    /// As [`Tables::lookup`], with the table that answered.
+    ///
+    /// # Errors
+    /// The first error on the way.
+    pub fn lookup_with_source(&self, key: &str) -> Result<Option<(String, &TableRef)>, Error> {
+        for (table, opened) in &self.tables {
+            if let Some(value) = opened.lookup(key)? {
+                return Ok(Some((value, table)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Warnings that arose since the last call.
+    pub fn take_warnings(&self) -> Vec<String> {
+        self.tables
+            .iter()
+            .filter_map(|(_, table)| table.take_warning())
+            .collect()
+    }
+}

@@ -1,0 +1,246 @@
+//! Text sources of tables: logical lines, `key value` maps (postmap(1)) and `name: value` aliases (postalias(1)).
+
+use std::io::Read;
+use std::path::Path;
+
+use crate::Error;
+use crate::changes::cause;
+
+/// The largest text source, in bytes.
+pub const SOURCE_BYTES_MAX: u64 = 1 << 30;
+
+/// Which of the two syntaxes a source has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Syntax {
+    /// `key white-space value`
+    Map,
+    /// `name: value, value`
+    Aliases,
+}
+
+/// One entry of a source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// The line it begins on, from 1.
+    pub line: usize,
+    /// The key, folded to lower case where asked for.
+    pub key: String,
+    /// The value on one line.
+    pub value: String,
+}
+
+/// The entries of a source, and what was passed over.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Entries {
+    /// The good ones in order.
+    pub entries: Vec<Entry>,
+    /// `line N: …` for each bad one.
+    pub warnings: Vec<(usize, String)>,
+}
+
+/// Reads a whole source.
+///
+/// # Errors
+/// [`Error::Open`].
+pub fn read(path: &Path) -> Result<String, Error> {
+    let failed = |error: std::io::Error| Error::Open {
+        file: path.display().to_string(),
+        cause: cause(&error),
+    };
+    let file = std::fs::File::open(path).map_err(failed)?;
+    let mut bytes = Vec::new();
+    file.take(SOURCE_BYTES_MAX + 1)
+        .read_to_end(&mut bytes)
+        .map_err(failed)?;
+    if bytes.len() as u64 > SOURCE_BYTES_MAX {
+        return Err(failed(std::io::Error::other("the file is too large")));
+    }
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// The logical lines of a text: comments and empty lines are left out, a line that begins with white space
+/// continues the one before. Each with the number of its first line.
+pub fn logical_lines(text: &str) -> Vec<(usize, String)> {
+    let mut lines: Vec<(usize, String)> = Vec::new();
+    for (number, line) in text.lines().enumerate() {
+        let line = line.trim_end();
+        let content = line.trim_start();
+        if content.is_empty() || content.starts_with('#') {
+            continue;
+        }
+        match lines.last_mut() {
+            Some((_, before)) if content.len() < line.len() => before.push_str(line),
+            _ => lines.push((number + 1, line.to_owned())),
+        }
+    }
+    lines
+}
+
+/// The entries of a text.
+pub fn parse(text: &str, syntax: Syntax, folds: bool) -> Entries {
+    let mut found = Entries::default();
+    for (line, content) in logical_lines(text) {
+        let parsed = match syntax {
+            Syntax::Map => map_entry(&content),
+            Syntax::Aliases => alias_entry(&content),
+        };
+        match parsed {
+            Ok((key, value)) => {
+                let key = if folds { key.to_lowercase() } else { key };
+                found.entries.push(Entry { line, key, value });
+            }
+            Err(warning) => found.warnings.push((line, warning.to_owned())),
+        }
+    }
+    found
+}
+
+/// `key value`; the key may be in double quotes only as part of itself, as postmap(1) sees it.
+fn map_entry(line: &str) -> Result<(String, String), &'static str> {
+    const WANTED: &str = "expected format: key whitespace value";
+    let line = line.trim_start();
+    let (key, value) = split_key(line).ok_or(WANTED)?;
+    let value = value.trim();
+    if value.is_empty() {
+        Err(WANTED)
+    } else {
+        Ok((key.to_owned(), value.to_owned()))
+    }
+}
+
+/// The key ends at the first white space that is not within double quotes.
+fn split_key(line: &str) -> Option<(&str, &str)> {
+    let (mut is_quoted, mut is_escaped) = (false, false);
+    for (at, c) in line.char_indices() {
+        match c {
+            _ if is_escaped => is_escaped = false,
+            '\\' if is_quoted => is_escaped = true,
+            '"' => is_quoted = !is_quoted,
+            c if c.is_whitespace() && !is_quoted => return Some((&line[..at], &line[at..])),
+            _ => {}
+        }
+    }
+    None
+}
+
+/// `name: value`; the name may be quoted, and is local.
+fn alias_entry(line: &str) -> Result<(String, String), &'static str> {
+    const WANTED: &str = "need name:value pair";
+    let line = line.trim_start();
+    let (name, value) = match line.strip_prefix('"') {
+        Some(rest) => {
+            let (name, after) = unquote(rest).ok_or(WANTED)?;
+            (name, after.trim_start().strip_prefix(':').ok_or(WANTED)?)
+        }
+        None => {
+            let (name, value) = line.split_once(':').ok_or(WANTED)?;
+            (name.trim_end().to_owned(), value)
+        }
+    };
+    let value = value.trim();
+    if name.is_empty() || value.is_empty() {
+        return Err(WANTED);
+    }
+    if name.contains('@') {
+        return Err("name must be local");
+    }
+    Ok((name, one_line(value)))
+}
+
+/// The text up to the closing quote, unescaped, and what follows it.
+pub(crate) fn unquote(text: &str) -> Option<(String, &str)> {
+    let mut out = String::new();
+    let mut chars = text.char_indices();
+    while let Some((at, c)) = chars.next() {
+        match c {
+            '"' => return Some((out, &text[at + 1..])),
+            '\\' => out.push(chars.next()?.1),
+            c => out.push(c),
+        }
+    }
+    None
+}
+
+/// A list of targets with `, ` between them; what is within quotes stays as it is.
+fn one_line(value: &str) -> String {
+    let targets = crate::aliases::split(value);
+    targets.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Pairs = Vec<(String, String)>;
+
+    fn pairs(text: &str, syntax: Syntax) -> (Pairs, Vec<(usize, String)>) {
+        let found = parse(text, syntax, true);
+        (
+            found
+                .entries
+                .into_iter()
+                .map(|entry| (entry.key, entry.value))
+                .collect(),
+            found.warnings,
+        )
+    }
+
+    /// What Debian's postmap 3.7 makes of the same text.
+    #[test]
+    fn maps() {
+        let text = "# c\nkey value one\nOther\ttwo\n  continued\nkeyonly\n\"quo ted\" x\n";
+        let (found, warnings) = pairs(text, Syntax::Map);
+        let expected = [
+            ("key", "value one"),
+            ("other", "two  continued"),
+            ("\"quo ted\"", "x"),
+        ];
+        assert_eq!(
+            found,
+            expected.map(|(key, value)| (key.to_owned(), value.to_owned()))
+        );
+        assert_eq!(
+            warnings,
+            [(5, "expected format: key whitespace value".to_owned())]
+        );
+    }
+
+    /// What Debian's postalias 3.7 makes of the same text.
+    #[test]
+    fn aliases() {
+        let text = "# comment\npostmaster: root\ndaemon:\troot\n , bin\n\"quoted name\": bob\nMixedCase: Foo\n\
+                    incl: :include:/tmp/x\npipe: \"|/bin/cat > /dev/null\", /var/mail/file, user@dom\nempty:\nnoline\n\
+                    a@b.c: x\nj : spaced\n";
+        let (found, warnings) = pairs(text, Syntax::Aliases);
+        let expected = [
+            ("postmaster", "root"),
+            ("daemon", "root, bin"),
+            ("quoted name", "bob"),
+            ("mixedcase", "Foo"),
+            ("incl", ":include:/tmp/x"),
+            ("pipe", "\"|/bin/cat > /dev/null\", /var/mail/file, user@dom"),
+            ("j", "spaced"),
+        ];
+        assert_eq!(
+            found,
+            expected.map(|(key, value)| (key.to_owned(), value.to_owned()))
+        );
+        let wanted = "need name:value pair".to_owned();
+        assert_eq!(
+            warnings,
+            [
+                (9, wanted.clone()),
+                (10, wanted),
+                (11, "name must be local".to_owned())
+            ]
+        );
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn never_panics(text in "[a: \t\n\"\\\\#,|/é]{0,80}") {
+            parse(&text, Syntax::Map, true);
+            parse(&text, Syntax::Aliases, true);
+        }
+    }
+}

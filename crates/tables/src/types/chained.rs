@@ -1,0 +1,60 @@
+//! `unionmap:{a,b}`: all answers joined; `pipemap:{a,b}`: each answer is the next table's key.
+
+use settings::TableRef;
+
+use super::{braced_items, open_at};
+use crate::{Error, Table};
+
+/// Tables within a table.
+#[derive(Debug)]
+pub struct Chained {
+    tables: Vec<Box<dyn Table>>,
+    is_pipe: bool,
+}
+
+pub(crate) fn open(table: &TableRef, depth: usize) -> Result<(Box<dyn Table>, Option<Error>), Error> {
+    let wrong = |cause: String| Error::Syntax {
+        place: table.to_string(),
+        cause,
+    };
+    let (mut tables, mut problem) = (Vec::new(), None);
+    for item in braced_items(&table.name).map_err(|cause| wrong(cause.to_owned()))? {
+        let inner: TableRef = item
+            .parse()
+            .map_err(|error: settings::Error| wrong(error.to_string()))?;
+        let (opened, inner_problem) = open_at(&inner, depth + 1)?;
+        tables.push(opened);
+        problem = problem.or(inner_problem);
+    }
+    Ok((
+        Box::new(Chained {
+            tables,
+            is_pipe: table.kind == "pipemap",
+        }),
+        problem,
+    ))
+}
+
+impl Table for Chained {
+    fn lookup(&self, key: &str) -> Result<Option<String>, Error> {
+        if self.is_pipe {
+            let mut key = key.to_owned();
+            for table in &self.tables {
+                match table.lookup(&key)? {
+                    Some(value) => key = value,
+                    None => return Ok(None),
+                }
+            }
+            return Ok(Some(key));
+        }
+        let mut answers = Vec::new();
+        for table in &self.tables {
+            answers.extend(table.lookup(key)?);
+        }
+        Ok((!answers.is_empty()).then(|| answers.join(",")))
+    }
+
+    fn take_warning(&self) -> Option<String> {
+        self.tables.iter().find_map(|table| table.take_warning())
+    }
+}

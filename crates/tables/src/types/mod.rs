@@ -1,0 +1,159 @@
+//! The table types, one file each, and the word by which each is known.
+
+pub mod chained;
+pub mod cidr;
+pub mod database;
+pub mod fixed;
+pub mod regexp;
+pub mod system_users;
+pub mod texthash;
+
+use settings::TableRef;
+
+use crate::{Error, Table};
+
+/// How deep tables may stand within tables (`unionmap:{pipemap:{…}}`).
+pub const DEPTH_MAX: usize = 8;
+
+/// Types that Postfix has and Yubin does not yet.
+const NOT_YET: [&str; 13] = [
+    "environ",
+    "ldap",
+    "lmdb",
+    "memcache",
+    "mysql",
+    "nis",
+    "nisplus",
+    "pcre",
+    "pgsql",
+    "randmap",
+    "sdbm",
+    "socketmap",
+    "sqlite",
+];
+
+/// The types that can be opened, as `postconf -m` lists them.
+pub const NAMES: [&str; 15] = [
+    "btree", "cdb", "cidr", "dbm", "fail", "hash", "inline", "internal", "pipemap", "proxy", "regexp",
+    "static", "texthash", "unionmap", "unix",
+];
+
+/// Opens one table, and tells what is wrong with it now; what cannot be opened answers with an error.
+pub(crate) fn open(table: &TableRef) -> (Box<dyn Table>, Option<Error>) {
+    match open_at(table, 0) {
+        Ok(opened) => opened,
+        Err(error) => (Box::new(fixed::Unavailable(error.clone())), Some(error)),
+    }
+}
+
+pub(crate) fn open_at(table: &TableRef, depth: usize) -> Result<(Box<dyn Table>, Option<Error>), Error> {
+    let whole = table.to_string();
+    if depth > DEPTH_MAX {
+        return Err(Error::Syntax {
+            place: whole,
+            cause: "tables stand too deep within tables".to_owned(),
+        });
+    }
+    let name = table.name.as_str();
+    match table.kind.as_str() {
+        "proxy" => {
+            let inner = table.behind_proxy();
+            if inner.kind == "proxy" {
+                let cause = "proxy: wants another table behind it".to_owned();
+                return Err(Error::Syntax { place: whole, cause });
+            }
+            open_at(&inner, depth + 1)
+        }
+        kind if database::suffix(kind).is_some() => {
+            let opened = database::Database::new(table);
+            let problem = opened.check();
+            Ok((Box::new(opened), problem))
+        }
+        "texthash" => {
+            let opened = texthash::TextHash::new(name);
+            let problem = opened.check();
+            Ok((Box::new(opened), problem))
+        }
+        "regexp" => regexp::open(name),
+        "cidr" => cidr::open(name),
+        "static" => Ok((Box::new(fixed::Static::new(name)), None)),
+        "inline" => Ok((Box::new(fixed::Inline::new(name)?), None)),
+        "internal" => Ok((Box::new(fixed::Inline::default()), None)),
+        "fail" => {
+            let error = Error::Lookup {
+                table: whole,
+                cause: "Application error".to_owned(),
+            };
+            Ok((Box::new(fixed::Unavailable(error)), None))
+        }
+        "unix" => Ok((Box::new(system_users::SystemUsers::new(name)?), None)),
+        "unionmap" | "pipemap" => chained::open(table, depth),
+        kind if NOT_YET.contains(&kind) || kind == "tcp" => Err(Error::NotYet {
+            table: whole,
+            kind: kind.to_owned(),
+        }),
+        kind => Err(Error::UnknownType {
+            kind: kind.to_owned(),
+        }),
+    }
+}
+
+/// The items of `{ … }`: parted by white space and commas; an item in braces is one item without them.
+pub(crate) fn braced_items(text: &str) -> Result<Vec<String>, &'static str> {
+    let inner = text
+        .trim()
+        .strip_prefix('{')
+        .and_then(|text| text.strip_suffix('}'))
+        .ok_or("{ … } wanted")?;
+    let (mut items, mut current, mut depth) = (Vec::new(), String::new(), 0usize);
+    for c in inner.chars() {
+        match c {
+            '{' => {
+                depth += 1;
+                if depth > 1 || !current.is_empty() {
+                    current.push(c);
+                }
+            }
+            '}' => {
+                depth = depth.checked_sub(1).ok_or("a } too many")?;
+                // The brace belongs to the item when the item did not begin with one.
+                if depth > 0 || current.matches('{').count() > current.matches('}').count() {
+                    current.push(c);
+                }
+            }
+            c if depth == 0 && (c.is_whitespace() || c == ',') => {
+                items.push(std::mem::take(&mut current));
+            }
+            c => current.push(c),
+        }
+    }
+    if depth > 0 {
+        return Err("a } is missing");
+    }
+    items.push(current);
+    Ok(items
+        .into_iter()
+        .map(|item| item.trim().to_owned())
+        .filter(|item| !item.is_empty())
+        .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn items_in_braces() {
+        assert_eq!(
+            braced_items("{ {key = a b}, k2=c }").unwrap(),
+            ["key = a b", "k2=c"]
+        );
+        assert_eq!(
+            braced_items("{static:a,static:{b c}}").unwrap(),
+            ["static:a", "static:{b c}"]
+        );
+        assert_eq!(braced_items("{ }").unwrap(), [""; 0]);
+        assert!(braced_items("{ {a }").is_err());
+        assert!(braced_items("a").is_err());
+    }
+}

@@ -1,0 +1,280 @@
+//! Tables of every type as parameters name them; expected answers are those of Debian's postmap 3.7.
+#![allow(clippy::unwrap_used)] // a panic is how a test fails
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use settings::TableRef;
+use tables::build::{self, Duplicates, Options};
+use tables::source::Syntax;
+use tables::{Error, Tables};
+
+fn open(table: &str) -> (Tables, Vec<Error>) {
+    Tables::open(&[table.parse().unwrap()])
+}
+
+fn ask(table: &str, key: &str) -> Option<String> {
+    let (tables, problems) = open(table);
+    assert!(problems.is_empty(), "{problems:?}");
+    tables.lookup(key).unwrap()
+}
+
+fn complaint(table: &str) -> String {
+    let (tables, problems) = open(table);
+    let text = problems.first().unwrap().to_string();
+    assert_eq!(
+        tables.lookup("x").unwrap_err().to_string(),
+        text,
+        "an error is never \"not found\""
+    );
+    text
+}
+
+fn path(directory: &Path, name: &str, text: &str) -> String {
+    let path = directory.join(name);
+    std::fs::write(&path, text).unwrap();
+    path.display().to_string()
+}
+
+#[test]
+fn tables_without_files() {
+    let some = |text: &str| Some(text.to_owned());
+    assert_eq!(ask("static:{a b}", "any"), some("a b"));
+    assert_eq!(ask("static:x", ""), some("x"));
+    assert_eq!(ask("inline:{ {key = a b}, k2=c }", "KEY"), some("a b"));
+    assert_eq!(ask("inline:{ {key = a b}, k2=c }", "k3"), None);
+    assert_eq!(ask("proxy:inline:{k=v}", "k"), some("v"));
+    assert_eq!(ask("unionmap:{static:a,static:b}", "k"), some("a,b"));
+    assert_eq!(ask("pipemap:{inline:{key=b},inline:{b=c}}", "key"), some("c"));
+    assert_eq!(
+        ask("unix:passwd.byname", "root").unwrap().split(':').nth(2),
+        Some("0")
+    );
+    assert_eq!(ask("unix:group.byname", "root"), some("root:x:0:"));
+    assert_eq!(ask("unix:passwd.byname", "no-such-user-here"), None);
+    assert_eq!(
+        ask("cidr:{ {10.0.0.0/8 REJECT x}, {!192.0.2.1 else} }", "10.1.2.3"),
+        some("REJECT x")
+    );
+    assert_eq!(
+        ask("cidr:{ {10.0.0.0/8 REJECT x}, {!192.0.2.1 else} }", "192.0.2.1"),
+        None
+    );
+    assert_eq!(ask("cidr:{ {10.0.0.0/8 REJECT x} }", "not an address"), None);
+    assert_eq!(ask("regexp:{ {/(b)/ got $1} }", "aBc"), some("got B"));
+}
+
+#[test]
+fn what_cannot_be_opened_never_answers() {
+    assert_eq!(complaint("foo:/x"), "unsupported dictionary type: foo");
+    assert_eq!(
+        complaint("ldap:/etc/x"),
+        "table ldap:/etc/x: type ldap is not there yet"
+    );
+    assert_eq!(
+        complaint("texthash:/nonexistent"),
+        "open database /nonexistent: No such file or directory"
+    );
+    assert_eq!(
+        complaint("hash:/nonexistent"),
+        "open database /nonexistent.db: No such file or directory"
+    );
+    assert!(complaint("regexp:{ {/(/ x} }").starts_with("regexp:"));
+    assert!(complaint("cidr:{ {10.0.0.0/33 x} }").contains("10.0.0.0/33"));
+    assert!(complaint("unix:shadow").contains("passwd.byname or group.byname wanted"));
+    assert!(
+        open("fail:x")
+            .0
+            .lookup("k")
+            .unwrap_err()
+            .to_string()
+            .contains("query error")
+    );
+}
+
+#[test]
+fn rules_with_conditions() {
+    let directory = tempfile::tempdir().unwrap();
+    let rules = "# comment\n/^Subject: +(\\S+)\n   buy/ REJECT $1 and ${1}, $$5\nif /^to:/\n/friend/i OK\n!/friend/ stranger\nendif\n/last\\/x/ slash\n";
+    let file = path(directory.path(), "rules", rules);
+    let table = format!("regexp:{file}");
+    // A continued line keeps its white space, as in Postfix.
+    assert_eq!(
+        ask(&table, "subject: pills   buy now").as_deref(),
+        Some("REJECT pills and pills, $5")
+    );
+    assert_eq!(ask(&table, "To: friend").as_deref(), Some("OK"));
+    assert_eq!(ask(&table, "To: Friend").as_deref(), None);
+    assert_eq!(ask(&table, "To: foe").as_deref(), Some("stranger"));
+    assert_eq!(ask(&table, "a last/x").as_deref(), Some("slash"));
+    assert_eq!(ask(&table, "from: foe"), None);
+    let networks = path(
+        directory.path(),
+        "networks",
+        "if 10.0.0.0/8\n10.1.0.0/16 one\n10.0.0.0/8 ten\nendif\n::1 six\n",
+    );
+    let table = format!("cidr:{networks}");
+    for (address, answer) in [
+        ("10.1.9.9", Some("one")),
+        ("10.9.9.9", Some("ten")),
+        ("::1", Some("six")),
+        ("11.1.1.1", None),
+    ] {
+        assert_eq!(ask(&table, address).as_deref(), answer, "{address}");
+    }
+    let open_if = path(directory.path(), "open", "if /x/\n/y/ z\n");
+    assert!(complaint(&format!("regexp:{open_if}")).contains("if without endif"));
+}
+
+#[test]
+fn a_database_is_built_and_followed() {
+    let directory = tempfile::tempdir().unwrap();
+    let source = path(
+        directory.path(),
+        "map",
+        "# c\nkey value one\nOther\ttwo\n  continued\nkeyonly\ndup a\ndup b\n",
+    );
+    std::fs::set_permissions(&source, std::fs::Permissions::from_mode(0o640)).unwrap();
+    let table = TableRef::new("hash", &source);
+    let name = table.to_string();
+    assert!(complaint(&name).ends_with(&format!(
+        "No such file or directory. Run postmap {source} to create it"
+    )));
+    let (early, _) = open(&name);
+    let report = build::build(&table, Options::of(Syntax::Map)).unwrap();
+    assert_eq!(
+        early.lookup("key").unwrap().as_deref(),
+        Some("value one"),
+        "the table is there from now on"
+    );
+    assert_eq!(
+        report.warnings,
+        [
+            format!("{source}, line 5: expected format: key whitespace value"),
+            format!("{source}.db: duplicate entry: \"dup\""),
+        ]
+    );
+    assert_eq!((report.entries, report.longest_value_bytes), (3, 14));
+    assert_eq!(
+        std::fs::metadata(&report.file).unwrap().permissions().mode() & 0o777,
+        0o640
+    );
+    assert_eq!(ask(&name, "OTHER").as_deref(), Some("two  continued"));
+    assert_eq!(ask(&name, "dup").as_deref(), Some("a"));
+    assert_eq!(ask(&name, "keyonly"), None);
+
+    let added = Options {
+        is_incremental: true,
+        duplicates: Duplicates::Replace,
+        ..Options::of(Syntax::Map)
+    };
+    build::build_from_text(&table, "new val\nKEY changed\n", added).unwrap();
+    assert_eq!(early.lookup("new").unwrap().as_deref(), Some("val"));
+    assert_eq!(early.lookup("key").unwrap().as_deref(), Some("changed"));
+    assert_eq!(
+        build::delete(&table, &["NEW".to_owned(), "nothing".to_owned()], true).unwrap(),
+        1
+    );
+    assert_eq!(early.lookup("new").unwrap(), None);
+    assert_eq!(build::entries(&table).unwrap().len(), 3);
+
+    assert_eq!(early.take_warnings(), [""; 0]);
+    let database = std::fs::File::options().append(true).open(&report.file).unwrap();
+    database
+        .set_modified(SystemTime::now() - Duration::from_secs(400))
+        .unwrap();
+    let text = std::fs::File::options().append(true).open(&source).unwrap();
+    text.set_modified(SystemTime::now() - Duration::from_secs(200))
+        .unwrap();
+    early.lookup("key").unwrap();
+    assert_eq!(
+        early.take_warnings(),
+        [format!("database {source}.db is older than source file {source}")]
+    );
+    assert_eq!(early.take_warnings(), [""; 0], "said once");
+    assert!(matches!(
+        build::build(&TableRef::new("texthash", &source), added),
+        Err(Error::UnknownType { .. })
+    ));
+    let missing = build::build(&TableRef::new("hash", "/nonexistent/map"), added).unwrap_err();
+    assert_eq!(
+        missing.to_string(),
+        "open database /nonexistent/map: No such file or directory"
+    );
+}
+
+#[test]
+fn aliases_are_built_and_berkeley_databases_are_bypassed() {
+    let directory = tempfile::tempdir().unwrap();
+    let source = path(
+        directory.path(),
+        "aliases",
+        "postmaster: root\nDaemon:\n  root,\n  \"|cat > /dev/null\"\n",
+    );
+    let table = TableRef::new("hash", &source);
+    assert!(complaint(&table.to_string()).ends_with("Run newaliases to create it"));
+    let mut berkeley = vec![0; 8192];
+    berkeley[12..16].copy_from_slice(&0x0006_1561u32.to_le_bytes());
+    std::fs::write(format!("{source}.db"), berkeley).unwrap();
+    let (tables, problems) = open(&table.to_string());
+    assert!(problems.is_empty(), "{problems:?}");
+    assert_eq!(
+        tables.lookup("daemon").unwrap().as_deref(),
+        Some("root, \"|cat > /dev/null\"")
+    );
+    assert_eq!(
+        tables.take_warnings(),
+        [format!(
+            "{source}.db was written by Berkeley DB: reading {source} instead"
+        )]
+    );
+    let report = build::build(&table, Options::of(Syntax::Aliases)).unwrap();
+    assert_eq!((report.entries, report.warnings.len()), (2, 0));
+    assert_eq!(
+        tables.lookup("DAEMON").unwrap().as_deref(),
+        Some("root, \"|cat > /dev/null\"")
+    );
+    assert_eq!(
+        build::entries(&table).unwrap()[0],
+        ("postmaster".to_owned(), "root".to_owned())
+    );
+}
+
+#[test]
+fn the_first_table_that_answers_decides_and_an_error_ends_the_search() {
+    let refs = |names: &[&str]| {
+        names
+            .iter()
+            .map(|name| name.parse().unwrap())
+            .collect::<Vec<TableRef>>()
+    };
+    let (tables, _) = Tables::open(&refs(&["inline:{a=1}", "inline:{a=2, b=3}"]));
+    assert_eq!(tables.lookup("a").unwrap().as_deref(), Some("1"));
+    assert_eq!(
+        tables.lookup_with_source("b").unwrap().unwrap().1.name,
+        "{a=2, b=3}"
+    );
+    assert_eq!(tables.lookup("c").unwrap(), None);
+    let (tables, problems) = Tables::open(&refs(&["inline:{a=1}", "hash:/nonexistent", "static:x"]));
+    assert_eq!(problems.len(), 1);
+    assert_eq!(tables.lookup("a").unwrap().as_deref(), Some("1"));
+    assert!(
+        tables.lookup("b").is_err(),
+        "what stands behind a broken table must not decide"
+    );
+    assert!(Tables::default().is_empty());
+}
+
+#[test]
+fn a_text_table_is_read_again_when_it_changes() {
+    let directory = tempfile::tempdir().unwrap();
+    let source = path(directory.path(), "map", "a 1\n");
+    let (tables, _) = open(&format!("texthash:{source}"));
+    assert_eq!(tables.lookup("A").unwrap().as_deref(), Some("1"));
+    let new = path(directory.path(), "map.new", "a 2\nbroken\n");
+    std::fs::rename(new, &source).unwrap();
+    assert_eq!(tables.lookup("a").unwrap().as_deref(), Some("2"));
+    let warning = format!("{source}, line 2: expected format: key whitespace value -- ignoring this line");
+    assert_eq!(tables.take_warnings(), [warning]);
+}
