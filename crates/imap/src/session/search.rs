@@ -1,6 +1,7 @@
 //! SEARCH: which messages match (RFC 3501 §6.4.4).
 
 use mailbox::{Error as StoreError, Keyword, SystemFlags, UidSet};
+use message::structure::Kind;
 use message::text::TextDecoder;
 use message::{Part, charset, header};
 
@@ -249,10 +250,10 @@ impl Candidate<'_> {
                 let block = self.source()?.header()?;
                 header::find_all(block, name).any(|field| fold(&field.text()).contains(text))
             }
-            Test::Body(text) => self.body_holds(text)?,
+            Test::Body(text) => self.parts_hold(text, false)?,
             Test::Text(text) => {
                 let holds = header_holds(self.source()?.header()?, text);
-                holds || self.body_holds(text)?
+                holds || self.parts_hold(text, true)?
             }
             Test::Not(inner) => !self.passes(inner)?,
             Test::Or(left, right) => self.passes(left)? || self.passes(right)?,
@@ -278,23 +279,28 @@ impl Candidate<'_> {
         Ok(self.source.insert(source))
     }
 
-    /// Whether the text parts, or the headers of enclosed messages, hold the text.
-    fn body_holds(&mut self, text: &str) -> mailbox::Result<bool> {
-        let source = self.source()?;
-        let structure = source.structure()?.clone();
+    /// Whether the text of the parts holds the text; with `headers`, their headers too.
+    fn parts_hold(&mut self, text: &str, headers: bool) -> mailbox::Result<bool> {
+        self.source()?.structure()?;
+        let Some(source) = &self.source else {
+            return Ok(false);
+        };
+        let Some(structure) = source.parsed() else {
+            return Ok(false);
+        };
         for part in structure.root.walk() {
-            if let Some(inner) = part.message() {
-                let end = inner
+            let is_root = part.header.start == structure.root.header.start;
+            if headers && !is_root && !part.header.is_empty() {
+                let end = part
                     .header
                     .end
-                    .min(inner.header.start + super::section::HEADER_BYTES_MAX);
-                if header_holds(&source.read(&(inner.header.start..end))?, text) {
+                    .min(part.header.start + super::section::HEADER_BYTES_MAX);
+                if header_holds(&source.read(&(part.header.start..end))?, text) {
                     return Ok(true);
                 }
-            } else if part.content_type.is_kind("text")
-                && part.children.is_empty()
-                && part_holds(source, part, text)?
-            {
+            }
+            let is_text = part.content_type.is_kind("text") || part.content_type.is_kind("message");
+            if part.kind == Kind::Leaf && is_text && part_holds(source, part, text)? {
                 return Ok(true);
             }
         }

@@ -91,6 +91,11 @@ impl Source {
         Ok(self.structure.insert(structure))
     }
 
+    /// The tree of its parts, if [`Source::structure`] was asked before.
+    pub(crate) fn parsed(&self) -> Option<&Structure> {
+        self.structure.as_ref()
+    }
+
     fn parse(&self) -> mailbox::Result<Structure> {
         let mut parser = Parser::new(Limits::default());
         let mut piece = vec![0; READ_BYTES.min(self.body.size_bytes() as usize + 1)];
@@ -177,13 +182,17 @@ impl Source {
     }
 }
 
-/// The part of a path. Below a leaf, part 1 is the leaf itself: real clients ask so, and Dovecot answers.
+/// The part of a path. Part 1 of a leaf within a multipart is the leaf itself: real clients ask so, and Dovecot
+/// answers.
 fn part_named<'a>(structure: &'a Structure, path: &[u32]) -> Option<&'a Part> {
-    structure.part(path).or_else(|| {
-        let (&last, above) = path.split_last()?;
-        let part = structure.part(above)?;
-        (last == 1 && !above.is_empty() && part.kind == Kind::Leaf).then_some(part)
-    })
+    let is_leaf = |part: &&Part| part.kind == Kind::Leaf && !part.content_type.is_kind("multipart");
+    if let Some(part) = structure.part(path) {
+        // A multipart that could not be taken apart has no part 1.
+        return Some(part).filter(|part| is_leaf(part) || part.kind != Kind::Leaf);
+    }
+    let (&last, above) = path.split_last()?;
+    let part = structure.part(above).filter(is_leaf)?;
+    (last == 1 && part.envelope.is_none()).then_some(part)
 }
 
 /// The fields with these names (or all but them), as they stand, and an empty line.

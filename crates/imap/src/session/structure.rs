@@ -5,7 +5,7 @@ use message::parameters::{Disposition, Parameters};
 use message::structure::Kind;
 use message::{Envelope, Part};
 
-use crate::wire::encode::{nstring, number, string};
+use crate::wire::encode::{nstring, number, quoted, string};
 
 /// Appends an envelope in parentheses.
 pub(crate) fn push_envelope(out: &mut Vec<u8>, envelope: &Envelope) {
@@ -73,9 +73,10 @@ fn push_mailbox(out: &mut Vec<u8>, mailbox: &Mailbox) {
 /// deep parts nest.
 pub(crate) fn push_structure(out: &mut Vec<u8>, part: &Part, extended: bool) {
     out.push(b'(');
-    match part.kind {
-        Kind::Multipart => push_multipart(out, part, extended),
-        Kind::Leaf | Kind::Message => push_single(out, part, extended),
+    if part.kind == Kind::Multipart || part.content_type.is_kind("multipart") {
+        push_multipart(out, part, extended);
+    } else {
+        push_single(out, part, extended);
     }
     out.push(b')');
 }
@@ -179,13 +180,13 @@ fn push_parameters(out: &mut Vec<u8>, parameters: &Parameters) {
 }
 
 fn push_pairs(out: &mut Vec<u8>, parameters: &Parameters) {
-    for (index, (name, value)) in parameters.0.iter().enumerate() {
+    for (index, (name, value)) in parameters.merged().iter().enumerate() {
         if index > 0 {
             out.push(b' ');
         }
-        string(out, name);
+        quoted(out, name);
         out.push(b' ');
-        string(out, value);
+        quoted(out, value);
     }
 }
 

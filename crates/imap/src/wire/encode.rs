@@ -34,18 +34,24 @@ pub fn astring(out: &mut Vec<u8>, text: &[u8]) {
         && !text.eq_ignore_ascii_case(b"NIL");
     if atom {
         out.extend_from_slice(text);
-    } else if text.iter().all(|&b| matches!(b, b' '..=b'~')) {
-        out.push(b'"');
-        for &octet in text {
-            if matches!(octet, b'"' | b'\\') {
-                out.push(b'\\');
-            }
-            out.push(octet);
-        }
-        out.push(b'"');
     } else {
-        string(out, text);
+        quoted(out, text);
     }
+}
+
+/// Appends a string, quoted where that is possible at all, a literal otherwise.
+pub fn quoted(out: &mut Vec<u8>, text: &[u8]) {
+    if text.len() > QUOTED_BYTES_MAX || !text.iter().all(|&b| matches!(b, b' '..=b'~' | b'\t')) {
+        return string(out, text);
+    }
+    out.push(b'"');
+    for &octet in text {
+        if matches!(octet, b'"' | b'\\') {
+            out.push(b'\\');
+        }
+        out.push(octet);
+    }
+    out.push(b'"');
 }
 
 /// Appends `{size}` and its line end.
