@@ -1,0 +1,377 @@
+//! The scheduler in a simulated world, by seed: nothing is forgotten, limits hold, and a healthy world drains the queue.
+
+#![allow(clippy::unwrap_used, reason = "a test's unwrap is its assertion")]
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use envelope::{DeliveryResult, QueueId};
+use queue::backoff::Backoff;
+use queue::scheduler::{
+    Action, AttemptId, Destination, Feedback, Finished, Options, Resolved, Scheduler, TransportLimits,
+};
+use world::{Random, SimRandom};
+
+const SECOND: i64 = 1_000_000;
+
+fn options() -> Options {
+    Options {
+        active_limit: 5,
+        queue_run_delay_micros: 300 * SECOND,
+        backoff: Backoff {
+            minimal_micros: 300 * SECOND,
+            maximal_micros: 4000 * SECOND,
+        },
+        lifetime_micros: 5 * 86_400 * SECOND,
+        bounce_lifetime_micros: 86_400 * SECOND,
+        transport_limits: HashMap::from([(
+            "local".into(),
+            TransportLimits {
+                initial: 2,
+                limit: 2,
+                recipient_limit: 1,
+                total: 6,
+            },
+        )]),
+        default_limits: TransportLimits {
+            initial: 5,
+            limit: 20,
+            recipient_limit: 50,
+            total: 8,
+        },
+    }
+}
+
+fn id(n: u64) -> QueueId {
+    QueueId::parse(&format!("{n:06X}")).unwrap()
+}
+
+fn smtp(next_hop: &str) -> Destination {
+    Destination {
+        transport: "smtp".into(),
+        next_hop: next_hop.into(),
+    }
+}
+
+struct World {
+    scheduler: Scheduler,
+    random: SimRandom,
+    now: i64,
+    /// Recipients still to be delivered, and where.
+    open: BTreeMap<QueueId, BTreeMap<u32, Destination>>,
+    in_flight: BTreeMap<AttemptId, (QueueId, Destination, Vec<u32>)>,
+    loading: BTreeSet<QueueId>,
+    sick: bool,
+    ended: BTreeSet<QueueId>,
+    held: BTreeSet<QueueId>,
+    attempts: usize,
+}
+
+impl World {
+    fn new(seed: u64) -> World {
+        World {
+            scheduler: Scheduler::new(options()),
+            random: SimRandom::new(seed),
+            now: 1_700_000_000 * SECOND,
+            open: BTreeMap::new(),
+            in_flight: BTreeMap::new(),
+            loading: BTreeSet::new(),
+            sick: true,
+            ended: BTreeSet::new(),
+            held: BTreeSet::new(),
+            attempts: 0,
+        }
+    }
+
+    fn chance(&self, of: u64) -> u64 {
+        self.random.next_u64() % of
+    }
+
+    fn arrive(&mut self, n: u64) {
+        let count = if self.chance(10) == 0 {
+            200
+        } else {
+            1 + self.chance(4)
+        };
+        let place = |r: u64| match self.chance(4) {
+            0 => Destination {
+                transport: "local".into(),
+                next_hop: format!("user{}", r % 3),
+            },
+            k => smtp(&format!("host{k}")),
+        };
+        let recipients = (0..count)
+            .map(|r| (u32::try_from(r).unwrap(), place(r)))
+            .collect();
+        self.open.insert(id(n), recipients);
+        self.scheduler.incoming(id(n), self.now);
+    }
+
+    fn act(&mut self) {
+        while let Some(action) = self.scheduler.next_action(self.now) {
+            assert!(self.scheduler.active_count() <= 5, "too many active messages");
+            match action {
+                Action::Load { queue_id } => {
+                    assert!(!self.held.contains(&queue_id), "a held message was loaded");
+                    assert!(self.loading.insert(queue_id));
+                }
+                Action::Deliver {
+                    attempt,
+                    queue_id,
+                    destination,
+                    recipients,
+                } => {
+                    self.attempts += 1;
+                    self.check_attempt(&queue_id, &destination, &recipients);
+                    self.in_flight
+                        .insert(attempt, (queue_id, destination, recipients));
+                }
+                Action::DeferUntried {
+                    queue_id, recipients, ..
+                } => {
+                    assert!(recipients.iter().all(|r| self.open[&queue_id].contains_key(r)));
+                }
+                Action::Defer {
+                    queue_id,
+                    next_try_micros,
+                } => {
+                    assert!(next_try_micros >= self.now + 300 * SECOND);
+                    assert!(!self.open[&queue_id].is_empty(), "deferred, but all are done");
+                }
+                Action::Expire { queue_id } => {
+                    self.open.remove(&queue_id).unwrap();
+                    self.ended.insert(queue_id);
+                }
+                Action::Done { queue_id } => {
+                    assert!(
+                        self.open.remove(&queue_id).unwrap().is_empty(),
+                        "done, but somebody waits"
+                    );
+                    self.ended.insert(queue_id);
+                }
+            }
+        }
+    }
+
+    fn check_attempt(&self, queue_id: &QueueId, destination: &Destination, recipients: &[u32]) {
+        let local = destination.transport == "local";
+        assert!(recipients.len() <= if local { 1 } else { 50 } && !recipients.is_empty());
+        for recipient in recipients {
+            assert_eq!(
+                self.open[queue_id].get(recipient),
+                Some(destination),
+                "{queue_id} {recipient} is not open"
+            );
+            let twice = self
+                .in_flight
+                .values()
+                .any(|(q, _, rs)| q == queue_id && rs.contains(recipient));
+            assert!(!twice, "two attempts at one recipient");
+        }
+        let to_it = self
+            .in_flight
+            .values()
+            .filter(|(_, d, _)| d == destination)
+            .count();
+        assert!(
+            to_it < if local { 2 } else { 20 },
+            "too many attempts at {destination:?}"
+        );
+        let by_it = self
+            .in_flight
+            .values()
+            .filter(|(_, d, _)| d.transport == destination.transport)
+            .count();
+        assert!(
+            by_it < if local { 6 } else { 8 },
+            "too many attempts by {}",
+            destination.transport
+        );
+    }
+
+    /// Something happens.
+    fn step(&mut self) {
+        if let Some(queue_id) = self.loading.pop_first() {
+            let routes = self.open[&queue_id]
+                .iter()
+                .map(|(r, d)| (*r, d.clone()))
+                .collect();
+            self.scheduler.resolved(
+                &queue_id,
+                Resolved {
+                    routes,
+                    ..Resolved::default()
+                },
+                self.now,
+            );
+        } else if !self.in_flight.is_empty() {
+            let at = usize::try_from(self.chance(self.in_flight.len() as u64)).unwrap();
+            let attempt = *self.in_flight.keys().nth(at).unwrap();
+            self.finish(attempt);
+        } else {
+            self.now = self
+                .scheduler
+                .deadline_micros()
+                .unwrap_or(self.now + SECOND)
+                .max(self.now + SECOND);
+        }
+    }
+
+    fn finish(&mut self, attempt: AttemptId) {
+        let (queue_id, destination, recipients) = self.in_flight.remove(&attempt).unwrap();
+        let unreachable = self.sick && destination.next_hop == "host1";
+        let mut results = Vec::new();
+        for recipient in recipients {
+            let result = match (unreachable, self.sick, self.chance(10)) {
+                (true, _, _) | (_, true, 0) => DeliveryResult::Deferred,
+                (_, _, 1) => DeliveryResult::Bounced,
+                _ => DeliveryResult::Sent,
+            };
+            if result != DeliveryResult::Deferred
+                && let Some(open) = self.open.get_mut(&queue_id)
+            {
+                open.remove(&recipient);
+            }
+            results.push((recipient, result));
+        }
+        let feedback = if unreachable {
+            Feedback::Unreachable
+        } else {
+            Feedback::Reached
+        };
+        self.scheduler.finished(
+            attempt,
+            Finished {
+                results: &results,
+                feedback,
+            },
+            self.now,
+        );
+    }
+
+    fn meddle(&mut self, n: u64) {
+        let queue_id = id(self.chance(n));
+        if !self.open.contains_key(&queue_id) {
+            return;
+        }
+        match self.chance(4) {
+            0 if self.scheduler.hold(&queue_id) => {
+                self.held.insert(queue_id);
+            }
+            1 if self.scheduler.release(&queue_id) => {
+                self.held.remove(&queue_id);
+            }
+            2 => {
+                self.scheduler.flush_one(&queue_id);
+            }
+            3 if self.chance(5) == 0 => {
+                assert!(self.scheduler.remove(&queue_id));
+                self.open.remove(&queue_id);
+                self.loading.remove(&queue_id);
+                self.held.remove(&queue_id);
+                self.ended.insert(queue_id);
+            }
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn nothing_is_forgotten_and_a_healthy_world_drains_the_queue() {
+    for seed in 0..60 {
+        let mut world = World::new(seed);
+        for n in 1..40 {
+            world.arrive(n - 1);
+            for _ in 0..world.chance(20) {
+                world.act();
+                world.step();
+                world.meddle(n);
+            }
+            if world.chance(8) == 0 {
+                world.now -= 3600 * SECOND; // Somebody sets the clock.
+            }
+        }
+        world.sick = false;
+        for queue_id in std::mem::take(&mut world.held) {
+            world.scheduler.release(&queue_id);
+        }
+        for _ in 0..100_000 {
+            world.act();
+            if world.open.is_empty() {
+                break;
+            }
+            world.step();
+        }
+        assert!(
+            world.open.is_empty(),
+            "seed {seed}: {:?} are stuck",
+            world.open.keys()
+        );
+        assert_eq!((world.ended.len(), world.scheduler.active_count()), (39, 0));
+        assert_eq!(world.scheduler.message_count(), 0);
+    }
+}
+
+#[test]
+fn a_mailing_to_thousands_lets_others_through() {
+    let mut world = World::new(1);
+    world.sick = false;
+    let mailing = (0..5000).map(|r| (r, smtp("big"))).collect();
+    world.open.insert(id(1), mailing);
+    world.scheduler.incoming(id(1), world.now);
+    world.open.insert(id(2), BTreeMap::from([(0, smtp("big"))]));
+    world.scheduler.incoming(id(2), world.now);
+    world.open.insert(id(3), BTreeMap::from([(0, smtp("small"))]));
+    world.scheduler.incoming(id(3), world.now);
+    let mut steps = 0;
+    while !(world.ended.contains(&id(2)) && world.ended.contains(&id(3))) {
+        world.act();
+        world.step();
+        steps += 1;
+        assert!(steps < 100, "starved");
+    }
+    assert!(world.attempts < 60);
+}
+
+#[test]
+fn a_dead_destination_is_not_tried_for_each_message() {
+    let mut world = World::new(1);
+    for n in 0..200 {
+        world.open.insert(id(n), BTreeMap::from([(0, smtp("host1"))]));
+        world.scheduler.incoming(id(n), world.now);
+    }
+    for _ in 0..1000 {
+        world.act();
+        if world.loading.is_empty() && world.in_flight.is_empty() {
+            break;
+        }
+        world.step();
+    }
+    assert!(world.attempts < 20, "{} attempts at a dead host", world.attempts);
+    assert_eq!(world.open.len(), 200);
+    world.sick = false;
+    world.scheduler.flush_all();
+    for _ in 0..5000 {
+        world.act();
+        world.step();
+    }
+    assert_eq!(world.ended.len(), 200);
+}
+
+#[test]
+fn a_message_expires_at_the_end_of_its_life() {
+    let mut world = World::new(1);
+    world.open.insert(id(1), BTreeMap::from([(0, smtp("host1"))]));
+    world.scheduler.incoming(id(1), world.now);
+    let start = world.now;
+    while world.ended.is_empty() {
+        world.act();
+        world.step();
+    }
+    let days = (world.now - start) / (86_400 * SECOND);
+    assert_eq!(days, 5, "expired after {days} days");
+    assert!(
+        (100..200).contains(&world.attempts),
+        "{} attempts",
+        world.attempts
+    );
+}
