@@ -41,8 +41,8 @@ impl FromLine {
     /// own zone, as local time.
     pub fn display(sender: Option<&address::Address>, date: Date) -> String {
         let sender = sender.map_or_else(|| "MAILER-DAEMON".to_owned(), ToString::to_string);
-        // The line must stay one line, and the sender one word for the readers that count words.
-        format!("From {} {}", sender.replace(' ', "_"), date.asctime())
+        // Two spaces, as local(8) writes; the sender is quoted where it holds spaces.
+        format!("From {sender}  {}", date.asctime())
     }
 }
 
@@ -276,7 +276,7 @@ mod tests {
         };
         assert_eq!(
             FromLine::display(None, date),
-            "From MAILER-DAEMON Thu Dec 24 22:25:24 2020"
+            "From MAILER-DAEMON  Thu Dec 24 22:25:24 2020"
         );
     }
 
