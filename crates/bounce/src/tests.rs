@@ -1,0 +1,199 @@
+//! Who gets a report, what it says, what it returns.
+
+use envelope::{DeliveryResult, Notify, StatusCode};
+use message::Structure;
+use settings::{NotifyClass, Surroundings};
+
+use super::*;
+
+fn settings() -> Postfix {
+    let mut settings = Postfix::defaults(&Surroundings::default());
+    settings.myhostname = "mx.example.com".into();
+    settings.myorigin = "example.com".into();
+    settings.mail_name = "Postfix".into();
+    settings.notify_classes = Vec::new();
+    settings
+}
+
+fn envelope(sender: &str) -> Envelope {
+    let sender = (!sender.is_empty()).then(|| Address::parse(sender).unwrap());
+    Envelope {
+        sender,
+        recipients: Vec::new(),
+        ret: None,
+        envid: None,
+        body: BodyKind::SevenBit,
+        smtputf8: false,
+    }
+}
+
+fn failed(text: &str) -> Outcome {
+    Outcome {
+        result: DeliveryResult::Bounced,
+        status: StatusCode::permanent(1, 1),
+        text: text.into(),
+        relay: "none".into(),
+    }
+}
+
+const MESSAGE: &str = "Received: x\nSubject: original\nFrom: a@b\n\nthe body\n--ID1.0/x\n";
+const NOW: Date = Date {
+    secs: 1_608_816_324,
+    offset_secs: 32_400,
+};
+
+fn build(
+    settings: &Postfix,
+    kind: Kind,
+    envelope: &Envelope,
+    recipient: &Recipient,
+    outcome: &Outcome,
+) -> Option<(Envelope, String)> {
+    let queue_id = QueueId::parse("8FB1210D2D2C").unwrap();
+    let original = Original {
+        queue_id: &queue_id,
+        envelope,
+        arrival: NOW,
+        size_bytes: MESSAGE.len() as u64,
+    };
+    let mut content = MESSAGE.as_bytes();
+    let fates = [Fate { recipient, outcome }];
+    let made = report(settings, kind, &original, &fates, (&mut content, NOW)).unwrap()?;
+    Some((made.0, String::from_utf8(made.1).unwrap()))
+}
+
+fn nobody() -> Recipient {
+    Recipient::new(Address::parse("nobody@example.com").unwrap())
+}
+
+#[test]
+fn a_failure_is_reported_to_the_sender() {
+    let outcome =
+        failed("host mx.other[192.0.2.1] said: 550 5.1.1 No such user (in reply to RCPT TO command)");
+    let (envelope, text) = build(
+        &settings(),
+        Kind::Failed,
+        &envelope("alice@b.example"),
+        &nobody(),
+        &outcome,
+    )
+    .unwrap();
+    assert_eq!(envelope.sender, None);
+    assert_eq!(envelope.recipients[0].address.to_string(), "alice@b.example");
+    let structure = Structure::parse(text.as_bytes());
+    assert!(structure.root.content_type.is("multipart", "report"));
+    assert_eq!(
+        structure.root.content_type.parameters.find("report-type"),
+        Some(&b"delivery-status"[..])
+    );
+    let kinds: Vec<_> = structure
+        .root
+        .children
+        .iter()
+        .map(|p| String::from_utf8_lossy(&p.content_type.subtype).into_owned())
+        .collect();
+    assert_eq!(kinds, ["plain", "delivery-status", "rfc822"]);
+    assert_eq!(
+        structure
+            .part(&[3])
+            .unwrap()
+            .message()
+            .unwrap()
+            .envelope
+            .as_ref()
+            .unwrap()
+            .subject
+            .as_deref(),
+        Some(&b"original"[..])
+    );
+    for line in [
+        "From: Mail Delivery System <MAILER-DAEMON@example.com>",
+        "Subject: Undelivered Mail Returned to Sender",
+        "Auto-Submitted: auto-replied",
+        "Reporting-MTA: dns; mx.example.com",
+        "X-Postfix-Queue-ID: 8FB1210D2D2C",
+        "X-Postfix-Sender: rfc822; alice@b.example",
+        "Final-Recipient: rfc822; nobody@example.com",
+        "Original-Recipient: rfc822;nobody@example.com",
+        "Action: failed",
+        "Status: 5.1.1",
+        "Remote-MTA: dns; mx.other",
+        "Diagnostic-Code: smtp; 550 5.1.1 No such user",
+    ] {
+        assert!(text.lines().any(|l| l == line), "{line}\n{text}");
+    }
+    assert!(!text.contains('\r'));
+}
+
+#[test]
+fn what_a_peer_said_cannot_forge_a_field() {
+    let outcome = failed("unknown user\nAction: delivered\r\n\r\nFinal-Recipient: rfc822; x");
+    let (_, text) = build(&settings(), Kind::Failed, &envelope("a@b"), &nobody(), &outcome).unwrap();
+    assert_eq!(
+        text.lines()
+            .filter(|l| l.starts_with("Action:") || l.starts_with("Final-Recipient:"))
+            .count(),
+        2
+    );
+    assert!(text.contains("Diagnostic-Code: X-Postfix; unknown user Action"));
+}
+
+#[test]
+fn ret_and_the_size_limit_decide_what_is_returned() {
+    let mut headers_only = envelope("a@b");
+    headers_only.ret = Some(Ret::Headers);
+    let text = build(&settings(), Kind::Failed, &headers_only, &nobody(), &failed("x"))
+        .unwrap()
+        .1;
+    assert!(
+        text.contains("text/rfc822-headers")
+            && text.contains("Subject: original")
+            && !text.contains("the body")
+    );
+    let mut small = settings();
+    small.bounce_size_limit = 20;
+    let text = build(&small, Kind::Failed, &envelope("a@b"), &nobody(), &failed("x"))
+        .unwrap()
+        .1;
+    assert!(text.contains("text/rfc822-headers") && !text.contains("the body"));
+}
+
+#[test]
+fn notify_and_null_senders_decide_who_is_told() {
+    let settings = settings();
+    let asked = |notify: Notify| Recipient {
+        notify: Some(notify),
+        ..nobody()
+    };
+    let is_told = |kind, recipient: &Recipient, sender: &str| {
+        build(&settings, kind, &envelope(sender), recipient, &failed("x")).is_some()
+    };
+    let delayed = Kind::Delayed { until: NOW };
+    assert!(is_told(Kind::Failed, &nobody(), "a@b") && is_told(delayed, &nobody(), "a@b"));
+    assert!(!is_told(Kind::Success, &nobody(), "a@b"));
+    assert!(!is_told(Kind::Failed, &asked(Notify::NEVER), "a@b"));
+    assert!(is_told(
+        Kind::Success,
+        &asked(Notify {
+            success: true,
+            ..Notify::NEVER
+        }),
+        "a@b"
+    ));
+    assert!(
+        !is_told(Kind::Failed, &nobody(), "")
+            && !is_told(Kind::Failed, &nobody(), "double-bounce@mx.example.com")
+    );
+}
+
+#[test]
+fn a_report_that_comes_back_goes_to_the_postmaster_when_asked_for() {
+    let mut settings = settings();
+    settings.notify_classes = vec![NotifyClass::TwoBounce];
+    let (envelope, _) = build(&settings, Kind::Failed, &envelope(""), &nobody(), &failed("x")).unwrap();
+    assert_eq!(envelope.sender.unwrap().to_string(), "double-bounce@example.com");
+    assert_eq!(
+        envelope.recipients[0].address.to_string(),
+        "postmaster@example.com"
+    );
+}
