@@ -319,13 +319,14 @@ fn header_holds(block: &[u8], text: &str) -> bool {
 /// Whether the decoded text of a part holds the text; read and decoded in pieces.
 fn part_holds(source: &Source, part: &Part, text: &str) -> mailbox::Result<bool> {
     let mut decoder = TextDecoder::new(part);
-    let mut piece = vec![0; READ_BYTES];
+    let length = usize::try_from(part.body_bytes()).unwrap_or(usize::MAX);
+    let mut piece = vec![0; READ_BYTES.min(length)];
     let (mut decoded, mut folded) = (String::new(), String::new());
     let mut at = part.body.start;
     loop {
         let want = usize::try_from(part.body.end - at)
             .unwrap_or(usize::MAX)
-            .min(READ_BYTES);
+            .min(piece.len());
         let count = if want == 0 {
             0
         } else {

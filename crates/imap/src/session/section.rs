@@ -10,6 +10,8 @@ use crate::wire::fetch::{Section, SectionText};
 
 /// How much of a header is held to find fields in it.
 pub(crate) const HEADER_BYTES_MAX: u64 = 1 << 20;
+/// How much is read at once when only the header is looked for: most are shorter.
+const HEADER_READ_BYTES: usize = 4 * 1024;
 /// How much is read at once.
 pub(crate) const READ_BYTES: usize = 32 * 1024;
 
@@ -55,7 +57,10 @@ impl Source {
         let mut text = Vec::new();
         loop {
             let start = text.len();
-            text.resize(start + READ_BYTES / 4, 0);
+            let left = usize::try_from(self.body.size_bytes())
+                .unwrap_or(usize::MAX)
+                .saturating_sub(start);
+            text.resize(start + left.min(HEADER_READ_BYTES), 0);
             let count = self.body.read_at(start as u64, &mut text[start..])?;
             text.truncate(start + count);
             // The empty line may lie across two pieces: look again from three octets before.

@@ -415,3 +415,10 @@ proptest! {
         talk(&mut session, &words.concat());
     }
 }
+
+/// Performance goal: an idle session costs a few KiB, most of them the connection's.
+#[test]
+fn an_idle_session_is_small() {
+    assert!(size_of::<Session>() <= 512, "{}", size_of::<Session>());
+    assert!(size_of::<view::Row>() <= 72, "{}", size_of::<view::Row>());
+}
