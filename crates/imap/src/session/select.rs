@@ -3,9 +3,9 @@
 use mailbox::store::Status;
 use mailbox::{SystemFlags, UidSet};
 
-use super::Session;
 use super::reply::Context;
 use super::view::View;
+use super::{Event, Session};
 
 impl Session {
     pub(crate) fn select(&mut self, tag: &str, raw: &[u8], read_only: bool, condstore: bool) {
@@ -29,17 +29,23 @@ impl Session {
         }
     }
 
-    fn open(&self, name: &mailbox::MailboxName, read_only: bool) -> mailbox::Result<(View, Status)> {
+    fn open(&mut self, name: &mailbox::MailboxName, read_only: bool) -> mailbox::Result<(View, Status)> {
         let opened = self.store.open(name)?;
         let status = self.store.status(&opened.id)?;
         let changes = self.store.changes(&opened.id, 0)?;
         let read_only = read_only || opened.read_only;
         let mut view = View::new(opened.id, name.clone(), read_only, changes);
-        let recent = if read_only {
-            UidSet::new()
+        let claimed = if read_only {
+            Ok(UidSet::new())
         } else {
-            self.store.claim_recent(&view.id)?
+            self.store.claim_recent(&view.id)
         };
+        // A mailbox on a full disk must stay readable.
+        let recent = claimed.unwrap_or_else(|error| {
+            let text = format!("Claiming recent mail: {error}");
+            self.events.push_back(Event::Problem(text));
+            UidSet::new()
+        });
         view.claim(&recent);
         Ok((view, status))
     }
