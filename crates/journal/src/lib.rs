@@ -54,7 +54,7 @@ impl Default for Options {
     fn default() -> Options {
         Options {
             segment_bytes: 64 * 1024 * 1024,
-            first_segment_bytes: 1024 * 1024,
+            first_segment_bytes: 512 * 1024,
             ready_segments: 2,
             spare_segments_max: 8,
             pending_bytes_max: 256 * 1024 * 1024,

@@ -45,6 +45,7 @@ pub(crate) struct Tail {
 }
 
 /// A log as found on disk.
+#[derive(Default)]
 pub(crate) struct Found {
     pub(crate) live: Vec<(u32, Segment)>,
     pub(crate) unused: Vec<Segment>,
@@ -52,7 +53,7 @@ pub(crate) struct Found {
     pub(crate) report: Report,
 }
 
-/// Reads the log in `dir` without changing or locking anything.
+/// Reads the log in `dir` without changing or locking anything. A directory that is not there yet is an empty log.
 ///
 /// # Errors
 /// [`crate::Error::Disk`] when the directory or a file cannot be read.
@@ -61,7 +62,10 @@ pub fn inspect(
     world: &World,
     replay: &mut dyn FnMut(Entry<'_>),
 ) -> Result<(crate::Reader, Report)> {
-    let found = read(dir, &world.disk, OpenMode::Read, replay)?;
+    let found = match read(dir, &world.disk, OpenMode::Read, replay) {
+        Err(crate::Error::Disk(world::Error::NotFound { path })) if path == dir => Found::default(),
+        other => other?,
+    };
     let live = found
         .live
         .into_iter()
@@ -77,12 +81,7 @@ pub(crate) fn read(
     mode: OpenMode,
     replay: &mut dyn FnMut(Entry<'_>),
 ) -> Result<Found> {
-    let mut found = Found {
-        live: Vec::new(),
-        unused: Vec::new(),
-        tail: None,
-        report: Report::default(),
-    };
+    let mut found = Found::default();
     let mut used = list_segments(dir, disk, mode, &mut found)?;
     let mut low_water = low_water_of(&used)?;
     let newest = used.last().map(|(header, _)| header.generation);

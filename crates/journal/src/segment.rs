@@ -11,6 +11,8 @@ use crate::{Options, Position, Result, record};
 /// The size of a segment's header; records start behind it.
 pub(crate) const SEGMENT_HEADER_BYTES: u64 = 64;
 
+/// How many zeros are written between two flushes; many at once would hold up the commits meanwhile.
+const FILL_BYTES: u64 = 4 * 1024 * 1024;
 const MAGIC: &[u8; 8] = b"YUBINLG1";
 
 /// A segment file.
@@ -214,8 +216,13 @@ impl Segments {
         };
         let path = self.dir.join(name_of(number));
         let made = self.disk.open(&path, OpenMode::CreateNew).and_then(|file| {
-            file.fill_zeros(0, size_bytes)?;
-            file.sync_data()?;
+            let mut filled = 0;
+            while filled < size_bytes {
+                let end = size_bytes.min(filled + FILL_BYTES);
+                file.fill_zeros(filled, end)?;
+                file.sync_data()?;
+                filled = end;
+            }
             self.disk.sync_dir(&self.dir)?;
             Ok(Segment {
                 path: path.clone(),

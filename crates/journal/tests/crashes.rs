@@ -126,7 +126,7 @@ fn scenario(seed: u64, rounds: u32) {
 
 #[test]
 fn nothing_acknowledged_is_lost_whatever_the_crash() {
-    for seed in 0..40 {
+    for seed in 0..20 {
         scenario(seed, 12);
     }
 }

@@ -1,10 +1,4 @@
 //! What `sendmail` drops for the daemon to pick up, whether it runs or not.
-//!
-//! One file a message below `maildrop/`, named after its queue id: a line of magic, `name: value` lines (`uid`, `time` in
-//! microseconds, `envelope` in hexadecimal of `envelope::codec`, `size` in octets), an empty line, the content, `end`.
-//! It is written under a name that starts with a dot, synced, renamed, and the directory synced; so a file with another
-//! name is whole, and one that is not (a damaged disk) is noticed. Files with a dot are leavings of a crash and are
-//! removed by [`scan`] when they are a day old.
 
 use std::fmt::Write as _;
 use std::io::{self, BufRead, BufReader, Read};
@@ -15,6 +9,11 @@ use world::{OpenMode, World};
 
 use crate::{Error, Result};
 
+/// One file a message below `maildrop/`, named after its queue id: a line of magic, `name: value` lines (`uid`, `time` in
+/// microseconds, `envelope` in hexadecimal of `envelope::codec`, `size` in octets), an empty line, the content, `end`.
+/// It is written under a name that starts with a dot, synced, renamed, and the directory synced; so a file with another
+/// name is whole, and one that is not (a damaged disk) is noticed. Files with a dot are leavings of a crash, removed by
+/// [`scan`] when they are a day old.
 const MAGIC: &str = "yubin-maildrop 1";
 const END: &[u8] = b"\nend\n";
 const DIR: &str = "maildrop";

@@ -1,13 +1,4 @@
 //! What to try when: the pure part of the queue manager. Events and `now` in, actions out.
-//!
-//! Rules, in this order: (1) no two attempts at one recipient at once; (2) at most `active_limit` messages are
-//! active, taken alternately from the incoming and the due deferred ones; (3) transports take turns, and within a
-//! transport its destinations, and within a destination its messages, one attempt each (at most `recipient_limit`
-//! recipients), so a mailing to thousands delays nobody else by more than one attempt per destination; (4) a
-//! destination's concurrency (its window) starts at `initial`, grows by one per window of successes up to `limit`,
-//! shrinks by one per failure to connect; when failures without a success between them have used up one window, the
-//! destination is dead for `minimal_backoff`: its recipients are deferred without an attempt; (5) every
-//! `queue_run_delay` the deferred messages that are due become candidates for activation.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
@@ -142,7 +133,18 @@ pub struct Finished<'a> {
     pub feedback: Feedback,
 }
 
-/// The scheduler. Every method takes the time in microseconds since the Unix epoch where it matters.
+/// The scheduler.
+///
+/// Rules, in this order: (1) no two attempts at one recipient at once; (2) at most `active_limit` messages are
+/// active, taken alternately from the incoming and the due deferred ones; (3) transports take turns, and within a
+/// transport its destinations, and within a destination its messages, one attempt each (at most `recipient_limit`
+/// recipients), so a mailing to thousands delays nobody else by more than one attempt per destination; (4) a
+/// destination's concurrency (its window) starts at `initial`, grows by one per window of successes up to `limit`,
+/// shrinks by one per failure to connect; when failures without a success between them have used up one window, the
+/// destination is dead for `minimal_backoff`: its recipients are deferred without an attempt; (5) every
+/// `queue_run_delay` the deferred messages that are due become candidates for activation.
+///
+/// Every method takes the time in microseconds since the Unix epoch where it matters.
 #[derive(Debug)]
 pub struct Scheduler {
     options: Options,

@@ -142,6 +142,8 @@ fn open(world: &World) -> Spool {
 fn a_queue_is_listed_and_changed_with_the_daemon_up_and_down() {
     let disk = SimDisk::new(1);
     let world = World::simulated(1, disk.clone());
+    let (view, _) = Spool::open_read_only(Path::new("/q"), &world).unwrap();
+    assert_eq!(listing(&view, &world).unwrap(), [], "before the first start");
     let spool = open(&world);
     let first = accept(&spool, &["x@else.invalid", "y@other.invalid", "z@third.invalid"]);
     let second = accept(&spool, &["b@else.invalid"]);
