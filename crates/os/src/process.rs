@@ -18,6 +18,14 @@ pub fn set_umask(mask: u32) -> u32 {
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(mask)).bits()
 }
 
+/// Starts a session of its own for this process: it no longer hears of its terminal (setsid(2)).
+///
+/// # Errors
+/// When this process leads a process group already.
+pub fn leave_terminal() -> crate::Result<()> {
+    rustix::process::setsid().map(drop).map_err(|error| crate::Error::call("leave the terminal", error))
+}
+
 #[cfg(test)]
 mod tests {
     #[test]

@@ -1,0 +1,54 @@
+//! `reject_unauth_destination`, `defer_unauth_destination`, `permit_auth_destination`: whether the recipient's
+//! domain is one that this host receives or relays mail for.
+
+use address::Address;
+use envelope::StatusCode;
+use route::Class;
+
+use super::{Context, lookup_failed, refuse, shown};
+use crate::Verdict;
+
+/// Whether mail for `recipient` is ours. Sender-specified routes (`user%host`, `user@host` as a local part,
+/// `host!user`) are never trusted unless `allow_untrusted_routing` says so.
+fn is_authorized(context: &Context<'_>, recipient: &Address) -> Result<bool, route::Error> {
+    let routed = recipient.local().contains(['@', '%', '!']);
+    if routed && !context.settings.allow_untrusted_routing {
+        return Ok(false);
+    }
+    Ok(context.router.class(recipient)? != Class::Default)
+}
+
+fn unless_authorized(context: &Context<'_>, refusal: impl FnOnce(&str) -> Verdict) -> Verdict {
+    let Some(recipient) = context.request.recipient else {
+        return Verdict::Dunno;
+    };
+    match is_authorized(context, recipient) {
+        Ok(true) => Verdict::Dunno,
+        Ok(false) => refusal(&shown(Some(recipient))),
+        Err(_) => lookup_failed(&shown(Some(recipient)), context.stage),
+    }
+}
+
+pub(super) fn reject_unauth_destination(context: &Context<'_>) -> Verdict {
+    let code = context.settings.relay_domains_reject_code;
+    unless_authorized(context, |subject| {
+        refuse(code, StatusCode::permanent(7, 1), subject, "Relay access denied")
+    })
+}
+
+pub(super) fn defer_unauth_destination(context: &Context<'_>) -> Verdict {
+    unless_authorized(context, |subject| {
+        refuse(454, StatusCode::temporary(7, 1), subject, "Relay access denied")
+    })
+}
+
+pub(super) fn permit_auth_destination(context: &Context<'_>) -> Verdict {
+    let Some(recipient) = context.request.recipient else {
+        return Verdict::Dunno;
+    };
+    match is_authorized(context, recipient) {
+        Ok(true) => Verdict::Permit,
+        Ok(false) => Verdict::Dunno,
+        Err(_) => lookup_failed(&shown(Some(recipient)), context.stage),
+    }
+}
