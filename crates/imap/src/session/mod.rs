@@ -150,6 +150,16 @@ impl Session {
         self.traffic
     }
 
+    /// Sends the client away (shutdown): says BYE with this text, unless it would fall into the middle of an answer.
+    pub fn bye(&mut self, text: &str) {
+        if !self.finished {
+            if !matches!(self.job, Job::Fetch(_)) {
+                self.say(&format!("* BYE {}", crate::login::one_line(text)));
+            }
+            self.finish("Shutting down");
+        }
+    }
+
     /// Works through the input until it is used up, a FETCH is to be taken or enough output waits.
     fn work(&mut self) {
         while !self.finished && self.output.len() < OUTPUT_BYTES_MAX {

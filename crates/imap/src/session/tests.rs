@@ -422,3 +422,25 @@ fn an_idle_session_is_small() {
     assert!(size_of::<Session>() <= 512, "{}", size_of::<Session>());
     assert!(size_of::<view::Row>() <= 72, "{}", size_of::<view::Row>());
 }
+
+#[test]
+fn half_a_message_is_no_message() {
+    let store = Arc::new(MemoryStore::new());
+    let mut session = session(&store);
+    assert_eq!(talk(&mut session, "a APPEND INBOX {10}\r\n"), "+ OK\r\n");
+    assert_eq!(talk(&mut session, "12345"), "");
+    session.end_of_input(2_000 * SECOND);
+    assert!(matches!(session.next_event(), Some(Event::Ended(ended)) if ended.reason == "Connection closed"));
+    assert!(session.is_finished());
+    let inbox = store.open(&MailboxName::inbox()).unwrap().id;
+    assert_eq!(store.status(&inbox).unwrap().messages, 0);
+}
+
+#[test]
+fn a_shutdown_is_announced() {
+    let mut session = session(&Arc::new(MemoryStore::new()));
+    talk(&mut session, "a SELECT INBOX\r\nb IDLE\r\n");
+    session.bye("Server shutting down.");
+    assert_eq!(drain(&mut session, 100), "* BYE Server shutting down.\r\n");
+    assert!(session.next_event().is_some() && session.is_finished());
+}
