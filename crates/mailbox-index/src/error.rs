@@ -19,6 +19,9 @@ pub enum Error {
     /// The index's files were removed or replaced: the mailbox was deleted or renamed.
     #[error("the index in {0} is gone")]
     Gone(PathBuf),
+    /// Another process kept the lock for too long.
+    #[error("{0} is locked by another process")]
+    Locked(PathBuf),
     /// More than the index can hold; the text says what.
     #[error("{0}")]
     OverLimit(String),
@@ -44,6 +47,7 @@ impl From<Error> for mailbox::Error {
                 source,
             },
             Error::Gone(path) => mailbox::Error::NoSuchMailbox(path.display().to_string()),
+            Error::Locked(path) => mailbox::Error::Locked(path.display().to_string()),
             Error::OverLimit(text) => mailbox::Error::OverLimit(text),
             Error::OutOfUse(_) => mailbox::Error::Io {
                 what: error.to_string(),

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use mailbox::{Changes, Flags, Keyword, MessageState, ModSeq, Uid, UidSet, UidValidity};
 use os::locks::{self, Mode};
@@ -17,6 +17,9 @@ use crate::{Error, Result};
 
 /// The log is folded into a new base after this many operations, or an eighth of the messages when that is more.
 pub const FOLD_AFTER_OPERATIONS: usize = 2000;
+
+/// How long another process may keep the lock: longer than reading the largest mailbox takes.
+pub const LOCK_WAIT_MAX: Duration = Duration::from_secs(60);
 
 /// How often opening starts anew when the files are replaced under it.
 const OPEN_TRIES_MAX: usize = 5;
@@ -94,7 +97,8 @@ impl Index {
     /// Takes the lock, waiting for it, and reads what others have committed.
     ///
     /// # Errors
-    /// [`Error::Gone`] when the mailbox was deleted or renamed; [`Error::Io`]; [`Error::OutOfUse`].
+    /// [`Error::Gone`] when the mailbox was deleted or renamed; [`Error::Locked`] after [`LOCK_WAIT_MAX`];
+    /// [`Error::Io`]; [`Error::OutOfUse`].
     pub fn lock(&mut self) -> Result<Lock> {
         if self.out_of_use {
             return Err(Error::OutOfUse(self.directory.clone()));
@@ -356,8 +360,10 @@ impl Index {
 }
 
 fn wait_for_lock(log: &Log) -> Result<Lock> {
-    locks::wait_flock(&log.file, &log.path, Mode::Exclusive)
-        .map_err(|error| Error::io("lock", &log.path, std::io::Error::other(error)))?;
+    locks::wait_flock(&log.file, &log.path, Mode::Exclusive, LOCK_WAIT_MAX).map_err(|error| match error {
+        os::Error::Locked(path) => Error::Locked(path),
+        error => Error::io("lock", &log.path, std::io::Error::other(error)),
+    })?;
     Ok(Lock {
         file: Arc::clone(&log.file),
         path: log.path.clone(),

@@ -92,23 +92,30 @@ pub fn lock_flock(file: &File, path: &Path, mode: Mode, tries: Tries) -> Result<
     tries.run(path, || judge(path, flock(file.as_fd(), operation)))
 }
 
-/// Locks an open file with flock(2) and waits as long as it takes. Only for files whose locks are short by rule.
+/// Locks an open file with flock(2), waiting at most so long. For files whose locks are short by rule: the first
+/// looks come within microseconds of each other, later ones every [`LONGEST_PAUSE`].
 ///
 /// # Errors
-/// [`Error::Call`] when the file system knows no locks.
-pub fn wait_flock(file: &File, path: &Path, mode: Mode) -> Result<()> {
+/// As [`lock_fcntl`].
+pub fn wait_flock(file: &File, path: &Path, mode: Mode, at_most: Duration) -> Result<()> {
     let operation = match mode {
-        Mode::Shared => FlockOperation::LockShared,
-        Mode::Exclusive => FlockOperation::LockExclusive,
+        Mode::Shared => FlockOperation::NonBlockingLockShared,
+        Mode::Exclusive => FlockOperation::NonBlockingLockExclusive,
     };
-    loop {
-        match flock(file.as_fd(), operation) {
-            Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(Error::call(format!("lock {}", path.display()), error)),
-            Ok(()) => return Ok(()),
+    let (mut waited, mut pause) = (Duration::ZERO, Duration::from_micros(50));
+    while !judge(path, flock(file.as_fd(), operation))? {
+        if waited >= at_most {
+            return Err(Error::Locked(path.to_owned()));
         }
+        std::thread::sleep(pause);
+        waited += pause;
+        pause = (pause * 2).min(LONGEST_PAUSE);
     }
+    Ok(())
 }
+
+/// The longest pause between two looks at a lock that [`wait_flock`] waits for.
+pub const LONGEST_PAUSE: Duration = Duration::from_millis(2);
 
 /// Gives up the flock(2) lock of an open file.
 ///
@@ -337,7 +344,9 @@ mod tests {
             Err(Error::Locked(_))
         ));
         unlock_flock(&first, &path).unwrap();
-        wait_flock(&second, &path, Mode::Shared).unwrap();
+        wait_flock(&second, &path, Mode::Shared, Duration::from_secs(5)).unwrap();
+        let waiting = wait_flock(&first, &path, Mode::Exclusive, Duration::from_millis(5));
+        assert!(matches!(waiting, Err(Error::Locked(_))));
         lock_fcntl(&first, &path, Mode::Exclusive, Tries::ONCE).unwrap();
         unlock_fcntl(&first, &path).unwrap();
     }

@@ -31,7 +31,13 @@ pub(crate) struct Arriving {
 
 impl Append for MaildirAppend {
     fn start(&mut self, flags: Flags, internal_date_secs: i64) -> Result<()> {
-        let file = MessageFile::create(&self.maildir, &self.account.host)?;
+        let file = match MessageFile::create(&self.maildir, &self.account.host) {
+            // Deleted by another session or program since the append began.
+            Err(Error::Io { source, .. }) if paths::is_missing(&source) => {
+                return Err(Error::NoSuchMailbox(self.maildir.display().to_string()));
+            }
+            result => result?,
+        };
         self.finish_last()?;
         self.messages.push(Arriving {
             file,

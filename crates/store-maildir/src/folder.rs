@@ -22,6 +22,8 @@ pub(crate) struct Folder {
     pub(crate) path: PathBuf,
     pub(crate) index: Index,
     pub(crate) letters: Letters,
+    /// Whether `tmp` was looked at for leftovers.
+    tidied: bool,
 }
 
 /// A change of `cur` by ourselves that has begun: whether the directory was as we knew it.
@@ -43,7 +45,12 @@ impl Folder {
         };
         let index = Index::open(&path, || dovecots.unwrap_or_else(&mut new_uid_validity))?;
         let letters = Letters::of(&path);
-        Ok(Folder { path, index, letters })
+        Ok(Folder {
+            path,
+            index,
+            letters,
+            tidied: false,
+        })
     }
 
     pub(crate) fn cur(&self) -> PathBuf {
@@ -66,7 +73,13 @@ impl Folder {
 
     /// Brings the index up to date with the files. Cheap when nobody changed the directories.
     pub(crate) fn sync(&mut self, lock: &Lock) -> Result<()> {
-        self.sync_reading(lock, false)
+        self.sync_reading(lock, false)?;
+        if !self.tidied {
+            self.tidied = true;
+            let in_index = |base: &[u8]| self.bases().any(|known| known == base);
+            scan::tidy_tmp(&self.path, paths::now_ns(), in_index)?;
+        }
+        Ok(())
     }
 
     /// As [`Folder::sync`]; `surely` reads the directories even if nothing hints at a change.

@@ -6,7 +6,6 @@ use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use mailbox::{Error, ListEntry, MailboxName, Result, SpecialUse, UidValidity};
-use os::locks::{self, Mode};
 
 use crate::names::Naming;
 use crate::{file_name, paths};
@@ -167,8 +166,7 @@ pub(crate) fn new_uid_validity(root: &Path) -> Result<UidValidity> {
         .mode(0o600)
         .open(&path)
         .map_err(paths::failed("open", &path))?;
-    locks::wait_flock(&file, &path, Mode::Exclusive)
-        .map_err(|error| paths::failed("lock", &path)(std::io::Error::other(error)))?;
+    paths::wait_for_lock(&file, &path)?;
     let mut text = [0; 10];
     let count = file.read_at(&mut text, 0).map_err(paths::failed("read", &path))?;
     let last: UidValidity = std::str::from_utf8(&text[..count])

@@ -9,6 +9,9 @@ use mailbox::{Error, Result};
 /// The three directories of a maildir.
 pub(crate) const PARTS: [&str; 3] = ["tmp", "new", "cur"];
 
+/// How long the lock on a small file may be waited for.
+const LOCK_WAIT_MAX: std::time::Duration = std::time::Duration::from_secs(60);
+
 /// The error for `what` done to `path`.
 pub(crate) fn failed(what: &str, path: &Path) -> impl FnOnce(std::io::Error) -> Error {
     let what = format!("cannot {what} {}", path.display());
@@ -80,4 +83,14 @@ pub(crate) fn replace_file(path: &Path, content: &[u8]) -> Result<()> {
         .and_then(|()| std::fs::rename(&new, path))
         .map_err(failed("write", path))?;
     path.parent().map_or(Ok(()), sync_directory)
+}
+
+/// Takes the lock on a small file of ours, waiting for it.
+pub(crate) fn wait_for_lock(file: &File, path: &Path) -> Result<()> {
+    os::locks::wait_flock(file, path, os::locks::Mode::Exclusive, LOCK_WAIT_MAX).map_err(
+        |error| match error {
+            os::Error::Locked(path) => Error::Locked(path.display().to_string()),
+            error => failed("lock", path)(std::io::Error::other(error)),
+        },
+    )
 }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use mailbox::{Error, Result};
@@ -108,6 +109,25 @@ pub(crate) fn read_cur(maildir: &Path) -> Result<HashMap<Vec<u8>, Vec<u8>>> {
     Ok(by_base)
 }
 
+/// A file in `tmp` whose inode has not changed for so long was left by a crash (maildir(5): 36 hours), in seconds.
+const LEFT_BEHIND_SECS: i64 = 36 * 3600;
+
+/// Removes what crashes left in `tmp`, except what `wanted` knows by its base.
+pub(crate) fn tidy_tmp(maildir: &Path, now_ns: i64, wanted: impl Fn(&[u8]) -> bool) -> Result<()> {
+    let tmp = maildir.join("tmp");
+    for name in names(&tmp)? {
+        let path = tmp.join(OsStr::from_bytes(&name));
+        // Not the time of modification, which an append sets to the date of the message.
+        let Ok(meta) = std::fs::symlink_metadata(&path) else {
+            continue;
+        };
+        if now_ns / 1_000_000_000 - meta.ctime() > LEFT_BEHIND_SECS && !wanted(file_name::base(&name)) {
+            let _ = std::fs::remove_file(&path);
+        }
+    }
+    Ok(())
+}
+
 /// The names of the files in a directory, hidden ones left out.
 fn names(directory: &Path) -> Result<Vec<Vec<u8>>> {
     let mut names = Vec::new();
@@ -131,6 +151,22 @@ fn names(directory: &Path) -> Result<Vec<Vec<u8>>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_is_old_and_unknown_leaves_tmp() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("tmp")).unwrap();
+        let write =
+            || ["1.a", "2.b"].map(|name| std::fs::write(dir.path().join("tmp").join(name), "").unwrap());
+        let left = || names(&dir.path().join("tmp")).unwrap();
+        write();
+        let now = paths::now_ns();
+        tidy_tmp(dir.path(), now, |_| false).unwrap();
+        assert_eq!(left().len(), 2, "too young");
+        let later = now + (LEFT_BEHIND_SECS + 10) * 1_000_000_000;
+        tidy_tmp(dir.path(), later, |base| base == b"2.b").unwrap();
+        assert_eq!(left(), [b"2.b"]);
+    }
 
     #[test]
     fn what_was_seen_comes_back_and_fresh_times_are_not_trusted() {

@@ -295,6 +295,7 @@ impl Store for MaildirStore {
             return Err(Error::InvalidName(name.to_string(), "INBOX can't be deleted"));
         }
         let directory = self.account.existing(name)?;
+        self.account.open(name)?;
         let folder = self.account.folder_at(&directory)?;
         lock(&self.account.folders).remove(&directory);
         // Under the lock: whoever is appending finishes before, whoever comes later finds the mailbox gone.

@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use mailbox::{Error, MailboxName, Result};
-use os::locks::{self, Mode};
 
 use crate::mutf7;
 use crate::names::Naming;
@@ -52,8 +51,7 @@ pub(crate) fn change(root: &Path, naming: &Naming, name: &MailboxName, subscribe
     let levels: Vec<String> = own.split(naming.separator).map(mutf7::encode).collect();
     let lock_path = root.join("yubin.subscriptions.lock");
     let lock = std::fs::File::create(&lock_path).map_err(paths::failed("open", &lock_path))?;
-    locks::wait_flock(&lock, &lock_path, Mode::Exclusive)
-        .map_err(|error| paths::failed("lock", &lock_path)(std::io::Error::other(error)))?;
+    paths::wait_for_lock(&lock, &lock_path)?;
     let mut lines = lines(root)?;
     if lines.contains(&levels) == subscribed {
         return Ok(());
