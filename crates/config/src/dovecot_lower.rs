@@ -435,8 +435,8 @@ impl Lowering<'_> {
                         .strip_prefix(kind)
                         .and_then(|rest| rest.strip_prefix('_'));
                     let name = name.unwrap_or(&setting.name);
-                    if !self.newer && !params::dovecot_block_names(kind).contains(&name) {
-                        self.unknown_in(block, setting, params::dovecot_block_names(kind));
+                    if !self.newer && !params::dovecot_block_names(kind).any(|known| known == name) {
+                        self.unknown_in(block, setting);
                     }
                     fields.insert(name.to_owned(), self.text(&setting.text));
                 }
@@ -471,15 +471,16 @@ impl Lowering<'_> {
         fields
     }
 
-    fn unknown_in(&mut self, block: &Block, setting: &Setting, known: &[&'static str]) {
+    fn unknown_in(&mut self, block: &Block, setting: &Setting) {
         let place = (setting.place.0.as_str(), setting.place.1);
         let what = format!("there is no such setting in {} {{ }}", block.kind);
         let problem = Problem::new(Severity::Warning, place, &setting.name, what);
-        self.problems
-            .push(match params::nearest(&setting.name, known.iter().copied()) {
+        self.problems.push(
+            match params::nearest(&setting.name, params::dovecot_block_names(&block.kind)) {
                 Some(near) => problem.with_hint(format!("Did you mean {near}?")),
                 None => problem,
-            });
+            },
+        );
     }
 
     fn namespace(&mut self, block: &Block) {
@@ -500,7 +501,7 @@ impl Lowering<'_> {
                     if is_mail_part(&setting.name) {
                         mail.insert(setting.name.clone(), text);
                     } else if !self.namespace_setting(&mut namespace, setting, text) {
-                        self.unknown_in(block, setting, params::dovecot_block_names("namespace"));
+                        self.unknown_in(block, setting);
                     }
                 }
                 Entry::Block(inner) if inner.kind == "mailbox" => self.mailbox(&mut namespace, inner),
@@ -594,7 +595,7 @@ impl Lowering<'_> {
                 }
                 "driver" => Ok(()),
                 _ => {
-                    self.unknown_in(block, setting, params::dovecot_block_names("mailbox"));
+                    self.unknown_in(block, setting);
                     Ok(())
                 }
             };
@@ -627,9 +628,8 @@ impl Lowering<'_> {
             "client_limit" => Count::read(&setting.text).map(|limit| service.client_limit = limit),
             "process_limit" => Count::read(&setting.text).map(|limit| service.process_limit = limit),
             name => {
-                let known = params::dovecot_block_names("service");
-                if !self.newer && !known.contains(&name) {
-                    self.unknown_in(block, setting, known);
+                if !self.newer && params::dovecot_block_names("service").all(|known| known != name) {
+                    self.unknown_in(block, setting);
                 }
                 service.others.insert(name.to_owned(), setting.text.clone());
                 Ok(())
@@ -672,7 +672,7 @@ impl Lowering<'_> {
                         },
                         "user" => listener.user.clone_from(&setting.text),
                         "group" => listener.group.clone_from(&setting.text),
-                        _ => self.unknown_in(block, setting, params::dovecot_block_names("unix_listener")),
+                        _ => self.unknown_in(block, setting),
                     }
                 }
                 list_of(service, &block.kind).insert(block.name.clone(), listener);
@@ -709,7 +709,7 @@ impl Lowering<'_> {
             "reuse_port" => YesNo::read(&setting.text).map(|reuse| listener.reuse_port = reuse),
             "type" => Ok(()),
             _ => {
-                self.unknown_in(block, setting, params::dovecot_block_names("inet_listener"));
+                self.unknown_in(block, setting);
                 Ok(())
             }
         };

@@ -8,6 +8,7 @@
 //! Sources: postconf(5), master(5), doveconf(1) and the Dovecot 2.3 and 2.4 manuals.
 //! Limits: [`FILE_BYTES_MAX`], [`dovecot_conf::INCLUDE_DEPTH_MAX`], [`dovecot_conf::NESTING_MAX`].
 
+pub mod doveconf;
 pub mod dovecot_conf;
 mod dovecot_lower;
 mod dovecot_names;

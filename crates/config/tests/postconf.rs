@@ -60,7 +60,8 @@ fn theirs(dir: &Path, flags: &[&str]) -> Option<Vec<String>> {
                 .map(str::to_owned)
                 .collect(),
         ),
-        _ => {
+        Ok(output) => panic!("{}", String::from_utf8_lossy(&output.stderr)),
+        Err(_) => {
             println!("skipped: needs Debian package postfix");
             None
         }

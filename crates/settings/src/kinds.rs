@@ -84,6 +84,8 @@ macro_rules! kinds {
 kinds! {
     /// Any text, white space at both ends taken off.
     Text => String, Shape::Text, String::new(), |text| Ok(text.trim().to_owned());
+    /// Any text, white space at its ends kept.
+    Verbatim => String, Shape::Text, String::new(), |text| Ok(text.to_owned());
     /// `yes` or `no`, without regard to case.
     YesNo => bool, Shape::YesNo, false, |text| yes_no(text);
     /// A time; a bare number is seconds.

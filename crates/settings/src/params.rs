@@ -10,6 +10,7 @@ pub(crate) mod dovecot_mail;
 pub(crate) mod dovecot_newer;
 pub(crate) mod dovecot_protocols;
 pub(crate) mod dovecot_server;
+pub mod dovecot_services;
 pub(crate) mod not_yet;
 pub(crate) mod postfix_cleanup;
 pub(crate) mod postfix_client;
@@ -92,8 +93,20 @@ pub fn dovecot(name: &str) -> Option<&'static Parameter> {
 }
 
 /// The names that may stand in a block of dovecot.conf (`passdb`, `namespace`, `mailbox`, `service` …).
-pub fn dovecot_block_names(kind: &str) -> &'static [&'static str] {
-    dovecot_blocks::names(kind)
+pub fn dovecot_block_names(kind: &str) -> impl Iterator<Item = &'static str> {
+    dovecot_blocks::defaults(kind).iter().map(|(name, _)| *name)
+}
+
+/// The settings of a block of dovecot.conf with their defaults, as doveconf(1) prints them.
+pub fn dovecot_block_defaults(kind: &str) -> &'static [(&'static str, &'static str)] {
+    dovecot_blocks::defaults(kind)
+}
+
+/// Whether a known name belongs to the 2.3 dialect, and not to 2.4 or to versions before 2.0.
+pub fn is_dovecot_2_3(name: &str) -> bool {
+    !dovecot_newer::OTHERS
+        .iter()
+        .any(|parameter| parameter.name == name)
 }
 
 /// Every `main.cf` row, sorted by name.

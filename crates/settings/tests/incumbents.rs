@@ -35,11 +35,20 @@ fn lines_of(program: &str, args: &[&str], package: &str) -> Option<Vec<String>> 
                 .map(str::to_owned)
                 .collect(),
         ),
-        _ => {
+        Ok(output) => panic!("{}", String::from_utf8_lossy(&output.stderr)),
+        Err(_) => {
             println!("skipped: needs Debian package {package}");
             None
         }
     }
+}
+
+/// Dovecot quotes texts that end in white space.
+fn unquoted(text: &str) -> &str {
+    let text = text.trim();
+    text.strip_prefix('"')
+        .and_then(|text| text.strip_suffix('"'))
+        .unwrap_or(text)
 }
 
 fn differs(name: &str) -> bool {
@@ -62,11 +71,11 @@ fn every_name_of_postfix_is_known() {
         match params::postfix(name) {
             None => wrong.push(format!("{name} is not known")),
             Some(_) if differs(name) => {}
-            Some(parameter) if parameter.default != default.trim() => {
+            Some(parameter) if parameter.default != unquoted(default) => {
                 wrong.push(format!(
                     "{name}: {:?} instead of {:?}",
                     parameter.default,
-                    default.trim()
+                    unquoted(default)
                 ));
             }
             Some(_) => {}
@@ -95,14 +104,14 @@ fn every_name_of_dovecot_is_known() {
             blocks.pop();
         } else if let Some((name, default)) = line.split_once(" =") {
             match (blocks.last(), params::dovecot(name)) {
-                (Some(block), _) if params::dovecot_block_names(block).contains(&name) => {}
+                (Some(block), _) if params::dovecot_block_names(block).any(|known| known == name) => {}
                 (Some(block), _) => wrong.push(format!("{name} in {block} is not known")),
                 (None, None) => wrong.push(format!("{name} is not known")),
-                (None, Some(parameter)) if !differs(name) && parameter.default != default.trim() => {
+                (None, Some(parameter)) if !differs(name) && parameter.default != unquoted(default) => {
                     wrong.push(format!(
                         "{name}: {:?} instead of {:?}",
                         parameter.default,
-                        default.trim()
+                        unquoted(default)
                     ));
                 }
                 (None, Some(_)) => {}

@@ -25,8 +25,8 @@ const LISTENERS: &[(&str, &str, &[Listener])] = &[
     ("auth", "", &[]),
 ];
 
-/// The names that may stand in a block of dovecot.conf (2.3).
-pub(crate) fn names(kind: &str) -> &'static [&'static str] {
+/// The settings that may stand in a block of dovecot.conf (2.3), with their defaults.
+pub(crate) fn defaults(kind: &str) -> &'static [(&'static str, &'static str)] {
     match kind {
         "passdb" => PASSDB,
         "userdb" => USERDB,
@@ -39,76 +39,82 @@ pub(crate) fn names(kind: &str) -> &'static [&'static str] {
     }
 }
 
-const PASSDB: &[&str] = &[
-    "args",
-    "auth_verbose",
-    "default_fields",
-    "deny",
-    "driver",
-    "master",
-    "mechanisms",
-    "name",
-    "override_fields",
-    "pass",
-    "result_failure",
-    "result_internalfail",
-    "result_success",
-    "skip",
-    "username_filter",
+const PASSDB: &[(&str, &str)] = &[
+    ("args", ""),
+    ("auth_verbose", "default"),
+    ("default_fields", ""),
+    ("deny", "no"),
+    ("driver", ""),
+    ("master", "no"),
+    ("mechanisms", ""),
+    ("name", ""),
+    ("override_fields", ""),
+    ("pass", "no"),
+    ("result_failure", "continue"),
+    ("result_internalfail", "continue"),
+    ("result_success", "return-ok"),
+    ("skip", "never"),
+    ("username_filter", ""),
 ];
-const USERDB: &[&str] = &[
-    "args",
-    "auth_verbose",
-    "default_fields",
-    "driver",
-    "name",
-    "override_fields",
-    "result_failure",
-    "result_internalfail",
-    "result_success",
-    "skip",
+const USERDB: &[(&str, &str)] = &[
+    ("args", ""),
+    ("auth_verbose", "default"),
+    ("default_fields", ""),
+    ("driver", ""),
+    ("name", ""),
+    ("override_fields", ""),
+    ("result_failure", "continue"),
+    ("result_internalfail", "continue"),
+    ("result_success", "return-ok"),
+    ("skip", "never"),
 ];
-const NAMESPACE: &[&str] = &[
-    "alias_for",
-    "disabled",
-    "hidden",
-    "ignore_on_failure",
-    "inbox",
-    "list",
-    "location",
-    "order",
-    "prefix",
-    "separator",
-    "subscriptions",
-    "type",
+const NAMESPACE: &[(&str, &str)] = &[
+    ("alias_for", ""),
+    ("disabled", "no"),
+    ("hidden", "no"),
+    ("ignore_on_failure", "no"),
+    ("inbox", "no"),
+    ("list", "yes"),
+    ("location", ""),
+    ("order", "0"),
+    ("prefix", ""),
+    ("separator", ""),
+    ("subscriptions", "yes"),
+    ("type", "private"),
 ];
-const MAILBOX: &[&str] = &[
-    "auto",
-    "autoexpunge",
-    "autoexpunge_max_mails",
-    "comment",
-    "driver",
-    "special_use",
+const MAILBOX: &[(&str, &str)] = &[
+    ("auto", "no"),
+    ("autoexpunge", "0"),
+    ("autoexpunge_max_mails", "0"),
+    ("comment", ""),
+    ("driver", ""),
+    ("special_use", ""),
 ];
-const SERVICE: &[&str] = &[
-    "chroot",
-    "client_limit",
-    "drop_priv_before_exec",
-    "executable",
-    "extra_groups",
-    "group",
-    "idle_kill",
-    "privileged_group",
-    "process_limit",
-    "process_min_avail",
-    "protocol",
-    "service_count",
-    "type",
-    "user",
-    "vsz_limit",
+const SERVICE: &[(&str, &str)] = &[
+    ("chroot", ""),
+    ("client_limit", "0"),
+    ("drop_priv_before_exec", "no"),
+    ("executable", ""),
+    ("extra_groups", ""),
+    ("group", ""),
+    ("idle_kill", "0"),
+    ("privileged_group", ""),
+    ("process_limit", "0"),
+    ("process_min_avail", "0"),
+    ("protocol", ""),
+    ("service_count", "0"),
+    ("type", ""),
+    ("user", ""),
+    ("vsz_limit", "18446744073709551615 B"),
 ];
-const INET_LISTENER: &[&str] = &["address", "haproxy", "port", "reuse_port", "ssl"];
-const UNIX_LISTENER: &[&str] = &["group", "mode", "user"];
+const INET_LISTENER: &[(&str, &str)] = &[
+    ("address", ""),
+    ("haproxy", "no"),
+    ("port", "0"),
+    ("reuse_port", "no"),
+    ("ssl", "no"),
+];
+const UNIX_LISTENER: &[(&str, &str)] = &[("group", ""), ("mode", "0600"), ("user", "")];
 
 pub(crate) fn default_services() -> BTreeMap<String, ListenerService> {
     LISTENERS

@@ -14,7 +14,7 @@ macro_rules! rows {
             mail_access_groups: List = "", Reload, "Other groups that sessions have.";
             mail_full_filesystem_access: YesNo = "no", Reload, "Whether mailbox names may be paths.";
             mail_debug: YesNo = "no", Reload, "Whether mail access is logged in detail.";
-            mail_log_prefix: Text = "\"%s(%u)<%{pid}><%{session}>: \"", Reload, "What stands before log lines of sessions.";
+            mail_log_prefix: Verbatim = "%s(%u)<%{pid}><%{session}>: ", Reload, "What stands before log lines of sessions.";
             mail_plugins: List = "", Reload, "The plugins of the mail services.";
             mail_fsync: MailFsync = "optimized", Reload, "When files are synced.";
             mail_attribute_dict: Text = "", Reload, "Where METADATA is kept.";

@@ -13,7 +13,7 @@ macro_rules! rows {
             log_path: Path = "syslog", Reload, "The log file; syslog, or /dev/stderr.";
             info_log_path: Path = "", Reload, "The log file for information; empty: log_path.";
             debug_log_path: Path = "", Reload, "The log file for debugging; empty: info_log_path.";
-            log_timestamp: Text = "\"%b %d %H:%M:%S \"", Reload, "How a time looks in a log file.";
+            log_timestamp: Verbatim = "%b %d %H:%M:%S ", Reload, "How a time looks in a log file.";
             log_debug: Text = "", Reload, "Which events are logged for debugging.";
             syslog_facility: Text = "mail", Reload, "The syslog facility.";
             login_greeting: Text = "Yubin ready.", Reload, "The text of the greeting.";
