@@ -60,7 +60,11 @@ fn request_of(args: &[String]) -> Result<Request, String> {
                 'P' => request.show_hidden = true,
                 'c' => {
                     let rest = &letters[at + 1..];
-                    let file = if rest.is_empty() { args.next().cloned() } else { Some(rest.to_owned()) };
+                    let file = if rest.is_empty() {
+                        args.next().cloned()
+                    } else {
+                        Some(rest.to_owned())
+                    };
                     request.file = Some(file.ok_or("nothing follows -c")?);
                     break;
                 }
@@ -75,27 +79,41 @@ fn show(invocation: &Invocation, request: &Request) -> ExitCode {
     let file = PathBuf::from(request.file.as_deref().unwrap_or("/etc/dovecot/dovecot.conf"));
     let mut problems = Vec::new();
     let tree = (!request.defaults).then(|| dovecot_conf::read(&file, &mut problems));
-    if let Some(problem) = problems.iter().find(|problem| problem.severity == Severity::Error) {
+    if let Some(problem) = problems
+        .iter()
+        .find(|problem| problem.severity == Severity::Error)
+    {
         invocation.complain(format!("Fatal: Error in configuration file {problem}"));
         return ExitCode::from(89);
     }
     if tree.is_some() {
         // What is unknown or not there is told aside; the settings are shown all the same.
-        for problem in config::load_dovecot(&file).1.iter().filter(|problem| problem.severity >= Severity::Warning) {
+        for problem in config::load_dovecot(&file)
+            .1
+            .iter()
+            .filter(|problem| problem.severity >= Severity::Warning)
+        {
             eprint_line(&format!("doveconf: {problem}"));
         }
     }
     let printout = Printout::new(tree.as_ref(), request.show_hidden);
     if !request.names.is_empty() {
         for name in &request.names {
-            printout.named(name, request.no_names).iter().for_each(|line| print_line(line));
+            printout
+                .named(name, request.no_names)
+                .iter()
+                .for_each(|line| print_line(line));
         }
         return ExitCode::SUCCESS;
     }
     for line in header(&file, request) {
         print_line(&line);
     }
-    let which = if request.changed { Which::Changed } else { Which::All };
+    let which = if request.changed {
+        Which::Changed
+    } else {
+        Which::All
+    };
     printout.lines(which).iter().for_each(|line| print_line(line));
     ExitCode::SUCCESS
 }
@@ -138,7 +156,10 @@ mod tests {
         let args: Vec<String> = ["-nP", "-c", "/x", "ssl"].map(str::to_owned).to_vec();
         let request = request_of(&args).expect("valid");
         assert!(request.changed && request.show_hidden && !request.no_names);
-        assert_eq!((request.file.as_deref(), request.names.as_slice()), (Some("/x"), &["ssl".to_owned()][..]));
+        assert_eq!(
+            (request.file.as_deref(), request.names.as_slice()),
+            (Some("/x"), &["ssl".to_owned()][..])
+        );
         assert!(request_of(&["-z".to_owned()]).is_err());
     }
 }

@@ -4,6 +4,7 @@
 //! Entry: [`run`], which picks the command by the name the program was called by (`mailq`, `sendmail`) or by
 //! the first argument (`yubin mailq`). One table, [`COMMANDS`], names them all.
 
+mod doveconf;
 mod postconf;
 
 use std::process::ExitCode;
@@ -40,11 +41,18 @@ pub struct Command {
 }
 
 /// Every command, by name.
-pub const COMMANDS: &[Command] = &[Command {
-    name: "postconf",
-    summary: "shows settings of main.cf",
-    run: postconf::run,
-}];
+pub const COMMANDS: &[Command] = &[
+    Command {
+        name: "doveconf",
+        summary: "shows settings of dovecot.conf",
+        run: doveconf::run,
+    },
+    Command {
+        name: "postconf",
+        summary: "shows settings of main.cf",
+        run: postconf::run,
+    },
+];
 
 /// Writes a line to standard output; a closed pipe (`postconf | head`) ends the command quietly.
 pub fn print_line(line: &str) {

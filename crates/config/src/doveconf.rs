@@ -328,7 +328,7 @@ fn interval_text(secs: u64) -> String {
     if secs == 0 {
         return "0".to_owned();
     }
-    match UNITS.iter().find(|(unit, _)| secs % unit == 0) {
+    match UNITS.iter().find(|(unit, _)| secs.is_multiple_of(*unit)) {
         Some((unit, word)) => format!("{} {word}", secs / unit),
         None => format!("{secs} secs"),
     }
