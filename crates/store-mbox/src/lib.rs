@@ -5,15 +5,25 @@
 //! programs honour, changes that they make. UIDs, modseqs and flags are kept by crate `mailbox-index` in
 //! `.imap/NAME/` and written into the file when it is rewritten or the store is closed.
 //!
-//! Entry: for local(8)-style writing [`deliver`]; the store itself is not here yet.
+//! Entry: [`MboxStore`]; for local(8)-style writing [`deliver`]. A file is rewritten in place, through a journal in
+//! the index directory: a rename would lose the mail of a program that waits for the old file's lock.
+//! Limits: [`scan::HEADER_BYTES_MAX`], [`folders::DEPTH_MAX`], [`folders::MAILBOXES_MAX`].
 
+mod body;
 mod deliver;
 pub mod error;
-#[allow(dead_code, reason = "the store reads what delivery only leaves out")]
+mod file;
+pub mod folders;
+mod hash;
 mod headers;
-#[allow(dead_code, reason = "the store looks for changes")]
 mod locking;
+mod rewrite;
+pub mod scan;
+mod spool;
+mod store;
+mod zone;
 
 pub use deliver::deliver;
 pub use error::{Error, Result};
 pub use locking::{LockKind, Locks};
+pub use store::MboxStore;

@@ -1,0 +1,514 @@
+//! One mbox file and its index, held together: looking for changes, appending, rewriting.
+
+use std::collections::{HashMap, VecDeque};
+use std::fs::{File, OpenOptions};
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use mailbox::{Flags, SystemFlags, Uid, UidSet, UidValidity};
+use mailbox_index::{Change, Durability, Index, Lock, NewMessage, Record};
+use os::locks::Mode;
+
+use crate::body::MboxBody;
+use crate::headers::{self, Filter};
+use crate::locking::{Fingerprint, Handle, Held, Locks};
+use crate::rewrite::Target;
+use crate::scan::{self, Place, Scan};
+use crate::spool::Spool;
+use crate::{Error, Result, deliver};
+
+/// How often a file is looked at anew when it changes before it is locked.
+const TRIES_MAX: usize = 10;
+const PIECE_BYTES: usize = 64 * 1024;
+
+/// Where a mailbox lies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Paths {
+    pub(crate) file: PathBuf,
+    pub(crate) index: PathBuf,
+    /// INBOX may be missing; it is empty then.
+    pub(crate) may_be_missing: bool,
+}
+
+/// An mbox file with its index.
+pub(crate) struct MailboxFile {
+    pub(crate) paths: Paths,
+    locks: Locks,
+    pub(crate) index: Index,
+    file: Option<Arc<Handle>>,
+    /// As the file was when `places` was right.
+    fingerprint: Option<Fingerprint>,
+    places: HashMap<Uid, Place>,
+}
+
+impl MailboxFile {
+    /// Opens a mailbox that exists. A new index takes the UIDVALIDITY that another program noted in the file.
+    pub(crate) fn open(
+        paths: Paths,
+        locks: Locks,
+        new_validity: impl Fn() -> UidValidity,
+    ) -> mailbox::Result<MailboxFile> {
+        let index = Index::open(&paths.index, || {
+            noted_validity(&paths.file).unwrap_or_else(&new_validity)
+        })?;
+        Ok(MailboxFile {
+            paths,
+            locks,
+            index,
+            file: None,
+            fingerprint: None,
+            places: HashMap::new(),
+        })
+    }
+
+    /// Takes the index's lock and learns what other programs did to the file.
+    pub(crate) fn lock(&mut self) -> mailbox::Result<Lock> {
+        let lock = self.index.lock()?;
+        self.refresh(&lock)?;
+        Ok(lock)
+    }
+
+    fn refresh(&mut self, lock: &Lock) -> mailbox::Result<()> {
+        for _ in 0..TRIES_MAX {
+            let Some(now) = Fingerprint::of_path(&self.paths.file)? else {
+                return self.missing(lock);
+            };
+            let interrupted = crate::rewrite::is_interrupted(&self.paths.index);
+            if Some(now) == self.fingerprint && !interrupted {
+                return Ok(());
+            }
+            let handle = Arc::new(open_file(&self.paths.file)?);
+            if interrupted {
+                let held = Held::take(&handle, &self.paths.file, Mode::Exclusive, &self.locks)?;
+                self.target(&handle).recover()?;
+                drop(held);
+            }
+            let held = Held::take(&handle, &self.paths.file, Mode::Shared, &self.locks)?;
+            let seen = Fingerprint::of_file(&handle, &self.paths.file)?;
+            if Fingerprint::of_path(&self.paths.file)?.map(|f| f.inode) != Some(seen.inode) {
+                continue;
+            }
+            let scan = scan::scan(&handle, &self.paths.file, seen.size)?;
+            drop(held);
+            if scan.garbage_bytes > 0 && scan.messages.is_empty() {
+                return Err(Error::NotAMailbox(
+                    self.paths.file.clone(),
+                    "it does not begin with a From line",
+                )
+                .into());
+            }
+            self.reconcile(lock, scan)?;
+            self.file = Some(handle);
+            self.fingerprint = Some(seen);
+            return Ok(());
+        }
+        Err(Error::Replaced(self.paths.file.clone()).into())
+    }
+
+    fn missing(&mut self, lock: &Lock) -> mailbox::Result<()> {
+        if !self.paths.may_be_missing {
+            return Err(mailbox::Error::NoSuchMailbox(
+                self.paths.file.display().to_string(),
+            ));
+        }
+        self.file = None;
+        self.fingerprint = None;
+        self.reconcile(lock, Scan::default())
+    }
+
+    fn target<'a>(&'a self, file: &'a File) -> Target<'a> {
+        Target {
+            file,
+            path: &self.paths.file,
+            journal_directory: &self.paths.index,
+        }
+    }
+
+    /// Makes the index agree with what the file holds.
+    fn reconcile(&mut self, lock: &Lock, scan: Scan) -> mailbox::Result<()> {
+        let is_new = self.index.uid_next() == 1;
+        let mut known: HashMap<u64, VecDeque<Record>> = HashMap::new();
+        for record in self.index.records() {
+            known
+                .entry(Key::of(self.index.key(record)).hash)
+                .or_default()
+                .push_back(*record);
+        }
+        let mut change = self.index.change(lock);
+        let mut places = HashMap::with_capacity(scan.messages.len());
+        let highest = scan.base.map_or(0, |(_, highest)| highest);
+        for found in scan.messages {
+            let key = Key {
+                hash: found.place.hash,
+                system: found.notes.flags.system,
+            };
+            let uid = match known.get_mut(&key.hash).and_then(VecDeque::pop_front) {
+                Some(record) => {
+                    if Key::of(self.index.key(&record)).system != key.system {
+                        // Another program has changed its flags in the file.
+                        let flags = Flags {
+                            system: key.system,
+                            ..self.index.flags(&record)
+                        };
+                        change.set_flags(record.uid, &flags)?;
+                        change.set_key(record.uid, &key.encode())?;
+                    }
+                    record.uid
+                }
+                None => {
+                    if let Some(uid) = found.notes.uid.filter(|uid| is_new && *uid <= highest) {
+                        change.skip_to_uid(uid);
+                    }
+                    add_found(&mut change, &found, key)?
+                }
+            };
+            places.insert(uid, found.place);
+        }
+        if is_new && highest < Uid::MAX {
+            change.skip_to_uid(highest + 1);
+        }
+        known
+            .into_values()
+            .flatten()
+            .for_each(|record| change.expunge(record.uid));
+        self.index.commit(lock, change, Durability::Synced)?;
+        self.places = places;
+        Ok(())
+    }
+
+    /// A message's content.
+    pub(crate) fn body(&self, uid: Uid) -> mailbox::Result<Arc<dyn mailbox::Body>> {
+        let gone = || mailbox::Error::NoSuchMessage(uid);
+        let record = self.index.record(uid).ok_or_else(gone)?;
+        let place = self.places.get(&uid).ok_or_else(gone)?;
+        let file = self.file.clone().ok_or_else(gone)?;
+        let fingerprint = self.fingerprint.unwrap_or_default();
+        let place = (*place, record.size_bytes);
+        Ok(Arc::new(MboxBody::new(
+            (file, self.paths.file.clone()),
+            uid,
+            place,
+            fingerprint,
+        )))
+    }
+
+    /// Runs `work` with the file locked against everybody, as `places` knows it.
+    fn exclusively<R>(
+        &mut self,
+        lock: &Lock,
+        work: impl FnOnce(&mut MailboxFile, &Handle) -> mailbox::Result<R>,
+    ) -> mailbox::Result<R> {
+        for _ in 0..TRIES_MAX {
+            if self.file.is_none() {
+                match create_empty(&self.paths.file) {
+                    Err(error) if error.io_kind() != Some(ErrorKind::AlreadyExists) => {
+                        return Err(error.into());
+                    }
+                    _ => self.refresh(lock)?,
+                }
+            }
+            let Some(handle) = self.file.clone() else { continue };
+            let path = self.paths.file.clone();
+            let locks = self.locks.clone();
+            let held = Held::take(&handle, &path, Mode::Exclusive, &locks)?;
+            if Fingerprint::of_path(&path)? == self.fingerprint {
+                let result = work(self, &handle);
+                drop(held);
+                return result;
+            }
+            drop(held);
+            self.refresh(lock)?;
+        }
+        Err(Error::Replaced(self.paths.file.clone()).into())
+    }
+
+    /// Appends what is in the spool; all or nothing.
+    pub(crate) fn append(&mut self, lock: &Lock, spool: &Spool) -> mailbox::Result<Vec<Uid>> {
+        if spool.messages.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.exclusively(lock, |mailbox, handle| {
+            let size = Fingerprint::of_file(handle, &mailbox.paths.file)?.size;
+            let appended = mailbox.append_at(lock, handle, size, spool);
+            if appended.is_err() {
+                let _ = handle.set_len(size).and_then(|()| handle.sync_all());
+            }
+            mailbox.fingerprint = Some(Fingerprint::of_file(handle, &mailbox.paths.file)?);
+            appended
+        })
+    }
+
+    fn append_at(&mut self, lock: &Lock, file: &File, size: u64, spool: &Spool) -> mailbox::Result<Vec<Uid>> {
+        let path = self.paths.file.clone();
+        let mut change = self.index.change(lock);
+        let mut output = At { file, at: size };
+        let said = || Error::io("write", &path);
+        output
+            .write_all(deliver::separator(file, &path, size)?)
+            .map_err(said())?;
+        let mut added = Vec::with_capacity(spool.messages.len());
+        for message in &spool.messages {
+            let key = Key {
+                hash: message.hash,
+                system: message.flags.system,
+            };
+            let uid = change.add(NewMessage {
+                flags: &message.flags,
+                size_bytes: message.size_bytes,
+                internal_date_secs: message.internal_date_secs,
+                key: &key.encode(),
+            })?;
+            let content_bytes = message.end - message.start;
+            let from_at = output.at;
+            let header_at = from_at + message.from_line.len() as u64;
+            let mut head = message.from_line.clone();
+            if from_at == 0 {
+                self.write_base(uid, &mut head);
+            }
+            headers::write(
+                &message.flags,
+                uid,
+                content_bytes - message.header_bytes,
+                &mut head,
+            );
+            output.write_all(&head).map_err(said())?;
+            let content_at = output.at;
+            spool.copy(message, &mut output)?;
+            let end = output.at;
+            output.write_all(b"\n").map_err(said())?;
+            let body_at = content_at + message.header_bytes;
+            added.push((
+                uid,
+                Place {
+                    from_at,
+                    header_at,
+                    body_at,
+                    end,
+                    hash: message.hash,
+                },
+            ));
+        }
+        file.sync_all().map_err(Error::io("sync", &path))?;
+        self.index.commit(lock, change, Durability::Synced)?;
+        self.places.extend(added.iter().copied());
+        Ok(added.into_iter().map(|(uid, _)| uid).collect())
+    }
+
+    /// The line by which other programs go on with our UIDs.
+    fn write_base(&self, highest: Uid, output: &mut Vec<u8>) {
+        let mut line = format!("X-IMAPbase: {} {highest:010}", self.index.uid_validity());
+        for keyword in self.index.keywords() {
+            line.push(' ');
+            line.push_str(keyword.as_str());
+        }
+        line.push('\n');
+        output.extend_from_slice(line.as_bytes());
+    }
+
+    /// Removes messages from file and index.
+    pub(crate) fn expunge(&mut self, lock: &Lock, gone: &UidSet) -> mailbox::Result<()> {
+        if gone.is_empty() {
+            return Ok(());
+        }
+        self.exclusively(lock, |mailbox, handle| mailbox.rewrite(lock, handle, gone))
+    }
+
+    /// Writes flags that only the index knows into the file, for other programs.
+    pub(crate) fn write_back(&mut self) -> mailbox::Result<()> {
+        let lock = self.lock()?;
+        if self.index.records().iter().any(|r| self.is_dirty(r)) {
+            self.exclusively(&lock, |mailbox, handle| {
+                mailbox.rewrite(&lock, handle, &UidSet::new())
+            })?;
+        }
+        Ok(())
+    }
+
+    fn is_dirty(&self, record: &Record) -> bool {
+        Key::of(self.index.key(record)).system != record.system
+    }
+
+    /// Writes the file anew from the first message on that is gone or has other flags than the file says.
+    fn rewrite(&mut self, lock: &Lock, handle: &Handle, gone: &UidSet) -> mailbox::Result<()> {
+        let mut kept: Vec<(Record, Place)> = Vec::new();
+        let mut from = u64::MAX;
+        let mut change = self.index.change(lock);
+        for record in self.index.records() {
+            let Some(place) = self.places.get(&record.uid) else {
+                continue;
+            };
+            if gone.contains(record.uid) {
+                from = from.min(place.from_at);
+                change.expunge(record.uid);
+            } else {
+                kept.push((*record, *place));
+                if self.is_dirty(record) {
+                    from = from.min(place.from_at);
+                }
+            }
+        }
+        if from == u64::MAX {
+            return Ok(());
+        }
+        kept.retain(|(_, place)| place.from_at >= from);
+        kept.sort_by_key(|(_, place)| place.from_at);
+        for (record, place) in &kept {
+            if self.is_dirty(record) {
+                let key = Key {
+                    hash: place.hash,
+                    system: record.system,
+                };
+                change.set_key(record.uid, &key.encode())?;
+            }
+        }
+        self.target(handle).rewrite(from, |output| {
+            let mut is_first = from == 0;
+            for (record, place) in &kept {
+                self.write_message(handle, (record, place), is_first, output)?;
+                is_first = false;
+            }
+            Ok(())
+        })?;
+        self.index.commit(lock, change, Durability::Synced)?;
+        self.fingerprint = None;
+        self.rescan(lock, handle)
+    }
+
+    /// After a rewrite, while the file is still locked.
+    fn rescan(&mut self, lock: &Lock, handle: &Handle) -> mailbox::Result<()> {
+        let seen = Fingerprint::of_file(handle, &self.paths.file)?;
+        let scan = scan::scan(handle, &self.paths.file, seen.size)?;
+        self.reconcile(lock, scan)?;
+        self.fingerprint = Some(seen);
+        Ok(())
+    }
+
+    fn write_message(
+        &self,
+        file: &File,
+        (record, place): (&Record, &Place),
+        is_first: bool,
+        output: &mut dyn Write,
+    ) -> std::io::Result<()> {
+        crate::rewrite::copy_range(file, place.from_at, place.header_at, output)?;
+        let mut last = [b'\n'];
+        if place.end > place.header_at {
+            file.read_exact_at(&mut last, place.end - 1)?;
+        }
+        let lacks_end = last != *b"\n";
+        let mut notes = Vec::new();
+        if is_first {
+            self.write_base(self.index.uid_next() - 1, &mut notes);
+        }
+        let body_bytes = place.end - place.body_at + u64::from(lacks_end && place.body_at < place.end);
+        headers::write(&self.index.flags(record), record.uid, body_bytes, &mut notes);
+        output.write_all(&notes)?;
+        let (mut filter, mut kept) = (Filter::new(), Vec::new());
+        let mut piece = vec![0; PIECE_BYTES];
+        let mut at = place.header_at;
+        while at < place.end {
+            let count = usize::try_from(place.end - at)
+                .unwrap_or(usize::MAX)
+                .min(piece.len());
+            file.read_exact_at(&mut piece[..count], at)?;
+            at += count as u64;
+            kept.clear();
+            filter.feed(&piece[..count], &mut kept);
+            if at == place.end {
+                filter.finish(&mut kept);
+            }
+            output.write_all(&kept)?;
+        }
+        output.write_all(if lacks_end { b"\n\n" } else { b"\n" })
+    }
+}
+
+/// What the index remembers of a message for us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Key {
+    /// [`Place::hash`].
+    hash: u64,
+    /// The flags that the file says it has.
+    system: SystemFlags,
+}
+
+impl Key {
+    fn encode(self) -> [u8; 9] {
+        let mut bytes = [self.system.0; 9];
+        bytes[..8].copy_from_slice(&self.hash.to_le_bytes());
+        bytes
+    }
+
+    fn of(bytes: &[u8]) -> Key {
+        let hash = bytes.first_chunk().map_or(0, |hash| u64::from_le_bytes(*hash));
+        Key {
+            hash,
+            system: SystemFlags(bytes.get(8).copied().unwrap_or(0)),
+        }
+    }
+}
+
+fn add_found(change: &mut Change, found: &scan::Found, key: Key) -> mailbox::Result<Uid> {
+    let mut add = |flags: &Flags| {
+        change.add(NewMessage {
+            flags,
+            size_bytes: found.size_bytes,
+            internal_date_secs: found.date_secs,
+            key: &key.encode(),
+        })
+    };
+    // Keywords beyond the limit are the other program's; the message counts more.
+    let added = add(&found.notes.flags).or_else(|_| add(&Flags::system(found.notes.flags.system)));
+    Ok(added?)
+}
+
+fn open_file(path: &Path) -> Result<Handle> {
+    let open = OpenOptions::new().read(true).write(true).open(path);
+    let open = match open {
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => File::open(path),
+        other => other,
+    };
+    open.map(Handle::new).map_err(Error::io("open", path))
+}
+
+/// The UIDVALIDITY that another program has noted in the file.
+fn noted_validity(path: &Path) -> Option<UidValidity> {
+    let file = Handle::new(File::open(path).ok()?);
+    let size = file.metadata().ok()?.len();
+    scan::scan(&file, path, size)
+        .ok()?
+        .base
+        .map(|(validity, _)| validity)
+}
+
+/// Writes onwards from a place in a file.
+struct At<'a> {
+    file: &'a File,
+    at: u64,
+}
+
+impl Write for At<'_> {
+    fn write(&mut self, octets: &[u8]) -> std::io::Result<usize> {
+        let count = self.file.write_at(octets, self.at)?;
+        self.at += count as u64;
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Makes an empty mailbox file.
+pub(crate) fn create_empty(path: &Path) -> Result<()> {
+    OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+        .and_then(|file| file.sync_all())
+        .map_err(Error::io("create", path))?;
+    deliver::sync_parent(path)
+}

@@ -1,0 +1,240 @@
+//! Where mailboxes lie: files and directories below the root, `/` between levels, `.subscriptions`.
+
+use std::collections::BTreeMap;
+use std::fs::DirBuilder;
+use std::io::ErrorKind;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use mailbox::name::NAME_BYTES_MAX;
+use mailbox::{Error as MailboxError, ListEntry, MailboxName, UidValidity};
+
+use crate::file::Paths;
+use crate::{Error, Result};
+
+/// Levels of directories that are looked into.
+pub const DEPTH_MAX: usize = 16;
+/// Mailboxes of one account that are listed.
+pub const MAILBOXES_MAX: usize = 10_000;
+/// The longest subscriptions file that is read, in octets.
+const SUBSCRIPTIONS_BYTES_MAX: u64 = 4 * 1024 * 1024;
+/// Directories of indexes, beside the mailboxes they are of.
+const INDEXES: &str = ".imap";
+
+/// The directories of one account.
+#[derive(Debug, Clone)]
+pub(crate) struct Folders {
+    pub(crate) root: PathBuf,
+    pub(crate) inbox: PathBuf,
+}
+
+/// What stands under a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Mailbox,
+    Folder,
+    Nothing,
+}
+
+impl Folders {
+    /// Where a mailbox lies.
+    pub(crate) fn paths(&self, name: &MailboxName) -> Paths {
+        if name.is_inbox() {
+            let index = self.root.join(INDEXES).join("INBOX");
+            return Paths {
+                file: self.inbox.clone(),
+                index,
+                may_be_missing: true,
+            };
+        }
+        let file = self.root.join(name.as_str());
+        let leaf = file.file_name().unwrap_or_default().to_owned();
+        let index = file.parent().unwrap_or(&self.root).join(INDEXES).join(leaf);
+        Paths {
+            file,
+            index,
+            may_be_missing: false,
+        }
+    }
+
+    pub(crate) fn kind(&self, name: &MailboxName) -> Kind {
+        if check_name(name).is_err() {
+            return Kind::Nothing;
+        }
+        match std::fs::metadata(self.paths(name).file) {
+            Ok(meta) if meta.is_dir() => Kind::Folder,
+            Ok(_) => Kind::Mailbox,
+            Err(_) => Kind::Nothing,
+        }
+    }
+
+    /// Makes the directories above a mailbox; refused where one of them is a mailbox.
+    pub(crate) fn create_parents(&self, name: &MailboxName) -> mailbox::Result<()> {
+        let file = self.paths(name).file;
+        let parent = file.parent().unwrap_or(&self.root);
+        match DirBuilder::new().recursive(true).mode(0o700).create(parent) {
+            Err(error) if matches!(error.kind(), ErrorKind::NotADirectory | ErrorKind::AlreadyExists) => Err(
+                MailboxError::InvalidName(name.to_string(), "a mailbox file cannot hold other mailboxes"),
+            ),
+            made => made
+                .map_err(Error::io("create", parent))
+                .map_err(MailboxError::from),
+        }
+    }
+
+    /// Takes away the directories above a mailbox that was deleted, as far as they are empty.
+    pub(crate) fn remove_empty_parents(&self, name: &MailboxName) {
+        let file = self.paths(name).file;
+        let mut parent = file.parent();
+        while let Some(directory) = parent.filter(|d| *d != self.root && d.starts_with(&self.root)) {
+            let _ = std::fs::remove_dir(directory.join(INDEXES));
+            if std::fs::remove_dir(directory).is_err() {
+                return;
+            }
+            parent = directory.parent();
+        }
+    }
+
+    /// Every mailbox and every folder that holds one.
+    pub(crate) fn list(&self) -> Result<Vec<ListEntry>> {
+        let mut found = BTreeMap::new();
+        self.walk(&self.root, "", 0, &mut found)?;
+        let entry = |name: MailboxName, selectable| ListEntry {
+            name,
+            selectable,
+            special_use: None,
+        };
+        let inbox = entry(MailboxName::inbox(), true);
+        let others = found
+            .into_iter()
+            .map(|(name, selectable)| entry(MailboxName::new(&name, '/'), selectable));
+        Ok(std::iter::once(inbox).chain(others).collect())
+    }
+
+    fn walk(
+        &self,
+        directory: &Path,
+        prefix: &str,
+        depth: usize,
+        found: &mut BTreeMap<String, bool>,
+    ) -> Result<()> {
+        let entries = match std::fs::read_dir(directory) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            entries => entries.map_err(Error::io("list", directory))?,
+        };
+        for entry in entries {
+            let entry = entry.map_err(Error::io("list", directory))?;
+            let Ok(leaf) = entry.file_name().into_string() else {
+                continue;
+            };
+            let name = format!("{prefix}{leaf}");
+            let is_inbox = name.eq_ignore_ascii_case("INBOX") || entry.path() == self.inbox;
+            if is_inbox || leaf.starts_with('.') || leaf.ends_with(".lock") || found.len() >= MAILBOXES_MAX {
+                continue;
+            }
+            let Ok(meta) = std::fs::metadata(entry.path()) else {
+                continue;
+            };
+            if meta.is_file() {
+                found.insert(name, true);
+            } else if meta.is_dir() && depth < DEPTH_MAX {
+                let before = found.len();
+                self.walk(&entry.path(), &format!("{name}/"), depth + 1, found)?;
+                if found.len() > before {
+                    found.insert(name, false);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A UIDVALIDITY that no mailbox of this account has had.
+    pub(crate) fn new_validity(&self, now_secs: i64) -> UidValidity {
+        let path = self.root.join(INDEXES).join("yubin.uidvalidity");
+        let last: UidValidity = std::fs::read_to_string(&path)
+            .ok()
+            .and_then(|text| text.trim().parse().ok())
+            .unwrap_or(0);
+        let now = UidValidity::try_from(now_secs).unwrap_or(1);
+        let next = now.max(last.saturating_add(1)).max(1);
+        // A write that fails costs no more than the clock's word for it.
+        let _ = std::fs::write(&path, format!("{next}\n"));
+        next
+    }
+
+    /// The subscribed names, in order.
+    pub(crate) fn subscriptions(&self) -> Result<Vec<MailboxName>> {
+        let path = self.root.join(".subscriptions");
+        let text = match std::fs::metadata(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            Ok(meta) if meta.len() > SUBSCRIPTIONS_BYTES_MAX => {
+                return Err(Error::io("read", &path)(ErrorKind::FileTooLarge.into()));
+            }
+            _ => std::fs::read(&path).map_err(Error::io("read", &path))?,
+        };
+        let text = String::from_utf8_lossy(&text);
+        // Dovecot's second version of the file has a heading, and tabs between levels.
+        let (is_second, lines) = text
+            .strip_prefix("V\t2\n")
+            .map_or((false, &text[..]), |rest| (true, rest));
+        let mut names: Vec<MailboxName> = lines
+            .lines()
+            .filter(|line| !line.is_empty())
+            .map(|line| {
+                MailboxName::new(
+                    &if is_second {
+                        line.replace('\t', "/")
+                    } else {
+                        line.to_owned()
+                    },
+                    '/',
+                )
+            })
+            .collect();
+        names.sort();
+        names.dedup();
+        Ok(names)
+    }
+
+    pub(crate) fn write_subscriptions(&self, names: &[MailboxName]) -> Result<()> {
+        let path = self.root.join(".subscriptions");
+        let new = self.root.join(format!(".subscriptions.{}", std::process::id()));
+        let mut text = "V\t2\n\n".to_owned();
+        for name in names {
+            text.push_str(&name.as_str().replace('/', "\t"));
+            text.push('\n');
+        }
+        let write = || -> std::io::Result<()> {
+            std::fs::write(&new, &text)?;
+            std::fs::File::open(&new)?.sync_all()?;
+            std::fs::rename(&new, &path)
+        };
+        write().map_err(Error::io("write", &path))?;
+        crate::deliver::sync_parent(&path)
+    }
+}
+
+/// Whether a name can be a file or directory below the root.
+pub(crate) fn check_name(name: &MailboxName) -> mailbox::Result<()> {
+    let text = name.as_str();
+    let complaint = if text.is_empty() {
+        "it is empty"
+    } else if text.len() > NAME_BYTES_MAX {
+        "it is too long"
+    } else if text.split('/').any(str::is_empty) {
+        "a level of it is empty"
+    } else if text.split('/').any(|level| level.starts_with('.')) {
+        "a level of it begins with a dot"
+    } else if text.split('/').any(|level| level.len() > 200) {
+        "a level of it is too long"
+    } else if text.ends_with(".lock") {
+        "it is a lock file's name"
+    } else if text.chars().any(char::is_control) {
+        "it holds a control character"
+    } else if name.is_inbox() || !text.starts_with("INBOX/") {
+        return Ok(());
+    } else {
+        "INBOX is a file and holds no other mailboxes"
+    };
+    Err(MailboxError::InvalidName(text.to_owned(), complaint))
+}

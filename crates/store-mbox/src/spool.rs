@@ -1,0 +1,176 @@
+//! Messages on their way into a file: kept in a nameless temporary file until the mailbox is locked.
+
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use mailbox::Flags;
+use message::date::Date;
+use message::lines::ToLf;
+use message::mbox::FromLine;
+
+use crate::hash::Fnv;
+use crate::headers::Filter;
+use crate::{Error, Result};
+
+/// Messages without notes, lines ending in LF, one after the other.
+pub(crate) struct Spool {
+    file: File,
+    path: PathBuf,
+    length: u64,
+    pub(crate) messages: Vec<Spooled>,
+    writing: Option<Writing>,
+}
+
+/// A message in the spool.
+pub(crate) struct Spooled {
+    pub(crate) flags: Flags,
+    pub(crate) internal_date_secs: i64,
+    /// With its line end.
+    pub(crate) from_line: Vec<u8>,
+    /// Where it is in the spool.
+    pub(crate) start: u64,
+    pub(crate) end: u64,
+    /// Octets of its header, the empty line included.
+    pub(crate) header_bytes: u64,
+    pub(crate) hash: u64,
+    pub(crate) size_bytes: u64,
+}
+
+struct Writing {
+    to_lf: ToLf,
+    filter: Filter,
+    hash: Fnv,
+    newlines: u64,
+    carriage_returns_before: u64,
+    last: Option<u8>,
+}
+
+impl Spool {
+    /// An empty spool in `directory`; its file has no name and goes away with it.
+    pub(crate) fn new(directory: &Path) -> Result<Spool> {
+        static COUNTER: AtomicU64 = AtomicU64::new(0);
+        let number = COUNTER.fetch_add(1, Ordering::Relaxed);
+        let path = directory.join(format!("yubin.append.{}.{number}", std::process::id()));
+        let open = || {
+            let file = OpenOptions::new()
+                .read(true)
+                .write(true)
+                .create(true)
+                .truncate(true)
+                .mode(0o600)
+                .open(&path)?;
+            std::fs::remove_file(&path)?;
+            Ok(file)
+        };
+        let file = open().map_err(Error::io("create", &path))?;
+        Ok(Spool {
+            file,
+            path,
+            length: 0,
+            messages: Vec::new(),
+            writing: None,
+        })
+    }
+
+    /// Ends the message before and starts another.
+    pub(crate) fn start(&mut self, flags: Flags, internal_date_secs: i64) -> Result<()> {
+        self.finish()?;
+        let date = Date {
+            secs: internal_date_secs,
+            offset_secs: crate::zone::offset_secs(internal_date_secs),
+        };
+        let from_line = format!("{}\n", FromLine::display(None, date)).into_bytes();
+        let mut hash = Fnv::default();
+        hash.feed(&from_line);
+        self.messages.push(Spooled {
+            flags,
+            internal_date_secs,
+            from_line,
+            start: self.length,
+            end: self.length,
+            header_bytes: 0,
+            hash: 0,
+            size_bytes: 0,
+        });
+        self.writing = Some(Writing {
+            to_lf: ToLf::new(),
+            filter: Filter::new(),
+            hash,
+            newlines: 0,
+            carriage_returns_before: 0,
+            last: None,
+        });
+        Ok(())
+    }
+
+    /// Adds content to the message started last; lines may end in CRLF or LF.
+    pub(crate) fn write(&mut self, content: &[u8]) -> Result<()> {
+        let Some(mut writing) = self.writing.take() else {
+            return Ok(());
+        };
+        let (mut lf, mut kept) = (
+            Vec::with_capacity(content.len()),
+            Vec::with_capacity(content.len()),
+        );
+        writing.to_lf.feed(content, &mut lf);
+        writing.filter.feed(&lf, &mut kept);
+        let written = self.put(&mut writing, &kept);
+        self.writing = Some(writing);
+        written
+    }
+
+    fn put(&mut self, writing: &mut Writing, kept: &[u8]) -> Result<()> {
+        self.file
+            .write_all_at(kept, self.length)
+            .map_err(Error::io("write", &self.path))?;
+        self.length += kept.len() as u64;
+        writing.hash.feed(kept);
+        for &octet in kept {
+            if octet == b'\n' {
+                writing.newlines += 1;
+                writing.carriage_returns_before += u64::from(writing.last == Some(b'\r'));
+            }
+            writing.last = Some(octet);
+        }
+        Ok(())
+    }
+
+    /// Ends the message started last; its last line gets its end.
+    pub(crate) fn finish(&mut self) -> Result<()> {
+        let Some(mut writing) = self.writing.take() else {
+            return Ok(());
+        };
+        let (mut lf, mut kept) = (Vec::new(), Vec::new());
+        writing.to_lf.finish(&mut lf);
+        writing.filter.feed(&lf, &mut kept);
+        writing.filter.finish(&mut kept);
+        if kept
+            .last()
+            .or(writing.last.as_ref())
+            .is_some_and(|last| *last != b'\n')
+        {
+            kept.push(b'\n');
+        }
+        self.put(&mut writing, &kept)?;
+        if let Some(message) = self.messages.last_mut() {
+            message.end = self.length;
+            let whole = message.end - message.start;
+            message.header_bytes = if writing.filter.is_in_body() {
+                writing.filter.header_kept
+            } else {
+                whole
+            };
+            message.hash = writing.hash.value();
+            message.size_bytes = whole + writing.newlines - writing.carriage_returns_before;
+        }
+        Ok(())
+    }
+
+    /// The content of a message, to be written somewhere.
+    pub(crate) fn copy(&self, message: &Spooled, output: &mut dyn std::io::Write) -> Result<()> {
+        crate::rewrite::copy_range(&self.file, message.start, message.end, output)
+            .map_err(Error::io("copy", &self.path))
+    }
+}

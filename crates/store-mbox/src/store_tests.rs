@@ -1,0 +1,217 @@
+//! Tests of the store: the conformance suite, other programs at the same files, crashes.
+
+use super::*;
+use mailbox::conformance::{self, Subject};
+use os::locks::Tries;
+use std::path::Path;
+use std::time::Duration;
+
+struct Account {
+    directory: tempfile::TempDir,
+}
+
+impl Account {
+    fn new() -> Account {
+        Account {
+            directory: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    fn open(&self) -> MboxStore {
+        let tries = Tries {
+            attempts: 100,
+            pause: Duration::from_millis(5),
+        };
+        let locks = Locks {
+            tries,
+            ..Locks::default()
+        };
+        let path = self.directory.path();
+        MboxStore::new(path.join("mail"), path.join("spool-ann"), locks).unwrap()
+    }
+
+    fn inbox(&self) -> PathBuf {
+        self.directory.path().join("spool-ann")
+    }
+}
+
+impl Subject for Account {
+    fn fresh(&mut self) -> Box<dyn Store> {
+        *self = Account::new();
+        self.reopen()
+    }
+
+    fn reopen(&mut self) -> Box<dyn Store> {
+        Box::new(self.open())
+    }
+}
+
+#[test]
+fn it_conforms() {
+    conformance::suite(&mut Account::new());
+}
+
+#[test]
+fn it_behaves_like_the_model() {
+    for seed in 0..4 {
+        conformance::model(&mut Account::new(), seed, 60);
+    }
+}
+
+const FROM: &str = "From a@example.test Thu Dec 24 22:25:24 2020";
+
+fn put_by_hand(path: &Path, content: &str) {
+    crate::deliver(path, FROM, &mut content.as_bytes(), &Locks::default()).unwrap();
+}
+
+fn inbox(store: &MboxStore) -> MailboxId {
+    store.open(&MailboxName::inbox()).unwrap().id
+}
+
+fn all(store: &MboxStore) -> Vec<MessageState> {
+    store.changes(&inbox(store), 0).unwrap().messages
+}
+
+fn text(store: &MboxStore, uid: Uid) -> String {
+    let body = store.body(&inbox(store), uid).unwrap();
+    let mut content = vec![0; body.size_bytes() as usize + 10];
+    let mut length = 0;
+    loop {
+        match body.read_at(length as u64, &mut content[length..]).unwrap() {
+            0 => break,
+            count => length += count,
+        }
+    }
+    String::from_utf8(content[..length].to_vec()).unwrap()
+}
+
+fn add_flags(store: &MboxStore, uid: Uid, system: SystemFlags) {
+    let change = FlagChange::Add(Flags::system(system));
+    store
+        .store_flags(&inbox(store), &[uid].into_iter().collect(), &change, None)
+        .unwrap();
+}
+
+#[test]
+fn mail_by_other_programs_is_noticed() {
+    let account = Account::new();
+    let store = account.open();
+    assert!(all(&store).is_empty());
+    put_by_hand(&account.inbox(), "Subject: one\n\n1\n");
+    assert_eq!(text(&store, all(&store)[0].uid), "Subject: one\r\n\r\n1\r\n");
+    put_by_hand(&account.inbox(), "Subject: two\n\n2\n");
+    let uids: Vec<Uid> = all(&store).iter().map(|m| m.uid).collect();
+    assert_eq!(uids, [1, 2]);
+    // mutt sorts, marks and removes: what stays keeps its UID.
+    let file = std::fs::read_to_string(account.inbox()).unwrap();
+    let second = file
+        .find("From a@example.test Thu Dec 24 22:25:24 2020\nSubject: two")
+        .unwrap();
+    let new = format!(
+        "{}{}",
+        file[second..].replace("Subject: two", "Subject: two\nStatus: RO"),
+        &file[..second]
+    );
+    std::fs::write(account.inbox(), new).unwrap();
+    let now = all(&store);
+    assert_eq!(now.iter().map(|m| m.uid).collect::<Vec<_>>(), [1, 2]);
+    assert_eq!(now[1].flags.system, SystemFlags::SEEN);
+    assert_eq!(text(&store, 2), "Subject: two\r\n\r\n2\r\n");
+    std::fs::write(account.inbox(), "").unwrap();
+    assert!(all(&store).is_empty());
+}
+
+#[test]
+fn a_body_is_never_another_messages() {
+    let account = Account::new();
+    let store = account.open();
+    put_by_hand(&account.inbox(), "Subject: one\n\n1\n");
+    put_by_hand(&account.inbox(), "Subject: two\n\n2\n");
+    all(&store);
+    let body = store.body(&inbox(&store), 2).unwrap();
+    let file = std::fs::read_to_string(account.inbox()).unwrap();
+    std::fs::write(
+        account.inbox(),
+        file.replace("Subject: two\n\n2", "Subject: xxx\n\n3"),
+    )
+    .unwrap();
+    let mut content = [0; 100];
+    assert!(matches!(
+        body.read_at(0, &mut content),
+        Err(Error::NoSuchMessage(2))
+    ));
+    std::fs::write(account.inbox(), &file[..20]).unwrap();
+    assert!(matches!(
+        body.read_at(0, &mut content),
+        Err(Error::NoSuchMessage(2))
+    ));
+}
+
+#[test]
+fn flags_are_written_for_other_programs() {
+    let account = Account::new();
+    put_by_hand(&account.inbox(), "Subject: one\n\n1\n");
+    put_by_hand(&account.inbox(), "Subject: two\n\n2\n");
+    let store = account.open();
+    add_flags(&store, 2, SystemFlags::SEEN.union(SystemFlags::FLAGGED));
+    drop(store);
+    let file = std::fs::read_to_string(account.inbox()).unwrap();
+    assert!(
+        file.contains("Status: RO\nX-Status: F\nX-UID: 2\nContent-Length: 2\nSubject: two\n\n2\n\n"),
+        "{file}"
+    );
+    let store = account.open();
+    assert_eq!(
+        all(&store)[1].flags.system,
+        SystemFlags::SEEN.union(SystemFlags::FLAGGED)
+    );
+    add_flags(&store, 1, SystemFlags::DELETED);
+    store.expunge(&inbox(&store), &[1].into_iter().collect()).unwrap();
+    let file = std::fs::read_to_string(account.inbox()).unwrap();
+    assert!(file.starts_with(&format!("{FROM}\nX-IMAPbase: ")), "{file}");
+    assert_eq!(file.matches("\nX-UID:").count(), 1);
+    assert_eq!(text(&store, 2), "Subject: two\r\n\r\n2\r\n");
+}
+
+#[test]
+fn what_dovecot_wrote_is_taken_over() {
+    let account = Account::new();
+    // Laid out as Dovecot 2.3 does it: the body's From line is covered by Content-Length.
+    let body = "body\nFrom b@example.test Thu Dec 24 22:25:24 2020\nend\n";
+    let file = format!(
+        "{FROM}\nSubject: one\nX-IMAPbase: 1795298593 0000000009 kw1\nX-UID: 4\nStatus: R\nX-Keywords: kw1      \n\
+         Content-Length: {}\nX-Status: A\n\n{body}\n{FROM}\nSubject: two\nX-UID: 7\nStatus: \n\n2\n\n",
+        body.len()
+    );
+    std::fs::write(account.inbox(), file).unwrap();
+    let store = account.open();
+    let opened = store.open(&MailboxName::inbox()).unwrap();
+    assert_eq!(opened.uid_validity, 1_795_298_593);
+    let messages = all(&store);
+    assert_eq!(messages.iter().map(|m| m.uid).collect::<Vec<_>>(), [4, 7]);
+    assert_eq!(
+        messages[0].flags.system,
+        SystemFlags::SEEN.union(SystemFlags::ANSWERED)
+    );
+    assert_eq!(messages[0].flags.keywords[0].as_str(), "kw1");
+    assert_eq!(
+        text(&store, 4),
+        format!("Subject: one\r\n\r\n{}", body.replace('\n', "\r\n"))
+    );
+    assert_eq!(store.status(&opened.id).unwrap().uid_next, 10);
+}
+
+#[test]
+fn what_is_no_mbox_is_left_alone() {
+    let account = Account::new();
+    std::fs::write(account.inbox(), "#!/bin/sh\necho hello\n").unwrap();
+    let store = account.open();
+    assert!(matches!(
+        store.open(&MailboxName::inbox()),
+        Err(Error::Damaged(_))
+    ));
+    assert_eq!(
+        std::fs::read(account.inbox()).unwrap(),
+        b"#!/bin/sh\necho hello\n"
+    );
+}
