@@ -196,6 +196,12 @@ impl Journal {
         }
     }
 
+    /// Whether the caller runs on the committer's thread, in an `on_done`: there it must not wait for a commit.
+    pub fn is_committer(&self) -> bool {
+        let this = std::thread::current().id();
+        self.threads.iter().any(|thread| thread.thread().id() == this)
+    }
+
     /// The generation of the oldest segment in use.
     pub fn oldest(&self) -> u32 {
         self.shared

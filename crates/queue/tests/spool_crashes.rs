@@ -301,10 +301,39 @@ fn the_daemon_s_threads_keep_what_they_promise() {
         "a view changed the queue"
     );
     drop(spool);
+    for _ in 0..20 {
+        let (spool, _) = Spool::open(dir.path(), &options, &world).unwrap();
+        let mut incoming = spool.begin(1_700_000_000_000_000);
+        incoming.write(b"short").unwrap();
+        let committed = incoming.commit_and_wait(&envelope(2), &Facts::default()).unwrap();
+        spool.remove(committed.queue_id()).unwrap();
+    }
     let (spool, recovered) = Spool::open(dir.path(), &options, &world).unwrap();
     assert_eq!((recovered.messages.len(), recovered.damage.len()), (80, 0));
     for (id, _) in spool.queue_ids() {
         let content = spool.content(&id).unwrap();
         assert_eq!(content.read_all().unwrap().len() as u64, content.size_bytes());
     }
+}
+
+#[test]
+fn the_last_handle_may_go_inside_a_callback() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = SpoolOptions {
+        segment_bytes: 64 * 1024,
+        inline_bytes_max: 4096,
+        ..SpoolOptions::default()
+    };
+    let (spool, _) = Spool::open(dir.path(), &options, &World::real()).unwrap();
+    let incoming = spool.begin(1);
+    let (done, wait) = std::sync::mpsc::channel();
+    incoming.commit(&envelope(1), &Facts::default(), move |result| {
+        drop(spool);
+        done.send(result.is_ok()).unwrap();
+    });
+    assert_eq!(
+        wait.recv_timeout(std::time::Duration::from_secs(20)),
+        Ok(true),
+        "it waits for itself"
+    );
 }

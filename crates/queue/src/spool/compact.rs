@@ -1,12 +1,12 @@
 //! Giving back the log's space: void segments are released, sparse old ones emptied by copying what lives to the end.
 
-use std::sync::{Arc, PoisonError, Weak};
+use std::sync::{Arc, PoisonError};
 
 use envelope::QueueId;
 use journal::{Record, Urgency};
 
 use super::entry;
-use super::{Inner, Wake};
+use super::{Inner, Tidy, Wake};
 use crate::Result;
 
 /// How much is copied before the copies are synced.
@@ -129,16 +129,18 @@ impl Inner {
     }
 }
 
-/// The thread that maintains a spool until its last handle is gone.
-pub(super) fn run(inner: &Weak<Inner>, wake: &Arc<Wake>) {
+/// The thread that maintains a spool until it is told to stop.
+pub(super) fn run(inner: &Arc<Inner>, wake: &Wake) {
     loop {
-        let mut pending = wake.pending.lock().unwrap_or_else(PoisonError::into_inner);
-        while !*pending {
-            pending = wake.changed.wait(pending).unwrap_or_else(PoisonError::into_inner);
+        let mut tidy = wake.tidy.lock().unwrap_or_else(PoisonError::into_inner);
+        while *tidy == Tidy::Sleep {
+            tidy = wake.changed.wait(tidy).unwrap_or_else(PoisonError::into_inner);
         }
-        *pending = false;
-        drop(pending);
-        let Some(inner) = inner.upgrade() else { return };
+        if *tidy == Tidy::Stop {
+            return;
+        }
+        *tidy = Tidy::Sleep;
+        drop(tidy);
         // A log that failed is reported to those who write messages; there is nothing to maintain then.
         let _ = inner.maintain();
     }

@@ -161,6 +161,8 @@ impl Incoming {
                 if grown {
                     owner.wake_up();
                 }
+                // The caller may close the spool as soon as it knows.
+                drop(owner);
                 on_done(Ok(Committed { queue_id, size_bytes }));
             }
             Err(error) => {
@@ -168,6 +170,7 @@ impl Incoming {
                 if let (Some(mut file), journal::Error::Closed(_)) = (file, &error) {
                     file.keep = true;
                 }
+                drop(owner);
                 on_done(Err(error.into()));
             }
         });

@@ -27,6 +27,7 @@ mod index;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
 
 use envelope::{Envelope, Outcome, QueueId};
 use journal::{Journal, Pinned, Position, Reader, Record, Urgency};
@@ -134,7 +135,40 @@ pub struct Recovered {
 /// The spool. Clones are the same spool.
 #[derive(Clone)]
 pub struct Spool {
+    inner: Arc<Handle>,
+}
+
+/// What the clones share. When the last one goes, everything recorded is written, the threads end and the lock is
+/// released, before its drop returns (unless an [`Incoming`] is still there).
+struct Handle {
     inner: Arc<Inner>,
+    tidy: Option<JoinHandle<()>>,
+}
+
+impl std::ops::Deref for Handle {
+    type Target = Arc<Inner>;
+
+    fn deref(&self) -> &Arc<Inner> {
+        &self.inner
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.wake.tell(Tidy::Stop);
+        if self.log().is_ok_and(Journal::is_committer) {
+            // The last handle went inside an `on_done`, which cannot wait for its own thread; the rest ends by itself.
+            return;
+        }
+        if let Some(thread) = self.tidy.take() {
+            // A panic of that thread was reported where it happened.
+            let _ = thread.join();
+        }
+        if let Ok(log) = self.log() {
+            // A log that failed has told those who were waiting. Behind this, no callback holds the spool any more.
+            let _ = log.sync();
+        }
+    }
 }
 
 struct Inner {
@@ -156,8 +190,27 @@ enum Log {
 /// Wakes the maintaining thread.
 #[derive(Default)]
 struct Wake {
-    pending: Mutex<bool>,
+    tidy: Mutex<Tidy>,
     changed: Condvar,
+}
+
+/// What the maintaining thread shall do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Tidy {
+    #[default]
+    Sleep,
+    Look,
+    Stop,
+}
+
+impl Wake {
+    fn tell(&self, what: Tidy) {
+        let mut tidy = self.tidy.lock().unwrap_or_else(PoisonError::into_inner);
+        if *tidy != Tidy::Stop {
+            *tidy = what;
+        }
+        self.changed.notify_one();
+    }
 }
 
 impl Spool {
@@ -203,15 +256,22 @@ impl Spool {
         });
         inner.check_large_files(&mut recovered)?;
         recovered.messages = inner.known();
-        if options.background {
-            let weak = Arc::downgrade(&inner);
+        inner.release();
+        let tidy = if options.background {
+            let tidied = Arc::clone(&inner);
             let spawned = std::thread::Builder::new()
                 .name("spool-tidy".into())
-                .spawn(move || compact::run(&weak, &wake));
-            spawned.map_err(|e| world::Error::from_io("start a thread for", dir, e))?;
-        }
-        inner.release();
-        Ok((Spool { inner }, recovered))
+                .spawn(move || compact::run(&tidied, &wake));
+            Some(spawned.map_err(|e| world::Error::from_io("start a thread for", dir, e))?)
+        } else {
+            None
+        };
+        Ok((
+            Spool {
+                inner: Arc::new(Handle { inner, tidy }),
+            },
+            recovered,
+        ))
     }
 
     /// Looks at the spool in `dir` without locking or changing anything, while the daemon is down. What changes a message
@@ -237,7 +297,12 @@ impl Spool {
             _lock: None,
         });
         recovered.messages = inner.known();
-        Ok((Spool { inner }, recovered))
+        Ok((
+            Spool {
+                inner: Arc::new(Handle { inner, tidy: None }),
+            },
+            recovered,
+        ))
     }
 
     /// The directory.
@@ -247,7 +312,7 @@ impl Spool {
 
     /// Starts a message and gives it its queue id. Nothing is on disk yet. `now_micros`: since the Unix epoch.
     pub fn begin(&self, now_micros: i64) -> Incoming {
-        let inner = &self.inner;
+        let inner: &Arc<Inner> = &self.inner;
         loop {
             let serial = inner.serial.fetch_add(1, Ordering::Relaxed);
             let make = if inner.options.long_queue_ids {
@@ -361,7 +426,7 @@ impl Spool {
     /// # Errors
     /// [`Error::NoSuchMessage`], [`Error::Stopped`].
     pub fn remove(&self, id: &QueueId) -> Result<()> {
-        let inner = &self.inner;
+        let inner: &Arc<Inner> = &self.inner;
         let log = inner.log()?;
         let mut index = inner.lock_index();
         let message = index.messages.remove(id).ok_or_else(|| no_such(id))?;
@@ -467,8 +532,7 @@ impl Inner {
 
     /// Has the log maintained soon.
     fn wake_up(&self) {
-        *self.wake.pending.lock().unwrap_or_else(PoisonError::into_inner) = true;
-        self.wake.changed.notify_one();
+        self.wake.tell(Tidy::Look);
     }
 
     /// Every message, oldest first.
@@ -513,13 +577,6 @@ impl Inner {
             }
         }
         Ok(())
-    }
-}
-
-impl Drop for Inner {
-    /// Lets the maintaining thread see that the spool is gone.
-    fn drop(&mut self) {
-        self.wake_up();
     }
 }
 
