@@ -20,7 +20,7 @@ impl LineEnds {
             }
         }
         out.reserve(rest.len());
-        while let Some(at) = rest.iter().position(|&byte| byte == b'\r') {
+        while let Some(at) = memchr::memchr(b'\r', rest) {
             out.extend_from_slice(&rest[..at]);
             match rest.get(at + 1) {
                 Some(b'\n') => {}

@@ -67,7 +67,7 @@ pub(crate) fn value(context: &Context<'_>) -> String {
             ));
             match context.only_recipient {
                 Some(recipient) => text.push_str(&format!("\n\tfor <{recipient}>; {date}")),
-                None => text.push_str(&format!("; {date}")),
+                None => text.push_str(&format!(";\n\t{date}")),
             }
             text
         }
@@ -84,12 +84,28 @@ fn from_clause(network: &Network) -> String {
     } else {
         &network.helo
     };
-    let mut text = format!("from {helo} ({} [{address}])", network.name);
+    let mut text = format!("from {} ({} [{address}])", clean(helo), clean(&network.name));
     if let Some(tls) = &network.tls {
-        text.push_str(&format!("\n\t(using {tls})\n\t(No client certificate requested)"));
+        text.push_str(&format!(
+            "\n\t(using {})\n\t(No client certificate requested)",
+            clean(tls)
+        ));
     }
     if let Some(login) = &network.login {
-        text.push_str(&format!("\n\t(Authenticated sender: {login})"));
+        text.push_str(&format!("\n\t(Authenticated sender: {})", clean(login)));
     }
     text
+}
+
+/// What a client said stays on its line and outside of comments of its own.
+fn clean(text: &str) -> String {
+    text.chars()
+        .map(|c| {
+            if c.is_control() || "()\\".contains(c) {
+                '?'
+            } else {
+                c
+            }
+        })
+        .collect()
 }

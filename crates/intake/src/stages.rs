@@ -1,5 +1,7 @@
 //! What is done to the header, in this order. A new stage goes into the list where it belongs.
 
+use address::Address;
+
 use crate::header::{Field, Header};
 use crate::{Context, Error, Facts, Origin, date, qualify, received};
 
@@ -110,19 +112,20 @@ fn from_value(context: &Context<'_>) -> String {
         Origin::Local { full_name, .. } => full_name.as_str(),
         Origin::Network(_) | Origin::Internal => "",
     };
-    // A name that could end a quoted string or a line is not worth the risk.
-    let name: String = full_name
-        .chars()
-        .filter(|c| !c.is_control() && !"\"\\()<>".contains(*c))
-        .collect();
-    match (name.trim(), context.settings.header_from_format.as_str()) {
-        ("", _) => sender.to_owned(),
-        (name, "obsolete") => format!("{sender} ({name})"),
-        (name, _) if name.chars().all(|c| c.is_ascii_alphanumeric() || c == ' ') => {
-            format!("{name} <{sender}>")
-        }
-        (name, _) => format!("\"{name}\" <{sender}>"),
+    let name = full_name.trim();
+    let is_obsolete = context.settings.header_from_format == "obsolete";
+    match Address::parse(sender) {
+        _ if name.is_empty() => sender.to_owned(),
+        Ok(_) if is_obsolete => format!("{sender} ({})", comment(name)),
+        Ok(address) => message::build::mailbox(name, &address).replace("\r\n", "\n"),
+        Err(_) => sender.to_owned(),
     }
+}
+
+/// A name inside parentheses; what could end them is not worth the risk.
+fn comment(name: &str) -> String {
+    let kept: String = name.chars().filter(|c| !"\\()".contains(*c)).collect();
+    message::encoded_word::encode(&kept, 40).replace("\r\n", "\n")
 }
 
 /// Where it comes from, on top.

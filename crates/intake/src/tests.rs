@@ -68,7 +68,7 @@ fn local_mail_is_completed() {
         kept.starts_with("Received: by mail.example.com (Postfix, from userid 1000)\n\tid 8FB1210D2D2C; ")
     );
     assert!(
-        kept.contains("\nTo: root@example.com,\n\t\"A. B\" <b@host.example.com>\n"),
+        kept.contains("\nTo: root@example.com, \"A. B\" <b@host.example.com>\n"),
         "{kept}"
     );
     assert!(
@@ -109,4 +109,52 @@ fn cuts_do_not_matter() {
             assert_eq!(take_in(message, &origin, piece).expect("taken"), whole);
         }
     }
+}
+
+#[test]
+fn a_full_name_is_encoded_when_it_must_be() {
+    let from = |full_name: &str| {
+        let origin = Origin::Local {
+            uid: 1,
+            full_name: full_name.to_owned(),
+        };
+        let (kept, _) = take_in("Subject: x\n\n", &origin, 100).expect("taken");
+        let field = message::header::find(kept.as_bytes(), "from").expect("a From");
+        (String::from_utf8_lossy(field.body).into_owned(), field.text())
+    };
+    assert_eq!(
+        from("O'Neil, \"Q\"").0.trim(),
+        "\"O'Neil, \\\"Q\\\"\" <wantan@example.com>"
+    );
+    let (written, read) = from("郵便 太郎");
+    assert!(written.is_ascii(), "{written}");
+    assert_eq!(read, "郵便 太郎 <wantan@example.com>");
+}
+
+#[test]
+fn a_client_cannot_write_into_the_trace() {
+    let Origin::Network(mut network) = network(false) else {
+        return;
+    };
+    network.helo = "x) by me\r\nBcc: y (".to_owned();
+    let settings = settings();
+    let queue_id = QueueId::parse("8FB1210D2D2C").expect("a queue id");
+    let origin = Origin::Network(network);
+    let context = Context {
+        settings: &settings,
+        queue_id: &queue_id,
+        origin: &origin,
+        sender: "",
+        only_recipient: None,
+        now_secs: 1_608_816_324,
+    };
+    let mut out = Vec::new();
+    Intake::new().finish(&context, &mut out).expect("taken");
+    let text = String::from_utf8(out).expect("text");
+    assert!(
+        text.starts_with("Received: from x? by me??Bcc: y ? (localhost"),
+        "{text}"
+    );
+    // Several recipients: the date has a line of its own, as Postfix writes it.
+    assert!(text.contains("id 8FB1210D2D2C;\n\tThu, 24 Dec"), "{text}");
 }

@@ -1,0 +1,47 @@
+//! The recipients that a message's own header names, for `sendmail -t`.
+
+use ::address::{Address, list};
+
+/// The addresses of To, Cc and Bcc; when there is any Resent- recipient header, of those instead (sendmail(1), RFC
+/// 5322 §3.6.6). In order, without doubles.
+pub fn of_header(message: &[u8]) -> Vec<Address> {
+    let named = |names: [&'static str; 3]| {
+        message::header::fields(message).filter(move |field| names.iter().any(|name| field.is(name)))
+    };
+    let resent = ["resent-to", "resent-cc", "resent-bcc"];
+    let names = if named(resent).next().is_some() {
+        resent
+    } else {
+        ["to", "cc", "bcc"]
+    };
+    let mut recipients: Vec<Address> = Vec::new();
+    let mut seen = std::collections::HashSet::new();
+    for field in named(names) {
+        for address in list::mailboxes(&list::parse(field.body)).filter_map(list::Mailbox::address) {
+            if seen.insert(address.clone()) {
+                recipients.push(address);
+            }
+        }
+    }
+    recipients
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn recipients_are_found() {
+        let found = |text: &str| {
+            of_header(text.as_bytes())
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            found("To: a@b, g: c;\nCc: A <a@b>\nBcc: d@e\n\nTo: no@one\n"),
+            ["a@b", "c", "d@e"]
+        );
+        assert_eq!(found("To: a@b\nResent-To: x@y\n\n"), ["x@y"]);
+    }
+}
