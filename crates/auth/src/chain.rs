@@ -401,8 +401,13 @@ fn passes(filter: &str, user: &str) -> bool {
     is_in || !has_positive
 }
 
+/// Whether a user name fits a pattern in which `*` is any text and `?` any byte (`doveadm user 'a*'`).
+pub fn matches(pattern: &str, user: &str) -> bool {
+    matches_pattern(pattern.as_bytes(), user.as_bytes())
+}
+
 /// `*` is any text, `?` any byte. Linear in memory; time is the product of the lengths, both bounded.
-pub(crate) fn matches_pattern(pattern: &[u8], text: &[u8]) -> bool {
+fn matches_pattern(pattern: &[u8], text: &[u8]) -> bool {
     let (mut p, mut t, mut retry) = (0, 0, None);
     while t < text.len() {
         match pattern.get(p) {

@@ -17,7 +17,7 @@ mod userdb;
 pub mod variables;
 
 pub use account::Account;
-pub use chain::Auth;
+pub use chain::{Auth, matches};
 pub use names::USER_BYTES_MAX;
 
 use std::net::IpAddr;

@@ -4,8 +4,11 @@
 //! Entry: [`run`], which picks the command by the name the program was called by (`mailq`, `sendmail`) or by
 //! the first argument (`yubin mailq`). One table, [`COMMANDS`], names them all.
 
+mod doveadm;
 mod doveconf;
+mod newaliases;
 mod postconf;
+mod postmap;
 
 use std::process::ExitCode;
 
@@ -43,14 +46,34 @@ pub struct Command {
 /// Every command, by name.
 pub const COMMANDS: &[Command] = &[
     Command {
+        name: "doveadm",
+        summary: "manages the mailbox services: users, passwords, logins",
+        run: doveadm::run,
+    },
+    Command {
         name: "doveconf",
         summary: "shows settings of dovecot.conf",
         run: doveconf::run,
     },
     Command {
+        name: "newaliases",
+        summary: "builds the alias databases",
+        run: newaliases::run,
+    },
+    Command {
+        name: "postalias",
+        summary: "builds or asks an alias database",
+        run: postmap::run_aliases,
+    },
+    Command {
         name: "postconf",
         summary: "shows settings of main.cf",
         run: postconf::run,
+    },
+    Command {
+        name: "postmap",
+        summary: "builds or asks a lookup table",
+        run: postmap::run,
     },
 ];
 

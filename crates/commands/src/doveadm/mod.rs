@@ -1,0 +1,138 @@
+//! `doveadm`: the administrator's entrance to the mailbox services, one file for each sub-command.
+
+mod auth;
+mod pw;
+mod user;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use crate::{Invocation, eprint_line, print_line};
+
+/// sysexits(3), as Dovecot uses them.
+const USAGE: u8 = 64;
+const NO_USER: u8 = 67;
+const TEMPORARY: u8 = 75;
+const NO_PERMISSION: u8 = 77;
+
+const HELP: &str = "usage: doveadm [-Dv] [-c FILE] COMMAND [ARGUMENTS]
+  -c FILE   reads FILE instead of /etc/dovecot/dovecot.conf
+Commands:
+  auth      test [-x INFO] USER [PASSWORD]: tries a login
+  pw        makes a stored password from a password, or tests one
+  user      [-f FIELD] [-u] USER...: shows what the userdb says";
+
+/// A call: the configuration file and what follows the sub-command's name.
+struct Call {
+    config_file: PathBuf,
+    args: Vec<String>,
+}
+
+/// Runs the command.
+pub(crate) fn run(invocation: &Invocation) -> ExitCode {
+    let mut config_file = PathBuf::from("/etc/dovecot/dovecot.conf");
+    let mut args = invocation.args.iter();
+    loop {
+        match args.next().map(String::as_str) {
+            Some("-c") => match args.next() {
+                Some(file) => config_file = PathBuf::from(file),
+                None => return usage(HELP),
+            },
+            // Formatters and overrides of settings take a word; the others do not.
+            Some("-f" | "-o" | "-i") => {
+                args.next();
+            }
+            Some("--help") => {
+                print_line(HELP);
+                return ExitCode::SUCCESS;
+            }
+            Some(option) if option.starts_with('-') => {}
+            Some(command) => {
+                let call = Call {
+                    config_file,
+                    args: args.cloned().collect(),
+                };
+                return dispatch(command, &call);
+            }
+            None => return usage(HELP),
+        }
+    }
+}
+
+fn dispatch(command: &str, call: &Call) -> ExitCode {
+    match command {
+        "pw" => pw::run(call),
+        "user" => user::run(call),
+        "auth" => auth::run(call),
+        "help" => {
+            print_line(HELP);
+            ExitCode::SUCCESS
+        }
+        other => {
+            eprint_line(&format!(
+                "doveadm: {other}: there is no such command, or it is not there yet"
+            ));
+            usage(HELP)
+        }
+    }
+}
+
+fn usage(text: &str) -> ExitCode {
+    eprint_line(text);
+    ExitCode::from(USAGE)
+}
+
+fn fatal(text: &str) -> ExitCode {
+    eprint_line(&format!("Fatal: {text}"));
+    ExitCode::from(TEMPORARY)
+}
+
+/// The chains of the configuration, or what is wrong with it on the screen.
+fn open_auth(call: &Call) -> Result<::auth::Auth, ExitCode> {
+    if let Err(error) = std::fs::metadata(&call.config_file) {
+        return Err(fatal(&format!(
+            "cannot read configuration file {}: {error}",
+            call.config_file.display()
+        )));
+    }
+    let (settings, problems) = config::load_dovecot(&call.config_file);
+    let errors: Vec<_> = problems
+        .iter()
+        .filter(|problem| problem.severity == config::Severity::Error)
+        .collect();
+    if !errors.is_empty() {
+        errors
+            .iter()
+            .for_each(|problem| eprint_line(&format!("Error: {problem}")));
+        return Err(ExitCode::from(TEMPORARY));
+    }
+    let (auth, problems) = ::auth::Auth::new(&settings);
+    for problem in problems {
+        eprint_line(&format!("Warning: {problem}"));
+    }
+    Ok(auth)
+}
+
+/// Asks for a password on the terminal without showing it, or takes a line of the standard input.
+fn ask_password(prompt: &str) -> std::io::Result<String> {
+    use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
+    use std::io::Write;
+    let mut line = String::new();
+    if !os::terminal::stdin_is_terminal() {
+        std::io::stdin().read_line(&mut line)?;
+        return Ok(line.trim_end_matches(['\n', '\r']).to_owned());
+    }
+    let stdin = std::io::stdin();
+    let before = tcgetattr(&stdin)?;
+    let mut silent = before.clone();
+    silent.local_modes.remove(LocalModes::ECHO);
+    let mut stderr = std::io::stderr();
+    write!(stderr, "{prompt}")?;
+    stderr.flush()?;
+    tcsetattr(&stdin, OptionalActions::Flush, &silent)?;
+    let read = stdin.read_line(&mut line);
+    tcsetattr(&stdin, OptionalActions::Flush, &before)?;
+    writeln!(stderr)?;
+    read?;
+    Ok(line.trim_end_matches(['\n', '\r']).to_owned())
+}

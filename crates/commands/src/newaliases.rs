@@ -1,0 +1,70 @@
+//! `newaliases`: builds the databases of `alias_database`, as Postfix's newaliases(1) and `sendmail -bi` do.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use settings::TableRef;
+use tables::build::{Options, has_database};
+use tables::source::Syntax;
+
+use crate::postmap::{build_one, config_directory, fatal};
+use crate::{Invocation, print_line};
+
+const HELP: &str = "usage: newaliases [-C DIR] [-oA[TYPE:]FILE]
+Builds the alias databases that alias_database in main.cf names (/etc/aliases).
+  -C DIR           takes DIR/main.cf instead of /etc/postfix/main.cf (MAIL_CONFIG does the same)
+  -oA[TYPE:]FILE   builds this one instead";
+
+/// Runs the command. `sendmail -bi` and `sendmail -I` come here too.
+pub(crate) fn run(invocation: &Invocation) -> ExitCode {
+    if invocation.wants_help() {
+        print_line(HELP);
+        return ExitCode::SUCCESS;
+    }
+    let (mut directory, mut named) = (None, None);
+    let mut args = invocation.args.iter();
+    while let Some(arg) = args.next() {
+        if let Some(rest) = arg.strip_prefix("-C") {
+            directory = if rest.is_empty() {
+                args.next().cloned()
+            } else {
+                Some(rest.to_owned())
+            };
+        } else if let Some(rest) = arg.strip_prefix("-oA") {
+            named = Some(rest.to_owned());
+        }
+        // Other options are sendmail's; none changes what is built.
+    }
+    match rebuild(invocation, &config_directory(directory.as_deref()), named) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(text) => fatal(invocation, &text),
+    }
+}
+
+fn rebuild(invocation: &Invocation, directory: &Path, named: Option<String>) -> Result<(), String> {
+    let main_cf = directory.join("main.cf");
+    if !main_cf.exists() {
+        return Err(format!("open {}: No such file or directory", main_cf.display()));
+    }
+    let options = config::Options {
+        surroundings: config::this_machine(),
+        dovecot: config::DovecotFile::Without,
+        overrides: Vec::new(),
+    };
+    let postfix = config::load(directory, &options).postfix;
+    let tables: Vec<TableRef> = match named {
+        Some(name) => vec![
+            name.parse()
+                .unwrap_or_else(|_| TableRef::new(&postfix.default_database_type, &name)),
+        ],
+        // Tables that are read as they are need no building.
+        None => postfix
+            .alias_database
+            .into_iter()
+            .filter(|table| has_database(&table.kind))
+            .collect(),
+    };
+    tables
+        .iter()
+        .try_for_each(|table| build_one(invocation, table, Options::of(Syntax::Aliases)))
+}
