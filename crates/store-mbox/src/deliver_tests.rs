@@ -89,3 +89,36 @@ fn a_locked_or_odd_file_is_refused() {
     );
     assert!(put(&dir.path().join("missing/ann"), "x: y\n").is_err());
 }
+
+#[test]
+fn threads_exclude_each_other_without_a_lock_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("ann");
+    let tries = Tries {
+        attempts: 500,
+        pause: Duration::from_millis(10),
+    };
+    let locks = Locks {
+        kinds: vec![crate::LockKind::Fcntl],
+        tries,
+        ..Locks::default()
+    };
+    std::thread::scope(|scope| {
+        for thread in 0..4 {
+            let (path, locks) = (&path, &locks);
+            scope.spawn(move || {
+                for number in 0..10 {
+                    let text = format!("Subject: {thread}-{number}\n\n{}", "line\n".repeat(20_000));
+                    deliver(path, FROM, &mut text.as_bytes(), locks).unwrap();
+                }
+            });
+        }
+    });
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert_eq!(text.matches(FROM).count(), 40);
+    assert_eq!(
+        text.matches(&"line\n".repeat(20_000)).count(),
+        40,
+        "no two are mixed"
+    );
+}

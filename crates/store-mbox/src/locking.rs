@@ -1,11 +1,12 @@
 //! Locks that the other programs at an mbox file honour, and open files that do not give them up by accident.
 
+use std::collections::BTreeSet;
 use std::fs::{File, Metadata};
 use std::io::ErrorKind;
 use std::ops::Deref;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use os::locks::{self, Dotlock, Mode, STALE_AFTER, Tries};
@@ -87,6 +88,38 @@ impl Drop for Handle {
     }
 }
 
+/// Files that a thread of this process has locked: fcntl locks exclude other processes only.
+static IN_USE: Mutex<BTreeSet<(u64, u64)>> = Mutex::new(BTreeSet::new());
+static RELEASED: Condvar = Condvar::new();
+
+/// The lock among the threads of this process.
+#[derive(Debug)]
+struct Among((u64, u64));
+
+impl Among {
+    fn take(inode: (u64, u64), path: &Path, tries: Tries) -> Result<Among> {
+        let patience = tries.pause.saturating_mul(tries.attempts.max(1));
+        let in_use = IN_USE.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = RELEASED.wait_timeout_while(in_use, patience, |in_use| in_use.contains(&inode));
+        let (mut in_use, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        if in_use.insert(inode) {
+            Ok(Among(inode))
+        } else {
+            Err(Error::Locked(path.to_owned()))
+        }
+    }
+}
+
+impl Drop for Among {
+    fn drop(&mut self) {
+        IN_USE
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&self.0);
+        RELEASED.notify_all();
+    }
+}
+
 /// Locks that are held until this is dropped.
 #[derive(Debug)]
 pub(crate) struct Held<'a> {
@@ -95,11 +128,14 @@ pub(crate) struct Held<'a> {
     fcntl: bool,
     flock: bool,
     dotlock: Option<Dotlock>,
+    /// Given up last, when the others are.
+    _among: Among,
 }
 
 impl<'a> Held<'a> {
     /// Takes the locks on `file`, which is open at `path`. For reading, the lock file is not needed.
     pub(crate) fn take(file: &'a Handle, path: &'a Path, mode: Mode, locks: &Locks) -> Result<Held<'a>> {
+        let among = Among::take(Fingerprint::of_file(file, path)?.inode, path, locks.tries)?;
         retired().held += 1;
         let mut held = Held {
             file,
@@ -107,6 +143,7 @@ impl<'a> Held<'a> {
             fcntl: false,
             flock: false,
             dotlock: None,
+            _among: among,
         };
         for kind in &locks.kinds {
             match kind {
