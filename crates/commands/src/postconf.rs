@@ -3,15 +3,20 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use config::main_cf_edit::{Edit, edit_file};
 use config::postconf::{Listing, Which};
 use config::{Problem, Severity, main_cf, master_cf};
 use settings::Surroundings;
 
 use crate::{Invocation, eprint_line, print_line};
 
-const HELP: &str = "usage: postconf [-dhnx] [-c DIR] [-o NAME=VALUE] [NAME ...]
+const HELP: &str = "usage: postconf [-dHhnx] [-c DIR] [-o NAME=VALUE] [NAME ...]
+       postconf [-c DIR] {-e NAME=VALUE | -X NAME | -# NAME} ...
 Shows settings of main.cf: all of them, or the named ones.
   -c DIR         reads DIR/main.cf instead of /etc/postfix/main.cf (MAIL_CONFIG does the same)
+  -e NAME=VALUE  writes settings into main.cf (so does NAME=VALUE without -e)
+  -X NAME        takes settings out of main.cf
+  -# NAME        makes settings of main.cf comments
   -d             shows defaults instead of what the file says
   -h             shows values without names
   -H             shows names without values
@@ -30,6 +35,8 @@ struct Request {
     expanded: bool,
     overrides: Vec<(String, String)>,
     names: Vec<String>,
+    /// `e`, `X` or `#`: the names are to be edited.
+    editing: Option<char>,
 }
 
 /// Runs the command.
@@ -39,7 +46,11 @@ pub(crate) fn run(invocation: &Invocation) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     match request_of(&invocation.args) {
-        Ok(request) => show(invocation, &request),
+        Ok(request) => match edits_of(&request) {
+            Ok(edits) if edits.is_empty() => show(invocation, &request),
+            Ok(edits) => edit(invocation, &request, &edits),
+            Err(text) => fatal(invocation, &text),
+        },
         Err(text) => fatal(invocation, &text),
     }
 }
@@ -85,7 +96,8 @@ fn request_of(args: &[String]) -> Result<Request, String> {
                     }
                     break;
                 }
-                'e' | 'X' | '#' | 'M' | 'F' | 'P' | 'C' | 'a' | 'A' | 'b' | 'l' | 'm' | 't' | 'T' => {
+                'e' | 'X' | '#' => request.editing = Some(letter),
+                'M' | 'F' | 'P' | 'C' | 'a' | 'A' | 'b' | 'l' | 'm' | 't' | 'T' => {
                     return Err(format!("-{letter} is not there yet"));
                 }
                 _ => return Err(format!("there is no option -{letter}; see postconf --help")),
@@ -98,12 +110,46 @@ fn request_of(args: &[String]) -> Result<Request, String> {
     Ok(request)
 }
 
-fn show(invocation: &Invocation, request: &Request) -> ExitCode {
-    let named = request
+/// What is to be edited; nothing when settings are to be shown.
+fn edits_of(request: &Request) -> Result<Vec<Edit>, String> {
+    let set = |text: &String| match text.split_once('=') {
+        Some((name, value)) if !name.trim().is_empty() => {
+            Ok(Edit::Set(name.trim().to_owned(), value.trim().to_owned()))
+        }
+        _ => Err(format!("missing '=' after attribute name: \"{text}\"")),
+    };
+    let names = request.names.iter();
+    match request.editing {
+        Some('e') => names.map(set).collect(),
+        Some('X') => Ok(names.cloned().map(Edit::Remove).collect()),
+        Some(_) => Ok(names.cloned().map(Edit::CommentOut).collect()),
+        None if request.names.iter().any(|name| name.contains('=')) => names.map(set).collect(),
+        None => Ok(Vec::new()),
+    }
+}
+
+fn edit(invocation: &Invocation, request: &Request, edits: &[Edit]) -> ExitCode {
+    match edit_file(&directory(request).join("main.cf"), edits) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fatal(invocation, &error.to_string()),
+    }
+}
+
+/// The directory that -c or MAIL_CONFIG names, or the usual one.
+fn directory(request: &Request) -> PathBuf {
+    PathBuf::from(named_directory(request).as_deref().unwrap_or("/etc/postfix"))
+}
+
+fn named_directory(request: &Request) -> Option<String> {
+    request
         .config_directory
         .clone()
-        .or_else(|| std::env::var("MAIL_CONFIG").ok());
-    let dir = PathBuf::from(named.as_deref().unwrap_or("/etc/postfix"));
+        .or_else(|| std::env::var("MAIL_CONFIG").ok())
+}
+
+fn show(invocation: &Invocation, request: &Request) -> ExitCode {
+    let named = named_directory(request);
+    let dir = directory(request);
     let surroundings = Surroundings {
         process_name: "postconf".to_owned(),
         ..config::this_machine()

@@ -15,6 +15,7 @@ mod dovecot_names;
 mod lines;
 mod machine;
 pub mod main_cf;
+pub mod main_cf_edit;
 pub mod master_cf;
 mod pattern_files;
 pub mod postconf;
@@ -36,6 +37,14 @@ pub enum Error {
     /// The system refused.
     #[error("cannot read {}: {}", path.display(), reason(source))]
     Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The system refused to write.
+    #[error("cannot write {}: {}", path.display(), reason(source))]
+    Write {
         /// The file.
         path: PathBuf,
         /// What the system said.
