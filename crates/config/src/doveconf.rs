@@ -59,7 +59,9 @@ impl Printout {
         for entry in tree.map(|tree| tree.entries.as_slice()).unwrap_or_default() {
             match entry {
                 Entry::Setting(setting) => put(&mut printout.effective, setting),
-                Entry::Block(block) if is_filter(&block.kind) => printout.filters.push(as_written(block)),
+                Entry::Block(block) if is_filter(&block.kind) => {
+                    add_filter(&mut printout.filters, as_written(block))
+                }
                 Entry::Block(block) => merge(&mut printout.effective, block),
             }
         }
@@ -161,6 +163,9 @@ impl Printout {
         }
         let mut inner = Vec::new();
         self.node(block, default, which, &mut inner);
+        if inner.is_empty() && block.kind != "mailbox" {
+            return;
+        }
         let name = if block.name.contains(' ') {
             format!("\"{}\"", block.name)
         } else {
@@ -271,6 +276,22 @@ fn merge(outer: &mut Node, block: &Block) {
         }
     }
     outer.blocks.insert(known.unwrap_or(outer.blocks.len()), node);
+}
+
+/// Filters of one kind and name are one.
+fn add_filter(filters: &mut Vec<Node>, new: Node) {
+    match filters
+        .iter_mut()
+        .find(|filter| filter.kind == new.kind && filter.name == new.name)
+    {
+        Some(known) => {
+            known.settings.extend(new.settings);
+            new.blocks
+                .into_iter()
+                .for_each(|block| add_filter(&mut known.blocks, block));
+        }
+        None => filters.push(new),
+    }
 }
 
 /// A filter holds only what is written in it.

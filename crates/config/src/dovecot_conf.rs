@@ -253,7 +253,7 @@ impl Reader<'_> {
                 _ => out.push_str(word),
             }
         }
-        out.trim().to_owned()
+        out
     }
 
     fn begin(&mut self, place: (&str, usize), kind: &str, name: &str, depth: usize) {

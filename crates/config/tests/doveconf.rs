@@ -96,7 +96,7 @@ fn every_kind_of_block() {
 fn values_in_their_forms() {
     compare(
         "ssl_key = </etc/hostname\nlog_timestamp = \"%Y \"\nauth_cache_size = 2048\nauth_cache_ttl = 120 mins\n\
-         default_vsz_limit = 1G\nlogin_greeting = a \"b\" c\nmail_plugins = quota\nprotocol lda {\n  mail_plugins = $mail_plugins acl\n}\n\
+         default_vsz_limit = 1G\nlogin_greeting = a \"b\" c\nmail_plugins = $mail_plugins quota\nprotocol lmtp {\n}\nservice director {\n  fifo_listener login/proxy-notify {\n  }\n}\nprotocol lda {\n  mail_debug = yes\n}\nprotocol lda {\n  mail_plugins = $mail_plugins acl\n}\n\
          service auth {\n  unix_listener auth-client {\n    mode = 0666\n  }\n  inet_listener {\n    port = 4077\n  }\n}\n",
     );
 }
