@@ -68,3 +68,50 @@ fn rebuild(invocation: &Invocation, directory: &Path, named: Option<String>) -> 
         .iter()
         .try_for_each(|table| build_one(invocation, table, Options::of(Syntax::Aliases)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ran(args: &[&str]) -> ExitCode {
+        let args = args.iter().map(|arg| (*arg).to_owned()).collect();
+        run(&Invocation {
+            name: "newaliases".to_owned(),
+            args,
+        })
+    }
+
+    fn is_same(code: ExitCode, expected: ExitCode) -> bool {
+        format!("{code:?}") == format!("{expected:?}")
+    }
+
+    #[test]
+    fn the_databases_of_alias_database_are_built() {
+        let directory = tempfile::tempdir().unwrap();
+        let place = directory.path().display();
+        let write = |name: &str, text: &str| std::fs::write(directory.path().join(name), text).unwrap();
+        assert!(
+            is_same(ran(&["-C", &place.to_string()]), ExitCode::FAILURE),
+            "there is no main.cf"
+        );
+        write(
+            "main.cf",
+            &format!("alias_database = hash:{place}/aliases, texthash:{place}/other\n"),
+        );
+        assert!(
+            is_same(ran(&[&format!("-C{place}")]), ExitCode::FAILURE),
+            "there is no source"
+        );
+        write("aliases", "postmaster: root\n");
+        write("more", "daemon: root\n");
+        assert!(is_same(ran(&["-C", &place.to_string()]), ExitCode::SUCCESS));
+        let entries =
+            |name: &str| tables::build::entries(&TableRef::new("hash", &format!("{place}/{name}"))).unwrap();
+        assert_eq!(entries("aliases"), [("postmaster".to_owned(), "root".to_owned())]);
+        assert!(is_same(
+            ran(&["-C", &place.to_string(), &format!("-oA{place}/more")]),
+            ExitCode::SUCCESS
+        ));
+        assert_eq!(entries("more"), [("daemon".to_owned(), "root".to_owned())]);
+    }
+}
