@@ -1,6 +1,6 @@
 //! The paths of SMTP's MAIL and RCPT (RFC 5321 §4.1.2), as leniently as Postfix takes them.
 
-use crate::{Address, Error};
+use crate::{Address, Domain, Error};
 
 /// The path at the start of `text` (what follows `FROM:` or `TO:`) and the parameters after it, trimmed.
 ///
@@ -31,7 +31,20 @@ pub fn parse(text: &str) -> Result<(Option<Address>, &str), Error> {
     if path.is_empty() {
         return Ok((None, rest));
     }
-    Ok((Some(Address::parse(strip_route(path)?)?), rest))
+    let address = Address::parse(strip_route(path)?)?;
+    match address.domain() {
+        Some(domain) if !is_mail_host(domain) => Err(Error::Syntax("not a host name or address literal")),
+        _ => Ok((Some(address), rest)),
+    }
+}
+
+/// Whether mail can be sent to a domain: a host name (in ASCII or not) or the literal of an IP address.
+fn is_mail_host(domain: &Domain) -> bool {
+    if domain.is_literal() {
+        return domain.to_ip().is_some();
+    }
+    domain.is_hostname()
+        || (!domain.as_str().is_ascii() && domain.to_ascii().is_ok_and(|ascii| ascii.is_hostname()))
 }
 
 /// The path in `text` and nothing else.
@@ -110,6 +123,11 @@ mod tests {
             ("<\"a>b\"@c> X", Some("\"a>b\"@c"), "X"),
             ("<u@[1.2.3.4]>", Some("u@[1.2.3.4]"), ""),
             ("< a@b >", Some("a@b"), ""),
+            ("<a..b@c>", Some("\"a..b\"@c"), ""),
+            ("<a@b_c.>", Some("a@b_c"), ""),
+            ("<a:b!c@d>", Some("\"a:b!c\"@d"), ""),
+            ("<あ@例え.jp>", Some("あ@例え.jp"), ""),
+            ("<\"\"@c>", Some("\"\"@c"), ""),
         ] {
             let (path, left) = parse(text).unwrap_or_else(|e| panic!("{text}: {e}"));
             assert_eq!(
@@ -119,7 +137,8 @@ mod tests {
             );
         }
         for bad in [
-            "", " ", "<a@b", "<a@b>x", "<@a,@b>", "<a b@c>", "<a@b@>", "<\r\n>x",
+            "", " ", "<a@b", "<a@b>x", "<@a,@b>", "<a b@c>", "<a@[x]>", "<a@-b>", "<a@b!c>", "<a,b@c>",
+            "<a;b@c>", "<a@b..c>", "<a@>", "<a@b@>", "<\r\n>x",
         ] {
             assert!(parse(bad).is_err(), "{bad:?}");
         }
@@ -129,7 +148,7 @@ mod tests {
     proptest! {
         #[test]
         fn round_trip(local in "[a-z \"\\\\<>@]{1,10}") {
-            let address = Address::new(&local, Some(crate::Domain::parse("h.example").unwrap()));
+            let address = Address::new(&local, Some(Domain::parse("h.example").unwrap()));
             prop_assert_eq!(parse_whole(&display(Some(&address))), Ok(Some(address)));
         }
 

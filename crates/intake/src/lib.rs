@@ -4,8 +4,8 @@
 //! count; and of the line ends: the queue keeps LF. The body passes through untouched. Not in charge of storing,
 //! of the envelope beyond [`qualify`], or of what delivery adds (Return-Path, Delivered-To).
 //!
-//! Entry: [`Intake`]; [`recipients::of_header`] for `sendmail -t`; the stages in their order: [`stages::STAGES`]. Canonical and virtual maps, checks and milters
-//! are not there yet. Sources: cleanup(8), postconf(5), RFC 5321 §4.4, RFC 5322 §3.6.
+//! Entry: [`Intake`]; [`recipients::of_header`] for `sendmail -t`; the stages in their order: [`stages::STAGES`].
+//! Canonical and virtual maps, checks and milters are not there yet. Sources: cleanup(8), postconf(5), RFC 5321 §4.4, RFC 5322 §3.6.
 //! Limits: [`HEADER_BYTES_MAX`], `hopcount_limit`.
 
 pub mod date;
