@@ -1,6 +1,10 @@
 //! How many messages a second the structure parser takes: `cargo run --release -p message --example structure_rate`.
 
-#![allow(clippy::disallowed_methods, clippy::print_stdout, reason = "a measurement needs the clock and prints")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "a measurement needs the clock and prints"
+)]
 
 use std::time::Instant;
 
@@ -18,9 +22,15 @@ fn main() {
         let mut parts = 0;
         const COUNT: usize = 200_000;
         for _ in 0..COUNT {
-            parts += Structure::parse(std::hint::black_box(message.as_bytes())).root.children.len();
+            parts += Structure::parse(std::hint::black_box(message.as_bytes()))
+                .root
+                .children
+                .len();
         }
         let rate = COUNT as f64 / start.elapsed().as_secs_f64();
-        println!("{name}: {} octets, {rate:.0} messages/s ({parts} parts)", message.len());
+        println!(
+            "{name}: {} octets, {rate:.0} messages/s ({parts} parts)",
+            message.len()
+        );
     }
 }
