@@ -95,7 +95,13 @@ impl Printout {
             .into_iter()
             .filter(|node| node.kind == kind)
         {
-            match node.settings.get(rest) {
+            // A block's name wins over a setting's (`namespace/inbox`).
+            let of_setting = if node.name == rest {
+                None
+            } else {
+                node.settings.get(rest)
+            };
+            match of_setting {
                 Some(text) if value_only => lines.push(self.shown(rest, text)),
                 Some(text) => lines.push(format!("{name} = {}", self.shown(rest, text))),
                 None if rest.is_empty() || node.name == rest => {
