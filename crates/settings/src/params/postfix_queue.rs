@@ -44,7 +44,7 @@ macro_rules! rows {
 pub(crate) use rows;
 
 crate::params::others! {
-    "2bounce_notice_recipient" Text "postmaster" NoEffect "the queue is one log, not a tree of files"
+    "2bounce_notice_recipient" Text "postmaster" NotSupported "not yet: reports about reports"
         "Who gets reports that cannot be returned.";
     "authorized_verp_clients" Text "" NotSupported "not yet: this duty of the queue manager comes with a later release"
         "An older name of smtpd_authorized_verp_clients.";
