@@ -6,10 +6,13 @@
 
 mod doveadm;
 mod doveconf;
+mod links;
 mod newaliases;
 mod postconf;
 mod postmap;
 
+use std::ffi::OsString;
+use std::path::Path;
 use std::process::ExitCode;
 
 /// How a command was called.
@@ -43,39 +46,83 @@ pub struct Command {
     pub run: fn(&Invocation) -> ExitCode,
 }
 
+const fn command(name: &'static str, summary: &'static str, run: fn(&Invocation) -> ExitCode) -> Command {
+    Command { name, summary, run }
+}
+
 /// Every command, by name.
 pub const COMMANDS: &[Command] = &[
-    Command {
-        name: "doveadm",
-        summary: "manages the mailbox services: users, passwords, logins",
-        run: doveadm::run,
-    },
-    Command {
-        name: "doveconf",
-        summary: "shows settings of dovecot.conf",
-        run: doveconf::run,
-    },
-    Command {
-        name: "newaliases",
-        summary: "builds the alias databases",
-        run: newaliases::run,
-    },
-    Command {
-        name: "postalias",
-        summary: "builds or asks an alias database",
-        run: postmap::run_aliases,
-    },
-    Command {
-        name: "postconf",
-        summary: "shows settings of main.cf",
-        run: postconf::run,
-    },
-    Command {
-        name: "postmap",
-        summary: "builds or asks a lookup table",
-        run: postmap::run,
-    },
+    command(
+        "doveadm",
+        "manage the mailbox services: users, passwords, logins",
+        doveadm::run,
+    ),
+    command("doveconf", "show settings of dovecot.conf", doveconf::run),
+    command("links", "make a symbolic link for every command", links::run),
+    command("newaliases", "build the alias databases", newaliases::run),
+    command(
+        "postalias",
+        "build or ask an alias database",
+        postmap::run_aliases,
+    ),
+    command("postconf", "show settings of main.cf", postconf::run),
+    command("postmap", "build or ask a lookup table", postmap::run),
 ];
+
+/// Runs the command that `argv` names: `argv[0]` itself, else its first argument. Without either, the program
+/// starts the embedded mail system.
+pub fn run(argv: impl Iterator<Item = OsString>) -> ExitCode {
+    let mut words = argv.map(|word| word.to_string_lossy().into_owned());
+    let called = words.next().unwrap_or_default();
+    let own_name = Path::new(&called)
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned())
+        .unwrap_or_default();
+    let rest: Vec<String> = words.collect();
+    if let Some(command) = find(&own_name) {
+        return (command.run)(&Invocation {
+            name: own_name,
+            args: rest,
+        });
+    }
+    match rest.split_first() {
+        None => help(),
+        Some((name, _)) if name == "--help" || name == "help" => help(),
+        Some((name, args)) => match find(name) {
+            Some(command) => (command.run)(&Invocation {
+                name: name.clone(),
+                args: args.to_vec(),
+            }),
+            None => unknown(name),
+        },
+    }
+}
+
+fn find(name: &str) -> Option<&'static Command> {
+    COMMANDS.iter().find(|command| command.name == name)
+}
+
+fn help() -> ExitCode {
+    print_line(
+        "Yubin: a whole mail system. Called without arguments it starts the embedded one (see `yubin serve --help`).",
+    );
+    print_line("");
+    print_line(
+        "usage: yubin COMMAND [ARGUMENTS]   (or COMMAND alone, through a link made by `yubin links DIR`)",
+    );
+    print_line("");
+    for command in COMMANDS {
+        print_line(&format!("  {:<12} {}", command.name, command.summary));
+    }
+    ExitCode::SUCCESS
+}
+
+fn unknown(name: &str) -> ExitCode {
+    eprint_line(&format!(
+        "yubin: there is no command \"{name}\". `yubin --help` lists them"
+    ));
+    ExitCode::from(64)
+}
 
 /// Writes a line to standard output; a closed pipe (`postconf | head`) ends the command quietly.
 pub fn print_line(line: &str) {

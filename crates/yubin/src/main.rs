@@ -1,3 +1,10 @@
-//! The `yubin` program: the name it was called by decides which command or role runs.
+//! The `yubin` program: the name it was called by decides which command runs.
 
-fn main() {}
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    commands::run(std::env::args_os())
+}
