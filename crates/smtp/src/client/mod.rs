@@ -190,13 +190,7 @@ impl Client {
     fn reply(&mut self, reply: Reply) {
         self.since = self.now;
         let Some(command) = self.awaiting.pop_front() else {
-            // 421 may come at any time (RFC 5321 §3.8); anything else without a question is nonsense.
-            let text = format!(
-                "host {} said: {} (unasked)",
-                self.config.peer,
-                reply.in_one_line()
-            );
-            return self.fail(Failure::deferred(StatusCode::temporary(4, 2), text));
+            return self.unasked(&reply);
         };
         let closes = reply.code == 421;
         let said = self.said(command, &reply);
@@ -209,6 +203,22 @@ impl Client {
         if closes && self.stage != Stage::Finished {
             self.fail(Failure::deferred(reply.status(), said));
         }
+    }
+
+    /// A reply without a command: 421 may come at any time (RFC 5321 §3.8), and a peer may refuse a message before it
+    /// has all of it.
+    fn unasked(&mut self, reply: &Reply) {
+        let failure = if self.stage == Stage::Content && !reply.is_positive() {
+            Failure::by_reply(reply, self.said(Command::End, reply))
+        } else {
+            let text = format!(
+                "host {} said: {} (unasked)",
+                self.config.peer,
+                reply.in_one_line()
+            );
+            Failure::deferred(StatusCode::temporary(4, 2), text)
+        };
+        self.fail(failure);
     }
 
     /// `host mx[192.0.2.1] said: 550 5.1.1 … (in reply to RCPT TO command)`

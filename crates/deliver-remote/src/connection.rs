@@ -1,0 +1,168 @@
+//! A connection to a peer: TCP or a socket of this machine, plain or under TLS.
+
+use crate::{NextHop, Place, outcome};
+use envelope::{Outcome, StatusCode};
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpStream, UnixStream};
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+/// How long a name's addresses may take to be found.
+const LOOKUP_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// One address of a next hop.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Target {
+    address: Address,
+    /// `mx.example.com[192.0.2.1]`
+    pub(crate) peer: String,
+    /// `mx.example.com[192.0.2.1]:25`
+    pub(crate) relay: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Address {
+    Tcp(SocketAddr),
+    Socket(PathBuf),
+}
+
+/// The addresses of a next hop, at most `most`; an outcome when there is none.
+pub(crate) async fn targets(next_hop: &NextHop, most: usize, hostname: &str) -> Result<Vec<Target>, Outcome> {
+    let (name, port) = match &next_hop.place {
+        Place::Host(name, port) => (name, *port),
+        Place::Socket(path) => {
+            let peer = format!("{hostname}[{}]", path.display());
+            return Ok(vec![Target {
+                address: Address::Socket(path.clone()),
+                relay: peer.clone(),
+                peer,
+            }]);
+        }
+    };
+    let not_found = |why: &str| {
+        let text = format!("Host or domain name not found. Name service error for name={name} type=A: {why}");
+        outcome(StatusCode::temporary(4, 3), text)
+    };
+    let found = timeout(LOOKUP_TIMEOUT, tokio::net::lookup_host((name.as_str(), port))).await;
+    let addresses = found.map_err(|_| not_found("Host not found, try again"))?;
+    let addresses = addresses.map_err(|_| not_found("Host not found"))?;
+    let mut targets: Vec<Target> = Vec::new();
+    for address in addresses {
+        let peer = format!("{name}[{}]", address.ip());
+        let target = Target {
+            address: Address::Tcp(address),
+            relay: format!("{peer}:{port}"),
+            peer,
+        };
+        if targets.len() < most.max(1) && !targets.contains(&target) {
+            targets.push(target);
+        }
+    }
+    if targets.is_empty() {
+        Err(not_found("Host found but no data record of requested type"))
+    } else {
+        Ok(targets)
+    }
+}
+
+/// An open connection.
+pub(crate) struct Connection(Stream);
+
+enum Stream {
+    Tcp(TcpStream),
+    Socket(UnixStream),
+    Tls(Box<TlsStream<TcpStream>>),
+    /// While a handshake runs, and after one failed.
+    Gone,
+}
+
+impl Connection {
+    /// Connects. A timeout of zero is none but the system's.
+    pub(crate) async fn open(target: &Target, patience: Duration) -> Result<Connection, Outcome> {
+        let connecting = async {
+            match &target.address {
+                Address::Tcp(address) => {
+                    let stream = TcpStream::connect(address).await?;
+                    stream.set_nodelay(true)?;
+                    Ok(Connection(Stream::Tcp(stream)))
+                }
+                Address::Socket(path) => Ok(Connection(Stream::Socket(UnixStream::connect(path).await?))),
+            }
+        };
+        let connected = match patience.is_zero() {
+            true => connecting.await,
+            false => timeout(patience, connecting)
+                .await
+                .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())),
+        };
+        connected.map_err(|error| {
+            let text = format!("connect to {}: {}", target.relay, in_words(&error));
+            outcome(StatusCode::temporary(4, 1), text)
+        })
+    }
+
+    /// Does the client's side of a TLS handshake. On failure the connection is gone.
+    pub(crate) async fn start_tls(&mut self, config: Arc<ClientConfig>, name: &str) -> io::Result<()> {
+        let Stream::Tcp(plain) = std::mem::replace(&mut self.0, Stream::Gone) else {
+            return Err(io::Error::other("TLS needs a plain TCP connection"));
+        };
+        let name = ServerName::try_from(name.to_owned())
+            .map_err(|_| io::Error::other("the next hop is no name for a certificate"))?;
+        self.0 = Stream::Tls(Box::new(TlsConnector::from(config).connect(name, plain).await?));
+        Ok(())
+    }
+
+    /// Writes all of it.
+    pub(crate) async fn send(&mut self, octets: &[u8]) -> io::Result<()> {
+        match &mut self.0 {
+            Stream::Tcp(stream) => stream.write_all(octets).await,
+            Stream::Socket(stream) => stream.write_all(octets).await,
+            Stream::Tls(stream) => {
+                stream.write_all(octets).await?;
+                stream.flush().await
+            }
+            Stream::Gone => Err(io::ErrorKind::NotConnected.into()),
+        }
+    }
+
+    /// Reads what is there, waits for it if need be; 0 is the end.
+    pub(crate) async fn receive(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        match &mut self.0 {
+            Stream::Tcp(stream) => stream.read(into).await,
+            Stream::Socket(stream) => stream.read(into).await,
+            Stream::Tls(stream) => stream.read(into).await,
+            Stream::Gone => Err(io::ErrorKind::NotConnected.into()),
+        }
+    }
+
+    /// Says good-bye; whether the peer hears it does not matter any more.
+    pub(crate) async fn close(&mut self) {
+        let closed = match &mut self.0 {
+            Stream::Tcp(stream) => stream.shutdown().await,
+            Stream::Socket(stream) => stream.shutdown().await,
+            Stream::Tls(stream) => stream.shutdown().await,
+            Stream::Gone => Ok(()),
+        };
+        drop(closed);
+    }
+}
+
+/// An error as Postfix's users know it: `Connection refused`.
+pub(crate) fn in_words(error: &io::Error) -> String {
+    let text = match error.kind() {
+        io::ErrorKind::TimedOut => "Connection timed out".to_owned(),
+        _ => error.to_string(),
+    };
+    match text.find(" (os error ") {
+        Some(at) => text[..at].to_owned(),
+        None => text,
+    }
+}

@@ -1,0 +1,283 @@
+//! Deliveries over real sockets: to scripted peers, to nobody, and under TLS.
+#![allow(clippy::unwrap_used)] // a test fails by panic
+
+use address::Address;
+use deliver_remote::{Delivery, NextHop, Remote, Request};
+use envelope::{BodyKind, DeliveryResult, Envelope, Recipient};
+use settings::{Postfix, Surroundings, TlsLevel};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
+use std::os::unix::net::UnixListener;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+fn settings() -> Postfix {
+    let mut settings = Postfix::defaults(&Surroundings::default());
+    settings.smtp_connect_timeout = Duration::from_secs(5);
+    settings.smtp_helo_timeout = Duration::from_secs(5);
+    settings
+}
+
+fn envelope(recipients: &[&str]) -> Envelope {
+    let recipient = |text: &&str| {
+        let address = Address::parse(text).unwrap();
+        Recipient {
+            original: address.clone(),
+            address,
+            orcpt: None,
+            notify: None,
+        }
+    };
+    Envelope {
+        sender: Some(Address::parse("sender@b.example").unwrap()),
+        recipients: recipients.iter().map(recipient).collect(),
+        ret: None,
+        envid: None,
+        body: BodyKind::SevenBit,
+        smtputf8: false,
+    }
+}
+
+fn deliver(settings: &Postfix, next_hop: NextHop, recipients: &[&str], content: &[u8]) -> Delivery {
+    let envelope = envelope(recipients);
+    let all: Vec<usize> = (0..recipients.len()).collect();
+    let remote = Remote::from_settings(settings).unwrap();
+    let request = Request::of(next_hop, &envelope, &all, content.len() as u64);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let mut content = content;
+    let attempt = async {
+        tokio::time::timeout(Duration::from_secs(20), remote.deliver(request, &mut content))
+            .await
+            .unwrap()
+    };
+    runtime.block_on(attempt)
+}
+
+/// Says the script's lines, one after each line heard; after 354 everything up to the dot is one line.
+fn play(stream: &mut (impl Read + Write), script: &[&str]) -> String {
+    let mut heard = String::new();
+    for said in script {
+        stream.write_all(said.as_bytes()).unwrap();
+        if said.is_empty() {
+            break;
+        }
+        let mut reader = BufReader::with_capacity(1, &mut *stream);
+        let mut line = String::new();
+        while reader.read_line(&mut line).unwrap() > 0
+            && said.starts_with("354")
+            && !line.ends_with("\r\n.\r\n")
+        {}
+        heard.push_str(&line);
+    }
+    heard
+}
+
+/// A peer for one connection; gives what it heard.
+fn peer(script: &'static [&'static str]) -> (NextHop, JoinHandle<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let next_hop = NextHop::smtp(&format!("[127.0.0.1]:{port}"), "smtp").unwrap();
+    (
+        next_hop,
+        std::thread::spawn(move || play(&mut listener.accept().unwrap().0, script)),
+    )
+}
+
+#[test]
+fn a_message_is_handed_over_and_each_recipient_has_its_outcome() {
+    let script = &[
+        "220 mx\r\n",
+        "250 mx\r\n",
+        "250 ok\r\n",
+        "250 ok\r\n",
+        "550 5.1.1 who?\r\n",
+        "354 go\r\n",
+        "250 2.0.0 taken\r\n",
+    ];
+    let (next_hop, heard) = peer(script);
+    let content = b"Subject: x\n\n.dot\nend\n";
+    let delivery = deliver(&settings(), next_hop, &["a@x.example", "b@x.example"], content);
+    let heard = heard.join().unwrap();
+    assert!(
+        heard.contains("\r\nDATA\r\nSubject: x\r\n\r\n..dot\r\nend\r\n.\r\nQUIT\r\n"),
+        "{heard}"
+    );
+    let [first, second] = &delivery.outcomes[..] else {
+        panic!("{delivery:?}")
+    };
+    assert_eq!(
+        (first.result, first.text.as_str()),
+        (DeliveryResult::Sent, "250 2.0.0 taken")
+    );
+    assert!(
+        first.relay.starts_with("127.0.0.1[127.0.0.1]:"),
+        "{}",
+        first.relay
+    );
+    assert_eq!(second.result, DeliveryResult::Bounced);
+    assert_eq!(
+        second.text,
+        "host 127.0.0.1[127.0.0.1] said: 550 5.1.1 who? (in reply to RCPT TO command)"
+    );
+}
+
+#[test]
+fn nobody_there_is_said_in_postfix_words() {
+    let port = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let next_hop = NextHop::smtp(&format!("[127.0.0.1]:{port}"), "smtp").unwrap();
+    let delivery = deliver(&settings(), next_hop, &["a@x.example", "b@x.example"], b"x\r\n");
+    assert_eq!(delivery.outcomes.len(), 2);
+    let outcome = &delivery.outcomes[1];
+    assert_eq!(
+        outcome.text,
+        format!("connect to 127.0.0.1[127.0.0.1]:{port}: Connection refused")
+    );
+    assert_eq!(
+        (outcome.relay.as_str(), outcome.status.to_string().as_str()),
+        ("none", "4.4.1")
+    );
+    let nowhere = NextHop::smtp("nowhere.invalid", "smtp").unwrap();
+    let delivery = deliver(&settings(), nowhere, &["a@x.example"], b"x\r\n");
+    assert!(
+        delivery.outcomes[0]
+            .text
+            .starts_with("Host or domain name not found. Name service error for name=nowhere.invalid")
+    );
+    assert_eq!(delivery.outcomes[0].result, DeliveryResult::Deferred);
+}
+
+#[test]
+fn a_peer_that_hangs_up_in_the_middle_defers() {
+    let (next_hop, heard) = peer(&["220 mx\r\n", "250 mx\r\n", "250 ok\r\n", ""]);
+    let delivery = deliver(&settings(), next_hop, &["a@x.example"], b"x\r\n");
+    heard.join().unwrap();
+    assert_eq!(delivery.outcomes[0].result, DeliveryResult::Deferred);
+    assert_eq!(
+        delivery.outcomes[0].text,
+        "lost connection with 127.0.0.1[127.0.0.1] while sending RCPT TO"
+    );
+}
+
+#[test]
+fn lmtp_over_a_socket_of_this_machine() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("lmtp");
+    let listener = UnixListener::bind(&path).unwrap();
+    let script = &[
+        "220 mx\r\n",
+        "250 mx\r\n",
+        "250 ok\r\n",
+        "250 ok\r\n",
+        "250 ok\r\n",
+        "354 go\r\n",
+        "250 2.0.0 one\r\n452 4.2.2 full\r\n",
+    ];
+    let heard = std::thread::spawn(move || play(&mut listener.accept().unwrap().0, script));
+    let next_hop = NextHop::lmtp(&format!("unix:{}", path.display()), "24").unwrap();
+    let delivery = deliver(&settings(), next_hop, &["a@x.example", "b@x.example"], b"x\r\n");
+    assert!(heard.join().unwrap().starts_with("LHLO "));
+    let results: Vec<DeliveryResult> = delivery.outcomes.iter().map(|outcome| outcome.result).collect();
+    assert_eq!(results, [DeliveryResult::Sent, DeliveryResult::Deferred]);
+}
+
+/// A peer that offers STARTTLS, does it, and takes one message inside.
+fn tls_peer(directory: &std::path::Path, works: bool) -> (NextHop, JoinHandle<String>) {
+    let pair = tls::self_signed::ensure(directory, &["127.0.0.1"]).unwrap();
+    let protocols = tls::Protocols::of_postfix("").unwrap();
+    let config = tls::server::config_of_files(&pair.cert_file, &pair.key_file, protocols).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let next_hop = NextHop::smtp(&format!("[127.0.0.1]:{port}"), "smtp").unwrap();
+    let taken = &[
+        "250 mx\r\n",
+        "250 ok\r\n",
+        "250 ok\r\n",
+        "354 go\r\n",
+        "250 2.0.0 taken\r\n",
+    ];
+    let server = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        play(&mut stream, &["220 mx\r\n", "250-mx\r\n250 STARTTLS\r\n"]);
+        if works {
+            stream.write_all(b"220 go\r\n").unwrap();
+            let connection = rustls::ServerConnection::new(Arc::clone(&config)).unwrap();
+            let mut stream = rustls::StreamOwned::new(connection, stream);
+            let mut line = String::new();
+            let mut reader = BufReader::with_capacity(1, &mut stream);
+            reader.read_line(&mut line).unwrap();
+            return line + &play(&mut stream, taken);
+        }
+        stream.write_all(b"220 go\r\n").unwrap();
+        // The client's first word comes before the nonsense, which else would be text behind the reply.
+        stream.read_exact(&mut [0; 5]).unwrap();
+        stream.write_all(b"this is no handshake\r\n").unwrap();
+        let mut rest = Vec::new();
+        let _ = stream.read_to_end(&mut rest);
+        // `may`: a second connection comes, without STARTTLS.
+        let (mut stream, _) = listener.accept().unwrap();
+        play(
+            &mut stream,
+            &[
+                "220 mx\r\n",
+                "250-mx\r\n250 STARTTLS\r\n",
+                "250 ok\r\n",
+                "250 ok\r\n",
+                "354 go\r\n",
+                "250 2.0.0 taken\r\n",
+            ],
+        )
+    });
+    (next_hop, server)
+}
+
+#[test]
+fn tls_is_used_when_it_is_offered() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut settings = settings();
+    settings.smtp_tls_security_level = TlsLevel::Encrypt;
+    let (next_hop, server) = tls_peer(directory.path(), true);
+    let delivery = deliver(&settings, next_hop, &["a@x.example"], b"x\r\n");
+    let heard = server.join().unwrap();
+    assert!(
+        heard.starts_with("EHLO ") && heard.contains("DATA\r\nx\r\n.\r\n"),
+        "{heard}"
+    );
+    assert!(delivery.tls);
+    assert_eq!(delivery.outcomes[0].result, DeliveryResult::Sent);
+}
+
+#[test]
+fn a_failed_handshake_is_tolerated_by_may() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut settings = settings();
+    settings.smtp_tls_security_level = TlsLevel::May;
+    let (next_hop, server) = tls_peer(directory.path(), false);
+    let delivery = deliver(&settings, next_hop, &["a@x.example"], b"x\r\n");
+    assert!(!server.join().unwrap().contains("STARTTLS"));
+    assert_eq!(
+        (delivery.tls, delivery.outcomes[0].result),
+        (false, DeliveryResult::Sent)
+    );
+}
+
+#[test]
+fn without_tls_encrypt_defers() {
+    let mut settings = settings();
+    settings.smtp_tls_security_level = TlsLevel::Encrypt;
+    let (next_hop, heard) = peer(&["220 mx\r\n", "250 mx\r\n"]);
+    let delivery = deliver(&settings, next_hop, &["a@x.example"], b"x\r\n");
+    assert!(!heard.join().unwrap().contains("MAIL"));
+    assert_eq!(
+        delivery.outcomes[0].text,
+        "TLS is required, but was not offered by host 127.0.0.1[127.0.0.1]"
+    );
+    assert_eq!(delivery.outcomes[0].result, DeliveryResult::Deferred);
+}
