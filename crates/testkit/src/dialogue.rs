@@ -1,9 +1,8 @@
-//! Dialogue files: a conversation, line by line, that runs against any [`Peer`](crate::Peer).
-//!
-//! The first line is `# ` and why the file exists. Then `given KEY VALUE` (before anything is said), `C: text` sends
-//! a line, `C- text` sends without a line end, `S: pattern` expects the next line, `S* pattern` skips lines up to one that
-//! fits, `closed` expects the end, `tls` does a handshake, `@ +30s` (`ms`, `s`, `m`, `h`) lets time pass, and
-//! `queue|log|mailbox pattern` checks the next such fact (`queue end`: no more). Patterns: [`crate::pattern`].
+//! Dialogue files: a conversation, line by line, that runs against any [`Peer`](crate::Peer). First `# ` and why the file
+//! exists, then `given KEY VALUE`; `C: text` sends a line, `C- text` sends without a line end; `S: pattern` expects the
+//! next line, `S* pattern` skips to one that fits; `closed` expects the end, `tls` does a handshake, `@ +30s` (`ms`,
+//! `s`, `m`, `h`) lets time pass; `queue|log|mailbox pattern` checks the next such fact (`queue end`: no more).
+//! Patterns: [`crate::pattern`].
 
 use crate::pattern::{self, Pattern};
 use std::path::{Path, PathBuf};

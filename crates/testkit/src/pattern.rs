@@ -1,9 +1,7 @@
-//! The small pattern language of expected lines, and the insertions in sent ones.
-//!
-//! Text stands for itself, but for pieces in braces: `{any}` any text, also none; `{word}` at least one octet, no space;
-//! `{number}` digits; `{word:NAME}`, `{number:NAME}`, `{any:NAME}` the same and remembered; `{$NAME}` what was
-//! remembered; `{x*300}` the text `x` 300 times; `{{` one brace. `{12}` and `{12+}` stand for themselves (IMAP
-//! literals). `\r \n \t \0 \\ \xHH` are octets. Letters are compared with their case.
+//! The small pattern language of expected lines, and the insertions in sent ones. Text stands for itself, but for braces:
+//! `{any}` any text, also none; `{word}` at least one octet, no space; `{number}` digits; `{word:NAME}`, `{number:NAME}`,
+//! `{any:NAME}` the same and remembered; `{$NAME}` what was remembered; `{x*300}` the text `x` 300 times; `{{` one brace;
+//! `{12}` and `{12+}` themselves (IMAP literals). `\r \n \t \0 \\ \xHH` are octets. Letters are compared with their case.
 
 use std::collections::HashMap;
 
