@@ -38,101 +38,13 @@ impl Connect<'_> {
     }
 }
 
-/// A command as the disconnect line counts it. The order is the order of the line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub enum Command {
-    Helo,
-    Ehlo,
-    Xclient,
-    Xforward,
-    Starttls,
-    Auth,
-    Mail,
-    Rcpt,
-    Data,
-    Bdat,
-    Rset,
-    Noop,
-    Vrfy,
-    Etrn,
-    Quit,
-    Unknown,
-}
-
-const COMMAND_NAMES: [&str; 16] = [
-    "helo", "ehlo", "xclient", "xforward", "starttls", "auth", "mail", "rcpt", "data", "bdat", "rset",
-    "noop", "vrfy", "etrn", "quit", "unknown",
-];
-
-/// How many commands of each kind a session had, and how many of them went well.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct CommandCounts {
-    all: [u32; COMMAND_NAMES.len()],
-    good: [u32; COMMAND_NAMES.len()],
-}
-
-impl CommandCounts {
-    /// Counts one command.
-    pub fn count(&mut self, command: Command, is_good: bool) {
-        let at = command as usize;
-        self.all[at] = self.all[at].saturating_add(1);
-        self.good[at] = self.good[at].saturating_add(u32::from(is_good));
-    }
-
-    /// Counts one command by its verb, in any case; unknown verbs (HELP included) count as `unknown`.
-    pub fn count_verb(&mut self, verb: &str, is_good: bool) {
-        const COMMANDS: [Command; 15] = [
-            Command::Helo,
-            Command::Ehlo,
-            Command::Xclient,
-            Command::Xforward,
-            Command::Starttls,
-            Command::Auth,
-            Command::Mail,
-            Command::Rcpt,
-            Command::Data,
-            Command::Bdat,
-            Command::Rset,
-            Command::Noop,
-            Command::Vrfy,
-            Command::Etrn,
-            Command::Quit,
-        ];
-        let known = COMMAND_NAMES
-            .iter()
-            .zip(COMMANDS)
-            .find(|(name, _)| name.eq_ignore_ascii_case(verb));
-        self.count(known.map_or(Command::Unknown, |(_, command)| command), is_good);
-    }
-}
-
-impl std::fmt::Display for CommandCounts {
-    /// `ehlo=1 mail=1 rcpt=1/2 data=1 quit=1 commands=5/6`: good ones, `/all` where some were not.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        for (name, (good, all)) in COMMAND_NAMES.iter().zip(self.good.iter().zip(&self.all)) {
-            match all {
-                0 => {}
-                all if all == good => write!(f, "{name}={good} ")?,
-                all => write!(f, "{name}={good}/{all} ")?,
-            }
-        }
-        let (good, all) = (self.good.iter().sum::<u32>(), self.all.iter().sum::<u32>());
-        if all == good && all > 0 {
-            write!(f, "commands={good}")
-        } else {
-            write!(f, "commands={good}/{all}")
-        }
-    }
-}
-
 /// `disconnect from localhost[127.0.0.1] ehlo=1 quit=1 commands=2`
 #[derive(Debug)]
 pub struct Disconnect<'a> {
     /// Who.
     pub peer: Peer<'a>,
-    /// What they said.
-    pub commands: &'a CommandCounts,
+    /// What they said, counted: `ehlo=1 rcpt=0/1 quit=1 commands=2/3`.
+    pub commands: &'a str,
 }
 smtpd_line!(Disconnect);
 
