@@ -16,6 +16,11 @@ pub fn compact(now_secs: i64) -> String {
         .to_string()
 }
 
+/// Seconds east of Greenwich of the system's time zone at a moment.
+pub fn local_offset_secs(now_secs: i64) -> i32 {
+    TimeZone::system().to_offset(moment(now_secs)).seconds()
+}
+
 fn in_zone(now_secs: i64, zone: TimeZone) -> String {
     moment(now_secs)
         .to_zoned(zone)

@@ -17,8 +17,10 @@ pub enum Origin {
         /// The user's full name, for a missing From; may be empty.
         full_name: String,
     },
-    /// The mail system itself: bounces, forwards.
-    Internal,
+    /// The mail system, passing a message on for a recipient of this host.
+    Forward,
+    /// The mail system, reporting about a message.
+    Report,
 }
 
 /// What the SMTP service knows of a client.
@@ -46,7 +48,8 @@ impl Origin {
         match self {
             Origin::Network(network) => network.is_local,
             Origin::Local { .. } => true,
-            Origin::Internal => false,
+            Origin::Forward => false,
+            Origin::Report => true,
         }
     }
 }
@@ -58,7 +61,7 @@ pub(crate) fn value(context: &Context<'_>) -> String {
     let (host, software, id) = (&settings.myhostname, &settings.mail_name, context.queue_id);
     match context.origin {
         Origin::Local { uid, .. } => format!("by {host} ({software}, from userid {uid})\n\tid {id}; {date}"),
-        Origin::Internal => format!("by {host} ({software})\n\tid {id}; {date}"),
+        Origin::Forward | Origin::Report => format!("by {host} ({software})\n\tid {id}; {date}"),
         Origin::Network(network) => {
             let mut text = from_clause(network);
             text.push_str(&format!(

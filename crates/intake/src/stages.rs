@@ -110,7 +110,7 @@ fn from_value(context: &Context<'_>) -> String {
     };
     let full_name = match context.origin {
         Origin::Local { full_name, .. } => full_name.as_str(),
-        Origin::Network(_) | Origin::Internal => "",
+        Origin::Network(_) | Origin::Forward | Origin::Report => "",
     };
     let name = full_name.trim();
     let is_obsolete = context.settings.header_from_format == "obsolete";
