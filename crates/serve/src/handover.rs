@@ -3,7 +3,7 @@
 use crate::Link;
 
 /// The protocol that the session speaks from here on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
 pub enum Protocol {
     Imap,

@@ -1,0 +1,231 @@
+//! Mailbox sessions: the machine of the protocol over the account's store, pumped until it ends.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use auth::Account;
+use maillog::Log;
+use maillog::lines::problem::Problem;
+use maillog::lines::session::{ImapCounts, ImapDisconnected, Pop3Counts, Pop3Disconnected, Who};
+use maillog::{Severity, Tag};
+use pop3::uidl::UidlFormat;
+use serve::Link;
+use serve::clock::now;
+use serve::handover::{Handover, Protocol};
+use serve::pump::{End, Host, Step, Work, pump};
+use settings::Dovecot;
+use tokio::sync::Notify;
+
+use crate::stores::Stores;
+
+/// What every session of an agent shares.
+pub struct Sessions {
+    /// dovecot.conf.
+    pub settings: Arc<Dovecot>,
+    /// The log.
+    pub log: Log,
+    /// Open stores.
+    pub stores: Arc<Stores>,
+}
+
+impl Sessions {
+    /// Runs a session until it ends.
+    pub async fn run(&self, handover: Handover<Account>) {
+        let Handover {
+            protocol,
+            mut link,
+            unread,
+            account,
+            session,
+        } = handover;
+        let name = ServiceName {
+            protocol,
+            user: account.user.clone(),
+            session,
+        };
+        let store = match self.stores.of(&account, &self.settings.mail_location) {
+            Ok(store) => store,
+            Err(error) => {
+                self.problem(&name, &error.to_string());
+                link.close().await;
+                return;
+            }
+        };
+        let notify = Arc::new(Notify::new());
+        let mut host = SessionHost {
+            sessions: self,
+            name: &name,
+            ended: false,
+        };
+        let end = match protocol {
+            Protocol::Imap => {
+                let waker = Arc::clone(&notify);
+                let settings = imap::session::Settings {
+                    id: vec![("name".to_owned(), "Yubin".to_owned())],
+                };
+                let wake: mailbox::Wake = Arc::new(move || waker.notify_one());
+                let mut machine = imap::session::Session::new(store, wake, settings, now());
+                feed(&mut machine, &unread);
+                pump(&mut machine, &mut host, &mut link, Work::Blocking, &notify).await
+            }
+            Protocol::Pop3 => {
+                let mut machine = pop3::session::Session::new(store, self.pop3_settings(&name), now());
+                feed(&mut machine, &unread);
+                pump(&mut machine, &mut host, &mut link, Work::Blocking, &notify).await
+            }
+        };
+        if let (End::Broken(_), false) = (end, host.ended) {
+            self.log_lost(&name);
+        }
+        link.close().await;
+    }
+
+    fn pop3_settings(&self, name: &ServiceName) -> pop3::session::Settings {
+        let uidl = UidlFormat::parse(&self.settings.pop3_uidl_format).unwrap_or_else(|| {
+            self.problem(
+                name,
+                "pop3_uidl_format names a variable that is not there; %08Xu%08Xv is used",
+            );
+            UidlFormat::default()
+        });
+        pop3::session::Settings {
+            uidl,
+            last: self.settings.pop3_enable_last,
+            no_flag_updates: self.settings.pop3_no_flag_updates,
+        }
+    }
+
+    fn problem(&self, name: &ServiceName, text: &str) {
+        let ServiceName { user, session, .. } = name;
+        let tag = Tag::Session {
+            service: name.service(),
+            user,
+            session,
+        };
+        self.log.write(&Problem {
+            tag,
+            severity: Severity::Error,
+            text,
+        });
+    }
+
+    /// The connection broke before the machine could say how it ended.
+    fn log_lost(&self, name: &ServiceName) {
+        let reason = "Connection closed";
+        match name.protocol {
+            Protocol::Imap => {
+                self.log.write(&ImapDisconnected {
+                    who: name.who(),
+                    reason,
+                    counts: ImapCounts::default(),
+                });
+            }
+            Protocol::Pop3 => {
+                self.log.write(&Pop3Disconnected {
+                    who: name.who(),
+                    reason,
+                    counts: Pop3Counts::default(),
+                });
+            }
+        }
+    }
+}
+
+/// Bytes that came before the session existed. They may ask the store already.
+fn feed<M: machine::Machine>(machine: &mut M, unread: &[u8]) {
+    if !unread.is_empty() {
+        tokio::task::block_in_place(|| machine.feed(unread, now()));
+    }
+}
+
+/// What a session is called in the log.
+struct ServiceName {
+    protocol: Protocol,
+    user: String,
+    session: String,
+}
+
+impl ServiceName {
+    fn service(&self) -> &'static str {
+        match self.protocol {
+            Protocol::Imap => "imap",
+            Protocol::Pop3 => "pop3",
+        }
+    }
+
+    fn who(&self) -> Who<'_> {
+        Who {
+            service: self.service(),
+            user: &self.user,
+            session: &self.session,
+        }
+    }
+}
+
+struct SessionHost<'a> {
+    sessions: &'a Sessions,
+    name: &'a ServiceName,
+    ended: bool,
+}
+
+impl Host<imap::session::Session> for SessionHost<'_> {
+    async fn decide(&mut self, event: imap::session::Event, _: &Link) -> Step<Infallible> {
+        match event {
+            imap::session::Event::Problem(text) => self.sessions.problem(self.name, &text),
+            imap::session::Event::Ended(ended) => {
+                self.ended = true;
+                let counts = imap_counts(&ended.traffic);
+                self.sessions.log.write(&ImapDisconnected {
+                    who: self.name.who(),
+                    reason: ended.reason,
+                    counts,
+                });
+            }
+        }
+        Step::Done
+    }
+}
+
+impl Host<pop3::session::Session> for SessionHost<'_> {
+    async fn decide(&mut self, event: pop3::session::Event, _: &Link) -> Step<Infallible> {
+        match event {
+            pop3::session::Event::Problem(text) => self.sessions.problem(self.name, &text),
+            pop3::session::Event::Ended(ended) => {
+                self.ended = true;
+                let counts = pop3_counts(&ended);
+                self.sessions.log.write(&Pop3Disconnected {
+                    who: self.name.who(),
+                    reason: ended.reason,
+                    counts,
+                });
+            }
+        }
+        Step::Done
+    }
+}
+
+fn imap_counts(traffic: &imap::session::Traffic) -> ImapCounts {
+    ImapCounts {
+        in_bytes: traffic.bytes_in,
+        out_bytes: traffic.bytes_out,
+        deleted: traffic.deleted,
+        expunged: traffic.expunged,
+        trashed: 0,
+        header_count: traffic.headers,
+        header_bytes: traffic.header_bytes,
+        body_count: traffic.bodies,
+        body_bytes: traffic.body_bytes,
+    }
+}
+
+fn pop3_counts(ended: &pop3::session::Ended) -> Pop3Counts {
+    Pop3Counts {
+        top_count: ended.top.0,
+        top_bytes: ended.top.1,
+        retr_count: ended.retr.0,
+        retr_bytes: ended.retr.1,
+        deleted: ended.deleted.0,
+        messages: ended.deleted.1,
+        mailbox_bytes: ended.size_bytes,
+    }
+}
