@@ -1,1 +1,43 @@
 //! The role that speaks to the network and owns the queue.
+//!
+//! In charge of: SMTP sessions ([`smtpd`]), the login phases of IMAP and POP3 ([`login`]), everything on its way
+//! into the queue ([`cleanup`], [`pickup`]), the queue's driver ([`qmgr`]) and the socket that commands talk to
+//! ([`control`]). Decisions are made below (access, route, intake, queue); this crate carries events and answers
+//! between machines, disks and peers. It never sees users' files: deliveries and sessions go to the agent
+//! through [`agency::Agency`].
+
+pub mod agency;
+pub mod authenticate;
+pub mod cleanup;
+pub mod control;
+pub mod login;
+pub mod pickup;
+pub mod qmgr;
+pub mod smtpd;
+
+use std::sync::Arc;
+
+use maillog::Log;
+use queue::Spool;
+use route::Router;
+use settings::Postfix;
+
+/// What every part of the front shares.
+pub struct Front {
+    /// main.cf.
+    pub settings: Arc<Postfix>,
+    /// The queue on disk.
+    pub spool: Spool,
+    /// Where recipients go.
+    pub router: Arc<Router>,
+    /// The addresses on which this host receives mail.
+    pub own_addresses: Vec<std::net::IpAddr>,
+    /// Who may log in.
+    pub auth: Arc<auth::Auth>,
+    /// Mail for other hosts.
+    pub remote: deliver_remote::Remote,
+    /// The log.
+    pub log: Log,
+    /// The queue's driver.
+    pub qmgr: qmgr::Handle,
+}

@@ -1,0 +1,28 @@
+//! What the front asks of the agents: deliver into a mailbox, go on with a session. One process may hold both
+//! roles; the questions stay the same.
+
+use std::sync::Arc;
+
+use address::Address;
+use deliver_local::{Content, Delivery};
+use envelope::Recipient;
+use serve::handover::Handover;
+
+/// One message for one recipient of this host.
+pub struct LocalDelivery {
+    /// The return path.
+    pub sender: Option<Address>,
+    /// To whom.
+    pub recipient: Recipient,
+    /// The message, with LF line ends.
+    pub content: Arc<dyn Content + Send + Sync>,
+}
+
+/// The agents.
+pub trait Agency: Send + Sync {
+    /// Delivers; blocks.
+    fn deliver(&self, delivery: &LocalDelivery) -> Delivery;
+
+    /// Takes over a session after its login.
+    fn take(&self, handover: Handover<auth::Account>);
+}

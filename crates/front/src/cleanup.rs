@@ -1,0 +1,236 @@
+//! Into the queue: the one way for mail from the network, from local users, and from the mail system itself.
+
+use std::sync::Arc;
+
+use access::Refusal;
+use address::Address;
+use envelope::{Envelope, QueueId, StatusCode};
+use intake::{Context, Intake, Origin};
+use maillog::lines::cleanup::MessageId;
+use queue::{Committed, Facts, Incoming};
+use settings::Postfix;
+use tokio::sync::oneshot;
+
+use crate::Front;
+
+/// A message whose content arrives.
+pub struct Submission {
+    intake: Intake,
+    incoming: Incoming,
+    settings: Arc<Postfix>,
+    origin: Origin,
+    sender: String,
+    only_recipient: Option<String>,
+    now_micros: i64,
+    /// What could not be done; the rest of the content is dropped, and the answer to its end is this.
+    failure: Option<Refusal>,
+    scratch: Vec<u8>,
+}
+
+/// No refusal can be made of what is not there.
+pub fn no_content() -> Refusal {
+    Refusal {
+        code: 503,
+        status: StatusCode::permanent(5, 1),
+        text: "Error: need DATA command".to_owned(),
+    }
+}
+
+impl Submission {
+    /// Begins the content of a message that has its queue id.
+    pub fn begin(
+        incoming: Incoming,
+        origin: Origin,
+        envelope: &Envelope,
+        settings: Arc<Postfix>,
+    ) -> Submission {
+        let only_recipient = match envelope.recipients.as_slice() {
+            [recipient] => Some(recipient.original.to_string()),
+            _ => None,
+        };
+        Submission {
+            intake: Intake::new(),
+            incoming,
+            settings,
+            origin,
+            sender: envelope
+                .sender
+                .as_ref()
+                .map(Address::to_string)
+                .unwrap_or_default(),
+            only_recipient,
+            now_micros: serve::clock::now(),
+            failure: None,
+            scratch: Vec::new(),
+        }
+    }
+
+    /// The message's name in the queue.
+    pub fn queue_id(&self) -> &QueueId {
+        self.incoming.queue_id()
+    }
+
+    /// Takes a piece of the content. A failure shows at the end.
+    pub fn write(&mut self, piece: &[u8]) {
+        if self.failure.is_some() {
+            return;
+        }
+        let queue_id = self.incoming.queue_id().clone();
+        let context = context(
+            &self.settings,
+            &queue_id,
+            &self.origin,
+            &self.sender,
+            self.only_recipient.as_deref(),
+            self.now_micros,
+        );
+        self.scratch.clear();
+        let taken = self.intake.feed(piece, &context, &mut self.scratch);
+        self.failure = match taken {
+            Ok(()) => self
+                .incoming
+                .write(&self.scratch)
+                .err()
+                .map(|error| refusal_of(&error)),
+            Err(error) => Some(refused(&error)),
+        };
+    }
+
+    /// Ends the content and waits until the message is on disk and the queue manager knows of it.
+    ///
+    /// # Errors
+    /// What the sender is told: nothing of the message is kept.
+    pub async fn commit(self, envelope: Envelope, front: &Front) -> Result<Committed, Refusal> {
+        let (incoming, facts) = self.finish(front)?;
+        let (done, committed) = oneshot::channel();
+        incoming.commit(&envelope, &facts, move |result| {
+            // The receiver is gone only when the session was broken off; then nobody is told 250.
+            let _ = done.send(result);
+        });
+        let committed = match committed.await {
+            Ok(result) => result,
+            Err(_) => Err(queue::Error::Stopped("the queue's writer ended".to_owned())),
+        };
+        match committed {
+            Ok(committed) => {
+                front.qmgr.arrived(committed.queue_id());
+                Ok(committed)
+            }
+            Err(error) => {
+                front.log.error("cleanup", &error.to_string());
+                Err(refusal_of(&error))
+            }
+        }
+    }
+
+    fn finish(mut self, front: &Front) -> Result<(Incoming, Facts), Refusal> {
+        if let Some(failure) = self.failure {
+            return Err(failure);
+        }
+        let queue_id = self.incoming.queue_id().clone();
+        let context = context(
+            &self.settings,
+            &queue_id,
+            &self.origin,
+            &self.sender,
+            self.only_recipient.as_deref(),
+            self.now_micros,
+        );
+        self.scratch.clear();
+        let facts = self
+            .intake
+            .finish(&context, &mut self.scratch)
+            .map_err(|error| refused(&error))?;
+        self.incoming
+            .write(&self.scratch)
+            .map_err(|error| refusal_of(&error))?;
+        front.log.write(&MessageId {
+            queue_id: &queue_id,
+            message_id: &facts.message_id,
+        });
+        let mut attributes = vec![("message_id".to_owned(), facts.message_id)];
+        attributes.extend(log_attributes(&self.origin));
+        Ok((
+            self.incoming,
+            Facts {
+                arrival_micros: self.now_micros,
+                hold: false,
+                attributes,
+            },
+        ))
+    }
+}
+
+fn context<'a>(
+    settings: &'a Postfix,
+    queue_id: &'a QueueId,
+    origin: &'a Origin,
+    sender: &'a str,
+    only_recipient: Option<&'a str>,
+    now_micros: i64,
+) -> Context<'a> {
+    Context {
+        settings,
+        queue_id,
+        origin,
+        sender,
+        only_recipient,
+        now_secs: now_micros / machine::SECOND,
+    }
+}
+
+/// What `postcat` shows about the origin.
+fn log_attributes(origin: &Origin) -> Vec<(String, String)> {
+    let named = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    match origin {
+        Origin::Network(network) => {
+            let mut attributes = vec![
+                named("log_client_name", &network.name),
+                named("log_client_address", &network.address.to_string()),
+                named("log_helo_name", &network.helo),
+                named("log_protocol_name", network.protocol),
+            ];
+            attributes.extend(network.login.iter().map(|login| named("sasl_username", login)));
+            attributes
+        }
+        Origin::Local { .. } => vec![named("log_message_origin", "local")],
+        Origin::Forward | Origin::Report => Vec::new(),
+    }
+}
+
+fn refused(error: &intake::Error) -> Refusal {
+    match error {
+        intake::Error::TooManyHops => Refusal {
+            code: 554,
+            status: StatusCode::permanent(4, 0),
+            text: "Error: too many hops".to_owned(),
+        },
+    }
+}
+
+/// What a sender reads about the queue's troubles; the detail is in the log.
+fn refusal_of(error: &queue::Error) -> Refusal {
+    let (code, status, text) = match error {
+        queue::Error::Full(_) => (
+            452,
+            StatusCode::temporary(3, 1),
+            "Error: insufficient system storage",
+        ),
+        queue::Error::EnvelopeTooLarge => (
+            552,
+            StatusCode::permanent(3, 4),
+            "Error: message envelope too large",
+        ),
+        queue::Error::Busy => (
+            451,
+            StatusCode::temporary(3, 2),
+            "Error: queue is overloaded, try again later",
+        ),
+        _ => (451, StatusCode::temporary(3, 0), "Error: queue file write error"),
+    };
+    Refusal {
+        code,
+        status,
+        text: text.to_owned(),
+    }
+}

@@ -1,0 +1,305 @@
+//! The login phase of IMAP and POP3: who are you, then the session goes to the agent.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use auth::{Account, Auth};
+use machine::Machine;
+use machine::login::{Answer, Disconnect, Event};
+use maillog::Log;
+use maillog::lines::login as lines;
+use serve::Link;
+use serve::clock::now;
+use serve::handover::{Handover, Protocol};
+use serve::pump::{End, Host, Step, Work, pump};
+use settings::Dovecot;
+use tokio::sync::Notify;
+use tokio::time::timeout;
+
+use crate::agency::Agency;
+use crate::authenticate::{Asker, Conversation, Progress, Refused, verify_plain};
+
+/// A handshake that takes longer is broken off.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// One mailbox service: a protocol on a listener.
+pub struct LoginService {
+    /// The protocol.
+    pub protocol: Protocol,
+    /// dovecot.conf.
+    pub settings: Arc<Dovecot>,
+    /// The certificate, if there is one.
+    pub tls: Option<Arc<rustls::ServerConfig>>,
+    /// Whether TLS begins with the connection.
+    pub implicit_tls: bool,
+    /// Who may log in.
+    pub auth: Arc<Auth>,
+    /// The log.
+    pub log: Log,
+    /// Where sessions go.
+    pub agency: Arc<dyn Agency>,
+}
+
+impl LoginService {
+    /// Speaks with one client until it has logged in or is gone.
+    pub async fn converse(self: Arc<LoginService>, mut link: Link) {
+        if self.implicit_tls {
+            let Some(tls) = &self.tls else { return };
+            match timeout(HANDSHAKE_TIMEOUT, link.start_tls(Arc::clone(tls))).await {
+                Ok(Ok(())) => {}
+                _ => return,
+            }
+        }
+        let secured = link.is_secured() || link.remote.ip() == link.local.ip();
+        let mut host = LoginHost::new(Arc::clone(&self), &link, secured);
+        match self.protocol {
+            Protocol::Imap => {
+                let mut login = imap::login::Login::new(self.imap_settings(secured), now());
+                let logged_in = host.pump(&mut login, &mut link).await && login.is_logged_in();
+                host.hand_over(logged_in.then(|| login.into_unread()), link).await;
+            }
+            Protocol::Pop3 => {
+                let mut login = pop3::login::Login::new(self.pop3_settings(secured), now());
+                let logged_in = host.pump(&mut login, &mut link).await && login.is_logged_in();
+                host.hand_over(logged_in.then(|| login.into_unread()), link).await;
+            }
+        }
+    }
+
+    fn service(&self) -> &'static str {
+        match self.protocol {
+            Protocol::Imap => "imap",
+            Protocol::Pop3 => "pop3",
+        }
+    }
+
+    fn log_name(&self) -> &'static str {
+        match self.protocol {
+            Protocol::Imap => "imap-login",
+            Protocol::Pop3 => "pop3-login",
+        }
+    }
+
+    fn offers_tls(&self) -> bool {
+        self.tls.is_some() && !self.implicit_tls
+    }
+
+    fn mechanisms(&self) -> Vec<String> {
+        let known = |name: &String| sasl::mechanism::NAMES.contains(&name.as_str());
+        self.settings
+            .auth_mechanisms
+            .iter()
+            .map(|name| name.to_ascii_uppercase())
+            .filter(known)
+            .collect()
+    }
+
+    fn imap_settings(&self, secured: bool) -> imap::login::Settings {
+        imap::login::Settings {
+            greeting: self.settings.login_greeting.clone(),
+            starttls: self.offers_tls(),
+            secured,
+            plaintext_needs_tls: self.settings.disable_plaintext_auth,
+            mechanisms: self.mechanisms(),
+            id: vec![("name".to_owned(), "Yubin".to_owned())],
+        }
+    }
+
+    fn pop3_settings(&self, secured: bool) -> pop3::login::Settings {
+        pop3::login::Settings {
+            greeting: self.settings.login_greeting.clone(),
+            stls: self.offers_tls(),
+            secured,
+            plaintext_needs_tls: self.settings.disable_plaintext_auth,
+            mechanisms: self.mechanisms(),
+        }
+    }
+}
+
+/// Decides for one client.
+struct LoginHost {
+    service: Arc<LoginService>,
+    remote: IpAddr,
+    local: IpAddr,
+    secured: bool,
+    session: String,
+    started: machine::Stamp,
+    failed_attempts: u32,
+    user: String,
+    method: String,
+    conversation: Option<Conversation>,
+    account: Option<Account>,
+}
+
+impl LoginHost {
+    fn new(service: Arc<LoginService>, link: &Link, secured: bool) -> LoginHost {
+        LoginHost {
+            service,
+            remote: link.remote.ip(),
+            local: link.local.ip(),
+            secured,
+            session: lines::session_id(now(), link.remote.port(), link.remote.ip()),
+            started: now(),
+            failed_attempts: 0,
+            user: String::new(),
+            method: String::new(),
+            conversation: None,
+            account: None,
+        }
+    }
+
+    /// Pumps to the end of the login phase; whether it ended well.
+    async fn pump<M>(&mut self, login: &mut M, link: &mut Link) -> bool
+    where
+        M: Machine<Event = Event, Answer = Answer> + Send,
+    {
+        matches!(
+            pump(login, self, link, Work::Quick, &Notify::new()).await,
+            End::Finished
+        )
+    }
+
+    /// Gives the session to the agent, with what the client sent too early.
+    async fn hand_over(mut self, unread: Option<Vec<u8>>, mut link: Link) {
+        let (Some(unread), Some(account)) = (unread, self.account.take()) else {
+            link.close().await;
+            return;
+        };
+        self.service.log.write(&lines::Login {
+            service: self.service.log_name(),
+            elements: self.elements(&link),
+        });
+        let handover = Handover {
+            protocol: self.service.protocol,
+            link,
+            unread,
+            account,
+            session: self.session.clone(),
+        };
+        self.service.agency.take(handover);
+    }
+
+    fn elements(&self, link: &Link) -> lines::Elements<'_> {
+        let protection = match (link.is_secured(), self.secured) {
+            (true, _) => lines::Protection::Tls,
+            (false, true) => lines::Protection::Secured,
+            (false, false) => lines::Protection::None,
+        };
+        lines::Elements {
+            user: &self.user,
+            method: &self.method,
+            remote: self.remote,
+            local: self.local,
+            mail_pid: self.account.as_ref().map(|_| std::process::id()),
+            protection,
+            session: &self.session,
+        }
+    }
+
+    fn asker(&self) -> Asker {
+        Asker {
+            service: self.service.service(),
+            remote: self.remote,
+            local: self.local,
+            is_secured: self.secured,
+        }
+    }
+
+    fn answer(&mut self, progress: Progress) -> Step<Answer> {
+        match progress {
+            Progress::Challenge(challenge) => Step::Answer(Answer::Challenge(challenge)),
+            Progress::Accepted(account) => {
+                self.user.clone_from(&account.user);
+                self.account = Some(*account);
+                Step::Answer(Answer::LoggedIn)
+            }
+            Progress::Failed(refused) => {
+                self.failed_attempts += 1;
+                self.log_refusal(&refused);
+                self.user = refused.user;
+                Step::Answer(Answer::Failed)
+            }
+            Progress::Unavailable(why) => {
+                self.service.log.error("auth", &why);
+                Step::Answer(Answer::TemporaryFailure)
+            }
+        }
+    }
+
+    fn log_refusal(&self, refused: &Refused) {
+        self.service.log.write(&maillog::lines::auth::Refused {
+            database: refused.database,
+            user: &refused.user,
+            remote: Some(self.remote),
+            session: &self.session,
+            reason: &refused.reason,
+            severity: maillog::Severity::Info,
+        });
+    }
+
+    fn log_disconnect(&self, why: Disconnect, link: &Link) {
+        let reason = match why {
+            Disconnect::LoggedOut => "Aborted login by logging out",
+            Disconnect::ConnectionClosed => "Connection closed",
+            Disconnect::Inactivity => "Inactivity",
+            Disconnect::TooManyBadCommands => "Too many invalid commands",
+            Disconnect::Refused => "Disconnected by server",
+        };
+        self.service.log.write(&lines::Disconnected {
+            service: self.service.log_name(),
+            reason,
+            failed_attempts: self.failed_attempts,
+            duration_secs: u64::try_from((now() - self.started) / machine::SECOND).unwrap_or(0),
+            elements: self.elements(link),
+        });
+    }
+}
+
+impl<M> Host<M> for LoginHost
+where
+    M: Machine<Event = Event, Answer = Answer> + Send,
+{
+    async fn decide(&mut self, event: Event, link: &Link) -> Step<Answer> {
+        match event {
+            Event::StartTls => match &self.service.tls {
+                Some(tls) => {
+                    self.secured = true;
+                    Step::StartTls(Arc::clone(tls), Answer::TlsStarted)
+                }
+                None => Step::Abort,
+            },
+            Event::PlainLogin { user, password } => {
+                self.method = "PLAIN".to_owned();
+                let progress = verify_plain(&user, password, &self.service.auth, &self.asker()).await;
+                self.answer(progress)
+            }
+            Event::SaslStart { mechanism, initial } => {
+                self.method.clone_from(&mechanism);
+                self.conversation = Conversation::start(&mechanism);
+                self.sasl_step(initial).await
+            }
+            Event::SaslResponse(response) => self.sasl_step(Some(response)).await,
+            Event::ClientId(_) => Step::Done,
+            Event::Disconnected(why) => {
+                self.log_disconnect(why, link);
+                Step::Done
+            }
+        }
+    }
+}
+
+impl LoginHost {
+    async fn sasl_step(&mut self, response: Option<Vec<u8>>) -> Step<Answer> {
+        let asker = self.asker();
+        let progress = match &mut self.conversation {
+            Some(conversation) => {
+                conversation
+                    .step(response.as_deref(), &self.service.auth, &asker)
+                    .await
+            }
+            None => Progress::Unavailable(format!("mechanism {} is not there", self.method)),
+        };
+        self.answer(progress)
+    }
+}

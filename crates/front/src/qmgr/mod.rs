@@ -1,0 +1,424 @@
+//! The queue's driver: asks the pure scheduler what to do, does it, and tells it what came of it.
+//!
+//! One task owns the scheduler; attempts run in tasks of their own and report back as [`Order`]s. Whatever is
+//! decided is on disk (or will be repeated) before it is forgotten.
+
+mod attempt;
+mod handle;
+mod options;
+mod report;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use envelope::{DeliveryResult, Outcome, QueueId, StatusCode};
+use ipc::control::{Action as Administration, Selection};
+use maillog::lines::qmgr as lines;
+use queue::scheduler::{Action, AttemptId, Destination, Feedback, Finished, Resolved, Scheduler};
+use queue::{Message, QueueName, Recovered};
+use serve::clock::{now, until};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::Front;
+use crate::agency::Agency;
+
+pub use handle::{Handle, new};
+
+/// What the driver is told.
+pub(crate) enum Order {
+    /// A message was committed.
+    Arrived(QueueId),
+    /// Try deferred mail now.
+    Flush(Selection),
+    /// What an administrator wants; the answer is the ids that were acted on.
+    Administer(Administration, Selection, oneshot::Sender<Vec<String>>),
+    /// An attempt ended; its outcomes are recorded.
+    Ended(AttemptId, Destination, Vec<(u32, Outcome)>, Feedback),
+    /// A message whose recipients are all done was reported on; `false`: it could not be, try again later.
+    Reported(QueueId, bool),
+    /// A new configuration.
+    Reconfigure(Arc<Front>, Arc<dyn Agency>),
+    /// Start no attempt any more; answer when none is under way.
+    Quiesce(oneshot::Sender<()>),
+}
+
+/// The driver before it runs.
+pub struct Driver {
+    orders: mpsc::UnboundedReceiver<Order>,
+    sender: mpsc::UnboundedSender<Order>,
+}
+
+impl Driver {
+    /// Drives the queue until `stopping` says so and the last attempt has ended.
+    pub async fn run(
+        self,
+        front: Arc<Front>,
+        agency: Arc<dyn Agency>,
+        recovered: Recovered,
+        stopping: watch::Receiver<bool>,
+    ) {
+        let mut scheduler = Scheduler::new(options::of(&front.settings));
+        for known in recovered.messages {
+            match known.queue {
+                QueueName::Deferred => {
+                    scheduler.deferred(known.queue_id, known.arrival_micros, known.next_try_micros)
+                }
+                QueueName::Hold => scheduler.held(known.queue_id, known.arrival_micros),
+                QueueName::Corrupt => {}
+                QueueName::Maildrop | QueueName::Incoming | QueueName::Active => {
+                    scheduler.incoming(known.queue_id, known.arrival_micros);
+                }
+            }
+        }
+        let Driver { orders, sender } = self;
+        let mut running = Running {
+            front,
+            agency,
+            scheduler,
+            sender,
+            activated: HashMap::new(),
+            failures: HashMap::new(),
+            in_flight: 0,
+            quiesced: None,
+        };
+        running.drive(orders, stopping).await;
+    }
+}
+
+/// The driver while it runs.
+struct Running {
+    front: Arc<Front>,
+    agency: Arc<dyn Agency>,
+    scheduler: Scheduler,
+    sender: mpsc::UnboundedSender<Order>,
+    /// When each active message became active.
+    activated: HashMap<QueueId, i64>,
+    /// The last failure of each destination that was found dead.
+    failures: HashMap<Destination, Outcome>,
+    /// Attempts and reports under way.
+    in_flight: usize,
+    /// Somebody waits for the end of the last attempt.
+    quiesced: Option<oneshot::Sender<()>>,
+}
+
+impl Running {
+    async fn drive(
+        &mut self,
+        mut orders: mpsc::UnboundedReceiver<Order>,
+        mut stopping: watch::Receiver<bool>,
+    ) {
+        loop {
+            while self.quiesced.is_none() && !*stopping.borrow() {
+                let Some(action) = self.scheduler.next_action(now()) else {
+                    break;
+                };
+                self.act(action);
+            }
+            if self.in_flight == 0
+                && let Some(waiting) = self.quiesced.take()
+            {
+                let _ = waiting.send(());
+                return;
+            }
+            let patience = self
+                .scheduler
+                .deadline_micros()
+                .map_or(std::time::Duration::from_secs(3600), until);
+            tokio::select! {
+                order = orders.recv() => match order {
+                    Some(order) => self.obey(order),
+                    None => return,
+                },
+                () = tokio::time::sleep(patience) => {}
+                _ = stopping.wait_for(|stop| *stop), if !*stopping.borrow() => {}
+            }
+        }
+    }
+
+    fn obey(&mut self, order: Order) {
+        match order {
+            Order::Arrived(id) => self.scheduler.incoming(id, now()),
+            Order::Flush(selection) => self.flush(&selection),
+            Order::Administer(action, selection, answer) => {
+                let acted = self.administer(action, &selection);
+                let _ = answer.send(acted);
+            }
+            Order::Ended(attempt, destination, outcomes, feedback) => {
+                self.in_flight -= 1;
+                self.ended(attempt, destination, &outcomes, feedback);
+            }
+            Order::Reported(id, done) => {
+                self.in_flight -= 1;
+                self.reported(&id, done);
+            }
+            Order::Reconfigure(front, agency) => {
+                self.front = front;
+                self.agency = agency;
+            }
+            Order::Quiesce(waiting) => self.quiesced = Some(waiting),
+        }
+    }
+
+    fn act(&mut self, action: Action) {
+        match action {
+            Action::Load { queue_id } => self.load(&queue_id),
+            Action::Deliver {
+                attempt,
+                queue_id,
+                destination,
+                recipients,
+            } => {
+                self.deliver(attempt, queue_id, destination, recipients);
+            }
+            Action::DeferUntried {
+                queue_id,
+                destination,
+                recipients,
+            } => {
+                self.defer_untried(&queue_id, &destination, &recipients);
+            }
+            Action::Defer {
+                queue_id,
+                next_try_micros,
+            } => {
+                self.activated.remove(&queue_id);
+                self.told(self.front.spool.defer(&queue_id, next_try_micros));
+            }
+            Action::Expire { queue_id } => self.report(queue_id, true),
+            Action::Done { queue_id } => self.report(queue_id, false),
+        }
+    }
+
+    /// A failed queue operation is logged; the disk still has the state before it, which is always a legal one.
+    fn told(&self, result: queue::Result<()>) {
+        if let Err(error) = result {
+            self.front.log.error("qmgr", &error.to_string());
+        }
+    }
+
+    fn load(&mut self, queue_id: &QueueId) {
+        let message = match self.front.spool.message(queue_id) {
+            Ok(message) => message,
+            Err(error) => {
+                self.front.log.error("qmgr", &format!("{queue_id}: {error}"));
+                self.told(self.front.spool.move_to(queue_id, QueueName::Corrupt));
+                self.scheduler.remove(queue_id);
+                return;
+            }
+        };
+        self.told(self.front.spool.move_to(queue_id, QueueName::Active));
+        self.activated.insert(queue_id.clone(), now());
+        let sender = message
+            .envelope
+            .sender
+            .as_ref()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        self.front.log.write(&lines::Active {
+            queue_id,
+            sender: &sender,
+            size_bytes: message.size_bytes,
+            recipients: message.envelope.recipients.len(),
+        });
+        let resolved = self.resolve(&message);
+        self.scheduler.resolved(queue_id, resolved, now());
+    }
+
+    fn resolve(&self, message: &Message) -> Resolved {
+        let mut resolved = Resolved {
+            null_sender: message.envelope.sender.is_none(),
+            routes: Vec::new(),
+            some_deferred: false,
+        };
+        let mut failed = Vec::new();
+        for (index, recipient) in (0u32..).zip(&message.envelope.recipients) {
+            let before = message.outcomes.get(index as usize).and_then(Option::as_ref);
+            if before.is_some_and(|outcome| outcome.result != DeliveryResult::Deferred) {
+                continue;
+            }
+            match self.front.router.resolve(&recipient.address) {
+                Ok(route) => {
+                    let destination = Destination {
+                        transport: route.transport,
+                        next_hop: route.next_hop,
+                    };
+                    resolved.routes.push((index, destination));
+                }
+                Err(error) => failed.push((index, attempt::deferred("none", error.to_string()))),
+            }
+        }
+        if !failed.is_empty() {
+            resolved.some_deferred = true;
+            self.told(self.front.spool.record(&message.queue_id, failed));
+        }
+        resolved
+    }
+
+    fn deliver(
+        &mut self,
+        attempt: AttemptId,
+        queue_id: QueueId,
+        destination: Destination,
+        recipients: Vec<u32>,
+    ) {
+        let work = attempt::Attempt {
+            front: Arc::clone(&self.front),
+            agency: Arc::clone(&self.agency),
+            activated_micros: self.activated.get(&queue_id).copied().unwrap_or_else(now),
+            queue_id,
+            destination: destination.clone(),
+            recipients,
+        };
+        let sender = self.sender.clone();
+        self.in_flight += 1;
+        tokio::spawn(async move {
+            let (outcomes, feedback) = work.run().await;
+            // The driver is gone only when everything is.
+            let _ = sender.send(Order::Ended(attempt, destination, outcomes, feedback));
+        });
+    }
+
+    fn ended(
+        &mut self,
+        attempt: AttemptId,
+        destination: Destination,
+        outcomes: &[(u32, Outcome)],
+        feedback: Feedback,
+    ) {
+        match (feedback, outcomes.first()) {
+            (Feedback::Unreachable, Some((_, outcome))) => {
+                self.failures.insert(destination, outcome.clone());
+            }
+            (Feedback::Reached, _) => {
+                self.failures.remove(&destination);
+            }
+            _ => {}
+        }
+        let results: Vec<(u32, DeliveryResult)> =
+            outcomes.iter().map(|(index, o)| (*index, o.result)).collect();
+        self.scheduler.finished(
+            attempt,
+            Finished {
+                results: &results,
+                feedback,
+            },
+            now(),
+        );
+    }
+
+    fn defer_untried(&mut self, queue_id: &QueueId, destination: &Destination, recipients: &[u32]) {
+        let outcome = match self.failures.get(destination) {
+            Some(last) => Outcome {
+                text: format!("delivery temporarily suspended: {}", last.text),
+                relay: "none".to_owned(),
+                ..last.clone()
+            },
+            None => Outcome {
+                result: DeliveryResult::Deferred,
+                status: StatusCode::temporary(4, 1),
+                text: "delivery temporarily suspended".to_owned(),
+                relay: "none".to_owned(),
+            },
+        };
+        let outcomes: Vec<(u32, Outcome)> =
+            recipients.iter().map(|index| (*index, outcome.clone())).collect();
+        if let Ok(message) = self.front.spool.message(queue_id) {
+            attempt::log_outcomes(
+                &self.front,
+                &message,
+                "error",
+                &outcomes,
+                maillog::Delays::default(),
+            );
+        }
+        self.told(self.front.spool.record(queue_id, outcomes));
+    }
+
+    /// Tells the sender what is to be told, then removes the message.
+    fn report(&mut self, queue_id: QueueId, expired: bool) {
+        self.activated.remove(&queue_id);
+        let (front, sender) = (Arc::clone(&self.front), self.sender.clone());
+        self.in_flight += 1;
+        tokio::spawn(async move {
+            let done = report::report_and_remove(&front, &queue_id, expired).await;
+            let _ = sender.send(Order::Reported(queue_id, done));
+        });
+    }
+
+    fn reported(&mut self, queue_id: &QueueId, done: bool) {
+        if done {
+            self.front.log.write(&lines::Removed { queue_id });
+            return;
+        }
+        let next_try = now() + micros(self.front.settings.minimal_backoff_time);
+        self.told(self.front.spool.defer(queue_id, next_try));
+        self.scheduler.deferred(queue_id.clone(), now(), next_try);
+    }
+
+    fn flush(&mut self, selection: &Selection) {
+        match selection {
+            Selection::All => self.scheduler.flush_all(),
+            Selection::Ids(_) | Selection::Site(_) => {
+                for id in self.selected(selection) {
+                    self.scheduler.flush_one(&id);
+                }
+            }
+        }
+    }
+
+    /// The messages that a selection means.
+    fn selected(&self, selection: &Selection) -> Vec<QueueId> {
+        let all = || self.front.spool.queue_ids().into_iter().map(|(id, _)| id);
+        match selection {
+            Selection::All => all().collect(),
+            Selection::Ids(ids) => ids.iter().filter_map(|id| QueueId::parse(id)).collect(),
+            Selection::Site(site) => all().filter(|id| self.goes_to(id, site)).collect(),
+        }
+    }
+
+    fn goes_to(&self, id: &QueueId, site: &str) -> bool {
+        let Ok(message) = self.front.spool.message(id) else {
+            return false;
+        };
+        let in_site = |recipient: &envelope::Recipient| {
+            recipient
+                .address
+                .domain()
+                .is_some_and(|domain| domain.as_str().eq_ignore_ascii_case(site))
+        };
+        message.envelope.recipients.iter().any(in_site)
+    }
+
+    fn administer(&mut self, action: Administration, selection: &Selection) -> Vec<String> {
+        let mut acted = Vec::new();
+        for id in self.selected(selection) {
+            let done = match action {
+                Administration::Delete => {
+                    self.scheduler.remove(&id);
+                    self.front.spool.remove(&id).is_ok()
+                }
+                Administration::Hold => {
+                    self.scheduler.hold(&id) && self.front.spool.move_to(&id, QueueName::Hold).is_ok()
+                }
+                Administration::Release => {
+                    self.scheduler.release(&id) && self.front.spool.defer(&id, 0).is_ok()
+                }
+                Administration::Requeue => self.requeue(&id),
+            };
+            if done {
+                acted.push(id.to_string());
+            }
+        }
+        acted
+    }
+
+    /// The message is resolved anew, with the tables as they are now; every lookup is made at each try anyway.
+    fn requeue(&mut self, id: &QueueId) -> bool {
+        self.scheduler.release(id) || self.scheduler.flush_one(id) || self.front.spool.message(id).is_ok()
+    }
+}
+
+/// A duration of a parameter in the queue's unit.
+fn micros(duration: std::time::Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,141 @@
+//! The end of a message: the sender is told what is to be told, then the message is removed.
+
+use std::sync::Arc;
+
+use bounce::{Fate, Kind, Original};
+use envelope::{DeliveryResult, Envelope, Outcome, QueueId, Recipient};
+use intake::Origin;
+use maillog::lines::bounce::{Notification, Report};
+use maillog::lines::qmgr::Expired;
+use message::date::Date;
+use queue::Message;
+use serve::clock::now;
+
+use crate::Front;
+use crate::cleanup::Submission;
+
+/// Reports and removes; `false` when a report could not be queued, so that the message must stay.
+pub(super) async fn report_and_remove(front: &Arc<Front>, queue_id: &QueueId, expired: bool) -> bool {
+    let message = match front.spool.message(queue_id) {
+        Ok(message) => message,
+        // An administrator deleted it meanwhile.
+        Err(queue::Error::NoSuchMessage(_)) => return true,
+        Err(error) => {
+            front.log.error("qmgr", &format!("{queue_id}: {error}"));
+            return false;
+        }
+    };
+    if expired {
+        let sender = message
+            .envelope
+            .sender
+            .as_ref()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        front.log.write(&Expired {
+            queue_id,
+            sender: &sender,
+            is_forced: false,
+        });
+    }
+    let failed = fates(&message, |outcome| {
+        outcome.result == DeliveryResult::Bounced || (expired && outcome.result == DeliveryResult::Deferred)
+    });
+    let delivered = fates(&message, |outcome| {
+        outcome.result == DeliveryResult::Sent && outcome.relay == "local"
+    });
+    let told = tell(front, &message, Kind::Failed, &failed).await
+        && tell(front, &message, Kind::Success, &delivered).await;
+    told && match front.spool.remove(queue_id) {
+        Ok(()) => true,
+        Err(error) => {
+            front.log.error("qmgr", &format!("{queue_id}: {error}"));
+            false
+        }
+    }
+}
+
+/// The recipients whose outcome is as asked.
+fn fates(message: &Message, is_meant: impl Fn(&Outcome) -> bool) -> Vec<(&Recipient, &Outcome)> {
+    let pairs = message.envelope.recipients.iter().zip(&message.outcomes);
+    pairs
+        .filter_map(|(recipient, outcome)| Some((recipient, outcome.as_ref().filter(|o| is_meant(o))?)))
+        .collect()
+}
+
+/// Queues the report, if there is one to make.
+async fn tell(front: &Arc<Front>, message: &Message, kind: Kind, fates: &[(&Recipient, &Outcome)]) -> bool {
+    if fates.is_empty() {
+        return true;
+    }
+    let (mut envelope, content) = match make(front, message, kind, fates) {
+        Ok(Some(made)) => made,
+        Ok(None) => return true,
+        Err(error) => {
+            front
+                .log
+                .error("bounce", &format!("{}: {error}", message.queue_id));
+            return false;
+        }
+    };
+    for recipient in &mut envelope.recipients {
+        recipient.address = intake::qualify(recipient.address.clone(), &front.settings);
+    }
+    let incoming = front.spool.begin(now());
+    let report_id = incoming.queue_id().clone();
+    let mut submission = Submission::begin(incoming, Origin::Report, &envelope, Arc::clone(&front.settings));
+    submission.write(&content);
+    if let Err(refusal) = submission.commit(envelope, front).await {
+        front.log.error(
+            "bounce",
+            &format!("{}: cannot queue the report: {refusal}", message.queue_id),
+        );
+        return false;
+    }
+    let report = match (kind, message.envelope.sender.is_some()) {
+        (Kind::Failed, true) => Report::NonDelivery,
+        (Kind::Failed, false) => Report::PostmasterNonDelivery,
+        (Kind::Delayed { .. }, _) => Report::Delay,
+        (Kind::Success, _) => Report::Success,
+    };
+    front.log.write(&Notification {
+        queue_id: &message.queue_id,
+        report,
+        report_id: &report_id,
+    });
+    true
+}
+
+/// The report's envelope and content.
+fn make(
+    front: &Front,
+    message: &Message,
+    kind: Kind,
+    fates: &[(&Recipient, &Outcome)],
+) -> Result<Option<(Envelope, Vec<u8>)>, String> {
+    let content = front
+        .spool
+        .content(&message.queue_id)
+        .map_err(|error| error.to_string())?;
+    let original = Original {
+        queue_id: &message.queue_id,
+        envelope: &message.envelope,
+        arrival: local_date(message.facts.arrival_micros),
+        size_bytes: message.size_bytes,
+    };
+    let fates: Vec<Fate<'_>> = fates
+        .iter()
+        .map(|(recipient, outcome)| Fate { recipient, outcome })
+        .collect();
+    let mut reader = content.reader();
+    let returned = (&mut reader as &mut dyn std::io::Read, local_date(now()));
+    bounce::report(&front.settings, kind, &original, &fates, returned).map_err(|error| error.to_string())
+}
+
+fn local_date(micros: i64) -> Date {
+    let secs = micros / machine::SECOND;
+    Date {
+        secs,
+        offset_secs: intake::date::local_offset_secs(secs),
+    }
+}

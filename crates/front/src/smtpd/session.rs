@@ -1,0 +1,367 @@
+//! One SMTP session: every event of the machine is answered here, by asking access, auth and cleanup.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use access::{Client, Refusal, Request};
+use address::Address;
+use envelope::StatusCode;
+use intake::{Network, Origin};
+use maillog::lines::Peer;
+use maillog::lines::smtpd as lines;
+use serve::Link;
+use serve::pump::{Host, Step};
+use smtp::Reply;
+use smtp::server::{Answer, Ended, Ending, Event, HeloVerb, MailOptions, Note, RcptOptions, Server};
+
+use super::Smtpd;
+use super::transaction::Transaction;
+use crate::authenticate::{Asker, Conversation, Progress};
+
+/// A login.
+#[derive(Debug, Clone)]
+pub(super) struct Login {
+    pub(super) method: String,
+    pub(super) user: String,
+}
+
+/// What is known about one client.
+pub(super) struct Session {
+    service: Arc<Smtpd>,
+    client: Client,
+    helo: Option<(HeloVerb, String)>,
+    login: Option<Login>,
+    conversation: Option<Conversation>,
+    transaction: Option<Transaction>,
+}
+
+impl Session {
+    pub(super) fn new(service: Arc<Smtpd>, address: IpAddr) -> Session {
+        Session {
+            service,
+            client: Client {
+                name: name_of(address),
+                address,
+            },
+            helo: None,
+            login: None,
+            conversation: None,
+            transaction: None,
+        }
+    }
+
+    pub(super) fn peer(&self) -> Peer<'_> {
+        Peer {
+            name: &self.client.name,
+            address: self.client.address,
+        }
+    }
+
+    fn request<'a>(&'a self, recipient: Option<&'a Address>) -> Request<'a> {
+        Request {
+            client: &self.client,
+            helo: self.helo.as_ref().map(|(_, name)| name.as_str()),
+            sender: self.transaction.as_ref().map(|transaction| transaction.sender()),
+            recipient,
+            sasl_user: self.login.as_ref().map(|login| login.user.as_str()),
+        }
+    }
+
+    /// `SMTP`, `ESMTP`; what the log calls the protocol.
+    fn protocol(&self) -> &'static str {
+        match self.helo {
+            Some((HeloVerb::Ehlo, _)) => "ESMTP",
+            _ => "SMTP",
+        }
+    }
+
+    /// Logs a refusal and makes the reply.
+    fn refuse(&self, stage: &str, refusal: &Refusal, recipient: Option<&Address>) -> Step<Answer> {
+        let sender = self
+            .transaction
+            .as_ref()
+            .map(|transaction| transaction.sender_text());
+        let recipient = recipient.map(ToString::to_string);
+        self.service.log.write(&lines::Decided {
+            queue_id: self.transaction.as_ref().and_then(Transaction::queue_id),
+            decision: lines::Decision::Reject,
+            stage,
+            peer: self.peer(),
+            text: &refusal.to_string(),
+            sender: sender.as_deref(),
+            recipient: recipient.as_deref(),
+            protocol: self.protocol(),
+            helo: self.helo.as_ref().map(|(_, name)| name.as_str()),
+        });
+        reply(refusal.code, refusal.status, &refusal.text)
+    }
+
+    fn connected(&self) -> Step<Answer> {
+        match self.service.access.connect(&self.request(None)) {
+            Some(refusal) => self.refuse("CONNECT", &refusal, None),
+            None => Step::Answer(Answer::Accept),
+        }
+    }
+
+    fn greeted(&mut self, verb: HeloVerb, name: String) -> Step<Answer> {
+        self.helo = Some((verb, name));
+        match self.service.access.helo(&self.request(None)) {
+            Some(refusal) => self.refuse("HELO", &refusal, None),
+            None => Step::Answer(Answer::Accept),
+        }
+    }
+
+    fn mail(&mut self, sender: Option<Address>, options: MailOptions) -> Step<Answer> {
+        let sender = sender.map(|sender| intake::qualify(sender, &self.service.settings));
+        self.transaction = Some(Transaction::new(sender, options));
+        if let Some(refusal) = self.service.access.mail(&self.request(None)) {
+            let step = self.refuse("MAIL", &refusal, None);
+            self.transaction = None;
+            return step;
+        }
+        Step::Answer(Answer::Accept)
+    }
+
+    fn rcpt(&mut self, recipient: Address, options: RcptOptions) -> Step<Answer> {
+        let qualified = intake::qualify(recipient.clone(), &self.service.settings);
+        if let Some(refusal) = self.service.access.rcpt(&self.request(Some(&qualified))) {
+            return self.refuse("RCPT", &refusal, Some(&qualified));
+        }
+        let is_first = self
+            .transaction
+            .as_ref()
+            .is_some_and(|transaction| transaction.queue_id().is_none());
+        if let Some(transaction) = &mut self.transaction {
+            transaction.add(qualified, recipient, options, &self.service.front);
+        }
+        if is_first {
+            self.log_client();
+        }
+        Step::Answer(Answer::Accept)
+    }
+
+    fn log_client(&self) {
+        let Some(queue_id) = self.transaction.as_ref().and_then(Transaction::queue_id) else {
+            return;
+        };
+        let sasl = self.login.as_ref().map(|login| lines::Sasl {
+            method: &login.method,
+            username: &login.user,
+        });
+        self.service.log.write(&lines::Client {
+            queue_id,
+            peer: self.peer(),
+            sasl,
+        });
+    }
+
+    fn data(&mut self, link: &Link) -> Step<Answer> {
+        if let Some(refusal) = self.service.access.data(&self.request(None)) {
+            return self.refuse("DATA", &refusal, None);
+        }
+        let origin = self.origin(link);
+        if let Some(transaction) = &mut self.transaction {
+            transaction.begin_content(origin, &self.service.settings);
+        }
+        Step::Answer(Answer::Accept)
+    }
+
+    /// What the Received field says of this client.
+    fn origin(&self, link: &Link) -> Origin {
+        let settings = &self.service.settings;
+        let tls = link
+            .tls()
+            .and_then(|connection| tls::session::Description::of(connection));
+        Origin::Network(Network {
+            helo: self
+                .helo
+                .as_ref()
+                .map(|(_, name)| name.clone())
+                .unwrap_or_default(),
+            name: self.client.name.clone(),
+            address: self.client.address,
+            protocol: match (self.protocol(), link.is_secured(), self.login.is_some()) {
+                ("ESMTP", true, true) => "ESMTPSA",
+                ("ESMTP", true, false) => "ESMTPS",
+                ("ESMTP", false, true) => "ESMTPA",
+                ("ESMTP", false, false) => "ESMTP",
+                _ => "SMTP",
+            },
+            tls: tls
+                .filter(|_| settings.smtpd_tls_received_header)
+                .map(|tls| tls.to_string()),
+            login: self
+                .login
+                .as_ref()
+                .filter(|_| settings.smtpd_sasl_authenticated_header)
+                .map(|login| login.user.clone()),
+            is_local: self.service.front.own_addresses.contains(&self.client.address),
+        })
+    }
+
+    async fn content_end(&mut self) -> Step<Answer> {
+        if let Some(refusal) = self.service.access.end_of_data(&self.request(None)) {
+            let step = self.refuse("END-OF-MESSAGE", &refusal, None);
+            self.transaction = None;
+            return step;
+        }
+        let Some(transaction) = self.transaction.take() else {
+            return reply(503, StatusCode::permanent(5, 1), "Error: need RCPT command");
+        };
+        match transaction.commit(&self.service.front).await {
+            Ok(committed) => Step::Answer(Answer::Queued(committed.queue_id().clone())),
+            Err(refusal) => self.refuse("END-OF-MESSAGE", &refusal, None),
+        }
+    }
+
+    async fn sasl(&mut self, response: Option<Vec<u8>>, link: &Link) -> Step<Answer> {
+        let asker = Asker {
+            service: "smtp",
+            remote: link.remote.ip(),
+            local: link.local.ip(),
+            is_secured: link.is_secured(),
+        };
+        let Some(conversation) = &mut self.conversation else {
+            return reply(
+                535,
+                StatusCode::permanent(7, 8),
+                "Error: authentication failed: Invalid authentication mechanism",
+            );
+        };
+        let progress = conversation
+            .step(response.as_deref(), &self.service.front.auth, &asker)
+            .await;
+        let method = conversation.mechanism();
+        match progress {
+            Progress::Challenge(challenge) => Step::Answer(Answer::Challenge(challenge)),
+            Progress::Accepted(account) => {
+                self.conversation = None;
+                self.login = Some(Login {
+                    method: method.to_owned(),
+                    user: account.user.clone(),
+                });
+                Step::Answer(Answer::AuthSuccess { user: account.user })
+            }
+            Progress::Failed(refused) => {
+                self.conversation = None;
+                let username = (!refused.user.is_empty()).then_some(refused.user.as_str());
+                self.service.log.write(&lines::SaslFailed {
+                    peer: self.peer(),
+                    method,
+                    reason: "",
+                    username,
+                });
+                Step::Answer(Answer::AuthFailure(String::new()))
+            }
+            Progress::Unavailable(why) => {
+                self.conversation = None;
+                self.service.log.error("smtpd", &why);
+                reply(
+                    454,
+                    StatusCode::temporary(7, 0),
+                    "Temporary authentication failure",
+                )
+            }
+        }
+    }
+
+    fn start_tls(&self) -> Step<Answer> {
+        match &self.service.tls {
+            Some(tls) => Step::StartTls(Arc::clone(tls), Answer::TlsStarted),
+            None => Step::Answer(Answer::TlsFailed),
+        }
+    }
+
+    fn verify(&self, address: &str) -> Step<Answer> {
+        let Ok(Some(recipient)) = address::path::parse_whole(address) else {
+            return reply(501, StatusCode::permanent(1, 3), "Bad recipient address syntax");
+        };
+        let qualified = intake::qualify(recipient, &self.service.settings);
+        match self.service.access.rcpt(&self.request(Some(&qualified))) {
+            Some(refusal) => self.refuse("VRFY", &refusal, Some(&qualified)),
+            None => Step::Answer(Answer::Accept),
+        }
+    }
+
+    fn ended(&self, ended: &Ended) {
+        let cut = match ended.how {
+            Ending::Quit | Ending::HungUp => return,
+            Ending::Lost => lines::Cut::LostConnection,
+            Ending::TimedOut => lines::Cut::Timeout,
+            Ending::TooManyErrors => lines::Cut::TooManyErrors,
+        };
+        self.service.log.write(&lines::Ended {
+            cut,
+            after: &ended.after,
+            content_bytes: None,
+            peer: self.peer(),
+        });
+    }
+
+    fn note(&self, note: Note) {
+        if note == Note::BareLineFeed {
+            let text = format!("{}: bare <LF> received", self.client);
+            self.service.log.warning("smtpd", &text);
+        }
+    }
+}
+
+impl Host<Server> for Session {
+    async fn decide(&mut self, event: Event, link: &Link) -> Step<Answer> {
+        match event {
+            Event::Connected => self.connected(),
+            Event::Helo { verb, name } => self.greeted(verb, name),
+            Event::Mail { sender, options } => self.mail(sender, options),
+            Event::Rcpt { recipient, options } => self.rcpt(recipient, options),
+            Event::Data => self.data(link),
+            Event::Content(piece) => {
+                if let Some(transaction) = &mut self.transaction {
+                    transaction.content(&piece);
+                }
+                Step::Done
+            }
+            Event::ContentEnd { .. } => self.content_end().await,
+            Event::Reset => {
+                self.transaction = None;
+                Step::Done
+            }
+            Event::Auth { mechanism, initial } => {
+                self.conversation = Conversation::start(&mechanism);
+                self.sasl(initial, link).await
+            }
+            Event::AuthResponse(response) => self.sasl(Some(response), link).await,
+            Event::AuthCancelled => {
+                self.conversation = None;
+                Step::Done
+            }
+            Event::StartTls => self.start_tls(),
+            Event::Vrfy { address } => self.verify(&address),
+            Event::Etrn { .. } => reply(
+                459,
+                StatusCode::temporary(3, 0),
+                "Error: fast flush is not there yet",
+            ),
+            Event::Note(note) => {
+                self.note(note);
+                Step::Done
+            }
+            Event::Ended(ended) => {
+                self.ended(&ended);
+                Step::Done
+            }
+        }
+    }
+}
+
+fn reply(code: u16, status: StatusCode, text: &str) -> Step<Answer> {
+    Step::Answer(Answer::Reply(Reply::new(code, status, text)))
+}
+
+/// What the log calls a client. Names of other clients need DNS, which is not there yet.
+fn name_of(address: IpAddr) -> String {
+    if address.is_loopback() {
+        "localhost".to_owned()
+    } else {
+        "unknown".to_owned()
+    }
+}
