@@ -10,6 +10,7 @@ mod links;
 mod newaliases;
 mod postconf;
 mod postmap;
+mod serve;
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -67,6 +68,7 @@ pub const COMMANDS: &[Command] = &[
     ),
     command("postconf", "show settings of main.cf", postconf::run),
     command("postmap", "build or ask a lookup table", postmap::run),
+    command("serve", "run the mail system in the foreground", serve::run),
 ];
 
 /// Runs the command that `argv` names: `argv[0]` itself, else its first argument. Without either, the program
@@ -86,7 +88,10 @@ pub fn run(argv: impl Iterator<Item = OsString>) -> ExitCode {
         });
     }
     match rest.split_first() {
-        None => help(),
+        None => serve::run(&Invocation {
+            name: "serve".to_owned(),
+            args: Vec::new(),
+        }),
         Some((name, _)) if name == "--help" || name == "help" => help(),
         Some((name, args)) => match find(name) {
             Some(command) => (command.run)(&Invocation {

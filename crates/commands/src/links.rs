@@ -17,7 +17,7 @@ already there are left alone and reported.";
 const INNER: [&str; 2] = ["links", "serve"];
 
 /// Runs the command.
-pub fn run(invocation: &Invocation) -> ExitCode {
+pub(crate) fn run(invocation: &Invocation) -> ExitCode {
     match invocation.args.as_slice() {
         [directory] if !directory.starts_with('-') => match link_all(Path::new(directory)) {
             Ok(0) => ExitCode::SUCCESS,

@@ -1,1 +1,13 @@
 //! The role that starts the others and decides who becomes whom.
+//!
+//! In charge of: the embedded system's directory ([`embedded`]), binding ports ([`listeners`]), giving up root
+//! ([`identity`]), building the services from the configuration ([`generation`]), signals, reload and stop
+//! ([`single`]). Today all roles run in one process, the `--single` profile; the interfaces between them are those
+//! along which they will be moved apart. Not in charge of any protocol.
+
+pub mod embedded;
+pub mod generation;
+pub mod glue;
+pub mod identity;
+pub mod listeners;
+pub mod single;

@@ -1,0 +1,195 @@
+//! `yubin serve`: the mail system in the foreground, embedded or from a configuration directory.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use config::DovecotFile;
+use master::embedded::{self, Owner, PORT_BASE, Ports, Prepared};
+use master::identity;
+use master::single::{Start, prepare};
+
+use crate::{Invocation, eprint_line, print_line};
+
+const HELP: &str = "\
+usage: yubin serve [--dir DIR] [--port-base N]     the embedded mail system below DIR (./yubin-data)
+       yubin serve -c DIR                          the mail system of DIR/main.cf, master.cf and dovecot.conf
+       yubin serve --mailboxes -c FILE             only the mailbox services of a dovecot.conf
+
+The embedded system needs no root and no configuration: it writes one on its first start and runs from it. Its ports
+on loopback are N (2000) plus 525 SMTP, 587 submission, 465 submission with TLS, 143 and 993 IMAP, 110 and 995 POP3.
+Ctrl-C stops it. Started by root, it gives up root before it reads from the network.
+
+  --detached   leave the terminal (what `postfix start` uses)
+  --single     all roles in one process; there is no other way yet";
+
+/// What the arguments ask for.
+#[derive(Debug, Default)]
+struct Wanted {
+    directory: Option<PathBuf>,
+    port_base: Option<u16>,
+    config: Option<PathBuf>,
+    mailboxes_only: bool,
+    detached: bool,
+}
+
+/// Runs the command.
+pub(crate) fn run(invocation: &Invocation) -> ExitCode {
+    if invocation.wants_help() {
+        print_line(HELP);
+        return ExitCode::SUCCESS;
+    }
+    match parse(&invocation.args) {
+        Ok(wanted) => match serve(&wanted) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprint_line(&format!("yubin: {error:#}"));
+                ExitCode::FAILURE
+            }
+        },
+        Err(error) => {
+            eprint_line(&format!("yubin serve: {error:#}"));
+            ExitCode::from(64)
+        }
+    }
+}
+
+fn parse(args: &[String]) -> Result<Wanted> {
+    let mut wanted = Wanted::default();
+    let mut args = args.iter();
+    while let Some(arg) = args.next() {
+        let mut value = || args.next().with_context(|| format!("{arg} needs a value"));
+        match arg.as_str() {
+            "--dir" => wanted.directory = Some(value()?.into()),
+            "--port-base" => wanted.port_base = Some(value()?.parse().context("--port-base needs a number")?),
+            "-c" | "--config" => wanted.config = Some(value()?.into()),
+            "--mailboxes" => wanted.mailboxes_only = true,
+            "--detached" => wanted.detached = true,
+            "--single" => {}
+            other => bail!("there is no option \"{other}\" (see yubin serve --help)"),
+        }
+    }
+    match (
+        &wanted.config,
+        wanted.mailboxes_only,
+        wanted.directory.is_some() || wanted.port_base.is_some(),
+    ) {
+        (Some(_), _, true) => bail!("-c and --dir or --port-base exclude each other"),
+        (None, true, _) => bail!("--mailboxes needs -c FILE"),
+        _ => Ok(wanted),
+    }
+}
+
+fn serve(wanted: &Wanted) -> Result<()> {
+    if wanted.detached {
+        os::process::leave_terminal().context("cannot leave the terminal")?;
+    }
+    let mut tell = |line: &str| eprint_line(line);
+    match &wanted.config {
+        Some(file) if wanted.mailboxes_only => {
+            let start = Start {
+                config_directory: None,
+                dovecot: DovecotFile::At(file.clone()),
+            };
+            prepare(start, &mut tell)?.run()
+        }
+        Some(directory) => {
+            let start = Start {
+                config_directory: Some(directory.clone()),
+                dovecot: DovecotFile::Beside,
+            };
+            prepare(start, &mut tell)?.run()
+        }
+        None => {
+            let directory = wanted
+                .directory
+                .clone()
+                .unwrap_or_else(|| PathBuf::from("yubin-data"));
+            serve_embedded(&directory, wanted.port_base.unwrap_or(PORT_BASE))
+        }
+    }
+}
+
+fn serve_embedded(directory: &Path, port_base: u16) -> Result<()> {
+    let ports = Ports::above(port_base).context("the port base is too large")?;
+    let user = os::identity::is_root()
+        .then(identity::unprivileged_user)
+        .transpose()?;
+    let own = os::identity::Identity::current();
+    let owner = user.as_ref().map_or(
+        Owner {
+            uid: own.uid,
+            gid: own.gid,
+        },
+        |user| Owner {
+            uid: user.uid,
+            gid: user.gid,
+        },
+    );
+    let prepared = embedded::prepare(directory, ports, owner)?;
+    if let Some(user) = &user {
+        let handed = identity::hand_over(directory, user);
+        handed.with_context(|| format!("cannot give {} to {}", directory.display(), user.name))?;
+        identity::become_user(user)?;
+    }
+    let start = Start {
+        config_directory: Some(prepared.config_directory.clone()),
+        dovecot: DovecotFile::Beside,
+    };
+    let ready = prepare(start, &mut |line| eprint_line(line))?;
+    show(directory, &prepared, ports);
+    ready.run()?;
+    print_line("Stopped.");
+    Ok(())
+}
+
+/// The screen: where everything is, and three lines to try it.
+fn show(directory: &Path, prepared: &Prepared, ports: Ports) {
+    let Ports {
+        smtp,
+        submission,
+        submissions,
+        imap,
+        imaps,
+        pop3,
+        pop3s,
+    } = ports;
+    let program =
+        std::env::current_exe().map_or_else(|_| "yubin".to_owned(), |path| path.display().to_string());
+    let config = prepared.config_directory.display();
+    print_line(&format!(
+        "Yubin serves mail below {} on 127.0.0.1 and ::1. Ctrl-C stops it.",
+        directory.display()
+    ));
+    print_line("");
+    print_line(&format!(
+        "  SMTP {smtp}   submission {submission}, {submissions} (TLS)"
+    ));
+    print_line(&format!(
+        "  IMAP {imap}, {imaps} (TLS)   POP3 {pop3}, {pop3s} (TLS)"
+    ));
+    print_line("");
+    for (name, password) in &prepared.new_accounts {
+        print_line(&format!("  account {name:<6} password {password}"));
+    }
+    if prepared.new_accounts.is_empty() {
+        print_line(&format!(
+            "  Accounts: {config}/users (passwords were shown on the first start; `doveadm pw` makes new ones)"
+        ));
+    }
+    let password = prepared
+        .new_accounts
+        .first()
+        .map_or("PASSWORD", |(_, password)| password.as_str());
+    print_line("");
+    print_line("Send a mail:    ");
+    print_line(&format!(
+        "  echo Hello | MAIL_CONFIG={config} {program} mail -s test alice"
+    ));
+    print_line("See the queue:  ");
+    print_line(&format!("  MAIL_CONFIG={config} {program} mailq"));
+    print_line("Read it:        ");
+    print_line(&format!(
+        "  curl -sk --user alice:{password} 'imaps://127.0.0.1:{imaps}/INBOX;MAILINDEX=1'"
+    ));
+}

@@ -1,0 +1,230 @@
+//! The services as one reading of the configuration makes them. A reload builds a new generation beside the old one;
+//! conversations under way keep theirs, new ones get the new.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use auth::Auth;
+use config::Loaded;
+use deliver_local::Local;
+use deliver_remote::Remote;
+use front::Front;
+use front::agency::Agency;
+use front::login::LoginService;
+use front::qmgr;
+use front::smtpd::Smtpd;
+use maillog::Log;
+use queue::Spool;
+use route::Router;
+use serve::handover::Protocol;
+use settings::{Dovecot, Postfix, SslUse};
+use tls::pem::Pem;
+
+use crate::glue::{Host, OwnAgent, Users};
+use crate::listeners::Purpose;
+
+/// What outlives a generation.
+#[derive(Clone)]
+pub struct Kept {
+    /// The queue and its driver; there are none when only mailboxes are served.
+    pub queue: Option<(Spool, qmgr::Handle)>,
+    /// The log.
+    pub log: Log,
+    /// As whom this process runs.
+    pub own_uid: u32,
+    /// Open mail stores.
+    pub stores: Arc<agent::stores::Stores>,
+}
+
+/// The services.
+pub struct Generation {
+    /// The MTA, unless only mailboxes are served.
+    pub front: Option<Arc<Front>>,
+    /// The agents.
+    pub agency: Arc<dyn Agency>,
+    smtpds: HashMap<String, Arc<Smtpd>>,
+    logins: HashMap<(Protocol, bool), Arc<LoginService>>,
+}
+
+impl Generation {
+    /// Builds the services; `warn` is told what will not work.
+    ///
+    /// # Errors
+    /// What makes a service impossible: a certificate or a table that cannot be read.
+    pub fn build(loaded: &Loaded, kept: &Kept) -> Result<Generation> {
+        let dovecot = loaded.dovecot.clone().map(Arc::new);
+        let (auth, problems) = Auth::new(dovecot.as_deref().unwrap_or(&Dovecot::defaults()));
+        problems
+            .iter()
+            .for_each(|problem| kept.log.error("auth", &problem.to_string()));
+        let auth = Arc::new(auth);
+        let settings = Arc::new(loaded.postfix.clone());
+        let own_addresses = own_addresses(&settings);
+        let users = Arc::new(Users(Arc::clone(&auth)));
+        let (router, problems) = Router::new(Arc::clone(&settings), own_addresses.clone(), users);
+        problems
+            .iter()
+            .for_each(|problem| kept.log.error("trivial-rewrite", &problem.to_string()));
+        let router = Arc::new(router);
+        let host = Host {
+            auth: Arc::clone(&auth),
+            router: Arc::clone(&router),
+            own_uid: kept.own_uid,
+        };
+        let (local, problems) = Local::new(Arc::clone(&settings), Arc::new(host));
+        problems
+            .iter()
+            .for_each(|problem| kept.log.error("local", &problem.to_string()));
+        let sessions = dovecot.as_ref().map(|dovecot| {
+            let (settings, stores) = (Arc::clone(dovecot), Arc::clone(&kept.stores));
+            Arc::new(agent::Sessions {
+                settings,
+                log: kept.log.clone(),
+                stores,
+            })
+        });
+        let agency: Arc<dyn Agency> = Arc::new(OwnAgent { local, sessions });
+        let front = match kept.queue.clone() {
+            None => None,
+            Some((spool, qmgr)) => {
+                let remote = Remote::from_settings(&settings)?;
+                let (settings, auth, log) = (Arc::clone(&settings), Arc::clone(&auth), kept.log.clone());
+                Some(Arc::new(Front {
+                    settings,
+                    spool,
+                    router,
+                    own_addresses,
+                    auth,
+                    remote,
+                    log,
+                    qmgr,
+                }))
+            }
+        };
+        let smtpds = match &front {
+            Some(front) => smtpds(front, loaded)?,
+            None => HashMap::new(),
+        };
+        let logins = match &dovecot {
+            Some(dovecot) => logins(dovecot, &auth, &kept.log, &agency)?,
+            None => HashMap::new(),
+        };
+        Ok(Generation {
+            front,
+            agency,
+            smtpds,
+            logins,
+        })
+    }
+
+    /// What answers for a purpose.
+    pub fn smtpd(&self, purpose: &Purpose) -> Option<Arc<Smtpd>> {
+        match purpose {
+            Purpose::Smtpd(name) => self.smtpds.get(name).cloned(),
+            Purpose::Login(..) => None,
+        }
+    }
+
+    /// What answers for a purpose.
+    pub fn login(&self, purpose: &Purpose) -> Option<Arc<LoginService>> {
+        match purpose {
+            Purpose::Login(protocol, implicit_tls) => self.logins.get(&(*protocol, *implicit_tls)).cloned(),
+            Purpose::Smtpd(_) => None,
+        }
+    }
+}
+
+fn smtpds(front: &Arc<Front>, loaded: &Loaded) -> Result<HashMap<String, Arc<Smtpd>>> {
+    let mut smtpds = HashMap::new();
+    for service in loaded
+        .services
+        .iter()
+        .filter(|service| service.command == "smtpd")
+    {
+        let settings = Arc::new(service.settings.clone());
+        let tls =
+            smtpd_tls(&settings).with_context(|| format!("master.cf:{}: {}", service.line, service.name))?;
+        let smtpd = Smtpd::new(Arc::clone(front), settings, tls);
+        smtpds.insert(service.name.clone(), Arc::new(smtpd));
+    }
+    Ok(smtpds)
+}
+
+fn smtpd_tls(settings: &Postfix) -> Result<Option<Arc<rustls::ServerConfig>>> {
+    let wanted =
+        settings.smtpd_tls_wrappermode || settings.smtpd_tls_security_level != settings::TlsLevel::None;
+    if !wanted {
+        return Ok(None);
+    }
+    let protocols = tls::Protocols::of_postfix(&settings.smtpd_tls_protocols.join(" "))?;
+    if !settings.smtpd_tls_chain_files.is_empty() {
+        let files: Vec<&std::path::Path> = settings
+            .smtpd_tls_chain_files
+            .iter()
+            .map(std::path::Path::new)
+            .collect();
+        return Ok(Some(tls::server::config_of_chain_files(&files, protocols)?));
+    }
+    let (cert, key) = (&settings.smtpd_tls_cert_file, &settings.smtpd_tls_key_file);
+    if cert.is_empty() || cert == "none" {
+        return Ok(None);
+    }
+    Ok(Some(tls::server::config_of_files(
+        cert.as_ref(),
+        key.as_ref(),
+        protocols,
+    )?))
+}
+
+fn logins(
+    dovecot: &Arc<Dovecot>,
+    auth: &Arc<Auth>,
+    log: &Log,
+    agency: &Arc<dyn Agency>,
+) -> Result<HashMap<(Protocol, bool), Arc<LoginService>>> {
+    let tls = if dovecot.ssl == SslUse::No || dovecot.ssl_cert.is_empty() {
+        None
+    } else {
+        let chain = Pem::of_dovecot_value(&dovecot.ssl_cert, "ssl_cert")?;
+        let key = Pem::of_dovecot_value(&dovecot.ssl_key, "ssl_key")?;
+        let protocols = tls::Protocols::of_dovecot_minimum(&dovecot.ssl_min_protocol)?;
+        Some(tls::server::config(&chain, &key, protocols)?)
+    };
+    let mut logins = HashMap::new();
+    for protocol in [Protocol::Imap, Protocol::Pop3] {
+        for implicit_tls in [false, true] {
+            let service = LoginService {
+                protocol,
+                settings: Arc::clone(dovecot),
+                tls: tls.clone(),
+                implicit_tls,
+                auth: Arc::clone(auth),
+                log: log.clone(),
+                agency: Arc::clone(agency),
+            };
+            logins.insert((protocol, implicit_tls), Arc::new(service));
+        }
+    }
+    Ok(logins)
+}
+
+/// The addresses on which this host receives mail, for `user@[192.0.2.1]` and for knowing local clients.
+fn own_addresses(settings: &Postfix) -> Vec<IpAddr> {
+    use std::net::{Ipv4Addr, Ipv6Addr};
+    let mut addresses = Vec::new();
+    for word in settings.inet_interfaces.iter().chain(&settings.proxy_interfaces) {
+        match word.as_str() {
+            "all" => {
+                let found = os::interfaces::addresses().unwrap_or_default();
+                addresses.extend(found.iter().map(|interface| interface.address));
+            }
+            "loopback-only" => {
+                addresses.extend([IpAddr::from(Ipv4Addr::LOCALHOST), Ipv6Addr::LOCALHOST.into()])
+            }
+            word => addresses.extend(word.parse::<IpAddr>()),
+        }
+    }
+    addresses
+}

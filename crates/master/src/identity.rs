@@ -1,0 +1,121 @@
+//! Who may become which user: one pure function, and giving up root for good.
+
+use anyhow::{Context, Result, bail};
+use config::Loaded;
+use os::identity::Identity;
+use os::users::User;
+
+/// The users that are tried when the configuration names none that exists.
+const UNPRIVILEGED: [&str; 2] = ["yubin", "nobody"];
+
+/// Whether a process of `own` effective uid may act as `wanted`: as itself, or, being root, as anybody but root.
+pub fn may_become(own: u32, wanted: u32) -> bool {
+    own == wanted || (own == 0 && wanted != 0)
+}
+
+/// As whom the single profile runs when root starts it: the one owner of all virtual mailboxes if there is one, else
+/// `mail_owner`, else an unprivileged user.
+///
+/// # Errors
+/// When no such user exists: root is never kept.
+pub fn single_user(loaded: &Loaded) -> Result<User> {
+    if let Some(owner) = virtual_owner(loaded)? {
+        return Ok(owner);
+    }
+    let owner = user(&loaded.postfix.mail_owner)?.filter(|user| user.uid != 0);
+    owner.map_or_else(unprivileged_user, Ok)
+}
+
+/// Whom the embedded system runs as when root starts it.
+///
+/// # Errors
+/// When no such user exists: root is never kept.
+pub fn unprivileged_user() -> Result<User> {
+    for name in UNPRIVILEGED {
+        if let Some(user) = user(name)?.filter(|user| user.uid != 0) {
+            return Ok(user);
+        }
+    }
+    bail!(
+        "there is no user {} to run as: root is never kept",
+        UNPRIVILEGED.join(" or ")
+    )
+}
+
+/// Becomes `user` for good.
+///
+/// # Errors
+/// When the system refuses; the process must not go on.
+pub fn become_user(user: &User) -> Result<()> {
+    Ok(Identity::of(user)?.take()?)
+}
+
+/// The uid that every userdb gives to everybody (`args = uid=vmail …`), or that owns the embedded system's users.
+fn virtual_owner(loaded: &Loaded) -> Result<Option<User>> {
+    let Some(dovecot) = &loaded.dovecot else {
+        return Ok(None);
+    };
+    for userdb in dovecot.userdbs.iter().filter(|userdb| userdb.driver == "static") {
+        let uid = userdb
+            .args
+            .split_whitespace()
+            .find_map(|word| word.strip_prefix("uid="));
+        if let Some(uid) = uid {
+            return user(uid);
+        }
+    }
+    Ok(None)
+}
+
+/// A user by name or number.
+fn user(name: &str) -> Result<Option<User>> {
+    let found = match name.parse() {
+        Ok(uid) => os::users::user_by_uid(uid),
+        Err(_) => os::users::user_by_name(name),
+    };
+    found.with_context(|| format!("cannot look up user {name}"))
+}
+
+/// Stops being root, if this is root, and hands the queue and the log over to the new identity first.
+///
+/// # Errors
+/// When the system refuses; the process must not go on.
+pub fn give_up_root(loaded: &Loaded) -> Result<()> {
+    if !os::identity::is_root() {
+        return Ok(());
+    }
+    let user = single_user(loaded)?;
+    let postfix = &loaded.postfix;
+    for directory in [&postfix.queue_directory, &postfix.data_directory] {
+        if directory.is_dir() {
+            hand_over(directory, &user)
+                .with_context(|| format!("cannot give {} to {}", directory.display(), user.name))?;
+        }
+    }
+    become_user(&user)
+}
+
+/// Gives everything below `path` to `user`. Symbolic links are not followed.
+///
+/// # Errors
+/// What the system says.
+pub fn hand_over(path: &std::path::Path, user: &User) -> std::io::Result<()> {
+    std::os::unix::fs::lchown(path, Some(user.uid), Some(user.gid))?;
+    if std::fs::symlink_metadata(path)?.is_dir() {
+        for entry in std::fs::read_dir(path)? {
+            hand_over(&entry?.path(), user)?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::may_become;
+
+    #[test]
+    fn root_becomes_anybody_but_root_and_others_stay_themselves() {
+        assert!(may_become(1000, 1000) && may_become(0, 1000) && may_become(0, 0));
+        assert!(!may_become(1000, 0) && !may_become(1000, 1001));
+    }
+}

@@ -1,0 +1,422 @@
+//! The single profile: all roles in this process, under one uid, from start to stop.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use config::{DovecotFile, Loaded};
+use front::control::{self, Supervisor};
+use front::{pickup, qmgr};
+use ipc::control::Haste;
+use maillog::lines::master as lines;
+use maillog::{Destination, Destinations, Log};
+use queue::Spool;
+use serve::accept::{self, Listener};
+use settings::Postfix;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, watch};
+
+use crate::generation::{Generation, Kept};
+use crate::identity;
+use crate::listeners::{self, Bound, Purpose};
+
+/// How long conversations and deliveries under way may take to end after a graceful stop.
+const GRACE: Duration = Duration::from_secs(5);
+/// How many descriptors are asked for: two for each connection and a reserve.
+const DESCRIPTORS_WANTED: u64 = 65_536;
+
+/// What to run.
+#[derive(Debug, Clone)]
+pub struct Start {
+    /// Where main.cf and master.cf are; `None` serves mailboxes only.
+    pub config_directory: Option<PathBuf>,
+    /// Where dovecot.conf is.
+    pub dovecot: DovecotFile,
+}
+
+/// A system that is about to run: configured, bound, and no longer root.
+pub struct Ready {
+    start: Start,
+    loaded: Loaded,
+    bound: Vec<Bound>,
+    kept: Kept,
+    recovered: queue::Recovered,
+    qmgr: Option<qmgr::Driver>,
+    control: Option<std::os::unix::net::UnixListener>,
+}
+
+/// Reads the configuration of `start`.
+pub fn load(start: &Start) -> Loaded {
+    let directory = start.config_directory.clone().unwrap_or_default();
+    let options = config::Options {
+        surroundings: config::this_machine(),
+        dovecot: start.dovecot.clone(),
+        overrides: Vec::new(),
+    };
+    match (&start.config_directory, &start.dovecot) {
+        (None, DovecotFile::At(file)) => {
+            let (dovecot, problems) = config::load_dovecot(file);
+            let surroundings = &options.surroundings;
+            Loaded {
+                postfix: Postfix::defaults(surroundings),
+                values: settings::Values::new(surroundings),
+                services: Vec::new(),
+                dovecot: Some(dovecot),
+                problems,
+            }
+        }
+        _ => config::load(&directory, &options),
+    }
+}
+
+/// Binds, gives up root, opens log and queue. Nothing is read from the network yet.
+///
+/// # Errors
+/// The first thing that makes running impossible. Problems of the configuration were told to `tell`, all of them.
+pub fn prepare(start: Start, tell: &mut dyn FnMut(&str)) -> Result<Ready> {
+    let loaded = load(&start);
+    loaded
+        .problems
+        .iter()
+        .for_each(|problem| tell(&problem.to_string()));
+    if loaded.has_errors() {
+        bail!("the configuration has errors: nothing was started");
+    }
+    // More descriptors than the limit allows are a wish, not a need.
+    let _ = os::limits::raise_open_files(DESCRIPTORS_WANTED);
+    os::signals::ignore_sigpipe();
+    let wanted = listeners::wanted(&loaded.postfix, &loaded.services, loaded.dovecot.as_ref())?;
+    if wanted.is_empty() {
+        bail!("the configuration names no port to listen on: there is nothing to do");
+    }
+    let bound = listeners::bind(wanted)?;
+    let serves_mta = start.config_directory.is_some();
+    let log = open_log(&loaded)?;
+    identity::give_up_root(&loaded)?;
+    let own_uid = os::identity::Identity::current().uid;
+    let (queue, recovered, driver, control) = if serves_mta {
+        open_queue(&loaded.postfix)?
+    } else {
+        none()
+    };
+    let kept = Kept {
+        queue,
+        log,
+        own_uid,
+        stores: Arc::default(),
+    };
+    Ok(Ready {
+        start,
+        loaded,
+        bound,
+        kept,
+        recovered,
+        qmgr: driver,
+        control,
+    })
+}
+
+type Queue = (
+    Option<(Spool, qmgr::Handle)>,
+    queue::Recovered,
+    Option<qmgr::Driver>,
+    Option<std::os::unix::net::UnixListener>,
+);
+
+fn none() -> Queue {
+    (None, queue::Recovered::default(), None, None)
+}
+
+fn open_queue(settings: &Postfix) -> Result<Queue> {
+    let directory = &settings.queue_directory;
+    let options = queue::spool::SpoolOptions {
+        long_queue_ids: settings.enable_long_queue_ids,
+        ..queue::spool::SpoolOptions::default()
+    };
+    let (spool, recovered) = Spool::open(directory, &options, &world::World::real())?;
+    let (handle, driver) = qmgr::new();
+    let control = control::bind(directory)
+        .with_context(|| format!("cannot make the control socket below {}", directory.display()))?;
+    Ok((Some((spool, handle)), recovered, Some(driver), Some(control)))
+}
+
+/// `maillog_file` for the MTA, `log_path` and `info_log_path` for the mailbox services.
+fn open_log(loaded: &Loaded) -> Result<Log> {
+    let postfix = &loaded.postfix;
+    let file = postfix.maillog_file.to_string_lossy();
+    let mta = Destination::of_maillog_file(&file, &postfix.syslog_facility)?;
+    let (mailbox, mailbox_info, instance_name, debug) = match &loaded.dovecot {
+        Some(dovecot) => {
+            let of =
+                |path: &Path| Destination::of_log_path(&path.to_string_lossy(), &dovecot.syslog_facility);
+            let errors = of(&dovecot.log_path)?;
+            let info = if dovecot.info_log_path.as_os_str().is_empty() {
+                errors.clone()
+            } else {
+                of(&dovecot.info_log_path)?
+            };
+            (errors, info, dovecot.instance_name.clone(), dovecot.mail_debug)
+        }
+        None => (mta.clone(), mta.clone(), "dovecot".to_owned(), false),
+    };
+    Ok(Log::open(&maillog::Options {
+        to: Destinations {
+            mta,
+            mailbox,
+            mailbox_info,
+        },
+        hostname: postfix.myhostname.clone(),
+        syslog_name: postfix.syslog_name.clone(),
+        instance_name,
+        debug,
+    })?)
+}
+
+impl Ready {
+    /// The ports that are bound: what for, and where.
+    pub fn ports(&self) -> impl Iterator<Item = (&Purpose, std::net::SocketAddr)> {
+        self.bound.iter().map(|bound| (&bound.purpose, bound.address))
+    }
+
+    /// Runs until a signal or a command says stop.
+    ///
+    /// # Errors
+    /// What went wrong after all.
+    pub fn run(self) -> Result<()> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .context("cannot start the threads of the runtime")?;
+        let log = self.kept.log.clone();
+        let done = runtime.block_on(self.run_here());
+        runtime.shutdown_timeout(Duration::from_secs(1));
+        log.flush();
+        done
+    }
+
+    async fn run_here(self) -> Result<()> {
+        let Ready {
+            start,
+            loaded,
+            bound,
+            kept,
+            recovered,
+            qmgr,
+            control,
+        } = self;
+        let generation = Arc::new(RwLock::new(Arc::new(Generation::build(&loaded, &kept)?)));
+        let (stop, stopping) = watch::channel(false);
+        let (orders, mut received) = mpsc::unbounded_channel();
+        let supervisor = Arc::new(Orders {
+            orders,
+            start,
+            kept: kept.clone(),
+            generation: Arc::clone(&generation),
+        });
+        let shown = supervisor.shown_directory();
+        kept.log.write(&lines::Started {
+            version: VERSION,
+            configuration: &shown,
+        });
+        recovered
+            .damage
+            .iter()
+            .for_each(|damage| kept.log.error("qmgr", damage));
+        let pid_files = write_pid_files(&loaded);
+        for port in bound {
+            tokio::spawn(serve_port(
+                port,
+                Arc::clone(&generation),
+                stopping.clone(),
+                kept.log.clone(),
+            ));
+        }
+        let current = current(&generation);
+        if let (Some(driver), Some(front)) = (qmgr, &current.front) {
+            tokio::spawn(driver.run(
+                Arc::clone(front),
+                Arc::clone(&current.agency),
+                recovered,
+                stopping.clone(),
+            ));
+            tokio::spawn(pickup_regularly(Arc::clone(&generation), stopping.clone()));
+        }
+        if let (Some(listener), Some(front)) = (control, &current.front) {
+            let served = control::serve(listener, Arc::clone(front), supervisor.clone(), stopping.clone());
+            tokio::spawn(served);
+        }
+        let haste = wait_for_stop(&mut received, &supervisor, &kept.log).await?;
+        let _ = stop.send(true);
+        if haste == Haste::Graceful
+            && let Some(front) = &current.front
+        {
+            let _ = tokio::time::timeout(GRACE, front.qmgr.quiesce()).await;
+        }
+        if let Some((spool, _)) = &kept.queue {
+            let spool = spool.clone();
+            let _ = tokio::task::spawn_blocking(move || spool.flush()).await;
+        }
+        pid_files.iter().for_each(|path| drop(std::fs::remove_file(path)));
+        Ok(())
+    }
+}
+
+/// What the log calls this version.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+fn current(generation: &RwLock<Arc<Generation>>) -> Arc<Generation> {
+    Arc::clone(&generation.read().unwrap_or_else(PoisonError::into_inner))
+}
+
+async fn serve_port(
+    port: Bound,
+    generation: Arc<RwLock<Arc<Generation>>>,
+    stopping: watch::Receiver<bool>,
+    log: Log,
+) {
+    let Bound {
+        purpose,
+        connections_max,
+        socket,
+        address,
+    } = port;
+    let converse = move |link: serve::Link| {
+        let now = current(&generation);
+        let (smtpd, login) = (now.smtpd(&purpose), now.login(&purpose));
+        async move {
+            if let Some(smtpd) = smtpd {
+                smtpd.converse(link).await;
+            } else if let Some(login) = login {
+                login.converse(link).await;
+            }
+        }
+    };
+    if let Err(error) = accept::serve(
+        Listener {
+            socket,
+            connections_max,
+        },
+        stopping,
+        converse,
+    )
+    .await
+    {
+        log.error("master", &format!("cannot serve {address}: {error}"));
+    }
+}
+
+/// The maildrop is looked at when a command says so, and now and then in case it could not.
+async fn pickup_regularly(generation: Arc<RwLock<Arc<Generation>>>, mut stopping: watch::Receiver<bool>) {
+    const EVERY: Duration = Duration::from_secs(60);
+    loop {
+        if let Some(front) = &current(&generation).front {
+            pickup::run_once(front).await;
+        }
+        tokio::select! {
+            () = tokio::time::sleep(EVERY) => {}
+            _ = stopping.wait_for(|stop| *stop) => return,
+        }
+    }
+}
+
+/// What commands ask of the supervisor.
+struct Orders {
+    orders: mpsc::UnboundedSender<Haste>,
+    start: Start,
+    kept: Kept,
+    generation: Arc<RwLock<Arc<Generation>>>,
+}
+
+impl Orders {
+    fn shown_directory(&self) -> String {
+        match (&self.start.config_directory, &self.start.dovecot) {
+            (Some(directory), _) => directory.display().to_string(),
+            (None, DovecotFile::At(file)) => file.display().to_string(),
+            (None, _) => String::new(),
+        }
+    }
+}
+
+impl Supervisor for Orders {
+    fn reload(&self) -> Result<(), String> {
+        let loaded = load(&self.start);
+        let errors: Vec<String> = loaded.problems.iter().map(ToString::to_string).collect();
+        if loaded.has_errors() {
+            let why = format!(
+                "the configuration has errors, the old one stays: {}",
+                errors.join("; ")
+            );
+            self.kept.log.error("master", &why);
+            return Err(why);
+        }
+        match Generation::build(&loaded, &self.kept) {
+            Ok(new) => {
+                let new = Arc::new(new);
+                if let Some(front) = &new.front {
+                    front.qmgr.reconfigure(Arc::clone(front), Arc::clone(&new.agency));
+                }
+                *self.generation.write().unwrap_or_else(PoisonError::into_inner) = new;
+                self.kept.log.reopen();
+                self.kept.log.write(&lines::Reloaded {
+                    version: VERSION,
+                    configuration: &self.shown_directory(),
+                });
+                Ok(())
+            }
+            Err(error) => {
+                let why = format!("the old configuration stays: {error:#}");
+                self.kept.log.error("master", &why);
+                Err(why)
+            }
+        }
+    }
+
+    fn stop(&self, haste: Haste) {
+        // When nobody listens any more, the stop is under way.
+        let _ = self.orders.send(haste);
+    }
+}
+
+async fn wait_for_stop(
+    orders: &mut mpsc::UnboundedReceiver<Haste>,
+    supervisor: &Orders,
+    log: &Log,
+) -> Result<Haste> {
+    let mut hangup = signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?;
+    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
+    loop {
+        tokio::select! {
+            _ = hangup.recv() => drop(supervisor.reload()),
+            _ = terminate.recv() => {
+                log.write(&lines::Terminating { signal: SignalKind::terminate().as_raw_value() });
+                return Ok(Haste::Graceful);
+            }
+            _ = interrupt.recv() => {
+                log.write(&lines::Terminating { signal: SignalKind::interrupt().as_raw_value() });
+                return Ok(Haste::Graceful);
+            }
+            order = orders.recv() => return Ok(order.unwrap_or(Haste::Graceful)),
+        }
+    }
+}
+
+/// `pid/master.pid` below the queue, as Postfix has it, and `master.pid` in Dovecot's `base_dir`. They inform; the
+/// queue's lock is what keeps a second daemon away.
+fn write_pid_files(loaded: &Loaded) -> Vec<PathBuf> {
+    let mut files = vec![loaded.postfix.queue_directory.join("pid/master.pid")];
+    files.extend(
+        loaded
+            .dovecot
+            .iter()
+            .map(|dovecot| Path::new(&dovecot.base_dir).join("master.pid")),
+    );
+    files.retain(|path| {
+        let made = path
+            .parent()
+            .is_some_and(|directory| std::fs::create_dir_all(directory).is_ok());
+        made && std::fs::write(path, format!("{}\n", std::process::id())).is_ok()
+    });
+    files
+}
