@@ -477,9 +477,8 @@ fn open_file(path: &Path) -> Result<Handle> {
 fn noted_validity(path: &Path) -> Option<UidValidity> {
     let file = Handle::new(File::open(path).ok()?);
     let size = file.metadata().ok()?.len();
-    scan::scan(&file, path, size)
+    scan::noted_base(&file, path, size)
         .ok()?
-        .base
         .map(|(validity, _)| validity)
 }
 

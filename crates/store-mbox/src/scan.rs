@@ -73,6 +73,18 @@ pub(crate) fn scan(file: &File, path: &Path, size: u64) -> Result<Scan> {
     Ok(scan)
 }
 
+/// UIDVALIDITY and highest UID as another program noted them in the first message.
+///
+/// # Errors
+/// [`Error::Io`].
+pub(crate) fn noted_base(file: &File, path: &Path, size: u64) -> Result<Option<(UidValidity, Uid)>> {
+    let reader = Reader { file, path, size };
+    let Some(first) = reader.next_start(0)? else {
+        return Ok(None);
+    };
+    Ok(reader.header(first.content)?.0.base)
+}
+
 /// The hash of what lies at `place` now.
 ///
 /// # Errors
@@ -149,16 +161,11 @@ impl Reader<'_> {
 
     /// The message that starts there, and the start after it.
     fn message(&self, start: &Start) -> Result<(Found, Option<Start>)> {
-        let header = self.digest(
-            start.offset,
-            start.content,
-            self.size.min(start.content + HEADER_BYTES_MAX),
-        )?;
+        let (notes, body_at) = self.header(start.content)?;
         // Dovecot's way: a Content-Length is believed when it leads to the next message or the end.
-        let stated = header
-            .notes
+        let stated = notes
             .content_length
-            .and_then(|length| header.body_at.checked_add(length));
+            .and_then(|length| body_at.checked_add(length));
         let (end, following) = match stated {
             Some(end) if end <= self.size && self.is_end(end)? => (end, self.next_start(end)?),
             _ => match self.next_start(start.content)? {
@@ -184,6 +191,29 @@ impl Reader<'_> {
             },
             following,
         ))
+    }
+
+    /// The notes of the message whose header starts there, and where its body starts. Reads little more than that.
+    fn header(&self, header_at: u64) -> Result<(Notes, u64)> {
+        let limit = self.size.min(header_at + HEADER_BYTES_MAX);
+        let mut filter = Filter::new();
+        let mut kept = Vec::new();
+        let mut piece = vec![0; FIRST_PIECE_BYTES];
+        let mut at = header_at;
+        while at < limit && !filter.is_in_body() {
+            let count = usize::try_from(limit - at).unwrap_or(usize::MAX).min(piece.len());
+            self.read(at, &mut piece[..count])?;
+            kept.clear();
+            filter.feed(&piece[..count], &mut kept);
+            at += count as u64;
+        }
+        filter.finish(&mut kept);
+        let body_at = if filter.is_in_body() {
+            header_at + filter.header_fed
+        } else {
+            limit
+        };
+        Ok((Notes::parse(&filter.notes), body_at))
     }
 
     /// Whether a message can end there: at a line's start, before the end of the file or an empty line and one of both.
