@@ -13,7 +13,8 @@ use crate::{Invocation, eprint_line, print_line};
 
 const HELP: &str = "\
 usage: yubin serve [--dir DIR] [--port-base N]     the embedded mail system below DIR (./yubin-data)
-       yubin serve -c DIR                          the mail system of DIR/main.cf, master.cf and dovecot.conf
+       yubin serve -c DIR [--dovecot FILE]         the mail system of DIR/main.cf, DIR/master.cf and FILE (else
+                                                   DIR/dovecot.conf, when it is there)
        yubin serve --mailboxes -c FILE             only the mailbox services of a dovecot.conf
 
 The embedded system needs no root and no configuration: it writes one on its first start and runs from it. Its ports
@@ -29,6 +30,7 @@ struct Wanted {
     directory: Option<PathBuf>,
     port_base: Option<u16>,
     config: Option<PathBuf>,
+    dovecot: Option<PathBuf>,
     mailboxes_only: bool,
     detached: bool,
 }
@@ -63,6 +65,7 @@ fn parse(args: &[String]) -> Result<Wanted> {
             "--dir" => wanted.directory = Some(value()?.into()),
             "--port-base" => wanted.port_base = Some(value()?.parse().context("--port-base needs a number")?),
             "-c" | "--config" => wanted.config = Some(value()?.into()),
+            "--dovecot" => wanted.dovecot = Some(value()?.into()),
             "--mailboxes" => wanted.mailboxes_only = true,
             "--detached" => wanted.detached = true,
             "--single" => {}
@@ -96,7 +99,10 @@ fn serve(wanted: &Wanted) -> Result<()> {
         Some(directory) => {
             let start = Start {
                 config_directory: Some(directory.clone()),
-                dovecot: DovecotFile::Beside,
+                dovecot: wanted
+                    .dovecot
+                    .clone()
+                    .map_or(DovecotFile::Beside, DovecotFile::At),
             };
             prepare(start, &mut tell)?.run()
         }

@@ -7,6 +7,7 @@ use address::Address;
 use envelope::{Envelope, QueueId, StatusCode};
 use intake::{Context, Intake, Origin};
 use maillog::lines::cleanup::MessageId;
+use queue::spool::INLINE_BYTES_MAX;
 use queue::{Committed, Facts, Incoming};
 use settings::Postfix;
 use tokio::sync::oneshot;
@@ -17,14 +18,32 @@ use crate::Front;
 pub struct Submission {
     intake: Intake,
     incoming: Incoming,
+    circumstances: Circumstances,
+    /// What could not be done; the rest of the content is dropped, and the answer to its end is this.
+    failure: Option<Refusal>,
+    scratch: Vec<u8>,
+}
+
+/// What the stages of intake are told about a message.
+struct Circumstances {
     settings: Arc<Postfix>,
     origin: Origin,
     sender: String,
     only_recipient: Option<String>,
     now_micros: i64,
-    /// What could not be done; the rest of the content is dropped, and the answer to its end is this.
-    failure: Option<Refusal>,
-    scratch: Vec<u8>,
+}
+
+impl Circumstances {
+    fn context<'a>(&'a self, queue_id: &'a QueueId) -> Context<'a> {
+        Context {
+            settings: &self.settings,
+            queue_id,
+            origin: &self.origin,
+            sender: &self.sender,
+            only_recipient: self.only_recipient.as_deref(),
+            now_secs: self.now_micros / machine::SECOND,
+        }
+    }
 }
 
 /// No refusal can be made of what is not there.
@@ -48,9 +67,7 @@ impl Submission {
             [recipient] => Some(recipient.original.to_string()),
             _ => None,
         };
-        Submission {
-            intake: Intake::new(),
-            incoming,
+        let circumstances = Circumstances {
             settings,
             origin,
             sender: envelope
@@ -60,6 +77,11 @@ impl Submission {
                 .unwrap_or_default(),
             only_recipient,
             now_micros: serve::clock::now(),
+        };
+        Submission {
+            intake: Intake::new(),
+            incoming,
+            circumstances,
             failure: None,
             scratch: Vec::new(),
         }
@@ -75,15 +97,7 @@ impl Submission {
         if self.failure.is_some() {
             return;
         }
-        let queue_id = self.incoming.queue_id().clone();
-        let context = context(
-            &self.settings,
-            &queue_id,
-            &self.origin,
-            &self.sender,
-            self.only_recipient.as_deref(),
-            self.now_micros,
-        );
+        let context = self.circumstances.context(self.incoming.queue_id());
         self.scratch.clear();
         let taken = self.intake.feed(piece, &context, &mut self.scratch);
         self.failure = match taken {
@@ -103,10 +117,19 @@ impl Submission {
     pub async fn commit(self, envelope: Envelope, front: &Front) -> Result<Committed, Refusal> {
         let (incoming, facts) = self.finish(front)?;
         let (done, committed) = oneshot::channel();
-        incoming.commit(&envelope, &facts, move |result| {
-            // The receiver is gone only when the session was broken off; then nobody is told 250.
-            let _ = done.send(result);
-        });
+        let is_large = incoming.size_bytes() > INLINE_BYTES_MAX as u64;
+        let hand_in = || {
+            incoming.commit(&envelope, &facts, move |result| {
+                // The receiver is gone only when the session was broken off; then nobody is told 250.
+                let _ = done.send(result);
+            });
+        };
+        // Content in a file of its own is synced on the way.
+        if is_large {
+            tokio::task::block_in_place(hand_in)
+        } else {
+            hand_in()
+        }
         let committed = match committed.await {
             Ok(result) => result,
             Err(_) => Err(queue::Error::Stopped("the queue's writer ended".to_owned())),
@@ -128,14 +151,7 @@ impl Submission {
             return Err(failure);
         }
         let queue_id = self.incoming.queue_id().clone();
-        let context = context(
-            &self.settings,
-            &queue_id,
-            &self.origin,
-            &self.sender,
-            self.only_recipient.as_deref(),
-            self.now_micros,
-        );
+        let context = self.circumstances.context(&queue_id);
         self.scratch.clear();
         let facts = self
             .intake
@@ -149,33 +165,15 @@ impl Submission {
             message_id: &facts.message_id,
         });
         let mut attributes = vec![("message_id".to_owned(), facts.message_id)];
-        attributes.extend(log_attributes(&self.origin));
+        attributes.extend(log_attributes(&self.circumstances.origin));
         Ok((
             self.incoming,
             Facts {
-                arrival_micros: self.now_micros,
+                arrival_micros: self.circumstances.now_micros,
                 hold: false,
                 attributes,
             },
         ))
-    }
-}
-
-fn context<'a>(
-    settings: &'a Postfix,
-    queue_id: &'a QueueId,
-    origin: &'a Origin,
-    sender: &'a str,
-    only_recipient: Option<&'a str>,
-    now_micros: i64,
-) -> Context<'a> {
-    Context {
-        settings,
-        queue_id,
-        origin,
-        sender,
-        only_recipient,
-        now_secs: now_micros / machine::SECOND,
     }
 }
 

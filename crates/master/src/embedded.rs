@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use settings::TableRef;
 use tables::build::{Options, build};
 use tables::source::Syntax;
@@ -68,6 +68,7 @@ pub struct Owner {
 /// # Errors
 /// What could not be made, and why.
 pub fn prepare(directory: &Path, ports: Ports, owner: Owner) -> Result<Prepared> {
+    refuse_strange(directory)?;
     make_directory(directory)?;
     let directory = directory
         .canonicalize()
@@ -105,6 +106,23 @@ pub fn prepare(directory: &Path, ports: Ports, owner: Owner) -> Result<Prepared>
         config_directory: etc,
         new_accounts,
     })
+}
+
+/// A directory that holds something else is not ours to fill, nor to give to another user.
+fn refuse_strange(directory: &Path) -> Result<()> {
+    let is_ours = directory.join("etc/main.cf").exists();
+    let is_empty = match fs::read_dir(directory) {
+        Ok(mut entries) => entries.next().is_none(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => true,
+        Err(error) => return Err(error).with_context(|| format!("cannot use {}", directory.display())),
+    };
+    if !is_ours && !is_empty {
+        bail!(
+            "{} holds something else: name an empty directory, or one that does not exist",
+            directory.display()
+        );
+    }
+    Ok(())
 }
 
 const ALIASES: &str = "\

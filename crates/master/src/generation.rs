@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use auth::Auth;
 use config::Loaded;
 use deliver_local::Local;
@@ -19,7 +19,7 @@ use maillog::Log;
 use queue::Spool;
 use route::Router;
 use serve::handover::Protocol;
-use settings::{Dovecot, Postfix, SslUse};
+use settings::{Dovecot, Postfix, SslUse, TlsLevel};
 use tls::pem::Pem;
 
 use crate::glue::{Host, OwnAgent, Users};
@@ -153,8 +153,7 @@ fn smtpds(front: &Arc<Front>, loaded: &Loaded) -> Result<HashMap<String, Arc<Smt
 }
 
 fn smtpd_tls(settings: &Postfix) -> Result<Option<Arc<rustls::ServerConfig>>> {
-    let wanted =
-        settings.smtpd_tls_wrappermode || settings.smtpd_tls_security_level != settings::TlsLevel::None;
+    let wanted = settings.smtpd_tls_wrappermode || settings.smtpd_tls_security_level != TlsLevel::None;
     if !wanted {
         return Ok(None);
     }
@@ -169,6 +168,10 @@ fn smtpd_tls(settings: &Postfix) -> Result<Option<Arc<rustls::ServerConfig>>> {
     }
     let (cert, key) = (&settings.smtpd_tls_cert_file, &settings.smtpd_tls_key_file);
     if cert.is_empty() || cert == "none" {
+        let must = settings.smtpd_tls_wrappermode || settings.smtpd_tls_security_level != TlsLevel::May;
+        if must {
+            bail!("TLS is mandatory, but smtpd_tls_cert_file names no certificate");
+        }
         return Ok(None);
     }
     Ok(Some(tls::server::config_of_files(

@@ -8,6 +8,9 @@ use os::users::User;
 /// The users that are tried when the configuration names none that exists.
 const UNPRIVILEGED: [&str; 2] = ["yubin", "nobody"];
 
+/// What the queue keeps below its directory.
+const QUEUE_PARTS: [&str; 6] = ["large", "lock", "log", "maildrop", "pid", "public"];
+
 /// Whether a process of `own` effective uid may act as `wanted`: as itself, or, being root, as anybody but root.
 pub fn may_become(own: u32, wanted: u32) -> bool {
     own == wanted || (own == 0 && wanted != 0)
@@ -85,12 +88,15 @@ pub fn give_up_root(loaded: &Loaded) -> Result<()> {
         return Ok(());
     }
     let user = single_user(loaded)?;
-    let postfix = &loaded.postfix;
-    for directory in [&postfix.queue_directory, &postfix.data_directory] {
-        if directory.is_dir() {
-            hand_over(directory, &user)
-                .with_context(|| format!("cannot give {} to {}", directory.display(), user.name))?;
-        }
+    let queue = &loaded.postfix.queue_directory;
+    // Only what is ours: a queue directory may be shared with what another mail system left there.
+    for path in std::iter::once(queue.clone()).chain(QUEUE_PARTS.map(|part| queue.join(part))) {
+        let given = match std::fs::symlink_metadata(&path) {
+            Ok(_) if path == *queue => std::os::unix::fs::lchown(&path, Some(user.uid), Some(user.gid)),
+            Ok(_) => hand_over(&path, &user),
+            Err(_) => Ok(()),
+        };
+        given.with_context(|| format!("cannot give {} to {}", path.display(), user.name))?;
     }
     become_user(&user)
 }
