@@ -121,6 +121,16 @@ fn serve_embedded(directory: &Path, port_base: u16) -> Result<()> {
     let user = os::identity::is_root()
         .then(identity::unprivileged_user)
         .transpose()?;
+    if let Some(user) = &user
+        && let Some(closed) = identity::closed_on_the_way(directory, user)?
+    {
+        bail!(
+            "{} is closed to {}, as whom the mail system runs when root starts it: choose another place with --dir, \
+             such as /var/lib/yubin",
+            closed.display(),
+            user.name
+        );
+    }
     let own = os::identity::Identity::current();
     let owner = user.as_ref().map_or(
         Owner {

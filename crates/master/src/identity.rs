@@ -1,5 +1,8 @@
 //! Who may become which user: one pure function, and giving up root for good.
 
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
 use anyhow::{Context, Result, bail};
 use config::Loaded;
 use os::identity::Identity;
@@ -101,11 +104,43 @@ pub fn give_up_root(loaded: &Loaded) -> Result<()> {
     become_user(&user)
 }
 
+/// The first directory on the way to `path` that is closed to `user`.
+///
+/// # Errors
+/// When a directory cannot be looked at.
+pub fn closed_on_the_way(path: &Path, user: &User) -> Result<Option<PathBuf>> {
+    let path =
+        std::path::absolute(path).with_context(|| format!("cannot tell where {} is", path.display()))?;
+    let mut ancestors: Vec<&Path> = path.ancestors().skip(1).collect();
+    ancestors.reverse();
+    for directory in ancestors {
+        let found = match std::fs::metadata(directory) {
+            Ok(found) => found,
+            // What is not there yet will be made.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => {
+                return Err(error).with_context(|| format!("cannot look at {}", directory.display()));
+            }
+        };
+        let needed = if found.uid() == user.uid {
+            0o100
+        } else if found.gid() == user.gid {
+            0o010
+        } else {
+            0o001
+        };
+        if found.mode() & needed == 0 {
+            return Ok(Some(directory.to_owned()));
+        }
+    }
+    Ok(None)
+}
+
 /// Gives everything below `path` to `user`. Symbolic links are not followed.
 ///
 /// # Errors
 /// What the system says.
-pub fn hand_over(path: &std::path::Path, user: &User) -> std::io::Result<()> {
+pub fn hand_over(path: &Path, user: &User) -> std::io::Result<()> {
     std::os::unix::fs::lchown(path, Some(user.uid), Some(user.gid))?;
     if std::fs::symlink_metadata(path)?.is_dir() {
         for entry in std::fs::read_dir(path)? {
