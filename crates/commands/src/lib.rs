@@ -4,13 +4,16 @@
 //! Entry: [`run`], which picks the command by the name the program was called by (`mailq`, `sendmail`) or by
 //! the first argument (`yubin mailq`). One table, [`COMMANDS`], names them all.
 
+mod configuration;
 mod doveadm;
 mod doveconf;
 mod links;
 mod newaliases;
 mod postconf;
 mod postmap;
+mod sendmail;
 mod serve;
+mod submission;
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -69,6 +72,7 @@ pub const COMMANDS: &[Command] = &[
     command("postconf", "show settings of main.cf", postconf::run),
     command("postmap", "build or ask a lookup table", postmap::run),
     command("serve", "run the mail system in the foreground", serve::run),
+    command("sendmail", "take a message from a program", sendmail::run),
 ];
 
 /// Runs the command that `argv` names: `argv[0]` itself, else its first argument. Without either, the program

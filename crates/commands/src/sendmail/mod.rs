@@ -1,0 +1,233 @@
+//! `sendmail`: takes a message from a program and hands it in, as Postfix's sendmail(1) does.
+
+mod input;
+mod options;
+mod session;
+
+use std::process::ExitCode;
+
+use envelope::{Envelope, Recipient};
+
+use crate::submission::{self, EX_TEMPFAIL, EX_UNAVAILABLE, Submitter};
+use crate::{COMMANDS, Invocation, configuration, print_line};
+use options::{Mode, Request};
+
+const HELP: &str = "usage: sendmail [OPTION...] [RECIPIENT...]
+Takes a message from standard input, up to its end or a line with nothing but a dot, and hands it in.
+  -t         takes recipients from To, Cc and Bcc of the message too
+  -i, -oi    a line with nothing but a dot is text
+  -f SENDER  the envelope sender (-r is the same); default: the user
+  -F NAME    the full name for a message that has no From
+  -B TYPE    7BIT or 8BITMIME
+  -N WORDS   when to report: success,failure,delay or never
+  -R WORD    what a report returns: full or hdrs
+  -V ID      the sender's own identifier, for reports
+  -bs        speaks SMTP on standard input and output
+  -bp, -bi   are mailq and newaliases; -q tries deferred mail now (-qRSITE, -qIID)
+  -C DIR     takes DIR/main.cf (MAIL_CONFIG does the same)
+Other options of sendmail are taken and have no effect.";
+
+/// Runs the command.
+pub(crate) fn run(invocation: &Invocation) -> ExitCode {
+    if invocation.wants_help() {
+        print_line(HELP);
+        return ExitCode::SUCCESS;
+    }
+    let request = match Request::parse(&invocation.args) {
+        Ok(request) => request,
+        Err(text) => return fatal(&text),
+    };
+    for warning in &request.warnings {
+        submission::warn("sendmail", warning);
+    }
+    match request.mode {
+        Mode::Submit => submit(&request),
+        Mode::Smtp => speak(&request),
+        Mode::Other(name) => other_command(name, request.passed_on),
+        Mode::Verify => {
+            invocation.complain("fatal: -bv: reports without a delivery are not there yet");
+            ExitCode::from(EX_UNAVAILABLE)
+        }
+    }
+}
+
+fn fatal(text: &str) -> ExitCode {
+    crate::eprint_line(&format!("sendmail: fatal: {text}"));
+    ExitCode::from(EX_TEMPFAIL)
+}
+
+fn other_command(name: &str, args: Vec<String>) -> ExitCode {
+    match COMMANDS.iter().find(|command| command.name == name) {
+        Some(command) => (command.run)(&Invocation {
+            name: name.to_owned(),
+            args,
+        }),
+        None => fatal(&format!("the command {name} is not there")),
+    }
+}
+
+fn speak(request: &Request) -> ExitCode {
+    let settings = match configuration::postfix(&configuration::directory(request.configuration.as_deref())) {
+        Ok(settings) => settings,
+        Err(text) => return fatal(&text),
+    };
+    let submitter = Submitter::current();
+    let spoken = session::speak(
+        &settings,
+        &submitter,
+        &mut std::io::stdin().lock(),
+        &mut std::io::stdout().lock(),
+    );
+    match spoken {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::from(EX_TEMPFAIL),
+    }
+}
+
+fn submit(request: &Request) -> ExitCode {
+    let submitter = Submitter::current();
+    if request.recipients.is_empty() && !request.reads_recipients {
+        let told = "Recipient addresses must be specified on the command line or via the -t option";
+        return fatal(&format!("{submitter}: {told}"));
+    }
+    match take(request, &submitter) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(text) => fatal(&text),
+    }
+}
+
+fn take(request: &Request, submitter: &Submitter) -> Result<(), String> {
+    let settings = configuration::postfix(&configuration::directory(request.configuration.as_deref()))?;
+    let octets_max = submission::size_max(&settings);
+    let content = input::read_message(&mut std::io::stdin().lock(), request.keeps_dots, octets_max)
+        .map_err(|error| format!("{submitter}: cannot read the message: {error}"))?;
+    let mut envelope = envelope(request, submitter)?;
+    add_recipients(request, &content, &mut envelope).map_err(|text| format!("{submitter}: {text}"))?;
+    let full_name = request.full_name.clone().or_else(|| std::env::var("NAME").ok());
+    let is_obsolete = settings.header_from_format == "obsolete";
+    let full_name = full_name.unwrap_or_default();
+    let content = submission::with_full_name(content, envelope.sender.as_ref(), &full_name, is_obsolete);
+    envelope.body = request.body.unwrap_or_else(|| submission::body_kind(&content));
+    submission::submit(&settings, submitter, &envelope, &content)
+        .map(drop)
+        .map_err(|refusal| format!("{submitter}: {refusal}"))
+}
+
+fn envelope(request: &Request, submitter: &Submitter) -> Result<Envelope, String> {
+    let own = || address::Address::new(&submitter.name, None);
+    let sender = match &request.sender {
+        None => Some(own()),
+        Some(text) => submission::sender_of(text).unwrap_or_else(|_| {
+            submission::warn(
+                "sendmail",
+                &format!("-f option specified malformed sender: {text}"),
+            );
+            Some(own())
+        }),
+    };
+    let envid = request.envid.clone();
+    Ok(Envelope {
+        ret: request.ret,
+        envid,
+        ..submission::envelope_from(sender)
+    })
+}
+
+fn add_recipients(request: &Request, content: &[u8], envelope: &mut Envelope) -> Result<(), String> {
+    for word in &request.recipients {
+        let named =
+            submission::recipients_of(word).map_err(|word| format!("\"{word}\" is not an address"))?;
+        envelope.recipients.extend(named);
+    }
+    if request.reads_recipients {
+        let named = intake::recipients::of_header(content)
+            .into_iter()
+            .map(Recipient::new);
+        envelope.recipients.extend(named);
+        if envelope.recipients.is_empty() {
+            return Err("No recipient addresses found in message header".to_owned());
+        }
+    }
+    if envelope
+        .recipients
+        .iter()
+        .any(|recipient| recipient.address.needs_smtputf8())
+    {
+        envelope.smtputf8 = true;
+    }
+    for recipient in &mut envelope.recipients {
+        recipient.notify = request.notify;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn somebody() -> Submitter {
+        Submitter {
+            uid: 1000,
+            name: "ann".to_owned(),
+            home: std::path::PathBuf::new(),
+        }
+    }
+
+    fn settings_in(directory: &std::path::Path) -> settings::Postfix {
+        let main_cf = format!(
+            "queue_directory = {}\nmyhostname = here.example\n",
+            directory.display()
+        );
+        std::fs::write(directory.join("main.cf"), main_cf).unwrap();
+        configuration::postfix(directory).unwrap()
+    }
+
+    fn dropped(directory: &std::path::Path) -> Vec<(Envelope, String)> {
+        let world = world::World::real();
+        let names = queue::maildrop::scan(directory, &world).unwrap();
+        let read = |name| {
+            let mut message = queue::maildrop::read(directory, &world, name).unwrap();
+            let mut content = String::new();
+            message.content.read_to_string(&mut content).unwrap();
+            (message.envelope, content)
+        };
+        names.iter().map(read).collect()
+    }
+
+    #[test]
+    fn a_session_drops_what_it_accepts() {
+        let directory = tempfile::tempdir().unwrap();
+        let settings = settings_in(directory.path());
+        let script = "EHLO me\r\nMAIL FROM:<ann@here.example>\r\nRCPT TO:<bob>\r\nRCPT TO:<eve@far.example>\r\n\
+            DATA\r\nSubject: x\r\n\r\n..dot\r\n.\r\nQUIT\r\n";
+        let mut screen = Vec::new();
+        session::speak(&settings, &somebody(), &mut script.as_bytes(), &mut screen).unwrap();
+        let screen = String::from_utf8(screen).unwrap();
+        assert!(screen.starts_with("220 here.example ESMTP"), "{screen}");
+        assert!(screen.contains("250 2.0.0 Ok: queued as"), "{screen}");
+        assert!(screen.ends_with("221 2.0.0 Bye\r\n"), "{screen}");
+        let mail = dropped(directory.path());
+        assert_eq!(mail.len(), 1);
+        assert_eq!(mail[0].0.recipients.len(), 2);
+        assert_eq!(mail[0].1, "Subject: x\n\n.dot\n");
+    }
+
+    #[test]
+    fn recipients_of_the_header_join_those_of_the_command_line() {
+        let args = ["-t", "-N", "never", "root"].map(str::to_owned);
+        let request = Request::parse(&args).unwrap();
+        let mut envelope = envelope(&request, &somebody()).unwrap();
+        let content = b"To: a@x, b@x\nBcc: c@x\nCc: a@x\n\nbody\n";
+        add_recipients(&request, content, &mut envelope).unwrap();
+        let names: Vec<String> = envelope
+            .recipients
+            .iter()
+            .map(|r| r.address.to_string())
+            .collect();
+        assert_eq!(names, ["root", "a@x", "b@x", "c@x"]);
+        assert_eq!(envelope.sender.unwrap().to_string(), "ann");
+        let request = Request::parse(&args[..1]).unwrap();
+        let mut envelope = submission::envelope_from(None);
+        assert!(add_recipients(&request, b"Subject: x\n\n", &mut envelope).is_err());
+    }
+}

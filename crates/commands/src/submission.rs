@@ -1,0 +1,265 @@
+//! How commands hand mail in: an envelope and a message go into the maildrop, whether the mail system runs or not.
+
+use std::io::Read;
+
+use address::{Address, path};
+use envelope::{BodyKind, Envelope, QueueId, Recipient};
+use ipc::control::{self, Request};
+use message::{build, header, lines};
+use os::User;
+use settings::Postfix;
+use world::World;
+
+use crate::eprint_line;
+
+/// `EX_UNAVAILABLE` of sysexits.h.
+pub(crate) const EX_UNAVAILABLE: u8 = 69;
+/// `EX_TEMPFAIL` of sysexits.h: what Postfix's sendmail says to everything that goes wrong.
+pub(crate) const EX_TEMPFAIL: u8 = 75;
+/// The largest message that is taken when `message_size_limit` is 0, in octets.
+pub(crate) const MESSAGE_BYTES_MAX: u64 = 1 << 30;
+
+/// The user who runs the command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Submitter {
+    /// The user id.
+    pub(crate) uid: u32,
+    /// Login name; `uid N` is written as the number when nobody has it.
+    pub(crate) name: String,
+    /// The home directory, empty when there is none.
+    pub(crate) home: std::path::PathBuf,
+}
+
+impl Submitter {
+    /// The user of this process. With `LOGNAME` or `USER` naming another user of the same uid, that name.
+    pub(crate) fn current() -> Submitter {
+        let uid = os::Identity::current().uid;
+        let named = ["LOGNAME", "USER"]
+            .iter()
+            .filter_map(|variable| std::env::var(variable).ok())
+            .filter_map(|name| os::users::user_by_name(&name).ok().flatten())
+            .find(|user| user.uid == uid);
+        let user: Option<User> = named.or_else(|| os::users::user_by_uid(uid).ok().flatten());
+        match user {
+            Some(user) => Submitter {
+                uid,
+                name: user.name,
+                home: user.home,
+            },
+            None => Submitter {
+                uid,
+                name: uid.to_string(),
+                home: std::path::PathBuf::new(),
+            },
+        }
+    }
+}
+
+impl std::fmt::Display for Submitter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}({})", self.name, self.uid)
+    }
+}
+
+/// Why a message was not taken.
+#[derive(Debug)]
+pub(crate) enum Refusal {
+    /// It is larger than `message_size_limit`.
+    TooBig,
+    /// The maildrop cannot be written: why.
+    Maildrop(queue::Error),
+}
+
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Refusal::TooBig => f.write_str("message file too big"),
+            Refusal::Maildrop(error) => write!(f, "{error}"),
+        }
+    }
+}
+
+/// An envelope without recipients or options from this sender.
+pub(crate) fn envelope_from(sender: Option<Address>) -> Envelope {
+    Envelope {
+        sender,
+        recipients: Vec::new(),
+        ret: None,
+        envid: None,
+        body: BodyKind::SevenBit,
+        smtputf8: false,
+    }
+}
+
+/// The sender that a command line names: `None` for `<>` and the empty text.
+///
+/// # Errors
+/// When it is not an address.
+pub(crate) fn sender_of(text: &str) -> Result<Option<Address>, address::Error> {
+    match text.trim() {
+        "" => Ok(None),
+        text => path::parse_whole(text),
+    }
+}
+
+/// The recipients that a word of the command line names: one, or several with commas between them.
+///
+/// # Errors
+/// The word, when there is no address in it.
+pub(crate) fn recipients_of(word: &str) -> Result<Vec<Recipient>, String> {
+    let entries = address::list::parse(word.as_bytes());
+    let addresses: Option<Vec<Address>> = address::list::mailboxes(&entries)
+        .map(address::list::Mailbox::address)
+        .collect();
+    match addresses {
+        Some(addresses) if !addresses.is_empty() => Ok(addresses.into_iter().map(Recipient::new).collect()),
+        _ => Err(word.to_owned()),
+    }
+}
+
+/// The most octets that are read of one message.
+pub(crate) fn size_max(settings: &Postfix) -> u64 {
+    match settings.message_size_limit {
+        0 => MESSAGE_BYTES_MAX,
+        limit => limit.min(MESSAGE_BYTES_MAX),
+    }
+}
+
+/// Hands a message in; it is on disk when this returns. A running mail system is told.
+///
+/// # Errors
+/// [`Refusal`]; nothing was taken then.
+pub(crate) fn submit(
+    settings: &Postfix,
+    submitter: &Submitter,
+    envelope: &Envelope,
+    content: &[u8],
+) -> Result<QueueId, Refusal> {
+    if content.len() as u64 > size_max(settings) {
+        return Err(Refusal::TooBig);
+    }
+    let mut reader: &mut dyn Read = &mut &content[..];
+    let queue_id = queue::maildrop::drop_message(
+        &settings.queue_directory,
+        &World::real(),
+        envelope,
+        submitter.uid,
+        &mut reader,
+    )
+    .map_err(Refusal::Maildrop)?;
+    // A system that is down finds it when it starts; one that does not answer finds it when it looks around.
+    let _ = control::ask(&settings.queue_directory, &Request::Pickup, |_| {});
+    Ok(queue_id)
+}
+
+/// The message with a From field that says the sender's full name, when it has none.
+pub(crate) fn with_full_name(
+    content: Vec<u8>,
+    sender: Option<&Address>,
+    full_name: &str,
+    is_obsolete: bool,
+) -> Vec<u8> {
+    let (Some(sender), name) = (sender, full_name.trim()) else {
+        return content;
+    };
+    let end = header_end(&content);
+    if name.is_empty() || header::find(&content[..end], "From").is_some() {
+        return content;
+    }
+    let field = if is_obsolete {
+        let kept: String = name.chars().filter(|c| !"\\()".contains(*c)).collect();
+        format!("{sender} ({})", message::encoded_word::encode(&kept, 40))
+    } else {
+        build::mailbox(name, sender)
+    };
+    let Ok(block) = build::Header::new().field("From", &field) else {
+        return content;
+    };
+    let mut with = content[..end].to_vec();
+    with.extend_from_slice(&lines::to_lf(block.as_bytes()));
+    if !content[end..].is_empty() && !content[end..].starts_with(b"\n") {
+        with.push(b'\n');
+    }
+    with.extend_from_slice(&content[end..]);
+    with
+}
+
+/// Where the header ends: before the empty line, or before the first line that is none of it.
+fn header_end(content: &[u8]) -> usize {
+    let mut end = 0;
+    for line in content.split_inclusive(|&b| b == b'\n') {
+        let is_folded = end > 0 && line.starts_with(b" ") || line.starts_with(b"\t");
+        let colon = line.iter().position(|&b| b == b':');
+        let is_field = colon.is_some_and(|colon| header::is_name(line[..colon].trim_ascii_end()));
+        if !(is_folded || is_field) || !line.ends_with(b"\n") {
+            break;
+        }
+        end += line.len();
+    }
+    end
+}
+
+/// Whether the content needs 8BITMIME.
+pub(crate) fn body_kind(content: &[u8]) -> BodyKind {
+    if content.is_ascii() {
+        BodyKind::SevenBit
+    } else {
+        BodyKind::EightBitMime
+    }
+}
+
+/// What the system says, in C's words, which scripts look for.
+pub(crate) fn words_of(error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => "No such file or directory".to_owned(),
+        std::io::ErrorKind::PermissionDenied => "Permission denied".to_owned(),
+        std::io::ErrorKind::IsADirectory => "Is a directory".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+/// A warning in the command's name.
+pub(crate) fn warn(command: &str, text: &str) {
+    eprint_line(&format!("{command}: warning: {text}"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_name_makes_a_from_field_where_there_is_none() {
+        let sender = Address::parse("ann").unwrap();
+        let made = |content: &str, obsolete| {
+            let bytes = with_full_name(content.as_bytes().to_vec(), Some(&sender), "Ann B.", obsolete);
+            String::from_utf8(bytes).unwrap()
+        };
+        assert_eq!(
+            made("Subject: x\n\nbody\n", true),
+            "Subject: x\nFrom: ann (Ann B.)\n\nbody\n"
+        );
+        assert_eq!(
+            made("Subject: x\n\nbody\n", false),
+            "Subject: x\nFrom: \"Ann B.\" <ann>\n\nbody\n"
+        );
+        assert_eq!(made("from: z\n\nbody\n", false), "from: z\n\nbody\n");
+        assert_eq!(made("just text\n", true), "From: ann (Ann B.)\n\njust text\n");
+        assert_eq!(made("", true), "From: ann (Ann B.)\n");
+    }
+
+    #[test]
+    fn recipients_and_senders_of_the_command_line() {
+        let names = |word| {
+            recipients_of(word).map(|all| all.iter().map(|r| r.address.to_string()).collect::<Vec<_>>())
+        };
+        assert_eq!(names("ann").unwrap(), ["ann"]);
+        assert_eq!(
+            names("ann,b@c.example, \"d e\"@f").unwrap(),
+            ["ann", "b@c.example", "\"d e\"@f"]
+        );
+        assert!(names("").is_err() && names(",").is_err());
+        assert_eq!(sender_of("<>").unwrap(), None);
+        assert_eq!(sender_of("").unwrap(), None);
+        assert_eq!(sender_of("a@b").unwrap().unwrap().to_string(), "a@b");
+    }
+}
