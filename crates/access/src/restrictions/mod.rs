@@ -98,10 +98,10 @@ impl Context<'_> {
     pub fn subject(&self) -> String {
         let request = self.request;
         match self.stage {
-            Stage::Client => request.client.to_string(),
+            Stage::Client => format!("<{}>", request.client),
             Stage::Helo => request
                 .helo
-                .map_or_else(|| request.client.to_string(), |helo| format!("<{helo}>")),
+                .map_or_else(|| format!("<{}>", request.client), |helo| format!("<{helo}>")),
             Stage::Sender => shown(request.sender.flatten()),
             Stage::Relay | Stage::Recipient => shown(request.recipient),
             Stage::Data => "<DATA>".to_owned(),
