@@ -43,10 +43,16 @@ impl Sessions {
             user: account.user.clone(),
             session,
         };
-        let store = match self.stores.of(&account, &self.settings.mail_location) {
+        let store = match self.stores.of(&account, &self.settings) {
             Ok(store) => store,
             Err(error) => {
                 self.problem(&name, &error.to_string());
+                let sorry: &[u8] = match protocol {
+                    Protocol::Imap => b"* BYE Internal error occurred. Refer to server log for more information.\r\n",
+                    Protocol::Pop3 => b"-ERR [SYS/TEMP] Internal error occurred. Refer to server log for more information.\r\n",
+                };
+                // A peer that is gone already needs no excuse.
+                let _ = link.send(sorry).await;
                 link.close().await;
                 return;
             }

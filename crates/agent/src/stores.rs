@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use auth::Account;
-use mailbox::Store;
+use mailbox::{SpecialUse, Store};
+use settings::Dovecot;
 use store_maildir::MaildirStore;
 use store_mbox::{Locks, MboxStore};
 
@@ -28,33 +29,59 @@ pub struct Stores {
 }
 
 impl Stores {
-    /// The store of `account`; its location may be overridden by `default` (`mail_location`).
+    /// The store of `account`, as `settings` show it.
     ///
     /// # Errors
     /// When the location makes no sense or cannot be used.
-    pub fn of(&self, account: &Account, default: &str) -> Result<Arc<dyn Store>, Error> {
-        let text = if account.mail_location.is_empty() {
-            default
-        } else {
-            &account.mail_location
-        };
-        let location = location::parse(text, &account.user, account.home.as_deref())?;
+    pub fn of(&self, account: &Account, settings: &Dovecot) -> Result<Arc<dyn Store>, Error> {
+        let location = location::parse(&account.mail_location, &account.user, account.home.as_deref())?;
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(store) = open.get(&location).and_then(Weak::upgrade) {
             return Ok(store);
         }
         open.retain(|_, store| store.strong_count() > 0);
-        let store = make(&location)?;
+        let store = make(&location, settings)?;
         open.insert(location, Arc::downgrade(&store));
         Ok(store)
     }
 }
 
-fn make(location: &Location) -> mailbox::Result<Arc<dyn Store>> {
+fn make(location: &Location, settings: &Dovecot) -> mailbox::Result<Arc<dyn Store>> {
     Ok(match location {
-        Location::Maildir { root } => Arc::new(MaildirStore::new(root, store_maildir::Options::default())),
+        Location::Maildir { root } => Arc::new(MaildirStore::new(root, maildir_options(settings))),
         Location::Mbox { root, inbox } => {
             Arc::new(MboxStore::new(root.clone(), inbox.clone(), Locks::default())?)
         }
     })
+}
+
+/// Prefix, separator and special uses of the namespace that holds INBOX.
+fn maildir_options(settings: &Dovecot) -> store_maildir::Options {
+    let mut options = store_maildir::Options::default();
+    let Some(namespace) = settings.namespaces.iter().find(|namespace| namespace.inbox) else {
+        return options;
+    };
+    options.separator = namespace.separator.chars().next().unwrap_or(options.separator);
+    options.prefix.clone_from(&namespace.prefix);
+    for mailbox in &namespace.mailboxes {
+        let used = mailbox.special_use.iter().find_map(|word| special_use(word));
+        options
+            .special_use
+            .extend(used.map(|special| (format!("{}{}", namespace.prefix, mailbox.name), special)));
+    }
+    options
+}
+
+/// A special use by its IMAP word (RFC 6154).
+fn special_use(word: &str) -> Option<SpecialUse> {
+    match word.trim_start_matches('\\').to_ascii_lowercase().as_str() {
+        "all" => Some(SpecialUse::All),
+        "archive" => Some(SpecialUse::Archive),
+        "drafts" => Some(SpecialUse::Drafts),
+        "flagged" => Some(SpecialUse::Flagged),
+        "junk" => Some(SpecialUse::Junk),
+        "sent" => Some(SpecialUse::Sent),
+        "trash" => Some(SpecialUse::Trash),
+        _ => None,
+    }
 }

@@ -81,7 +81,7 @@ fn setup(aliases: &str, change: impl FnOnce(&mut Postfix)) -> Setup {
     settings
         .alias_maps
         .iter()
-        .for_each(|table| drop(tables::build::build(table, options.clone()).expect("built")));
+        .for_each(|table| drop(tables::build::build(table, options).expect("built")));
     let (local, problems) = Local::new(Arc::new(settings), Arc::new(Host { homes }));
     assert!(problems.is_empty());
     Setup { directory, local }
