@@ -11,6 +11,8 @@ const PACKAGES: &[(&str, &str)] = &[
     ("dovecot-sieve", "/usr/bin/sievec"),
     ("dovecot-managesieved", "/usr/lib/dovecot/managesieve"),
     ("swaks", "/usr/bin/swaks"),
+    ("libnet-ssleay-perl", "/usr/share/doc/libnet-ssleay-perl"),
+    ("libio-socket-ssl-perl", "/usr/share/doc/libio-socket-ssl-perl"),
     ("msmtp", "/usr/bin/msmtp"),
     ("s-nail", "/usr/bin/s-nail"),
     ("curl", "/usr/bin/curl"),
@@ -20,7 +22,7 @@ const PACKAGES: &[(&str, &str)] = &[
     ("pflogsumm", "/usr/sbin/pflogsumm"),
     ("openssl", "/usr/bin/openssl"),
     ("python3", "/usr/bin/python3"),
-    ("util-linux", "/usr/bin/script"),
+    ("bsdutils", "/usr/bin/script"),
 ];
 
 /// Whether packages may be installed.

@@ -1,1 +1,21 @@
-//! Tests that start the real binary in a sandbox directory.
+//! What the tests of the real binary share: a sandbox directory in which it runs, on ports of its own.
+//!
+//! In charge of starting, stopping and killing the built program ([`Sandbox`]), of running other programs with a
+//! bound on their time ([`program`]), of waiting for events ([`wait_for`]) and of a line client for dialogues
+//! ([`lines`]). The tests themselves lie in `tests/`, few binaries with a module a subject.
+//!
+//! The program under test is `YUBIN_BINARY`, else `yubin` beside the test executables (`target/debug/yubin`):
+//! `cargo build -p yubin` makes it. Nothing here sleeps to let time pass: every wait ends with its event, or fails
+//! at its bound.
+
+pub mod lines;
+mod ports;
+pub mod program;
+mod sandbox;
+mod wait;
+
+pub use ports::Ports;
+pub use program::Finished;
+pub use sandbox::Sandbox;
+pub use testkit::skip::{has_program, skip};
+pub use wait::{PATIENCE, wait_for, wait_for_value};

@@ -13,6 +13,7 @@ pub mod pattern;
 mod peer;
 pub mod run;
 mod seed;
+pub mod skip;
 pub mod tcp_peer;
 
 pub use dialogue::Dialogue;

@@ -28,7 +28,11 @@ const SAME_LAYER: &[(&str, &str, &str)] = &[
         "the index is shared by the stores",
     ),
     ("store-mbox", "mailbox-index", "the index is shared by the stores"),
-    ("access", "route", "a restriction asks whether a recipient is ours and whether it exists"),
+    (
+        "access",
+        "route",
+        "a restriction asks whether a recipient is ours and whether it exists",
+    ),
     ("bounce", "queue", "a bounce reads the message it returns"),
     ("front", "serve", "the pump under every listener"),
     ("agent", "serve", "the pump under every session"),
