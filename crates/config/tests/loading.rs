@@ -182,7 +182,9 @@ fn the_older_dialect() {
         "mail_max_userip_connections = 3\n",
     )
     .expect("a file");
-    let (dovecot, problems) = load_dovecot(&dir.path().join("dovecot.conf"));
+    let (dovecot, mut problems) = load_dovecot(&dir.path().join("dovecot.conf"));
+    // Which settings are not honoured yet is no matter of the dialect.
+    problems.retain(|problem| !problem.text.starts_with("it is not honoured"));
     assert_eq!(problems, []);
     assert_eq!(dovecot.protocols, ["imap", "pop3"]);
     assert_eq!(

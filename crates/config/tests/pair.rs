@@ -20,6 +20,7 @@ fn the_pair_of_the_incumbents_loads() {
     assert_eq!(
         told,
         [
+            "main.cf:27: smtpd_client_connection_count_limit: it is not honoured: not yet: limits by client",
             "master.cf:10: verify: its command verify is not there yet; the row has no effect",
             "master.cf:22: virtual: its command virtual is not there yet; the row has no effect",
             "master.cf:27: maildrop: its command pipe is not there yet; the row has no effect",
@@ -30,9 +31,13 @@ fn the_pair_of_the_incumbents_loads() {
             "master.cf:37: mailman: its command pipe is not there yet; the row has no effect",
             "dovecot.conf:5: protocols: sieve is not there yet",
             "dovecot.conf:12: auth_mechanisms: cram-md5 is not there yet",
+            "dovecot.conf:15: mail_max_userip_connections: it is not honoured: not yet: a limit of connections of one user",
             "dovecot.conf:19: mail_attribute_dict: it is not honoured: not yet: METADATA",
             "dovecot.conf:20: imap_urlauth_host: it is not honoured: not yet: URLAUTH",
+            "dovecot.conf:22: imap_id_log: it is not honoured: not yet: logging clients' IDs",
             "dovecot.conf:23: imap_metadata: it is not honoured: not yet: METADATA",
+            "dovecot.conf:25: lda_mailbox_autocreate: it is not honoured: not yet: delivery by Dovecot's LDA and LMTP",
+            "dovecot.conf:26: postmaster_address: it is not honoured: not yet: delivery by Dovecot's LDA and LMTP",
             "dovecot.conf:90: mail_plugins: sieve is not there yet",
             "dovecot.conf:93: sieve: it is not honoured: not yet: Sieve",
             "dovecot.conf:94: sieve_vacation_min_period: it is not honoured: not yet: Sieve"

@@ -21,6 +21,7 @@ pub(crate) mod postfix_queue;
 pub(crate) mod postfix_service;
 pub(crate) mod postfix_smtpd;
 pub(crate) mod postfix_tls;
+pub(crate) mod without_effect;
 
 /// When a change takes effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -158,6 +159,12 @@ fn sorted(files: &[&[Parameter]]) -> Vec<Parameter> {
     for parameter in &mut all {
         if let Some((_, reason)) = not_yet::NOT_YET.iter().find(|(name, _)| *name == parameter.name) {
             parameter.support = Support::NotSupported(reason);
+        }
+        if let Some((_, reason)) = without_effect::WITHOUT_EFFECT
+            .iter()
+            .find(|(name, _)| *name == parameter.name)
+        {
+            parameter.support = Support::NoEffect(reason);
         }
     }
     all.sort_by_key(|parameter| parameter.name);

@@ -4,6 +4,7 @@ mod architecture;
 mod headers;
 mod layers;
 mod names;
+mod parameters;
 mod sizes;
 mod workspace;
 
@@ -27,6 +28,7 @@ pub fn run(ratchet: Ratchet) -> Result<()> {
     complaints.extend(architecture::check(&crates)?);
     complaints.extend(names::check(&crates, &sources));
     complaints.extend(headers::check(&sources));
+    complaints.extend(parameters::check(&sources));
     complaints.extend(sizes::check(&sources, ratchet)?);
     for complaint in &complaints {
         println!("{complaint}");
