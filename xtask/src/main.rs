@@ -1,5 +1,6 @@
 //! Automation of this workspace: `cargo xtask test|tidy|bench|dev`.
 
+mod bench;
 mod dev;
 mod packages;
 mod test;
@@ -15,6 +16,9 @@ usage: cargo xtask COMMAND
 
   test [--no-install]  every check and every test; installs the Debian packages that tests use when run by root
   tidy [--shrink]      the structural checks alone; --shrink lowers the recorded sizes to today's
+  bench smtp [--program PROGRAM]
+                       Yubin (as built now, or PROGRAM) beside Debian's Postfix: rates, CPU, disk flushes; start and
+                       memory (about 4 minutes)
   dev [ARGS]           build and start the embedded mail system below target/dev
 ";
 
@@ -26,6 +30,8 @@ fn main() -> ExitCode {
         ["test", "--no-install"] => test::run(packages::Install::Never),
         ["tidy"] => tidy::run(tidy::Ratchet::Hold),
         ["tidy", "--shrink"] => tidy::run(tidy::Ratchet::Shrink),
+        ["bench", "smtp"] => bench::smtp(None),
+        ["bench", "smtp", "--program", program] => bench::smtp(Some(Path::new(program))),
         ["dev", rest @ ..] => dev::run(rest),
         ["--help" | "help"] | [] => {
             print!("{USAGE}");

@@ -1,0 +1,70 @@
+//! `cargo xtask bench`: Yubin beside the incumbent on this machine, in interleaved runs. Never part of the tests:
+//! absolute figures belong to the machine and its load, only the ratios tell something.
+
+mod disk;
+mod figures;
+mod idle;
+mod processes;
+mod servers;
+mod smtp;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+use crate::{cargo, must, target_dir};
+
+/// Measures accepting mail, starting and idling of `program`, or of the release build of this tree.
+pub fn smtp(program: Option<&Path>) -> Result<()> {
+    if !Path::new(servers::SMTP_SOURCE).exists() {
+        bail!("{} is missing: install Debian's postfix", servers::SMTP_SOURCE);
+    }
+    let program = program.map_or_else(release_program, |program| Ok(program.canonicalize()?))?;
+    println!("{}", machine());
+    let disk = disk::Disk::make()?;
+    println!("{}", disk.describe());
+    smtp::run(&program, &disk)?;
+    idle::run(&program, &disk)
+}
+
+fn release_program() -> Result<PathBuf> {
+    must(&mut cargo(&["build", "--release", "--locked", "-p", "yubin"]))?;
+    Ok(target_dir().join("release/yubin"))
+}
+
+/// What every figure has to be read with: the date, processor, kernel and how busy it was.
+fn machine() -> String {
+    let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
+    let processors = read("/proc/cpuinfo");
+    let model = processors
+        .lines()
+        .find_map(|line| line.strip_prefix("model name"))
+        .map_or("unknown processor", |line| {
+            line.trim_start_matches([' ', '\t', ':'])
+        });
+    let count = std::thread::available_parallelism().map_or(0, usize::from);
+    let (kernel, load) = (read("/proc/sys/kernel/osrelease"), read("/proc/loadavg"));
+    let load = load.split_whitespace().next().unwrap_or("?").to_owned();
+    format!(
+        "machine: {count} x {model}, Linux {}, load before the first run {load}; {}",
+        kernel.trim(),
+        output("date", &["-u", "+%F %H:%M UTC"]).unwrap_or_default()
+    )
+}
+
+/// What a program prints on its standard output, without the last line end.
+fn output(program: &str, arguments: &[&str]) -> Result<String> {
+    let output = std::process::Command::new(program)
+        .args(arguments)
+        .output()
+        .with_context(|| format!("cannot run {program}"))?;
+    if !output.status.success() {
+        bail!(
+            "{program} {}: {}",
+            arguments.join(" "),
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).trim_end().to_owned())
+}
