@@ -116,6 +116,7 @@ pub fn encode_outcome(outcome: &Outcome, into: &mut Vec<u8>) {
         DeliveryResult::Sent => 0,
         DeliveryResult::Deferred => 1,
         DeliveryResult::Bounced => 2,
+        DeliveryResult::Returned => 3,
     });
     into.push(match outcome.status.class {
         Class::Success => 2,
@@ -142,6 +143,7 @@ pub fn decode_outcome(bytes: &[u8]) -> Result<(Outcome, &[u8]), Error> {
         0 => DeliveryResult::Sent,
         1 => DeliveryResult::Deferred,
         2 => DeliveryResult::Bounced,
+        3 => DeliveryResult::Returned,
         _ => return Err(Error::BadValue("result")),
     };
     let class = match reader.byte()? {

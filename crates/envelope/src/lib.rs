@@ -92,6 +92,8 @@ pub enum DeliveryResult {
     Sent,
     /// To be tried again later.
     Deferred,
-    /// Given up; the sender is told.
+    /// Given up; the sender is to be told.
     Bounced,
+    /// Given up, and the sender has been told. No attempt ends so: it is what the queue notes after the report.
+    Returned,
 }

@@ -36,6 +36,8 @@ pub(crate) enum Order {
     Ended(AttemptId, Destination, Vec<(u32, Outcome)>, Feedback),
     /// A message whose recipients are all done was reported on; `false`: it could not be, try again later.
     Reported(QueueId, bool),
+    /// The failures of a message that goes on being tried were reported on.
+    Told(QueueId),
     /// A new configuration.
     Reconfigure(Arc<Front>, Arc<dyn Agency>),
     /// Start no attempt any more; answer when none is under way.
@@ -78,6 +80,7 @@ impl Driver {
             sender,
             activated: HashMap::new(),
             failures: HashMap::new(),
+            telling: HashMap::new(),
             in_flight: 0,
             quiesced: None,
         };
@@ -95,6 +98,8 @@ struct Running {
     activated: HashMap<QueueId, i64>,
     /// The last failure of each destination that was found dead.
     failures: HashMap<Destination, Outcome>,
+    /// Messages whose failures are being reported, and the end that came meanwhile (`true`: expired).
+    telling: HashMap<QueueId, Option<bool>>,
     /// Attempts and reports under way.
     in_flight: usize,
     /// Somebody waits for the end of the last attempt.
@@ -151,6 +156,12 @@ impl Running {
                 self.in_flight -= 1;
                 self.reported(&id, done);
             }
+            Order::Told(id) => {
+                self.in_flight -= 1;
+                if let Some(Some(expired)) = self.telling.remove(&id) {
+                    self.report(id, expired);
+                }
+            }
             Order::Reconfigure(front, agency) => {
                 self.front = front;
                 self.agency = agency;
@@ -183,6 +194,7 @@ impl Running {
             } => {
                 self.activated.remove(&queue_id);
                 self.told(self.front.spool.defer(&queue_id, next_try_micros));
+                self.tell_failures(queue_id);
             }
             Action::Expire { queue_id } => self.report(queue_id, true),
             Action::Done { queue_id } => self.report(queue_id, false),
@@ -334,8 +346,26 @@ impl Running {
         self.told(self.front.spool.record(queue_id, outcomes));
     }
 
+    /// Tells the sender of recipients that were given up, although others are still tried.
+    fn tell_failures(&mut self, queue_id: QueueId) {
+        if self.telling.contains_key(&queue_id) || !report::is_due(&self.front, &queue_id) {
+            return;
+        }
+        let (front, sender) = (Arc::clone(&self.front), self.sender.clone());
+        self.telling.insert(queue_id.clone(), None);
+        self.in_flight += 1;
+        tokio::spawn(async move {
+            report::report_failures(&front, &queue_id).await;
+            let _ = sender.send(Order::Told(queue_id));
+        });
+    }
+
     /// Tells the sender what is to be told, then removes the message.
     fn report(&mut self, queue_id: QueueId, expired: bool) {
+        if let Some(end) = self.telling.get_mut(&queue_id) {
+            *end = Some(expired);
+            return;
+        }
         self.activated.remove(&queue_id);
         let (front, sender) = (Arc::clone(&self.front), self.sender.clone());
         self.in_flight += 1;

@@ -1,4 +1,5 @@
-//! The end of a message: the sender is told what is to be told, then the message is removed.
+//! Telling the sender: about recipients that were given up while others are still tried, and about everything that is
+//! to be told at the end of a message, which is then removed.
 
 use std::sync::Arc;
 
@@ -52,6 +53,45 @@ pub(super) async fn report_and_remove(front: &Arc<Front>, queue_id: &QueueId, ex
             front.log.error("qmgr", &format!("{queue_id}: {error}"));
             false
         }
+    }
+}
+
+/// Whether a message has recipients that were given up and whose sender does not know yet.
+pub(super) fn is_due(front: &Front, queue_id: &QueueId) -> bool {
+    let message = front.spool.message(queue_id);
+    message.is_ok_and(|message| {
+        message
+            .outcomes
+            .iter()
+            .flatten()
+            .any(|outcome| outcome.result == DeliveryResult::Bounced)
+    })
+}
+
+/// Reports the recipients that were given up while others are still tried, and notes that it was done. What could not
+/// be reported now is reported the next time.
+pub(super) async fn report_failures(front: &Arc<Front>, queue_id: &QueueId) {
+    let Ok(message) = front.spool.message(queue_id) else {
+        return;
+    };
+    let failed = fates(&message, |outcome| outcome.result == DeliveryResult::Bounced);
+    if !tell(front, &message, Kind::Failed, &failed).await {
+        return;
+    }
+    let returned = (0u32..).zip(&message.outcomes).filter_map(|(index, outcome)| {
+        let outcome = outcome
+            .as_ref()
+            .filter(|outcome| outcome.result == DeliveryResult::Bounced)?;
+        Some((
+            index,
+            Outcome {
+                result: DeliveryResult::Returned,
+                ..outcome.clone()
+            },
+        ))
+    });
+    if let Err(error) = front.spool.record(queue_id, returned.collect()) {
+        front.log.error("qmgr", &format!("{queue_id}: {error}"));
     }
 }
 

@@ -46,7 +46,7 @@ impl Line for Delivery<'_> {
         let status = match self.outcome.result {
             DeliveryResult::Sent => "sent",
             DeliveryResult::Deferred => "deferred",
-            DeliveryResult::Bounced => "bounced",
+            DeliveryResult::Bounced | DeliveryResult::Returned => "bounced",
         };
         let (delay, delays) = (Seconds(self.delays.total_micros()), self.delays);
         say!(
