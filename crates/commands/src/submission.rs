@@ -1,6 +1,7 @@
 //! How commands hand mail in: an envelope and a message go into the maildrop, whether the mail system runs or not.
 
 use std::io::Read;
+use std::path::Path;
 
 use address::{Address, path};
 use envelope::{BodyKind, Envelope, QueueId, Recipient};
@@ -147,9 +148,27 @@ pub(crate) fn submit(
         &mut reader,
     )
     .map_err(Refusal::Maildrop)?;
+    if os::identity::is_root() {
+        // Failing is harmless while the system runs as root, and shows in its log when it does not.
+        let _ = give_to_owner(&settings.queue_directory.join("maildrop"), &queue_id);
+    }
     // A system that is down finds it when it starts; one that does not answer finds it when it looks around.
     let _ = control::ask(&settings.queue_directory, &Request::Pickup, |_| {});
     Ok(queue_id)
+}
+
+/// What root drops belongs to whoever picks it up: the owner of the maildrop, or of the queue when root just made it.
+fn give_to_owner(maildrop: &Path, queue_id: &QueueId) -> std::io::Result<()> {
+    use std::os::unix::fs::{MetadataExt, chown};
+    let queue = maildrop.parent().unwrap_or(maildrop).metadata()?;
+    if maildrop.metadata()?.uid() == 0 {
+        chown(maildrop, Some(queue.uid()), Some(queue.gid()))?;
+    }
+    chown(
+        maildrop.join(queue_id.as_str()),
+        Some(queue.uid()),
+        Some(queue.gid()),
+    )
 }
 
 /// The message with a From field that says the sender's full name, when it has none.

@@ -135,6 +135,9 @@ fn open_queue(settings: &Postfix) -> Result<Queue> {
         ..queue::spool::SpoolOptions::default()
     };
     let (spool, recovered) = Spool::open(directory, &options, &world::World::real())?;
+    // Commands drop mail there, and it must be this process's to pick up.
+    std::fs::create_dir_all(directory.join("maildrop"))
+        .with_context(|| format!("cannot create the maildrop below {}", directory.display()))?;
     let (handle, driver) = qmgr::new();
     let control = control::bind(directory)
         .with_context(|| format!("cannot make the control socket below {}", directory.display()))?;
