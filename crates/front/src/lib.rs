@@ -11,6 +11,7 @@ pub mod authenticate;
 pub mod cleanup;
 pub mod control;
 pub mod login;
+pub mod name_list;
 pub mod pickup;
 pub mod qmgr;
 pub mod smtpd;

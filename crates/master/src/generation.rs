@@ -153,11 +153,16 @@ fn smtpds(front: &Arc<Front>, loaded: &Loaded) -> Result<HashMap<String, Arc<Smt
 }
 
 fn smtpd_tls(settings: &Postfix) -> Result<Option<Arc<rustls::ServerConfig>>> {
-    let wanted = settings.smtpd_tls_wrappermode || settings.smtpd_tls_security_level != TlsLevel::None;
-    if !wanted {
+    let level = front::smtpd::tls_level(settings);
+    if level == TlsLevel::None {
         return Ok(None);
     }
-    let protocols = tls::Protocols::of_postfix(&settings.smtpd_tls_protocols.join(" "))?;
+    let protocols = if level == TlsLevel::May {
+        &settings.smtpd_tls_protocols
+    } else {
+        &settings.smtpd_tls_mandatory_protocols
+    };
+    let protocols = tls::Protocols::of_postfix(&protocols.join(" "))?;
     if !settings.smtpd_tls_chain_files.is_empty() {
         let files: Vec<&std::path::Path> = settings
             .smtpd_tls_chain_files
@@ -166,14 +171,17 @@ fn smtpd_tls(settings: &Postfix) -> Result<Option<Arc<rustls::ServerConfig>>> {
             .collect();
         return Ok(Some(tls::server::config_of_chain_files(&files, protocols)?));
     }
-    let (cert, key) = (&settings.smtpd_tls_cert_file, &settings.smtpd_tls_key_file);
-    if cert.is_empty() || cert == "none" {
-        let must = settings.smtpd_tls_wrappermode || settings.smtpd_tls_security_level != TlsLevel::May;
-        if must {
+    let is_named = |file: &str| !file.is_empty() && file != "none";
+    let pairs = [
+        (&settings.smtpd_tls_cert_file, &settings.smtpd_tls_key_file),
+        (&settings.smtpd_tls_eccert_file, &settings.smtpd_tls_eckey_file),
+    ];
+    let Some((cert, key)) = pairs.into_iter().find(|(cert, _)| is_named(cert)) else {
+        if level != TlsLevel::May {
             bail!("TLS is mandatory, but smtpd_tls_cert_file names no certificate");
         }
         return Ok(None);
-    }
+    };
     Ok(Some(tls::server::config_of_files(
         cert.as_ref(),
         key.as_ref(),
