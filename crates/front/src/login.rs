@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use auth::{Account, Auth};
 use machine::Machine;
-use machine::login::{Answer, Disconnect, Event};
+use machine::login::{Answer, Disconnect, Event, Settings};
 use maillog::Log;
 use maillog::lines::login as lines;
 use serve::Link;
@@ -55,12 +55,12 @@ impl LoginService {
         let mut host = LoginHost::new(Arc::clone(&self), &link, secured);
         match self.protocol {
             Protocol::Imap => {
-                let mut login = imap::login::Login::new(self.imap_settings(secured), now());
+                let mut login = imap::login::Login::new(self.login_settings(secured), id(), now());
                 let logged_in = host.pump(&mut login, &mut link).await && login.is_logged_in();
                 host.hand_over(logged_in.then(|| login.into_unread()), link).await;
             }
             Protocol::Pop3 => {
-                let mut login = pop3::login::Login::new(self.pop3_settings(secured), now());
+                let mut login = pop3::login::Login::new(self.login_settings(secured), now());
                 let logged_in = host.pump(&mut login, &mut link).await && login.is_logged_in();
                 host.hand_over(logged_in.then(|| login.into_unread()), link).await;
             }
@@ -95,26 +95,20 @@ impl LoginService {
             .collect()
     }
 
-    fn imap_settings(&self, secured: bool) -> imap::login::Settings {
-        imap::login::Settings {
+    fn login_settings(&self, secured: bool) -> Settings {
+        Settings {
             greeting: self.settings.login_greeting.clone(),
             starttls: self.offers_tls(),
             secured,
             plaintext_needs_tls: self.settings.disable_plaintext_auth,
             mechanisms: self.mechanisms(),
-            id: vec![("name".to_owned(), "Yubin".to_owned())],
         }
     }
+}
 
-    fn pop3_settings(&self, secured: bool) -> pop3::login::Settings {
-        pop3::login::Settings {
-            greeting: self.settings.login_greeting.clone(),
-            stls: self.offers_tls(),
-            secured,
-            plaintext_needs_tls: self.settings.disable_plaintext_auth,
-            mechanisms: self.mechanisms(),
-        }
-    }
+/// What IMAP's ID tells before the login.
+fn id() -> Vec<(String, String)> {
+    vec![("name".to_owned(), "Yubin".to_owned())]
 }
 
 /// Decides for one client.

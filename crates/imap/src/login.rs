@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::alphabet::STANDARD as ALPHABET;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-pub use machine::login::{Answer, Disconnect, Event};
+pub use machine::login::{Answer, Disconnect, Event, Settings};
 use machine::{Machine, SECOND, Stamp};
 
 use crate::wire::Error;
@@ -26,25 +26,6 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     &ALPHABET,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
-
-/// What the login phase is told when a connection arrives.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// The text of the greeting (`login_greeting`): `Dovecot ready.`
-    pub greeting: String,
-    /// Whether STARTTLS is offered. It never is once TLS is on.
-    pub starttls: bool,
-    /// Whether the connection is private already: TLS on connect, or a trusted network.
-    pub secured: bool,
-    /// Whether LOGIN and plaintext mechanisms are refused while the connection is not private
-    /// (`disable_plaintext_auth`).
-    pub plaintext_needs_tls: bool,
-    /// The SASL mechanisms offered, in capitals: `PLAIN`, `LOGIN`. The first two are those that send the
-    /// password as it is; others are offered with or without TLS.
-    pub mechanisms: Vec<String>,
-    /// What ID answers (`imap_id_send`): pairs of field and value. Empty: NIL.
-    pub id: Vec<(String, String)>,
-}
 
 /// Where the conversation stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,6 +54,8 @@ enum Question {
 #[derive(Debug)]
 pub struct Login {
     settings: Settings,
+    /// What ID answers (`imap_id_send`): pairs of field and value. Empty: NIL.
+    id: Vec<(String, String)>,
     framing: Framing,
     output: Vec<u8>,
     events: Vec<Event>,
@@ -84,9 +67,10 @@ pub struct Login {
 
 impl Login {
     /// A connection that has just arrived; the greeting is ready.
-    pub fn new(settings: Settings, now: Stamp) -> Login {
+    pub fn new(settings: Settings, id: Vec<(String, String)>, now: Stamp) -> Login {
         let mut login = Login {
             settings,
+            id,
             framing: Framing::new(SASL_BYTES_MAX.max(COMMAND_BYTES_MAX)),
             output: Vec::new(),
             events: Vec::new(),
@@ -247,7 +231,7 @@ impl Login {
         cursor.space()?;
         let fields = id_fields(cursor)?;
         cursor.end()?;
-        let answer = id_answer(&self.settings.id);
+        let answer = id_answer(&self.id);
         self.say(&answer);
         self.say(&format!("{tag} OK ID completed."));
         if !fields.is_empty() {

@@ -10,13 +10,16 @@ fn settings() -> Settings {
         secured: false,
         plaintext_needs_tls: false,
         mechanisms: vec!["PLAIN".into(), "LOGIN".into()],
-        id: vec![("name".into(), "Dovecot".into())],
     }
+}
+
+fn id() -> Vec<(String, String)> {
+    vec![("name".into(), "Dovecot".into())]
 }
 
 /// Plays a client against the machine; `alice`/`secret` is right. Returns what the client saw.
 fn play(settings: Settings, pieces: &[&[u8]]) -> (String, Login) {
-    let mut login = Login::new(settings, 0);
+    let mut login = Login::new(settings, id(), 0);
     for piece in pieces {
         login.feed(piece, 1);
         while let Some(event) = login.next_event() {
@@ -150,7 +153,7 @@ fn id_and_logout() {
 
 #[test]
 fn silence_is_bounded() {
-    let mut login = Login::new(settings(), 0);
+    let mut login = Login::new(settings(), id(), 0);
     assert_eq!(login.deadline(), Some(IDLE_SECS_MAX * SECOND));
     login.time_out(IDLE_SECS_MAX * SECOND);
     assert_eq!(

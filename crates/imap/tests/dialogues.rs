@@ -25,11 +25,9 @@ impl Connection {
         if !(login.is_finished() && login.is_logged_in()) {
             return;
         }
-        let settings = Settings {
-            id: vec![("name".into(), "Dovecot".into())],
-        };
+        let settings = Settings { id: id() };
         let mut session = Session::new(store.clone(), Arc::new(|| {}), settings, now);
-        let ended = std::mem::replace(login.as_mut(), Login::new(offers(), now));
+        let ended = std::mem::replace(login.as_mut(), Login::new(offers(), id(), now));
         session.feed(&ended.into_unread(), now);
         *self = Connection::Session(Box::new(session));
     }
@@ -42,8 +40,11 @@ fn offers() -> login::Settings {
         secured: false,
         plaintext_needs_tls: false,
         mechanisms: vec!["PLAIN".into(), "LOGIN".into()],
-        id: vec![("name".into(), "Dovecot".into())],
     }
+}
+
+fn id() -> Vec<(String, String)> {
+    vec![("name".into(), "Dovecot".into())]
 }
 
 impl Machine for Connection {
@@ -138,7 +139,7 @@ impl Policy for Memory {
     }
 
     fn machine(&mut self, now: Stamp) -> Connection {
-        Connection::Login(Box::new(Login::new(offers(), now)), self.store.clone())
+        Connection::Login(Box::new(Login::new(offers(), id(), now)), self.store.clone())
     }
 
     fn decide(&mut self, event: login::Event, _now: Stamp) -> Option<Answer> {

@@ -1,6 +1,23 @@
 //! What the login phases of IMAP, POP3 and ManageSieve ask their caller, and what it answers: one vocabulary, so
 //! that one host serves them all.
 
+/// What a login phase is told when a connection arrives.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The text of the greeting (`login_greeting`): `Dovecot ready.`
+    pub greeting: String,
+    /// Whether STARTTLS or STLS is offered. It never is once TLS is on.
+    pub starttls: bool,
+    /// Whether the connection is private already: TLS on connect, or a trusted network.
+    pub secured: bool,
+    /// Whether plain log-ins and plaintext mechanisms are refused while the connection is not private
+    /// (`disable_plaintext_auth`).
+    pub plaintext_needs_tls: bool,
+    /// The SASL mechanisms offered, in capitals. `PLAIN` and `LOGIN` are those that send the password as it is; others
+    /// are offered with or without TLS.
+    pub mechanisms: Vec<String>,
+}
+
 /// What the caller must decide or do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {

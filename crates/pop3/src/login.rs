@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::alphabet::STANDARD as ALPHABET;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use machine::lines::{Line, Lines};
-pub use machine::login::{Answer, Disconnect, Event};
+pub use machine::login::{Answer, Disconnect, Event, Settings};
 use machine::{Machine, SECOND, Stamp};
 
 use crate::LINE_BYTES_MAX;
@@ -25,23 +25,6 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 
 const PLAINTEXT_REFUSED: &str =
     "-ERR [AUTH] Plaintext authentication disallowed on non-secure (SSL/TLS) connections.";
-
-/// What the login phase is told when a connection arrives.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// The text of the greeting (`login_greeting`): `Dovecot ready.`
-    pub greeting: String,
-    /// Whether STLS is offered. It never is once TLS is on.
-    pub stls: bool,
-    /// Whether the connection is private already: TLS on connect, or a trusted network.
-    pub secured: bool,
-    /// Whether USER and plaintext mechanisms are refused while the connection is not private
-    /// (`disable_plaintext_auth`).
-    pub plaintext_needs_tls: bool,
-    /// The SASL mechanisms offered, in capitals: `PLAIN`, `LOGIN`. The first two are those that send the
-    /// password as it is; others are offered with or without TLS.
-    pub mechanisms: Vec<String>,
-}
 
 /// Where the conversation stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -186,7 +169,7 @@ impl Login {
         for capability in crate::words::CAPABILITIES {
             self.say(capability);
         }
-        if self.settings.stls && !self.settings.secured {
+        if self.settings.starttls && !self.settings.secured {
             self.say("STLS");
         }
         if !self.refuses_plaintext() {
@@ -208,7 +191,7 @@ impl Login {
     fn stls(&mut self) {
         if self.settings.secured {
             self.say("-ERR TLS is already active.");
-        } else if self.settings.stls {
+        } else if self.settings.starttls {
             self.say("+OK Begin TLS negotiation now.");
             self.ask(Question::StartTls, Event::StartTls);
         } else {

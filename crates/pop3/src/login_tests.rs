@@ -6,7 +6,7 @@ use proptest::prelude::*;
 fn settings() -> Settings {
     Settings {
         greeting: "Dovecot ready.".into(),
-        stls: true,
+        starttls: true,
         secured: false,
         plaintext_needs_tls: false,
         mechanisms: vec!["PLAIN".into(), "LOGIN".into()],

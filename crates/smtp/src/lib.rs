@@ -11,6 +11,5 @@
 pub mod client;
 pub mod reply;
 pub mod server;
-mod xtext;
 
 pub use reply::Reply;

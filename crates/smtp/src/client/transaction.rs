@@ -2,8 +2,9 @@
 
 use super::stuffing::Stuffer;
 use super::{Client, Command, Failure, Message, PIPELINED_COMMANDS_MAX, Protocol, Report, Stage};
-use crate::{Reply, xtext};
-use envelope::{BodyKind, DeliveryResult, Outcome, Ret, StatusCode};
+use crate::Reply;
+use envelope::dsn::{encode_xtext, print_orcpt};
+use envelope::{BodyKind, DeliveryResult, Outcome, StatusCode};
 
 /// A message on its way.
 #[derive(Debug)]
@@ -128,13 +129,11 @@ impl Client {
             line.push_str(" SMTPUTF8");
         }
         if self.offers.dsn {
-            match message.ret {
-                Some(Ret::Full) => line.push_str(" RET=FULL"),
-                Some(Ret::Headers) => line.push_str(" RET=HDRS"),
-                None => {}
+            if let Some(ret) = message.ret {
+                line.push_str(&format!(" RET={ret}"));
             }
             if let Some(envid) = &message.envid {
-                line.push_str(&format!(" ENVID={}", xtext::encode(envid)));
+                line.push_str(&format!(" ENVID={}", encode_xtext(envid)));
             }
         }
         line
@@ -150,25 +149,10 @@ impl Client {
             return line;
         }
         if let Some(notify) = recipient.notify {
-            let words = [
-                (notify.success, "SUCCESS"),
-                (notify.failure, "FAILURE"),
-                (notify.delay, "DELAY"),
-            ];
-            let words: Vec<&str> = words
-                .into_iter()
-                .filter(|(wanted, _)| *wanted)
-                .map(|(_, word)| word)
-                .collect();
-            let words = if words.is_empty() {
-                "NEVER".to_owned()
-            } else {
-                words.join(",")
-            };
-            line.push_str(&format!(" NOTIFY={words}"));
+            line.push_str(&format!(" NOTIFY={notify}"));
         }
-        if let Some((kind, address)) = recipient.orcpt.as_deref().and_then(|orcpt| orcpt.split_once(';')) {
-            line.push_str(&format!(" ORCPT={kind};{}", xtext::encode(address)));
+        if let Some(orcpt) = &recipient.orcpt {
+            line.push_str(&format!(" ORCPT={}", print_orcpt(orcpt)));
         }
         line
     }

@@ -2,7 +2,7 @@
 
 use super::{MailOptions, RcptOptions};
 use crate::Reply;
-use crate::xtext;
+use envelope::dsn::{decode_xtext, parse_orcpt};
 use envelope::{BodyKind, Notify, Ret, StatusCode};
 
 /// Reads what follows the sender's address.
@@ -21,24 +21,20 @@ pub(super) fn mail(text: &str, message_octets_max: u64) -> Result<MailOptions, R
             }
             ("SMTPUTF8", None) => options.smtputf8 = true,
             ("RET", Some(value)) => {
-                let ret = match value.to_ascii_uppercase().as_str() {
-                    "FULL" => Ret::Full,
-                    "HDRS" => Ret::Headers,
-                    _ => return Err(syntax("Bad RET parameter syntax")),
-                };
+                let ret = Ret::parse(value).ok_or_else(|| syntax("Bad RET parameter syntax"))?;
                 if options.ret.replace(ret).is_some() {
                     return Err(syntax("Bad RET parameter syntax"));
                 }
             }
             ("ENVID", Some(value)) => {
-                let envid = xtext::decode(value).filter(|id| !id.is_empty());
+                let envid = decode_xtext(value).filter(|id| !id.is_empty());
                 let envid = envid.ok_or_else(|| syntax("Bad ENVID parameter syntax"))?;
                 if options.envid.replace(envid).is_some() {
                     return Err(syntax("Bad ENVID parameter syntax"));
                 }
             }
             ("AUTH", Some(value)) => {
-                let auth = xtext::decode(value).ok_or_else(|| syntax("Bad AUTH parameter syntax"))?;
+                let auth = decode_xtext(value).ok_or_else(|| syntax("Bad AUTH parameter syntax"))?;
                 if options.auth.replace(auth).is_some() {
                     return Err(Reply::new(
                         503,
@@ -63,13 +59,14 @@ pub(super) fn rcpt(text: &str) -> Result<RcptOptions, Reply> {
         let (key, value) = split(word);
         match (key.as_str(), value) {
             ("NOTIFY", Some(value)) => {
-                let notify = notify(value).ok_or_else(|| syntax("Error: Bad NOTIFY parameter syntax"))?;
+                let notify =
+                    Notify::parse(value).ok_or_else(|| syntax("Error: Bad NOTIFY parameter syntax"))?;
                 if options.notify.replace(notify).is_some() {
                     return Err(syntax("Error: Bad NOTIFY parameter syntax"));
                 }
             }
             ("ORCPT", Some(value)) => {
-                let orcpt = orcpt(value).ok_or_else(|| syntax("Error: Bad ORCPT parameter syntax"))?;
+                let orcpt = parse_orcpt(value).ok_or_else(|| syntax("Error: Bad ORCPT parameter syntax"))?;
                 if options.orcpt.replace(orcpt).is_some() {
                     return Err(syntax("Error: Bad ORCPT parameter syntax"));
                 }
@@ -100,31 +97,6 @@ fn size(value: &str, limit: u64) -> Result<u64, Reply> {
             "Message size exceeds fixed limit",
         )),
     }
-}
-
-/// NEVER alone, or some of the others (RFC 3461 §4.1).
-fn notify(value: &str) -> Option<Notify> {
-    let mut notify = Notify::default();
-    if value.eq_ignore_ascii_case("NEVER") {
-        return Some(notify);
-    }
-    for word in value.split(',') {
-        match word.to_ascii_uppercase().as_str() {
-            "SUCCESS" => notify.success = true,
-            "FAILURE" => notify.failure = true,
-            "DELAY" => notify.delay = true,
-            _ => return None,
-        }
-    }
-    Some(notify)
-}
-
-/// `type;xtext` (RFC 3461 §4.2).
-fn orcpt(value: &str) -> Option<String> {
-    let (kind, address) = value.split_once(';')?;
-    let is_atom = !kind.is_empty() && kind.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-    let address = xtext::decode(address).filter(|_| is_atom)?;
-    Some(format!("{kind};{address}"))
 }
 
 fn syntax(text: &str) -> Reply {
