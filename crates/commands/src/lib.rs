@@ -8,6 +8,7 @@ mod configuration;
 mod doveadm;
 mod doveconf;
 mod links;
+mod mail;
 mod newaliases;
 mod postconf;
 mod postmap;
@@ -63,6 +64,9 @@ pub const COMMANDS: &[Command] = &[
     ),
     command("doveconf", "show settings of dovecot.conf", doveconf::run),
     command("links", "make a symbolic link for every command", links::run),
+    command("Mail", "write and read mail", mail::run),
+    command("mail", "write and read mail", mail::run),
+    command("mailx", "write and read mail", mail::run),
     command("newaliases", "build the alias databases", newaliases::run),
     command(
         "postalias",

@@ -207,7 +207,7 @@ pub(crate) fn with_full_name(
 fn header_end(content: &[u8]) -> usize {
     let mut end = 0;
     for line in content.split_inclusive(|&b| b == b'\n') {
-        let is_folded = end > 0 && line.starts_with(b" ") || line.starts_with(b"\t");
+        let is_folded = end > 0 && matches!(line.first(), Some(b' ' | b'\t'));
         let colon = line.iter().position(|&b| b == b':');
         let is_field = colon.is_some_and(|colon| header::is_name(line[..colon].trim_ascii_end()));
         if !(is_folded || is_field) || !line.ends_with(b"\n") {

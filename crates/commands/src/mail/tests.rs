@@ -1,0 +1,378 @@
+//! Whole sessions of `mail` against a terminal and files in memory: the screens of the document, and what is left behind.
+
+use std::collections::BTreeMap;
+
+use super::collect::{self, Desk, Written};
+use super::compose::Draft;
+use super::folder::{Fate, Folder, split};
+use super::outside::Outside;
+use super::session::Session;
+use super::variables::Variables;
+
+/// A terminal whose user types a script, and files in memory.
+#[derive(Default)]
+struct Script {
+    input: Vec<String>,
+    screen: String,
+    files: BTreeMap<String, Vec<u8>>,
+    sent: Vec<Draft>,
+    refuses: bool,
+}
+
+impl Script {
+    fn typing(text: &str) -> Script {
+        Script {
+            input: text.lines().rev().map(str::to_owned).collect(),
+            ..Script::default()
+        }
+    }
+
+    fn text(&self, file: &str) -> String {
+        String::from_utf8(self.files.get(file).cloned().unwrap_or_default()).unwrap()
+    }
+}
+
+impl Outside for Script {
+    fn say(&mut self, text: &str) {
+        self.screen.push_str(text);
+    }
+
+    fn page(&mut self, text: &str) {
+        self.say(text);
+    }
+
+    fn complain(&mut self, text: &str) {
+        self.screen.push_str(&format!("{text}\n"));
+    }
+
+    /// What the user types is on the screen too.
+    fn ask(&mut self, prompt: &str) -> Option<Vec<u8>> {
+        let line = self.input.pop();
+        self.say(prompt);
+        self.say(&line.as_ref().map_or_else(String::new, |line| format!("{line}\n")));
+        line.map(String::into_bytes)
+    }
+
+    fn rest(&mut self) -> Vec<u8> {
+        Vec::new()
+    }
+
+    fn is_interactive(&self) -> bool {
+        true
+    }
+
+    fn screen(&self) -> (usize, usize) {
+        (80, 24)
+    }
+
+    fn user(&self) -> &str {
+        "wantan"
+    }
+
+    fn file_of(&self, name: &str) -> String {
+        name.replace('&', "/home/wantan/mbox")
+            .replace('~', "/home/wantan")
+    }
+
+    fn load(&mut self, name: &str) -> Result<Folder, String> {
+        let content = self
+            .files
+            .get(name)
+            .ok_or_else(|| format!("{name}: No such file or directory"))?;
+        Ok(Folder::new(name, split(content).1))
+    }
+
+    fn store(&mut self, folder: &Folder, fates: &[Fate]) -> Result<usize, String> {
+        let current = self.files.get(&folder.name).cloned().unwrap_or_default();
+        let (content, arrived) = folder.merged(&current, fates);
+        self.files.insert(folder.name.clone(), content);
+        Ok(arrived)
+    }
+
+    fn append(&mut self, file: &str, content: &[u8]) -> Result<bool, String> {
+        let was_there = self.files.contains_key(file);
+        self.files
+            .entry(file.to_owned())
+            .or_default()
+            .extend_from_slice(content);
+        Ok(was_there)
+    }
+
+    fn read(&mut self, file: &str) -> Result<Vec<u8>, String> {
+        self.files
+            .get(file)
+            .cloned()
+            .ok_or_else(|| format!("{file}: No such file or directory"))
+    }
+
+    fn edit(&mut self, text: &[u8]) -> Result<Vec<u8>, String> {
+        Ok(text.to_ascii_uppercase())
+    }
+
+    fn send(&mut self, draft: &Draft) -> Result<Vec<u8>, (Vec<u8>, String)> {
+        if self.refuses {
+            return Err((draft.body.clone(), "the queue is full".to_owned()));
+        }
+        self.sent.push(draft.clone());
+        Ok(draft.body.clone())
+    }
+
+    fn own_from_line(&self) -> String {
+        "From wantan  Wed Dec 23 23:39:48 2020\n".to_owned()
+    }
+}
+
+const SPOOL: &str = "/var/spool/mail/wantan";
+
+/// The letter of the document, as it lay in the mailbox when it was read there.
+fn document_letter() -> String {
+    "From root@localhost.localdomain  Wed Dec 23 23:39:48 2020\n\
+     Return-Path: <root@localhost.localdomain>\n\
+     X-Original-To: wantan\n\
+     Delivered-To: wantan@localhost.localdomain\n\
+     Received: by localhost.localdomain (Postfix, from userid 0)\n\
+     \tid 8FB1210D2D2C; Wed, 23 Dec 2020 23:39:47 +0900 (JST)\n\
+     Date: Wed, 23 Dec 2020 23:39:47 +0900\n\
+     To: wantan@localhost.localdomain\n\
+     Subject: testmail\n\
+     User-Agent: Heirloom mailx 12.5 7/5/10\n\
+     MIME-Version: 1.0\n\
+     Content-Type: text/plain; charset=us-ascii\n\
+     Content-Transfer-Encoding: 7bit\n\
+     Message-Id: <20201223143947.8FB1210D2D2C@localhost.localdomain>\n\
+     From: root@localhost.localdomain (root)\n\
+     Status: O\n\
+     \n\
+     Hello mail.\n\
+     \n"
+    .to_owned()
+}
+
+fn short_letter(number: u32) -> String {
+    format!(
+        "From u{number}@x  Wed Dec 23 23:39:48 2020\nFrom: u{number}@x\nTo: wantan@x, eve@x\nSubject: test{number}\n\nText {number}.\n\n"
+    )
+}
+
+/// What a user sees who types the script at a mailbox with this content, and what is left.
+fn session(content: &str, typed: &str, variables: Variables) -> Script {
+    let mut script = Script::typing(typed);
+    script.files.insert(SPOOL.to_owned(), content.as_bytes().to_vec());
+    let mut folder = script.load(SPOOL).unwrap();
+    folder.is_spool = true;
+    let mut session = Session::new(&mut script, variables, folder);
+    session.greet(true);
+    assert!(session.run());
+    script
+}
+
+#[test]
+fn the_screen_of_the_document() {
+    let script = session(&document_letter(), "1\nq\n", Variables::default());
+    assert_eq!(
+        script.screen,
+        "Heirloom Mail version 12.5 7/5/10.  Type ? for help.\n\
+         \"/var/spool/mail/wantan\": 1 message 1 unread\n\
+         >U  1 root                  Wed Dec 23 23:39  19/630   \"testmail\"\n\
+         & 1\n\
+         Message  1:\n\
+         From root@localhost.localdomain  Wed Dec 23 23:39:48 2020\n\
+         Return-Path: <root@localhost.localdomain>\n\
+         X-Original-To: wantan\n\
+         Delivered-To: wantan@localhost.localdomain\n\
+         Date: Wed, 23 Dec 2020 23:39:47 +0900\n\
+         To: wantan@localhost.localdomain\n\
+         Subject: testmail\n\
+         User-Agent: Heirloom mailx 12.5 7/5/10\n\
+         Content-Type: text/plain; charset=us-ascii\n\
+         From: root@localhost.localdomain (root)\n\
+         Status: RO\n\
+         \n\
+         Hello mail.\n\
+         \n\
+         & q\n\
+         Held 1 message in /var/spool/mail/wantan\n"
+    );
+    assert_eq!(
+        script.text(SPOOL),
+        document_letter().replace("Status: O", "Status: RO")
+    );
+}
+
+#[test]
+fn writing_ends_at_a_lone_dot_and_at_the_end_of_input() {
+    for typed in ["Hello mail.\n.\nrest\n", "Hello mail.\n"] {
+        let mut script = Script::typing(typed);
+        let mut draft = Draft::default();
+        let variables = Variables::default();
+        let mut desk = Desk {
+            outside: &mut script,
+            variables: &variables,
+            folder: None,
+            escapes: true,
+        };
+        assert_eq!(desk.write(&mut draft), Written::Whole);
+        assert_eq!(draft.body, b"Hello mail.\n");
+        let dot = if typed.contains("\n.") { ".\n" } else { "" };
+        assert_eq!(script.screen, format!("Hello mail.\n{dot}EOT\n"));
+    }
+}
+
+#[test]
+fn tilde_escapes() {
+    let mut script = Script::typing("one\n~s New subject\n~c eve, bob\n~~x\n~r file\n~z\n~e\n~w out\n~.\n");
+    script.files.insert("file".to_owned(), b"two\nthree\n".to_vec());
+    let mut draft = Draft::default();
+    let variables = Variables::default();
+    let mut desk = Desk {
+        outside: &mut script,
+        variables: &variables,
+        folder: None,
+        escapes: true,
+    };
+    desk.write(&mut draft);
+    assert_eq!(String::from_utf8(draft.body).unwrap(), "ONE\n~X\nTWO\nTHREE\n");
+    assert_eq!(
+        (draft.subject.as_deref(), draft.cc.join(" ")),
+        (Some("New subject"), "eve bob".to_owned())
+    );
+    assert!(script.screen.contains("\"file\" 2/10\n") && script.screen.contains("Unknown tilde escape.\n"));
+    assert_eq!(script.text("out"), "ONE\n~X\nTWO\nTHREE\n");
+}
+
+#[test]
+fn what_cannot_be_sent_is_in_dead_letter() {
+    let mut script = Script {
+        refuses: true,
+        ..Script::default()
+    };
+    let draft = Draft {
+        to: vec!["x".to_owned()],
+        body: b"From me\n".to_vec(),
+        ..Draft::default()
+    };
+    assert!(!collect::send(&mut script, &Variables::default(), &draft));
+    assert_eq!(
+        script.screen,
+        "the queue is full\n\"/home/wantan/dead.letter\" 3/48\n. . . message not sent.\n"
+    );
+    assert_eq!(
+        script.text("/home/wantan/dead.letter"),
+        "From wantan  Wed Dec 23 23:39:48 2020\n>From me\n\n"
+    );
+}
+
+#[test]
+fn deleting_moving_on_and_coming_back() {
+    let text: String = (1..=4).map(short_letter).collect();
+    let typed = "99\nfoo\nd 1\n1\n=\n\nn\nd3\nu 3\nf *\ndp 4\nn\nx\n";
+    let script = session(&text, typed, Variables::default());
+    let lines: Vec<&str> = script.screen.lines().collect();
+    for said in [
+        "99: Invalid message number",
+        "Unknown command: \"foo\"",
+        "1: Inappropriate message",
+        "At EOF",
+    ] {
+        assert!(lines.contains(&said), "{said}: {}", script.screen);
+    }
+    assert!(
+        script.screen.contains("& =\n2\n& \nMessage  2:\n"),
+        "{}",
+        script.screen
+    );
+    assert!(
+        script
+            .screen
+            .contains(" R  2 u2@x                  Wed Dec 23 23:39   7/92    \"test2\"\n"),
+        "{}",
+        script.screen
+    );
+    assert_eq!(script.text(SPOOL), text, "x leaves everything as it was");
+}
+
+#[test]
+fn leaving_saves_holds_and_drops() {
+    let text: String = (1..=4).map(short_letter).collect();
+    let mut variables = Variables::default();
+    variables.assign("nohold");
+    let script = session(&text, "1\nd 2\ns 3 other\n", variables);
+    assert!(
+        script.screen.contains("\"other\" [New file] 7/92\n"),
+        "{}",
+        script.screen
+    );
+    assert!(
+        script
+            .screen
+            .ends_with("& Saved 1 message in /home/wantan/mbox\nHeld 1 message in /var/spool/mail/wantan\n"),
+        "{}",
+        script.screen
+    );
+    assert_eq!(
+        script.text("/home/wantan/mbox"),
+        short_letter(1).replace("\n\nText", "\nStatus: RO\n\nText")
+    );
+    assert_eq!(script.text("other"), short_letter(3));
+    assert_eq!(
+        script.text(SPOOL),
+        short_letter(4).replace("\n\nText", "\nStatus: O\n\nText")
+    );
+}
+
+#[test]
+fn replies_go_to_everybody_or_to_the_sender() {
+    let script = session(&short_letter(1), "r\nyes\n.\nR\nno\n.\nx\n", Variables::default());
+    assert_eq!(script.sent[0].to, ["u1@x", "eve@x"]);
+    assert_eq!(script.sent[0].subject.as_deref(), Some("Re: test1"));
+    assert_eq!(script.sent[0].body, b"yes\n");
+    assert_eq!(script.sent[1].to, ["u1@x"]);
+    assert!(
+        script
+            .screen
+            .contains("& r\nTo: u1@x, eve@x\nSubject: Re: test1\n\nyes\n.\nEOT\n& R\n"),
+        "{}",
+        script.screen
+    );
+}
+
+#[test]
+fn screens_of_headers() {
+    let text: String = (1..=45).map(short_letter).collect();
+    let script = session(&text, "z\nz\nz\nz-\nh 1\nx\n", Variables::default());
+    assert!(script.screen.contains(" N 20 u20@x "), "{}", script.screen);
+    assert!(script.screen.contains("& z\n>N 21 u21@x "), "{}", script.screen);
+    assert!(
+        script
+            .screen
+            .contains("& z\nOn last screenful of messages\n& z-\n>N 21"),
+        "{}",
+        script.screen
+    );
+    assert!(script.screen.contains("& h 1\n>N  1 u1@x "), "{}", script.screen);
+}
+
+#[test]
+fn no_line_is_too_odd() {
+    let mut text: String = (1..=3).map(short_letter).collect();
+    text.push_str(&document_letter());
+    for seed in 0..400u32 {
+        let mut state = seed.wrapping_mul(2_654_435_761) | 1;
+        let mut next = |below: u32| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 16) % below
+        };
+        let signs = [
+            "d", "u", "p", "n", "z", "-", "1", "4", "99", "*", "$", "^", ":", "/", " ", "\"", "s", "h", "dp",
+            "f", "+", ".", "w", "é", "=",
+        ];
+        let line = |next: &mut dyn FnMut(u32) -> u32| {
+            let count = next(6);
+            (0..count)
+                .map(|_| signs[next(signs.len() as u32) as usize])
+                .collect::<String>()
+        };
+        let typed: Vec<String> = (0..12).map(|_| line(&mut next)).collect();
+        session(&text, &(typed.join("\n") + "\nx\n"), Variables::default());
+    }
+}
