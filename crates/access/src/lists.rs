@@ -83,7 +83,8 @@ impl Access {
     }
 
     /// Asks at RCPT: everything that was put off by `smtpd_delay_reject`, then relay and recipient lists, then
-    /// whether the recipient exists (`smtpd_reject_unlisted_recipient`).
+    /// whether the recipient exists (`smtpd_reject_unlisted_recipient`). Behind the sender's list comes whether the
+    /// sender exists (`smtpd_reject_unlisted_sender`).
     pub fn rcpt(&self, request: &Request<'_>) -> Option<Refusal> {
         let delayed: &[Stage] = if self.settings.smtpd_delay_reject {
             &[Stage::Client, Stage::Helo, Stage::Sender]
@@ -98,12 +99,17 @@ impl Access {
         let lists = self.ask(delayed, request).or_else(|| self.ask(&own, request));
         lists.or_else(|| {
             let wanted = self.settings.smtpd_reject_unlisted_recipient;
-            let restriction = restrictions::find("reject_unlisted_recipient").filter(|_| wanted)?;
-            match restriction(&self.context(Stage::Recipient, request)) {
-                Verdict::Refuse(refusal) => Some(refusal),
-                Verdict::Permit | Verdict::Dunno => None,
-            }
+            self.implied(wanted, "reject_unlisted_recipient", Stage::Recipient, request)
         })
+    }
+
+    /// A restriction that a parameter asks for after the list of its stage.
+    fn implied(&self, wanted: bool, name: &str, stage: Stage, request: &Request<'_>) -> Option<Refusal> {
+        let restriction = restrictions::find(name).filter(|_| wanted)?;
+        match restriction(&self.context(stage, request)) {
+            Verdict::Refuse(refusal) => Some(refusal),
+            Verdict::Permit | Verdict::Dunno => None,
+        }
     }
 
     /// Asks at DATA or the first BDAT.
@@ -140,7 +146,12 @@ impl Access {
 
     /// The first refusal of these lists. A permit ends its own list only.
     fn ask(&self, stages: &[Stage], request: &Request<'_>) -> Option<Refusal> {
-        stages.iter().find_map(|stage| self.ask_list(*stage, request))
+        stages.iter().find_map(|stage| {
+            self.ask_list(*stage, request).or_else(|| {
+                let wanted = *stage == Stage::Sender && self.settings.smtpd_reject_unlisted_sender;
+                self.implied(wanted, "reject_unlisted_sender", *stage, request)
+            })
+        })
     }
 
     fn ask_list(&self, stage: Stage, request: &Request<'_>) -> Option<Refusal> {

@@ -145,3 +145,46 @@ fn names_that_are_not_there_are_found() {
     ];
     assert_eq!(unknown, wanted.map(|(list, name)| (list, name.to_owned())));
 }
+
+#[test]
+fn unknown_senders_of_our_own_are_refused_where_that_is_wanted() {
+    let ask = |change: &dyn Fn(&mut Postfix), sender: &str| {
+        let mut settings = settings(&[]);
+        change(&mut settings);
+        let settings = Arc::new(settings);
+        let (router, _) = Router::new(Arc::clone(&settings), Vec::new(), Arc::new(Users(&["alice"])));
+        let access = Access::new(settings, Arc::new(router));
+        let client = Client {
+            name: "unknown".to_owned(),
+            address: "127.0.0.1".parse().expect("an address"),
+        };
+        let sender = Address::parse(sender).expect("an address");
+        let recipient = Address::parse("alice@example.com").expect("an address");
+        let request = Request {
+            client: &client,
+            helo: Some("client"),
+            sender: Some(Some(&sender)),
+            recipient: Some(&recipient),
+            sasl_user: None,
+        };
+        access.rcpt(&request).map(|refusal| refusal.to_string())
+    };
+    let wanted = |settings: &mut Postfix| settings.smtpd_reject_unlisted_sender = true;
+    let reticent = |settings: &mut Postfix| {
+        settings.smtpd_sender_restrictions = vec!["reject_unlisted_sender".to_owned()];
+        settings.show_user_unknown_table_name = false;
+    };
+    assert_eq!(ask(&|_| {}, "nobody@example.com"), None);
+    assert_eq!(
+        ask(&wanted, "nobody@example.com").as_deref(),
+        Some(
+            "550 5.1.0 <nobody@example.com>: Sender address rejected: User unknown in local recipient table"
+        )
+    );
+    assert_eq!(
+        ask(&reticent, "nobody@example.com").as_deref(),
+        Some("550 5.1.0 <nobody@example.com>: Sender address rejected: User unknown")
+    );
+    assert_eq!(ask(&wanted, "alice@example.com"), None);
+    assert_eq!(ask(&wanted, "nobody@elsewhere.example"), None);
+}

@@ -20,7 +20,6 @@ fn the_pair_of_the_incumbents_loads() {
     assert_eq!(
         told,
         [
-            "main.cf:27: smtpd_client_connection_count_limit: it is not honoured: not yet: limits by client",
             "master.cf:10: verify: its command verify is not there yet; the row has no effect",
             "master.cf:22: virtual: its command virtual is not there yet; the row has no effect",
             "master.cf:27: maildrop: its command pipe is not there yet; the row has no effect",

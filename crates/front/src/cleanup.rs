@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use access::Refusal;
 use address::Address;
-use envelope::{Envelope, QueueId, StatusCode};
+use envelope::{Envelope, Notify, QueueId, Recipient, StatusCode};
 use intake::{Context, Intake, Origin};
 use maillog::lines::cleanup::MessageId;
 use queue::spool::INLINE_BYTES_MAX;
@@ -42,6 +42,30 @@ impl Circumstances {
             sender: &self.sender,
             only_recipient: self.only_recipient.as_deref(),
             now_secs: self.now_micros / machine::SECOND,
+        }
+    }
+}
+
+impl Circumstances {
+    /// `always_bcc`: new mail goes to one more recipient, about whom nobody is told. What the mail system itself sends
+    /// or passes on does not, or it would never end.
+    fn add_copy(&self, envelope: &mut Envelope) {
+        let copy = self.settings.always_bcc.as_str();
+        let is_new = matches!(self.origin, Origin::Network(_) | Origin::Local { .. });
+        if copy.is_empty() || !is_new {
+            return;
+        }
+        let Ok(original) = Address::parse(copy) else {
+            return;
+        };
+        let address = intake::qualify(original.clone(), &self.settings);
+        if envelope.recipients.iter().all(|known| known.address != address) {
+            envelope.recipients.push(Recipient {
+                address,
+                original,
+                orcpt: None,
+                notify: Some(Notify::NEVER),
+            });
         }
     }
 }
@@ -114,7 +138,8 @@ impl Submission {
     ///
     /// # Errors
     /// What the sender is told: nothing of the message is kept.
-    pub async fn commit(self, envelope: Envelope, front: &Front) -> Result<Committed, Refusal> {
+    pub async fn commit(self, mut envelope: Envelope, front: &Front) -> Result<Committed, Refusal> {
+        self.circumstances.add_copy(&mut envelope);
         let (incoming, facts) = self.finish(front)?;
         let (done, committed) = oneshot::channel();
         let is_large = incoming.size_bytes() > INLINE_BYTES_MAX as u64;
@@ -230,5 +255,52 @@ fn refusal_of(error: &queue::Error) -> Refusal {
         code,
         status,
         text: text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use settings::Surroundings;
+
+    fn copied(origin: Origin, recipients: &[&str]) -> Vec<String> {
+        let mut settings = Postfix::defaults(&Surroundings::default());
+        settings.always_bcc = "archive@example.com".to_owned();
+        let circumstances = Circumstances {
+            settings: Arc::new(settings),
+            origin,
+            sender: String::new(),
+            only_recipient: None,
+            now_micros: 0,
+        };
+        let recipient = |text: &&str| Recipient {
+            address: Address::parse(text).expect("an address"),
+            original: Address::parse(text).expect("an address"),
+            orcpt: None,
+            notify: None,
+        };
+        let mut envelope = Envelope {
+            sender: None,
+            recipients: recipients.iter().map(recipient).collect(),
+            ret: None,
+            envid: None,
+            body: envelope::BodyKind::default(),
+            smtputf8: false,
+        };
+        circumstances.add_copy(&mut envelope);
+        let shown = envelope.recipients.iter();
+        shown.map(|recipient| recipient.address.to_string()).collect()
+    }
+
+    #[test]
+    fn new_mail_is_copied_and_forwards_are_not() {
+        let local = || Origin::Local {
+            uid: 0,
+            full_name: String::new(),
+        };
+        assert_eq!(copied(local(), &["a@b.c"]), ["a@b.c", "archive@example.com"]);
+        assert_eq!(copied(local(), &["archive@example.com"]), ["archive@example.com"]);
+        assert_eq!(copied(Origin::Forward, &["a@b.c"]), ["a@b.c"]);
+        assert_eq!(copied(Origin::Report, &["a@b.c"]), ["a@b.c"]);
     }
 }

@@ -12,6 +12,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::watch;
 use world::World;
 
+use crate::name_list::NameList;
 use crate::{Front, pickup};
 
 /// How much of a message goes into one frame.
@@ -80,6 +81,12 @@ pub async fn serve(
     }
 }
 
+/// The login name of a uid.
+fn user_name(uid: u32) -> String {
+    let user = os::users::user_by_uid(uid).ok().flatten();
+    user.map_or_else(|| "unknown".to_owned(), |user| user.name)
+}
+
 struct Conversation {
     stream: UnixStream,
     front: Arc<Front>,
@@ -93,10 +100,9 @@ impl Conversation {
         let mut content = vec![0; frame::length(field)?];
         self.stream.read_exact(&mut content).await?;
         let request: Request = frame::decode(&content)?;
-        let closing = if self.may(&request) {
-            self.perform(request).await?
-        } else {
-            Reply::Refused("only root and the owner of the mail system may do that".to_owned())
+        let closing = match self.refusal(&request) {
+            None => self.perform(request).await?,
+            Some(why) => Reply::Refused(why),
         };
         self.send(&closing).await
     }
@@ -105,17 +111,30 @@ impl Conversation {
         Ok(self.stream.write_all(&frame::encode(reply)?).await?)
     }
 
-    /// Anybody may look, flush and drop mail; the rest is for root and for whoever runs the system.
-    fn may(&self, request: &Request) -> bool {
-        match request {
-            Request::Status | Request::List | Request::Flush(_) | Request::Pickup => true,
-            Request::Super(..) | Request::Show(_) | Request::Reload | Request::Stop(_) => {
-                let own = os::identity::Identity::current().uid;
-                self.stream
-                    .peer_cred()
-                    .is_ok_and(|peer| peer.uid() == 0 || peer.uid() == own)
-            }
+    /// Why the peer may not ask for this. Who may look and flush is a setting, anybody may drop mail; the rest is for root
+    /// and for whoever runs the system.
+    fn refusal(&self, request: &Request) -> Option<String> {
+        let settings = &self.front.settings;
+        let peer = self.stream.peer_cred().ok().map(|peer| peer.uid());
+        let own = os::identity::Identity::current().uid;
+        if peer.is_some_and(|uid| uid == 0 || uid == own) {
+            return None;
         }
+        let (list, what) = match request {
+            Request::Status | Request::Pickup => return None,
+            Request::List => (&settings.authorized_mailq_users, "view the mail queue"),
+            Request::Flush(_) => (&settings.authorized_flush_users, "flush the mail queue"),
+            Request::Super(..) | Request::Show(_) | Request::Reload | Request::Stop(_) => {
+                return Some("only root and the owner of the mail system may do that".to_owned());
+            }
+        };
+        let name = peer.map_or_else(|| "unknown".to_owned(), user_name);
+        // A table that cannot be asked authorises nobody.
+        let is_authorized = NameList::open(list, &mut Vec::new())
+            .contains(&name)
+            .unwrap_or(false);
+        let uid = peer.map_or_else(|| "?".to_owned(), |uid| uid.to_string());
+        (!is_authorized).then(|| format!("User {name}({uid}) is not allowed to {what}"))
     }
 
     async fn perform(&mut self, request: Request) -> Result<Reply, frame::Error> {

@@ -37,6 +37,8 @@ pub struct Front {
     pub auth: Arc<auth::Auth>,
     /// Mail for other hosts.
     pub remote: deliver_remote::Remote,
+    /// How often clients come.
+    pub anvil: Arc<access::Anvil>,
     /// The log.
     pub log: Log,
     /// The queue's driver.

@@ -34,6 +34,8 @@ pub struct Kept {
     pub log: Log,
     /// As whom this process runs.
     pub own_uid: u32,
+    /// How often SMTP clients come.
+    pub anvil: Arc<access::Anvil>,
     /// Open mail stores.
     pub stores: Arc<agent::stores::Stores>,
 }
@@ -98,6 +100,7 @@ impl Generation {
                     own_addresses,
                     auth,
                     remote,
+                    anvil: Arc::clone(&kept.anvil),
                     log,
                     qmgr,
                 }))
@@ -146,7 +149,7 @@ fn smtpds(front: &Arc<Front>, loaded: &Loaded) -> Result<HashMap<String, Arc<Smt
         let settings = Arc::new(service.settings.clone());
         let tls =
             smtpd_tls(&settings).with_context(|| format!("master.cf:{}: {}", service.line, service.name))?;
-        let smtpd = Smtpd::new(Arc::clone(front), settings, tls);
+        let smtpd = Smtpd::new(Arc::clone(front), &service.name, settings, tls);
         smtpds.insert(service.name.clone(), Arc::new(smtpd));
     }
     Ok(smtpds)

@@ -104,6 +104,7 @@ pub fn prepare(start: Start, tell: &mut dyn FnMut(&str)) -> Result<Ready> {
         queue,
         log,
         own_uid,
+        anvil: Arc::default(),
         stores: Arc::default(),
     };
     Ok(Ready {

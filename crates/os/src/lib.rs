@@ -2,7 +2,7 @@
 //!
 //! In charge of users and groups ([`users`]), giving up an identity for good ([`identity`]), locks between
 //! programs ([`locks`]), the host's name and interfaces ([`hostname`], [`interfaces`]), watching directories
-//! ([`watch`]), looking at files by directory ([`files`]), and small questions about processes, limits, signals and terminals.
+//! ([`watch`]), looking at files by directory ([`files`]), room on disks ([`space`]), and small questions about processes, limits, signals and terminals.
 //! Not in charge of reading or writing mail, or of what a failure means for a message.
 //!
 //! Sources: the Linux man pages named at each function. Limits: [`users::ENTRY_BYTES_MAX`],
@@ -17,6 +17,7 @@ pub mod limits;
 pub mod locks;
 pub mod process;
 pub mod signals;
+pub mod space;
 pub mod terminal;
 pub mod users;
 pub mod watch;

@@ -23,7 +23,9 @@ pub fn set_umask(mask: u32) -> u32 {
 /// # Errors
 /// When this process leads a process group already.
 pub fn leave_terminal() -> crate::Result<()> {
-    rustix::process::setsid().map(drop).map_err(|error| crate::Error::call("leave the terminal", error))
+    rustix::process::setsid()
+        .map(drop)
+        .map_err(|error| crate::Error::call("leave the terminal", error))
 }
 
 #[cfg(test)]

@@ -73,10 +73,12 @@ impl Router {
         directory: Arc<dyn Directory>,
     ) -> (Router, Vec<tables::Error>) {
         let mut problems = Vec::new();
+        let parents = &settings.parent_domain_matches_subdomains;
+        let relay_subdomains = parents.iter().any(|list| list == "relay_domains");
         let router = Router {
             local: DomainList::open(&settings.mydestination, false, &mut problems),
             virtual_mailbox: DomainList::open(&settings.virtual_mailbox_domains, false, &mut problems),
-            relay: DomainList::open(&settings.relay_domains, true, &mut problems),
+            relay: DomainList::open(&settings.relay_domains, relay_subdomains, &mut problems),
             recipients: recipients::Recipients::open(&settings, directory, &mut problems),
             own_addresses,
             settings,

@@ -5,7 +5,7 @@ mod generic;
 mod permit_mynetworks;
 mod permit_sasl_authenticated;
 mod reject_unauth_destination;
-mod reject_unlisted_recipient;
+mod unlisted;
 
 use address::Address;
 use envelope::StatusCode;
@@ -54,14 +54,9 @@ pub const RESTRICTIONS: &[(&str, Restriction)] = &[
         "defer_unauth_destination",
         reject_unauth_destination::defer_unauth_destination,
     ),
-    (
-        "reject_unlisted_recipient",
-        reject_unlisted_recipient::reject_unlisted_recipient,
-    ),
-    (
-        "check_recipient_maps",
-        reject_unlisted_recipient::reject_unlisted_recipient,
-    ),
+    ("reject_unlisted_recipient", unlisted::reject_unlisted_recipient),
+    ("reject_unlisted_sender", unlisted::reject_unlisted_sender),
+    ("check_recipient_maps", unlisted::reject_unlisted_recipient),
     (
         "reject_non_fqdn_recipient",
         fully_qualified::reject_non_fqdn_recipient,

@@ -50,6 +50,18 @@ pub(super) fn deferred(relay: &str, text: String) -> Outcome {
     }
 }
 
+/// `soft_bounce`: what would be returned to the sender stays in the queue.
+fn softened(outcome: Outcome) -> Outcome {
+    match outcome.result {
+        DeliveryResult::Bounced => Outcome {
+            result: DeliveryResult::Deferred,
+            status: StatusCode::temporary(outcome.status.subject, outcome.status.detail),
+            ..outcome
+        },
+        _ => outcome,
+    }
+}
+
 impl Attempt {
     /// Tries; logs and records every recipient's outcome.
     pub(super) async fn run(self) -> (Vec<(u32, Outcome)>, Feedback) {
@@ -81,6 +93,12 @@ impl Attempt {
                 );
                 ("error", self.all(&outcome), Feedback::None)
             }
+        };
+        let outcomes: Vec<(u32, Outcome)> = if self.front.settings.soft_bounce {
+            let softened = |(index, outcome)| (index, softened(outcome));
+            outcomes.into_iter().map(softened).collect()
+        } else {
+            outcomes
         };
         let delays = Delays {
             before_queue_manager_micros: self.activated_micros - message.facts.arrival_micros,

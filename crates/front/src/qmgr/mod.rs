@@ -8,7 +8,7 @@ mod handle;
 mod options;
 mod report;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use envelope::{DeliveryResult, Outcome, QueueId, StatusCode};
@@ -81,6 +81,7 @@ impl Driver {
             activated: HashMap::new(),
             failures: HashMap::new(),
             telling: HashMap::new(),
+            flushed: HashSet::new(),
             in_flight: 0,
             quiesced: None,
         };
@@ -100,6 +101,8 @@ struct Running {
     failures: HashMap<Destination, Outcome>,
     /// Messages whose failures are being reported, and the end that came meanwhile (`true`: expired).
     telling: HashMap<QueueId, Option<bool>>,
+    /// Messages that somebody asked to be tried now, in spite of `defer_transports`.
+    flushed: HashSet<QueueId>,
     /// Attempts and reports under way.
     in_flight: usize,
     /// Somebody waits for the end of the last attempt.
@@ -193,8 +196,9 @@ impl Running {
                 next_try_micros,
             } => {
                 self.activated.remove(&queue_id);
+                let is_late = report::is_late(&self.front, &queue_id);
                 self.told(self.front.spool.defer(&queue_id, next_try_micros));
-                self.tell_failures(queue_id);
+                self.tell(queue_id, is_late);
             }
             Action::Expire { queue_id } => self.report(queue_id, true),
             Action::Done { queue_id } => self.report(queue_id, false),
@@ -236,7 +240,7 @@ impl Running {
         self.scheduler.resolved(queue_id, resolved, now());
     }
 
-    fn resolve(&self, message: &Message) -> Resolved {
+    fn resolve(&mut self, message: &Message) -> Resolved {
         let mut resolved = Resolved {
             null_sender: message.envelope.sender.is_none(),
             routes: Vec::new(),
@@ -249,21 +253,28 @@ impl Running {
                 continue;
             }
             match self.front.router.resolve(&recipient.address) {
+                Ok(route) if self.is_waiting(&message.queue_id, &route.transport) => {
+                    failed.push((index, attempt::deferred("none", "deferred transport".to_owned())));
+                }
                 Ok(route) => {
-                    let destination = Destination {
-                        transport: route.transport,
-                        next_hop: route.next_hop,
-                    };
+                    let destination = destination(route, recipient, &self.front.settings);
                     resolved.routes.push((index, destination));
                 }
                 Err(error) => failed.push((index, attempt::deferred("none", error.to_string()))),
             }
         }
+        self.flushed.remove(&message.queue_id);
         if !failed.is_empty() {
             resolved.some_deferred = true;
             self.told(self.front.spool.record(&message.queue_id, failed));
         }
         resolved
+    }
+
+    /// Whether the transport is one of `defer_transports`, and nobody asked for this message.
+    fn is_waiting(&self, queue_id: &QueueId, transport: &str) -> bool {
+        let mut waiting = self.front.settings.defer_transports.iter();
+        waiting.any(|name| name == transport) && !self.flushed.contains(queue_id)
     }
 
     fn deliver(
@@ -346,9 +357,10 @@ impl Running {
         self.told(self.front.spool.record(queue_id, outcomes));
     }
 
-    /// Tells the sender of recipients that were given up, although others are still tried.
-    fn tell_failures(&mut self, queue_id: QueueId) {
-        if self.telling.contains_key(&queue_id) || !report::is_due(&self.front, &queue_id) {
+    /// Tells the sender of recipients that were given up, although others are still tried; and of the delay, when it
+    /// is the time for that.
+    fn tell(&mut self, queue_id: QueueId, is_late: bool) {
+        if self.telling.contains_key(&queue_id) || !(is_late || report::is_due(&self.front, &queue_id)) {
             return;
         }
         let (front, sender) = (Arc::clone(&self.front), self.sender.clone());
@@ -356,6 +368,9 @@ impl Running {
         self.in_flight += 1;
         tokio::spawn(async move {
             report::report_failures(&front, &queue_id).await;
+            if is_late {
+                report::report_delay(&front, &queue_id).await;
+            }
             let _ = sender.send(Order::Told(queue_id));
         });
     }
@@ -386,6 +401,10 @@ impl Running {
     }
 
     fn flush(&mut self, selection: &Selection) {
+        if !self.front.settings.defer_transports.is_empty() {
+            let selected = self.selected(selection);
+            self.flushed.extend(selected);
+        }
         match selection {
             Selection::All => self.scheduler.flush_all(),
             Selection::Ids(_) | Selection::Site(_) => {
@@ -445,6 +464,24 @@ impl Running {
     /// The message is resolved anew, with the tables as they are now; every lookup is made at each try anyway.
     fn requeue(&mut self, id: &QueueId) -> bool {
         self.scheduler.release(id) || self.scheduler.flush_one(id) || self.front.spool.message(id).is_ok()
+    }
+}
+
+/// Where a recipient goes together with others. Every user of this host is a destination, so that one whose mailbox is
+/// slow holds nobody up; unless `local_destination_recipient_limit` wants several in one delivery.
+fn destination(
+    route: route::Route,
+    recipient: &envelope::Recipient,
+    settings: &settings::Postfix,
+) -> Destination {
+    let by_user = route.transport == "local" && settings.local_destination_recipient_limit == 1;
+    Destination {
+        next_hop: if by_user {
+            recipient.address.to_string()
+        } else {
+            route.next_hop
+        },
+        transport: route.transport,
     }
 }
 

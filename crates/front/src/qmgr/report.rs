@@ -95,6 +95,44 @@ pub(super) async fn report_failures(front: &Arc<Front>, queue_id: &QueueId) {
     }
 }
 
+/// Whether a message that is being deferred has waited for `delay_warning_time` now, and had not when it was deferred
+/// the last time: its sender is to be told, once. The time of the next try, which is on disk, tells when that was.
+pub(super) fn is_late(front: &Front, queue_id: &QueueId) -> bool {
+    let settings = &front.settings;
+    let patience = super::micros(settings.delay_warning_time);
+    if patience == 0 {
+        return false;
+    }
+    front.spool.message(queue_id).is_ok_and(|message| {
+        let arrival = message.facts.arrival_micros;
+        let had_waited = match message.next_try_micros {
+            0 => 0,
+            next_try => super::options::backoff(settings).deferred_at_micros(arrival, next_try) - arrival,
+        };
+        had_waited < patience && now() - arrival >= patience
+    })
+}
+
+/// Tells the sender of recipients whose mail is late.
+pub(super) async fn report_delay(front: &Arc<Front>, queue_id: &QueueId) {
+    let Ok(message) = front.spool.message(queue_id) else {
+        return;
+    };
+    let lifetime = if message.envelope.sender.is_some() {
+        front.settings.maximal_queue_lifetime
+    } else {
+        front.settings.bounce_queue_lifetime
+    };
+    let until = local_date(
+        message
+            .facts
+            .arrival_micros
+            .saturating_add(super::micros(lifetime)),
+    );
+    let late = fates(&message, |outcome| outcome.result == DeliveryResult::Deferred);
+    tell(front, &message, Kind::Delayed { until }, &late).await;
+}
+
 /// The recipients whose outcome is as asked.
 fn fates(message: &Message, is_meant: impl Fn(&Outcome) -> bool) -> Vec<(&Recipient, &Outcome)> {
     let pairs = message.envelope.recipients.iter().zip(&message.outcomes);

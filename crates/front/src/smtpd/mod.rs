@@ -8,7 +8,7 @@ pub use options::tls_level;
 
 use std::sync::Arc;
 
-use access::Access;
+use access::{Access, Happening};
 use maillog::lines::Peer;
 use maillog::lines::smtpd as lines;
 use settings::Postfix;
@@ -25,6 +25,8 @@ use serve::pump::{Work, pump};
 /// One SMTP service.
 pub struct Smtpd {
     front: Arc<Front>,
+    /// Its name in master.cf.
+    name: String,
     settings: Arc<Postfix>,
     access: Access,
     config: Arc<Config>,
@@ -33,8 +35,13 @@ pub struct Smtpd {
 }
 
 impl Smtpd {
-    /// The service with these settings (`-o` overrides applied). `tls` is there when a certificate is.
-    pub fn new(front: Arc<Front>, settings: Arc<Postfix>, tls: Option<Arc<rustls::ServerConfig>>) -> Smtpd {
+    /// The service of that name with these settings (`-o` overrides applied). `tls` is there when a certificate is.
+    pub fn new(
+        front: Arc<Front>,
+        name: &str,
+        settings: Arc<Postfix>,
+        tls: Option<Arc<rustls::ServerConfig>>,
+    ) -> Smtpd {
         let mut problems = Vec::new();
         let filter = NameList::open(&settings.smtpd_sasl_mechanism_filter, &mut problems);
         problems
@@ -45,6 +52,7 @@ impl Smtpd {
             access: Access::new(Arc::clone(&settings), Arc::clone(&front.router)),
             log: front.log.named(&settings.syslog_name),
             front,
+            name: name.to_owned(),
             settings,
             config,
             tls,
@@ -55,7 +63,10 @@ impl Smtpd {
     pub async fn converse(self: Arc<Smtpd>, mut link: Link) {
         let mut session = session::Session::new(Arc::clone(&self), link.remote.ip());
         self.log.write(&lines::Connect { peer: session.peer() });
-        if self.settings.smtpd_tls_wrappermode && !self.handshake(&mut link, &session.peer()).await {
+        let wrapped = self.settings.smtpd_tls_wrappermode;
+        if wrapped
+            && (session.is_over(Happening::TlsSession) || !self.handshake(&mut link, &session.peer()).await)
+        {
             self.log.write(&lines::Disconnect {
                 peer: session.peer(),
                 commands: "commands=0/0",

@@ -3,14 +3,16 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use access::{Client, Refusal, Request};
+use access::{Client, Excess, Happening, Refusal, Request};
 use address::Address;
 use envelope::StatusCode;
 use intake::{Network, Origin};
 use maillog::lines::Peer;
 use maillog::lines::smtpd as lines;
 use serve::Link;
+use serve::clock::now;
 use serve::pump::{Host, Step};
+use settings::Postfix;
 use smtp::Reply;
 use smtp::server::{Answer, Ended, Ending, Event, HeloVerb, MailOptions, Note, RcptOptions, Server};
 
@@ -29,6 +31,8 @@ pub(super) struct Login {
 pub(super) struct Session {
     service: Arc<Smtpd>,
     client: Client,
+    /// The limit that this connection is over from its start.
+    excess: Option<Excess>,
     helo: Option<(HeloVerb, String)>,
     login: Option<Login>,
     conversation: Option<Conversation>,
@@ -37,7 +41,10 @@ pub(super) struct Session {
 
 impl Session {
     pub(super) fn new(service: Arc<Smtpd>, address: IpAddr) -> Session {
+        let anvil = &service.front.anvil;
+        let excess = anvil.connect(&service.name, address, &service.settings, now());
         Session {
+            excess,
             service,
             client: Client {
                 name: name_of(address),
@@ -77,6 +84,8 @@ impl Session {
 
     /// Logs a refusal and makes the reply.
     fn refuse(&self, stage: &str, refusal: &Refusal, recipient: Option<&Address>) -> Step<Answer> {
+        let softened = softened(refusal, &self.service.settings);
+        let refusal = softened.as_ref().unwrap_or(refusal);
         let sender = self
             .transaction
             .as_ref()
@@ -96,7 +105,40 @@ impl Session {
         reply(refusal.code, refusal.status, &refusal.text)
     }
 
+    /// Whether the client does this more often than it may; the log knows then.
+    pub(super) fn is_over(&self, happening: Happening) -> bool {
+        let service = &self.service;
+        let excess = service.front.anvil.count(
+            &service.name,
+            self.client.address,
+            happening,
+            (&service.settings, now()),
+        );
+        excess.inspect(|excess| self.log_excess(excess)).is_some()
+    }
+
+    fn log_excess(&self, excess: &Excess) {
+        let Excess { what, count } = excess;
+        let text = format!(
+            "{what}: {count} from {} for service {}",
+            self.client, self.service.name
+        );
+        self.service.log.warning("smtpd", &text);
+    }
+
+    /// The reply to a client that comes too often.
+    fn too_many(&self, what: &str) -> Step<Answer> {
+        let text = format!("Error: too {what} from {}", self.client.address);
+        reply(450, StatusCode::temporary(7, 1), &text)
+    }
+
     fn connected(&self) -> Step<Answer> {
+        if let Some(excess) = &self.excess {
+            self.log_excess(excess);
+            let (host, address) = (&self.service.settings.myhostname, self.client.address);
+            let text = format!("{host} Error: too many connections from {address}");
+            return reply(421, StatusCode::temporary(7, 0), &text);
+        }
         match self.service.access.connect(&self.request(None)) {
             Some(refusal) => self.refuse("CONNECT", &refusal, None),
             None => Step::Answer(Answer::Accept),
@@ -111,7 +153,30 @@ impl Session {
         }
     }
 
+    /// Whether the queue's disk has room: `queue_minfree`, and what the client says the message needs.
+    fn has_room(&self, size_bytes: u64) -> bool {
+        let settings = &self.service.settings;
+        if settings.queue_minfree == 0 {
+            return true;
+        }
+        match os::space::free_bytes(&settings.queue_directory) {
+            Ok(free) => free > settings.queue_minfree.saturating_add(size_bytes),
+            Err(error) => {
+                let place = settings.queue_directory.display();
+                let text = format!("cannot tell how much room {place} has: {error}");
+                self.service.log.warning("smtpd", &text);
+                true
+            }
+        }
+    }
+
     fn mail(&mut self, sender: Option<Address>, options: MailOptions) -> Step<Answer> {
+        if self.is_over(Happening::Message) {
+            return self.too_many("much mail");
+        }
+        if !self.has_room(options.size.unwrap_or(0)) {
+            return reply(452, StatusCode::temporary(3, 1), "Insufficient system storage");
+        }
         let sender = sender.map(|sender| intake::qualify(sender, &self.service.settings));
         self.transaction = Some(Transaction::new(sender, options));
         if let Some(refusal) = self.service.access.mail(&self.request(None)) {
@@ -123,6 +188,9 @@ impl Session {
     }
 
     fn rcpt(&mut self, recipient: Address, options: RcptOptions) -> Step<Answer> {
+        if self.is_over(Happening::Recipient) {
+            return self.too_many("many recipients");
+        }
         let qualified = intake::qualify(recipient.clone(), &self.service.settings);
         if let Some(refusal) = self.service.access.rcpt(&self.request(Some(&qualified))) {
             return self.refuse("RCPT", &refusal, Some(&qualified));
@@ -195,7 +263,19 @@ impl Session {
                 .as_ref()
                 .filter(|_| settings.smtpd_sasl_authenticated_header)
                 .map(|login| login.user.clone()),
-            is_local: self.service.front.own_addresses.contains(&self.client.address),
+            is_local: self.is_rewritten(),
+        })
+    }
+
+    /// `local_header_rewrite_clients`
+    fn is_rewritten(&self) -> bool {
+        let (service, client) = (&self.service, self.client.address);
+        let mut words = service.settings.local_header_rewrite_clients.iter();
+        words.any(|word| match word.as_str() {
+            "permit_inet_interfaces" => service.front.own_addresses.contains(&client),
+            "permit_mynetworks" => service.settings.mynetworks.contains(client),
+            "permit_sasl_authenticated" => self.login.is_some(),
+            _ => false,
         })
     }
 
@@ -266,6 +346,10 @@ impl Session {
     }
 
     fn start_tls(&self) -> Step<Answer> {
+        if self.is_over(Happening::TlsSession) {
+            let text = format!("Error: too many new TLS sessions from {}", self.client.address);
+            return reply(454, StatusCode::temporary(7, 0), &text);
+        }
         match &self.service.tls {
             Some(tls) => Step::StartTls(Arc::clone(tls), Answer::TlsStarted),
             None => Step::Answer(Answer::TlsFailed),
@@ -325,6 +409,7 @@ impl Host<Server> for Session {
                 self.transaction = None;
                 Step::Done
             }
+            Event::Auth { .. } if self.is_over(Happening::Login) => self.too_many("many AUTH commands"),
             Event::Auth { mechanism, initial } => {
                 self.conversation = Conversation::start(&mechanism);
                 self.sasl(initial, link).await
@@ -351,6 +436,24 @@ impl Host<Server> for Session {
             }
         }
     }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        let service = &self.service;
+        let anvil = &service.front.anvil;
+        anvil.disconnect(&service.name, self.client.address, &service.settings, now());
+    }
+}
+
+/// `soft_bounce`: what would be refused for good is refused for now.
+fn softened(refusal: &Refusal, settings: &Postfix) -> Option<Refusal> {
+    let is_for_good = settings.soft_bounce && refusal.code >= 500;
+    is_for_good.then(|| Refusal {
+        code: refusal.code - 100,
+        status: StatusCode::temporary(refusal.status.subject, refusal.status.detail),
+        text: refusal.text.clone(),
+    })
 }
 
 fn reply(code: u16, status: StatusCode, text: &str) -> Step<Answer> {

@@ -7,8 +7,6 @@ pub(crate) const NOT_YET: &[(&str, &str)] = &[
     ("allow_mail_to_commands", "not yet: commands in aliases"),
     ("allow_mail_to_files", "not yet: files in aliases"),
     ("allow_percent_hack", "not yet: addresses with ! and %"),
-    ("always_bcc", "not yet: automatic copies"),
-    ("anvil_rate_time_unit", "not yet: limits by client"),
     ("anvil_status_update_time", "not yet: figures about clients"),
     ("auth_anonymous_username", "not yet: anonymous logins"),
     ("auth_cache_negative_ttl", "not yet: a cache of lookups"),
@@ -26,11 +24,6 @@ pub(crate) const NOT_YET: &[(&str, &str)] = &[
     (
         "auth_verbose_passwords",
         "not yet: choosing how much of logins is logged",
-    ),
-    ("authorized_flush_users", "not yet: a choice of who may flush"),
-    (
-        "authorized_mailq_users",
-        "not yet: a choice of who may see the queue",
     ),
     ("authorized_submit_users", "not yet: a choice of who may submit"),
     ("biff", "not yet: telling comsat"),
@@ -57,15 +50,10 @@ pub(crate) const NOT_YET: &[(&str, &str)] = &[
     ),
     ("default_privs", "not yet: commands in aliases"),
     (
-        "defer_transports",
-        "not yet: transports that wait for postqueue -f",
-    ),
-    (
         "delay_logging_resolution_limit",
         "not yet: other digits of logged delays",
     ),
     ("delay_notice_recipient", "not yet: copies for the postmaster"),
-    ("delay_warning_time", "not yet: warnings about delays"),
     (
         "deliver_log_format",
         "not yet: delivery by Dovecot's LDA and LMTP",
@@ -152,18 +140,6 @@ pub(crate) const NOT_YET: &[(&str, &str)] = &[
         "not yet: delivery by Dovecot's LDA and LMTP",
     ),
     ("local_command_shell", "not yet: commands in aliases"),
-    (
-        "local_destination_concurrency_limit",
-        "not yet: limits by transport",
-    ),
-    (
-        "local_destination_recipient_limit",
-        "not yet: limits by transport",
-    ),
-    (
-        "local_header_rewrite_clients",
-        "not yet: a choice of clients whose headers are completed",
-    ),
     ("log_debug", "not yet: a choice of events that are logged"),
     ("log_timestamp", "not yet: a log line's own shape"),
     (
@@ -231,10 +207,6 @@ pub(crate) const NOT_YET: &[(&str, &str)] = &[
     ("nested_header_checks", "not yet: looking at headers"),
     ("owner_request_special", "not yet: owners of lists"),
     (
-        "parent_domain_matches_subdomains",
-        "not yet: a choice of lists that mean subdomains",
-    ),
-    (
         "plaintext_reject_code",
         "not yet: the restriction reject_plaintext_session",
     ),
@@ -257,7 +229,6 @@ pub(crate) const NOT_YET: &[(&str, &str)] = &[
         "qmgr_clog_warn_time",
         "not yet: warnings about a full active queue",
     ),
-    ("queue_minfree", "not yet: looking at free space"),
     ("quota_full_tempfail", "not yet: quota"),
     ("receive_override_options", "not yet: leaving out stages"),
     ("recipient_bcc_maps", "not yet: automatic copies by table"),
@@ -293,10 +264,6 @@ pub(crate) const NOT_YET: &[(&str, &str)] = &[
     ("sender_dependent_relayhost_maps", "not yet: routing by sender"),
     ("sendmail_fix_line_endings", "not yet: a choice of line ends"),
     ("setgid_group", "not yet: a maildrop that only a group may write"),
-    (
-        "show_user_unknown_table_name",
-        "not yet: other words about unknown users",
-    ),
     ("shutdown_clients", "not yet: sessions that outlive the system"),
     (
         "smtp_address_preference",
@@ -340,17 +307,7 @@ pub(crate) const NOT_YET: &[(&str, &str)] = &[
     ("smtp_tls_cert_file", "not yet: client certificates"),
     ("smtp_tls_key_file", "not yet: client certificates"),
     ("smtp_tls_loglevel", "not yet: choosing how much of TLS is logged"),
-    ("smtpd_client_auth_rate_limit", "not yet: limits by client"),
-    ("smtpd_client_connection_count_limit", "not yet: limits by client"),
-    ("smtpd_client_connection_rate_limit", "not yet: limits by client"),
-    ("smtpd_client_event_limit_exceptions", "not yet: limits by client"),
-    ("smtpd_client_message_rate_limit", "not yet: limits by client"),
-    (
-        "smtpd_client_new_tls_session_rate_limit",
-        "not yet: limits by client",
-    ),
     ("smtpd_client_port_logging", "not yet: clients' ports in the log"),
-    ("smtpd_client_recipient_rate_limit", "not yet: limits by client"),
     (
         "smtpd_discard_ehlo_keyword_address_maps",
         "not yet: EHLO by client",
@@ -370,7 +327,6 @@ pub(crate) const NOT_YET: &[(&str, &str)] = &[
     ),
     ("smtpd_proxy_filter", "not yet: content filters"),
     ("smtpd_reject_footer", "not yet: a text below refusals"),
-    ("smtpd_reject_unlisted_sender", "not yet: looking at senders"),
     (
         "smtpd_restriction_classes",
         "not yet: lists of rules of one's own",
@@ -391,7 +347,6 @@ pub(crate) const NOT_YET: &[(&str, &str)] = &[
         "smtputf8_autodetect_classes",
         "not yet: finding out what needs SMTPUTF8",
     ),
-    ("soft_bounce", "not yet: keeping mail that would be returned"),
     ("ssl_alt_cert", "not yet: a second certificate"),
     ("ssl_alt_key", "not yet: a second certificate"),
     ("ssl_ca", "not yet: client certificates"),

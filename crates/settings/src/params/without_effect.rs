@@ -4,6 +4,7 @@
 pub(crate) const WITHOUT_EFFECT: &[(&str, &str)] = &[
     ("auth_realms", "no mechanism that is there asks for a realm"),
     ("daemon_timeout", ONE_PROCESS),
+    ("data_directory", "nothing is kept there"),
     ("default_client_limit", ONE_PROCESS),
     ("default_idle_kill", ONE_PROCESS),
     ("default_internal_group", ONE_PROCESS),
