@@ -92,6 +92,8 @@ pub fn give_up_root(loaded: &Loaded) -> Result<()> {
     }
     let user = single_user(loaded)?;
     let queue = &loaded.postfix.queue_directory;
+    std::fs::create_dir_all(queue)
+        .with_context(|| format!("cannot create the queue directory {}", queue.display()))?;
     // Only what is ours: a queue directory may be shared with what another mail system left there.
     for path in std::iter::once(queue.clone()).chain(QUEUE_PARTS.map(|part| queue.join(part))) {
         let given = match std::fs::symlink_metadata(&path) {
