@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 use auth::Auth;
 use config::Loaded;
 use deliver_local::Local;
@@ -19,9 +19,9 @@ use maillog::Log;
 use queue::Spool;
 use route::Router;
 use serve::handover::Protocol;
-use settings::{Dovecot, Postfix, SslUse, TlsLevel};
-use tls::pem::Pem;
+use settings::{Dovecot, Postfix};
 
+use crate::certificates::Certificates;
 use crate::glue::{Host, OwnAgent, Users};
 use crate::listeners::Purpose;
 
@@ -54,8 +54,8 @@ impl Generation {
     /// Builds the services; `warn` is told what will not work.
     ///
     /// # Errors
-    /// What makes a service impossible: a certificate or a table that cannot be read.
-    pub fn build(loaded: &Loaded, kept: &Kept) -> Result<Generation> {
+    /// What makes a service impossible.
+    pub fn build(loaded: &Loaded, kept: &Kept, certificates: &Certificates) -> Result<Generation> {
         let dovecot = loaded.dovecot.clone().map(Arc::new);
         let (auth, problems) = Auth::new(dovecot.as_deref().unwrap_or(&Dovecot::defaults()));
         problems
@@ -107,11 +107,11 @@ impl Generation {
             }
         };
         let smtpds = match &front {
-            Some(front) => smtpds(front, loaded)?,
+            Some(front) => smtpds(front, loaded, certificates),
             None => HashMap::new(),
         };
         let logins = match &dovecot {
-            Some(dovecot) => logins(dovecot, &auth, &kept.log, &agency)?,
+            Some(dovecot) => logins(dovecot, &auth, &kept.log, &agency, certificates),
             None => HashMap::new(),
         };
         Ok(Generation {
@@ -139,7 +139,7 @@ impl Generation {
     }
 }
 
-fn smtpds(front: &Arc<Front>, loaded: &Loaded) -> Result<HashMap<String, Arc<Smtpd>>> {
+fn smtpds(front: &Arc<Front>, loaded: &Loaded, certificates: &Certificates) -> HashMap<String, Arc<Smtpd>> {
     let mut smtpds = HashMap::new();
     for service in loaded
         .services
@@ -147,49 +147,11 @@ fn smtpds(front: &Arc<Front>, loaded: &Loaded) -> Result<HashMap<String, Arc<Smt
         .filter(|service| service.command == "smtpd")
     {
         let settings = Arc::new(service.settings.clone());
-        let tls =
-            smtpd_tls(&settings).with_context(|| format!("master.cf:{}: {}", service.line, service.name))?;
+        let tls = certificates.smtpd.get(&service.name).cloned();
         let smtpd = Smtpd::new(Arc::clone(front), &service.name, settings, tls);
         smtpds.insert(service.name.clone(), Arc::new(smtpd));
     }
-    Ok(smtpds)
-}
-
-fn smtpd_tls(settings: &Postfix) -> Result<Option<Arc<rustls::ServerConfig>>> {
-    let level = front::smtpd::tls_level(settings);
-    if level == TlsLevel::None {
-        return Ok(None);
-    }
-    let protocols = if level == TlsLevel::May {
-        &settings.smtpd_tls_protocols
-    } else {
-        &settings.smtpd_tls_mandatory_protocols
-    };
-    let protocols = tls::Protocols::of_postfix(&protocols.join(" "))?;
-    if !settings.smtpd_tls_chain_files.is_empty() {
-        let files: Vec<&std::path::Path> = settings
-            .smtpd_tls_chain_files
-            .iter()
-            .map(std::path::Path::new)
-            .collect();
-        return Ok(Some(tls::server::config_of_chain_files(&files, protocols)?));
-    }
-    let is_named = |file: &str| !file.is_empty() && file != "none";
-    let pairs = [
-        (&settings.smtpd_tls_cert_file, &settings.smtpd_tls_key_file),
-        (&settings.smtpd_tls_eccert_file, &settings.smtpd_tls_eckey_file),
-    ];
-    let Some((cert, key)) = pairs.into_iter().find(|(cert, _)| is_named(cert)) else {
-        if level != TlsLevel::May {
-            bail!("TLS is mandatory, but smtpd_tls_cert_file names no certificate");
-        }
-        return Ok(None);
-    };
-    Ok(Some(tls::server::config_of_files(
-        cert.as_ref(),
-        key.as_ref(),
-        protocols,
-    )?))
+    smtpds
 }
 
 fn logins(
@@ -197,22 +159,15 @@ fn logins(
     auth: &Arc<Auth>,
     log: &Log,
     agency: &Arc<dyn Agency>,
-) -> Result<HashMap<(Protocol, bool), Arc<LoginService>>> {
-    let tls = if dovecot.ssl == SslUse::No || dovecot.ssl_cert.is_empty() {
-        None
-    } else {
-        let chain = Pem::of_dovecot_value(&dovecot.ssl_cert, "ssl_cert")?;
-        let key = Pem::of_dovecot_value(&dovecot.ssl_key, "ssl_key")?;
-        let protocols = tls::Protocols::of_dovecot_minimum(&dovecot.ssl_min_protocol)?;
-        Some(tls::server::config(&chain, &key, protocols)?)
-    };
+    certificates: &Certificates,
+) -> HashMap<(Protocol, bool), Arc<LoginService>> {
     let mut logins = HashMap::new();
     for protocol in [Protocol::Imap, Protocol::Pop3] {
         for implicit_tls in [false, true] {
             let service = LoginService {
                 protocol,
                 settings: Arc::clone(dovecot),
-                tls: tls.clone(),
+                tls: certificates.mailboxes.clone(),
                 implicit_tls,
                 auth: Arc::clone(auth),
                 log: log.clone(),
@@ -221,7 +176,7 @@ fn logins(
             logins.insert((protocol, implicit_tls), Arc::new(service));
         }
     }
-    Ok(logins)
+    logins
 }
 
 /// The addresses on which this host receives mail, for `user@[192.0.2.1]` and for knowing local clients.

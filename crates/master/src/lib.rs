@@ -5,6 +5,7 @@
 //! ([`single`]). Today all roles run in one process, the `--single` profile; the interfaces between them are those
 //! along which they will be moved apart. Not in charge of any protocol.
 
+pub mod certificates;
 pub mod embedded;
 pub mod generation;
 pub mod glue;

@@ -1,7 +1,7 @@
 //! The single profile: all roles in this process, under one uid, from start to stop.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -17,6 +17,7 @@ use settings::Postfix;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
+use crate::certificates::Certificates;
 use crate::generation::{Generation, Kept};
 use crate::identity;
 use crate::listeners::{self, Bound, Purpose};
@@ -41,6 +42,7 @@ pub struct Ready {
     loaded: Loaded,
     bound: Vec<Bound>,
     kept: Kept,
+    certificates: Certificates,
     recovered: queue::Recovered,
     qmgr: Option<qmgr::Driver>,
     control: Option<std::os::unix::net::UnixListener>,
@@ -93,6 +95,7 @@ pub fn prepare(start: Start, tell: &mut dyn FnMut(&str)) -> Result<Ready> {
     let bound = listeners::bind(wanted)?;
     let serves_mta = start.config_directory.is_some();
     let log = open_log(&loaded)?;
+    let certificates = Certificates::read(&loaded)?;
     identity::give_up_root(&loaded)?;
     let own_uid = os::identity::Identity::current().uid;
     let (queue, recovered, driver, control) = if serves_mta {
@@ -112,6 +115,7 @@ pub fn prepare(start: Start, tell: &mut dyn FnMut(&str)) -> Result<Ready> {
         loaded,
         bound,
         kept,
+        certificates,
         recovered,
         qmgr: driver,
         control,
@@ -205,17 +209,23 @@ impl Ready {
             loaded,
             bound,
             kept,
+            certificates,
             recovered,
             qmgr,
             control,
         } = self;
-        let generation = Arc::new(RwLock::new(Arc::new(Generation::build(&loaded, &kept)?)));
+        let generation = Arc::new(RwLock::new(Arc::new(Generation::build(
+            &loaded,
+            &kept,
+            &certificates,
+        )?)));
         let (stop, stopping) = watch::channel(false);
         let (orders, mut received) = mpsc::unbounded_channel();
         let supervisor = Arc::new(Orders {
             orders,
             start,
             kept: kept.clone(),
+            certificates: Mutex::new(certificates),
             generation: Arc::clone(&generation),
         });
         let shown = supervisor.shown_directory();
@@ -329,6 +339,8 @@ struct Orders {
     orders: mpsc::UnboundedSender<Haste>,
     start: Start,
     kept: Kept,
+    /// The newest that could be read.
+    certificates: Mutex<Certificates>,
     generation: Arc<RwLock<Arc<Generation>>>,
 }
 
@@ -339,6 +351,21 @@ impl Orders {
             (None, DovecotFile::At(file)) => file.display().to_string(),
             (None, _) => String::new(),
         }
+    }
+}
+
+impl Orders {
+    /// The certificates as they are now. A key that only root could read was read at the start; it goes on being used.
+    fn certificates(&self, loaded: &Loaded) -> Certificates {
+        let mut newest = self.certificates.lock().unwrap_or_else(PoisonError::into_inner);
+        match Certificates::read(loaded) {
+            Ok(read) => *newest = read,
+            Err(error) => {
+                let text = format!("the certificates read before stay in use: {error:#}");
+                self.kept.log.warning("master", &text);
+            }
+        }
+        newest.clone()
     }
 }
 
@@ -354,7 +381,8 @@ impl Supervisor for Orders {
             self.kept.log.error("master", &why);
             return Err(why);
         }
-        match Generation::build(&loaded, &self.kept) {
+        let certificates = self.certificates(&loaded);
+        match Generation::build(&loaded, &self.kept, &certificates) {
             Ok(new) => {
                 let new = Arc::new(new);
                 if let Some(front) = &new.front {

@@ -37,6 +37,7 @@ pub(crate) const NOT_YET: &[(&str, &str)] = &[
     ("command_time_limit", "not yet: commands in aliases"),
     ("confirm_delay_cleared", "not yet: warnings about delays"),
     ("content_filter", "not yet: content filters"),
+    ("data_directory", "not yet: caches kept by the daemons"),
     ("debug_log_path", "not yet: a log file for debugging alone"),
     ("debug_peer_level", "not yet: logging some peers in detail"),
     ("debug_peer_list", "not yet: logging some peers in detail"),
