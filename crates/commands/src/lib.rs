@@ -5,13 +5,20 @@
 //! the first argument (`yubin mailq`). One table, [`COMMANDS`], names them all.
 
 mod configuration;
+mod detached;
 mod doveadm;
 mod doveconf;
+mod dovecot;
 mod links;
 mod mail;
+mod mail_queue;
 mod newaliases;
+mod postcat;
 mod postconf;
+mod postfix;
 mod postmap;
+mod postqueue;
+mod postsuper;
 mod sendmail;
 mod serve;
 mod submission;
@@ -63,18 +70,40 @@ pub const COMMANDS: &[Command] = &[
         doveadm::run,
     ),
     command("doveconf", "show settings of dovecot.conf", doveconf::run),
+    command(
+        "dovecot",
+        "start the mailbox services, stop or reload them",
+        dovecot::run,
+    ),
     command("links", "make a symbolic link for every command", links::run),
     command("Mail", "write and read mail", mail::run),
     command("mail", "write and read mail", mail::run),
     command("mailx", "write and read mail", mail::run),
+    command("mailq", "show the queue", postqueue::run),
     command("newaliases", "build the alias databases", newaliases::run),
     command(
         "postalias",
         "build or ask an alias database",
         postmap::run_aliases,
     ),
+    command("postcat", "show a queued message", postcat::run),
     command("postconf", "show settings of main.cf", postconf::run),
+    command(
+        "postfix",
+        "start the mail system, stop, reload, flush or check it",
+        postfix::run,
+    ),
     command("postmap", "build or ask a lookup table", postmap::run),
+    command(
+        "postqueue",
+        "show the queue, have queued mail tried now",
+        postqueue::run,
+    ),
+    command(
+        "postsuper",
+        "delete, hold, release or requeue queued mail",
+        postsuper::run,
+    ),
     command("serve", "run the mail system in the foreground", serve::run),
     command("sendmail", "take a message from a program", sendmail::run),
 ];

@@ -418,9 +418,12 @@ async fn wait_for_stop(
     let mut hangup = signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?;
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
+    // doveadm-log(1): log files are opened again.
+    let mut reopen = signal(SignalKind::user_defined1()).context("cannot listen for SIGUSR1")?;
     loop {
         tokio::select! {
             _ = hangup.recv() => drop(supervisor.reload()),
+            _ = reopen.recv() => log.reopen(),
             _ = terminate.recv() => {
                 log.write(&lines::Terminating { signal: SignalKind::terminate().as_raw_value() });
                 return Ok(Haste::Graceful);

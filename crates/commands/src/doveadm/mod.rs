@@ -1,6 +1,8 @@
 //! `doveadm`: the administrator's entrance to the mailbox services, one file for each sub-command.
 
 mod auth;
+mod log;
+pub(crate) mod master;
 mod pw;
 mod user;
 
@@ -19,7 +21,10 @@ const HELP: &str = "usage: doveadm [-Dv] [-c FILE] COMMAND [ARGUMENTS]
   -c FILE   reads FILE instead of /etc/dovecot/dovecot.conf
 Commands:
   auth      test [-x INFO] USER [PASSWORD]: tries a login
+  log       find [DIR]: shows where the logs are; test: writes a line of each kind; reopen: opens them again
   pw        makes a stored password from a password, or tests one
+  reload    has the configuration read again
+  stop      stops the mailbox services
   user      [-f FIELD] [-u] USER...: shows what the userdb says";
 
 /// A call: the configuration file and what follows the sub-command's name.
@@ -64,6 +69,8 @@ fn dispatch(command: &str, call: &Call) -> ExitCode {
         "pw" => pw::run(call),
         "user" => user::run(call),
         "auth" => auth::run(call),
+        "log" => log::run(call),
+        "reload" | "stop" => master::run(command, call),
         "help" => {
             print_line(HELP);
             ExitCode::SUCCESS
@@ -82,9 +89,28 @@ fn usage(text: &str) -> ExitCode {
     ExitCode::from(USAGE)
 }
 
-fn fatal(text: &str) -> ExitCode {
+pub(crate) fn fatal(text: &str) -> ExitCode {
     eprint_line(&format!("Fatal: {text}"));
     ExitCode::from(TEMPORARY)
+}
+
+/// What a dovecot.conf says, or what is wrong with it in Dovecot's words.
+pub(crate) fn settings_of(config_file: &std::path::Path) -> Result<settings::Dovecot, String> {
+    if let Err(error) = std::fs::metadata(config_file) {
+        let why = crate::submission::words_of(&error);
+        return Err(format!(
+            "Error reading configuration: stat({}) failed: {why}",
+            config_file.display()
+        ));
+    }
+    let (settings, problems) = config::load_dovecot(config_file);
+    let error = problems
+        .iter()
+        .find(|problem| problem.severity == config::Severity::Error);
+    match error {
+        Some(problem) => Err(format!("Error in configuration file {problem}")),
+        None => Ok(settings),
+    }
 }
 
 /// The chains of the configuration, or what is wrong with it on the screen.

@@ -3,7 +3,7 @@
 use super::say;
 use crate::{Line, Severity, Tag};
 
-/// What `postfix start|stop|reload…` announces, as `postfix/postfix-script`.
+/// What `postfix start|stop|reload|status…` announces, as `postfix/postfix-script`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Script {
     /// `starting the Postfix mail system`
@@ -14,6 +14,13 @@ pub enum Script {
     Aborting,
     /// `refreshing the Postfix mail system`
     Refreshing,
+    /// `the Postfix mail system is running: PID: 4711`
+    Running {
+        /// Its process id.
+        process: u32,
+    },
+    /// `the Postfix mail system is not running`
+    NotRunning,
 }
 
 impl Line for Script {
@@ -26,6 +33,14 @@ impl Line for Script {
             Script::Stopping => "stopping",
             Script::Aborting => "aborting",
             Script::Refreshing => "refreshing",
+            Script::Running { process } => {
+                say!(out, "the Postfix mail system is running: PID: {process}");
+                return;
+            }
+            Script::NotRunning => {
+                say!(out, "the Postfix mail system is not running");
+                return;
+            }
         };
         say!(out, "{verb} the Postfix mail system");
     }

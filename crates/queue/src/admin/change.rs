@@ -1,5 +1,7 @@
 //! `postsuper`: delete, hold, release, requeue one message, or all, or all of one queue.
 
+use std::collections::BTreeSet;
+
 use envelope::QueueId;
 
 use crate::{QueueName, Result, Spool};
@@ -22,6 +24,8 @@ pub enum Change {
 pub enum Selection {
     /// One queue id.
     One(QueueId),
+    /// These queue ids.
+    Several(BTreeSet<QueueId>),
     /// `ALL`, perhaps only those in the named queues (`postsuper -d ALL deferred`); none named is every queue.
     All(Vec<QueueName>),
 }
@@ -69,6 +73,7 @@ pub fn change(spool: &Spool, what: Change, which: &Selection) -> Result<Vec<Queu
         .into_iter()
         .filter(|(id, queue)| match which {
             Selection::One(wanted) => id == wanted,
+            Selection::Several(wanted) => wanted.contains(id),
             Selection::All(queues) => queues.is_empty() || queues.contains(queue),
         })
         .filter(|(_, queue)| what.applies_to(*queue))

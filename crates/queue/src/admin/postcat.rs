@@ -1,10 +1,12 @@
 //! `postcat -q`: a queued message in readable form.
 
 use std::fmt::Write as _;
+use std::io::Read as _;
 
 use envelope::{BodyKind, DeliveryResult, QueueId, Ret};
 
-use crate::{Result, Spool};
+use crate::maildrop::Dropped;
+use crate::{Facts, Message, QueueName, Result, Spool};
 
 /// Which parts to show (`-e`, `-h`, `-b`); all when none is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -21,6 +23,34 @@ pub struct Parts {
 /// [`crate::Error::NoSuchMessage`], [`crate::Error::Damaged`], [`crate::Error::Disk`].
 pub fn dump(spool: &Spool, id: &QueueId, parts: Parts, date: &dyn Fn(i64) -> String) -> Result<Vec<u8>> {
     let message = spool.message(id)?;
+    let content = spool.content(id)?.read_all()?;
+    Ok(in_full(&message, &content, parts, date))
+}
+
+/// A message of the maildrop in the same form.
+///
+/// # Errors
+/// [`crate::Error::Disk`], [`crate::Error::Damaged`] when the file ends early.
+pub fn dump_dropped(mut dropped: Dropped, parts: Parts, date: &dyn Fn(i64) -> String) -> Result<Vec<u8>> {
+    let mut content = Vec::new();
+    let read = dropped.content.read_to_end(&mut content);
+    read.map_err(|error| crate::Error::Damaged(format!("{}: {error}", dropped.queue_id)))?;
+    let message = Message {
+        queue_id: dropped.queue_id,
+        queue: QueueName::Maildrop,
+        outcomes: vec![None; dropped.envelope.recipients.len()],
+        envelope: dropped.envelope,
+        facts: Facts {
+            arrival_micros: dropped.arrival_micros,
+            ..Facts::default()
+        },
+        size_bytes: dropped.size_bytes,
+        next_try_micros: 0,
+    };
+    Ok(in_full(&message, &content, parts, date))
+}
+
+fn in_full(message: &Message, content: &[u8], parts: Parts, date: &dyn Fn(i64) -> String) -> Vec<u8> {
     let parts = match parts {
         Parts {
             envelope: false,
@@ -33,17 +63,16 @@ pub fn dump(spool: &Spool, id: &QueueId, parts: Parts, date: &dyn Fn(i64) -> Str
         },
         some => some,
     };
-    let file = format!("{}/{id}", message.queue);
+    let file = format!("{}/{}", message.queue, message.queue_id);
     let mut out = String::new();
     if parts.envelope {
         // Writing to a String cannot fail, here and below.
         let _ = writeln!(out, "*** ENVELOPE RECORDS {file} ***");
-        envelope_records(&message, date, &mut out);
+        envelope_records(message, date, &mut out);
         let _ = writeln!(out, "*** MESSAGE CONTENTS {file} ***");
     }
     let mut out = out.into_bytes();
-    let content = spool.content(id)?.read_all()?;
-    let header_end = header_end(&content);
+    let header_end = header_end(content);
     if parts.header {
         out.extend_from_slice(&content[..header_end]);
     }
@@ -58,10 +87,10 @@ pub fn dump(spool: &Spool, id: &QueueId, parts: Parts, date: &dyn Fn(i64) -> Str
             format!("*** HEADER EXTRACTED {file} ***\n*** MESSAGE FILE END {file} ***\n").as_bytes(),
         );
     }
-    Ok(out)
+    out
 }
 
-fn envelope_records(message: &crate::Message, date: &dyn Fn(i64) -> String, out: &mut String) {
+fn envelope_records(message: &Message, date: &dyn Fn(i64) -> String, out: &mut String) {
     let envelope = &message.envelope;
     let (size, count) = (message.size_bytes, envelope.recipients.len());
     let _ = writeln!(

@@ -1,0 +1,174 @@
+//! `postcat`: shows queued messages, as Postfix's postcat(1) does.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use envelope::QueueId;
+use queue::admin::{self, Parts};
+use queue::maildrop;
+use world::World;
+
+use crate::mail_queue::{MailQueue, full_date, id_of_path, is_missing, is_queue_id};
+use crate::{Invocation, eprint_line, print_line};
+
+const HELP: &str = "usage: postcat [-beh] [-c DIR] -q ID ...
+Shows queued messages: envelope, header and body.
+  -q       the words that follow are queue ids; without it they are paths QUEUE/ID below the queue directory
+  -b       shows the body
+  -e       shows the envelope
+  -h       shows the header
+  -c DIR   takes DIR/main.cf (MAIL_CONFIG does the same)";
+
+const USAGE: &str = "usage: postcat [-b (body text)] [-c config_dir] [-e (envelope records)] [-h (header text)] [-q (access queue)] [-v] [file(s)...]";
+/// How often a message is looked for while the mail system rewrites its log at the same time.
+const LOOKS: usize = 3;
+
+/// What the arguments ask for.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Wanted {
+    config_directory: Option<String>,
+    by_id: bool,
+    parts: Parts,
+    words: Vec<String>,
+}
+
+/// Runs the command.
+pub(crate) fn run(invocation: &Invocation) -> ExitCode {
+    if invocation.wants_help() {
+        print_line(HELP);
+        return ExitCode::SUCCESS;
+    }
+    match wanted_of(&invocation.args).and_then(|wanted| show_all(&wanted)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(text) => {
+            eprint_line(&format!("postcat: fatal: {text}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn wanted_of(args: &[String]) -> Result<Wanted, String> {
+    let mut wanted = Wanted::default();
+    let mut args = args.iter();
+    while let Some(arg) = args.next() {
+        let Some(letters) = arg.strip_prefix('-').filter(|letters| !letters.is_empty()) else {
+            wanted.words.push(arg.clone());
+            continue;
+        };
+        for (at, letter) in letters.char_indices() {
+            match letter {
+                'q' => wanted.by_id = true,
+                'b' => wanted.parts.body = true,
+                'e' => wanted.parts.envelope = true,
+                'h' => wanted.parts.header = true,
+                'v' => {}
+                'c' => {
+                    let rest = &letters[at + 1..];
+                    let value = if rest.is_empty() {
+                        args.next().cloned()
+                    } else {
+                        Some(rest.to_owned())
+                    };
+                    wanted.config_directory = Some(value.ok_or(USAGE)?);
+                    break;
+                }
+                _ => return Err(USAGE.to_owned()),
+            }
+        }
+    }
+    if wanted.words.is_empty() {
+        return Err(USAGE.to_owned());
+    }
+    Ok(wanted)
+}
+
+fn show_all(wanted: &Wanted) -> Result<(), String> {
+    let queue = MailQueue::of(wanted.config_directory.as_deref())?;
+    for word in &wanted.words {
+        let id = if !wanted.by_id {
+            let id = id_of_path(queue.directory(), word);
+            id.ok_or_else(|| unusable_file(word))?
+        } else if is_queue_id(word) {
+            QueueId::parse(word).ok_or_else(|| missing(word))?
+        } else {
+            return Err(format!("bad mail queue ID: {word}"));
+        };
+        let text = text_of(&queue, &id, wanted.parts)?;
+        if std::io::stdout().lock().write_all(&text).is_err() {
+            // The reader has seen enough.
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+/// The message as it lies on disk, be the mail system up or down.
+fn text_of(queue: &MailQueue, id: &QueueId, parts: Parts) -> Result<Vec<u8>, String> {
+    let mut last = missing(id.as_str());
+    for _ in 0..LOOKS {
+        let dropped = maildrop::read(queue.directory(), &World::real(), id);
+        let shown = match dropped {
+            Ok(dropped) => admin::dump_dropped(dropped, parts, &full_date),
+            Err(error) if is_missing(&error) => queue
+                .open_to_look()
+                .and_then(|spool| admin::dump(&spool, id, parts, &full_date)),
+            Err(error) => Err(error),
+        };
+        match shown {
+            Ok(text) => return Ok(text),
+            Err(error) if is_missing(&error) => last = missing(id.as_str()),
+            Err(error) => last = format!("open queue file {id}: {error}"),
+        }
+    }
+    Err(last)
+}
+
+fn missing(id: &str) -> String {
+    format!("open queue file {id}: No such file or directory")
+}
+
+fn unusable_file(path: &str) -> String {
+    match std::fs::File::open(path) {
+        Ok(_) => format!("{path}: it is not a queued message; postcat -q ID shows one"),
+        Err(error) => format!("open {path}: {}", crate::submission::words_of(&error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wanted(line: &str) -> Result<Wanted, String> {
+        wanted_of(&line.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn arguments() {
+        let parts = Parts {
+            header: true,
+            body: true,
+            envelope: false,
+        };
+        assert_eq!(
+            wanted("-bhq -c/x ABCDEF1 ABCDEF2"),
+            Ok(Wanted {
+                config_directory: Some("/x".into()),
+                by_id: true,
+                parts,
+                words: vec!["ABCDEF1".into(), "ABCDEF2".into()],
+            })
+        );
+        assert_eq!(wanted("-x"), Err(USAGE.to_owned()));
+        assert_eq!(wanted("-q"), Err(USAGE.to_owned()));
+    }
+
+    #[test]
+    fn paths_of_the_queue_are_ids() {
+        let directory = std::path::Path::new("/q");
+        let id = |path| id_of_path(directory, path).map(|id| id.to_string());
+        assert_eq!(id("/q/deferred/E/E69259AE0B7").as_deref(), Some("E69259AE0B7"));
+        assert_eq!(id("deferred/E69259AE0B7").as_deref(), Some("E69259AE0B7"));
+        assert_eq!(id("E69259AE0B7"), None);
+        assert_eq!(id("/q/deferred/.."), None);
+    }
+}

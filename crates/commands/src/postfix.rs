@@ -1,0 +1,297 @@
+//! `postfix`: starts, stops, reloads, flushes and checks the mail system, as Postfix's postfix(1) does.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use config::Severity;
+use ipc::control::{Haste, Reply, Request, Selection};
+use maillog::lines::master::Script;
+use maillog::lines::problem::Problem;
+use maillog::{Line, Tag};
+
+use crate::detached::{self, Started};
+use crate::mail_queue::{Answer, CommandLog, MailQueue};
+use crate::{Invocation, configuration, eprint_line, postqueue, print_line, serve};
+
+const HELP: &str = "usage: postfix [-c DIR] COMMAND
+Runs the mail system that DIR/main.cf and master.cf describe, and the mailbox services too when a dovecot.conf lies
+beside them.
+  start     starts it in the background
+  start-fg  starts it in the foreground
+  stop      stops it; conversations and deliveries under way may end
+  abort     stops it at once; the queue loses nothing by it
+  flush     has all deferred mail tried now
+  reload    has the configuration read again
+  status    says whether it runs
+  check     says everything that is wrong with the configuration
+  -c DIR    the directory (MAIL_CONFIG does the same); default: /etc/yubin when it is there, /etc/postfix";
+
+const COMMANDS: &str = "start (or stop, reload, abort, flush, check, status)";
+/// How long a stop may take: conversations under way have some seconds.
+const STOP_TIME_MAX: Duration = Duration::from_secs(30);
+
+/// Runs the command.
+pub(crate) fn run(invocation: &Invocation) -> ExitCode {
+    if invocation.wants_help() {
+        print_line(HELP);
+        return ExitCode::SUCCESS;
+    }
+    let (named, command) = match wanted_of(&invocation.args) {
+        Ok(wanted) => wanted,
+        Err(text) => return fatal(&text),
+    };
+    let directory = configuration::directory(named.as_deref());
+    // What is started must find its files wherever it stands.
+    let directory = directory.canonicalize().unwrap_or(directory);
+    let queue = match MailQueue::of(directory.to_str()) {
+        Ok(queue) => queue,
+        Err(text) => return fatal(&text),
+    };
+    let system = MailSystem {
+        directory,
+        log: queue.log(),
+        queue,
+    };
+    system.perform(&command)
+}
+
+fn fatal(text: &str) -> ExitCode {
+    eprint_line(&format!("postfix: fatal: {text}"));
+    ExitCode::FAILURE
+}
+
+/// The directory of `-c` and the first word; further words are none of our business, as for Postfix.
+fn wanted_of(args: &[String]) -> Result<(Option<String>, String), String> {
+    let mut directory = None;
+    let mut args = args.iter();
+    while let Some(arg) = args.next() {
+        match arg.strip_prefix('-') {
+            None => return Ok((directory, arg.clone())),
+            Some("v" | "D" | "vv") => {}
+            Some("c") => directory = Some(args.next().ok_or("nothing follows -c")?.clone()),
+            Some(rest) if rest.starts_with('c') => directory = Some(rest[1..].to_owned()),
+            Some(_) => return Err(format!("there is no option {arg}; see postfix --help")),
+        }
+    }
+    Ok((directory, String::new()))
+}
+
+/// The mail system of one configuration directory.
+struct MailSystem {
+    directory: PathBuf,
+    queue: MailQueue,
+    log: Option<CommandLog>,
+}
+
+impl MailSystem {
+    fn perform(&self, command: &str) -> ExitCode {
+        let done = match command {
+            "start" => self.start(),
+            "start-fg" => return self.start_here(),
+            "stop" => self.stop(Haste::Graceful),
+            "abort" => self.stop(Haste::Abrupt),
+            "flush" => return postqueue::flush(&self.queue, &Selection::All),
+            "reload" => self.reload(),
+            "status" => return self.status(),
+            "check" => return self.check(),
+            other => Err(format!("unknown command: '{other}'. Usage: postfix {COMMANDS}")),
+        };
+        match done {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(text) => {
+                self.fail(&text);
+                ExitCode::FAILURE
+            }
+        }
+    }
+
+    /// Logs a line and shows it to people, as postlog(1) does.
+    fn say(&self, line: &dyn Line) {
+        if os::terminal::stderr_is_terminal() {
+            self.show(&line.to_text());
+        }
+        if let Some(log) = &self.log {
+            log.write(line);
+        }
+    }
+
+    /// Logs why it did not work and shows it, to scripts too.
+    fn fail(&self, text: &str) {
+        self.show(&format!("fatal: {text}"));
+        if let Some(log) = &self.log {
+            log.write(&Problem {
+                tag: Tag::Mta("postfix-script"),
+                severity: maillog::Severity::Fatal,
+                text,
+            });
+        }
+    }
+
+    fn show(&self, text: &str) {
+        eprint_line(&format!(
+            "{}/postfix-script: {text}",
+            self.queue.settings.syslog_name
+        ));
+    }
+
+    /// The process id of the mail system when it runs.
+    fn process(&self) -> Result<Option<u32>, String> {
+        match self.queue.ask(&Request::Status) {
+            Ok(Answer::Down) => Ok(None),
+            Ok(Answer::Up(replies)) => match replies.first() {
+                Some(Reply::Process(process)) => Ok(Some(*process)),
+                _ => Err("the mail system does not say its process id".to_owned()),
+            },
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    fn stopped(&self) -> Result<(), String> {
+        match self.process()? {
+            Some(_) => Err("the Postfix mail system is already running".to_owned()),
+            None => Ok(()),
+        }
+    }
+
+    fn running(&self) -> Result<u32, String> {
+        self.process()?
+            .ok_or_else(|| "the Postfix mail system is not running".to_owned())
+    }
+
+    fn start(&self) -> Result<(), String> {
+        self.stopped()?;
+        self.say(&Script::Starting);
+        let args = ["-c".as_ref(), self.directory.as_os_str()];
+        let serves = |process| self.process() == Ok(Some(process));
+        match detached::start(&args, serves)? {
+            Started::Serving => Ok(()),
+            Started::Ended => Err("mail system startup failed".to_owned()),
+            Started::Silent => Err("the mail system was started, but it does not answer".to_owned()),
+        }
+    }
+
+    fn start_here(&self) -> ExitCode {
+        if let Err(text) = self.stopped() {
+            self.fail(&text);
+            return ExitCode::FAILURE;
+        }
+        self.say(&Script::Starting);
+        serve::run(&Invocation {
+            name: "serve".to_owned(),
+            args: vec!["-c".to_owned(), self.directory.display().to_string()],
+        })
+    }
+
+    fn stop(&self, haste: Haste) -> Result<(), String> {
+        let process = self.running()?;
+        self.say(match haste {
+            Haste::Graceful => &Script::Stopping,
+            Haste::Abrupt => &Script::Aborting,
+        });
+        self.order(&Request::Stop(haste))?;
+        if detached::has_ended(process, STOP_TIME_MAX) {
+            Ok(())
+        } else {
+            Err(format!(
+                "the mail system does not stop: process {process} still runs"
+            ))
+        }
+    }
+
+    fn reload(&self) -> Result<(), String> {
+        self.running()?;
+        self.say(&Script::Refreshing);
+        self.order(&Request::Reload)
+    }
+
+    fn order(&self, request: &Request) -> Result<(), String> {
+        match self.queue.ask(request) {
+            // Down: it ended in between.
+            Ok(Answer::Up(_) | Answer::Down) => Ok(()),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    fn status(&self) -> ExitCode {
+        match self.process() {
+            Ok(Some(process)) => {
+                self.say(&Script::Running { process });
+                ExitCode::SUCCESS
+            }
+            Ok(None) => {
+                self.say(&Script::NotRunning);
+                ExitCode::FAILURE
+            }
+            Err(text) => {
+                self.fail(&text);
+                ExitCode::FAILURE
+            }
+        }
+    }
+
+    fn check(&self) -> ExitCode {
+        let problems = problems_of(&self.directory);
+        for (severity, text) in &problems {
+            let word = match severity {
+                Severity::Error => "error: ",
+                Severity::Warning => "warning: ",
+                Severity::Note => "",
+            };
+            self.show(&format!("{word}{text}"));
+        }
+        match problems.iter().any(|(severity, _)| *severity == Severity::Error) {
+            true => ExitCode::FAILURE,
+            false => ExitCode::SUCCESS,
+        }
+    }
+}
+
+/// Everything that is to be told about the configuration in a directory.
+fn problems_of(directory: &Path) -> Vec<(Severity, String)> {
+    let options = config::Options {
+        surroundings: config::this_machine(),
+        dovecot: config::DovecotFile::Beside,
+        overrides: Vec::new(),
+    };
+    let problems = config::load(directory, &options).problems;
+    problems
+        .iter()
+        .map(|problem| (problem.severity, problem.to_string()))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wanted(line: &str) -> Result<(Option<String>, String), String> {
+        wanted_of(&line.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn arguments() {
+        let some = |directory: &str, command: &str| Ok((Some(directory.to_owned()), command.to_owned()));
+        assert_eq!(wanted("-c /x start"), some("/x", "start"));
+        assert_eq!(wanted("-v -c/x stop now"), some("/x", "stop"));
+        assert_eq!(wanted("status"), Ok((None, "status".to_owned())));
+        assert_eq!(wanted(""), Ok((None, String::new())));
+        assert!(wanted("-x start").is_err() && wanted("-c").is_err());
+    }
+
+    #[test]
+    fn check_tells_everything_with_its_place() {
+        let dir = tempfile::tempdir().expect("a directory");
+        std::fs::write(
+            dir.path().join("main.cf"),
+            "mynetworks = 10.0.0.0/33\nno_such_name = 1\n",
+        )
+        .expect("written");
+        std::fs::write(dir.path().join("master.cf"), "smtp inet n - n - - smtpd\n").expect("written");
+        let problems = problems_of(dir.path());
+        let of = |severity| problems.iter().filter(move |(found, _)| *found == severity);
+        assert!(of(Severity::Error).all(|(_, text)| text.starts_with("main.cf:1: mynetworks: ")));
+        assert_eq!(of(Severity::Error).count(), 1);
+        assert!(of(Severity::Warning).any(|(_, text)| text.starts_with("main.cf:2: no_such_name")));
+    }
+}

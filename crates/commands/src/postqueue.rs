@@ -1,0 +1,280 @@
+//! `postqueue` and `mailq`: show the queue, and have it tried now, as Postfix's postqueue(1) does.
+
+use std::process::ExitCode;
+
+use ipc::control::{self, Request, Selection};
+use queue::admin::{self, Listed};
+use serde_json::ser::Formatter;
+
+use crate::mail_queue::{Answer, MailQueue, is_queue_id, short_date};
+use crate::{Invocation, eprint_line, print_line};
+
+const HELP: &str = "usage: postqueue [-c DIR] {-p | -j | -f | -i ID | -s SITE}
+       mailq [-c DIR]
+Shows the queue, or has queued mail tried now.
+  -p       shows the queue as mailq does
+  -j       shows it as JSON, one object a line
+  -f       has all deferred mail tried now
+  -i ID    has the message with this queue id tried now
+  -s SITE  has all mail for this domain tried now
+  -c DIR   takes DIR/main.cf (MAIL_CONFIG does the same)
+Behind a queue id, * means that the message is being delivered, ! that it is on hold. While the mail system is down,
+root and the owner of the queue see it as it lies on disk.";
+
+const USAGE: &str =
+    "usage: postqueue -f | postqueue -i queueid | postqueue -j | postqueue -p | postqueue -s site";
+/// `EX_UNAVAILABLE` and `EX_SOFTWARE` of sysexits.h.
+const UNAVAILABLE: u8 = 69;
+const SOFTWARE: u8 = 70;
+/// The longest name of a site, in octets.
+const SITE_BYTES_MAX: usize = 255;
+
+/// What is to be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Task {
+    Print,
+    Json,
+    Flush(Selection),
+}
+
+/// What the arguments ask for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Wanted {
+    config_directory: Option<String>,
+    task: Task,
+}
+
+/// Runs the command.
+pub(crate) fn run(invocation: &Invocation) -> ExitCode {
+    if invocation.wants_help() {
+        print_line(HELP);
+        return ExitCode::SUCCESS;
+    }
+    let parsed = if invocation.name == "mailq" {
+        mailq_of(&invocation.args)
+    } else {
+        wanted_of(&invocation.args)
+    };
+    match parsed {
+        Ok(wanted) => perform(&wanted),
+        Err(text) => fatal(UNAVAILABLE, &text),
+    }
+}
+
+fn fatal(code: u8, text: &str) -> ExitCode {
+    eprint_line(&format!("postqueue: fatal: {text}"));
+    ExitCode::from(code)
+}
+
+/// The options of sendmail(1), of which `mailq` is a name; but for `-c` none of them changes what is shown.
+fn mailq_of(args: &[String]) -> Result<Wanted, String> {
+    let mut config_directory = None;
+    let mut args = args.iter();
+    while let Some(arg) = args.next() {
+        if let Some(rest) = arg.strip_prefix("-c").or_else(|| arg.strip_prefix("-C")) {
+            config_directory = match rest {
+                "" => args.next().cloned(),
+                rest => Some(rest.to_owned()),
+            };
+        }
+    }
+    Ok(Wanted {
+        config_directory,
+        task: Task::Print,
+    })
+}
+
+fn wanted_of(args: &[String]) -> Result<Wanted, String> {
+    let (mut config_directory, mut tasks) = (None, Vec::new());
+    let mut args = args.iter();
+    while let Some(arg) = args.next() {
+        let letters = arg.strip_prefix('-').filter(|letters| !letters.is_empty());
+        for (at, letter) in letters.ok_or(USAGE)?.char_indices() {
+            match letter {
+                'p' => tasks.push(Task::Print),
+                'j' => tasks.push(Task::Json),
+                'f' => tasks.push(Task::Flush(Selection::All)),
+                'v' => {}
+                'c' | 'i' | 's' => {
+                    let rest = &arg[at + 2..];
+                    let value = if rest.is_empty() {
+                        args.next().cloned()
+                    } else {
+                        Some(rest.to_owned())
+                    };
+                    match (letter, value.ok_or(USAGE)?) {
+                        ('c', value) => config_directory = Some(value),
+                        ('i', value) => tasks.push(Task::Flush(Selection::Ids(vec![value]))),
+                        (_, value) => tasks.push(Task::Flush(Selection::Site(value))),
+                    }
+                    break;
+                }
+                _ => return Err(USAGE.to_owned()),
+            }
+        }
+    }
+    match <[Task; 1]>::try_from(tasks) {
+        Ok([task]) => Ok(Wanted {
+            config_directory,
+            task,
+        }),
+        Err(_) => Err(USAGE.to_owned()),
+    }
+}
+
+fn perform(wanted: &Wanted) -> ExitCode {
+    let queue = match MailQueue::of(wanted.config_directory.as_deref()) {
+        Ok(queue) => queue,
+        Err(text) => return fatal(UNAVAILABLE, &text),
+    };
+    match &wanted.task {
+        Task::Print => show(&queue, |listed| {
+            admin::render(listed, queue.settings.enable_long_queue_ids, &short_date)
+        }),
+        Task::Json => show(&queue, |listed| admin::json(listed, &json_of)),
+        Task::Flush(selection) => flush(&queue, selection),
+    }
+}
+
+fn show(queue: &MailQueue, render: impl Fn(&[Listed]) -> String) -> ExitCode {
+    let listed = match queue.listing_of_daemon() {
+        Ok(Answer::Up(listed)) => listed,
+        Ok(Answer::Down) => match queue.listing_on_disk() {
+            Ok(listed) => {
+                eprint_line("postqueue: warning: Mail system is down -- accessing queue directly");
+                listed
+            }
+            Err(_) if !queue.is_ours() => {
+                return fatal(UNAVAILABLE, "Queue report unavailable - mail system is down");
+            }
+            Err(error) => return fatal(UNAVAILABLE, &format!("Queue report unavailable - {error}")),
+        },
+        Err(error @ control::Error::Connect(..)) => return fatal(SOFTWARE, &error.to_string()),
+        Err(error) => return fatal(UNAVAILABLE, &format!("Queue report unavailable - {error}")),
+    };
+    print_line(render(&listed).trim_end_matches('\n'));
+    ExitCode::SUCCESS
+}
+
+/// Has mail tried now. `postfix flush` comes here too.
+pub(crate) fn flush(queue: &MailQueue, selection: &Selection) -> ExitCode {
+    match selection {
+        Selection::Ids(ids) => {
+            if let Some(id) = ids.iter().find(|id| !is_queue_id(id)) {
+                return fatal(
+                    UNAVAILABLE,
+                    &format!("Cannot flush queue ID - invalid name: \"{id}\""),
+                );
+            }
+        }
+        Selection::Site(site) if !is_site(site) => {
+            return fatal(
+                UNAVAILABLE,
+                &format!("Cannot flush mail queue - invalid destination: \"{site:.100}\""),
+            );
+        }
+        Selection::Site(_) | Selection::All => {}
+    }
+    match queue.ask(&Request::Flush(selection.clone())) {
+        Ok(Answer::Up(_)) => ExitCode::SUCCESS,
+        Ok(Answer::Down) => fatal(UNAVAILABLE, "Cannot flush mail queue - mail system is down"),
+        Err(error) => fatal(UNAVAILABLE, &format!("Cannot flush mail queue - {error}")),
+    }
+}
+
+/// A domain, or an address in brackets.
+fn is_site(site: &str) -> bool {
+    let allowed = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | '[' | ']' | ':');
+    !site.is_empty() && site.len() <= SITE_BYTES_MAX && site.chars().all(allowed)
+}
+
+/// One object with Postfix's spaces.
+fn json_of(listed: &Listed) -> String {
+    use serde::Serialize as _;
+    let mut bytes = Vec::new();
+    let mut serializer = serde_json::Serializer::with_formatter(&mut bytes, Spaced);
+    // A value of texts and numbers has nothing that JSON cannot say.
+    let _ = listed.serialize(&mut serializer);
+    String::from_utf8(bytes).unwrap_or_default()
+}
+
+/// JSON with a space behind each comma and colon.
+struct Spaced;
+
+impl Formatter for Spaced {
+    fn begin_array_value<W: ?Sized + std::io::Write>(
+        &mut self,
+        writer: &mut W,
+        first: bool,
+    ) -> std::io::Result<()> {
+        writer.write_all(if first { b"" } else { b", " })
+    }
+
+    fn begin_object_key<W: ?Sized + std::io::Write>(
+        &mut self,
+        writer: &mut W,
+        first: bool,
+    ) -> std::io::Result<()> {
+        writer.write_all(if first { b"" } else { b", " })
+    }
+
+    fn begin_object_value<W: ?Sized + std::io::Write>(&mut self, writer: &mut W) -> std::io::Result<()> {
+        writer.write_all(b": ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use queue::admin::ListedRecipient;
+
+    fn wanted(line: &str) -> Result<Wanted, String> {
+        wanted_of(&line.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn arguments() {
+        let task = |line| wanted(line).map(|wanted| wanted.task);
+        assert_eq!(task("-p"), Ok(Task::Print));
+        assert_eq!(task("-vj"), Ok(Task::Json));
+        assert_eq!(task("-f -c /x"), Ok(Task::Flush(Selection::All)));
+        assert_eq!(
+            task("-iABC123"),
+            Ok(Task::Flush(Selection::Ids(vec!["ABC123".into()])))
+        );
+        assert_eq!(
+            wanted("-c/x -s example.com"),
+            Ok(Wanted {
+                config_directory: Some("/x".into()),
+                task: Task::Flush(Selection::Site("example.com".into())),
+            })
+        );
+        for wrong in ["", "-p -f", "-p extra", "-x", "-i", "-pj"] {
+            assert_eq!(wanted(wrong), Err(USAGE.to_owned()), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn json_has_the_spaces_of_postfix() {
+        let recipient = |address: &str, reason: Option<&str>| ListedRecipient {
+            address: address.into(),
+            delay_reason: reason.map(str::to_owned),
+        };
+        let listed = Listed {
+            queue_name: "deferred".into(),
+            queue_id: "BAEC19AE0AA".into(),
+            arrival_time: 1_795_300_381,
+            message_size: 255,
+            forced_expire: false,
+            sender: "a2@example.test".into(),
+            recipients: vec![
+                recipient("alice@example.test", Some("deferred \"transport\"")),
+                recipient("bob@example.test", None),
+            ],
+        };
+        assert_eq!(
+            json_of(&listed),
+            r#"{"queue_name": "deferred", "queue_id": "BAEC19AE0AA", "arrival_time": 1795300381, "message_size": 255, "forced_expire": false, "sender": "a2@example.test", "recipients": [{"address": "alice@example.test", "delay_reason": "deferred \"transport\""}, {"address": "bob@example.test"}]}"#
+        );
+    }
+}
