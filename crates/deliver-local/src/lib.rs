@@ -3,7 +3,7 @@
 //! In charge of what becomes of a recipient of this host: aliases are expanded, the mailbox is chosen
 //! (`home_mailbox`, `mail_spool_directory`), the header that delivery adds is put on top, the mailbox is written.
 //! Not in charge of queueing: addresses elsewhere are given back as [`Delivery::forwards`] and go through cleanup.
-//! Commands, files and `:include:` in aliases and `~/.forward` are not there yet: such a recipient is deferred.
+//! Commands, files and `:include:` in aliases are not there yet: such a recipient is deferred. `~/.forward` is not read yet.
 //!
 //! Entry: [`Local::deliver`]. Sources: local(8), aliases(5), RFC 5321 §4.4 (Return-Path).
 //! Limits: [`expansion::DEPTH_MAX`], [`expansion::TARGETS_MAX`], [`delivered_to::HEADER_BYTES_MAX`].
