@@ -7,12 +7,12 @@ use settings::TableRef;
 use tables::build::{Options, has_database};
 use tables::source::Syntax;
 
-use crate::postmap::{build_one, config_directory, fatal};
-use crate::{Invocation, print_line};
+use crate::postmap::{build_one, fatal};
+use crate::{Invocation, configuration, print_line};
 
 const HELP: &str = "usage: newaliases [-C DIR] [-oA[TYPE:]FILE]
 Builds the alias databases that alias_database in main.cf names (/etc/aliases).
-  -C DIR           takes DIR/main.cf instead of /etc/postfix/main.cf (MAIL_CONFIG does the same)
+  -C DIR           takes DIR/main.cf (MAIL_CONFIG does the same)
   -oA[TYPE:]FILE   builds this one instead";
 
 /// Runs the command. `sendmail -bi` and `sendmail -I` come here too.
@@ -35,7 +35,7 @@ pub(crate) fn run(invocation: &Invocation) -> ExitCode {
         }
         // Other options are sendmail's; none changes what is built.
     }
-    match rebuild(invocation, &config_directory(directory.as_deref()), named) {
+    match rebuild(invocation, &configuration::directory(directory.as_deref()), named) {
         Ok(()) => ExitCode::SUCCESS,
         Err(text) => fatal(invocation, &text),
     }

@@ -8,12 +8,12 @@ use config::postconf::{Listing, Which};
 use config::{Problem, Severity, main_cf, master_cf};
 use settings::Surroundings;
 
-use crate::{Invocation, eprint_line, print_line};
+use crate::{Invocation, configuration, eprint_line, print_line};
 
 const HELP: &str = "usage: postconf [-dHhnx] [-c DIR] [-o NAME=VALUE] [NAME ...]
        postconf [-c DIR] {-e NAME=VALUE | -X NAME | -# NAME} ...
 Shows settings of main.cf: all of them, or the named ones.
-  -c DIR         reads DIR/main.cf instead of /etc/postfix/main.cf (MAIL_CONFIG does the same)
+  -c DIR         reads DIR/main.cf (MAIL_CONFIG does the same)
   -e NAME=VALUE  writes settings into main.cf (so does NAME=VALUE without -e)
   -X NAME        takes settings out of main.cf
   -# NAME        makes settings of main.cf comments
@@ -137,7 +137,7 @@ fn edit(invocation: &Invocation, request: &Request, edits: &[Edit]) -> ExitCode 
 
 /// The directory that -c or MAIL_CONFIG names, or the usual one.
 fn directory(request: &Request) -> PathBuf {
-    PathBuf::from(named_directory(request).as_deref().unwrap_or("/etc/postfix"))
+    configuration::directory(request.config_directory.as_deref())
 }
 
 fn named_directory(request: &Request) -> Option<String> {
@@ -150,9 +150,15 @@ fn named_directory(request: &Request) -> Option<String> {
 fn show(invocation: &Invocation, request: &Request) -> ExitCode {
     let named = named_directory(request);
     let dir = directory(request);
+    let machine = config::this_machine();
     let surroundings = Surroundings {
         process_name: "postconf".to_owned(),
-        ..config::this_machine()
+        config_directory: match &named {
+            // It is set below, as Postfix does.
+            Some(_) => machine.config_directory.clone(),
+            None => dir.clone(),
+        },
+        ..machine
     };
     let mut problems = Vec::new();
     let main = main_cf::read(&dir.join("main.cf"), &mut problems);

@@ -1,7 +1,7 @@
 //! `postmap` and `postalias`: build and ask lookup tables as Postfix's postmap(1) and postalias(1) do.
 
 use std::io::BufRead;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 use settings::TableRef;
@@ -9,12 +9,12 @@ use tables::Tables;
 use tables::build::{self, Duplicates, Options};
 use tables::source::Syntax;
 
-use crate::{Invocation, eprint_line, print_line};
+use crate::{Invocation, configuration, eprint_line, print_line};
 
 const HELP: &str = "usage: postmap [-fFimnNoprsuUvw] [-c DIR] [-d KEY] [-q KEY] [TYPE:]FILE...
 Builds the database of a lookup table from its text source FILE, or asks a table.
 (postalias is the same for files in the syntax of aliases(5).)
-  -c DIR  takes DIR/main.cf instead of /etc/postfix/main.cf (MAIL_CONFIG does the same)
+  -c DIR  takes DIR/main.cf (MAIL_CONFIG does the same)
   -d KEY  removes KEY; - reads keys from standard input
   -f      does not fold keys to lower case
   -i      adds entries from standard input to what is there
@@ -66,7 +66,7 @@ fn run_as(invocation: &Invocation, syntax: Syntax) -> ExitCode {
     }
     let default_type = match request.tables.iter().all(|table| table.contains(':')) {
         true => String::new(),
-        false => default_type(&config_directory(request.config_directory.as_deref())),
+        false => default_type(&configuration::directory(request.config_directory.as_deref())),
     };
     let tables: Vec<TableRef> = request
         .tables
@@ -88,15 +88,6 @@ fn run_as(invocation: &Invocation, syntax: Syntax) -> ExitCode {
 pub(crate) fn fatal(invocation: &Invocation, text: &str) -> ExitCode {
     invocation.complain(format!("fatal: {text}"));
     ExitCode::FAILURE
-}
-
-/// `-c DIR`, `MAIL_CONFIG`, or `/etc/postfix`.
-pub(crate) fn config_directory(named: Option<&str>) -> PathBuf {
-    let from_environment = || std::env::var_os("MAIL_CONFIG").map(PathBuf::from);
-    named
-        .map(PathBuf::from)
-        .or_else(from_environment)
-        .unwrap_or_else(|| PathBuf::from("/etc/postfix"))
 }
 
 fn request_of(args: &[String]) -> Result<Request, String> {
