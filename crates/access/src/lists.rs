@@ -1,5 +1,6 @@
 //! The lists and the order in which they are asked (SMTPD_ACCESS_README, "Getting selective").
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use route::Router;
@@ -24,6 +25,20 @@ pub enum Stage {
 }
 
 impl Stage {
+    /// The parameter that holds its list.
+    pub fn parameter(self) -> &'static str {
+        match self {
+            Stage::Client => "smtpd_client_restrictions",
+            Stage::Helo => "smtpd_helo_restrictions",
+            Stage::Sender => "smtpd_sender_restrictions",
+            Stage::Relay => "smtpd_relay_restrictions",
+            Stage::Recipient => "smtpd_recipient_restrictions",
+            Stage::Data => "smtpd_data_restrictions",
+            Stage::EndOfData => "smtpd_end_of_data_restrictions",
+            Stage::Etrn => "smtpd_etrn_restrictions",
+        }
+    }
+
     /// The words in `<x>: Recipient address rejected: Access denied`.
     pub fn subject(self) -> &'static str {
         match self {
@@ -42,23 +57,34 @@ impl Stage {
 pub struct Access {
     settings: Arc<Postfix>,
     router: Arc<Router>,
+    /// Each stage's list, with the user's own lists put in their places.
+    lists: HashMap<Stage, Vec<String>>,
 }
+
+/// How deep lists of the user's own may stand in each other.
+pub const CLASS_DEPTH_MAX: usize = 16;
 
 impl Access {
     /// The lists of `settings`.
     pub fn new(settings: Arc<Postfix>, router: Arc<Router>) -> Access {
-        Access { settings, router }
+        let list = |stage: &Stage| (*stage, expanded(&settings, list_of(&settings, *stage), 0));
+        Access {
+            lists: STAGES.iter().map(list).collect(),
+            settings,
+            router,
+        }
     }
 
     /// Names in the service's lists that are no restriction of ours: the parameter and the name.
     pub fn unknown(settings: &Postfix) -> Vec<(&'static str, String)> {
         let mut unknown = Vec::new();
-        for (parameter, list) in all_lists(settings) {
+        for stage in STAGES {
+            let list = expanded(settings, list_of(settings, stage), 0);
             let mut words = list.iter();
             while let Some(word) = words.next() {
-                if restrictions::find(word).is_none() {
-                    unknown.push((parameter, word.clone()));
-                    if word.starts_with("check_") {
+                if restrictions::find(word).is_none() && word != WARN_ONLY {
+                    unknown.push((stage.parameter(), word.clone()));
+                    if takes_argument(word) {
                         words.next();
                     }
                 }
@@ -157,7 +183,13 @@ impl Access {
     fn ask_list(&self, stage: Stage, request: &Request<'_>) -> Option<Refusal> {
         let context = self.context(stage, request);
         let mut put_off = None;
-        for name in list_of(&self.settings, stage) {
+        let mut names = self.lists.get(&stage).into_iter().flatten();
+        while let Some(name) = names.next() {
+            if name == WARN_ONLY {
+                // What follows would only be logged.
+                names.next();
+                continue;
+            }
             // An unknown restriction was reported when the configuration was read.
             let Some(restriction) = restrictions::find(name) else {
                 continue;
@@ -186,21 +218,48 @@ fn list_of(settings: &Postfix, stage: Stage) -> &[String] {
     }
 }
 
-fn all_lists(settings: &Postfix) -> [(&'static str, &[String]); 8] {
-    [
-        ("smtpd_client_restrictions", list_of(settings, Stage::Client)),
-        ("smtpd_helo_restrictions", list_of(settings, Stage::Helo)),
-        ("smtpd_sender_restrictions", list_of(settings, Stage::Sender)),
-        ("smtpd_relay_restrictions", list_of(settings, Stage::Relay)),
-        (
-            "smtpd_recipient_restrictions",
-            list_of(settings, Stage::Recipient),
-        ),
-        ("smtpd_data_restrictions", list_of(settings, Stage::Data)),
-        (
-            "smtpd_end_of_data_restrictions",
-            list_of(settings, Stage::EndOfData),
-        ),
-        ("smtpd_etrn_restrictions", list_of(settings, Stage::Etrn)),
-    ]
+/// `warn_if_reject`: the restriction behind it refuses nobody.
+const WARN_ONLY: &str = "warn_if_reject";
+
+const STAGES: [Stage; 8] = [
+    Stage::Client,
+    Stage::Helo,
+    Stage::Sender,
+    Stage::Relay,
+    Stage::Recipient,
+    Stage::Data,
+    Stage::EndOfData,
+    Stage::Etrn,
+];
+
+/// A list with the lists of `smtpd_restriction_classes` in it put in place of their names.
+fn expanded(settings: &Postfix, list: &[String], depth: usize) -> Vec<String> {
+    let mut words = Vec::new();
+    for word in list {
+        let is_class = settings.smtpd_restriction_classes.contains(word);
+        match settings
+            .others
+            .get(word)
+            .filter(|_| is_class && depth < CLASS_DEPTH_MAX)
+        {
+            Some(text) => {
+                let class = settings::kinds::words(text);
+                words.extend(expanded(settings, &class, depth + 1));
+            }
+            None => words.push(word.clone()),
+        }
+    }
+    words
+}
+
+/// Whether the restriction, which is not there, has a table, a server or a list behind it.
+fn takes_argument(word: &str) -> bool {
+    const PREFIXES: [&str; 5] = [
+        "check_",
+        "reject_rbl",
+        "reject_rhsbl",
+        "permit_dnswl",
+        "permit_rhswl",
+    ];
+    word == "sleep" || PREFIXES.iter().any(|prefix| word.starts_with(prefix))
 }

@@ -188,3 +188,44 @@ fn unknown_senders_of_our_own_are_refused_where_that_is_wanted() {
     assert_eq!(ask(&wanted, "alice@example.com"), None);
     assert_eq!(ask(&wanted, "nobody@elsewhere.example"), None);
 }
+
+#[test]
+fn lists_of_ones_own_stand_for_what_is_in_them() {
+    let mut settings = settings(&[(
+        "sender",
+        "own warn_if_reject reject reject_rbl_client bl.example permit",
+    )]);
+    settings.smtpd_restriction_classes = vec!["own".to_owned(), "inner".to_owned()];
+    let mut put = |name: &str, text: &str| settings.others.insert(name.to_owned(), text.to_owned());
+    put("own", "permit_mynetworks, inner, check_sender_access hash:/x");
+    put("inner", "reject_non_fqdn_sender, inner");
+    let unknown = Access::unknown(&settings);
+    let own = |name: &str| ("smtpd_sender_restrictions", name.to_owned());
+    assert!(unknown.contains(&own("check_sender_access")) && unknown.contains(&own("reject_rbl_client")));
+    assert!(!unknown.contains(&own("hash:/x")) && !unknown.contains(&own("bl.example")));
+    let settings = Arc::new(settings);
+    let (router, _) = Router::new(Arc::clone(&settings), Vec::new(), Arc::new(Users(&["alice"])));
+    let access = Access::new(settings, Arc::new(router));
+    let ask = |address: &str, sender: &str| {
+        let client = Client {
+            name: "unknown".to_owned(),
+            address: address.parse().expect("an address"),
+        };
+        let sender = Address::parse(sender).expect("an address");
+        let recipient = Address::parse("alice@example.com").expect("an address");
+        let request = Request {
+            client: &client,
+            helo: None,
+            sender: Some(Some(&sender)),
+            recipient: Some(&recipient),
+            sasl_user: None,
+        };
+        access.rcpt(&request).is_some()
+    };
+    assert!(ask("192.0.2.1", "short@host"), "the inner list refuses");
+    assert!(!ask("127.0.0.1", "short@host"), "the outer one permits before it");
+    assert!(
+        !ask("192.0.2.1", "x@full.example"),
+        "warn_if_reject refuses nobody"
+    );
+}

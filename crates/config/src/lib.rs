@@ -84,6 +84,8 @@ pub struct Options {
 /// What a directory of configuration says.
 #[derive(Debug, Clone)]
 pub struct Loaded {
+    /// main.cf as written, for the lines of its settings.
+    pub main: main_cf::MainCf,
     /// main.cf.
     pub postfix: Postfix,
     /// The texts behind it, for `postconf` and for expanding other texts.
@@ -131,6 +133,7 @@ pub fn load(dir: &Path, options: &Options) -> Loaded {
         }
     };
     Loaded {
+        main,
         postfix,
         values,
         services,

@@ -3,9 +3,11 @@
 //! In charge of: the embedded system's directory ([`embedded`]), binding ports ([`listeners`]), giving up root
 //! ([`identity`]), building the services from the configuration ([`generation`]), signals, reload and stop
 //! ([`single`]). Today all roles run in one process, the `--single` profile; the interfaces between them are those
-//! along which they will be moved apart. Not in charge of any protocol.
+//! along which they will be moved apart. Not in charge of any
+//! protocol. What of a configuration is not there yet is told by [`complaints`].
 
 pub mod certificates;
+pub mod complaints;
 pub mod embedded;
 pub mod generation;
 pub mod glue;

@@ -18,6 +18,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
 use crate::certificates::Certificates;
+use crate::complaints;
 use crate::generation::{Generation, Kept};
 use crate::identity;
 use crate::listeners::{self, Bound, Purpose};
@@ -61,6 +62,7 @@ pub fn load(start: &Start) -> Loaded {
             let (dovecot, problems) = config::load_dovecot(file);
             let surroundings = &options.surroundings;
             Loaded {
+                main: config::main_cf::MainCf::default(),
                 postfix: Postfix::defaults(surroundings),
                 values: settings::Values::new(surroundings),
                 services: Vec::new(),
@@ -68,7 +70,11 @@ pub fn load(start: &Start) -> Loaded {
                 problems,
             }
         }
-        _ => config::load(&directory, &options),
+        _ => {
+            let mut loaded = config::load(&directory, &options);
+            loaded.problems.extend(complaints::of(&loaded));
+            loaded
+        }
     }
 }
 

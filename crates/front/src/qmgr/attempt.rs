@@ -27,6 +27,9 @@ pub(super) struct Attempt {
     pub(super) recipients: Vec<u32>,
 }
 
+/// The transports that there are.
+pub const TRANSPORTS: [&str; 7] = ["local", "smtp", "relay", "lmtp", "discard", "error", "retry"];
+
 /// A message of the queue as local delivery reads it.
 struct QueuedContent(queue::Content);
 

@@ -22,6 +22,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::Front;
 use crate::agency::Agency;
 
+pub use attempt::TRANSPORTS;
 pub use handle::{Handle, new};
 
 /// What the driver is told.

@@ -329,10 +329,6 @@ pub(crate) const NOT_YET: &[(&str, &str)] = &[
     ("smtpd_proxy_filter", "not yet: content filters"),
     ("smtpd_reject_footer", "not yet: a text below refusals"),
     (
-        "smtpd_restriction_classes",
-        "not yet: lists of rules of one's own",
-    ),
-    (
         "smtpd_sasl_response_limit",
         "not yet: a limit of AUTH answers of one's own",
     ),

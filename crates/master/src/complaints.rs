@@ -1,0 +1,233 @@
+//! What a configuration asks for and does not get, beyond single parameters: restrictions, transports, tables and
+//! networks that are not there. Told once when the configuration is read, each with its file and line.
+
+use std::collections::BTreeSet;
+
+use access::Access;
+use config::{Loaded, Problem, Severity};
+use front::qmgr::TRANSPORTS;
+use settings::kinds::{Shape, words};
+use settings::{NetworkPattern, Networks, Service, Support, TableRef, params};
+use tables::Tables;
+
+/// Everything that is to be told. A warning where mail is treated otherwise than the file says, a note elsewhere.
+pub fn of(loaded: &Loaded) -> Vec<Problem> {
+    let mut told = BTreeSet::new();
+    let mut problems = Vec::new();
+    for service in smtp_services(loaded) {
+        problems.extend(restrictions(loaded, service));
+        problems.extend(certificates(loaded, service));
+    }
+    problems.extend(transports(loaded));
+    problems.extend(values(loaded));
+    problems.retain(|problem| told.insert(problem.to_string()));
+    problems.sort_by(|one, other| (other.file.as_str(), one.line).cmp(&(one.file.as_str(), other.line)));
+    problems
+}
+
+fn smtp_services(loaded: &Loaded) -> impl Iterator<Item = &Service> {
+    loaded
+        .services
+        .iter()
+        .filter(|service| service.command == "smtpd")
+}
+
+/// Where a service has a setting from: its own row, or main.cf.
+fn place(loaded: &Loaded, service: &Service, name: &str) -> (&'static str, usize) {
+    if service.overrides.iter().any(|(known, _)| known == name) {
+        ("master.cf", service.line)
+    } else {
+        ("main.cf", loaded.main.line_of(name))
+    }
+}
+
+/// Rules that nobody asks: who would have been refused is not.
+fn restrictions(loaded: &Loaded, service: &Service) -> Vec<Problem> {
+    let about = |(parameter, name): (&'static str, String)| {
+        let place = place(loaded, service, parameter);
+        if name.starts_with("permit_") {
+            let text = format!("{name} is not there yet: it permits nobody");
+            return Problem::new(Severity::Note, place, parameter, text);
+        }
+        let text = format!("{name} is not there yet: it refuses nobody");
+        Problem::new(Severity::Warning, place, parameter, text)
+    };
+    Access::unknown(&service.settings)
+        .into_iter()
+        .map(about)
+        .collect()
+}
+
+fn certificates(loaded: &Loaded, service: &Service) -> Option<Problem> {
+    let settings = &service.settings;
+    let both = !settings.smtpd_tls_cert_file.is_empty() && !settings.smtpd_tls_eccert_file.is_empty();
+    let name = "smtpd_tls_eccert_file";
+    both.then(|| {
+        let text = "a second certificate is not there yet: that of smtpd_tls_cert_file is shown to everybody";
+        Problem::new(Severity::Note, place(loaded, service, name), name, text)
+    })
+}
+
+/// Transports that nobody serves: mail that needs them waits.
+fn transports(loaded: &Loaded) -> Vec<Problem> {
+    let settings = &loaded.postfix;
+    let used: [(&str, &str, bool); 4] = [
+        (
+            "local_transport",
+            &settings.local_transport,
+            !settings.mydestination.is_empty(),
+        ),
+        (
+            "virtual_transport",
+            &settings.virtual_transport,
+            !settings.virtual_mailbox_domains.is_empty(),
+        ),
+        (
+            "relay_transport",
+            &settings.relay_transport,
+            !settings.relay_domains.is_empty(),
+        ),
+        ("default_transport", &settings.default_transport, true),
+    ];
+    let missing = used.into_iter().filter(|(_, text, is_used)| {
+        let name = text.split(':').next().unwrap_or_default();
+        *is_used && !TRANSPORTS.contains(&name)
+    });
+    let about = |(parameter, text, _): (&str, &str, bool)| {
+        let line = match loaded.main.line_of(parameter) {
+            0 if parameter == "virtual_transport" => loaded.main.line_of("virtual_mailbox_domains"),
+            line => line,
+        };
+        let text = format!("transport \"{text}\" is not there yet: mail for it waits in the queue");
+        Problem::new(Severity::Warning, ("main.cf", line), parameter, text)
+    };
+    missing.map(about).collect()
+}
+
+/// Tables of types that are not there, and networks that are written as names or tables.
+fn values(loaded: &Loaded) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for name in loaded.values.explicit().keys() {
+        let place = ("main.cf", loaded.main.line_of(name));
+        let text = loaded.values.expanded(name).unwrap_or_default();
+        problems.extend(of_value(name, &text, place));
+    }
+    for service in &loaded.services {
+        for (name, text) in &service.overrides {
+            let text = loaded.values.expand(text).unwrap_or_default();
+            problems.extend(of_value(name, &text, ("master.cf", service.line)));
+        }
+    }
+    problems
+}
+
+fn of_value(name: &str, text: &str, place: (&str, usize)) -> Vec<Problem> {
+    let Some(parameter) = params::postfix(name).filter(|row| row.support == Support::Supported) else {
+        return Vec::new();
+    };
+    match parameter.shape {
+        Shape::Tables => words(text)
+            .iter()
+            .filter_map(|word| word.parse::<TableRef>().ok())
+            .filter_map(|table| missing_type(&table))
+            .map(|why| {
+                Problem::new(
+                    Severity::Warning,
+                    place,
+                    name,
+                    format!("{why}: what asks it fails for now"),
+                )
+            })
+            .collect(),
+        Shape::Networks => text
+            .parse::<Networks>()
+            .map(|networks| networks.patterns)
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(|(_, pattern)| match pattern {
+                NetworkPattern::Name(word) => Some(word),
+                NetworkPattern::Table(table) => Some(table.to_string()),
+                NetworkPattern::Network(_) | NetworkPattern::File(_) => None,
+            })
+            .map(|word| {
+                let text = format!("\"{word}\" matches nobody: only addresses and networks are there yet");
+                Problem::new(Severity::Warning, place, name, text)
+            })
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// Why a table cannot be there, whatever its file says.
+fn missing_type(table: &TableRef) -> Option<tables::Error> {
+    if table.kind == route::recipients::USERDB {
+        return None;
+    }
+    let (_, problems) = Tables::open(std::slice::from_ref(table));
+    problems.into_iter().find(|problem| {
+        matches!(
+            problem,
+            tables::Error::NotYet { .. } | tables::Error::UnknownType { .. }
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use config::Options;
+
+    fn told(main: &str, master: &str) -> Vec<String> {
+        let dir = tempfile::tempdir().expect("a directory");
+        std::fs::write(dir.path().join("main.cf"), main).expect("a file");
+        std::fs::write(dir.path().join("master.cf"), master).expect("a file");
+        let loaded = config::load(dir.path(), &Options::default());
+        assert!(!loaded.has_errors(), "{:?}", loaded.problems);
+        let shown = |problem: &Problem| format!("{:?} {problem}", problem.severity);
+        of(&loaded).iter().map(shown).collect()
+    }
+
+    const SMTP: &str = "smtp inet n - n - - smtpd\n";
+
+    #[test]
+    fn a_plain_configuration_has_nothing_to_be_told() {
+        assert_eq!(
+            told("myhostname = a.example\nmynetworks = 127.0.0.0/8\n", SMTP),
+            [""; 0]
+        );
+    }
+
+    #[test]
+    fn what_is_not_there_is_told_once_at_its_line() {
+        let main = "mynetworks = 127.0.0.0/8, cidr:/etc/friends, localhost
+smtpd_sender_restrictions = reject_unknown_sender_domain,
+  check_sender_access hash:/etc/senders, permit_tls_clientcerts
+alias_maps = ldap:/etc/aliases.cf, hash:/no/such/file
+virtual_mailbox_domains = v.example
+default_transport = uucp:gate
+";
+        let master =
+            format!("{SMTP}587 inet n - n - - smtpd -o smtpd_client_restrictions=reject_unknown_client\n");
+        let expected = [
+            "Warning main.cf:1: mynetworks: \"cidr:/etc/friends\" matches nobody: only addresses and networks are there yet",
+            "Warning main.cf:1: mynetworks: \"localhost\" matches nobody: only addresses and networks are there yet",
+            "Warning main.cf:2: smtpd_sender_restrictions: reject_unknown_sender_domain is not there yet: it refuses nobody",
+            "Warning main.cf:2: smtpd_sender_restrictions: check_sender_access is not there yet: it refuses nobody",
+            "Note main.cf:2: smtpd_sender_restrictions: permit_tls_clientcerts is not there yet: it permits nobody",
+            "Warning main.cf:5: virtual_transport: transport \"virtual\" is not there yet: mail for it waits in the queue",
+            "Warning main.cf:6: default_transport: transport \"uucp:gate\" is not there yet: mail for it waits in the queue",
+            "Warning master.cf:2: smtpd_client_restrictions: reject_unknown_client is not there yet: it refuses nobody",
+        ];
+        let mut told = told(main, &master);
+        let table = told.iter().position(|line| line.contains("alias_maps"));
+        let table = told.remove(table.expect("the table is told"));
+        assert!(
+            table.starts_with("Warning main.cf:4: alias_maps: ") && table.contains("ldap"),
+            "{table}"
+        );
+        for line in expected {
+            assert!(told.iter().any(|known| known == line), "{line}\n{told:#?}");
+        }
+        assert_eq!(told.len(), expected.len(), "{told:#?}");
+    }
+}
