@@ -14,7 +14,7 @@ use maillog::{Destination, Destinations, Log};
 use queue::Spool;
 use serve::accept::{self, Listener};
 use settings::Postfix;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
 use crate::certificates::Certificates;
@@ -220,6 +220,8 @@ impl Ready {
             qmgr,
             control,
         } = self;
+        // Before anybody can see that it runs: who starts it may stop it at once.
+        let signals = Signals::listen()?;
         let generation = Arc::new(RwLock::new(Arc::new(Generation::build(
             &loaded,
             &kept,
@@ -266,7 +268,7 @@ impl Ready {
             let served = control::serve(listener, Arc::clone(front), supervisor.clone(), stopping.clone());
             tokio::spawn(served);
         }
-        let haste = wait_for_stop(&mut received, &supervisor, &kept.log).await?;
+        let haste = wait_for_stop(signals, &mut received, &supervisor, &kept.log).await;
         let _ = stop.send(true);
         if haste == Haste::Graceful
             && let Some(front) = &current.front
@@ -416,29 +418,45 @@ impl Supervisor for Orders {
     }
 }
 
+/// The signals that are heeded, from the moment this is made.
+struct Signals {
+    hangup: Signal,
+    terminate: Signal,
+    interrupt: Signal,
+    /// doveadm-log(1): log files are opened again.
+    reopen: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Signals> {
+        Ok(Signals {
+            hangup: signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?,
+            terminate: signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?,
+            interrupt: signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?,
+            reopen: signal(SignalKind::user_defined1()).context("cannot listen for SIGUSR1")?,
+        })
+    }
+}
+
 async fn wait_for_stop(
+    mut signals: Signals,
     orders: &mut mpsc::UnboundedReceiver<Haste>,
     supervisor: &Orders,
     log: &Log,
-) -> Result<Haste> {
-    let mut hangup = signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?;
-    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
-    // doveadm-log(1): log files are opened again.
-    let mut reopen = signal(SignalKind::user_defined1()).context("cannot listen for SIGUSR1")?;
+) -> Haste {
     loop {
         tokio::select! {
-            _ = hangup.recv() => drop(supervisor.reload()),
-            _ = reopen.recv() => log.reopen(),
-            _ = terminate.recv() => {
+            _ = signals.hangup.recv() => drop(supervisor.reload()),
+            _ = signals.reopen.recv() => log.reopen(),
+            _ = signals.terminate.recv() => {
                 log.write(&lines::Terminating { signal: SignalKind::terminate().as_raw_value() });
-                return Ok(Haste::Graceful);
+                return Haste::Graceful;
             }
-            _ = interrupt.recv() => {
+            _ = signals.interrupt.recv() => {
                 log.write(&lines::Terminating { signal: SignalKind::interrupt().as_raw_value() });
-                return Ok(Haste::Graceful);
+                return Haste::Graceful;
             }
-            order = orders.recv() => return Ok(order.unwrap_or(Haste::Graceful)),
+            order = orders.recv() => return order.unwrap_or(Haste::Graceful),
         }
     }
 }
