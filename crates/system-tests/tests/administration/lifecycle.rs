@@ -1,0 +1,126 @@
+//! `postfix start|status|reload|stop|check`, `dovecot` and `doveadm stop|log`, in the background as administrators use them.
+
+use system_tests::{Finished, Sandbox};
+
+/// Ends what a failed test left running in the background.
+struct Background<'a>(&'a Sandbox);
+
+impl Background<'_> {
+    fn postfix(&self, command: &str) -> Finished {
+        self.0.run("postfix", &[command], "")
+    }
+
+    fn dovecot(&self, name: &str, words: &[&str]) -> Finished {
+        let file = self.0.config_directory().join("dovecot.conf");
+        let file = file.to_string_lossy();
+        let words: Vec<&str> = ["-c", &file].iter().chain(words).copied().collect();
+        self.0.run(name, &words, "")
+    }
+}
+
+impl Drop for Background<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.postfix("abort");
+            self.dovecot("doveadm", &["stop"]);
+        }
+    }
+}
+
+fn is(said: &Finished, code: i32, stderr: &str) {
+    assert_eq!((said.code, said.stderr.as_str()), (Some(code), stderr), "{said}");
+}
+
+#[test]
+fn postfix_starts_and_stops_the_system() {
+    let sandbox = super::stopped_system();
+    let system = Background(&sandbox);
+    let down = "postfix/postfix-script: fatal: the Postfix mail system is not running\n";
+    is(&system.postfix("status"), 1, "");
+    is(&system.postfix("stop"), 1, down);
+    is(&system.postfix("reload"), 1, down);
+    is(&system.postfix("start"), 0, "");
+    is(&system.postfix("status"), 0, "");
+    let running = "postfix/postfix-script: fatal: the Postfix mail system is already running\n";
+    is(&system.postfix("start"), 1, running);
+    is(&system.postfix("reload"), 0, "");
+    is(&system.postfix("flush"), 0, "");
+    let mut smtp = system_tests::lines::LineClient::connect(sandbox.ports().smtp);
+    assert!(smtp.smtp("").starts_with("220 "));
+    drop(smtp);
+    is(&system.postfix("stop"), 0, "");
+    is(&system.postfix("status"), 1, "");
+    let log = sandbox.log();
+    for line in ["starting", "refreshing", "stopping"] {
+        assert!(
+            log.contains(&format!("]: {line} the Postfix mail system\n")),
+            "{log}"
+        );
+    }
+    assert!(
+        log.contains("]: the Postfix mail system is running: PID: "),
+        "{log}"
+    );
+}
+
+#[test]
+fn a_start_that_fails_says_why_on_the_terminal() {
+    let sandbox = super::stopped_system();
+    let system = Background(&sandbox);
+    let taken = std::net::TcpListener::bind(("127.0.0.1", sandbox.ports().smtp)).expect("the port is free");
+    let said = system.postfix("start");
+    assert_eq!(said.code, Some(1), "{said}");
+    assert!(said.stderr.contains("another program listens there"), "{said}");
+    assert!(
+        said.stderr.ends_with("fatal: mail system startup failed\n"),
+        "{said}"
+    );
+    drop(taken);
+    sandbox.append_to("main.cf", "mynetworks = 10.0.0.0/33\nno_such_name = 1\n");
+    let check = system.postfix("check");
+    assert_eq!(check.code, Some(1), "{check}");
+    for part in [
+        "error: main.cf:",
+        ": mynetworks: \"10.0.0.0/33\" is not a network",
+        ": no_such_name: ",
+    ] {
+        assert!(check.stderr.contains(part), "{part}: {check}");
+    }
+    let said = system.postfix("start");
+    assert_eq!(said.code, Some(1), "{said}");
+    assert!(said.stderr.contains(": mynetworks: "), "{said}");
+}
+
+#[test]
+fn dovecot_starts_the_mailbox_services_alone() {
+    let sandbox = super::stopped_system();
+    let services = Background(&sandbox);
+    let pid_file = sandbox.directory().join("run/master.pid");
+    let pid_file = pid_file.to_string_lossy();
+    let down = format!("Fatal: Dovecot is not running (read from {pid_file})\n");
+    is(&services.dovecot("doveadm", &["stop"]), 75, &down);
+    is(&services.dovecot("dovecot", &[]), 0, "");
+    let again = services.dovecot("dovecot", &[]);
+    assert_eq!(again.code, Some(89), "{again}");
+    assert!(
+        again
+            .stderr
+            .starts_with("Fatal: Dovecot is already running with PID "),
+        "{again}"
+    );
+    is(&services.dovecot("doveadm", &["reload"]), 0, "");
+    is(&services.dovecot("doveadm", &["log", "test"]), 0, "");
+    is(&services.dovecot("doveadm", &["log", "reopen"]), 0, "");
+    let found = services.dovecot("doveadm", &["log", "find"]).success().stdout;
+    let log = sandbox.directory().join("log/dovecot.log");
+    let lines =
+        ["Debug", "Info", "Warning", "Error", "Fatal"].map(|kind| format!("{kind}: {}\n", log.display()));
+    assert_eq!(found, lines.concat());
+    let log = sandbox.mailbox_log();
+    assert!(
+        log.contains("doveadm: Warning: This is Dovecot's warning log ("),
+        "{log}"
+    );
+    is(&services.dovecot("dovecot", &["stop"]), 0, "");
+    is(&services.dovecot("dovecot", &["stop"]), 75, &down);
+}

@@ -1,0 +1,18 @@
+//! What administrators do to the real binary: look at the queue and change it, start and stop the system.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panic")]
+
+mod lifecycle;
+mod queue;
+
+use system_tests::{Sandbox, wait_for};
+
+/// A directory with the embedded configuration, whose relay host refuses every connection. Nothing runs.
+fn stopped_system() -> Sandbox {
+    let mut sandbox = Sandbox::start();
+    // From then on it stops cleanly.
+    wait_for("the start", || sandbox.log().contains("daemon started"));
+    sandbox.stop();
+    sandbox.edit_main_cf("relayhost", "[127.0.0.1]:1");
+    sandbox
+}

@@ -1,0 +1,128 @@
+//! mailq, postqueue, postsuper and postcat while the mail system is down, while it runs, and down again.
+
+use system_tests::{Sandbox, wait_for_value};
+
+const DOWN: &str = "postqueue: warning: Mail system is down -- accessing queue directly\n";
+const REASON: &str = "(connect to 127.0.0.1[127.0.0.1]:1: Connection refused)";
+
+/// The queue as `mailq` shows it: the lines, those of messages as id, size and sender only; and its standard error.
+fn mailq(sandbox: &Sandbox) -> (Vec<String>, String) {
+    let said = sandbox.run("mailq", &[], "").success();
+    let without_date = |line: &str| match line.split_whitespace().collect::<Vec<_>>().as_slice() {
+        [id, size, _, _, _, _, sender] if !line.starts_with(['-', ' ']) => format!("{id} {size} {sender}"),
+        _ => line.to_owned(),
+    };
+    (said.stdout.lines().map(without_date).collect(), said.stderr)
+}
+
+fn queue_id(lines: &[String]) -> String {
+    let id: String = lines[1]
+        .chars()
+        .take_while(|letter| letter.is_ascii_alphanumeric())
+        .collect();
+    assert!(id.len() > 5, "{lines:?}");
+    id
+}
+
+/// What a command says on standard error; it must succeed.
+fn say(sandbox: &Sandbox, name: &str, arguments: &[&str], input: &str) -> String {
+    sandbox.run(name, arguments, input).success().stderr
+}
+
+#[test]
+fn mail_can_be_seen_and_changed_whether_the_system_runs_or_not() {
+    let mut sandbox = super::stopped_system();
+    assert_eq!(
+        mailq(&sandbox),
+        (vec!["Mail queue is empty".to_owned()], DOWN.to_owned())
+    );
+    let letter = "Subject: test\n\nA line.\n";
+    let args = ["-f", "ann@example.test", "bob@example.test"];
+    sandbox.run("sendmail", &args, letter).success();
+    let (lines, warning) = mailq(&sandbox);
+    let dropped = queue_id(&lines);
+    let wanted = [
+        "-Queue ID-  --Size-- ----Arrival Time---- -Sender/Recipient-------",
+        &format!("{dropped} 23 ann@example.test"),
+        "                                         bob@example.test",
+        "",
+        "-- 0 Kbytes in 1 Request.",
+    ];
+    assert_eq!(lines, wanted);
+    assert_eq!(warning, DOWN);
+    let shown = sandbox.run("postcat", &["-hq", &dropped], "").success();
+    assert_eq!(shown.stdout, "Subject: test\n");
+
+    sandbox.launch();
+    let id = wait_for_value("the delivery to be put off", || {
+        let (lines, _) = mailq(&sandbox);
+        lines
+            .iter()
+            .any(|line| line.trim() == REASON)
+            .then(|| queue_id(&lines))
+    });
+    change_while_it_runs(&sandbox, &id);
+
+    sandbox.stop();
+    let (lines, warning) = mailq(&sandbox);
+    assert!(lines[1].starts_with(&format!("{id}!")), "{lines:?}");
+    assert_eq!(warning, DOWN);
+    let flush = sandbox.run("postqueue", &["-f"], "");
+    assert_eq!(flush.code, Some(69));
+    assert_eq!(
+        flush.stderr,
+        "postqueue: fatal: Cannot flush mail queue - mail system is down\n"
+    );
+    let said = say(&sandbox, "postsuper", &["-d", "-"], &format!("{id}\nno/id\n"));
+    let wanted = format!(
+        "postsuper: warning: invalid mail queue id: no/id\npostsuper: {id}: removed\npostsuper: Deleted: 1 message\n"
+    );
+    assert_eq!(said, wanted);
+    assert_eq!(
+        mailq(&sandbox),
+        (vec!["Mail queue is empty".to_owned()], DOWN.to_owned())
+    );
+    let log = sandbox.log();
+    assert!(log.contains(&format!("]: {id}: removed\n")), "{log}");
+    // What postsuper left is a queue that the mail system can use.
+    sandbox.launch();
+    assert_eq!(
+        mailq(&sandbox),
+        (vec!["Mail queue is empty".to_owned()], String::new())
+    );
+}
+
+fn change_while_it_runs(sandbox: &Sandbox, id: &str) {
+    let said = say(sandbox, "postsuper", &["-h", id, "-h", "ABCDEF99"], "");
+    assert_eq!(
+        said,
+        format!("postsuper: {id}: placed on hold\npostsuper: Placed on hold: 1 message\n")
+    );
+    assert_eq!(
+        say(sandbox, "postsuper", &["-h", "ALL"], ""),
+        "postsuper: Placed on hold: 0 messages\n"
+    );
+    let (lines, warning) = mailq(sandbox);
+    assert!(lines[1].starts_with(&format!("{id}!")), "{lines:?}");
+    assert_eq!(warning, "");
+    let json = sandbox.run("postqueue", &["-j"], "").success().stdout;
+    assert!(
+        json.starts_with(&format!("{{\"queue_name\": \"hold\", \"queue_id\": \"{id}\", ")),
+        "{json}"
+    );
+    let shown = sandbox.run("postcat", &["-q", id], "").success().stdout;
+    assert!(
+        shown.starts_with(&format!("*** ENVELOPE RECORDS hold/{id} ***\n")),
+        "{shown}"
+    );
+    assert!(
+        shown.contains("\nsender: ann@example.test\n") && shown.contains("\nA line.\n"),
+        "{shown}"
+    );
+    let missing = sandbox.run("postcat", &["-q", "ABCDEF99"], "");
+    assert_eq!(missing.code, Some(1));
+    assert_eq!(
+        missing.stderr,
+        "postcat: fatal: open queue file ABCDEF99: No such file or directory\n"
+    );
+}
