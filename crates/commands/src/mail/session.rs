@@ -266,9 +266,9 @@ impl<'a> Session<'a> {
 
     fn from(&mut self, words: &[String]) -> Done {
         let chosen = self.select(words)?;
-        self.folder.dot = chosen[chosen.len() - 1];
         let text: String = chosen.iter().map(|&index| self.line(index)).collect();
         self.outside.say(&text);
+        self.folder.dot = chosen[chosen.len() - 1];
         Ok(())
     }
 
@@ -413,7 +413,7 @@ impl<'a> Session<'a> {
         if self.compose(draft)? {
             let marks = &mut self.folder.letters[index].marks;
             marks.touched = true;
-            marks.answered = true;
+            marks.answered |= self.variables.is_set("markanswered");
         }
         Ok(())
     }
