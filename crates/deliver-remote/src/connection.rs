@@ -1,16 +1,17 @@
 //! A connection to a peer: TCP or a socket of this machine, plain or under TLS.
 
-use crate::{NextHop, Place, outcome};
+use crate::options::Source;
+use crate::{NextHop, Place, Remote, outcome};
 use envelope::{Outcome, StatusCode};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpStream, UnixStream};
+use tokio::net::{TcpSocket, TcpStream, UnixStream};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -34,8 +35,9 @@ enum Address {
     Socket(PathBuf),
 }
 
-/// The addresses of a next hop, at most `most`; an outcome when there is none.
-pub(crate) async fn targets(next_hop: &NextHop, most: usize, hostname: &str) -> Result<Vec<Target>, Outcome> {
+/// The addresses of a next hop, as many as are to be tried; an outcome when there is none.
+pub(crate) async fn targets(next_hop: &NextHop, remote: &Remote) -> Result<Vec<Target>, Outcome> {
+    let (most, hostname) = (remote.addresses_max, &remote.helo_name);
     let (name, port) = match &next_hop.place {
         Place::Host(name, port) => (name, *port),
         Place::Socket(path) => {
@@ -55,7 +57,7 @@ pub(crate) async fn targets(next_hop: &NextHop, most: usize, hostname: &str) -> 
     let addresses = found.map_err(|_| not_found("Host not found, try again"))?;
     let addresses = addresses.map_err(|_| not_found("Host not found"))?;
     let mut targets: Vec<Target> = Vec::new();
-    for address in addresses {
+    for address in remote.source.order(addresses.collect()) {
         let peer = format!("{name}[{}]", address.ip());
         let target = Target {
             address: Address::Tcp(address),
@@ -73,6 +75,19 @@ pub(crate) async fn targets(next_hop: &NextHop, most: usize, hostname: &str) -> 
     }
 }
 
+/// A TCP connection, from `source` if there is one.
+async fn connect(address: SocketAddr, source: Option<IpAddr>) -> io::Result<TcpStream> {
+    let Some(source) = source else {
+        return TcpStream::connect(address).await;
+    };
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    socket.bind(SocketAddr::new(source, 0))?;
+    socket.connect(address).await
+}
+
 /// An open connection.
 pub(crate) struct Connection(Stream);
 
@@ -86,11 +101,15 @@ enum Stream {
 
 impl Connection {
     /// Connects. A timeout of zero is none but the system's.
-    pub(crate) async fn open(target: &Target, patience: Duration) -> Result<Connection, Outcome> {
+    pub(crate) async fn open(
+        target: &Target,
+        patience: Duration,
+        source: Source,
+    ) -> Result<Connection, Outcome> {
         let connecting = async {
             match &target.address {
                 Address::Tcp(address) => {
-                    let stream = TcpStream::connect(address).await?;
+                    let stream = connect(*address, source.toward(*address)).await?;
                     stream.set_nodelay(true)?;
                     Ok(Connection(Stream::Tcp(stream)))
                 }

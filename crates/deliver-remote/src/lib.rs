@@ -11,6 +11,7 @@
 
 mod connection;
 mod converse;
+mod logins;
 mod next_hop;
 mod options;
 
@@ -31,6 +32,11 @@ pub enum Error {
     /// A next hop that cannot be read.
     #[error("{0:?} is not a next hop: {1}")]
     NextHop(String, &'static str),
+    /// `smtp_bind_address` or `smtp_bind_address6` is none.
+    #[error(
+        "{0:?} is not an address of the wanted kind: smtp_bind_address takes IPv4, smtp_bind_address6 IPv6"
+    )]
+    BindAddress(String),
     /// A setting that TLS cannot work with.
     #[error("cannot prepare TLS for outgoing mail: {0}")]
     Tls(#[from] tls::Error),
@@ -94,7 +100,7 @@ impl Remote {
             message,
             credentials,
         } = request;
-        let targets = match connection::targets(&next_hop, self.addresses_max, &self.helo_name).await {
+        let targets = match connection::targets(&next_hop, self).await {
             Ok(targets) => targets,
             Err(outcome) => return all(&message, outcome),
         };
@@ -126,7 +132,7 @@ impl Remote {
         let options = self.options(next_hop.protocol);
         let mut with_tls = true;
         loop {
-            let connection = Connection::open(target, options.connect_timeout).await?;
+            let connection = Connection::open(target, options.connect_timeout, self.source).await?;
             let mut session = converse::Session {
                 connection,
                 config: options.client_config(target, credentials, with_tls),

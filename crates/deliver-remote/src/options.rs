@@ -2,10 +2,12 @@
 
 use crate::Error;
 use crate::connection::Target;
+use crate::logins::Logins;
 use machine::Stamp;
 use rustls::ClientConfig;
-use settings::{Postfix, TlsLevel};
+use settings::{AddressPreference, InetProtocols, Postfix, TlsLevel};
 use smtp::client::{Config, Credentials, Protocol, Timeouts, TlsPolicy};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +22,54 @@ pub struct Remote {
     /// `smtp_mx_address_limit`; 0 is no limit there, and [`ADDRESSES_MAX`] here.
     pub(crate) addresses_max: usize,
     pub(crate) helo_name: String,
+    pub(crate) logins: Logins,
+    pub(crate) source: Source,
+}
+
+/// From which addresses connections come, and to which they go first.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Source {
+    /// `smtp_bind_address`
+    pub(crate) ipv4: Option<Ipv4Addr>,
+    /// `smtp_bind_address6`
+    pub(crate) ipv6: Option<Ipv6Addr>,
+    protocols: InetProtocols,
+    preference: AddressPreference,
+}
+
+impl Source {
+    fn from_settings(settings: &Postfix) -> Result<Source, Error> {
+        let (ipv4, ipv6) = (&settings.smtp_bind_address, &settings.smtp_bind_address6);
+        let bare6 = ipv6.trim_matches(['[', ']']);
+        let wrong = |text: &str| Error::BindAddress(text.to_owned());
+        let read4 = (!ipv4.is_empty()).then(|| ipv4.parse().map_err(|_| wrong(ipv4)));
+        let read6 = (!bare6.is_empty()).then(|| bare6.parse().map_err(|_| wrong(ipv6)));
+        Ok(Source {
+            ipv4: read4.transpose()?,
+            ipv6: read6.transpose()?,
+            protocols: settings.inet_protocols,
+            preference: settings.smtp_address_preference,
+        })
+    }
+
+    /// The addresses that `inet_protocols` allows, the preferred ones (`smtp_address_preference`) first.
+    pub(crate) fn order(&self, mut addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
+        addresses.retain(|address| self.protocols.allows(address.ip()));
+        match self.preference {
+            AddressPreference::Any => {}
+            AddressPreference::Ipv4 => addresses.sort_by_key(SocketAddr::is_ipv6),
+            AddressPreference::Ipv6 => addresses.sort_by_key(SocketAddr::is_ipv4),
+        }
+        addresses
+    }
+
+    /// Where a connection to `peer` comes from; `None`: as the system chooses.
+    pub(crate) fn toward(&self, peer: SocketAddr) -> Option<IpAddr> {
+        match peer {
+            SocketAddr::V4(_) => self.ipv4.map(IpAddr::V4),
+            SocketAddr::V6(_) => self.ipv6.map(IpAddr::V6),
+        }
+    }
 }
 
 /// How many addresses of a next hop are tried where the setting has no limit.
@@ -101,7 +151,17 @@ impl Remote {
             lmtp,
             addresses_max,
             helo_name: settings.myhostname.clone(),
+            logins: Logins::from_settings(settings),
+            source: Source::from_settings(settings)?,
         })
+    }
+
+    /// Who to log in as at an SMTP next hop, written as the configuration has it.
+    ///
+    /// # Errors
+    /// When `smtp_sasl_password_maps` cannot be asked: the mail must wait.
+    pub fn login(&self, next_hop: &str) -> Result<Option<Credentials>, tables::Error> {
+        self.logins.of(next_hop)
     }
 
     pub(crate) fn options(&self, protocol: Protocol) -> &Options {
@@ -160,4 +220,34 @@ fn level(level: TlsLevel, settings: &Postfix) -> Result<Level, Error> {
 
 fn stamp(time: Duration) -> Stamp {
     Stamp::try_from(time.as_micros()).unwrap_or(Stamp::MAX / 4)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use settings::Surroundings;
+
+    #[test]
+    fn addresses_are_bound_and_ordered_as_the_settings_say() {
+        let mut settings = Postfix::defaults(&Surroundings::default());
+        let peers = ["192.0.2.1:25", "[2001:db8::1]:25", "192.0.2.2:25"]
+            .map(|text| text.parse::<SocketAddr>().expect("an address"));
+        let order = |settings: &Postfix| {
+            let ordered = Source::from_settings(settings)
+                .expect("valid")
+                .order(peers.to_vec());
+            ordered.iter().map(SocketAddr::is_ipv6).collect::<Vec<_>>()
+        };
+        assert_eq!(order(&settings), [false, true, false]);
+        settings.smtp_address_preference = AddressPreference::Ipv6;
+        assert_eq!(order(&settings), [true, false, false]);
+        settings.inet_protocols = InetProtocols::Ipv4;
+        assert_eq!(order(&settings), [false, false]);
+        settings.smtp_bind_address = "192.0.2.9".to_owned();
+        let source = Source::from_settings(&settings).expect("valid");
+        assert_eq!(source.toward(peers[0]), "192.0.2.9".parse().ok());
+        assert_eq!(source.toward(peers[1]), None);
+        settings.smtp_bind_address6 = "here".to_owned();
+        assert!(matches!(Source::from_settings(&settings), Err(Error::BindAddress(text)) if text == "here"));
+    }
 }

@@ -281,3 +281,16 @@ fn without_tls_encrypt_defers() {
     );
     assert_eq!(delivery.outcomes[0].result, DeliveryResult::Deferred);
 }
+
+#[test]
+fn a_connection_comes_from_the_address_that_is_set() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let next_hop = NextHop::smtp(&format!("[127.0.0.1]:{port}"), "smtp").unwrap();
+    let peer = std::thread::spawn(move || listener.accept().unwrap().1.ip());
+    let mut settings = settings();
+    settings.smtp_bind_address = "127.0.0.5".to_owned();
+    let delivery = deliver(&settings, next_hop, &["a@x.example"], b"x\r\n");
+    assert_eq!(delivery.outcomes[0].result, DeliveryResult::Deferred);
+    assert_eq!(peer.join().unwrap().to_string(), "127.0.0.5");
+}

@@ -150,6 +150,8 @@ fn messages_reach_the_server_machine_as_they_are() {
         let credentials = Credentials {
             user: "alice".into(),
             password: "secret".into(),
+            mechanisms_without_tls: Vec::new(),
+            mechanisms_with_tls: vec!["PLAIN".into()],
         };
         let config = Config {
             protocol,

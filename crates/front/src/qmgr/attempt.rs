@@ -168,7 +168,16 @@ impl Attempt {
             }
         };
         let wanted: Vec<usize> = self.recipients.iter().map(|index| *index as usize).collect();
-        let request = Request::of(next_hop, &message.envelope, &wanted, content.size_bytes());
+        let mut request = Request::of(next_hop, &message.envelope, &wanted, content.size_bytes());
+        if agent == "smtp" {
+            request.credentials = match self.front.remote.login(&self.destination.next_hop) {
+                Ok(credentials) => credentials,
+                Err(error) => {
+                    let outcome = deferred("none", format!("cannot look up the login: {error}"));
+                    return (agent, self.all(&outcome), Feedback::None);
+                }
+            };
+        }
         let delivery = self.front.remote.deliver(request, &mut content.reader()).await;
         let outcomes: Vec<(u32, Outcome)> = self.recipients.iter().copied().zip(delivery.outcomes).collect();
         let unreachable = outcomes.iter().all(|(_, outcome)| outcome.relay == "none");

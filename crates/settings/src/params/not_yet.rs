@@ -266,13 +266,7 @@ pub(crate) const NOT_YET: &[(&str, &str)] = &[
     ("sendmail_fix_line_endings", "not yet: a choice of line ends"),
     ("setgid_group", "not yet: a maildrop that only a group may write"),
     ("shutdown_clients", "not yet: sessions that outlive the system"),
-    (
-        "smtp_address_preference",
-        "not yet: a choice between IPv4 and IPv6",
-    ),
     ("smtp_always_send_ehlo", "not yet: a choice between HELO and EHLO"),
-    ("smtp_bind_address", "not yet: a choice of the source address"),
-    ("smtp_bind_address6", "not yet: a choice of the source address"),
     (
         "smtp_discard_ehlo_keywords",
         "not yet: ignoring what servers announce",
@@ -285,20 +279,6 @@ pub(crate) const NOT_YET: &[(&str, &str)] = &[
     ("smtp_mx_session_limit", "not yet: MX lookups"),
     ("smtp_never_send_ehlo", "not yet: a choice between HELO and EHLO"),
     ("smtp_quit_timeout", "not yet: waiting for QUIT's answer"),
-    ("smtp_sasl_auth_enable", "not yet: logging in at other servers"),
-    (
-        "smtp_sasl_mechanism_filter",
-        "not yet: logging in at other servers",
-    ),
-    ("smtp_sasl_password_maps", "not yet: logging in at other servers"),
-    (
-        "smtp_sasl_security_options",
-        "not yet: logging in at other servers",
-    ),
-    (
-        "smtp_sasl_tls_security_options",
-        "not yet: logging in at other servers",
-    ),
     (
         "smtp_skip_5xx_greeting",
         "not yet: giving up after a 5xx greeting",

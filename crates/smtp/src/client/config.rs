@@ -45,6 +45,10 @@ pub struct Credentials {
     pub user: String,
     /// The password.
     pub password: String,
+    /// The mechanisms that may be used while the connection is not encrypted, in capitals.
+    pub mechanisms_without_tls: Vec<String>,
+    /// The same when it is.
+    pub mechanisms_with_tls: Vec<String>,
 }
 
 impl std::fmt::Debug for Credentials {

@@ -109,15 +109,21 @@ impl Client {
         let Some(credentials) = self.config.credentials.clone() else {
             return;
         };
-        if self.offers.plain {
+        let allowed = if self.tls {
+            &credentials.mechanisms_with_tls
+        } else {
+            &credentials.mechanisms_without_tls
+        };
+        let may = |name: &str| allowed.iter().any(|allowed| allowed == name);
+        if self.offers.plain && may("PLAIN") {
             let response = STANDARD.encode(format!("\0{}\0{}", credentials.user, credentials.password));
             self.send(Command::Auth, &format!("AUTH PLAIN {response}"));
-        } else if self.offers.login {
+        } else if self.offers.login && may("LOGIN") {
             self.login_step = 1;
             self.send(Command::Auth, "AUTH LOGIN");
         } else {
             let text = format!(
-                "SASL authentication failed; server {} offers no mechanism for it",
+                "SASL authentication failed; server {} offers no mechanism that may be used",
                 self.config.peer
             );
             self.fail(Failure::deferred(StatusCode::temporary(7, 0), text));
