@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use auth::{Account, Auth};
 use machine::Machine;
-use machine::login::{Answer, Disconnect, Event, Settings};
+use machine::login::{Answer, Disconnect, Event, Settings, Tls};
 use maillog::Log;
 use maillog::lines::login as lines;
 use serve::Link;
@@ -81,8 +81,12 @@ impl LoginService {
         }
     }
 
-    fn offers_tls(&self) -> bool {
-        self.tls.is_some() && !self.implicit_tls
+    fn tls_offered(&self) -> Tls {
+        match (self.implicit_tls, &self.tls) {
+            (true, _) => Tls::On,
+            (false, Some(_)) => Tls::Offered,
+            (false, None) => Tls::Unavailable,
+        }
     }
 
     fn mechanisms(&self) -> Vec<String> {
@@ -98,7 +102,7 @@ impl LoginService {
     fn login_settings(&self, secured: bool) -> Settings {
         Settings {
             greeting: self.settings.login_greeting.clone(),
-            starttls: self.offers_tls(),
+            tls: self.tls_offered(),
             secured,
             plaintext_needs_tls: self.settings.disable_plaintext_auth,
             mechanisms: self.mechanisms(),

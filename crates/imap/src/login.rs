@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::alphabet::STANDARD as ALPHABET;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-pub use machine::login::{Answer, Disconnect, Event, Settings};
+pub use machine::login::{Answer, Disconnect, Event, Settings, Tls};
 use machine::{Machine, SECOND, Stamp};
 
 use crate::wire::Error;
@@ -101,7 +101,7 @@ impl Login {
     /// The CAPABILITY list before login.
     fn capabilities(&self) -> String {
         let mut list = String::from("IMAP4rev1 SASL-IR LOGIN-REFERRALS ID ENABLE IDLE LITERAL+");
-        if self.settings.starttls && !self.settings.secured {
+        if self.settings.tls == Tls::Offered {
             list.push_str(" STARTTLS");
         }
         if self.refuses_plaintext() {
@@ -242,13 +242,13 @@ impl Login {
 
     fn starttls(&mut self, tag: &str, cursor: &mut Cursor<'_>) -> Result<(), Error> {
         cursor.end()?;
-        if self.settings.secured {
-            self.say(&format!("{tag} BAD TLS is already active."));
-        } else if self.settings.starttls {
-            self.say(&format!("{tag} OK Begin TLS negotiation now."));
-            self.ask(tag, Question::StartTls, Event::StartTls);
-        } else {
-            self.say(&format!("{tag} BAD TLS support isn't enabled."));
+        match self.settings.tls {
+            Tls::On => self.say(&format!("{tag} BAD TLS is already active.")),
+            Tls::Unavailable => self.say(&format!("{tag} BAD TLS support isn't enabled.")),
+            Tls::Offered => {
+                self.say(&format!("{tag} OK Begin TLS negotiation now."));
+                self.ask(tag, Question::StartTls, Event::StartTls);
+            }
         }
         Ok(())
     }
@@ -336,6 +336,7 @@ impl Login {
             Answer::TlsStarted if question == Question::StartTls => {
                 // Whatever was sent before the handshake was not protected by it (CVE-2011-0411).
                 self.framing.clear();
+                self.settings.tls = Tls::On;
                 self.settings.secured = true;
             }
             Answer::LoggedIn if question != Question::StartTls => self.logged_in(tag),

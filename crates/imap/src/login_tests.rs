@@ -6,7 +6,7 @@ use proptest::prelude::*;
 fn settings() -> Settings {
     Settings {
         greeting: "Dovecot ready.".into(),
-        starttls: true,
+        tls: Tls::Offered,
         secured: false,
         plaintext_needs_tls: false,
         mechanisms: vec!["PLAIN".into(), "LOGIN".into()],
@@ -59,6 +59,34 @@ fn a_plain_login_hands_over_what_follows() {
     assert!(seen.contains("\r\na OK [CAPABILITY IMAP4rev1 "), "{seen}");
     assert!(login.is_finished() && login.is_logged_in());
     assert_eq!(login.into_unread(), b"b SELECT INBOX\r\n");
+}
+
+#[test]
+fn a_trusted_client_may_still_start_tls() {
+    let trusted = Settings {
+        secured: true,
+        plaintext_needs_tls: true,
+        ..settings()
+    };
+    let (seen, _) = play(
+        trusted.clone(),
+        &[b"a STARTTLS\r\n", b"b STARTTLS\r\nc CAPABILITY\r\n"],
+    );
+    assert!(seen.starts_with(GREETING), "{seen}");
+    assert!(
+        seen.contains("\r\na OK Begin TLS negotiation now.\r\nb BAD TLS is already active.\r\n"),
+        "{seen}"
+    );
+    assert_eq!(seen.matches("STARTTLS").count(), 1, "{seen}");
+    let without = Settings {
+        tls: Tls::Unavailable,
+        ..trusted
+    };
+    let (seen, _) = play(without, &[b"a STARTTLS\r\n"]);
+    assert!(
+        seen.contains("a BAD TLS support isn't enabled.\r\n") && !seen.contains("STARTTLS"),
+        "{seen}"
+    );
 }
 
 #[test]

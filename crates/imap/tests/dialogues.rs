@@ -36,7 +36,7 @@ impl Connection {
 fn offers() -> login::Settings {
     login::Settings {
         greeting: "Dovecot ready.".into(),
-        starttls: true,
+        tls: machine::login::Tls::Offered,
         secured: false,
         plaintext_needs_tls: false,
         mechanisms: vec!["PLAIN".into(), "LOGIN".into()],

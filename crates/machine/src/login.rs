@@ -6,8 +6,8 @@
 pub struct Settings {
     /// The text of the greeting (`login_greeting`): `Dovecot ready.`
     pub greeting: String,
-    /// Whether STARTTLS or STLS is offered. It never is once TLS is on.
-    pub starttls: bool,
+    /// Where TLS stands.
+    pub tls: Tls,
     /// Whether the connection is private already: TLS on connect, or a trusted network.
     pub secured: bool,
     /// Whether plain log-ins and plaintext mechanisms are refused while the connection is not private
@@ -44,6 +44,18 @@ pub enum Event {
     ClientId(Vec<(String, Option<String>)>),
     /// The conversation is over without a login. Needs no answer.
     Disconnected(Disconnect),
+}
+
+/// Where TLS stands on a connection in the login phase. A connection may be trusted without it (a client on the same
+/// host), and TLS is offered to such a client all the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tls {
+    /// It is not to be had.
+    Unavailable,
+    /// STARTTLS or STLS begins it.
+    Offered,
+    /// It is on.
+    On,
 }
 
 /// Why the login phase ended without a login, for the log.

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::alphabet::STANDARD as ALPHABET;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use machine::lines::{Line, Lines};
-pub use machine::login::{Answer, Disconnect, Event, Settings};
+pub use machine::login::{Answer, Disconnect, Event, Settings, Tls};
 use machine::{Machine, SECOND, Stamp};
 
 use crate::LINE_BYTES_MAX;
@@ -169,7 +169,7 @@ impl Login {
         for capability in crate::words::CAPABILITIES {
             self.say(capability);
         }
-        if self.settings.starttls && !self.settings.secured {
+        if self.settings.tls == Tls::Offered {
             self.say("STLS");
         }
         if !self.refuses_plaintext() {
@@ -189,13 +189,13 @@ impl Login {
     }
 
     fn stls(&mut self) {
-        if self.settings.secured {
-            self.say("-ERR TLS is already active.");
-        } else if self.settings.starttls {
-            self.say("+OK Begin TLS negotiation now.");
-            self.ask(Question::StartTls, Event::StartTls);
-        } else {
-            self.say("-ERR TLS support isn't enabled.");
+        match self.settings.tls {
+            Tls::On => self.say("-ERR TLS is already active."),
+            Tls::Unavailable => self.say("-ERR TLS support isn't enabled."),
+            Tls::Offered => {
+                self.say("+OK Begin TLS negotiation now.");
+                self.ask(Question::StartTls, Event::StartTls);
+            }
         }
     }
 
@@ -279,6 +279,7 @@ impl Login {
                 // Whatever was sent before the handshake was not protected by it (CVE-2011-0411).
                 self.lines.clear();
                 self.user = None;
+                self.settings.tls = Tls::On;
                 self.settings.secured = true;
             }
             Answer::LoggedIn if question != Question::StartTls => {

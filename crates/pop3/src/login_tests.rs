@@ -6,7 +6,7 @@ use proptest::prelude::*;
 fn settings() -> Settings {
     Settings {
         greeting: "Dovecot ready.".into(),
-        starttls: true,
+        tls: Tls::Offered,
         secured: false,
         plaintext_needs_tls: false,
         mechanisms: vec!["PLAIN".into(), "LOGIN".into()],
@@ -49,6 +49,21 @@ fn user_and_pass_log_in_and_the_rest_is_handed_over() {
     assert_eq!(seen, "+OK Dovecot ready.\r\n+OK\r\n+OK Logged in.\r\n");
     assert!(login.is_logged_in() && login.is_finished() && !login.wants_input());
     assert_eq!(login.into_unread(), b"LIST\r\nQU");
+}
+
+#[test]
+fn a_trusted_client_may_still_start_tls() {
+    let trusted = Settings {
+        secured: true,
+        plaintext_needs_tls: true,
+        ..settings()
+    };
+    let (seen, _) = play(trusted, &[b"CAPA\r\nSTLS\r\n", b"STLS\r\nCAPA\r\n"]);
+    assert!(
+        seen.contains("\r\n+OK Begin TLS negotiation now.\r\n-ERR TLS is already active.\r\n"),
+        "{seen}"
+    );
+    assert_eq!(seen.matches("STLS\r\n").count(), 1, "{seen}");
 }
 
 #[test]

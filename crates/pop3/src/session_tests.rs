@@ -319,7 +319,7 @@ impl House {
             password: "secret".to_owned(),
             login: login::Settings {
                 greeting: "Dovecot ready.".to_owned(),
-                starttls: true,
+                tls: machine::login::Tls::Offered,
                 secured: false,
                 plaintext_needs_tls: false,
                 mechanisms: vec!["PLAIN".to_owned(), "LOGIN".to_owned()],
