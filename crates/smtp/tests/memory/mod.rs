@@ -124,6 +124,7 @@ impl Policy for Memory {
                 self.domain = (*domain).to_owned();
                 true
             }
+            ("relays", [_]) => true,
             ("users", users) => {
                 self.users = users.iter().map(|u| (*u).to_owned()).collect();
                 true
