@@ -198,6 +198,11 @@ impl Auth {
         }
     }
 
+    /// Whether a userdb is configured. Without one, [`Auth::lookup`] can tell nothing about anybody.
+    pub fn has_userdb(&self) -> bool {
+        !self.userdbs.is_empty()
+    }
+
     /// All users that the userdbs can list, or, where none can, the passdbs; sorted, each once.
     ///
     /// # Errors

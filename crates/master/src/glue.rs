@@ -11,12 +11,13 @@ use serve::handover::Handover;
 
 use crate::identity::may_become;
 
-/// Users for routing: `userdb:` in `local_recipient_maps`.
+/// Users for routing: `userdb:` in `local_recipient_maps` asks dovecot.conf alone. Users of the system are asked for by
+/// `unix:passwd.byname`.
 pub struct Users(pub Arc<Auth>);
 
 impl route::Directory for Users {
     fn has_user(&self, name: &str) -> Result<bool, String> {
-        find(&self.0, name).map(|user| user.is_some())
+        Ok(account(&self.0, name)?.is_some())
     }
 }
 
@@ -48,9 +49,18 @@ impl deliver_local::Directory for Host {
     }
 }
 
+/// A user of dovecot.conf; where that has no userdb, or is not there, there is none.
+fn account(auth: &Auth, name: &str) -> Result<Option<Account>, String> {
+    if auth.has_userdb() {
+        auth.lookup(name, "local")
+    } else {
+        Ok(None)
+    }
+}
+
 /// The users of dovecot.conf, then those of the system.
 fn find(auth: &Auth, name: &str) -> Result<Option<User>, String> {
-    if let Some(account) = auth.lookup(name, "local")? {
+    if let Some(account) = account(auth, name)? {
         return Ok(Some(User {
             name: account.user,
             uid: account.uid,
@@ -90,5 +100,20 @@ impl Agency for OwnAgent {
             let sessions = Arc::clone(sessions);
             tokio::spawn(async move { sessions.run(handover).await });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Users, find};
+    use route::Directory;
+    use std::sync::Arc;
+
+    #[test]
+    fn users_of_the_system_are_not_in_the_userdb() {
+        let (auth, problems) = auth::Auth::new(&settings::Dovecot::defaults());
+        assert!(problems.is_empty());
+        assert!(find(&auth, "root").unwrap().is_some(), "every system has root");
+        assert_eq!(Users(Arc::new(auth)).has_user("root"), Ok(false));
     }
 }
