@@ -153,8 +153,7 @@ fn serve_embedded(directory: &Path, port_base: u16) -> Result<()> {
         dovecot: DovecotFile::Beside,
     };
     let ready = prepare(start, &mut |line| eprint_line(line))?;
-    show(directory, &prepared, ports);
-    ready.run()?;
+    ready.run_and_tell(|| show(directory, &prepared, ports))?;
     print_line("Stopped.");
     Ok(())
 }

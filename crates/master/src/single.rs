@@ -198,18 +198,26 @@ impl Ready {
     /// # Errors
     /// What went wrong after all.
     pub fn run(self) -> Result<()> {
+        self.run_and_tell(|| {})
+    }
+
+    /// The same; `up` is called when everything is served and signals are heeded.
+    ///
+    /// # Errors
+    /// What went wrong after all.
+    pub fn run_and_tell(self, up: impl FnOnce()) -> Result<()> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()
             .context("cannot start the threads of the runtime")?;
         let log = self.kept.log.clone();
-        let done = runtime.block_on(self.run_here());
+        let done = runtime.block_on(self.run_here(up));
         runtime.shutdown_timeout(Duration::from_secs(1));
         log.flush();
         done
     }
 
-    async fn run_here(self) -> Result<()> {
+    async fn run_here(self, up: impl FnOnce()) -> Result<()> {
         let Ready {
             start,
             loaded,
@@ -268,6 +276,7 @@ impl Ready {
             let served = control::serve(listener, Arc::clone(front), supervisor.clone(), stopping.clone());
             tokio::spawn(served);
         }
+        up();
         let haste = wait_for_stop(signals, &mut received, &supervisor, &kept.log).await;
         let _ = stop.send(true);
         if haste == Haste::Graceful
