@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fs::{self, OpenOptions};
 use std::io::{Read, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -370,6 +370,31 @@ impl Sandbox {
         let folders = ["new", "cur"].map(|folder| fs::read_dir(maildir.join(folder)));
         let entries = folders.into_iter().flatten().flatten().flatten();
         entries.filter_map(|entry| fs::read(entry.path()).ok()).collect()
+    }
+
+    /// Puts a message into the inbox of an account, as another program would.
+    ///
+    /// # Panics
+    /// When it cannot be written.
+    #[track_caller]
+    pub fn put_message(&self, user: &str, name: &str, content: &[u8]) {
+        let home = fs::metadata(self.home(user)).expect("the account has a home");
+        let give = |path: &Path| {
+            let given = std::os::unix::fs::chown(path, Some(home.uid()), Some(home.gid()));
+            given.expect("it can be given away");
+        };
+        let maildir = self.home(user).join("Maildir");
+        for folder in ["", "tmp", "cur", "new"] {
+            let path = maildir.join(folder);
+            if !path.exists() {
+                fs::create_dir(&path).expect("the Maildir can be made");
+                give(&path);
+            }
+        }
+        let temporary = maildir.join("tmp").join(name);
+        fs::write(&temporary, content).expect("the message can be written");
+        give(&temporary);
+        fs::rename(&temporary, maildir.join("new").join(name)).expect("it can be moved");
     }
 
     fn bare_command(&self) -> Command {
