@@ -13,4 +13,5 @@ pub mod generation;
 pub mod glue;
 pub mod identity;
 pub mod listeners;
+mod pid_files;
 pub mod single;

@@ -22,6 +22,7 @@ use crate::complaints;
 use crate::generation::{Generation, Kept};
 use crate::identity;
 use crate::listeners::{self, Bound, Purpose};
+use crate::pid_files::PidFiles;
 
 /// How long conversations and deliveries under way may take to end after a graceful stop.
 const GRACE: Duration = Duration::from_secs(5);
@@ -47,6 +48,7 @@ pub struct Ready {
     recovered: queue::Recovered,
     qmgr: Option<qmgr::Driver>,
     control: Option<std::os::unix::net::UnixListener>,
+    pid_files: PidFiles,
 }
 
 /// Reads the configuration of `start`.
@@ -102,6 +104,7 @@ pub fn prepare(start: Start, tell: &mut dyn FnMut(&str)) -> Result<Ready> {
     let serves_mta = start.config_directory.is_some();
     let log = open_log(&loaded)?;
     let certificates = Certificates::read(&loaded)?;
+    let pid_files = PidFiles::open_as_root(base_dir(&loaded));
     identity::give_up_root(&loaded)?;
     let own_uid = os::identity::Identity::current().uid;
     let (queue, recovered, driver, control) = if serves_mta {
@@ -125,7 +128,16 @@ pub fn prepare(start: Start, tell: &mut dyn FnMut(&str)) -> Result<Ready> {
         recovered,
         qmgr: driver,
         control,
+        pid_files,
     })
+}
+
+/// Where the mailbox services have what concerns the running process, if there are any.
+fn base_dir(loaded: &Loaded) -> Option<&Path> {
+    loaded
+        .dovecot
+        .as_ref()
+        .map(|dovecot| Path::new(&dovecot.base_dir))
 }
 
 type Queue = (
@@ -227,7 +239,9 @@ impl Ready {
             recovered,
             qmgr,
             control,
+            mut pid_files,
         } = self;
+        let serves_mta = start.config_directory.is_some();
         // Before anybody can see that it runs: who starts it may stop it at once.
         let signals = Signals::listen()?;
         let generation = Arc::new(RwLock::new(Arc::new(Generation::build(
@@ -253,7 +267,8 @@ impl Ready {
             .damage
             .iter()
             .for_each(|damage| kept.log.error("qmgr", damage));
-        let pid_files = write_pid_files(&loaded);
+        let queue_directory = serves_mta.then_some(loaded.postfix.queue_directory.as_path());
+        pid_files.write(queue_directory, base_dir(&loaded));
         for port in bound {
             tokio::spawn(serve_port(
                 port,
@@ -288,7 +303,7 @@ impl Ready {
             let spool = spool.clone();
             let _ = tokio::task::spawn_blocking(move || spool.flush()).await;
         }
-        pid_files.iter().for_each(|path| drop(std::fs::remove_file(path)));
+        drop(pid_files);
         Ok(())
     }
 }
@@ -468,23 +483,4 @@ async fn wait_for_stop(
             order = orders.recv() => return order.unwrap_or(Haste::Graceful),
         }
     }
-}
-
-/// `pid/master.pid` below the queue, as Postfix has it, and `master.pid` in Dovecot's `base_dir`. They inform; the
-/// queue's lock is what keeps a second daemon away.
-fn write_pid_files(loaded: &Loaded) -> Vec<PathBuf> {
-    let mut files = vec![loaded.postfix.queue_directory.join("pid/master.pid")];
-    files.extend(
-        loaded
-            .dovecot
-            .iter()
-            .map(|dovecot| Path::new(&dovecot.base_dir).join("master.pid")),
-    );
-    files.retain(|path| {
-        let made = path
-            .parent()
-            .is_some_and(|directory| std::fs::create_dir_all(directory).is_ok());
-        made && std::fs::write(path, format!("{}\n", std::process::id())).is_ok()
-    });
-    files
 }
