@@ -103,6 +103,7 @@ fn locks(settings: &Postfix) -> Locks {
     let attempts = u32::try_from(settings.deliver_lock_attempts).unwrap_or(u32::MAX);
     Locks {
         kinds: kinds.collect(),
+        for_reading: Vec::new(),
         tries: Tries {
             attempts,
             pause: settings.deliver_lock_delay,
