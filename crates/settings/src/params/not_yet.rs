@@ -220,10 +220,6 @@ pub(crate) const NOT_YET: &[(&str, &str)] = &[
         "remote_header_rewrite_domain",
         "not yet: completing headers of other clients",
     ),
-    (
-        "require_home_directory",
-        "not yet: waiting for the home directory",
-    ),
     ("reset_owner_alias", "not yet: owners of lists"),
     (
         "resolve_null_domain",
