@@ -16,6 +16,7 @@ use serve::pump::{End, Host, Step, Work, pump};
 use settings::Dovecot;
 use tokio::sync::Notify;
 
+use crate::farewell::{Farewell, Parting};
 use crate::stores::Stores;
 
 /// What every session of an agent shares.
@@ -26,6 +27,8 @@ pub struct Sessions {
     pub log: Log,
     /// Open stores.
     pub stores: Arc<Stores>,
+    /// How sessions learn that the system stops.
+    pub farewell: Arc<Farewell>,
 }
 
 impl Sessions {
@@ -37,7 +40,6 @@ impl Sessions {
             unread,
             account,
             session,
-            hold: _hold,
         } = handover;
         let name = ServiceName {
             protocol,
@@ -59,6 +61,8 @@ impl Sessions {
             }
         };
         let notify = Arc::new(Notify::new());
+        // Held until the link is closed: the farewell waits for it.
+        let present = (protocol == Protocol::Imap).then(|| self.farewell.listen());
         let mut host = SessionHost {
             sessions: self,
             name: &name,
@@ -67,11 +71,26 @@ impl Sessions {
         let end = match protocol {
             Protocol::Imap => {
                 let waker = Arc::clone(&notify);
-                let settings = self.imap_settings();
+                let settings = imap::session::Settings {
+                    id: vec![("name".to_owned(), "Yubin".to_owned())],
+                };
                 let wake: mailbox::Wake = Arc::new(move || waker.notify_one());
-                let mut machine = imap::session::Session::new(store, wake, settings, now());
+                let mut leaving = self.farewell.listen();
+                let mut machine = Parting {
+                    session: imap::session::Session::new(store, wake, settings, now()),
+                    leaving: leaving.clone(),
+                };
                 feed(&mut machine, &unread);
-                pump(&mut machine, &mut host, &mut link, Work::Blocking, &notify).await
+                let told = async {
+                    // The sender outlives the sessions.
+                    let _ = leaving.wait_for(|leaving| *leaving).await;
+                    notify.notify_one();
+                    std::future::pending().await
+                };
+                tokio::select! {
+                    end = pump(&mut machine, &mut host, &mut link, Work::Blocking, &notify) => end,
+                    never = told => never,
+                }
             }
             Protocol::Pop3 => {
                 let mut machine = pop3::session::Session::new(store, self.pop3_settings(&name), now());
@@ -83,23 +102,7 @@ impl Sessions {
             self.log_lost(&name);
         }
         link.close().await;
-    }
-
-    fn imap_settings(&self) -> imap::session::Settings {
-        /// No notice at all is a notice after a year.
-        const NEVER_SECS: u64 = 365 * 24 * 3600;
-        let settings = &self.settings;
-        let notify_secs = match settings.imap_idle_notify_interval.as_secs() {
-            0 => NEVER_SECS,
-            secs => secs.min(NEVER_SECS),
-        };
-        imap::session::Settings {
-            id: imap::id::fields(&settings.imap_id_send, env!("CARGO_PKG_VERSION")),
-            command_bytes_max: usize::try_from(settings.imap_max_line_length).unwrap_or(usize::MAX),
-            idle_notify: machine::Stamp::try_from(notify_secs)
-                .unwrap_or_default()
-                .saturating_mul(machine::SECOND),
-        }
+        drop(present);
     }
 
     fn pop3_settings(&self, name: &ServiceName) -> pop3::session::Settings {
@@ -190,7 +193,7 @@ struct SessionHost<'a> {
     ended: bool,
 }
 
-impl Host<imap::session::Session> for SessionHost<'_> {
+impl Host<Parting> for SessionHost<'_> {
     async fn decide(&mut self, event: imap::session::Event, _: &Link) -> Step<Infallible> {
         match event {
             imap::session::Event::Problem(text) => self.sessions.problem(self.name, &text),

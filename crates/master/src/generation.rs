@@ -36,10 +36,10 @@ pub struct Kept {
     pub own_uid: u32,
     /// How often SMTP clients come.
     pub anvil: Arc<access::Anvil>,
-    /// How many sessions mailbox users have.
-    pub connections: Arc<front::connections::Connections>,
     /// Open mail stores.
     pub stores: Arc<agent::stores::Stores>,
+    /// How mailbox sessions learn that the system stops.
+    pub farewell: Arc<agent::farewell::Farewell>,
 }
 
 /// The services.
@@ -87,6 +87,7 @@ impl Generation {
                 settings,
                 log: kept.log.clone(),
                 stores,
+                farewell: Arc::clone(&kept.farewell),
             })
         });
         let agency: Arc<dyn Agency> = Arc::new(OwnAgent { local, sessions });
@@ -113,7 +114,7 @@ impl Generation {
             None => HashMap::new(),
         };
         let logins = match &dovecot {
-            Some(dovecot) => logins(dovecot, &auth, kept, &agency, certificates),
+            Some(dovecot) => logins(dovecot, &auth, &kept.log, &agency, certificates),
             None => HashMap::new(),
         };
         Ok(Generation {
@@ -159,7 +160,7 @@ fn smtpds(front: &Arc<Front>, loaded: &Loaded, certificates: &Certificates) -> H
 fn logins(
     dovecot: &Arc<Dovecot>,
     auth: &Arc<Auth>,
-    kept: &Kept,
+    log: &Log,
     agency: &Arc<dyn Agency>,
     certificates: &Certificates,
 ) -> HashMap<(Protocol, bool), Arc<LoginService>> {
@@ -172,9 +173,8 @@ fn logins(
                 tls: certificates.mailboxes.clone(),
                 implicit_tls,
                 auth: Arc::clone(auth),
-                log: kept.log.clone(),
+                log: log.clone(),
                 agency: Arc::clone(agency),
-                connections: Arc::clone(&kept.connections),
             };
             logins.insert((protocol, implicit_tls), Arc::new(service));
         }

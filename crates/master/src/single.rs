@@ -117,8 +117,8 @@ pub fn prepare(start: Start, tell: &mut dyn FnMut(&str)) -> Result<Ready> {
         log,
         own_uid,
         anvil: Arc::default(),
-        connections: Arc::default(),
         stores: Arc::default(),
+        farewell: Arc::default(),
     };
     Ok(Ready {
         start,
@@ -295,10 +295,13 @@ impl Ready {
         up();
         let haste = wait_for_stop(signals, &mut received, &supervisor, &kept.log).await;
         let _ = stop.send(true);
-        if haste == Haste::Graceful
-            && let Some(front) = &current.front
-        {
-            let _ = tokio::time::timeout(GRACE, front.qmgr.quiesce()).await;
+        if haste == Haste::Graceful {
+            let deliveries = async {
+                if let Some(front) = &current.front {
+                    let _ = tokio::time::timeout(GRACE, front.qmgr.quiesce()).await;
+                }
+            };
+            tokio::join!(kept.farewell.bid(GRACE), deliveries);
         }
         if let Some((spool, _)) = &kept.queue {
             let spool = spool.clone();
