@@ -27,10 +27,8 @@ pub enum LockKind {
 /// Which locks are taken, in which order, and how patiently.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Locks {
-    /// For writing, in this order (`mbox_write_locks`).
+    /// In this order.
     pub kinds: Vec<LockKind>,
-    /// For reading (`mbox_read_locks`); a lock file is not needed for that.
-    pub for_reading: Vec<LockKind>,
     /// For each of them.
     pub tries: Tries,
     /// When a lock file counts as left behind.
@@ -42,7 +40,6 @@ impl Default for Locks {
     fn default() -> Locks {
         Locks {
             kinds: vec![LockKind::Fcntl, LockKind::Dotlock],
-            for_reading: vec![LockKind::Fcntl],
             tries: Tries::POSTFIX,
             stale_after: STALE_AFTER,
         }
@@ -148,12 +145,7 @@ impl<'a> Held<'a> {
             dotlock: None,
             _among: among,
         };
-        let kinds = if mode == Mode::Shared {
-            &locks.for_reading
-        } else {
-            &locks.kinds
-        };
-        for kind in kinds {
+        for kind in &locks.kinds {
             match kind {
                 LockKind::Fcntl => {
                     locks::lock_fcntl(file, path, mode, locks.tries)?;

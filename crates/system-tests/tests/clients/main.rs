@@ -12,6 +12,7 @@ mod msmtp;
 mod mutt;
 mod python;
 mod s_nail;
+mod sessions;
 mod swaks;
 
 use system_tests::{Sandbox, wait_for};
