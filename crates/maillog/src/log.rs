@@ -80,6 +80,7 @@ struct Inner {
     stamps: Mutex<Stamps>,
     host: String,
     instance_name: String,
+    pid: u32,
     debug: bool,
     outlet: Outlet,
 }
@@ -131,6 +132,7 @@ impl Log {
             stamps: Mutex::default(),
             host: host.to_owned(),
             instance_name: options.instance_name.clone(),
+            pid: std::process::id(),
             debug: options.debug,
             outlet,
         };
@@ -147,6 +149,7 @@ impl Log {
             stamps: Mutex::default(),
             host: "localhost".to_owned(),
             instance_name: "dovecot".to_owned(),
+            pid: std::process::id(),
             debug: true,
             outlet: Outlet::Memory(captured.clone()),
         };
@@ -250,7 +253,7 @@ impl Log {
 
     /// The whole line with its line feed, as the destination wants it.
     fn full_form(&self, tag: Tag<'_>, severity: Severity, text: &str, destination: &Destination) -> String {
-        let pid = std::process::id();
+        let pid = self.inner.pid;
         let facility = destination.syslog_facility();
         let mut line = String::with_capacity(text.len() + 96);
         if let Some(facility) = facility {

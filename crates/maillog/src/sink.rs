@@ -5,12 +5,19 @@ use std::io::Write;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use crate::{Error, Severity};
 
 /// How much may wait to be written, in bytes; what comes beyond is dropped, counted and reported.
 pub const BACKLOG_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// How long the writer lets lines gather after the first one: a wake and a write for many lines instead of each.
+const GATHER: Duration = Duration::from_millis(10);
+
+/// So many bytes do not wait any longer.
+const GATHER_BYTES: usize = 64 * 1024;
 
 /// The socket of the local syslog daemon.
 const SYSLOG_SOCKET: &str = "/dev/log";
@@ -122,7 +129,7 @@ pub(crate) struct Sink {
 #[derive(Debug, Default)]
 struct Shared {
     state: Mutex<State>,
-    /// Something to write, or the end.
+    /// The first line, so many that they cannot wait, somebody who waits for them, or the end.
     work: Condvar,
     /// Everything is written.
     idle: Condvar,
@@ -134,6 +141,8 @@ struct State {
     waiting: String,
     dropped: u64,
     is_writing: bool,
+    /// Somebody waits until everything is written.
+    is_awaited: bool,
     reopen: bool,
     is_closing: bool,
 }
@@ -161,9 +170,10 @@ impl Sink {
             state.dropped += 1;
             return;
         }
-        let was_empty = state.waiting.is_empty();
+        let before = state.waiting.len();
         state.waiting.push_str(line);
-        if was_empty && !state.is_writing {
+        let is_first = before == 0 && !state.is_writing;
+        if is_first || (before < GATHER_BYTES && state.waiting.len() >= GATHER_BYTES) {
             self.shared.work.notify_one();
         }
     }
@@ -186,11 +196,13 @@ impl Sink {
     pub(crate) fn flush(&self) {
         let mut state = self.shared.lock();
         while state.is_writing || !state.waiting.is_empty() {
+            state.is_awaited = true;
+            self.shared.work.notify_one();
             state = self
                 .shared
                 .idle
                 .wait(state)
-                .unwrap_or_else(std::sync::PoisonError::into_inner);
+                .unwrap_or_else(PoisonError::into_inner);
         }
     }
 }
@@ -199,11 +211,7 @@ impl Drop for Sink {
     fn drop(&mut self) {
         self.shared.lock().is_closing = true;
         self.shared.work.notify_one();
-        let writer = self
-            .writer
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .take();
+        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(writer) = writer {
             let _ = writer.join();
         }
@@ -213,23 +221,16 @@ impl Drop for Sink {
 impl Shared {
     /// A panic elsewhere must not silence the log: the state is a buffer, valid at any time.
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The writer's life: take what has gathered, write it in one call, again.
+/// The writer's life: let lines gather for a moment, write them in one call, again.
 fn write_all(shared: &Shared, mut target: Target) {
     let mut batch = String::new();
     let mut state = shared.lock();
     loop {
-        while state.waiting.is_empty() && !state.is_closing {
-            state = shared
-                .work
-                .wait(state)
-                .unwrap_or_else(std::sync::PoisonError::into_inner);
-        }
+        state = gather(shared, state);
         if state.waiting.is_empty() {
             return;
         }
@@ -239,13 +240,27 @@ fn write_all(shared: &Shared, mut target: Target) {
         drop(state);
         target.write(&batch, reopen);
         batch.clear();
-        batch.shrink_to(64 * 1024);
+        batch.shrink_to(GATHER_BYTES);
         state = shared.lock();
         state.is_writing = false;
         if state.waiting.is_empty() {
+            state.is_awaited = false;
             shared.idle.notify_all();
         }
     }
+}
+
+/// Waits until there are lines that should be written now. Nothing is there only at the end.
+fn gather<'a>(shared: &Shared, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+    let is_quiet = |state: &mut State| state.waiting.is_empty() && !state.is_closing;
+    let state = shared
+        .work
+        .wait_while(state, is_quiet)
+        .unwrap_or_else(PoisonError::into_inner);
+    let may_wait =
+        |state: &mut State| state.waiting.len() < GATHER_BYTES && !state.is_awaited && !state.is_closing;
+    let gathered = shared.work.wait_timeout_while(state, GATHER, may_wait);
+    gathered.unwrap_or_else(PoisonError::into_inner).0
 }
 
 /// An open destination.
