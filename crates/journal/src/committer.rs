@@ -36,8 +36,35 @@ struct Queue {
     /// When the oldest lazy record came.
     lazy_since: Option<Instant>,
     low_water: u32,
+    committer: Committer,
     stop: bool,
     failed: Option<world::Error>,
+}
+
+/// What the committer's thread does, so that it is woken only when that is of use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Committer {
+    #[default]
+    Awake,
+    /// Sleeps until there is anything.
+    Idle,
+    /// Sleeps until there are so many urgent appends, or, by itself, until the lazy ones have waited long enough.
+    Expecting(usize),
+}
+
+impl Queue {
+    /// Whether the committer must be woken for what was put in; it counts as awake from then on.
+    fn wakes(&mut self) -> bool {
+        let wakes = match self.committer {
+            Committer::Awake => false,
+            Committer::Idle => true,
+            Committer::Expecting(urgent) => self.urgent >= urgent,
+        };
+        if wakes {
+            self.committer = Committer::Awake;
+        }
+        wakes
+    }
 }
 
 impl Journal {
@@ -124,10 +151,11 @@ impl Journal {
                 queue.lazy_since.get_or_insert_with(Instant::now);
             }
         }
+        let wakes = queue.wakes();
         drop(queue);
-        if self.shared.options.background {
+        if wakes {
             self.shared.changed.notify_one();
-        } else if urgency == Urgency::Now {
+        } else if !self.shared.options.background && urgency == Urgency::Now {
             self.shared.commit_here();
         }
     }
@@ -191,8 +219,11 @@ impl Journal {
         if generation > queue.low_water {
             queue.low_water = generation;
             queue.lazy_since.get_or_insert_with(Instant::now);
+            let wakes = queue.wakes();
             drop(queue);
-            self.shared.changed.notify_one();
+            if wakes {
+                self.shared.changed.notify_one();
+            }
         }
     }
 
@@ -358,22 +389,21 @@ impl Shared {
         outcomes
     }
 
+    /// Waits for urgent appends, or for lazy ones to have waited long enough. Right after a commit more is likely to
+    /// come: then a lazy append finds a sleep with an end and need not wake anybody.
     fn wait_for_work(&self) -> MutexGuard<'_, Queue> {
+        let lazy_delay = self.options.lazy_delay;
         let mut queue = self.lock_queue();
+        let mut is_fresh = true;
         while queue.urgent == 0 && !queue.stop {
-            queue = match queue
-                .lazy_since
-                .map(|since| self.options.lazy_delay.saturating_sub(since.elapsed()))
-            {
-                Some(Duration::ZERO) => break,
-                Some(left) => {
-                    self.changed
-                        .wait_timeout(queue, left)
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .0
-                }
-                None => self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner),
+            let waited = queue.lazy_since.map(|since| since.elapsed());
+            queue = match waited {
+                Some(waited) if waited >= lazy_delay => break,
+                Some(waited) => self.sleep(queue, Committer::Expecting(1), Some(lazy_delay - waited)),
+                None if is_fresh => self.sleep(queue, Committer::Expecting(1), Some(lazy_delay)),
+                None => self.sleep(queue, Committer::Idle, None),
             };
+            is_fresh = false;
         }
         queue
     }
@@ -391,12 +421,27 @@ impl Shared {
             if left.is_zero() {
                 break;
             }
-            queue = self
-                .changed
-                .wait_timeout(queue, left)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
+            queue = self.sleep(queue, Committer::Expecting(wanted), Some(left));
         }
+        queue
+    }
+
+    /// Sleeps until [`Queue::wakes`] says so, or `patience` has passed.
+    fn sleep<'a>(
+        &'a self,
+        mut queue: MutexGuard<'a, Queue>,
+        how: Committer,
+        patience: Option<Duration>,
+    ) -> MutexGuard<'a, Queue> {
+        queue.committer = how;
+        let mut queue = match patience {
+            None => self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner),
+            Some(patience) => {
+                let woken = self.changed.wait_timeout(queue, patience);
+                woken.unwrap_or_else(PoisonError::into_inner).0
+            }
+        };
+        queue.committer = Committer::Awake;
         queue
     }
 }
