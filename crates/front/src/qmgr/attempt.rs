@@ -22,7 +22,7 @@ pub(super) struct Attempt {
     pub(super) front: Arc<Front>,
     pub(super) agency: Arc<dyn Agency>,
     pub(super) activated_micros: i64,
-    pub(super) queue_id: QueueId,
+    pub(super) message: Arc<Message>,
     pub(super) destination: Destination,
     pub(super) recipients: Vec<u32>,
 }
@@ -69,19 +69,10 @@ impl Attempt {
     /// Tries; logs and records every recipient's outcome.
     pub(super) async fn run(self) -> (Vec<(u32, Outcome)>, Feedback) {
         let began = now();
-        let message = match self.front.spool.message(&self.queue_id) {
-            Ok(message) => message,
-            Err(error) => {
-                // Deleted by an administrator meanwhile, or damaged: nothing can be recorded about it.
-                self.front
-                    .log
-                    .warning("qmgr", &format!("{}: {error}", self.queue_id));
-                return (Vec::new(), Feedback::None);
-            }
-        };
+        let (message, queue_id) = (&*self.message, &self.message.queue_id);
         let (agent, outcomes, feedback) = match self.destination.transport.as_str() {
-            "local" => ("local", self.local(&message).await, Feedback::Reached),
-            "smtp" | "relay" | "lmtp" => self.remote(&message).await,
+            "local" => ("local", self.local(message).await, Feedback::Reached),
+            "smtp" | "relay" | "lmtp" => self.remote(message).await,
             "discard" => ("discard", self.all(&self.discarded()), Feedback::Reached),
             "error" => ("error", self.all(&self.given_up()), Feedback::Reached),
             "retry" => (
@@ -109,12 +100,10 @@ impl Attempt {
             connection_micros: 0,
             transmission_micros: now() - began,
         };
-        log_outcomes(&self.front, &message, agent, &outcomes, delays);
-        if let Err(error) = self.front.spool.record(&self.queue_id, outcomes.clone()) {
+        log_outcomes(&self.front, message, agent, &outcomes, delays);
+        if let Err(error) = self.front.spool.record(queue_id, outcomes.clone()) {
             // What was not recorded is tried again: at worst a second copy.
-            self.front
-                .log
-                .error("qmgr", &format!("{}: {error}", self.queue_id));
+            self.front.log.error("qmgr", &format!("{queue_id}: {error}"));
         }
         (outcomes, feedback)
     }
@@ -157,7 +146,7 @@ impl Attempt {
             Ok(next_hop) => next_hop,
             Err(why) => return (agent, self.all(&deferred("none", why)), Feedback::None),
         };
-        let content = match self.front.spool.content(&self.queue_id) {
+        let content = match self.front.spool.content(&message.queue_id) {
             Ok(content) => content,
             Err(error) => {
                 return (
@@ -219,7 +208,7 @@ impl Attempt {
     }
 
     async fn local_recipient(&self, message: &Message, recipient: &Recipient) -> Outcome {
-        let content = match self.front.spool.content(&self.queue_id) {
+        let content = match self.front.spool.content(&message.queue_id) {
             Ok(content) => Arc::new(QueuedContent(content)),
             Err(error) => return deferred("local", error.to_string()),
         };

@@ -79,7 +79,7 @@ impl Driver {
             agency,
             scheduler,
             sender,
-            activated: HashMap::new(),
+            active: HashMap::new(),
             failures: HashMap::new(),
             telling: HashMap::new(),
             flushed: HashSet::new(),
@@ -90,14 +90,21 @@ impl Driver {
     }
 }
 
+/// A message whose recipients are being tried. `qmgr_message_active_limit` bounds how many there are.
+struct Active {
+    since_micros: i64,
+    /// As it was when it became active.
+    message: Arc<Message>,
+}
+
 /// The driver while it runs.
 struct Running {
     front: Arc<Front>,
     agency: Arc<dyn Agency>,
     scheduler: Scheduler,
     sender: mpsc::UnboundedSender<Order>,
-    /// When each active message became active.
-    activated: HashMap<QueueId, i64>,
+    /// The active messages.
+    active: HashMap<QueueId, Active>,
     /// The last failure of each destination that was found dead.
     failures: HashMap<Destination, Outcome>,
     /// Messages whose failures are being reported, and the end that came meanwhile (`true`: expired).
@@ -183,7 +190,7 @@ impl Running {
                 destination,
                 recipients,
             } => {
-                self.deliver(attempt, queue_id, destination, recipients);
+                self.deliver(attempt, &queue_id, destination, recipients);
             }
             Action::DeferUntried {
                 queue_id,
@@ -196,7 +203,7 @@ impl Running {
                 queue_id,
                 next_try_micros,
             } => {
-                self.activated.remove(&queue_id);
+                self.active.remove(&queue_id);
                 let is_late = report::is_late(&self.front, &queue_id);
                 self.told(self.front.spool.defer(&queue_id, next_try_micros));
                 self.tell(queue_id, is_late);
@@ -224,7 +231,6 @@ impl Running {
             }
         };
         self.told(self.front.spool.move_to(queue_id, QueueName::Active));
-        self.activated.insert(queue_id.clone(), now());
         let sender = message
             .envelope
             .sender
@@ -238,6 +244,11 @@ impl Running {
             recipients: message.envelope.recipients.len(),
         });
         let resolved = self.resolve(&message);
+        let active = Active {
+            since_micros: now(),
+            message: Arc::new(message),
+        };
+        self.active.insert(queue_id.clone(), active);
         self.scheduler.resolved(queue_id, resolved, now());
     }
 
@@ -281,15 +292,19 @@ impl Running {
     fn deliver(
         &mut self,
         attempt: AttemptId,
-        queue_id: QueueId,
+        queue_id: &QueueId,
         destination: Destination,
         recipients: Vec<u32>,
     ) {
+        let Some(active) = self.active.get(queue_id) else {
+            // An administrator deleted it meanwhile: there is nothing to record anything about.
+            return self.ended(attempt, destination, &[], Feedback::None);
+        };
         let work = attempt::Attempt {
             front: Arc::clone(&self.front),
             agency: Arc::clone(&self.agency),
-            activated_micros: self.activated.get(&queue_id).copied().unwrap_or_else(now),
-            queue_id,
+            activated_micros: active.since_micros,
+            message: Arc::clone(&active.message),
             destination: destination.clone(),
             recipients,
         };
@@ -382,11 +397,11 @@ impl Running {
             *end = Some(expired);
             return;
         }
-        self.activated.remove(&queue_id);
+        let message = self.active.remove(&queue_id).map(|active| active.message);
         let (front, sender) = (Arc::clone(&self.front), self.sender.clone());
         self.in_flight += 1;
         tokio::spawn(async move {
-            let done = report::report_and_remove(&front, &queue_id, expired).await;
+            let done = report::report_and_remove(&front, &queue_id, message, expired).await;
             let _ = sender.send(Order::Reported(queue_id, done));
         });
     }
@@ -445,6 +460,7 @@ impl Running {
             let done = match action {
                 Administration::Delete => {
                     self.scheduler.remove(&id);
+                    self.active.remove(&id);
                     self.front.spool.remove(&id).is_ok()
                 }
                 Administration::Hold => {

@@ -15,9 +15,15 @@ use serve::clock::now;
 use crate::Front;
 use crate::cleanup::Submission;
 
-/// Reports and removes; `false` when a report could not be queued, so that the message must stay.
-pub(super) async fn report_and_remove(front: &Arc<Front>, queue_id: &QueueId, expired: bool) -> bool {
-    let message = match front.spool.message(queue_id) {
+/// Reports and removes; `false` when a report could not be queued, so that the message must stay. `known` is the
+/// message as it was before it was tried.
+pub(super) async fn report_and_remove(
+    front: &Arc<Front>,
+    queue_id: &QueueId,
+    known: Option<Arc<Message>>,
+    expired: bool,
+) -> bool {
+    let message = match tried(front, queue_id, known) {
         Ok(message) => message,
         // An administrator deleted it meanwhile.
         Err(queue::Error::NoSuchMessage(_)) => return true,
@@ -131,6 +137,17 @@ pub(super) async fn report_delay(front: &Arc<Front>, queue_id: &QueueId) {
     );
     let late = fates(&message, |outcome| outcome.result == DeliveryResult::Deferred);
     tell(front, &message, Kind::Delayed { until }, &late).await;
+}
+
+/// The message with what became of its recipients.
+fn tried(front: &Front, queue_id: &QueueId, known: Option<Arc<Message>>) -> queue::Result<Message> {
+    match known {
+        None => front.spool.message(queue_id),
+        Some(known) => Ok(Message {
+            outcomes: front.spool.outcomes(queue_id)?,
+            ..Arc::unwrap_or_clone(known)
+        }),
+    }
 }
 
 /// The recipients whose outcome is as asked.

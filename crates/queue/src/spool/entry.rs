@@ -42,6 +42,19 @@ pub(super) struct State {
     pub(super) outcomes: Vec<(u32, Outcome)>,
 }
 
+impl State {
+    /// One place for each of `recipients`; `None` was not tried yet.
+    pub(super) fn outcomes_in_order(&self, recipients: usize) -> Vec<Option<Outcome>> {
+        let mut all = vec![None; recipients];
+        for (recipient, outcome) in &self.outcomes {
+            if let Some(place) = all.get_mut(*recipient as usize) {
+                *place = Some(outcome.clone());
+            }
+        }
+        all
+    }
+}
+
 /// The part of a meta that never changes: envelope and attributes, encoded.
 pub(super) fn encode_fixed(envelope: &Envelope, facts: &Facts) -> Result<Vec<u8>> {
     let mut out = Vec::with_capacity(256);

@@ -339,12 +339,7 @@ impl Spool {
         let (envelope, attributes) =
             decoded.ok_or_else(|| Error::Damaged(format!("{id}: unreadable envelope")))?;
         let state = found.state;
-        let mut outcomes = vec![None; envelope.recipients.len()];
-        for (recipient, outcome) in state.outcomes {
-            if let Some(slot) = outcomes.get_mut(recipient as usize) {
-                *slot = Some(outcome);
-            }
-        }
+        let outcomes = state.outcomes_in_order(envelope.recipients.len());
         Ok(Message {
             queue_id: id.clone(),
             queue: state.queue,
@@ -358,6 +353,16 @@ impl Spool {
             next_try_micros: state.next_try_micros,
             outcomes,
         })
+    }
+
+    /// What became of each recipient of a message so far: [`Message::outcomes`] of now, without reading the rest.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchMessage`].
+    pub fn outcomes(&self, id: &QueueId) -> Result<Vec<Option<Outcome>>> {
+        let index = self.inner.lock_index();
+        let state = &index.messages.get(id).ok_or_else(|| no_such(id))?.state;
+        Ok(state.outcomes_in_order(state.recipients as usize))
     }
 
     /// A message's content.
