@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use config::DovecotFile;
 use master::embedded::{self, Owner, PORT_BASE, Ports, Prepared};
 use master::identity;
-use master::single::{Start, prepare};
+use master::single::{Scale, Start, prepare};
 
 use crate::{Invocation, eprint_line, print_line};
 
@@ -84,6 +84,8 @@ fn parse(args: &[String]) -> Result<Wanted> {
 }
 
 fn serve(wanted: &Wanted) -> Result<()> {
+    // Before memory is used; without it the system runs as well, only larger.
+    let _ = os::limits::use_small_pages();
     if wanted.detached {
         os::process::leave_terminal().context("cannot leave the terminal")?;
     }
@@ -91,6 +93,7 @@ fn serve(wanted: &Wanted) -> Result<()> {
     match &wanted.config {
         Some(file) if wanted.mailboxes_only => {
             let start = Start {
+                scale: Scale::Host,
                 config_directory: None,
                 dovecot: DovecotFile::At(file.clone()),
             };
@@ -98,6 +101,7 @@ fn serve(wanted: &Wanted) -> Result<()> {
         }
         Some(directory) => {
             let start = Start {
+                scale: Scale::Host,
                 config_directory: Some(directory.clone()),
                 dovecot: wanted
                     .dovecot
@@ -149,6 +153,7 @@ fn serve_embedded(directory: &Path, port_base: u16) -> Result<()> {
         identity::become_user(user)?;
     }
     let start = Start {
+        scale: Scale::Embedded,
         config_directory: Some(prepared.config_directory.clone()),
         dovecot: DovecotFile::Beside,
     };

@@ -29,9 +29,23 @@ const GRACE: Duration = Duration::from_secs(5);
 /// How many descriptors are asked for: two for each connection and a reserve.
 const DESCRIPTORS_WANTED: u64 = 65_536;
 
+/// The queue's log segments of the embedded system, in octets: three of them are on disk from its first minute.
+const SMALL_SEGMENT_BYTES: u64 = 8 * 1024 * 1024;
+
+/// How much mail the system is for: what it puts aside beforehand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scale {
+    /// A user's own, or a test's.
+    Embedded,
+    /// A host's.
+    Host,
+}
+
 /// What to run.
 #[derive(Debug, Clone)]
 pub struct Start {
+    /// How large.
+    pub scale: Scale,
     /// Where main.cf and master.cf are; `None` serves mailboxes only.
     pub config_directory: Option<PathBuf>,
     /// Where dovecot.conf is.
@@ -108,7 +122,7 @@ pub fn prepare(start: Start, tell: &mut dyn FnMut(&str)) -> Result<Ready> {
     identity::give_up_root(&loaded)?;
     let own_uid = os::identity::Identity::current().uid;
     let (queue, recovered, driver, control) = if serves_mta {
-        open_queue(&loaded.postfix)?
+        open_queue(&loaded.postfix, start.scale)?
     } else {
         none()
     };
@@ -152,11 +166,16 @@ fn none() -> Queue {
     (None, queue::Recovered::default(), None, None)
 }
 
-fn open_queue(settings: &Postfix) -> Result<Queue> {
+fn open_queue(settings: &Postfix, scale: Scale) -> Result<Queue> {
     let directory = &settings.queue_directory;
+    let defaults = queue::spool::SpoolOptions::default();
     let options = queue::spool::SpoolOptions {
         long_queue_ids: settings.enable_long_queue_ids,
-        ..queue::spool::SpoolOptions::default()
+        segment_bytes: match scale {
+            Scale::Embedded => SMALL_SEGMENT_BYTES,
+            Scale::Host => defaults.segment_bytes,
+        },
+        ..defaults
     };
     let (spool, recovered) = Spool::open(directory, &options, &world::World::real())?;
     // Commands drop mail there, and it must be this process's to pick up.

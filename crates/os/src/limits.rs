@@ -1,4 +1,4 @@
-//! Limits the system sets on this process (getrlimit(2)).
+//! Limits the system sets on this process (getrlimit(2), prctl(2)).
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
@@ -25,6 +25,16 @@ pub fn raise_open_files(wanted: u64) -> Result<u64> {
     )
     .map_err(|error| Error::call("raise the limit of open files", error))?;
     Ok(target)
+}
+
+/// Keeps the kernel from backing this process (and what it starts) with huge pages, 2 MiB at a time: many small idle
+/// sessions would each pay for what only a few need.
+///
+/// # Errors
+/// [`Error::Call`] when the system refuses; all there is to lose is memory.
+pub fn use_small_pages() -> Result<()> {
+    rustix::thread::disable_transparent_huge_pages(true)
+        .map_err(|error| Error::call("turn off huge pages", error))
 }
 
 #[cfg(test)]
