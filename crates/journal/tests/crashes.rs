@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use journal::{Error, Journal, Options, Position, Record, Urgency};
 use world::{Random, SimDisk, SimRandom, World};
@@ -308,4 +309,30 @@ fn fifty_writers_share_flushes_on_the_real_disk() {
             .flat_map(|w| (0..20).map(move |i| payload(w * 1000 + i)))
             .collect()
     );
+}
+
+#[test]
+fn a_lazy_record_gets_to_disk_though_nothing_urgent_comes() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = Options {
+        segment_bytes: 256 * 1024,
+        lazy_delay: Duration::from_millis(1),
+        ..Options::default()
+    };
+    let (journal, _) = Journal::open(dir.path(), &options, &World::real(), &mut |_| {}).unwrap();
+    for id in 0..200 {
+        let (done, durable) = std::sync::mpsc::channel();
+        let record = Record {
+            kind: 7,
+            payload: payload(id),
+        };
+        journal.append(vec![record], Urgency::Lazy, move |result| {
+            done.send(result).unwrap();
+        });
+        if id % 3 == 0 {
+            // From here on the committer falls asleep at another moment.
+            journal.sync().unwrap();
+        }
+        durable.recv_timeout(Duration::from_secs(10)).unwrap().unwrap();
+    }
 }
