@@ -35,7 +35,16 @@ pub fn run(install: Install) -> Result<()> {
     must(&mut cargo(&["build", "--locked", "--quiet", "-p", "yubin"]))?;
     step("tests");
     let tests = must(
-        cargo(&["test", "--locked", "--workspace", "--no-fail-fast"]).env("YUBIN_SKIP_NOTES", skip_notes()),
+        cargo(&[
+            "test",
+            "--locked",
+            "--workspace",
+            "--lib",
+            "--bins",
+            "--tests",
+            "--no-fail-fast",
+        ])
+        .env("YUBIN_SKIP_NOTES", skip_notes()),
     );
     report_skips(&missing);
     if let Err(error) = tests {

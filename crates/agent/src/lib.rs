@@ -1,8 +1,8 @@
 //! The role that acts on one owner's mail: deliveries into mailboxes and mailbox sessions after login.
 //!
 //! In charge of opening the right store for an account ([`location`], [`stores`]) and of running IMAP and POP3 sessions
-//! over it ([`sessions`]) until the client or the system ([`farewell`]) ends them. Not in charge of who may log in or of the network's listeners. One agent acts for one uid;
-//! in the single profile that is the uid of the whole process.
+//! over it ([`sessions`]) until the client or the system ([`farewell`]) ends them. Not in charge of who may log in or
+//! of the network's listeners. One agent acts for one uid; in the single profile that is the uid of the whole process.
 
 pub mod farewell;
 pub mod location;

@@ -40,6 +40,7 @@ impl Sessions {
             unread,
             account,
             session,
+            hold: _hold,
         } = handover;
         let name = ServiceName {
             protocol,
@@ -71,9 +72,7 @@ impl Sessions {
         let end = match protocol {
             Protocol::Imap => {
                 let waker = Arc::clone(&notify);
-                let settings = imap::session::Settings {
-                    id: vec![("name".to_owned(), "Yubin".to_owned())],
-                };
+                let settings = self.imap_settings();
                 let wake: mailbox::Wake = Arc::new(move || waker.notify_one());
                 let mut leaving = self.farewell.listen();
                 let mut machine = Parting {
@@ -103,6 +102,23 @@ impl Sessions {
         }
         link.close().await;
         drop(present);
+    }
+
+    fn imap_settings(&self) -> imap::session::Settings {
+        /// No notice at all is a notice after a year.
+        const NEVER_SECS: u64 = 365 * 24 * 3600;
+        let settings = &self.settings;
+        let notify_secs = match settings.imap_idle_notify_interval.as_secs() {
+            0 => NEVER_SECS,
+            secs => secs.min(NEVER_SECS),
+        };
+        imap::session::Settings {
+            id: imap::id::fields(&settings.imap_id_send, env!("CARGO_PKG_VERSION")),
+            command_bytes_max: usize::try_from(settings.imap_max_line_length).unwrap_or(usize::MAX),
+            idle_notify: machine::Stamp::try_from(notify_secs)
+                .unwrap_or_default()
+                .saturating_mul(machine::SECOND),
+        }
     }
 
     fn pop3_settings(&self, name: &ServiceName) -> pop3::session::Settings {

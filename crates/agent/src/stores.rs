@@ -2,12 +2,14 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
 
 use auth::Account;
 use mailbox::{SpecialUse, Store};
-use settings::Dovecot;
+use os::locks::Tries;
+use settings::{Dovecot, MailboxLock};
 use store_maildir::MaildirStore;
-use store_mbox::{Locks, MboxStore};
+use store_mbox::{LockKind, Locks, MboxStore};
 
 use crate::location::{self, Location};
 
@@ -50,9 +52,37 @@ fn make(location: &Location, settings: &Dovecot) -> mailbox::Result<Arc<dyn Stor
     Ok(match location {
         Location::Maildir { root } => Arc::new(MaildirStore::new(root, maildir_options(settings))),
         Location::Mbox { root, inbox } => {
-            Arc::new(MboxStore::new(root.clone(), inbox.clone(), Locks::default())?)
+            Arc::new(MboxStore::new(root.clone(), inbox.clone(), mbox_locks(settings))?)
         }
     })
+}
+
+/// `mbox_write_locks`, `mbox_read_locks` and how long to wait for them.
+fn mbox_locks(settings: &Dovecot) -> Locks {
+    /// How often a lock that another program holds is tried again.
+    const PAUSE: Duration = Duration::from_millis(250);
+    let kinds = |locks: &[MailboxLock]| {
+        let kind = |lock: &MailboxLock| match lock {
+            MailboxLock::Fcntl => LockKind::Fcntl,
+            MailboxLock::Flock => LockKind::Flock,
+            MailboxLock::Dotlock => LockKind::Dotlock,
+        };
+        locks.iter().map(kind).collect::<Vec<_>>()
+    };
+    let patience = match settings.mail_max_lock_timeout {
+        Duration::ZERO => settings.mbox_lock_timeout,
+        most => settings.mbox_lock_timeout.min(most),
+    };
+    let attempts = patience.as_millis() / PAUSE.as_millis();
+    Locks {
+        kinds: kinds(&settings.mbox_write_locks),
+        for_reading: kinds(&settings.mbox_read_locks),
+        tries: Tries {
+            attempts: u32::try_from(attempts).unwrap_or(u32::MAX).max(1),
+            pause: PAUSE,
+        },
+        stale_after: settings.mbox_dotlock_change_timeout,
+    }
 }
 
 /// Prefix, separator and special uses of the namespace that holds INBOX.

@@ -60,8 +60,24 @@ pub fn place_of(user: &User, settings: &Postfix) -> Result<Place, String> {
     })
 }
 
+/// `require_home_directory`: why delivery must wait, if it must.
+fn home_is_missing(user: &User, settings: &Postfix) -> Option<String> {
+    if !settings.require_home_directory || user.home.as_ref().is_some_and(|home| home.is_dir()) {
+        return None;
+    }
+    let home = user.home.as_deref().unwrap_or(std::path::Path::new("none"));
+    Some(format!(
+        "cannot find home directory {} of user {}",
+        home.display(),
+        user.name
+    ))
+}
+
 /// Writes the message with `header` on top into the mailbox of `user`.
 pub(crate) fn deliver(job: &Job<'_>, user: &User, settings: &Postfix, header: &str) -> Outcome {
+    if let Some(why) = home_is_missing(user, settings) {
+        return deferred(StatusCode::temporary(2, 0), why);
+    }
     let place = match place_of(user, settings) {
         Ok(place) => place,
         Err(why) => return deferred(StatusCode::temporary(2, 0), why),
@@ -103,6 +119,7 @@ fn locks(settings: &Postfix) -> Locks {
     let attempts = u32::try_from(settings.deliver_lock_attempts).unwrap_or(u32::MAX);
     Locks {
         kinds: kinds.collect(),
+        for_reading: Vec::new(),
         tries: Tries {
             attempts,
             pause: settings.deliver_lock_delay,

@@ -210,3 +210,19 @@ fn a_missing_home_defers() {
     assert_eq!(outcome.result, DeliveryResult::Deferred);
     assert!(outcome.text.contains("is not there"), "{}", outcome.text);
 }
+
+#[test]
+fn a_missing_home_is_waited_for_where_that_is_wanted() {
+    for (wanted, result) in [(false, DeliveryResult::Sent), (true, DeliveryResult::Deferred)] {
+        let setup = setup("", |settings| {
+            settings.home_mailbox = String::new();
+            settings.require_home_directory = wanted;
+        });
+        std::fs::remove_dir(setup.directory.path().join("bob")).expect("removed");
+        assert_eq!(setup.deliver("bob@example.com").outcome.result, result);
+        assert_eq!(
+            setup.deliver("alice@example.com").outcome.result,
+            DeliveryResult::Sent
+        );
+    }
+}

@@ -15,8 +15,6 @@ use world::World;
 use crate::name_list::NameList;
 use crate::{Front, pickup};
 
-/// How much of a message goes into one frame.
-const TEXT_BYTES: usize = 256 * 1024;
 /// How many messages of a listing go into one frame.
 const LISTING_MESSAGES: usize = 100;
 
@@ -124,7 +122,7 @@ impl Conversation {
             Request::Status | Request::Pickup => return None,
             Request::List => (&settings.authorized_mailq_users, "view the mail queue"),
             Request::Flush(_) => (&settings.authorized_flush_users, "flush the mail queue"),
-            Request::Super(..) | Request::Show(_) | Request::Reload | Request::Stop(_) => {
+            Request::Super(..) | Request::Reload | Request::Stop(_) => {
                 return Some("only root and the owner of the mail system may do that".to_owned());
             }
         };
@@ -146,7 +144,6 @@ impl Conversation {
                 let acted = self.administer(action, selection).await;
                 self.send(&Reply::Acted(acted)).await?;
             }
-            Request::Show(id) => return self.show(&id).await,
             Request::Pickup => pickup::run_once(&self.front).await,
             Request::Reload => {
                 if let Err(why) = self.supervisor.reload() {
@@ -175,24 +172,5 @@ impl Conversation {
 
     async fn administer(&self, action: Action, selection: Selection) -> Vec<String> {
         self.front.qmgr.administer(action, selection).await
-    }
-
-    async fn show(&mut self, id: &str) -> Result<Reply, frame::Error> {
-        let content = envelope::QueueId::parse(id).map(|id| self.front.spool.content(&id));
-        let Some(Ok(content)) = content else {
-            return Ok(Reply::Refused(format!("{id}: no such message in the queue")));
-        };
-        let mut offset = 0;
-        let mut piece = vec![0; TEXT_BYTES];
-        loop {
-            match content.read_at(&mut piece, offset) {
-                Ok(0) => return Ok(Reply::Done),
-                Ok(count) => {
-                    self.send(&Reply::Text(piece[..count].to_vec())).await?;
-                    offset += count as u64;
-                }
-                Err(error) => return Ok(Reply::Refused(error.to_string())),
-            }
-        }
     }
 }

@@ -9,6 +9,7 @@
 pub mod agency;
 pub mod authenticate;
 pub mod cleanup;
+pub mod connections;
 pub mod control;
 pub mod login;
 pub mod name_list;

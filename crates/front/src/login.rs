@@ -13,12 +13,13 @@ use serve::Link;
 use serve::clock::now;
 use serve::handover::{Handover, Protocol};
 use serve::pump::{End, Host, Step, Work, pump};
-use settings::Dovecot;
+use settings::{Dovecot, Network};
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
 use crate::agency::Agency;
 use crate::authenticate::{Asker, Conversation, Progress, Refused, verify_plain};
+use crate::connections::{Connected, Connections};
 
 /// A handshake that takes longer is broken off.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(60);
@@ -39,6 +40,8 @@ pub struct LoginService {
     pub log: Log,
     /// Where sessions go.
     pub agency: Arc<dyn Agency>,
+    /// How many sessions users have.
+    pub connections: Arc<Connections>,
 }
 
 impl LoginService {
@@ -51,11 +54,12 @@ impl LoginService {
                 _ => return,
             }
         }
-        let secured = link.is_secured() || link.remote.ip() == link.local.ip();
+        let secured =
+            link.is_secured() || link.remote.ip() == link.local.ip() || self.trusts(link.remote.ip());
         let mut host = LoginHost::new(Arc::clone(&self), &link, secured);
         match self.protocol {
             Protocol::Imap => {
-                let mut login = imap::login::Login::new(self.login_settings(secured), id(), now());
+                let mut login = imap::login::Login::new(self.login_settings(secured), self.id(), now());
                 let logged_in = host.pump(&mut login, &mut link).await && login.is_logged_in();
                 host.hand_over(logged_in.then(|| login.into_unread()), link).await;
             }
@@ -65,6 +69,20 @@ impl LoginService {
                 host.hand_over(logged_in.then(|| login.into_unread()), link).await;
             }
         }
+    }
+
+    /// `login_trusted_networks`. Words that are no network trust nobody.
+    fn trusts(&self, client: IpAddr) -> bool {
+        let mut words = self.settings.login_trusted_networks.iter();
+        words.any(|word| {
+            word.parse::<Network>()
+                .is_ok_and(|network| network.contains(client))
+        })
+    }
+
+    /// What IMAP's ID tells before the login.
+    fn id(&self) -> Vec<(String, String)> {
+        imap::id::fields(&self.settings.imap_id_send, env!("CARGO_PKG_VERSION"))
     }
 
     fn service(&self) -> &'static str {
@@ -110,11 +128,6 @@ impl LoginService {
     }
 }
 
-/// What IMAP's ID tells before the login.
-fn id() -> Vec<(String, String)> {
-    vec![("name".to_owned(), "Yubin".to_owned())]
-}
-
 /// Decides for one client.
 struct LoginHost {
     service: Arc<LoginService>,
@@ -128,6 +141,7 @@ struct LoginHost {
     method: String,
     conversation: Option<Conversation>,
     account: Option<Account>,
+    connected: Option<Connected>,
 }
 
 impl LoginHost {
@@ -144,6 +158,7 @@ impl LoginHost {
             method: String::new(),
             conversation: None,
             account: None,
+            connected: None,
         }
     }
 
@@ -174,6 +189,7 @@ impl LoginHost {
             unread,
             account,
             session: self.session.clone(),
+            hold: Box::new(self.connected.take()),
         };
         self.service.agency.take(handover);
     }
@@ -209,6 +225,14 @@ impl LoginHost {
             Progress::Challenge(challenge) => Step::Answer(Answer::Challenge(challenge)),
             Progress::Accepted(account) => {
                 self.user.clone_from(&account.user);
+                let most = self.service.settings.mail_max_userip_connections;
+                let connections = &self.service.connections;
+                self.connected = connections.enter(self.service.service(), &self.user, self.remote, most);
+                if self.connected.is_none() {
+                    let what = "Maximum number of connections from user+IP exceeded";
+                    let text = format!("{what} (mail_max_userip_connections={most})");
+                    return Step::Answer(Answer::TooMany(text));
+                }
                 self.account = Some(*account);
                 Step::Answer(Answer::LoggedIn)
             }

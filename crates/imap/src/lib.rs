@@ -9,6 +9,7 @@
 //! Limits: the constants of [`login`] and [`session`]. Dialogues: `dialogues/*.imap`.
 
 pub mod extensions;
+pub mod id;
 pub mod login;
 pub mod session;
 pub mod wire;

@@ -25,7 +25,10 @@ impl Connection {
         if !(login.is_finished() && login.is_logged_in()) {
             return;
         }
-        let settings = Settings { id: id() };
+        let settings = Settings {
+            id: id(),
+            ..Settings::default()
+        };
         let mut session = Session::new(store.clone(), Arc::new(|| {}), settings, now);
         let ended = std::mem::replace(login.as_mut(), Login::new(offers(), id(), now));
         session.feed(&ended.into_unread(), now);

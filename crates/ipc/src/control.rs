@@ -28,8 +28,6 @@ pub enum Request {
     Flush(Selection),
     /// Queue administration: [`Reply::Count`].
     Super(Action, Selection),
-    /// The stored content of one message: [`Reply::Text`] frames.
-    Show(String),
     /// Mail was dropped into `maildrop`.
     Pickup,
     /// Read the configuration again.
@@ -75,8 +73,6 @@ pub enum Reply {
     Listing(serde_json::Value),
     /// The ids of the messages that were acted on.
     Acted(Vec<String>),
-    /// A piece of text.
-    Text(Vec<u8>),
     /// The daemon's process id.
     Process(u32),
     /// That was all.

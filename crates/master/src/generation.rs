@@ -36,6 +36,8 @@ pub struct Kept {
     pub own_uid: u32,
     /// How often SMTP clients come.
     pub anvil: Arc<access::Anvil>,
+    /// How many sessions mailbox users have.
+    pub connections: Arc<front::connections::Connections>,
     /// Open mail stores.
     pub stores: Arc<agent::stores::Stores>,
     /// How mailbox sessions learn that the system stops.
@@ -114,7 +116,7 @@ impl Generation {
             None => HashMap::new(),
         };
         let logins = match &dovecot {
-            Some(dovecot) => logins(dovecot, &auth, &kept.log, &agency, certificates),
+            Some(dovecot) => logins(dovecot, &auth, kept, &agency, certificates),
             None => HashMap::new(),
         };
         Ok(Generation {
@@ -160,7 +162,7 @@ fn smtpds(front: &Arc<Front>, loaded: &Loaded, certificates: &Certificates) -> H
 fn logins(
     dovecot: &Arc<Dovecot>,
     auth: &Arc<Auth>,
-    log: &Log,
+    kept: &Kept,
     agency: &Arc<dyn Agency>,
     certificates: &Certificates,
 ) -> HashMap<(Protocol, bool), Arc<LoginService>> {
@@ -173,8 +175,9 @@ fn logins(
                 tls: certificates.mailboxes.clone(),
                 implicit_tls,
                 auth: Arc::clone(auth),
-                log: log.clone(),
+                log: kept.log.clone(),
                 agency: Arc::clone(agency),
+                connections: Arc::clone(&kept.connections),
             };
             logins.insert((protocol, implicit_tls), Arc::new(service));
         }

@@ -131,6 +131,7 @@ pub fn prepare(start: Start, tell: &mut dyn FnMut(&str)) -> Result<Ready> {
         log,
         own_uid,
         anvil: Arc::default(),
+        connections: Arc::default(),
         stores: Arc::default(),
         farewell: Arc::default(),
     };

@@ -292,6 +292,7 @@ impl Login {
             }
             Answer::Failed => self.say("-ERR [AUTH] Authentication failed."),
             Answer::Refused(text) => self.say(&format!("-ERR [AUTH] {}", one_line(&text))),
+            Answer::TooMany(text) => self.say(&format!("-ERR [IN-USE] {}", one_line(&text))),
             Answer::Bye(text) => {
                 self.say(&format!("-ERR {}", one_line(&text)));
                 self.finish(Disconnect::Refused);

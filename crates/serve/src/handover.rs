@@ -22,4 +22,6 @@ pub struct Handover<Account> {
     pub account: Account,
     /// The session's name in the log.
     pub session: String,
+    /// Dropped when the session ends: what the front holds for it.
+    pub hold: Box<dyn std::any::Any + Send>,
 }

@@ -27,8 +27,10 @@ pub enum LockKind {
 /// Which locks are taken, in which order, and how patiently.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Locks {
-    /// In this order.
+    /// For writing, in this order (`mbox_write_locks`).
     pub kinds: Vec<LockKind>,
+    /// For reading (`mbox_read_locks`); a lock file is not needed for that.
+    pub for_reading: Vec<LockKind>,
     /// For each of them.
     pub tries: Tries,
     /// When a lock file counts as left behind.
@@ -40,6 +42,7 @@ impl Default for Locks {
     fn default() -> Locks {
         Locks {
             kinds: vec![LockKind::Fcntl, LockKind::Dotlock],
+            for_reading: vec![LockKind::Fcntl],
             tries: Tries::POSTFIX,
             stale_after: STALE_AFTER,
         }
@@ -145,7 +148,12 @@ impl<'a> Held<'a> {
             dotlock: None,
             _among: among,
         };
-        for kind in &locks.kinds {
+        let kinds = if mode == Mode::Shared {
+            &locks.for_reading
+        } else {
+            &locks.kinds
+        };
+        for kind in kinds {
             match kind {
                 LockKind::Fcntl => {
                     locks::lock_fcntl(file, path, mode, locks.tries)?;

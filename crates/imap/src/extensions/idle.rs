@@ -1,9 +1,9 @@
 //! IDLE (RFC 2177): changes are told as they happen.
 
-use machine::{SECOND, Stamp};
+use machine::Stamp;
 use mailbox::store::Watch;
 
-use crate::session::{Event, IDLE_NOTIFY_SECS, Job, Session};
+use crate::session::{Event, Job, Session};
 
 /// An IDLE under way.
 pub(crate) struct Idle {
@@ -25,7 +25,7 @@ impl Session {
                     .push_back(Event::Problem(format!("Watching a mailbox: {error}"))),
             }
         }
-        let next_notice = self.now + IDLE_NOTIFY_SECS * SECOND;
+        let next_notice = self.now.saturating_add(self.settings.idle_notify);
         self.job = Job::Idle(Box::new(Idle {
             tag: tag.to_owned(),
             next_notice,

@@ -28,11 +28,11 @@ use append::Appending;
 use fetch::Fetching;
 use view::View;
 
-/// The longest command, in octets, its literals included and an appended message not (`imap_max_line_length`).
+/// The longest command where no setting says otherwise, in octets, its literals included and an appended message not.
 pub const COMMAND_BYTES_MAX: usize = 64 * 1024;
 /// A client that is silent for so long is logged out (RFC 3501 §5.4).
 pub const IDLE_SECS_MAX: i64 = 30 * 60;
-/// While IDLE lasts, something is said at least this often (`imap_idle_notify_interval`).
+/// While IDLE lasts, something is said this often where no setting says otherwise.
 pub const IDLE_NOTIFY_SECS: i64 = 2 * 60;
 /// After so many commands in a row that make no sense the connection is closed.
 pub const BAD_COMMANDS_MAX: u32 = 20;
@@ -40,10 +40,24 @@ pub const BAD_COMMANDS_MAX: u32 = 20;
 pub const OUTPUT_BYTES_MAX: usize = 64 * 1024;
 
 /// What a session is told when it starts.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Settings {
     /// What ID answers (`imap_id_send`): pairs of field and value. Empty: NIL.
     pub id: Vec<(String, String)>,
+    /// The longest command, in octets (`imap_max_line_length`).
+    pub command_bytes_max: usize,
+    /// While IDLE lasts, something is said at least this often (`imap_idle_notify_interval`).
+    pub idle_notify: Stamp,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            id: Vec::new(),
+            command_bytes_max: COMMAND_BYTES_MAX,
+            idle_notify: IDLE_NOTIFY_SECS * SECOND,
+        }
+    }
 }
 
 /// What the session tells its caller. Nothing needs an answer.
@@ -129,8 +143,8 @@ impl Session {
         Session {
             store,
             wake,
+            framing: Framing::new(settings.command_bytes_max),
             settings,
-            framing: Framing::new(COMMAND_BYTES_MAX),
             output: Vec::new(),
             events: VecDeque::new(),
             view: None,
@@ -387,7 +401,7 @@ impl Machine for Session {
         self.now = now;
         match &mut self.job {
             Job::Idle(idle) => {
-                idle.next_notice = now + IDLE_NOTIFY_SECS * SECOND;
+                idle.next_notice = now.saturating_add(self.settings.idle_notify);
                 self.say("* OK Still here");
             }
             Job::Fetch(_) => {}

@@ -444,3 +444,20 @@ fn a_shutdown_is_announced() {
     assert_eq!(drain(&mut session, 100), "* BYE Server shutting down.\r\n");
     assert!(session.next_event().is_some() && session.is_finished());
 }
+
+#[test]
+fn the_settings_say_how_often_idle_speaks_and_how_long_a_command_is() {
+    let settings = Settings {
+        command_bytes_max: 100,
+        idle_notify: 7 * SECOND,
+        ..Settings::default()
+    };
+    let mut session = Session::new(Arc::new(MemoryStore::new()), Arc::new(|| {}), settings, 0);
+    let long = format!("a NOOP {}\r\n", "x".repeat(200));
+    let refused = talk(&mut session, &long);
+    assert!(refused.starts_with("* BAD "), "{refused}");
+    talk(&mut session, "b IDLE\r\n");
+    let first = session.deadline().unwrap();
+    session.time_out(first);
+    assert_eq!(session.deadline(), Some(first + 7 * SECOND));
+}

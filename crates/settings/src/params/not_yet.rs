@@ -93,17 +93,8 @@ pub(crate) const NOT_YET: &[(&str, &str)] = &[
     ),
     ("imap_id_log", "not yet: logging clients' IDs"),
     ("imap_id_retain", "not yet: passing on clients' IDs"),
-    ("imap_id_send", "not yet: an ID answer of one's own"),
-    (
-        "imap_idle_notify_interval",
-        "not yet: a pace of IDLE of one's own",
-    ),
     ("imap_literal_minus", "not yet: LITERAL-"),
     ("imap_logout_format", "not yet: a log line's own shape"),
-    (
-        "imap_max_line_length",
-        "not yet: a limit of command lines of one's own",
-    ),
     ("imap_metadata", "not yet: METADATA"),
     ("imap_urlauth_host", "not yet: URLAUTH"),
     ("imap_urlauth_port", "not yet: URLAUTH"),
@@ -149,7 +140,6 @@ pub(crate) const NOT_YET: &[(&str, &str)] = &[
     ),
     ("login_log_format", "not yet: a log line's own shape"),
     ("login_log_format_elements", "not yet: a log line's own shape"),
-    ("login_trusted_networks", "not yet: clients that count as secured"),
     ("luser_relay", "not yet: mail for unknown users"),
     ("mail_access_groups", "not yet: groups of sessions"),
     ("mail_attribute_dict", "not yet: METADATA"),
@@ -162,11 +152,6 @@ pub(crate) const NOT_YET: &[(&str, &str)] = &[
     (
         "mail_max_keyword_length",
         "not yet: a limit of keywords of one's own",
-    ),
-    ("mail_max_lock_timeout", "not yet: locks of Dovecot's own choice"),
-    (
-        "mail_max_userip_connections",
-        "not yet: a limit of connections of one user",
     ),
     ("mail_privileged_group", "not yet: groups of sessions"),
     ("mail_save_crlf", "not yet: mail files with CRLF"),
@@ -190,16 +175,9 @@ pub(crate) const NOT_YET: &[(&str, &str)] = &[
     ("masquerade_exceptions", "not yet: rewriting of addresses"),
     ("master_service_disable", "not yet: leaving out services by name"),
     (
-        "mbox_dotlock_change_timeout",
-        "not yet: locks of Dovecot's own choice",
-    ),
-    ("mbox_lock_timeout", "not yet: locks of Dovecot's own choice"),
-    (
         "mbox_md5",
         "not yet: fingerprints of mbox messages by chosen headers",
     ),
-    ("mbox_read_locks", "not yet: locks of Dovecot's own choice"),
-    ("mbox_write_locks", "not yet: locks of Dovecot's own choice"),
     ("mime_header_checks", "not yet: looking at headers"),
     (
         "multi_recipient_bounce_reject_code",
@@ -241,10 +219,6 @@ pub(crate) const NOT_YET: &[(&str, &str)] = &[
     (
         "remote_header_rewrite_domain",
         "not yet: completing headers of other clients",
-    ),
-    (
-        "require_home_directory",
-        "not yet: waiting for the home directory",
     ),
     ("reset_owner_alias", "not yet: owners of lists"),
     (
