@@ -168,6 +168,15 @@ impl Lowering<'_> {
         };
         match text_of(std::path::Path::new(file)) {
             Ok(content) => Some(content),
+            Err(error) if is_left_for_later(&setting.name, &error) => {
+                self.tell(
+                    Severity::Warning,
+                    &setting.place,
+                    &setting.name,
+                    error.to_string(),
+                );
+                Some(text.to_owned())
+            }
             Err(error) => {
                 self.tell(Severity::Error, &setting.place, &setting.name, error.to_string());
                 None
@@ -704,4 +713,31 @@ fn location_of(parts: &BTreeMap<String, String>) -> Option<String> {
         location.push_str(":UTF-8");
     }
     Some(location)
+}
+
+/// Whether a value stays `<file`, for whoever needs it to try. At a reload root is gone and the private key is closed
+/// to us: the certificates that were read at the start stay in use then, and the rest of the file counts.
+fn is_left_for_later(name: &str, error: &crate::Error) -> bool {
+    let closed = matches!(error, crate::Error::Read { source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied);
+    closed && matches!(name, "ssl_cert" | "ssl_key")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_left_for_later;
+
+    #[test]
+    fn a_key_that_only_root_may_read_does_not_stop_a_reload() {
+        let error = |kind: std::io::ErrorKind| crate::Error::Read {
+            path: "/etc/key.pem".into(),
+            source: kind.into(),
+        };
+        let closed = error(std::io::ErrorKind::PermissionDenied);
+        assert!(is_left_for_later("ssl_key", &closed));
+        assert!(!is_left_for_later(
+            "ssl_key",
+            &error(std::io::ErrorKind::NotFound)
+        ));
+        assert!(!is_left_for_later("login_greeting", &closed));
+    }
 }

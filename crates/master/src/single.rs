@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use config::{DovecotFile, Loaded};
+use config::{DovecotFile, Loaded, Severity};
 use front::control::{self, Supervisor};
 use front::{pickup, qmgr};
 use ipc::control::Haste;
@@ -428,7 +428,11 @@ impl Orders {
 impl Supervisor for Orders {
     fn reload(&self) -> Result<(), String> {
         let loaded = load(&self.start);
-        let errors: Vec<String> = loaded.problems.iter().map(ToString::to_string).collect();
+        let mistakes = loaded
+            .problems
+            .iter()
+            .filter(|problem| problem.severity == Severity::Error);
+        let errors: Vec<String> = mistakes.map(ToString::to_string).collect();
         if loaded.has_errors() {
             let why = format!(
                 "the configuration has errors, the old one stays: {}",
