@@ -139,7 +139,9 @@ fn judge(path: &Path, answer: rustix::io::Result<()>) -> Result<bool> {
 #[derive(Debug)]
 pub struct Dotlock {
     path: PathBuf,
+    file: File,
     inode: (u64, u64),
+    left_note: Option<String>,
 }
 
 /// How long a lock file may stand still before it counts as left behind by a crash (Postfix: `stale_lock_time`).
@@ -159,10 +161,40 @@ impl Dotlock {
     pub fn take(file: &Path, tries: Tries, stale_after: Duration) -> Result<Dotlock> {
         let path = with_suffix(file, ".lock");
         let host = crate::hostname::hostname();
-        tries.run_for(&path, || Dotlock::attempt(&path, &host, stale_after))
+        let (mut taken, mut left_note) = (None, None);
+        tries.run(&path, || {
+            let mut attempt = Dotlock::attempt(&path, &host, stale_after)?;
+            if let Attempt::Removed(note) = attempt {
+                left_note = note;
+                attempt = Dotlock::attempt(&path, &host, stale_after)?;
+            }
+            if let Attempt::Taken(lock) = attempt {
+                taken = Some(lock);
+            }
+            Ok(taken.is_some())
+        })?;
+        let mut lock = taken.ok_or(Error::Locked(path))?;
+        lock.left_note = left_note;
+        Ok(lock)
     }
 
-    fn attempt(path: &Path, host: &str, stale_after: Duration) -> Result<Option<Dotlock>> {
+    /// Notes in the lock file what its owner is about to do: one line, at most once. Who finds the lock left behind by a
+    /// crash learns it by [`Dotlock::left_note`].
+    ///
+    /// # Errors
+    /// [`Error::Call`] when it cannot be written.
+    pub fn note(&self, text: &str) -> Result<()> {
+        (&self.file)
+            .write_all(format!("\n{text}\n").as_bytes())
+            .map_err(|error| Error::call(format!("write {}", self.path.display()), error))
+    }
+
+    /// The note of the stale lock that had to be removed to take this one.
+    pub fn left_note(&self) -> Option<&str> {
+        self.left_note.as_deref()
+    }
+
+    fn attempt(path: &Path, host: &str, stale_after: Duration) -> Result<Attempt> {
         static COUNTER: AtomicU64 = AtomicU64::new(0);
         let number = COUNTER.fetch_add(1, Ordering::Relaxed);
         let own = with_suffix(path, &format!(".{host}.{}.{number}", std::process::id()));
@@ -179,9 +211,11 @@ impl Dotlock {
         // Over NFS the answer to link(2) may be lost: the number of links is the truth.
         let meta = file.metadata().map_err(said)?;
         let result = if linked.is_ok() || meta.nlink() == 2 {
-            Ok(Some(Dotlock {
+            Ok(Attempt::Taken(Dotlock {
                 path: path.to_owned(),
+                file,
                 inode: (meta.dev(), meta.ino()),
+                left_note: None,
             }))
         } else if let Err(error) = linked
             && error.kind() != std::io::ErrorKind::AlreadyExists
@@ -189,8 +223,10 @@ impl Dotlock {
             Err(Error::call(format!("create {}", path.display()), error))
         } else {
             let now = meta.modified().unwrap_or_else(|_| SystemTime::now());
-            remove_if_stale(path, &own, (host, now, stale_after));
-            Ok(None)
+            Ok(match remove_if_stale(path, &own, (host, now, stale_after)) {
+                Some(note) => Attempt::Removed(note),
+                None => Attempt::Refused,
+            })
         };
         let _ = std::fs::remove_file(&own);
         result
@@ -217,53 +253,61 @@ impl Drop for Dotlock {
     }
 }
 
-impl Tries {
-    fn run_for(self, path: &Path, mut attempt: impl FnMut() -> Result<Option<Dotlock>>) -> Result<Dotlock> {
-        let mut taken = None;
-        self.run(path, || {
-            // A second attempt at once: the first may have removed a stale lock.
-            taken = attempt()?;
-            if taken.is_none() && !path.exists() {
-                taken = attempt()?;
-            }
-            Ok(taken.is_some())
-        })?;
-        taken.ok_or_else(|| Error::Locked(path.to_owned()))
-    }
+/// What came of one attempt to make a lock file.
+enum Attempt {
+    Taken(Dotlock),
+    /// A stale lock is out of the way; its note.
+    Removed(Option<String>),
+    Refused,
 }
 
-/// Removes a stale lock: it is moved away first, and put back when somebody else had replaced it meanwhile.
-fn remove_if_stale(path: &Path, own: &Path, (host, now, stale_after): (&str, SystemTime, Duration)) {
+/// Removes a stale lock: it is moved away first, and put back when somebody else had replaced it meanwhile. `None`:
+/// nothing was removed; else the lock's note, if it had one.
+#[allow(
+    clippy::option_option,
+    reason = "whether it was removed, and whether it had a note"
+)]
+fn remove_if_stale(
+    path: &Path,
+    own: &Path,
+    (host, now, stale_after): (&str, SystemTime, Duration),
+) -> Option<Option<String>> {
+    // A lock that has gone by itself is out of the way too.
     let Ok(judged) = std::fs::symlink_metadata(path) else {
-        return;
+        return Some(None);
     };
     let age = judged
         .modified()
         .ok()
         .and_then(|at| now.duration_since(at).ok())
         .unwrap_or_default();
-    if age < stale_after && !owner_is_gone(path, host) {
-        return;
+    let content = content_of(path);
+    if age < stale_after && !owner_is_gone(&content, host) {
+        return None;
     }
     let away = with_suffix(own, ".stale");
-    if std::fs::rename(path, &away).is_err() {
-        return;
-    }
+    std::fs::rename(path, &away).ok()?;
     let same = std::fs::symlink_metadata(&away)
         .is_ok_and(|meta| (meta.dev(), meta.ino()) == (judged.dev(), judged.ino()));
     if !same {
         let _ = std::fs::hard_link(&away, path);
     }
     let _ = std::fs::remove_file(&away);
+    let note = content.lines().nth(1).filter(|_| content.ends_with('\n'));
+    same.then(|| note.map(str::to_owned))
 }
 
-fn owner_is_gone(path: &Path, host: &str) -> bool {
+fn content_of(path: &Path) -> String {
     let mut content = String::new();
-    let Ok(file) = File::open(path) else { return false };
-    if file.take(CONTENT_BYTES_MAX).read_to_string(&mut content).is_err() {
-        return false;
+    if let Ok(file) = File::open(path) {
+        // What is no text says nothing.
+        let _ = file.take(CONTENT_BYTES_MAX).read_to_string(&mut content);
     }
-    match content.trim().split_once(':') {
+    content
+}
+
+fn owner_is_gone(content: &str, host: &str) -> bool {
+    match content.lines().next().unwrap_or_default().trim().split_once(':') {
         Some((pid, at)) if at == host => pid.parse().is_ok_and(|pid| !crate::process::exists(pid)),
         _ => false,
     }
@@ -323,6 +367,22 @@ mod tests {
             .set_modified(old)
             .unwrap();
         drop(Dotlock::take(&mbox, Tries::ONCE, STALE_AFTER).unwrap());
+    }
+
+    #[test]
+    fn what_a_crashed_owner_was_about_to_do_is_known() {
+        let dir = tempfile::tempdir().unwrap();
+        let mbox = dir.path().join("mbox");
+        let lock = Dotlock::take(&mbox, Tries::ONCE, STALE_AFTER).unwrap();
+        assert_eq!(lock.left_note(), None);
+        lock.note("append at 17").unwrap();
+        let path = dir.path().join("mbox.lock");
+        let left = std::fs::read_to_string(&path).unwrap();
+        drop(lock);
+        let gone = left.replace(&std::process::id().to_string(), &i32::MAX.to_string());
+        std::fs::write(&path, gone).unwrap();
+        let lock = Dotlock::take(&mbox, Tries::ONCE, STALE_AFTER).unwrap();
+        assert_eq!(lock.left_note(), Some("append at 17"));
     }
 
     #[test]

@@ -39,6 +39,7 @@ pub fn deliver(path: &Path, from_line: &str, content: &mut dyn Read, locks: &Loc
         }
         check(path, &meta)?;
         let size = Fingerprint::of_file(&handle, path)?.size;
+        held.begin_append(size)?;
         let written = write_message(&handle, path, size, from_line, content).and_then(|()| {
             handle.sync_all().map_err(Error::io("sync", path))?;
             if created { sync_parent(path) } else { Ok(()) }

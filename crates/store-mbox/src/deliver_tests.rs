@@ -122,3 +122,43 @@ fn threads_exclude_each_other_without_a_lock_file() {
         "no two are mixed"
     );
 }
+
+/// The lock file of a process that was killed while it appended.
+fn leave_lock(path: &Path, size: usize) {
+    let content = format!("{}:{}\nappending at {size}\n", i32::MAX, os::hostname::hostname());
+    std::fs::write(path.with_extension("lock"), content).unwrap();
+}
+
+#[test]
+fn half_a_message_of_a_killed_process_is_cut_off() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("ann");
+    put(&path, "Subject: one\n\nx\n").unwrap();
+    let whole = std::fs::read_to_string(&path).unwrap();
+    let two = format!("{FROM}\nSubject: two\n\nx\n\n");
+    let half = format!("{FROM}\nSubject: half");
+    for cut in 0..=half.len() {
+        std::fs::write(&path, format!("{whole}{}", &half[..cut])).unwrap();
+        leave_lock(&path, whole.len());
+        put(&path, "Subject: two\n\nx\n").unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(text, format!("{whole}{two}"), "killed after {cut} octets");
+    }
+}
+
+/// Others append after the crash, without looking at what the lock file says.
+#[test]
+fn mail_that_came_after_a_killed_process_stays() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("ann");
+    let two = format!("{FROM}\nSubject: two\n\nx\n\n");
+    for before in [
+        format!("{FROM}\nSubject: half\n\n{FROM}\nSubject: other\n\nx\n\n"),
+        "no mailbox at all\n\n".to_owned(),
+    ] {
+        std::fs::write(&path, &before).unwrap();
+        leave_lock(&path, 0);
+        put(&path, "Subject: two\n\nx\n").unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), format!("{before}{two}"));
+    }
+}

@@ -198,7 +198,7 @@ impl MailboxFile {
     fn exclusively<R>(
         &mut self,
         lock: &Lock,
-        work: impl FnOnce(&mut MailboxFile, &Handle) -> mailbox::Result<R>,
+        work: impl FnOnce(&mut MailboxFile, &Held<'_>) -> mailbox::Result<R>,
     ) -> mailbox::Result<R> {
         for _ in 0..TRIES_MAX {
             if self.file.is_none() {
@@ -214,7 +214,7 @@ impl MailboxFile {
             let locks = self.locks.clone();
             let held = Held::take(&handle, &path, Mode::Exclusive, &locks)?;
             if Fingerprint::of_path(&path)? == self.fingerprint {
-                let result = work(self, &handle);
+                let result = work(self, &held);
                 drop(held);
                 return result;
             }
@@ -229,8 +229,10 @@ impl MailboxFile {
         if spool.messages.is_empty() {
             return Ok(Vec::new());
         }
-        self.exclusively(lock, |mailbox, handle| {
+        self.exclusively(lock, |mailbox, held| {
+            let handle = held.file();
             let size = Fingerprint::of_file(handle, &mailbox.paths.file)?.size;
+            held.begin_append(size)?;
             let appended = mailbox.append_at(lock, handle, size, spool);
             if appended.is_err() {
                 let _ = handle.set_len(size).and_then(|()| handle.sync_all());
@@ -312,15 +314,15 @@ impl MailboxFile {
         if gone.is_empty() {
             return Ok(());
         }
-        self.exclusively(lock, |mailbox, handle| mailbox.rewrite(lock, handle, gone))
+        self.exclusively(lock, |mailbox, held| mailbox.rewrite(lock, held.file(), gone))
     }
 
     /// Writes flags that only the index knows into the file, for other programs.
     pub(crate) fn write_back(&mut self) -> mailbox::Result<()> {
         let lock = self.lock()?;
         if self.index.records().iter().any(|r| self.is_dirty(r)) {
-            self.exclusively(&lock, |mailbox, handle| {
-                mailbox.rewrite(&lock, handle, &UidSet::new())
+            self.exclusively(&lock, |mailbox, held| {
+                mailbox.rewrite(&lock, held.file(), &UidSet::new())
             })?;
         }
         Ok(())

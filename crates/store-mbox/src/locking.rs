@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs::{File, Metadata};
 use std::io::ErrorKind;
 use std::ops::Deref;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -23,6 +23,9 @@ pub enum LockKind {
     /// A lock file beside it; left out where the directory does not let us make files.
     Dotlock,
 }
+
+/// The note in a lock file before its owner appends; the size of the file follows.
+const APPEND_NOTE: &str = "appending at ";
 
 /// Which locks are taken, in which order, and how patiently.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -172,7 +175,72 @@ impl<'a> Held<'a> {
                 },
             }
         }
+        held.undo_unfinished_append()?;
         Ok(held)
+    }
+
+    /// The locked file.
+    pub(crate) fn file(&self) -> &'a Handle {
+        self.file
+    }
+
+    /// To be said before something is appended to the file, which ends at `size`: should the process be killed before it
+    /// has finished, the next one to lock the file cuts the half message off. Where no lock file can be made, it stays,
+    /// as with other delivery agents.
+    pub(crate) fn begin_append(&self, size: u64) -> Result<()> {
+        match &self.dotlock {
+            Some(lock) => Ok(lock.note(&format!("{APPEND_NOTE}{size}"))?),
+            None => Ok(()),
+        }
+    }
+
+    /// Cuts off what a killed process had begun to append. Only if it is that, and nothing else: no more than one message.
+    fn undo_unfinished_append(&self) -> Result<()> {
+        let note = self.dotlock.as_ref().and_then(Dotlock::left_note);
+        let old_size = note
+            .and_then(|note| note.strip_prefix(APPEND_NOTE))
+            .and_then(|size| size.parse().ok());
+        let Some(old_size) = old_size else { return Ok(()) };
+        let said = || Error::io("read", self.path);
+        if Fingerprint::of_file(self.file, self.path)?.size > old_size
+            && is_at_most_one_message(self.file, old_size).map_err(said())?
+        {
+            self.file
+                .set_len(old_size)
+                .and_then(|()| self.file.sync_all())
+                .map_err(Error::io("cut an unfinished message off", self.path))?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether what lies behind `start` is the beginning of one message, after the empty line that separates it.
+fn is_at_most_one_message(file: &File, start: u64) -> std::io::Result<bool> {
+    const FROM: &[u8] = b"\nFrom ";
+    let mut window = Vec::new();
+    let mut piece = vec![0; 64 * 1024];
+    let mut at = start;
+    loop {
+        let count = file.read_at(&mut piece, at)?;
+        if at == start {
+            let text = &piece[..count];
+            let skipped = text.iter().take(2).take_while(|&&octet| octet == b'\n').count();
+            let begins = &text[skipped..];
+            if !begins.starts_with(&FROM[1..]) && !FROM[1..].starts_with(begins) {
+                return Ok(false);
+            }
+            window.extend_from_slice(begins);
+        } else {
+            window.extend_from_slice(&piece[..count]);
+        }
+        if memchr::memmem::find(&window, FROM).is_some() {
+            return Ok(false);
+        }
+        if count == 0 {
+            return Ok(true);
+        }
+        at += count as u64;
+        window.drain(..window.len().saturating_sub(FROM.len()));
     }
 }
 
