@@ -148,7 +148,7 @@ fn serve_embedded(directory: &Path, port_base: u16) -> Result<()> {
     );
     let prepared = embedded::prepare(directory, ports, owner)?;
     if let Some(user) = &user {
-        let handed = identity::hand_over(directory, user);
+        let handed = os::ownership::give_tree(directory, user.uid, user.gid);
         handed.with_context(|| format!("cannot give {} to {}", directory.display(), user.name))?;
         identity::become_user(user)?;
     }

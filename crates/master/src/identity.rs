@@ -96,9 +96,11 @@ pub fn give_up_root(loaded: &Loaded) -> Result<()> {
         .with_context(|| format!("cannot create the queue directory {}", queue.display()))?;
     // Only what is ours: a queue directory may be shared with what another mail system left there.
     for path in std::iter::once(queue.clone()).chain(QUEUE_PARTS.map(|part| queue.join(part))) {
-        let given = match std::fs::symlink_metadata(&path) {
-            Ok(_) if path == *queue => std::os::unix::fs::lchown(&path, Some(user.uid), Some(user.gid)),
-            Ok(_) => hand_over(&path, &user),
+        let given: Result<()> = match std::fs::symlink_metadata(&path) {
+            Ok(_) if path == *queue => {
+                std::os::unix::fs::lchown(&path, Some(user.uid), Some(user.gid)).map_err(Into::into)
+            }
+            Ok(_) => os::ownership::give_tree(&path, user.uid, user.gid).map_err(Into::into),
             Err(_) => Ok(()),
         };
         given.with_context(|| format!("cannot give {} to {}", path.display(), user.name))?;
@@ -136,20 +138,6 @@ pub fn closed_on_the_way(path: &Path, user: &User) -> Result<Option<PathBuf>> {
         }
     }
     Ok(None)
-}
-
-/// Gives everything below `path` to `user`. Symbolic links are not followed.
-///
-/// # Errors
-/// What the system says.
-pub fn hand_over(path: &Path, user: &User) -> std::io::Result<()> {
-    std::os::unix::fs::lchown(path, Some(user.uid), Some(user.gid))?;
-    if std::fs::symlink_metadata(path)?.is_dir() {
-        for entry in std::fs::read_dir(path)? {
-            hand_over(&entry?.path(), user)?;
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! What Yubin asks of the operating system, behind safe functions; the only crate with `unsafe`.
 //!
-//! In charge of users and groups ([`users`]), giving up an identity for good ([`identity`]), locks between
+//! In charge of users and groups ([`users`]), giving up an identity for good ([`identity`]), giving files away ([`ownership`]), locks between
 //! programs ([`locks`]), the host's name and interfaces ([`hostname`], [`interfaces`]), watching directories
 //! ([`watch`]), looking at files by directory ([`files`]), room on disks ([`space`]), and small questions about processes, limits, signals and terminals.
 //! Not in charge of reading or writing mail, or of what a failure means for a message.
@@ -15,6 +15,7 @@ pub mod identity;
 pub mod interfaces;
 pub mod limits;
 pub mod locks;
+pub mod ownership;
 pub mod process;
 pub mod signals;
 pub mod space;
