@@ -20,7 +20,7 @@ pub struct Submission {
     incoming: Incoming,
     circumstances: Circumstances,
     /// What could not be done; the rest of the content is dropped, and the answer to its end is this.
-    failure: Option<Refusal>,
+    failure: Option<Failure>,
     scratch: Vec<u8>,
 }
 
@@ -125,12 +125,8 @@ impl Submission {
         self.scratch.clear();
         let taken = self.intake.feed(piece, &context, &mut self.scratch);
         self.failure = match taken {
-            Ok(()) => self
-                .incoming
-                .write(&self.scratch)
-                .err()
-                .map(|error| refusal_of(&error)),
-            Err(error) => Some(refused(&error)),
+            Ok(()) => self.incoming.write(&self.scratch).err().map(Failure::Queue),
+            Err(error) => Some(Failure::Intake(error)),
         };
     }
 
@@ -140,6 +136,7 @@ impl Submission {
     /// What the sender is told: nothing of the message is kept.
     pub async fn commit(self, mut envelope: Envelope, front: &Front) -> Result<Committed, Refusal> {
         self.circumstances.add_copy(&mut envelope);
+        let queue_id = self.incoming.queue_id().clone();
         let (incoming, facts) = self.finish(front)?;
         let (done, committed) = oneshot::channel();
         let is_large = incoming.size_bytes() > INLINE_BYTES_MAX as u64;
@@ -164,27 +161,24 @@ impl Submission {
                 front.qmgr.arrived(committed.queue_id());
                 Ok(committed)
             }
-            Err(error) => {
-                front.log.error("cleanup", &error.to_string());
-                Err(refusal_of(&error))
-            }
+            Err(error) => Err(Failure::Queue(error).tell(&queue_id, front)),
         }
     }
 
     fn finish(mut self, front: &Front) -> Result<(Incoming, Facts), Refusal> {
-        if let Some(failure) = self.failure {
-            return Err(failure);
-        }
         let queue_id = self.incoming.queue_id().clone();
+        if let Some(failure) = self.failure {
+            return Err(failure.tell(&queue_id, front));
+        }
         let context = self.circumstances.context(&queue_id);
         self.scratch.clear();
         let facts = self
             .intake
             .finish(&context, &mut self.scratch)
-            .map_err(|error| refused(&error))?;
+            .map_err(|error| Failure::Intake(error).tell(&queue_id, front))?;
         self.incoming
             .write(&self.scratch)
-            .map_err(|error| refusal_of(&error))?;
+            .map_err(|error| Failure::Queue(error).tell(&queue_id, front))?;
         front.log.write(&MessageId {
             queue_id: &queue_id,
             message_id: &facts.message_id,
@@ -221,40 +215,44 @@ fn log_attributes(origin: &Origin) -> Vec<(String, String)> {
     }
 }
 
-fn refused(error: &intake::Error) -> Refusal {
-    match error {
-        intake::Error::TooManyHops => Refusal {
-            code: 554,
-            status: StatusCode::permanent(4, 0),
-            text: "Error: too many hops".to_owned(),
-        },
-    }
+/// Why a message is not taken.
+enum Failure {
+    Queue(queue::Error),
+    Intake(intake::Error),
 }
 
-/// What a sender reads about the queue's troubles; the detail is in the log.
-fn refusal_of(error: &queue::Error) -> Refusal {
-    let (code, status, text) = match error {
-        queue::Error::Full(_) => (
-            452,
-            StatusCode::temporary(3, 1),
-            "Error: insufficient system storage",
-        ),
-        queue::Error::EnvelopeTooLarge => (
-            552,
-            StatusCode::permanent(3, 4),
-            "Error: message envelope too large",
-        ),
-        queue::Error::Busy => (
-            451,
-            StatusCode::temporary(3, 2),
-            "Error: queue is overloaded, try again later",
-        ),
-        _ => (451, StatusCode::temporary(3, 0), "Error: queue file write error"),
-    };
-    Refusal {
-        code,
-        status,
-        text: text.to_owned(),
+impl Failure {
+    /// Writes the detail into the log; what the sender reads.
+    fn tell(&self, queue_id: &QueueId, front: &Front) -> Refusal {
+        if let Failure::Queue(error) = self {
+            front.log.error("cleanup", &format!("{queue_id}: {error}"));
+        }
+        let (code, status, text) = match self {
+            Failure::Intake(intake::Error::TooManyHops) => {
+                (554, StatusCode::permanent(4, 0), "Error: too many hops")
+            }
+            Failure::Queue(queue::Error::Full(_)) => (
+                452,
+                StatusCode::temporary(3, 1),
+                "Error: insufficient system storage",
+            ),
+            Failure::Queue(queue::Error::EnvelopeTooLarge) => (
+                552,
+                StatusCode::permanent(3, 4),
+                "Error: message envelope too large",
+            ),
+            Failure::Queue(queue::Error::Busy) => (
+                451,
+                StatusCode::temporary(3, 2),
+                "Error: queue is overloaded, try again later",
+            ),
+            Failure::Queue(_) => (451, StatusCode::temporary(3, 0), "Error: queue file write error"),
+        };
+        Refusal {
+            code,
+            status,
+            text: text.to_owned(),
+        }
     }
 }
 
