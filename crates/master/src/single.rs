@@ -114,8 +114,11 @@ pub fn prepare(start: Start, tell: &mut dyn FnMut(&str)) -> Result<Ready> {
     if wanted.is_empty() {
         bail!("the configuration names no port to listen on: there is nothing to do");
     }
-    let bound = listeners::bind(wanted)?;
     let serves_mta = start.config_directory.is_some();
+    if serves_mta {
+        Spool::check_unused(&loaded.postfix.queue_directory, &world::World::real())?;
+    }
+    let bound = listeners::bind(wanted)?;
     let log = open_log(&loaded)?;
     let certificates = Certificates::read(&loaded)?;
     let pid_files = PidFiles::open_as_root(base_dir(&loaded));

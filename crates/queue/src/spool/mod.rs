@@ -274,6 +274,22 @@ impl Spool {
         ))
     }
 
+    /// Whether nobody has the spool in `dir`: to be asked early, for a clear answer. [`Spool::open`] is what decides.
+    ///
+    /// # Errors
+    /// [`Error::InUse`].
+    pub fn check_unused(dir: &Path, world: &World) -> Result<()> {
+        let lock = dir.join("lock");
+        // Not made here: whoever asks may not be who will own it.
+        if world.disk.open(&lock, OpenMode::Read).is_err() {
+            return Ok(());
+        }
+        match world.disk.lock(&lock).map_err(|error| in_use(dir, error)) {
+            Err(error @ Error::InUse { .. }) => Err(error),
+            _ => Ok(()),
+        }
+    }
+
     /// Looks at the spool in `dir` without locking or changing anything, while the daemon is down. What changes a message
     /// fails with [`Error::Stopped`].
     ///
