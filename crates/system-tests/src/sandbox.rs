@@ -372,6 +372,18 @@ impl Sandbox {
         entries.filter_map(|entry| fs::read(entry.path()).ok()).collect()
     }
 
+    /// The messages of the mbox file in `mail/` that an account has when `home_mailbox` is empty.
+    pub fn mbox(&self, user: &str) -> Vec<Vec<u8>> {
+        let text = format!("\n{}", read_lossy(&self.directory.join("mail").join(user)));
+        let messages = text
+            .split("\n\nFrom ")
+            .map(|message| message.trim_start_matches("\nFrom "));
+        let without_from_line = messages.filter_map(|message| message.split_once('\n'));
+        without_from_line
+            .map(|(_, message)| format!("{}\n", message.trim_end_matches('\n')).into_bytes())
+            .collect()
+    }
+
     /// Puts a message into the inbox of an account, as another program would.
     ///
     /// # Panics
