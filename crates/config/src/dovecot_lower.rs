@@ -209,8 +209,8 @@ impl Lowering<'_> {
                 other => other,
             };
             match plain {
-                "imap" | "pop3" | "lmtp" => {}
-                "sieve" | "submission" => {
+                "imap" | "pop3" => {}
+                "lmtp" | "sieve" | "submission" => {
                     self.tell(
                         Severity::Note,
                         place,
@@ -501,10 +501,25 @@ impl Lowering<'_> {
         for entry in &block.entries {
             match entry {
                 Entry::Setting(setting) => self.service_setting(&mut service, block, setting),
-                Entry::Block(inner) => self.listener(&mut service, inner),
+                Entry::Block(inner) => {
+                    self.tell_of_listener(&block.name, inner);
+                    self.listener(&mut service, inner);
+                }
             }
         }
         self.dovecot.services.insert(block.name.clone(), service);
+    }
+
+    /// A socket that other programs will look for in vain.
+    fn tell_of_listener(&mut self, service: &str, listener: &Block) {
+        let is_served = listener.kind == "inet_listener" && matches!(service, "imap-login" | "pop3-login");
+        let is_listener =
+            ["inet_listener", "unix_listener", "fifo_listener"].contains(&listener.kind.as_str());
+        if is_listener && !is_served {
+            let name = format!("service {service}");
+            let what = format!("{} {}: nobody listens there yet", listener.kind, listener.name);
+            self.tell(Severity::Note, &listener.place, &name, what.replace(" :", ":"));
+        }
     }
 
     fn service_setting(&mut self, service: &mut ListenerService, block: &Block, setting: &Setting) {
