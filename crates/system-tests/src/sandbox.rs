@@ -32,6 +32,8 @@ pub struct Sandbox {
 
 struct Running {
     child: Child,
+    /// Whether it has a screen, on which it says when it has stopped.
+    has_screen: bool,
     said: Arc<Mutex<String>>,
 }
 
@@ -115,7 +117,11 @@ impl Sandbox {
         let said = Arc::new(Mutex::new(String::new()));
         listen(child.stdout.take(), &said);
         listen(child.stderr.take(), &said);
-        let running = self.running.insert(Running { child, said });
+        let running = self.running.insert(Running {
+            child,
+            has_screen: arguments.contains(&"--dir"),
+            said,
+        });
         let ended = wait_for_value("the program to be ready", || {
             let ended = running.child.try_wait().expect("it is our own child");
             if ended.is_some() {
@@ -191,7 +197,7 @@ impl Sandbox {
         });
         let said = || running.said();
         assert!(status.success(), "the program stopped with {status}:\n{}", said());
-        if self.arguments.iter().any(|word| word == "--dir") {
+        if running.has_screen {
             wait_for("the last word", || said().ends_with("Stopped.\n"));
         }
     }

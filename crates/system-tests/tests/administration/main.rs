@@ -1,8 +1,11 @@
-//! What administrators do to the real binary: look at the queue and change it, start and stop the system.
+//! What administrators do to the real binary: look at the queue and change it, start and stop the system, run it from
+//! the incumbents' configuration, count what the log says.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panic")]
 
 mod lifecycle;
+mod logs;
+mod pair;
 mod queue;
 
 use system_tests::{Sandbox, wait_for};
