@@ -5,16 +5,18 @@
 //! exist are in [`restrictions::RESTRICTIONS`].
 //!
 //! Sources: SMTPD_ACCESS_README, postconf(5). Tables (`check_*_access`), policy services and DNS are not there yet:
-//! a list that names one is reported when the configuration is read, and refuses nobody because of it.
+//! a list that names one is reported when the configuration is read, and refuses nobody because of it ([`review`]).
 
 pub mod limits;
 pub mod lists;
 pub mod request;
 pub mod restrictions;
+pub mod review;
 
 pub use limits::{Anvil, Excess, Happening};
 pub use lists::{Access, Stage};
 pub use request::{Client, Refusal, Request};
+pub use review::Gap;
 
 /// What a restriction or a list says.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -9,6 +9,7 @@ use settings::Postfix;
 use crate::Verdict;
 use crate::request::{Refusal, Request};
 use crate::restrictions::{self, Context};
+use crate::review::skip_argument;
 
 /// The moment of the dialogue at which a list is asked, and what its generic refusals are about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -73,24 +74,6 @@ impl Access {
             settings,
             router,
         }
-    }
-
-    /// Names in the service's lists that are no restriction of ours: the parameter and the name.
-    pub fn unknown(settings: &Postfix) -> Vec<(&'static str, String)> {
-        let mut unknown = Vec::new();
-        for stage in STAGES {
-            let list = expanded(settings, list_of(settings, stage), 0);
-            let mut words = list.iter();
-            while let Some(word) = words.next() {
-                if restrictions::find(word).is_none() && word != WARN_ONLY {
-                    unknown.push((stage.parameter(), word.clone()));
-                    if takes_argument(word) {
-                        words.next();
-                    }
-                }
-            }
-        }
-        unknown
     }
 
     /// Asks at connection time. `None`: go on.
@@ -190,8 +173,11 @@ impl Access {
                 names.next();
                 continue;
             }
-            // An unknown restriction was reported when the configuration was read.
             let Some(restriction) = restrictions::find(name) else {
+                // Reported when the configuration was read, as not there yet; a mistake does not get this far.
+                if takes_argument(name) {
+                    skip_argument(&mut names);
+                }
                 continue;
             };
             match restriction(&context) {
@@ -205,7 +191,7 @@ impl Access {
     }
 }
 
-fn list_of(settings: &Postfix, stage: Stage) -> &[String] {
+pub(crate) fn list_of(settings: &Postfix, stage: Stage) -> &[String] {
     match stage {
         Stage::Client => &settings.smtpd_client_restrictions,
         Stage::Helo => &settings.smtpd_helo_restrictions,
@@ -219,9 +205,9 @@ fn list_of(settings: &Postfix, stage: Stage) -> &[String] {
 }
 
 /// `warn_if_reject`: the restriction behind it refuses nobody.
-const WARN_ONLY: &str = "warn_if_reject";
+pub(crate) const WARN_ONLY: &str = "warn_if_reject";
 
-const STAGES: [Stage; 8] = [
+pub(crate) const STAGES: [Stage; 8] = [
     Stage::Client,
     Stage::Helo,
     Stage::Sender,
@@ -233,7 +219,7 @@ const STAGES: [Stage; 8] = [
 ];
 
 /// A list with the lists of `smtpd_restriction_classes` in it put in place of their names.
-fn expanded(settings: &Postfix, list: &[String], depth: usize) -> Vec<String> {
+pub(crate) fn expanded(settings: &Postfix, list: &[String], depth: usize) -> Vec<String> {
     let mut words = Vec::new();
     for word in list {
         let is_class = settings.smtpd_restriction_classes.contains(word);
@@ -253,7 +239,7 @@ fn expanded(settings: &Postfix, list: &[String], depth: usize) -> Vec<String> {
 }
 
 /// Whether the restriction, which is not there, has a table, a server or a list behind it.
-fn takes_argument(word: &str) -> bool {
+pub(crate) fn takes_argument(word: &str) -> bool {
     const PREFIXES: [&str; 5] = [
         "check_",
         "reject_rbl",

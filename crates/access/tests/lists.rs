@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use access::{Access, Client, Request};
+use access::{Access, Client, Gap, Request, review};
 use address::Address;
 use route::{Directory, Router};
 use settings::{Postfix, Surroundings, TableRef};
@@ -133,17 +133,46 @@ fn lists_of_earlier_stages_are_asked_at_rcpt() {
 }
 
 #[test]
-fn names_that_are_not_there_are_found() {
+fn names_that_are_not_there_are_told_from_mistakes() {
     let lists = [
-        ("client", "check_client_access hash:/x permit"),
-        ("relay", "reject_unauth_destination reject_rbl_client"),
+        (
+            "client",
+            "check_client_access hash:/x check_policy_service { inet:127.0.0.1:9, timeout=10 } sleep 1 permit",
+        ),
+        ("relay", "reject_unauth_destination reject_rbl_clinet"),
     ];
-    let unknown = Access::unknown(&settings(&lists));
+    let not_yet = |name: &str| ("smtpd_client_restrictions", Gap::NotYet(name.to_owned()));
     let wanted = [
-        ("smtpd_client_restrictions", "check_client_access"),
-        ("smtpd_relay_restrictions", "reject_rbl_client"),
+        not_yet("check_client_access"),
+        not_yet("check_policy_service"),
+        not_yet("sleep"),
+        (
+            "smtpd_relay_restrictions",
+            Gap::Unknown("reject_rbl_clinet".to_owned()),
+        ),
     ];
-    assert_eq!(unknown, wanted.map(|(list, name)| (list, name.to_owned())));
+    assert_eq!(review::gaps(&settings(&lists)), wanted);
+}
+
+#[test]
+fn lists_that_let_strangers_relay_are_found() {
+    let is_closed = |relay: &str, recipient: &str| {
+        review::is_closed(&settings(&[("relay", relay), ("recipient", recipient)]))
+    };
+    assert!(is_closed("permit_mynetworks reject_unauth_destination", ""));
+    assert!(is_closed("", "permit_mynetworks defer_unauth_destination"));
+    assert!(is_closed("permit_sasl_authenticated reject", "permit"));
+    assert!(is_closed("check_policy_service { inet:x, timeout=1 } reject", ""));
+    for (relay, recipient) in [
+        ("", ""),
+        ("permit", ""),
+        ("permit_mynetworks", "permit_sasl_authenticated"),
+        ("permit reject_unauth_destination", ""),
+        ("warn_if_reject reject_unauth_destination", ""),
+        ("check_client_access reject", ""),
+    ] {
+        assert!(!is_closed(relay, recipient), "{relay:?} {recipient:?}");
+    }
 }
 
 #[test]
@@ -199,10 +228,12 @@ fn lists_of_ones_own_stand_for_what_is_in_them() {
     let mut put = |name: &str, text: &str| settings.others.insert(name.to_owned(), text.to_owned());
     put("own", "permit_mynetworks, inner, check_sender_access hash:/x");
     put("inner", "reject_non_fqdn_sender, inner");
-    let unknown = Access::unknown(&settings);
-    let own = |name: &str| ("smtpd_sender_restrictions", name.to_owned());
-    assert!(unknown.contains(&own("check_sender_access")) && unknown.contains(&own("reject_rbl_client")));
-    assert!(!unknown.contains(&own("hash:/x")) && !unknown.contains(&own("bl.example")));
+    let own = |name: &str| ("smtpd_sender_restrictions", Gap::NotYet(name.to_owned()));
+    let endless = ("smtpd_sender_restrictions", Gap::Class("inner".to_owned()));
+    assert_eq!(
+        review::gaps(&settings),
+        [endless, own("check_sender_access"), own("reject_rbl_client")]
+    );
     let settings = Arc::new(settings);
     let (router, _) = Router::new(Arc::clone(&settings), Vec::new(), Arc::new(Users(&["alice"])));
     let access = Access::new(settings, Arc::new(router));

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use access::Access;
+use access::{Gap, review};
 use config::{Loaded, Problem, Severity};
 use front::qmgr::TRANSPORTS;
 use settings::kinds::{Shape, words};
@@ -41,21 +41,55 @@ fn place(loaded: &Loaded, service: &Service, name: &str) -> (&'static str, usize
     }
 }
 
-/// Rules that nobody asks: who would have been refused is not.
+/// Names that are no restriction, rules that nobody asks (who would have been refused is not), and lists that would let
+/// everybody relay.
 fn restrictions(loaded: &Loaded, service: &Service) -> Vec<Problem> {
-    let about = |(parameter, name): (&'static str, String)| {
+    let about = |(parameter, gap): (&'static str, Gap)| {
         let place = place(loaded, service, parameter);
-        if name.starts_with("permit_") {
-            let text = format!("{name} is not there yet: it permits nobody");
-            return Problem::new(Severity::Note, place, parameter, text);
+        match gap {
+            Gap::Unknown(name) => {
+                let problem = Problem::new(
+                    Severity::Error,
+                    place,
+                    parameter,
+                    format!("there is no restriction {name}"),
+                );
+                match params::nearest(&name, review::known_names()) {
+                    Some(near) => problem.with_hint(format!("Did you mean {near}?")),
+                    None => problem,
+                }
+            }
+            Gap::Class(name) => {
+                let text = format!("the restriction class {name} has no definition, or contains itself");
+                Problem::new(Severity::Error, place, parameter, text)
+            }
+            Gap::NotYet(name) if name.starts_with("permit_") => {
+                let text = format!("{name} is not there yet: it permits nobody");
+                Problem::new(Severity::Note, place, parameter, text)
+            }
+            Gap::NotYet(name) => {
+                let text = format!("{name} is not there yet: it refuses nobody");
+                Problem::new(Severity::Warning, place, parameter, text)
+            }
         }
-        let text = format!("{name} is not there yet: it refuses nobody");
-        Problem::new(Severity::Warning, place, parameter, text)
     };
-    Access::unknown(&service.settings)
-        .into_iter()
-        .map(about)
-        .collect()
+    let mut problems: Vec<Problem> = review::gaps(&service.settings).into_iter().map(about).collect();
+    if !review::is_closed(&service.settings) {
+        let parameter = "smtpd_relay_restrictions";
+        let hint = format!(
+            "Put one of {} into it or into smtpd_recipient_restrictions, before any permit",
+            review::CLOSING.join(", ")
+        );
+        let text = "strangers could send mail through this host to everywhere";
+        let problem = Problem::new(
+            Severity::Error,
+            place(loaded, service, parameter),
+            parameter,
+            text,
+        );
+        problems.push(problem.with_hint(hint));
+    }
+    problems
 }
 
 fn certificates(loaded: &Loaded, service: &Service) -> Option<Problem> {
@@ -194,6 +228,31 @@ mod tests {
         assert_eq!(
             told("myhostname = a.example\nmynetworks = 127.0.0.0/8\n", SMTP),
             [""; 0]
+        );
+    }
+
+    #[test]
+    fn an_open_relay_does_not_start() {
+        for relay in ["", "permit", "permit_mynetworks, reject_unauth_destinations"] {
+            let main = format!("smtpd_relay_restrictions = {relay}\n");
+            let told = told(&main, SMTP);
+            assert!(
+                told.iter().any(|line| line.starts_with(
+                    "Error main.cf:1: smtpd_relay_restrictions: strangers could send mail through this host"
+                )),
+                "{told:#?}"
+            );
+        }
+        let main = "smtpd_recipient_restrictions = reject_unauth_destinations\n";
+        let wanted = "Error main.cf:1: smtpd_recipient_restrictions: there is no restriction \
+                      reject_unauth_destinations. Did you mean reject_unauth_destination?";
+        assert_eq!(told(main, SMTP), [wanted]);
+        let submission =
+            format!("{SMTP}587 inet n - n - - smtpd -o smtpd_relay_restrictions=permit_mynetworks\n");
+        let told = told("", &submission);
+        assert!(
+            told.len() == 1 && told[0].starts_with("Error master.cf:2: smtpd_relay_"),
+            "{told:#?}"
         );
     }
 
