@@ -9,6 +9,7 @@ use ipc::control::{Haste, Reply, Request, Selection};
 use maillog::lines::master::Script;
 use maillog::lines::problem::Problem;
 use maillog::{Line, Tag};
+use master::single::{Scale, Start};
 
 use crate::detached::{self, Started};
 use crate::mail_queue::{Answer, CommandLog, MailQueue};
@@ -247,15 +248,15 @@ impl MailSystem {
     }
 }
 
-/// Everything that is to be told about the configuration in a directory.
+/// Everything that a start would tell about the configuration in a directory.
 fn problems_of(directory: &Path) -> Vec<(Severity, String)> {
-    let options = config::Options {
-        surroundings: config::this_machine(),
+    let loaded = master::single::load(&Start {
+        scale: Scale::Host,
+        config_directory: Some(directory.to_owned()),
         dovecot: config::DovecotFile::Beside,
-        overrides: Vec::new(),
-    };
-    let problems = config::load(directory, &options).problems;
-    problems
+    });
+    loaded
+        .problems
         .iter()
         .map(|problem| (problem.severity, problem.to_string()))
         .collect()
@@ -284,7 +285,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         std::fs::write(
             dir.path().join("main.cf"),
-            "mynetworks = 10.0.0.0/33\nno_such_name = 1\n",
+            "mynetworks = 10.0.0.0/33\nno_such_name = 1\nsmtpd_client_restrictions = reject_rbl_client bl.example\n",
         )
         .expect("written");
         std::fs::write(dir.path().join("master.cf"), "smtp inet n - n - - smtpd\n").expect("written");
@@ -293,5 +294,7 @@ mod tests {
         assert!(of(Severity::Error).all(|(_, text)| text.starts_with("main.cf:1: mynetworks: ")));
         assert_eq!(of(Severity::Error).count(), 1);
         assert!(of(Severity::Warning).any(|(_, text)| text.starts_with("main.cf:2: no_such_name")));
+        let unasked = "main.cf:3: smtpd_client_restrictions: reject_rbl_client is not there yet";
+        assert!(of(Severity::Warning).any(|(_, text)| text.starts_with(unasked)));
     }
 }

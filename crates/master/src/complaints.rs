@@ -18,6 +18,7 @@ pub fn of(loaded: &Loaded) -> Vec<Problem> {
         problems.extend(restrictions(loaded, service));
         problems.extend(certificates(loaded, service));
     }
+    problems.extend(log_directory(loaded));
     problems.extend(transports(loaded));
     problems.extend(values(loaded));
     problems.retain(|problem| told.insert(problem.to_string()));
@@ -99,6 +100,25 @@ fn certificates(loaded: &Loaded, service: &Service) -> Option<Problem> {
     both.then(|| {
         let text = "a second certificate is not there yet: that of smtpd_tls_cert_file is shown to everybody";
         Problem::new(Severity::Note, place(loaded, service, name), name, text)
+    })
+}
+
+/// A log that cannot be opened keeps the system from starting.
+fn log_directory(loaded: &Loaded) -> Option<Problem> {
+    let file = &loaded.postfix.maillog_file;
+    let directory = file
+        .parent()
+        .filter(|directory| !directory.as_os_str().is_empty())?;
+    (!directory.is_dir()).then(|| {
+        let name = "maillog_file";
+        let text = format!("there is no directory {}", directory.display());
+        Problem::new(
+            Severity::Error,
+            ("main.cf", loaded.main.line_of(name)),
+            name,
+            text,
+        )
+        .with_hint("Create it, or name another file")
     })
 }
 
