@@ -4,7 +4,7 @@ use std::io::Read;
 use std::path::Path;
 
 use address::{Address, path};
-use envelope::{BodyKind, Envelope, QueueId, Recipient};
+use envelope::{BodyKind, Envelope, QueueId, Recipient, codec};
 use ipc::control::{self, Request};
 use message::{build, header, lines};
 use os::User;
@@ -69,6 +69,8 @@ pub(crate) enum Refusal {
     TooBig,
     /// The maildrop cannot be written: why.
     Maildrop(queue::Error),
+    /// The running mail system, which was asked to write it, did not: why.
+    Handed(control::Error),
 }
 
 impl std::fmt::Display for Refusal {
@@ -76,6 +78,10 @@ impl std::fmt::Display for Refusal {
         match self {
             Refusal::TooBig => f.write_str("message file too big"),
             Refusal::Maildrop(error) => write!(f, "{error}"),
+            Refusal::Handed(control::Error::Down) => f.write_str(
+                "the mail system is down, and only its owner may leave mail for it meanwhile. Start it, or come again",
+            ),
+            Refusal::Handed(error) => write!(f, "{error}"),
         }
     }
 }
@@ -140,14 +146,17 @@ pub(crate) fn submit(
         return Err(Refusal::TooBig);
     }
     let mut reader: &mut dyn Read = &mut &content[..];
-    let queue_id = queue::maildrop::drop_message(
+    let dropped = queue::maildrop::drop_message(
         &settings.queue_directory,
         &World::real(),
         envelope,
         submitter.uid,
         &mut reader,
-    )
-    .map_err(Refusal::Maildrop)?;
+    );
+    let queue_id = match dropped {
+        Err(error) if error.is_permission_denied() => return hand_over(settings, envelope, content),
+        dropped => dropped.map_err(Refusal::Maildrop)?,
+    };
     if os::identity::is_root() {
         // Failing is harmless while the system runs as root, and shows in its log when it does not.
         let _ = give_to_owner(&settings.queue_directory.join("maildrop"), &queue_id);
@@ -155,6 +164,16 @@ pub(crate) fn submit(
     // A system that is down finds it when it starts; one that does not answer finds it when it looks around.
     let _ = control::ask(&settings.queue_directory, &Request::Pickup, |_| {});
     Ok(queue_id)
+}
+
+/// Lets the mail system write into the maildrop, which belongs to another user.
+fn hand_over(settings: &Postfix, envelope: &Envelope, content: &[u8]) -> Result<QueueId, Refusal> {
+    let mut coded = Vec::new();
+    codec::encode_envelope(envelope, &mut coded)
+        .map_err(|_| Refusal::Maildrop(queue::Error::EnvelopeTooLarge))?;
+    let id = control::drop_message(&settings.queue_directory, coded, content).map_err(Refusal::Handed)?;
+    QueueId::parse(&id)
+        .ok_or_else(|| Refusal::Handed(control::Error::Refused(format!("\"{id}\" is no queue id"))))
 }
 
 /// What root drops belongs to whoever picks it up: the owner of the maildrop, or of the queue when root just made it.

@@ -1,15 +1,18 @@
 //! The socket that commands talk to (`ipc::control`): who may ask what, and the answers.
 
-use std::io;
+use std::io::{self, Read};
+use std::os::fd::AsFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use ipc::control::{Action, Haste, Reply, Request, SOCKET, Selection};
+use envelope::codec;
+use ipc::control::{Action, Haste, PATIENCE, Reply, Request, SOCKET, Selection};
 use ipc::frame;
+use queue::maildrop;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use world::World;
 
 use crate::name_list::NameList;
@@ -18,8 +21,14 @@ use crate::{Front, pickup};
 /// How many messages of a listing go into one frame.
 const LISTING_MESSAGES: usize = 100;
 
+/// How many commands are answered at once; others wait.
+const CONVERSATIONS_MAX: usize = 100;
+
 /// What only the supervisor can do.
 pub trait Supervisor: Send + Sync {
+    /// The services as the configuration makes them now.
+    fn front(&self) -> Option<Arc<Front>>;
+
     /// Reads the configuration again.
     ///
     /// # Errors
@@ -55,25 +64,32 @@ pub fn bind(queue_directory: &Path) -> io::Result<std::os::unix::net::UnixListen
 /// When the socket cannot be used.
 pub async fn serve(
     listener: std::os::unix::net::UnixListener,
-    front: Arc<Front>,
     supervisor: Arc<dyn Supervisor>,
     mut stop: watch::Receiver<bool>,
 ) -> io::Result<()> {
     let listener = UnixListener::from_std(listener)?;
+    let room = Arc::new(Semaphore::new(CONVERSATIONS_MAX));
     loop {
+        let Ok(seat) = Arc::clone(&room).acquire_owned().await else {
+            return Ok(());
+        };
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             _ = stop.wait_for(|stop| *stop) => return Ok(()),
         };
         let Ok((stream, _)) = accepted else { continue };
-        let (front, supervisor) = (Arc::clone(&front), Arc::clone(&supervisor));
+        let supervisor = Arc::clone(&supervisor);
+        let Some(front) = supervisor.front() else {
+            return Ok(());
+        };
         tokio::spawn(async move {
+            let _seat = seat;
             let mut conversation = Conversation {
                 stream,
                 front,
                 supervisor,
             };
-            // A command that went away needs no answer.
+            // A command that went away, or says nothing, needs no answer.
             let _ = conversation.run().await;
         });
     }
@@ -93,16 +109,21 @@ struct Conversation {
 
 impl Conversation {
     async fn run(&mut self) -> Result<(), frame::Error> {
-        let mut field = [0; 4];
-        self.stream.read_exact(&mut field).await?;
-        let mut content = vec![0; frame::length(field)?];
-        self.stream.read_exact(&mut content).await?;
-        let request: Request = frame::decode(&content)?;
+        let asked = tokio::time::timeout(PATIENCE, self.question()).await;
+        let request = asked.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
         let closing = match self.refusal(&request) {
             None => self.perform(request).await?,
             Some(why) => Reply::Refused(why),
         };
         self.send(&closing).await
+    }
+
+    async fn question(&mut self) -> Result<Request, frame::Error> {
+        let mut field = [0; 4];
+        self.stream.read_exact(&mut field).await?;
+        let mut content = vec![0; frame::length(field)?];
+        self.stream.read_exact(&mut content).await?;
+        frame::decode(&content)
     }
 
     async fn send(&mut self, reply: &Reply) -> Result<(), frame::Error> {
@@ -119,7 +140,7 @@ impl Conversation {
             return None;
         }
         let (list, what) = match request {
-            Request::Status | Request::Pickup => return None,
+            Request::Status | Request::Pickup | Request::Drop { .. } => return None,
             Request::List => (&settings.authorized_mailq_users, "view the mail queue"),
             Request::Flush(_) => (&settings.authorized_flush_users, "flush the mail queue"),
             Request::Super(..) | Request::Reload | Request::Stop(_) => {
@@ -145,6 +166,7 @@ impl Conversation {
                 self.send(&Reply::Acted(acted)).await?;
             }
             Request::Pickup => pickup::run_once(&self.front).await,
+            Request::Drop { envelope, size_bytes } => return self.drop(envelope, size_bytes).await,
             Request::Reload => {
                 if let Err(why) = self.supervisor.reload() {
                     return Ok(Reply::Refused(why));
@@ -152,6 +174,46 @@ impl Conversation {
             }
             Request::Stop(haste) => self.supervisor.stop(haste),
         }
+        Ok(Reply::Done)
+    }
+
+    /// Takes a message into the maildrop for a user who may not write there, under the uid that the system says is theirs.
+    async fn drop(&mut self, envelope: Vec<u8>, size_bytes: u64) -> Result<Reply, frame::Error> {
+        let limit = self.front.settings.message_size_limit;
+        if limit != 0 && size_bytes > limit {
+            return Ok(Reply::Refused("message file too big".to_owned()));
+        }
+        let Ok((envelope, _)) = codec::decode_envelope(&envelope) else {
+            return Ok(Reply::Refused("the envelope cannot be read".to_owned()));
+        };
+        let uid = self.stream.peer_cred()?.uid();
+        // The same open socket once more: until the content is read, nobody waits for it in the runtime.
+        let stream = std::os::unix::net::UnixStream::from(self.stream.as_fd().try_clone_to_owned()?);
+        stream.set_nonblocking(false)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        let directory = self.front.settings.queue_directory.clone();
+        let dropped = tokio::task::spawn_blocking(move || {
+            let mut content = Exactly {
+                stream,
+                left: size_bytes,
+            };
+            let dropped = maildrop::drop_message(&directory, &World::real(), &envelope, uid, &mut content);
+            // Without this the answer could keep a thread of the runtime waiting.
+            let restored = content.stream.set_nonblocking(true);
+            restored.map(|()| dropped)
+        });
+        let queue_id = match dropped.await {
+            Ok(Ok(Ok(queue_id))) => queue_id,
+            Ok(Err(error)) => return Err(error.into()),
+            Ok(Ok(Err(error))) => {
+                self.front.log.warning("postdrop", &error.to_string());
+                return Ok(Reply::Refused("queue file write error".to_owned()));
+            }
+            Err(_) => return Ok(Reply::Refused("the message was not taken".to_owned())),
+        };
+        self.send(&Reply::Acted(vec![queue_id.to_string()])).await?;
+        let front = Arc::clone(&self.front);
+        tokio::spawn(async move { pickup::run_once(&front).await });
         Ok(Reply::Done)
     }
 
@@ -172,5 +234,26 @@ impl Conversation {
 
     async fn administer(&self, action: Action, selection: Selection) -> Vec<String> {
         self.front.qmgr.administer(action, selection).await
+    }
+}
+
+/// A content that was announced with its size: less than that is an error, not the end.
+struct Exactly {
+    stream: std::os::unix::net::UnixStream,
+    left: u64,
+}
+
+impl Read for Exactly {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        let most = usize::try_from(self.left).unwrap_or(usize::MAX).min(bytes.len());
+        if most == 0 {
+            return Ok(0);
+        }
+        let count = self.stream.read(&mut bytes[..most])?;
+        if count == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        self.left -= count as u64;
+        Ok(count)
     }
 }

@@ -3,7 +3,7 @@
 //! A command connects to [`SOCKET`] below the queue directory, sends one [`Request`] and reads [`Reply`] frames
 //! until [`Reply::Done`] or [`Reply::Refused`].
 
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -14,8 +14,8 @@ use crate::frame;
 
 /// Where the daemon listens, below `queue_directory`.
 pub const SOCKET: &str = "public/control";
-/// How long a command waits for each frame.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a command waits for each frame, and the daemon for the content of a message.
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What a command asks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,10 +26,18 @@ pub enum Request {
     List,
     /// Try deferred mail now: all of it, one message, or one site.
     Flush(Selection),
-    /// Queue administration: [`Reply::Count`].
+    /// Queue administration: [`Reply::Acted`].
     Super(Action, Selection),
     /// Mail was dropped into `maildrop`.
     Pickup,
+    /// Mail of a user who may not write into `maildrop` ([`drop_message`]). The content follows the frame; the answer is
+    /// [`Reply::Acted`] with the queue id.
+    Drop {
+        /// As `envelope::codec` writes it.
+        envelope: Vec<u8>,
+        /// How many octets of content follow.
+        size_bytes: u64,
+    },
     /// Read the configuration again.
     Reload,
     /// Stop: gracefully, or at once.
@@ -102,18 +110,49 @@ pub enum Error {
 ///
 /// # Errors
 /// [`Error::Down`] when there is no daemon; the other variants when there is and something goes wrong.
-pub fn ask(queue_directory: &Path, request: &Request, mut each: impl FnMut(Reply)) -> Result<(), Error> {
+pub fn ask(queue_directory: &Path, request: &Request, each: impl FnMut(Reply)) -> Result<(), Error> {
+    let mut stream = connect(queue_directory)?;
+    frame::write(&mut stream, request)?;
+    hear(&mut stream, each)
+}
+
+/// Gives the daemon of `queue_directory` a message for the maildrop; returns its queue id. It is on disk then.
+///
+/// # Errors
+/// As [`ask`]; nothing was taken then.
+pub fn drop_message(queue_directory: &Path, envelope: Vec<u8>, content: &[u8]) -> Result<String, Error> {
+    let mut stream = connect(queue_directory)?;
+    let size_bytes = content.len() as u64;
+    frame::write(&mut stream, &Request::Drop { envelope, size_bytes })?;
+    // Who refuses does not read on, but says why.
+    let written = stream.write_all(content);
+    let mut ids = Vec::new();
+    hear(&mut stream, |reply| {
+        if let Reply::Acted(acted) = reply {
+            ids.extend(acted);
+        }
+    })?;
+    written.map_err(frame::Error::from)?;
+    ids.pop()
+        .ok_or_else(|| Error::Frame(io::Error::from(io::ErrorKind::InvalidData).into()))
+}
+
+fn connect(queue_directory: &Path) -> Result<UnixStream, Error> {
     let path = queue_directory.join(SOCKET);
-    let mut stream = UnixStream::connect(&path).map_err(|error| match error.kind() {
+    let stream = UnixStream::connect(&path).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => Error::Down,
         _ => Error::Connect(path.clone(), error),
     })?;
     stream
         .set_read_timeout(Some(PATIENCE))
+        .and_then(|()| stream.set_write_timeout(Some(PATIENCE)))
         .map_err(frame::Error::from)?;
-    frame::write(&mut stream, request)?;
+    Ok(stream)
+}
+
+fn hear(stream: &mut UnixStream, mut each: impl FnMut(Reply)) -> Result<(), Error> {
     loop {
-        match frame::read(&mut stream)? {
+        match frame::read(stream)? {
             Some(Reply::Done) => return Ok(()),
             Some(Reply::Refused(why)) => return Err(Error::Refused(why)),
             Some(reply) => each(reply),

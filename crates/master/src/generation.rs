@@ -55,6 +55,11 @@ pub struct Generation {
 }
 
 impl Generation {
+    /// Whether anybody can read mail here.
+    pub fn serves_mailboxes(&self) -> bool {
+        !self.logins.is_empty()
+    }
+
     /// Builds the services; `warn` is told what will not work.
     ///
     /// # Errors

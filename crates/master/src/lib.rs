@@ -6,6 +6,7 @@
 //! along which they will be moved apart. Not in charge of any
 //! protocol. What of a configuration is not there yet is told by [`complaints`].
 
+mod announcements;
 pub mod certificates;
 pub mod complaints;
 pub mod embedded;

@@ -9,7 +9,6 @@ use config::{DovecotFile, Loaded, Severity};
 use front::control::{self, Supervisor};
 use front::{pickup, qmgr};
 use ipc::control::Haste;
-use maillog::lines::master as lines;
 use maillog::{Destination, Destinations, Log};
 use queue::Spool;
 use serve::accept::{self, Listener};
@@ -17,6 +16,7 @@ use settings::Postfix;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
+use crate::announcements;
 use crate::certificates::Certificates;
 use crate::complaints;
 use crate::generation::{Generation, Kept};
@@ -282,11 +282,7 @@ impl Ready {
             certificates: Mutex::new(certificates),
             generation: Arc::clone(&generation),
         });
-        let shown = supervisor.shown_directory();
-        kept.log.write(&lines::Started {
-            version: VERSION,
-            configuration: &shown,
-        });
+        announcements::started(&supervisor.start, &loaded, &kept.log);
         recovered
             .damage
             .iter()
@@ -311,9 +307,8 @@ impl Ready {
             ));
             tokio::spawn(pickup_regularly(Arc::clone(&generation), stopping.clone()));
         }
-        if let (Some(listener), Some(front)) = (control, &current.front) {
-            let served = control::serve(listener, Arc::clone(front), supervisor.clone(), stopping.clone());
-            tokio::spawn(served);
+        if let Some(listener) = control {
+            tokio::spawn(control::serve(listener, supervisor.clone(), stopping.clone()));
         }
         up();
         let haste = wait_for_stop(signals, &mut received, &supervisor, &kept.log).await;
@@ -334,9 +329,6 @@ impl Ready {
         Ok(())
     }
 }
-
-/// What the log calls this version.
-pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 fn current(generation: &RwLock<Arc<Generation>>) -> Arc<Generation> {
     Arc::clone(&generation.read().unwrap_or_else(PoisonError::into_inner))
@@ -404,16 +396,17 @@ struct Orders {
 }
 
 impl Orders {
-    fn shown_directory(&self) -> String {
-        match (&self.start.config_directory, &self.start.dovecot) {
-            (Some(directory), _) => directory.display().to_string(),
-            (None, DovecotFile::At(file)) => file.display().to_string(),
-            (None, _) => String::new(),
-        }
+    fn stopped_by(&self, signal: SignalKind) -> Haste {
+        let serves_mailboxes = current(&self.generation).serves_mailboxes();
+        announcements::terminating(
+            &self.start,
+            serves_mailboxes,
+            signal.as_raw_value(),
+            &self.kept.log,
+        );
+        Haste::Graceful
     }
-}
 
-impl Orders {
     /// The certificates as they are now. A key that only root could read was read at the start; it goes on being used.
     fn certificates(&self, loaded: &Loaded) -> Certificates {
         let mut newest = self.certificates.lock().unwrap_or_else(PoisonError::into_inner);
@@ -429,6 +422,10 @@ impl Orders {
 }
 
 impl Supervisor for Orders {
+    fn front(&self) -> Option<Arc<front::Front>> {
+        current(&self.generation).front.clone()
+    }
+
     fn reload(&self) -> Result<(), String> {
         let loaded = load(&self.start);
         let mistakes = loaded
@@ -453,10 +450,7 @@ impl Supervisor for Orders {
                 }
                 *self.generation.write().unwrap_or_else(PoisonError::into_inner) = new;
                 self.kept.log.reopen();
-                self.kept.log.write(&lines::Reloaded {
-                    version: VERSION,
-                    configuration: &self.shown_directory(),
-                });
+                announcements::reloaded(&self.start, &loaded, &self.kept.log);
                 Ok(())
             }
             Err(error) => {
@@ -503,14 +497,8 @@ async fn wait_for_stop(
         tokio::select! {
             _ = signals.hangup.recv() => drop(supervisor.reload()),
             _ = signals.reopen.recv() => log.reopen(),
-            _ = signals.terminate.recv() => {
-                log.write(&lines::Terminating { signal: SignalKind::terminate().as_raw_value() });
-                return Haste::Graceful;
-            }
-            _ = signals.interrupt.recv() => {
-                log.write(&lines::Terminating { signal: SignalKind::interrupt().as_raw_value() });
-                return Haste::Graceful;
-            }
+            _ = signals.terminate.recv() => return supervisor.stopped_by(SignalKind::terminate()),
+            _ = signals.interrupt.recv() => return supervisor.stopped_by(SignalKind::interrupt()),
             order = orders.recv() => return order.unwrap_or(Haste::Graceful),
         }
     }

@@ -89,6 +89,14 @@ pub enum Error {
     Disk(world::Error),
 }
 
+impl Error {
+    /// Whether the caller's user may not do that.
+    pub fn is_permission_denied(&self) -> bool {
+        matches!(self, Error::Disk(world::Error::Failed { source, .. })
+            if source.kind() == std::io::ErrorKind::PermissionDenied)
+    }
+}
+
 impl From<world::Error> for Error {
     fn from(error: world::Error) -> Error {
         match error {

@@ -5,6 +5,7 @@
 
 mod lifecycle;
 mod logs;
+mod other_users;
 mod pair;
 mod queue;
 

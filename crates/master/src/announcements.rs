@@ -1,0 +1,80 @@
+//! What the supervisor writes into the logs: that it starts, reads its configuration again, stops; and what that configuration
+//! asks for and does not get, for whoever does not see the terminal.
+
+use config::{DovecotFile, Loaded};
+use maillog::lines::master as lines;
+use maillog::lines::problem::Problem;
+use maillog::{Log, Severity, Tag};
+
+use crate::single::Start;
+
+/// What the log calls this version.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// The system starts from `loaded`.
+pub(crate) fn started(start: &Start, loaded: &Loaded, log: &Log) {
+    if start.config_directory.is_some() {
+        log.write(&lines::Started {
+            version: VERSION,
+            configuration: &shown_directory(start),
+        });
+    }
+    if let Some(dovecot) = &loaded.dovecot {
+        log.write(&lines::Mailbox::Started {
+            version: &format!("Yubin v{VERSION}"),
+            protocols: &dovecot.protocols.join(", "),
+        });
+    }
+    problems(start, loaded, log);
+}
+
+/// The configuration was read again, and is `loaded`.
+pub(crate) fn reloaded(start: &Start, loaded: &Loaded, log: &Log) {
+    if start.config_directory.is_some() {
+        log.write(&lines::Reloaded {
+            version: VERSION,
+            configuration: &shown_directory(start),
+        });
+    }
+    if loaded.dovecot.is_some() {
+        log.write(&lines::Mailbox::Reloading);
+    }
+    problems(start, loaded, log);
+}
+
+/// A signal stops the system.
+pub(crate) fn terminating(start: &Start, serves_mailboxes: bool, signal: i32, log: &Log) {
+    if start.config_directory.is_some() {
+        log.write(&lines::Terminating { signal });
+    }
+    if serves_mailboxes {
+        log.write(&lines::Mailbox::Killed { signal });
+    }
+}
+
+fn problems(start: &Start, loaded: &Loaded, log: &Log) {
+    let tag = match start.config_directory {
+        Some(_) => Tag::Mta("master"),
+        None => Tag::Mailbox("master"),
+    };
+    for problem in &loaded.problems {
+        let severity = match problem.severity {
+            config::Severity::Error => Severity::Error,
+            config::Severity::Warning => Severity::Warning,
+            config::Severity::Note => Severity::Info,
+        };
+        log.write(&Problem {
+            tag,
+            severity,
+            text: &problem.to_string(),
+        });
+    }
+}
+
+fn shown_directory(start: &Start) -> String {
+    match (&start.config_directory, &start.dovecot) {
+        (Some(directory), _) => directory.display().to_string(),
+        (None, DovecotFile::At(file)) => file.display().to_string(),
+        (None, _) => String::new(),
+    }
+}
