@@ -13,13 +13,14 @@ use serve::Link;
 use serve::clock::now;
 use serve::handover::{Handover, Protocol};
 use serve::pump::{End, Host, Step, Work, pump};
-use settings::Dovecot;
+use settings::{Connection, Dovecot};
 use tokio::sync::Notify;
 
 use crate::farewell::{Farewell, Parting};
 use crate::stores::Stores;
 
 /// What every session of an agent shares.
+#[derive(Clone)]
 pub struct Sessions {
     /// dovecot.conf.
     pub settings: Arc<Dovecot>,
@@ -32,8 +33,25 @@ pub struct Sessions {
 }
 
 impl Sessions {
-    /// Runs a session until it ends.
+    /// Runs a session until it ends, by the settings that the filters `local`, `remote` and `protocol` make for it.
     pub async fn run(&self, handover: Handover<Account>) {
+        if self.settings.filters.is_empty() {
+            return self.run_here(handover).await;
+        }
+        let settings = self.settings.for_connection(Connection {
+            protocol: handover.protocol.name(),
+            local: Some(handover.link.local.ip()),
+            remote: Some(handover.link.remote.ip()),
+            local_name: "",
+        });
+        let sessions = Sessions {
+            settings: Arc::new(settings),
+            ..self.clone()
+        };
+        sessions.run_here(handover).await;
+    }
+
+    async fn run_here(&self, handover: Handover<Account>) {
         let Handover {
             protocol,
             mut link,
@@ -139,7 +157,7 @@ impl Sessions {
     fn problem(&self, name: &ServiceName, text: &str) {
         let ServiceName { user, session, .. } = name;
         let tag = Tag::Session {
-            service: name.service(),
+            service: name.protocol.name(),
             user,
             session,
         };
@@ -187,16 +205,9 @@ struct ServiceName {
 }
 
 impl ServiceName {
-    fn service(&self) -> &'static str {
-        match self.protocol {
-            Protocol::Imap => "imap",
-            Protocol::Pop3 => "pop3",
-        }
-    }
-
     fn who(&self) -> Who<'_> {
         Who {
-            service: self.service(),
+            service: self.protocol.name(),
             user: &self.user,
             session: &self.session,
         }

@@ -143,6 +143,8 @@ fn plain(name: &str, variables: &Variables<'_>) -> Result<String, Error> {
         "service" | "protocol" => variables.service.to_owned(),
         "rip" | "remote_ip" => address(variables.remote),
         "lip" | "local_ip" => address(variables.local),
+        "hostname" => os::hostname::hostname(),
+        "pid" => std::process::id().to_string(),
         "uid" => number(variables.uid),
         "gid" => number(variables.gid),
         other => return Err(Error::Unknown(format!("{{{other}}}"))),

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use auth::variables::Variables;
 use auth::{Account, Auth};
 use machine::Machine;
 use machine::login::{Answer, Disconnect, Event, Settings, Tls};
@@ -13,7 +14,7 @@ use serve::Link;
 use serve::clock::now;
 use serve::handover::{Handover, Protocol};
 use serve::pump::{End, Host, Step, Work, pump};
-use settings::{Dovecot, Network};
+use settings::{Connection, Dovecot, Network, SslUse};
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
@@ -25,6 +26,7 @@ use crate::connections::{Connected, Connections};
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// One mailbox service: a protocol on a listener.
+#[derive(Clone)]
 pub struct LoginService {
     /// The protocol.
     pub protocol: Protocol,
@@ -49,26 +51,46 @@ impl LoginService {
     pub async fn converse(self: Arc<LoginService>, mut link: Link) {
         if self.implicit_tls {
             let Some(tls) = &self.tls else { return };
-            match timeout(HANDSHAKE_TIMEOUT, link.start_tls(Arc::clone(tls))).await {
-                Ok(Ok(())) => {}
-                _ => return,
+            let done = timeout(HANDSHAKE_TIMEOUT, link.start_tls(Arc::clone(tls))).await;
+            if !matches!(done, Ok(Ok(()))) {
+                LoginHost::new(Arc::clone(&self), &link, false).log_end("TLS handshake failed", &link);
+                return;
             }
         }
+        let service = self.toward(&link);
         let secured =
-            link.is_secured() || link.remote.ip() == link.local.ip() || self.trusts(link.remote.ip());
-        let mut host = LoginHost::new(Arc::clone(&self), &link, secured);
+            link.is_secured() || link.remote.ip() == link.local.ip() || service.trusts(link.remote.ip());
+        let mut host = LoginHost::new(Arc::clone(&service), &link, secured);
         match self.protocol {
             Protocol::Imap => {
-                let mut login = imap::login::Login::new(self.login_settings(secured), self.id(), now());
+                let settings = service.login_settings(&link, secured);
+                let mut login = imap::login::Login::new(settings, service.id(), now());
                 let logged_in = host.pump(&mut login, &mut link).await && login.is_logged_in();
                 host.hand_over(logged_in.then(|| login.into_unread()), link).await;
             }
             Protocol::Pop3 => {
-                let mut login = pop3::login::Login::new(self.login_settings(secured), now());
+                let mut login = pop3::login::Login::new(service.login_settings(&link, secured), now());
                 let logged_in = host.pump(&mut login, &mut link).await && login.is_logged_in();
                 host.hand_over(logged_in.then(|| login.into_unread()), link).await;
             }
         }
+    }
+
+    /// The service as the filters `local`, `remote` and `protocol` make it for one client.
+    fn toward(self: &Arc<LoginService>, link: &Link) -> Arc<LoginService> {
+        if self.settings.filters.is_empty() {
+            return Arc::clone(self);
+        }
+        let settings = self.settings.for_connection(Connection {
+            protocol: self.protocol.name(),
+            local: Some(link.local.ip()),
+            remote: Some(link.remote.ip()),
+            local_name: "",
+        });
+        Arc::new(LoginService {
+            settings: Arc::new(settings),
+            ..LoginService::clone(self)
+        })
     }
 
     /// `login_trusted_networks`. Words that are no network trust nobody.
@@ -85,13 +107,6 @@ impl LoginService {
         imap::id::fields(&self.settings.imap_id_send, env!("CARGO_PKG_VERSION"))
     }
 
-    fn service(&self) -> &'static str {
-        match self.protocol {
-            Protocol::Imap => "imap",
-            Protocol::Pop3 => "pop3",
-        }
-    }
-
     fn log_name(&self) -> &'static str {
         match self.protocol {
             Protocol::Imap => "imap-login",
@@ -102,8 +117,8 @@ impl LoginService {
     fn tls_offered(&self) -> Tls {
         match (self.implicit_tls, &self.tls) {
             (true, _) => Tls::On,
-            (false, Some(_)) => Tls::Offered,
-            (false, None) => Tls::Unavailable,
+            (false, Some(_)) if self.settings.ssl != SslUse::No => Tls::Offered,
+            (false, _) => Tls::Unavailable,
         }
     }
 
@@ -117,12 +132,25 @@ impl LoginService {
             .collect()
     }
 
-    fn login_settings(&self, secured: bool) -> Settings {
+    /// `login_greeting`; as it is written when it names a variable that is not there.
+    fn greeting(&self, link: &Link) -> String {
+        let variables = Variables {
+            service: self.protocol.name(),
+            remote: Some(link.remote.ip()),
+            local: Some(link.local.ip()),
+            ..Variables::default()
+        };
+        let text = &self.settings.login_greeting;
+        auth::variables::expand(text, &variables).unwrap_or_else(|_| text.clone())
+    }
+
+    fn login_settings(&self, link: &Link, secured: bool) -> Settings {
         Settings {
-            greeting: self.settings.login_greeting.clone(),
+            greeting: self.greeting(link),
             tls: self.tls_offered(),
             secured,
-            plaintext_needs_tls: self.settings.disable_plaintext_auth,
+            plaintext_needs_tls: self.settings.disable_plaintext_auth
+                || self.settings.ssl == SslUse::Required,
             mechanisms: self.mechanisms(),
         }
     }
@@ -213,7 +241,7 @@ impl LoginHost {
 
     fn asker(&self) -> Asker {
         Asker {
-            service: self.service.service(),
+            service: self.service.protocol.name(),
             remote: self.remote,
             local: self.local,
             is_secured: self.secured,
@@ -227,7 +255,8 @@ impl LoginHost {
                 self.user.clone_from(&account.user);
                 let most = self.service.settings.mail_max_userip_connections;
                 let connections = &self.service.connections;
-                self.connected = connections.enter(self.service.service(), &self.user, self.remote, most);
+                self.connected =
+                    connections.enter(self.service.protocol.name(), &self.user, self.remote, most);
                 if self.connected.is_none() {
                     let what = "Maximum number of connections from user+IP exceeded";
                     let text = format!("{what} (mail_max_userip_connections={most})");
@@ -250,6 +279,9 @@ impl LoginHost {
     }
 
     fn log_refusal(&self, refused: &Refused) {
+        if !self.service.settings.auth_verbose {
+            return;
+        }
         self.service.log.write(&maillog::lines::auth::Refused {
             database: refused.database,
             user: &refused.user,
@@ -268,6 +300,10 @@ impl LoginHost {
             Disconnect::TooManyBadCommands => "Too many invalid commands",
             Disconnect::Refused => "Disconnected by server",
         };
+        self.log_end(reason, link);
+    }
+
+    fn log_end(&self, reason: &str, link: &Link) {
         self.service.log.write(&lines::Disconnected {
             service: self.service.log_name(),
             reason,

@@ -10,6 +10,16 @@ pub enum Protocol {
     Pop3,
 }
 
+impl Protocol {
+    /// Its name in dovecot.conf and in logs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Protocol::Imap => "imap",
+            Protocol::Pop3 => "pop3",
+        }
+    }
+}
+
 /// What the agent needs to go on where the login phase ended.
 pub struct Handover<Account> {
     /// The protocol.

@@ -3,6 +3,8 @@
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 
+use socket2::{Domain, Socket, Type};
+
 use crate::wait::PATIENCE;
 
 /// A connection to a service of the sandbox.
@@ -23,13 +25,34 @@ impl LineClient {
         }
     }
 
+    /// Connects to a port on 127.0.0.1 from another address of this host.
+    ///
+    /// # Panics
+    /// When that fails.
+    #[track_caller]
+    pub fn connect_from(source: [u8; 4], port: u16) -> LineClient {
+        let connect = || -> io::Result<LineClient> {
+            let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+            socket.bind(&SocketAddr::from((source, 0)).into())?;
+            socket.connect(&SocketAddr::from((Ipv4Addr::LOCALHOST, port)).into())?;
+            LineClient::over(socket.into())
+        };
+        match connect() {
+            Ok(client) => client,
+            Err(error) => panic!("cannot connect to port {port} from {source:?}: {error}"),
+        }
+    }
+
     /// Connects to a port on 127.0.0.1.
     ///
     /// # Errors
     /// What the system says.
     pub fn try_connect(port: u16) -> io::Result<LineClient> {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+        LineClient::over(TcpStream::connect_timeout(&address, PATIENCE)?)
+    }
+
+    fn over(stream: TcpStream) -> io::Result<LineClient> {
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;

@@ -20,7 +20,6 @@ pub(crate) const NOT_YET: &[(&str, &str)] = &[
     ("auth_master_user_separator", "not yet: master users"),
     ("auth_ssl_require_client_cert", "not yet: client certificates"),
     ("auth_ssl_username_from_cert", "not yet: client certificates"),
-    ("auth_verbose", "not yet: choosing how much of logins is logged"),
     (
         "auth_verbose_passwords",
         "not yet: choosing how much of logins is logged",

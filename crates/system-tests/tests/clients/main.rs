@@ -7,6 +7,7 @@ mod commands;
 mod curl;
 mod dialogues;
 mod fetchmail;
+mod filters;
 mod mbsync;
 mod msmtp;
 mod mutt;

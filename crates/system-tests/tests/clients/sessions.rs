@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use system_tests::Sandbox;
 use system_tests::lines::LineClient;
+use system_tests::{Sandbox, wait_for};
 
 use crate::{deliver, letter};
 
@@ -139,4 +139,15 @@ fn deliver_to_both(sandbox: &Sandbox) {
         let text = crate::arrived(sandbox, user, "To all of you.");
         assert!(text.contains("\nX-Original-To: staff@localhost\n"), "{text}");
     }
+}
+
+#[test]
+fn a_client_that_speaks_no_tls_is_logged() {
+    let sandbox = Sandbox::start();
+    let mut client = LineClient::connect(sandbox.ports().imaps);
+    client.say("a LOGIN alice secret");
+    wait_for("the line in the log", || {
+        let log = sandbox.mailbox_log();
+        log.contains("imap-login: Info: Disconnected: TLS handshake failed (no auth attempts in ")
+    });
 }
