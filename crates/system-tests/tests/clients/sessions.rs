@@ -72,7 +72,7 @@ fn mail_in_mbox_files_is_delivered_and_read() {
         );
     }
     let mbox = directory.join("mail/alice");
-    system_tests::wait_for("both letters", || {
+    wait_for("both letters", || {
         let text = fs::read_to_string(&mbox).unwrap_or_default();
         text.matches("\n>From here on.\n").count() == 2
     });
