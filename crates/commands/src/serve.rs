@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use config::DovecotFile;
 use master::embedded::{self, Owner, PORT_BASE, Ports, Prepared};
 use master::identity;
-use master::single::{Scale, Start, prepare};
+use master::single::{Offer, Scale, Start, prepare};
 
 use crate::{Invocation, eprint_line, print_line};
 
@@ -115,15 +115,21 @@ fn serve(wanted: &Wanted) -> Result<()> {
                 .directory
                 .clone()
                 .unwrap_or_else(|| PathBuf::from("yubin-data"));
-            serve_embedded(&directory, wanted.port_base.unwrap_or(PORT_BASE))
+            serve_embedded(&directory, wanted.port_base)
         }
     }
 }
 
-fn serve_embedded(directory: &Path, port_base: u16) -> Result<()> {
-    let ports = Ports::above(port_base).context("the port base is too large")?;
+fn serve_embedded(directory: &Path, port_base: Option<u16>) -> Result<()> {
+    let ports = Ports::above(port_base.unwrap_or(PORT_BASE)).context("the port base is too large")?;
+    if port_base.is_some() && embedded::is_ours(directory) {
+        eprint_line(&format!(
+            "yubin: --port-base has no effect: the ports are in master.cf and dovecot.conf in {}/etc by now",
+            directory.display()
+        ));
+    }
     let user = os::identity::is_root()
-        .then(identity::unprivileged_user)
+        .then(|| identity::embedded_user(directory))
         .transpose()?;
     if let Some(user) = &user
         && let Some(closed) = identity::closed_on_the_way(directory, user)?
@@ -158,22 +164,14 @@ fn serve_embedded(directory: &Path, port_base: u16) -> Result<()> {
         dovecot: DovecotFile::Beside,
     };
     let ready = prepare(start, &mut |line| eprint_line(line))?;
-    ready.run_and_tell(|| show(directory, &prepared, ports))?;
+    let served = ready.ports();
+    ready.run_and_tell(|| show(directory, &prepared, &served))?;
     print_line("Stopped.");
     Ok(())
 }
 
 /// The screen: where everything is, and three lines to try it.
-fn show(directory: &Path, prepared: &Prepared, ports: Ports) {
-    let Ports {
-        smtp,
-        submission,
-        submissions,
-        imap,
-        imaps,
-        pop3,
-        pop3s,
-    } = ports;
+fn show(directory: &Path, prepared: &Prepared, ports: &[(Offer, u16)]) {
     let program =
         std::env::current_exe().map_or_else(|_| "yubin".to_owned(), |path| path.display().to_string());
     let config = prepared.config_directory.display();
@@ -182,12 +180,9 @@ fn show(directory: &Path, prepared: &Prepared, ports: Ports) {
         directory.display()
     ));
     print_line("");
-    print_line(&format!(
-        "  SMTP {smtp}   submission {submission}, {submissions} (TLS)"
-    ));
-    print_line(&format!(
-        "  IMAP {imap}, {imaps} (TLS)   POP3 {pop3}, {pop3s} (TLS)"
-    ));
+    for line in port_lines(ports) {
+        print_line(&format!("  {line}"));
+    }
     print_line("");
     for (name, password) in &prepared.new_accounts {
         print_line(&format!("  account {name:<6} password {password}"));
@@ -202,14 +197,55 @@ fn show(directory: &Path, prepared: &Prepared, ports: Ports) {
         .first()
         .map_or("PASSWORD", |(_, password)| password.as_str());
     print_line("");
-    print_line("Send a mail:    ");
+    print_line("Send a mail:");
     print_line(&format!(
         "  echo Hello | MAIL_CONFIG={config} {program} mail -s test alice"
     ));
-    print_line("See the queue:  ");
+    print_line("See the queue:");
     print_line(&format!("  MAIL_CONFIG={config} {program} mailq"));
-    print_line("Read it:        ");
-    print_line(&format!(
-        "  curl -sk --user alice:{password} 'imaps://127.0.0.1:{imaps}/INBOX;MAILINDEX=1'"
-    ));
+    if let Some((_, imaps)) = ports
+        .iter()
+        .find(|(offer, _)| *offer == Offer::Imap { tls: true })
+    {
+        print_line("Read it:");
+        print_line(&format!(
+            "  curl -sk --user alice:{password} 'imaps://127.0.0.1:{imaps}/INBOX;MAILINDEX=1'"
+        ));
+    }
+}
+
+/// `SMTP 2525   submission 2587, 2465 (TLS)` and `IMAP 2143, 2993 (TLS)   POP3 2110, 2995 (TLS)`
+fn port_lines(ports: &[(Offer, u16)]) -> [String; 2] {
+    let offered = |name: &str, kind: fn(Offer) -> Option<bool>| {
+        let numbers: Vec<String> = ports
+            .iter()
+            .filter_map(|(offer, port)| {
+                Some(match kind(*offer)? {
+                    true => format!("{port} (TLS)"),
+                    false => port.to_string(),
+                })
+            })
+            .collect();
+        match numbers.is_empty() {
+            true => format!("no {name}"),
+            false => format!("{name} {}", numbers.join(", ")),
+        }
+    };
+    let smtp = offered("SMTP", |offer| match offer {
+        Offer::Smtp { tls } => Some(tls),
+        _ => None,
+    });
+    let submission = offered("submission", |offer| match offer {
+        Offer::Submission { tls } => Some(tls),
+        _ => None,
+    });
+    let imap = offered("IMAP", |offer| match offer {
+        Offer::Imap { tls } => Some(tls),
+        _ => None,
+    });
+    let pop3 = offered("POP3", |offer| match offer {
+        Offer::Pop3 { tls } => Some(tls),
+        _ => None,
+    });
+    [format!("{smtp}   {submission}"), format!("{imap}   {pop3}")]
 }

@@ -44,6 +44,28 @@ impl Ports {
             pop3s: port(995)?,
         })
     }
+
+    /// Ports that go into files that are written once had better be free.
+    fn check_free(self) -> Result<()> {
+        let Ports {
+            smtp,
+            submission,
+            submissions,
+            imap,
+            imaps,
+            pop3,
+            pop3s,
+        } = self;
+        for port in [smtp, submission, submissions, imap, imaps, pop3, pop3s] {
+            if let Err(error) = std::net::TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, port)) {
+                bail!(
+                    "cannot listen on 127.0.0.1:{port}: {}. Choose other ports with --port-base",
+                    crate::listeners::reason(&error)
+                );
+            }
+        }
+        Ok(())
+    }
 }
 
 /// A directory that is ready to be served from.
@@ -69,6 +91,9 @@ pub struct Owner {
 /// What could not be made, and why.
 pub fn prepare(directory: &Path, ports: Ports, owner: Owner) -> Result<Prepared> {
     refuse_strange(directory)?;
+    if !is_ours(directory) {
+        ports.check_free()?;
+    }
     make_directory(directory)?;
     let directory = directory
         .canonicalize()
@@ -108,15 +133,19 @@ pub fn prepare(directory: &Path, ports: Ports, owner: Owner) -> Result<Prepared>
     })
 }
 
+/// Whether the directory has been served from before.
+pub fn is_ours(directory: &Path) -> bool {
+    directory.join("etc/main.cf").exists()
+}
+
 /// A directory that holds something else is not ours to fill, nor to give to another user.
 fn refuse_strange(directory: &Path) -> Result<()> {
-    let is_ours = directory.join("etc/main.cf").exists();
     let is_empty = match fs::read_dir(directory) {
         Ok(mut entries) => entries.next().is_none(),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => true,
         Err(error) => return Err(error).with_context(|| format!("cannot use {}", directory.display())),
     };
-    if !is_ours && !is_empty {
+    if !is_ours(directory) && !is_empty {
         bail!(
             "{} holds something else: name an empty directory, or one that does not exist",
             directory.display()
@@ -327,15 +356,28 @@ fn make_directory(path: &Path) -> Result<()> {
 /// Writes a file that is not there yet; readable by its owner only.
 fn write_once(path: &Path, text: &str) -> Result<()> {
     use std::io::Write;
-    let file = fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path);
-    match file {
-        Ok(mut file) => file.write_all(text.as_bytes()).and_then(|()| file.sync_all()),
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
-        Err(error) => Err(error),
+    // Under another name first: a crash or a full disk must not leave half a file that counts as written.
+    let new = path.with_extension("new");
+    let write = || -> std::io::Result<()> {
+        let mut file = fs::OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&new)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        fs::hard_link(&new, path)
+    };
+    if path.exists() {
+        return Ok(());
+    }
+    let written = write();
+    // When it cannot be removed, the next start writes over it.
+    let _ = fs::remove_file(&new);
+    match written {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
     }
     .with_context(|| format!("cannot write {}", path.display()))
 }

@@ -7,6 +7,10 @@ use anyhow::{Context, Result, bail};
 use config::Loaded;
 use os::identity::Identity;
 use os::users::User;
+use settings::Userdb;
+
+/// Whom nothing that reads mail ever runs as.
+const ROOT: u32 = 0;
 
 /// The users that are tried when the configuration names none that exists.
 const UNPRIVILEGED: [&str; 2] = ["yubin", "nobody"];
@@ -16,29 +20,52 @@ const QUEUE_PARTS: [&str; 6] = ["large", "lock", "log", "maildrop", "pid", "publ
 
 /// Whether a process of `own` effective uid may act as `wanted`: as itself, or, being root, as anybody but root.
 pub fn may_become(own: u32, wanted: u32) -> bool {
-    own == wanted || (own == 0 && wanted != 0)
+    own == wanted || (own == ROOT && wanted != ROOT)
 }
 
-/// As whom the single profile runs when root starts it: the one owner of all virtual mailboxes if there is one, else
-/// `mail_owner`, else an unprivileged user.
+/// As whom the single profile runs when root starts it: the owner of the virtual mailboxes if the configuration names one,
+/// else `mail_owner`, else an unprivileged user.
 ///
 /// # Errors
-/// When no such user exists: root is never kept.
+/// When no such user exists, or it is root: root is never kept.
 pub fn single_user(loaded: &Loaded) -> Result<User> {
     if let Some(owner) = virtual_owner(loaded)? {
         return Ok(owner);
     }
-    let owner = user(&loaded.postfix.mail_owner)?.filter(|user| user.uid != 0);
-    owner.map_or_else(unprivileged_user, Ok)
+    let name = &loaded.postfix.mail_owner;
+    let is_chosen = loaded.values.explicit().contains_key("mail_owner");
+    match user(name)? {
+        Some(user) if user.uid != ROOT => Ok(user),
+        // A default that nobody made on this system.
+        None if !is_chosen => unprivileged_user(),
+        found => {
+            let place = format!("main.cf:{}: mail_owner", loaded.main.line_of("mail_owner"));
+            match found {
+                Some(_) => bail!("{place}: {name} is root: mail is never handled as root"),
+                None => bail!("{place}: there is no user {name}"),
+            }
+        }
+    }
 }
 
-/// Whom the embedded system runs as when root starts it.
+/// Whom the embedded system in `directory` runs as when root starts it: the directory's owner, or an unprivileged user where
+/// that is root, or nobody yet.
 ///
 /// # Errors
 /// When no such user exists: root is never kept.
-pub fn unprivileged_user() -> Result<User> {
+pub fn embedded_user(directory: &Path) -> Result<User> {
+    match std::fs::metadata(directory) {
+        Ok(found) if found.uid() != ROOT => Ok(match user(&found.uid().to_string())? {
+            Some(user) => user,
+            None => nameless(found.uid(), found.gid()),
+        }),
+        _ => unprivileged_user(),
+    }
+}
+
+fn unprivileged_user() -> Result<User> {
     for name in UNPRIVILEGED {
-        if let Some(user) = user(name)?.filter(|user| user.uid != 0) {
+        if let Some(user) = user(name)?.filter(|user| user.uid != ROOT) {
             return Ok(user);
         }
     }
@@ -46,6 +73,18 @@ pub fn unprivileged_user() -> Result<User> {
         "there is no user {} to run as: root is never kept",
         UNPRIVILEGED.join(" or ")
     )
+}
+
+/// Ids that the system has no name for.
+fn nameless(uid: u32, gid: u32) -> User {
+    User {
+        name: uid.to_string(),
+        uid,
+        gid,
+        home: PathBuf::new(),
+        shell: PathBuf::new(),
+        gecos: String::new(),
+    }
 }
 
 /// Becomes `user` for good.
@@ -56,21 +95,66 @@ pub fn become_user(user: &User) -> Result<()> {
     Ok(Identity::of(user)?.take()?)
 }
 
-/// The uid that every userdb gives to everybody (`args = uid=vmail …`), or that owns the embedded system's users.
+/// The uid that a userdb gives to everybody (`args = uid=vmail …`, its fields), or else `mail_uid`.
 fn virtual_owner(loaded: &Loaded) -> Result<Option<User>> {
     let Some(dovecot) = &loaded.dovecot else {
         return Ok(None);
     };
-    for userdb in dovecot.userdbs.iter().filter(|userdb| userdb.driver == "static") {
-        let uid = userdb
-            .args
-            .split_whitespace()
-            .find_map(|word| word.strip_prefix("uid="));
-        if let Some(uid) = uid {
-            return user(uid);
-        }
+    let of_userdbs = dovecot.userdbs.iter().find_map(|userdb| {
+        let (file, line) = &userdb.place;
+        Some((
+            everybodys(userdb, "uid")?,
+            everybodys(userdb, "gid"),
+            format!("{file}:{line}: userdb"),
+        ))
+    });
+    let of_settings = || {
+        let (uid, gid) = (dovecot.mail_uid.clone(), dovecot.mail_gid.clone());
+        (!uid.is_empty()).then(|| {
+            (
+                uid,
+                Some(gid).filter(|gid| !gid.is_empty()),
+                "mail_uid".to_owned(),
+            )
+        })
+    };
+    let Some((uid, gid, place)) = of_userdbs.or_else(of_settings) else {
+        return Ok(None);
+    };
+    let owner = match (user(&uid)?, uid.parse()) {
+        (Some(user), _) => user,
+        (None, Ok(uid)) => nameless(uid, gid.and_then(|gid| gid.parse().ok()).unwrap_or(uid)),
+        (None, Err(_)) => bail!("{place}: uid={uid}: there is no such user of the system"),
+    };
+    if owner.uid == ROOT {
+        bail!("{place}: uid={uid} is root: mail is never handled as root");
     }
-    Ok(None)
+    Ok(Some(owner))
+}
+
+/// What a userdb says of every user: in its fields, or as a static one.
+fn everybodys(userdb: &Userdb, field: &str) -> Option<String> {
+    let options = [
+        field.to_owned(),
+        format!("fields/{field}"),
+        format!("fields/{field}:default"),
+    ];
+    let in_options = options.iter().find_map(|name| userdb.options.get(name));
+    let args = if userdb.driver == "static" {
+        userdb.args.as_str()
+    } else {
+        ""
+    };
+    let prefix = format!("{field}=");
+    let in_text = [
+        userdb.override_fields.as_str(),
+        args,
+        userdb.default_fields.as_str(),
+    ]
+    .into_iter()
+    .flat_map(str::split_whitespace)
+    .find_map(|word| word.strip_prefix(&prefix));
+    in_text.map(str::to_owned).or_else(|| in_options.cloned())
 }
 
 /// A user by name or number.
@@ -142,7 +226,37 @@ pub fn closed_on_the_way(path: &Path, user: &User) -> Result<Option<PathBuf>> {
 
 #[cfg(test)]
 mod tests {
-    use super::may_become;
+    use super::*;
+
+    fn owner(dovecot: &str) -> Result<Option<u32>, String> {
+        let dir = tempfile::tempdir().expect("a directory");
+        let file = dir.path().join("dovecot.conf");
+        std::fs::write(&file, dovecot).expect("a file");
+        for name in ["main.cf", "master.cf"] {
+            std::fs::write(dir.path().join(name), "").expect("a file");
+        }
+        let loaded = config::load(dir.path(), &config::Options::default());
+        assert!(loaded.dovecot.is_some(), "{:?}", loaded.problems);
+        let owner = virtual_owner(&loaded).map_err(|error| error.to_string())?;
+        Ok(owner.map(|user| user.uid))
+    }
+
+    #[test]
+    fn the_owner_of_virtual_mail_is_found_and_is_never_root() {
+        let of_static = |args: &str| owner(&format!("userdb {{\n  driver = static\n  args = {args}\n}}\n"));
+        assert_eq!(of_static("uid=54321 gid=54322 home=/m/%n"), Ok(Some(54_321)));
+        assert_eq!(of_static("home=/m/%n"), Ok(None));
+        assert_eq!(owner("mail_uid = nobody\n"), Ok(Some(65_534)));
+        let fields =
+            "userdb {\n  driver = passwd-file\n  args = /x\n  override_fields = home=/x uid=54321\n}\n";
+        assert_eq!(owner(fields), Ok(Some(54_321)));
+        let root = of_static("uid=0 gid=0").expect_err("root");
+        assert!(
+            root.ends_with("userdb: uid=0 is root: mail is never handled as root"),
+            "{root}"
+        );
+        assert!(owner("mail_uid = root\n").is_err() && of_static("uid=no-such-user").is_err());
+    }
 
     #[test]
     fn root_becomes_anybody_but_root_and_others_stay_themselves() {

@@ -12,6 +12,7 @@ use ipc::control::Haste;
 use maillog::{Destination, Destinations, Log};
 use queue::Spool;
 use serve::accept::{self, Listener};
+use serve::handover::Protocol;
 use settings::Postfix;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
@@ -50,6 +51,34 @@ pub struct Start {
     pub config_directory: Option<PathBuf>,
     /// Where dovecot.conf is.
     pub dovecot: DovecotFile,
+}
+
+/// What a port offers, as a person would say it, and whether TLS begins with the connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Offer {
+    Smtp { tls: bool },
+    Submission { tls: bool },
+    Imap { tls: bool },
+    Pop3 { tls: bool },
+}
+
+impl Offer {
+    fn of(purpose: &Purpose, loaded: &Loaded) -> Offer {
+        match purpose {
+            Purpose::Login(Protocol::Imap, tls) => Offer::Imap { tls: *tls },
+            Purpose::Login(Protocol::Pop3, tls) => Offer::Pop3 { tls: *tls },
+            Purpose::Smtpd(name) => {
+                let service = loaded.services.iter().find(|service| service.name == *name);
+                let tls = service.is_some_and(|service| service.settings.smtpd_tls_wrappermode);
+                // By its custom, a service that users submit to says so in its log name.
+                match service.is_some_and(|service| service.settings.syslog_name.contains("/submission")) {
+                    true => Offer::Submission { tls },
+                    false => Offer::Smtp { tls },
+                }
+            }
+        }
+    }
 }
 
 /// A system that is about to run: configured, bound, and no longer root.
@@ -224,9 +253,16 @@ fn open_log(loaded: &Loaded) -> Result<Log> {
 }
 
 impl Ready {
-    /// The ports that are bound: what for, and where.
-    pub fn ports(&self) -> impl Iterator<Item = (&Purpose, std::net::SocketAddr)> {
-        self.bound.iter().map(|bound| (&bound.purpose, bound.address))
+    /// The ports that are bound, each with what it is for.
+    pub fn ports(&self) -> Vec<(Offer, u16)> {
+        let mut ports: Vec<(Offer, u16)> = Vec::new();
+        for bound in &self.bound {
+            let port = (Offer::of(&bound.purpose, &self.loaded), bound.address.port());
+            if !ports.contains(&port) {
+                ports.push(port);
+            }
+        }
+        ports
     }
 
     /// Runs until a signal or a command says stop.

@@ -124,3 +124,63 @@ fn dovecot_starts_the_mailbox_services_alone() {
     is(&services.dovecot("dovecot", &["stop"]), 0, "");
     is(&services.dovecot("dovecot", &["stop"]), 75, &down);
 }
+
+#[test]
+fn the_screen_shows_the_ports_of_the_files() {
+    let mut sandbox = Sandbox::start();
+    let ports = sandbox.ports();
+    let lines = format!(
+        "\n  SMTP {}   submission {}, {} (TLS)\n  IMAP {}, {} (TLS)   POP3 {}, {} (TLS)\n",
+        ports.smtp, ports.submission, ports.submissions, ports.imap, ports.imaps, ports.pop3, ports.pop3s
+    );
+    assert!(sandbox.screen().contains(&lines), "{}", sandbox.screen());
+    sandbox.stop();
+    let directory = sandbox.directory().to_string_lossy().into_owned();
+    let is_ready = |said: &str| said.contains("imaps://") && said.ends_with('\n');
+    sandbox.launch_with(&["serve", "--dir", &directory], is_ready);
+    assert!(sandbox.screen().contains(&lines), "{}", sandbox.screen());
+    sandbox.stop();
+    sandbox.launch_with(&["serve", "--dir", &directory, "--port-base", "1"], is_ready);
+    let screen = sandbox.screen();
+    assert!(
+        screen.contains(&lines) && screen.contains("--port-base has no effect"),
+        "{screen}"
+    );
+    sandbox.stop();
+}
+
+/// Nothing is written that would name a port which cannot be had.
+#[test]
+fn a_first_start_on_a_taken_port_may_be_tried_again_with_others() {
+    let sandbox = Sandbox::prepare();
+    let taken = std::net::TcpListener::bind(("127.0.0.1", sandbox.ports().imap)).expect("the port is free");
+    let refused = sandbox.launch_in_vain();
+    assert!(
+        refused.stderr.contains("Choose other ports with --port-base"),
+        "{refused}"
+    );
+    assert!(!sandbox.config_directory().exists());
+    drop(taken);
+}
+
+#[test]
+fn root_serves_a_users_directory_as_that_user() {
+    use std::os::unix::fs::{MetadataExt, chown};
+    if !rustix::process::geteuid().is_root() {
+        return system_tests::skip("root, to become another user");
+    }
+    let mut sandbox = Sandbox::prepare();
+    std::fs::create_dir(sandbox.directory()).expect("it can be made");
+    chown(sandbox.directory(), Some(54_321), Some(54_321)).expect("root may");
+    sandbox.launch();
+    for made in ["", "etc/main.cf", "spool/log", "home/alice"] {
+        let found = std::fs::metadata(sandbox.directory().join(made)).expect("it was made");
+        assert_eq!(found.uid(), 54_321, "{made}");
+    }
+    let status = std::fs::read_to_string(format!("/proc/{}/status", sandbox.pid())).expect("it runs");
+    assert!(
+        status.contains("\nUid:\t54321\t54321\t54321\t54321\n"),
+        "{status}"
+    );
+    sandbox.stop();
+}
