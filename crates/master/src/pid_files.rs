@@ -29,8 +29,14 @@ impl PidFiles {
         files
     }
 
-    /// Opens the others and writes this process's id into all.
-    pub(crate) fn write(&mut self, queue_directory: Option<&Path>, base_dir: Option<&Path>) {
+    /// Opens the others and writes this process's id into all. Where mail is moved by the same process, the one in
+    /// `base_dir` has a second line with the `config_directory`: who would stop the mailbox services should know.
+    pub(crate) fn write(
+        &mut self,
+        queue_directory: Option<&Path>,
+        base_dir: Option<&Path>,
+        config_directory: Option<&Path>,
+    ) {
         if let Some(directory) = queue_directory {
             self.open(&directory.join("pid/master.pid"));
         }
@@ -38,11 +44,13 @@ impl PidFiles {
             self.open(&directory.join("master.pid"));
         }
         self.is_written = true;
-        for (_, file) in &mut self.opened {
+        let own = format!("{}\n", std::process::id());
+        let with_directory = config_directory.map(|directory| format!("{own}{}\n", directory.display()));
+        for (path, file) in &mut self.opened {
+            let of_mailboxes = base_dir.is_some_and(|directory| path.parent() == Some(directory));
+            let text = with_directory.as_ref().filter(|_| of_mailboxes).unwrap_or(&own);
             // Whoever looks for the process does not find it then; nothing else depends on it.
-            let _ = file
-                .set_len(0)
-                .and_then(|()| file.write_all(format!("{}\n", std::process::id()).as_bytes()));
+            let _ = file.set_len(0).and_then(|()| file.write_all(text.as_bytes()));
         }
     }
 
@@ -92,9 +100,10 @@ mod tests {
         std::fs::write(&second, "12345678\n").expect("written");
         let mut files = PidFiles::open_as_root(Some(&base));
         assert_eq!(read(&second).as_deref(), Some("12345678\n"));
-        files.write(Some(&queue), Some(&base));
+        files.write(Some(&queue), Some(&base), Some(Path::new("/etc/yubin")));
         let own = format!("{}\n", std::process::id());
-        assert_eq!([read(&first), read(&second)], [Some(own.clone()), Some(own)]);
+        let with_directory = format!("{own}/etc/yubin\n");
+        assert_eq!([read(&first), read(&second)], [Some(own), Some(with_directory)]);
         drop(files);
         assert_eq!([read(&first), read(&second)], [None, None]);
     }

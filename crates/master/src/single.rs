@@ -1,5 +1,6 @@
 //! The single profile: all roles in this process, under one uid, from start to stop.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
@@ -313,6 +314,7 @@ impl Ready {
         let (orders, mut received) = mpsc::unbounded_channel();
         let supervisor = Arc::new(Orders {
             orders,
+            bound: bound.iter().map(|bound| bound.address).collect(),
             start,
             kept: kept.clone(),
             certificates: Mutex::new(certificates),
@@ -324,7 +326,11 @@ impl Ready {
             .iter()
             .for_each(|damage| kept.log.error("qmgr", damage));
         let queue_directory = serves_mta.then_some(loaded.postfix.queue_directory.as_path());
-        pid_files.write(queue_directory, base_dir(&loaded));
+        pid_files.write(
+            queue_directory,
+            base_dir(&loaded),
+            supervisor.start.config_directory.as_deref(),
+        );
         for port in bound {
             tokio::spawn(serve_port(
                 port,
@@ -424,6 +430,8 @@ async fn pickup_regularly(generation: Arc<RwLock<Arc<Generation>>>, mut stopping
 /// What commands ask of the supervisor.
 struct Orders {
     orders: mpsc::UnboundedSender<Haste>,
+    /// The ports that were bound at the start: what a reload can serve.
+    bound: Vec<SocketAddr>,
     start: Start,
     kept: Kept,
     /// The newest that could be read.
@@ -441,6 +449,23 @@ impl Orders {
             &self.kept.log,
         );
         Haste::Graceful
+    }
+
+    /// Ports that were named since the start: only a restart can bind them, as only root may.
+    fn tell_of_ports(&self, loaded: &Loaded) {
+        let wanted = listeners::wanted(&loaded.postfix, &loaded.services, loaded.dovecot.as_ref());
+        let log = &self.kept.log;
+        match wanted {
+            Err(error) => log.error("master", &format!("{error:#}")),
+            Ok(wanted) => {
+                let new = wanted.iter().filter(|port| !self.bound.contains(&port.address));
+                new.filter(|port| port.address.is_ipv4() || self.bound.iter().any(SocketAddr::is_ipv6))
+                    .for_each(|port| {
+                        let text = format!("{}: {} is not served before a restart", port.place, port.address);
+                        log.warning("master", &text);
+                    });
+            }
+        }
     }
 
     /// The certificates as they are now. A key that only root could read was read at the start; it goes on being used.
@@ -477,6 +502,7 @@ impl Supervisor for Orders {
             self.kept.log.error("master", &why);
             return Err(why);
         }
+        self.tell_of_ports(&loaded);
         let certificates = self.certificates(&loaded);
         match Generation::build(&loaded, &self.kept, &certificates) {
             Ok(new) => {

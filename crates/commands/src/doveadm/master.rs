@@ -18,17 +18,25 @@ pub(crate) struct Master {
     pub(crate) pid_file: PathBuf,
     /// The process it names, when that runs.
     pub(crate) process: Option<u32>,
+    /// The configuration directory of the mail system when that is the same process.
+    mail_system: Option<String>,
 }
 
 impl Master {
     /// The one of a configuration.
     pub(crate) fn of(settings: &settings::Dovecot) -> Master {
         let pid_file = settings.base_dir.join("master.pid");
-        let process = std::fs::read_to_string(&pid_file)
-            .ok()
-            .and_then(|text| text.trim().parse().ok())
+        let text = std::fs::read_to_string(&pid_file).unwrap_or_default();
+        let mut lines = text.lines();
+        let process = lines
+            .next()
+            .and_then(|line| line.trim().parse().ok())
             .filter(|process| detached::is_running(*process));
-        Master { pid_file, process }
+        Master {
+            pid_file,
+            process,
+            mail_system: lines.next().map(str::to_owned),
+        }
     }
 
     /// Sends it a signal.
@@ -70,6 +78,12 @@ pub(crate) fn tell(command: &str, settings: &settings::Dovecot) -> Result<(), St
     let master = Master::of(settings);
     if command == "reload" {
         return master.signal(Signal::HUP).map(drop);
+    }
+    if let (Some(process), Some(directory)) = (master.process, &master.mail_system) {
+        return Err(format!(
+            "cannot stop the mailbox services alone: they run within the mail system, process {process}. \
+             Stop all of it: postfix -c {directory} stop"
+        ));
     }
     let process = master.signal(Signal::TERM)?;
     if detached::has_ended(process, STOP_TIME_MAX) {

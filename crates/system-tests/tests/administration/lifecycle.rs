@@ -45,6 +45,14 @@ fn postfix_starts_and_stops_the_system() {
     is(&system.postfix("start"), 1, running);
     is(&system.postfix("reload"), 0, "");
     is(&system.postfix("flush"), 0, "");
+    // The mailbox services are a part of it, which does not stop alone.
+    let refused = system.dovecot("doveadm", &["stop"]);
+    assert_eq!(refused.code, Some(75), "{refused}");
+    assert!(
+        refused.stderr.contains("Stop all of it: postfix -c "),
+        "{refused}"
+    );
+    is(&system.dovecot("doveadm", &["reload"]), 0, "");
     let mut smtp = system_tests::lines::LineClient::connect(sandbox.ports().smtp);
     assert!(smtp.smtp("").starts_with("220 "));
     drop(smtp);
@@ -183,4 +191,14 @@ fn root_serves_a_users_directory_as_that_user() {
         "{status}"
     );
     sandbox.stop();
+}
+
+#[test]
+fn a_reload_tells_of_ports_that_need_a_restart() {
+    let mut sandbox = Sandbox::start();
+    sandbox.append_to("master.cf", "127.0.0.1:1 inet n - n - - smtpd\n");
+    sandbox.reload();
+    let told = "127.0.0.1:1: 127.0.0.1:1 is not served before a restart\n";
+    system_tests::wait_for("the warning", || sandbox.log().contains(told));
+    assert_eq!(sandbox.log().matches("before a restart").count(), 1);
 }
