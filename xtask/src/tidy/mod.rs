@@ -3,6 +3,7 @@
 mod architecture;
 mod headers;
 mod layers;
+mod licences;
 mod names;
 mod parameters;
 mod sizes;
@@ -26,6 +27,7 @@ pub fn run(ratchet: Ratchet) -> Result<()> {
     let mut complaints = Vec::new();
     complaints.extend(layers::check(&crates));
     complaints.extend(architecture::check(&crates)?);
+    complaints.extend(licences::check()?);
     complaints.extend(names::check(&crates, &sources));
     complaints.extend(headers::check(&sources));
     complaints.extend(parameters::check(&sources));
