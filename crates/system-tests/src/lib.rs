@@ -2,12 +2,13 @@
 //!
 //! In charge of starting, stopping and killing the built program ([`Sandbox`]), of running other programs with a
 //! bound on their time ([`program`]), of waiting for events ([`wait_for`]) and of a line client for dialogues
-//! ([`lines`]). The tests themselves lie in `tests/`, few binaries with a module a subject.
+//! ([`lines`]), and of Debian's Postfix to compare with ([`incumbent`]). The tests themselves lie in `tests/`, few binaries with a module a subject.
 //!
 //! The program under test is `YUBIN_BINARY`, else `yubin` beside the test executables (`target/debug/yubin`):
 //! `cargo build -p yubin` makes it. Nothing here sleeps to let time pass: every wait ends with its event, or fails
 //! at its bound.
 
+pub mod incumbent;
 pub mod lines;
 mod ports;
 pub mod program;

@@ -1,0 +1,52 @@
+//! Debian's Postfix and Dovecot, each started privately: its own configuration, directories and ports, gone with the value.
+
+mod dovecot;
+mod postfix;
+
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use crate::wait::wait_for;
+
+pub use dovecot::Dovecot;
+pub use postfix::Postfix;
+
+/// A directory for a program that Debian's `package` brings; `None`, with a note, where it is not installed or cannot be
+/// started.
+fn directory(program: &str, package: &str) -> Option<tempfile::TempDir> {
+    if !crate::has_program(program, package) {
+        return None;
+    }
+    if !rustix::process::geteuid().is_root() {
+        crate::skip(&format!("root, to start Debian's {package}"));
+        return None;
+    }
+    let root = tempfile::Builder::new().prefix("yubin-incumbent-").tempdir();
+    let root = root.expect("a temporary directory can be made");
+    fs::set_permissions(root.path(), fs::Permissions::from_mode(0o755)).expect("it is ours");
+    Some(root)
+}
+
+fn wait_until_open(port: u16) {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    wait_for("the incumbent to listen", || TcpStream::connect(address).is_ok());
+}
+
+/// A port that is free now.
+///
+/// # Panics
+/// When there is none.
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("there is a free port");
+    listener.local_addr().expect("it is bound").port()
+}
+
+/// The dialogue files of a crate of the workspace.
+pub fn dialogues_of(protocol: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("..")
+        .join(protocol)
+        .join("dialogues")
+}

@@ -1,0 +1,106 @@
+//! Debian's Postfix, started privately: its own configuration, queue and ports below a directory that goes with it.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::program::{self, Finished};
+
+/// The rows of master.cf that every Postfix needs, by name, wakeup time, process limit and command.
+const ROWS: &str = "\
+pickup    unix  n - n 60  1 pickup
+cleanup   unix  n - n -   0 cleanup
+qmgr      unix  n - n 300 1 qmgr
+rewrite   unix  - - n -   - trivial-rewrite
+bounce    unix  - - n -   0 bounce
+defer     unix  - - n -   0 bounce
+trace     unix  - - n -   0 bounce
+flush     unix  n - n 1000? 0 flush
+proxymap  unix  - - n -   - proxymap
+smtp      unix  - - n -   - smtp
+relay     unix  - - n -   - smtp
+showq     unix  n - n -   - showq
+error     unix  - - n -   - error
+retry     unix  - - n -   - error
+discard   unix  - - n -   - discard
+local     unix  - n n -   - local
+anvil     unix  - - n -   1 anvil
+postlog   unix-dgram n - n - 1 postlogd
+";
+
+/// A running Postfix.
+pub struct Postfix {
+    directory: PathBuf,
+    // The last field: the directory goes when the program has stopped.
+    _root: tempfile::TempDir,
+}
+
+impl Postfix {
+    /// Starts Postfix with these lines of main.cf and an `smtpd` on each port with its `-o` settings; `None` where it is
+    /// not installed or cannot be started (it needs root).
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[track_caller]
+    pub fn start(main_cf: &str, services: &[(u16, Vec<(String, String)>)]) -> Option<Postfix> {
+        let root = super::directory("/usr/sbin/postfix", "postfix")?;
+        let directory = root.path().join("etc");
+        for made in ["etc", "spool", "data"] {
+            fs::create_dir(root.path().join(made)).expect("it can be made");
+        }
+        let own = root.path().display();
+        let common = format!(
+            "compatibility_level = 3.6\nqueue_directory = {own}/spool\ndata_directory = {own}/data\n\
+             maillog_file = {own}/log\nmaillog_file_prefixes = {own}\nmulti_instance_name =\n\
+             inet_interfaces = 127.0.0.1\ninet_protocols = ipv4\nalias_maps =\nsmtpd_peername_lookup = no\n"
+        );
+        fs::write(directory.join("main.cf"), format!("{common}{main_cf}")).expect("it can be written");
+        fs::write(directory.join("master.cf"), master_cf(services)).expect("it can be written");
+        program::run(
+            Command::new("chown").arg("postfix").arg(root.path().join("data")),
+            b"",
+        )
+        .success();
+        let postfix = Postfix {
+            directory,
+            _root: root,
+        };
+        postfix.run("start").success();
+        services
+            .iter()
+            .for_each(|(port, _)| super::wait_until_open(*port));
+        Some(postfix)
+    }
+
+    /// What it has logged.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.directory.with_file_name("log")).unwrap_or_default()
+    }
+
+    fn run(&self, command: &str) -> Finished {
+        program::run(
+            Command::new("/usr/sbin/postfix")
+                .arg("-c")
+                .arg(&self.directory)
+                .arg(command),
+            b"",
+        )
+    }
+}
+
+impl Drop for Postfix {
+    fn drop(&mut self) {
+        self.run("stop");
+    }
+}
+
+fn master_cf(services: &[(u16, Vec<(String, String)>)]) -> String {
+    let mut text = ROWS.to_owned();
+    for (port, settings) in services {
+        text.push_str(&format!("127.0.0.1:{port} inet n - n - - smtpd\n"));
+        for (name, value) in settings {
+            text.push_str(&format!("  -o {{ {name} = {value} }}\n"));
+        }
+    }
+    text
+}
