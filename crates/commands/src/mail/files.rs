@@ -1,7 +1,8 @@
 //! Folders on disk for `mail`: mbox files and Maildir directories, read whole and written back when the user leaves.
 
+use std::collections::HashSet;
 use std::fs::OpenOptions;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -35,10 +36,11 @@ pub(super) fn whole(path: &Path, state: &Path) -> WholeFile {
 /// What the user reads.
 pub(super) fn load(path: &Path, name: &str, state: &Path) -> Result<(Folder, Source), String> {
     let meta = std::fs::metadata(path).map_err(|error| format!("{name}: {}", words_of(&error)))?;
-    if meta.is_dir() {
-        return load_maildir(path, name);
-    }
+    // The user may change the directory while the folder is open.
     let absolute = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    if meta.is_dir() {
+        return load_maildir(&absolute, name);
+    }
     let whole = whole(&absolute, state);
     let content = whole.read().map_err(|error| error.to_string())?;
     let (preamble, letters) = folder::split(&content);
@@ -51,7 +53,17 @@ pub(super) fn load(path: &Path, name: &str, state: &Path) -> Result<(Folder, Sou
 }
 
 fn load_maildir(path: &Path, name: &str) -> Result<(Folder, Source), String> {
+    let (letters, files) = letters_of(path, name, &[])?;
+    Ok((
+        Folder::new(name, letters),
+        Source::Maildir(path.to_owned(), files),
+    ))
+}
+
+/// The messages of a Maildir that are not among `known`, by what stands before the flags in the names of their files.
+fn letters_of(path: &Path, name: &str, known: &[PathBuf]) -> Result<(Vec<Letter>, Vec<PathBuf>), String> {
     let said = |error: std::io::Error| format!("{name}: {}", words_of(&error));
+    let known: HashSet<String> = known.iter().map(|file| base_of(file)).collect();
     let mut files = Vec::new();
     for place in ["cur", "new"] {
         let entries = std::fs::read_dir(path.join(place)).map_err(|error| match error.kind() {
@@ -63,7 +75,7 @@ fn load_maildir(path: &Path, name: &str) -> Result<(Folder, Source), String> {
             let is_message = file
                 .file_name()
                 .is_some_and(|name| !name.as_encoded_bytes().starts_with(b"."));
-            if is_message && files.len() < MAILDIR_MESSAGES_MAX {
+            if is_message && !known.contains(&base_of(&file)) && files.len() < MAILDIR_MESSAGES_MAX {
                 files.push(file);
             }
         }
@@ -82,7 +94,25 @@ fn load_maildir(path: &Path, name: &str) -> Result<(Folder, Source), String> {
             Err(error) => return Err(said(error)),
         }
     }
-    Ok((Folder::new(name, letters), Source::Maildir(path.to_owned(), kept)))
+    Ok((letters, kept))
+}
+
+/// The letters that came into a folder since it was read.
+///
+/// # Errors
+/// What the user reads.
+pub(super) fn arrivals(known: &Folder, source: &mut Source) -> Result<Vec<Letter>, String> {
+    match source {
+        Source::Mbox(whole) => {
+            let content = whole.read().map_err(|error| error.to_string())?;
+            Ok(known.unknown(folder::split(&content).1))
+        }
+        Source::Maildir(directory, files) => {
+            let (letters, new) = letters_of(directory, &known.name, files)?;
+            files.extend(new);
+            Ok(letters)
+        }
+    }
 }
 
 /// A message of a Maildir as a letter: its flags become marks, the time of the file the `From ` line.
@@ -146,6 +176,7 @@ pub(super) fn store(folder: &Folder, fates: &[Fate], source: &Source) -> Result<
             for ((letter, fate), file) in folder.letters.iter().zip(fates).zip(files) {
                 let done = match fate {
                     Fate::Goes | Fate::ToMbox => std::fs::remove_file(file),
+                    Fate::Stays if letter.is_edited() => replace(directory, file, letter),
                     Fate::Stays => move_to_cur(directory, file, &letter.marks),
                 };
                 match done {
@@ -160,9 +191,13 @@ pub(super) fn store(folder: &Folder, fates: &[Fate], source: &Source) -> Result<
     }
 }
 
-fn move_to_cur(directory: &Path, file: &Path, marks: &Marks) -> std::io::Result<()> {
+/// The name of a message's file without its flags.
+fn base_of(file: &Path) -> String {
     let name = file.file_name().unwrap_or_default().to_string_lossy();
-    let base = name.split(":2,").next().unwrap_or(&name);
+    name.split(":2,").next().unwrap_or(&name).to_owned()
+}
+
+fn name_in_cur(base: &str, file: &Path, marks: &Marks) -> String {
     let mut flags: Vec<char> = flags_of(file)
         .chars()
         .filter(|flag| !"SR".contains(*flag))
@@ -171,12 +206,46 @@ fn move_to_cur(directory: &Path, file: &Path, marks: &Marks) -> std::io::Result<
     flags.extend(marks.answered.then_some('R'));
     flags.sort_unstable();
     let flags: String = flags.into_iter().collect();
-    let target = directory.join("cur").join(format!("{base}:2,{flags}"));
+    format!("{base}:2,{flags}")
+}
+
+fn move_to_cur(directory: &Path, file: &Path, marks: &Marks) -> std::io::Result<()> {
+    let target = directory
+        .join("cur")
+        .join(name_in_cur(&base_of(file), file, marks));
     if target == file {
         Ok(())
     } else {
         std::fs::rename(file, target)
     }
+}
+
+/// Puts an edited letter in the place of its message: another file, so that nobody who knows the old one by name takes
+/// it for what it was, and without the sizes that Dovecot keeps in names.
+fn replace(directory: &Path, file: &Path, letter: &Letter) -> std::io::Result<()> {
+    let base = base_of(file);
+    let base = base.split(',').next().unwrap_or(&base);
+    let edited = format!("{base}_{:08x}", world::World::real().random.next_u64() as u32);
+    let made = directory.join("tmp").join(&edited);
+    let content = letter.content();
+    let content = content
+        .strip_suffix(b"\n")
+        .filter(|text| text.ends_with(b"\n"))
+        .unwrap_or(content);
+    let mut output = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&made)?;
+    output.write_all(content)?;
+    output.sync_all()?;
+    std::fs::rename(
+        made,
+        directory
+            .join("cur")
+            .join(name_in_cur(&edited, file, &letter.marks)),
+    )?;
+    std::fs::remove_file(file)
 }
 
 /// Adds letters or text to the end of a file, which is made (mode 0600) when it is missing; whether it was there.

@@ -50,6 +50,8 @@ pub(super) struct Letter {
     pub(super) marks: Marks,
     /// The marks that lie in the file.
     stored: Marks,
+    /// What told it from others before the user edited it: so it is found in the file.
+    origin: Option<Vec<u8>>,
 }
 
 impl Letter {
@@ -75,8 +77,34 @@ impl Letter {
             body_at,
             marks,
             stored: marks,
+            origin: None,
             bytes,
         }
+    }
+
+    /// Gives it another header and body.
+    pub(super) fn replace(&mut self, content: &[u8]) {
+        let origin = self.identity();
+        let mut bytes = self.envelope_line().to_vec();
+        let mut quoter = message::mbox::Quoter::new();
+        // The empty line that ends the letter is the quoter's to write.
+        let content = content
+            .strip_suffix(b"\n")
+            .filter(|text| text.ends_with(b"\n"))
+            .unwrap_or(content);
+        quoter.feed(content, &mut bytes);
+        quoter.finish(b"\n", &mut bytes);
+        *self = Letter {
+            marks: self.marks,
+            stored: self.stored,
+            origin: Some(origin),
+            ..Letter::new(bytes)
+        };
+    }
+
+    /// Whether the user edited it.
+    pub(super) fn is_edited(&self) -> bool {
+        self.origin.is_some()
     }
 
     /// A letter whose marks do not stand in its header.
@@ -196,7 +224,10 @@ impl Letter {
     }
 
     /// What tells this letter from others, whatever notes programs add to it.
-    fn identity(&self) -> Vec<u8> {
+    pub(super) fn identity(&self) -> Vec<u8> {
+        if let Some(origin) = &self.origin {
+            return origin.clone();
+        }
         let mut identity = self.envelope_line().to_vec();
         for field in header::fields(self.header()) {
             if !NOTES.iter().any(|name| field.is(name)) {
@@ -210,6 +241,7 @@ impl Letter {
     /// Whether something about it changes the file.
     fn is_changed(&self) -> bool {
         self.marks.deleted
+            || self.is_edited()
             || self.marks.answered != self.stored.answered
             || !self.marks.old
             || self.marks.read != self.stored.read
@@ -333,6 +365,22 @@ impl Folder {
             && (self.letters.iter().any(Letter::is_changed) || fates.iter().any(|fate| *fate != Fate::Stays))
     }
 
+    /// The letters of `found` that are not in this folder.
+    pub(super) fn unknown(&self, found: Vec<Letter>) -> Vec<Letter> {
+        let mut known: HashMap<Vec<u8>, usize> = HashMap::new();
+        for letter in &self.letters {
+            *known.entry(letter.identity()).or_default() += 1;
+        }
+        let mut is_new = |letter: &Letter| match known.get_mut(&letter.identity()) {
+            Some(left @ 1..) => {
+                *left -= 1;
+                false
+            }
+            _ => true,
+        };
+        found.into_iter().filter(|letter| is_new(letter)).collect()
+    }
+
     /// Every letter has been seen to be there.
     pub(super) fn grow_old(&mut self) {
         for letter in &mut self.letters {
@@ -355,7 +403,11 @@ impl Folder {
         for found in &letters {
             match known.get_mut(&found.identity()).and_then(VecDeque::pop_front) {
                 Some((letter, Fate::Stays)) => {
-                    let mut now = found.clone();
+                    let mut now = if letter.is_edited() {
+                        (*letter).clone()
+                    } else {
+                        found.clone()
+                    };
                     now.marks = Marks {
                         // Another program may have shown it meanwhile.
                         read: if letter.marks.read == letter.stored.read {

@@ -3,13 +3,24 @@
 mod arguments;
 mod collect;
 mod compose;
+mod conditions;
+mod delivery;
+mod escapes;
 mod files;
 mod folder;
 mod headline;
+mod interrupt;
 mod list;
+mod names;
 mod outside;
+mod programs;
+mod reply;
+mod saving;
 mod session;
+mod shell;
 mod show;
+mod sourcing;
+mod state;
 mod terminal;
 #[cfg(test)]
 mod tests;
@@ -24,6 +35,7 @@ use crate::{Invocation, eprint_line, print_line};
 use arguments::Arguments;
 use collect::{Desk, Written};
 use compose::Draft;
+use conditions::Facts;
 use outside::Outside;
 use session::Session;
 use terminal::Terminal;
@@ -87,14 +99,26 @@ fn variables(arguments: &Arguments, submitter: &Submitter) -> Variables {
     let mut variables = Variables::default();
     let home = std::env::var_os("HOME").map_or_else(|| submitter.home.clone(), PathBuf::from);
     let own = std::env::var_os("MAILRC").map_or_else(|| home.join(".mailrc"), PathBuf::from);
+    let facts = Facts {
+        is_sending: arguments.sends(),
+        is_terminal: os::terminal::stdin_is_terminal(),
+    };
+    let text_of = |name: &std::path::Path| {
+        let text = std::fs::read(name).ok()?;
+        Some(String::from_utf8_lossy(&text).into_owned())
+    };
+    let sourced = |name: &str| match name.strip_prefix("~/") {
+        Some(rest) => text_of(&home.join(rest)),
+        None => text_of(name.as_ref()),
+    };
     let mut files = vec![own];
     if !arguments.no_system_rc {
         files.insert(0, PathBuf::from(SYSTEM_RC));
     }
     for file in files {
         // Most users have none.
-        if let Ok(text) = std::fs::read(&file) {
-            variables.read(&String::from_utf8_lossy(&text), arguments.sends());
+        if let Some(text) = text_of(&file) {
+            variables.read(&text, facts, &sourced);
         }
     }
     for word in &arguments.settings {
@@ -108,7 +132,7 @@ fn variables(arguments: &Arguments, submitter: &Submitter) -> Variables {
 }
 
 /// Sends a letter. Whether it was sent.
-fn send(arguments: &Arguments, variables: Variables, outside: &mut dyn Outside) -> bool {
+fn send(arguments: &Arguments, mut variables: Variables, outside: &mut dyn Outside) -> bool {
     let mut draft = Draft {
         to: collect::names_of(&variables, &arguments.to),
         cc: collect::names_of(&variables, &arguments.cc),
@@ -123,7 +147,10 @@ fn send(arguments: &Arguments, variables: Variables, outside: &mut dyn Outside) 
     let prepared = collect::attachments(outside, &arguments.attachments).and_then(|attachments| {
         draft.attachments = attachments;
         match &arguments.start {
-            Some(name) => outside.read(&outside.file_of(name)).map(|text| draft.body = text),
+            Some(name) => outside
+                .file_of(name)
+                .and_then(|file| outside.read(&file))
+                .map(|text| draft.body = text),
             None => Ok(()),
         }
     });
@@ -132,21 +159,23 @@ fn send(arguments: &Arguments, variables: Variables, outside: &mut dyn Outside) 
         return false;
     }
     if draft.subject.is_none() && outside.is_interactive() && variables.is_set("ask") {
-        let subject = outside.ask("Subject: ").unwrap_or_default();
-        draft.subject = Some(String::from_utf8_lossy(&subject).into_owned()).filter(|text| !text.is_empty());
+        match collect::ask_subject(outside) {
+            Some(subject) => draft.subject = subject,
+            None => return false,
+        }
     }
-    let escapes = outside.is_interactive() || arguments.escapes;
-    let mut desk = Desk {
-        outside,
-        variables: &variables,
-        folder: None,
-        escapes,
-    };
-    if desk.write(&mut draft) == Written::Cancelled {
-        return true;
+    match write(arguments, &mut variables, outside, &mut draft) {
+        Written::Cancelled => return true,
+        Written::Killed => return false,
+        Written::Whole | Written::Command(_) => {}
     }
     if arguments.reads_recipients {
         take_header(&mut draft);
+        if let Err(text) = delivery::refuse_targets([&draft.to, &draft.cc, &draft.bcc].into_iter().flatten())
+        {
+            outside.complain(&text);
+            return false;
+        }
     }
     if draft.body.is_empty() && draft.attachments.is_empty() {
         if arguments.skips_empty {
@@ -158,6 +187,36 @@ fn send(arguments: &Arguments, variables: Variables, outside: &mut dyn Outside) 
         });
     }
     collect::send(outside, &variables, &draft)
+}
+
+/// Takes the text. Of the commands of a session only those about settings can be done here.
+fn write(
+    arguments: &Arguments,
+    variables: &mut Variables,
+    outside: &mut dyn Outside,
+    draft: &mut Draft,
+) -> Written {
+    let escapes = outside.is_interactive() || arguments.escapes;
+    loop {
+        let mut desk = Desk {
+            outside,
+            variables,
+            folder: None,
+            escapes,
+        };
+        let command = match desk.write(draft) {
+            Written::Command(command) => command,
+            written => return written,
+        };
+        let (word, rest) = verbs::split(&command);
+        let verb = verbs::find(word).map(|(name, _)| name);
+        if verb.is_some_and(|verb| variables.order(verb, &list::words(rest))) {
+            outside.heed(variables);
+        } else {
+            outside.say(&format!("\"{word}\" needs an open folder\n"));
+        }
+        outside.say("(continue)\n");
+    }
 }
 
 /// `-t`: the text starts with header fields that say what the command line could.
@@ -182,11 +241,21 @@ fn take_header(draft: &mut Draft) {
 
 /// Shows mail and takes commands. Whether there was mail and all went well.
 fn read(arguments: &Arguments, variables: Variables, terminal: &mut Terminal) -> bool {
+    if let Some(text) = terminal.doubt() {
+        eprint_line(text);
+    }
     let spool = terminal.spool().display().to_string();
-    let name = match (&arguments.user, &arguments.folder) {
+    let named = match (&arguments.user, &arguments.folder) {
         (Some(user), _) => terminal.file_of(&format!("%{user}")),
         (None, Some(folder)) => terminal.file_of(folder.as_deref().unwrap_or("&")),
-        (None, None) => spool.clone(),
+        (None, None) => Ok(spool.clone()),
+    };
+    let name = match named {
+        Ok(name) => name,
+        Err(text) => {
+            eprint_line(&text);
+            return false;
+        }
     };
     let is_spool = name == spool || arguments.user.is_some();
     let missing = is_spool && !std::path::Path::new(&name).exists();

@@ -2,9 +2,14 @@
 
 use super::collect::{self, Desk, Written};
 use super::compose::{Draft, bare_address};
+use super::conditions::Conditions;
 use super::folder::{Fate, Folder, Habits};
+use super::interrupt::{Input, Patience};
 use super::list::{self, Applies};
 use super::outside::Outside;
+use super::reply::{Copy, To};
+use super::saving::Saved;
+use super::shell::Editor;
 use super::variables::Variables;
 use super::verbs::{self, Verb};
 use super::{headline, show};
@@ -29,9 +34,16 @@ pub(super) struct Session<'a> {
     pub(super) folder: Folder,
     /// The current letter was shown: Enter shows the next one.
     has_shown: bool,
+    /// A letter is being written: `~:` brought the command here.
+    is_writing: bool,
+    pub(super) conditions: Conditions,
+    /// How many files are being sourced.
+    pub(super) source_depth: usize,
+    /// The last command of the shell, for `bang`.
+    pub(super) last_command: String,
 }
 
-type Done = Result<(), String>;
+pub(super) type Done = Result<(), String>;
 
 impl<'a> Session<'a> {
     pub(super) fn new(outside: &'a mut dyn Outside, variables: Variables, folder: Folder) -> Session<'a> {
@@ -40,6 +52,10 @@ impl<'a> Session<'a> {
             variables,
             folder,
             has_shown: false,
+            is_writing: false,
+            conditions: Conditions::default(),
+            source_depth: 0,
+            last_command: String::new(),
         }
     }
 
@@ -60,11 +76,24 @@ impl<'a> Session<'a> {
 
     /// Takes commands until the user leaves. Whether the folder was written back as it had to be.
     pub(super) fn run(&mut self) -> bool {
-        let prompt = self.variables.text("prompt").unwrap_or("& ").to_owned();
+        let mut patience = Patience::default();
         loop {
-            let Some(line) = self.outside.ask(&prompt) else {
-                return self.leave();
+            let prompt = self.variables.text("prompt").unwrap_or("& ").to_owned();
+            let line = match self.outside.ask(&prompt) {
+                Input::Line(line) => line,
+                Input::Interrupt => {
+                    self.outside.say("\nInterrupt\n");
+                    continue;
+                }
+                // Nobody is there who could mean it: everything stays as it was.
+                Input::Hangup => return false,
+                Input::End if patience.passes_over_end(&self.variables, self.outside.is_interactive()) => {
+                    self.outside.say("Use \"quit\" to quit.\n");
+                    continue;
+                }
+                Input::End => return self.leave(),
             };
+            patience.restore();
             match self.command(&String::from_utf8_lossy(&line)) {
                 Next::Command => {}
                 Next::Quit => return self.leave(),
@@ -73,26 +102,44 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Does what a line says.
+    /// Does what a line says, and says what was in the way.
     pub(super) fn command(&mut self, line: &str) -> Next {
+        self.obey(line).unwrap_or_else(|text| {
+            self.outside.say(&format!("{text}\n"));
+            Next::Command
+        })
+    }
+
+    /// Does what a line says.
+    ///
+    /// # Errors
+    /// What the user reads.
+    pub(super) fn obey(&mut self, line: &str) -> Result<Next, String> {
         let line = line.trim();
         if line.starts_with('#') {
-            return Next::Command;
+            return Ok(Next::Command);
         }
         let (word, rest) = verbs::split(line);
-        let Some((name, verb)) = verbs::find(word) else {
-            self.outside.say(&format!("Unknown command: \"{word}\"\n"));
-            return Next::Command;
-        };
+        let found = verbs::find(word);
+        if let Some((_, verb @ (Verb::If | Verb::Else | Verb::Endif))) = found {
+            return self.decide(verb, rest).map(|()| Next::Command);
+        }
+        if !self.conditions.hold() {
+            return Ok(Next::Command);
+        }
+        let (name, verb) = found.ok_or_else(|| format!("Unknown command: \"{word}\""))?;
+        if self.is_writing && verb.disturbs_writing() {
+            return Err(format!("\"{name}\" has to wait until the letter is written"));
+        }
+        if self.folder.is_read_only && verb.changes() {
+            return Err(format!("May not execute \"{name}\" -- message file is read only"));
+        }
         match verb {
-            Verb::Quit => return Next::Quit,
-            Verb::Exit => return Next::Exit,
-            _ => {}
+            Verb::Quit => Ok(Next::Quit),
+            Verb::Exit => Ok(Next::Exit),
+            Verb::Source => self.source(rest),
+            _ => self.perform(verb, name, rest).map(|()| Next::Command),
         }
-        if let Err(text) = self.perform(verb, name, rest) {
-            self.outside.say(&format!("{text}\n"));
-        }
-        Next::Command
     }
 
     fn perform(&mut self, verb: Verb, word: &str, rest: &str) -> Done {
@@ -114,23 +161,42 @@ impl<'a> Session<'a> {
             Verb::Touch => self.mark(&words, |marks| (marks.read, marks.touched) = (true, true)),
             Verb::Hold => self.hold(&words, word),
             Verb::ToMbox => self.mark(&words, |marks| marks.boxed = true),
-            Verb::Save => self.save(words, true),
-            Verb::Copy => self.save(words, false),
-            Verb::Write => self.write(words),
-            Verb::ReplyAll => self.reply(&words, true),
-            Verb::ReplySender => self.reply(&words, false),
+            Verb::Save => self.save(words, Saved::Marked),
+            Verb::SaveBySender => self.save_by_sender(&words, Saved::Marked),
+            Verb::Copy => self.save(words, Saved::Copied),
+            Verb::CopyBySender => self.save_by_sender(&words, Saved::Copied),
+            Verb::Write => self.write_text(words),
+            Verb::ReplyAll => self.reply(&words, To::All, Copy::AsUsual),
+            Verb::ReplySender => self.reply(&words, To::Senders, Copy::AsUsual),
+            Verb::Followup => self.reply(&words, To::All, Copy::ByName),
+            Verb::FollowupSender => self.reply(&words, To::Senders, Copy::ByName),
             Verb::Mail => self.mail(&words),
-            Verb::File => self.change_folder(rest),
+            Verb::File => self.change_folder(&words),
+            Verb::Folders => self.folders(),
+            Verb::Arrivals => self.look_for_new(),
             Verb::Settings => self.settings(word, &words),
-            Verb::Help => {
-                self.outside.say(verbs::HELP);
-                Ok(())
-            }
-            Verb::Quit | Verb::Exit => Ok(()),
+            Verb::Size => self.sizes(&words),
+            Verb::Command => self.run_command(rest),
+            Verb::Shell => self.run_shell(),
+            Verb::Pipe => self.pipe(words, false),
+            Verb::PipeAll => self.pipe(words, true),
+            Verb::Edit => self.edit(&words, Editor::Line),
+            Verb::Visual => self.edit(&words, Editor::Screen),
+            Verb::Directory => self.change_directory(&words),
+            Verb::Version => self.tell(&format!("{}\n", super::VERSION)),
+            Verb::List => self.tell(&verbs::listing()),
+            Verb::Help => self.tell(verbs::HELP),
+            // Done where commands are read.
+            Verb::Source | Verb::If | Verb::Else | Verb::Endif | Verb::Quit | Verb::Exit => Ok(()),
         }
     }
 
-    fn select(&self, words: &[String]) -> Result<Vec<usize>, String> {
+    fn tell(&mut self, text: &str) -> Done {
+        self.outside.say(text);
+        Ok(())
+    }
+
+    pub(super) fn select(&self, words: &[String]) -> Result<Vec<usize>, String> {
         list::select(&self.folder, words, Applies::Present)
     }
 
@@ -162,6 +228,9 @@ impl<'a> Session<'a> {
     fn print(&mut self, words: &[String], everything: bool) -> Done {
         for index in self.select(words)? {
             self.show(index, everything)?;
+            if self.outside.interrupted() {
+                return Err("\nInterrupt".to_owned());
+            }
         }
         Ok(())
     }
@@ -331,92 +400,7 @@ impl<'a> Session<'a> {
         self.mark(words, |marks| (marks.preserved, marks.boxed) = (true, false))
     }
 
-    // Keeping.
-
-    /// The letters and the file that `save`, `copy` and `write` name: the last word is the file.
-    fn destination(&mut self, mut words: Vec<String>) -> Result<(Vec<usize>, String), String> {
-        let name = words.pop().unwrap_or_else(|| "&".to_owned());
-        let chosen = self.select(&words)?;
-        Ok((chosen, self.outside.file_of(&name)))
-    }
-
-    fn save(&mut self, words: Vec<String>, marks: bool) -> Done {
-        let (chosen, file) = self.destination(words)?;
-        let content: Vec<u8> = chosen
-            .iter()
-            .flat_map(|&index| self.folder.letters[index].written())
-            .collect();
-        self.append(&file, &content)?;
-        for index in chosen {
-            self.folder.dot = index;
-            let letter = &mut self.folder.letters[index].marks;
-            letter.touched = true;
-            letter.saved |= marks;
-        }
-        Ok(())
-    }
-
-    fn write(&mut self, words: Vec<String>) -> Done {
-        if words.is_empty() {
-            return Err("No file specified.".to_owned());
-        }
-        let (chosen, file) = self.destination(words)?;
-        let text: String = chosen
-            .iter()
-            .map(|&index| show::body(&self.folder.letters[index]))
-            .collect();
-        self.append(&file, text.as_bytes())?;
-        for index in chosen {
-            let marks = &mut self.folder.letters[index].marks;
-            (marks.saved, marks.touched) = (true, true);
-        }
-        Ok(())
-    }
-
-    fn append(&mut self, file: &str, content: &[u8]) -> Done {
-        let was_there = self.outside.append(file, content)?;
-        let lines = content.iter().filter(|&&b| b == b'\n').count();
-        let what = if was_there { "[Appended]" } else { "[New file]" };
-        self.outside
-            .say(&format!("\"{file}\" {what} {lines}/{}\n", content.len()));
-        Ok(())
-    }
-
     // Writing letters.
-
-    fn reply(&mut self, words: &[String], to_all: bool) -> Done {
-        let index = self.select(words)?[0];
-        let letter = &self.folder.letters[index];
-        let mut draft = Draft {
-            to: vec![letter.sender(true)],
-            subject: Some(reply_subject(&letter.field("Subject"))),
-            ..Draft::default()
-        };
-        let id = letter.field("Message-ID");
-        if !id.is_empty() {
-            draft.references = Some(format!("{} {id}", letter.field("References")).trim().to_owned());
-            draft.in_reply_to = Some(id);
-        }
-        if to_all {
-            let user = self.outside.user().to_owned();
-            add_others(&mut draft, letter, &user);
-        }
-        let mut head = format!("To: {}\n", draft.to.join(", "));
-        if !draft.cc.is_empty() {
-            head.push_str(&format!("Cc: {}\n", draft.cc.join(", ")));
-        }
-        head.push_str(&format!(
-            "Subject: {}\n\n",
-            draft.subject.as_deref().unwrap_or_default()
-        ));
-        self.outside.say(&headline_safe(&head));
-        if self.compose(draft)? {
-            let marks = &mut self.folder.letters[index].marks;
-            marks.touched = true;
-            marks.answered |= self.variables.is_set("markanswered");
-        }
-        Ok(())
-    }
 
     fn mail(&mut self, words: &[String]) -> Done {
         if words.is_empty() {
@@ -427,52 +411,108 @@ impl<'a> Session<'a> {
             ..Draft::default()
         };
         if self.outside.is_interactive() && self.variables.is_set("ask") {
-            let subject = self.outside.ask("Subject: ").unwrap_or_default();
-            draft.subject =
-                Some(String::from_utf8_lossy(&subject).trim().to_owned()).filter(|text| !text.is_empty());
+            match collect::ask_subject(self.outside) {
+                Some(subject) => draft.subject = subject,
+                None => return Err("\nInterrupt".to_owned()),
+            }
         }
-        self.compose(draft).map(drop)
+        self.compose(draft, None).map(drop)
     }
 
-    /// Takes the text and sends. Whether it was sent.
-    fn compose(&mut self, mut draft: Draft) -> Result<bool, String> {
+    /// Takes the text and sends; a copy goes to the file `record`, or where the variable says. Whether it was sent.
+    pub(super) fn compose(&mut self, mut draft: Draft, record: Option<String>) -> Result<bool, String> {
         draft.from = self.variables.text("from").map(str::to_owned);
-        let mut desk = Desk {
-            outside: self.outside,
-            variables: &self.variables,
-            folder: Some(&self.folder),
-            escapes: true,
-        };
-        match desk.write(&mut draft) {
-            Written::Whole => Ok(collect::send(self.outside, &self.variables, &draft)),
-            Written::Cancelled => Ok(false),
+        self.is_writing = true;
+        let written = self.write(&mut draft);
+        self.is_writing = false;
+        if written != Written::Whole {
+            return Ok(false);
+        }
+        let mut variables = self.variables.clone();
+        if let Some(name) = record {
+            variables.assign(&format!("record={name}"));
+        }
+        Ok(collect::send(self.outside, &variables, &draft))
+    }
+
+    fn write(&mut self, draft: &mut Draft) -> Written {
+        loop {
+            let mut desk = Desk {
+                outside: self.outside,
+                variables: &self.variables,
+                folder: Some(&self.folder),
+                escapes: true,
+            };
+            let command = match desk.write(draft) {
+                Written::Command(command) => command,
+                written => return written,
+            };
+            self.command(&command);
+            self.outside.say("(continue)\n");
         }
     }
 
     // Folders and settings.
 
-    fn change_folder(&mut self, name: &str) -> Done {
-        if name.trim().is_empty() {
+    fn change_folder(&mut self, words: &[String]) -> Done {
+        let Some(name) = words.first() else {
             let text = self.folder.summary();
-            self.outside.say(&format!("{text}\n"));
-            return Ok(());
-        }
+            return self.tell(&format!("{text}\n"));
+        };
+        // Before the present one is left: a name that means nothing changes nothing.
+        let file = self.outside.file_of(name)?;
         self.leave();
-        self.folder = self.outside.load(name.trim())?;
+        self.folder = self.outside.load(&file)?;
         self.has_shown = false;
         let with_headers = self.variables.is_set("header");
         self.announce(with_headers);
         Ok(())
     }
 
+    /// `folders`: what lies in the folder directory.
+    fn folders(&mut self) -> Done {
+        let directory = self.outside.file_of("+")?;
+        let names = self.outside.list(&directory)?;
+        let text: String = names.iter().map(|name| format!("{name}\n")).collect();
+        self.tell(&text)
+    }
+
+    /// `inc`: letters that came since the folder was opened.
+    fn look_for_new(&mut self) -> Done {
+        let arrived = self.outside.arrivals(&self.folder)?;
+        if arrived.is_empty() {
+            return self.tell("No new mail.\n");
+        }
+        let first = self.folder.letters.len();
+        self.folder.letters.extend(arrived);
+        self.folder.dot = first;
+        self.has_shown = false;
+        self.outside.say("New mail has arrived.\n");
+        let with_headers = self.variables.is_set("header");
+        self.announce(with_headers);
+        Ok(())
+    }
+
+    fn sizes(&mut self, words: &[String]) -> Done {
+        let mut text = String::new();
+        for index in self.select(words)? {
+            let (lines, octets) = self.folder.letters[index].size();
+            text.push_str(&format!("{}: {lines}/{octets}\n", index + 1));
+            self.folder.dot = index;
+        }
+        self.tell(&text)
+    }
+
     fn settings(&mut self, verb: &str, words: &[String]) -> Done {
         let text = match (verb, words) {
             ("set", []) => self.variables.listing(),
             ("alias" | "group", []) => self.variables.alias_listing(None),
+            ("alternates", []) => self.variables.alternates().join(" ") + "\n",
             ("alias" | "group", [name]) => self.variables.alias_listing(Some(name)),
             ("echo", words) => words.join(" ") + "\n",
             _ => {
                 self.variables.order(verb, words);
+                self.outside.heed(&self.variables);
                 return Ok(());
             }
         };
@@ -522,12 +562,16 @@ impl<'a> Session<'a> {
         if content.is_empty() || self.folder.is_read_only {
             return Ok(());
         }
-        let file = self.outside.file_of("&");
+        let file = self.outside.file_of("&")?;
         self.outside.append(&file, &content).map(drop)
     }
 
     fn farewell(&mut self, fates: &[Fate], is_changed: bool) {
         let name = self.folder.name.clone();
+        // Nothing became of it.
+        if self.folder.is_read_only {
+            return;
+        }
         if !self.folder.is_spool {
             if is_changed {
                 self.outside.say(&format!("\"{name}\" complete\n"));
@@ -540,48 +584,13 @@ impl<'a> Session<'a> {
             more => format!("{more} messages"),
         };
         let (boxed, held) = (count(Fate::ToMbox), count(Fate::Stays));
-        if boxed > 0 {
-            let mbox = self.outside.file_of("&");
+        if boxed > 0
+            && let Ok(mbox) = self.outside.file_of("&")
+        {
             self.outside.say(&format!("Saved {} in {mbox}\n", plural(boxed)));
         }
         if held > 0 {
             self.outside.say(&format!("Held {} in {name}\n", plural(held)));
-        }
-    }
-}
-
-fn headline_safe(text: &str) -> String {
-    text.lines()
-        .map(|line| headline::printable(line) + "\n")
-        .collect()
-}
-
-fn reply_subject(subject: &str) -> String {
-    let starts = subject
-        .get(..3)
-        .is_some_and(|start| start.eq_ignore_ascii_case("re:"));
-    if starts {
-        subject.to_owned()
-    } else {
-        format!("Re: {subject}")
-    }
-}
-
-/// Everybody else whom the letter went to.
-fn add_others(draft: &mut Draft, letter: &super::folder::Letter, user: &str) {
-    let sender = bare_address(&draft.to[0]);
-    for (name, is_to) in [("To", true), ("Cc", false)] {
-        for field in message::header::find_all(letter.header(), name) {
-            let entries = address::list::parse(field.body);
-            for other in address::list::mailboxes(&entries).filter_map(address::list::Mailbox::address) {
-                let names = if is_to { &mut draft.to } else { &mut draft.cc };
-                if other.local() != user
-                    && Some(&other) != sender.as_ref()
-                    && !names.contains(&other.to_string())
-                {
-                    names.push(other.to_string());
-                }
-            }
         }
     }
 }

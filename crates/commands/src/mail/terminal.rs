@@ -1,7 +1,6 @@
 //! `mail`'s outside for real: standard input and output, the user's files, editor and pager, the mail system.
 
-use std::io::{self, BufRead, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -10,16 +9,22 @@ use message::mbox::FromLine;
 
 use super::compose::{Circumstances, Draft, bare_address};
 use super::files::{self, Source};
-use super::folder::{Fate, Folder};
+use super::folder::{Fate, Folder, Letter};
+use super::interrupt::{Input, Lines};
+use super::names::{self, Places};
 use super::outside::Outside;
+use super::shell::{self, Editor};
+use super::state;
 use super::variables::Variables;
 use crate::submission::{self, Submitter, words_of};
 use crate::{configuration, eprint_line};
 
 /// The longest line that is taken from a terminal or a script, in octets.
-const LINE_BYTES_MAX: u64 = 1 << 20;
+const LINE_BYTES_MAX: usize = 1 << 20;
 /// The largest text or file that is taken, in octets.
 const INPUT_BYTES_MAX: u64 = submission::MESSAGE_BYTES_MAX;
+/// The most names of a directory that are listed.
+const LISTED_MAX: usize = 100_000;
 /// Columns and rows where no terminal says.
 const SCREEN: (usize, usize) = (80, 24);
 
@@ -27,26 +32,42 @@ const SCREEN: (usize, usize) = (80, 24);
 pub(super) struct Terminal {
     submitter: Submitter,
     is_interactive: bool,
+    lines: Lines,
     /// The user's system mailbox.
     spool: PathBuf,
+    /// Why that may be another one.
+    doubt: Option<String>,
     /// What the user has set about files and sending.
     settings: Variables,
     /// The envelope sender, by `-r`.
     sender: Option<String>,
     source: Option<Source>,
+    /// The folder that is open, and the one before it.
+    opened: Option<String>,
+    previous: Option<String>,
 }
 
 impl Terminal {
     pub(super) fn new(submitter: Submitter, settings: Variables, sender: Option<String>) -> Terminal {
-        let spool = spool_of(&submitter);
+        let (spool, doubt) = spool_of(&submitter);
+        let is_interactive = os::terminal::stdin_is_terminal();
         Terminal {
-            is_interactive: os::terminal::stdin_is_terminal(),
+            is_interactive,
+            lines: Lines::new(is_interactive),
             submitter,
             spool,
+            doubt,
             settings,
             sender,
             source: None,
+            opened: None,
+            previous: None,
         }
+    }
+
+    /// What the user should know when no mail is where it is looked for.
+    pub(super) fn doubt(&self) -> Option<&str> {
+        self.doubt.as_deref()
     }
 
     /// The file of the user's system mailbox.
@@ -63,11 +84,13 @@ impl Terminal {
         let base = std::env::var_os("XDG_STATE_HOME")
             .map(PathBuf::from)
             .filter(|path| path.is_absolute());
-        base.unwrap_or_else(|| self.home().join(".local/state"))
-            .join("yubin/mail")
+        let preferred = base
+            .unwrap_or_else(|| self.home().join(".local/state"))
+            .join("yubin/mail");
+        state::directory(preferred, &std::env::temp_dir(), self.submitter.uid)
     }
 
-    fn hand_in(&self, draft: &Draft, message: &[u8]) -> Result<(), String> {
+    fn submit(&self, draft: &Draft, message: &[u8]) -> Result<(), String> {
         let recipients = draft
             .recipients()
             .map_err(|word| format!("\"{word}\" is not an address"))?;
@@ -89,6 +112,11 @@ impl Terminal {
         submission::submit(&settings, &self.submitter, &envelope, message)
             .map(drop)
             .map_err(|refusal| refusal.to_string())
+    }
+
+    /// Forgets the interrupt key: it was meant for a program that had the terminal.
+    fn settle(&mut self) {
+        self.lines.interrupted();
     }
 
     /// Hands the message to the program that the variable `sendmail` names.
@@ -122,20 +150,28 @@ impl Terminal {
     }
 }
 
-/// `$MAIL`; else `home_mailbox` below the home directory, or the file below `mail_spool_directory`.
-fn spool_of(submitter: &Submitter) -> PathBuf {
-    if let Some(mail) = std::env::var_os("MAIL").filter(|mail| !mail.is_empty()) {
-        return PathBuf::from(mail);
+/// `$MAIL`; else where the mail system delivers, and why that is not certain.
+fn spool_of(submitter: &Submitter) -> (PathBuf, Option<String>) {
+    match std::env::var_os("MAIL").filter(|mail| !mail.is_empty()) {
+        Some(mail) => (PathBuf::from(mail), None),
+        None => mailbox_of(&submitter.name, &submitter.home),
     }
-    mailbox_of(&submitter.name, &submitter.home)
 }
 
-/// Where a user's mail is delivered.
-pub(super) fn mailbox_of(user: &str, home: &Path) -> PathBuf {
+/// Where a user's mail is delivered: `home_mailbox` below the home directory, or the file below `mail_spool_directory`.
+/// Without a main.cf that can be read it is the system's usual place, and the reason to doubt that.
+fn mailbox_of(user: &str, home: &Path) -> (PathBuf, Option<String>) {
     match configuration::postfix(&configuration::directory(None)) {
-        Ok(settings) if !settings.home_mailbox.is_empty() => home.join(&settings.home_mailbox),
-        Ok(settings) => settings.mail_spool_directory.join(user),
-        Err(_) => Path::new("/var/mail").join(user),
+        Ok(settings) if !settings.home_mailbox.is_empty() => (home.join(&settings.home_mailbox), None),
+        Ok(settings) => (settings.mail_spool_directory.join(user), None),
+        Err(text) => {
+            let usual = Path::new("/var/mail").join(user);
+            let doubt = format!(
+                "cannot tell where mail is delivered: {text}. Looking into {}; the variable MAIL names another file",
+                usual.display()
+            );
+            (usual, Some(doubt))
+        }
     }
 }
 
@@ -151,6 +187,10 @@ fn now() -> Date {
 }
 
 impl Outside for Terminal {
+    fn heed(&mut self, variables: &Variables) {
+        self.settings = variables.clone();
+    }
+
     fn say(&mut self, text: &str) {
         let mut out = io::stdout().lock();
         // A reader that went away (`mail | head`) wants no more.
@@ -164,52 +204,30 @@ impl Outside for Terminal {
         if fits || !self.is_interactive || !os::terminal::stdout_is_terminal() {
             return self.say(text);
         }
-        let pager = std::env::var("PAGER").ok().filter(|name| !name.trim().is_empty());
-        let pager = pager.unwrap_or_else(|| "more".to_owned());
-        let child = Command::new("/bin/sh")
-            .arg("-c")
-            .arg(&pager)
-            .stdin(Stdio::piped())
-            .spawn();
-        match child {
-            Ok(mut child) => {
-                if let Some(mut input) = child.stdin.take() {
-                    // The user may leave the pager before the end.
-                    let _ = input.write_all(text.as_bytes());
-                }
-                let _ = child.wait();
-            }
-            Err(_) => self.say(text),
+        if !shell::page(&self.settings, text) {
+            self.say(text);
         }
+        self.settle();
     }
 
     fn complain(&mut self, text: &str) {
         eprint_line(text);
     }
 
-    fn ask(&mut self, prompt: &str) -> Option<Vec<u8>> {
+    fn ask(&mut self, prompt: &str) -> Input {
         if self.is_interactive && !prompt.is_empty() {
             self.say(prompt);
         }
-        let mut line = Vec::new();
-        let read = io::stdin()
-            .lock()
-            .take(LINE_BYTES_MAX)
-            .read_until(b'\n', &mut line);
-        if read.is_err() || line.is_empty() {
-            return None;
-        }
-        if line.ends_with(b"\n") {
-            line.pop();
-        }
-        Some(line)
+        self.lines.line(LINE_BYTES_MAX)
+    }
+
+    fn interrupted(&mut self) -> bool {
+        self.lines.interrupted()
     }
 
     fn rest(&mut self) -> Vec<u8> {
-        let mut text = Vec::new();
         // What was read before an error is sent, as Heirloom's mailx does.
-        let _ = io::stdin().lock().take(INPUT_BYTES_MAX).read_to_end(&mut text);
-        text
+        self.lines.rest(INPUT_BYTES_MAX)
     }
 
     fn is_interactive(&self) -> bool {
@@ -227,43 +245,42 @@ impl Outside for Terminal {
         &self.submitter.name
     }
 
-    fn file_of(&self, name: &str) -> String {
+    fn file_of(&self, name: &str) -> Result<String, String> {
         let home = self.home().display().to_string();
-        let mbox = || {
-            let variable = self.settings.text("MBOX").map(str::to_owned);
-            variable
-                .or_else(|| std::env::var("MBOX").ok())
-                .unwrap_or_else(|| format!("{home}/mbox"))
+        let own = self.settings.text("MBOX").map(str::to_owned);
+        let mbox = own.or_else(|| std::env::var("MBOX").ok());
+        let mailbox = |user: &str| {
+            let found = os::users::user_by_name(user).ok().flatten()?;
+            Some(mailbox_of(user, &found.home).0.display().to_string())
         };
-        match name {
-            "&" => mbox(),
-            "%" => self.spool.display().to_string(),
-            _ => match (name.split_at_checked(1), name.strip_prefix("~/")) {
-                (_, Some(rest)) => format!("{home}/{rest}"),
-                (Some(("+", rest)), _) => {
-                    let folder = self.settings.text("folder").unwrap_or("Mail");
-                    let base = folder.strip_prefix("~/").unwrap_or(folder);
-                    match base.starts_with('/') {
-                        true => format!("{base}/{rest}"),
-                        false => format!("{home}/{base}/{rest}"),
-                    }
-                }
-                (Some(("%", user)), _) => {
-                    let found = os::users::user_by_name(user).ok().flatten();
-                    let home = found.map_or_else(PathBuf::new, |user| user.home);
-                    mailbox_of(user, &home).display().to_string()
-                }
-                _ => name.to_owned(),
+        names::file_of(
+            name,
+            &Places {
+                home: &home,
+                spool: &self.spool.display().to_string(),
+                mbox: &mbox.unwrap_or_else(|| format!("{home}/mbox")),
+                folder: self.settings.text("folder").unwrap_or("Mail"),
+                previous: self.previous.as_deref(),
+                mailbox_of: &mailbox,
             },
-        }
+        )
     }
 
-    fn load(&mut self, name: &str) -> Result<Folder, String> {
-        let file = self.file_of(name);
-        let (mut folder, source) = files::load(Path::new(&file), &file, &self.state())?;
-        folder.is_spool = Path::new(&file) == self.spool;
+    fn load(&mut self, file: &str) -> Result<Folder, String> {
+        let (mut folder, source) = files::load(Path::new(file), file, &self.state())?;
+        folder.is_spool = Path::new(file) == self.spool;
         self.source = Some(source);
+        let absolute =
+            std::path::absolute(file).map_or_else(|_| file.to_owned(), |path| path.display().to_string());
+        self.previous = self.opened.replace(absolute);
         Ok(folder)
+    }
+
+    fn arrivals(&mut self, known: &Folder) -> Result<Vec<Letter>, String> {
+        match &mut self.source {
+            Some(source) => files::arrivals(known, source),
+            None => Ok(Vec::new()),
+        }
     }
 
     fn store(&mut self, folder: &Folder, fates: &[Fate]) -> Result<usize, String> {
@@ -288,52 +305,54 @@ impl Outside for Terminal {
         Ok(content)
     }
 
-    fn edit(&mut self, text: &[u8]) -> Result<Vec<u8>, String> {
-        let number = world::World::real().random.next_u64();
-        let file = std::env::temp_dir().join(format!("mail.{number:016x}"));
-        let said = |error: io::Error| format!("{}: {}", file.display(), words_of(&error));
-        let mut made = std::fs::OpenOptions::new();
-        let mut made = made
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&file)
-            .map_err(said)?;
-        let name = |variable| {
-            std::env::var(variable)
-                .ok()
-                .filter(|name| !name.trim().is_empty())
-        };
-        let editor = name("VISUAL")
-            .or_else(|| name("EDITOR"))
-            .unwrap_or_else(|| "vi".to_owned());
-        let edited = made.write_all(text).and_then(|()| {
-            Command::new("/bin/sh")
-                .arg("-c")
-                .arg(format!("{editor} \"$0\""))
-                .arg(&file)
-                .status()
-        });
-        let content = edited
-            .map_err(said)
-            .and_then(|_| self.read(&file.display().to_string()));
-        let _ = std::fs::remove_file(&file);
-        content
+    fn list(&self, directory: &str) -> Result<Vec<String>, String> {
+        let said = |error: io::Error| format!("{directory}: {}", words_of(&error));
+        let mut names = Vec::new();
+        for entry in std::fs::read_dir(directory).map_err(said)?.take(LISTED_MAX) {
+            let name = entry.map_err(said)?.file_name().to_string_lossy().into_owned();
+            if !name.starts_with('.') {
+                names.push(name);
+            }
+        }
+        names.sort_unstable();
+        Ok(names)
     }
 
-    fn send(&mut self, draft: &Draft) -> Result<Vec<u8>, (Vec<u8>, String)> {
+    fn change_directory(&mut self, directory: &str) -> Result<(), String> {
+        std::env::set_current_dir(directory).map_err(|error| format!("{directory}: {}", words_of(&error)))
+    }
+
+    fn edit(&mut self, text: &[u8], editor: Editor) -> Result<Vec<u8>, String> {
+        let edited = shell::edit(&self.settings, text, editor);
+        self.settle();
+        edited
+    }
+
+    fn run(&mut self, command: &str, input: Option<&[u8]>) -> Result<(), String> {
+        let done = shell::run(&self.settings, command, input);
+        self.settle();
+        done
+    }
+
+    fn output_of(&mut self, command: &str, input: &[u8]) -> Result<Vec<u8>, String> {
+        let output = shell::output_of(&self.settings, command, input);
+        self.settle();
+        output
+    }
+
+    fn message(&mut self, draft: &Draft) -> Result<Vec<u8>, String> {
         let circumstances = Circumstances {
             now: now(),
             boundary: world::World::real().random.next_u64(),
             quoted_printable: self.settings.text("encoding") == Some("quoted-printable"),
         };
-        let message = draft
+        draft
             .message(circumstances)
-            .map_err(|error| (draft.body.clone(), format!("cannot write the header: {error}")))?;
-        match self.hand_in(draft, &message) {
-            Ok(()) => Ok(message),
-            Err(text) => Err((message, text)),
-        }
+            .map_err(|error| format!("cannot write the header: {error}"))
+    }
+
+    fn hand_in(&mut self, draft: &Draft, message: &[u8]) -> Result<(), String> {
+        self.submit(draft, message)
     }
 
     fn own_from_line(&self) -> String {

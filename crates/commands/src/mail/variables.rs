@@ -2,8 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use super::conditions::{Conditions, Facts};
 use super::list::words;
 use super::show::Unwanted;
+
+/// How deep mailrc files read others.
+const SOURCE_DEPTH_MAX: usize = 10;
 
 /// How deep aliases lead to aliases.
 const ALIAS_DEPTH_MAX: usize = 20;
@@ -15,6 +19,8 @@ const NAMES_MAX: usize = 10_000;
 pub(super) struct Variables {
     set: BTreeMap<String, String>,
     aliases: BTreeMap<String, Vec<String>>,
+    /// Other addresses of the user.
+    alternates: Vec<String>,
     pub(super) unwanted: Unwanted,
 }
 
@@ -22,7 +28,18 @@ impl Default for Variables {
     /// What the distributions' `/etc/mail.rc` sets for Heirloom mailx.
     fn default() -> Variables {
         let set = [
-            "append", "ask", "crt", "dot", "emptybox", "header", "hold", "keep", "save", "showname", "showto",
+            "append",
+            "ask",
+            "crt",
+            "dot",
+            "emptybox",
+            "expandaddr",
+            "header",
+            "hold",
+            "keep",
+            "save",
+            "showname",
+            "showto",
         ];
         Variables {
             set: set
@@ -30,6 +47,7 @@ impl Default for Variables {
                 .map(|name| ((*name).to_owned(), String::new()))
                 .collect(),
             aliases: BTreeMap::new(),
+            alternates: Vec::new(),
             unwanted: Unwanted::default(),
         }
     }
@@ -86,6 +104,21 @@ impl Variables {
             .collect()
     }
 
+    /// The user's other addresses.
+    pub(super) fn alternates(&self) -> &[String] {
+        &self.alternates
+    }
+
+    /// Whether an address is another one of the user's: the whole address, or its local part when that was given.
+    pub(super) fn is_alternate(&self, address: &str) -> bool {
+        let local = address.rsplit_once('@').map_or(address, |(local, _)| local);
+        let is_it = |known: &String| match known.contains('@') {
+            true => known.eq_ignore_ascii_case(address),
+            false => known == local,
+        };
+        self.alternates.iter().any(is_it)
+    }
+
     /// Adds to an alias.
     pub(super) fn alias(&mut self, name: &str, names: &[String]) {
         self.aliases
@@ -122,10 +155,20 @@ impl Variables {
         }
     }
 
-    /// Reads a mailrc file; `sending` decides between `if s` and `if r`. What is not known is passed over: such files
+    /// Reads a mailrc file; `file` gives the text of those that it sources. What is not known is passed over: such files
     /// are shared with other programs.
-    pub(super) fn read(&mut self, text: &str, sending: bool) {
-        let mut applies = true;
+    pub(super) fn read(&mut self, text: &str, facts: Facts, file: &dyn Fn(&str) -> Option<String>) {
+        self.read_at_depth(text, facts, file, 0);
+    }
+
+    fn read_at_depth(
+        &mut self,
+        text: &str,
+        facts: Facts,
+        file: &dyn Fn(&str) -> Option<String>,
+        depth: usize,
+    ) {
+        let mut conditions = Conditions::default();
         for line in text.replace("\\\n", " ").lines() {
             let line = line.trim();
             let mut words = words(line);
@@ -133,19 +176,24 @@ impl Variables {
                 continue;
             }
             let verb = words.remove(0);
-            match verb.as_str() {
-                "if" => {
-                    applies = match words.first().map(|word| word.to_ascii_lowercase()).as_deref() {
-                        Some(word) if word.starts_with('s') => sending,
-                        Some(word) if word.starts_with('r') => !sending,
-                        _ => true,
+            let first = words.first().map_or("", String::as_str);
+            // A condition that is none is passed over as well.
+            let _ = match verb.as_str() {
+                "if" => conditions.begin(first, facts),
+                "else" | "el" => conditions.turn(),
+                "endif" | "en" => conditions.end(),
+                "source" | "so" if conditions.hold() && depth < SOURCE_DEPTH_MAX => {
+                    if let Some(text) = file(first) {
+                        self.read_at_depth(&text, facts, file, depth + 1);
                     }
+                    Ok(())
                 }
-                "else" => applies = !applies,
-                "endif" => applies = true,
-                verb if applies => drop(self.order(verb, &words)),
-                _ => {}
-            }
+                verb if conditions.hold() => {
+                    self.order(verb, &words);
+                    Ok(())
+                }
+                _ => Ok(()),
+            };
         }
     }
 
@@ -159,7 +207,14 @@ impl Variables {
                     self.alias(name, names);
                 }
             }
-            "unalias" | "una" => words.iter().for_each(|name| self.unalias(name)),
+            "alternates" | "alt" => {
+                for word in words {
+                    if !self.alternates.contains(word) {
+                        self.alternates.push(word.clone());
+                    }
+                }
+            }
+            "unalias" | "una" | "ungroup" => words.iter().for_each(|name| self.unalias(name)),
             "ignore" | "discard" | "ig" | "di" => {
                 self.unwanted
                     .ignored
@@ -174,6 +229,10 @@ impl Variables {
                     .retained
                     .extend(words.iter().map(|word| word.to_ascii_lowercase()));
             }
+            "unretain" => self
+                .unwanted
+                .retained
+                .retain(|name| !words.iter().any(|w| w.eq_ignore_ascii_case(name))),
             _ => return false,
         }
         true
@@ -190,14 +249,25 @@ fn push_new(found: &mut Vec<String>, name: &str) {
 mod tests {
     use super::*;
 
+    const SENDING: Facts = Facts {
+        is_sending: true,
+        is_terminal: true,
+    };
+
     #[test]
     fn a_mailrc() {
         let mut variables = Variables::default();
         assert!(variables.is_set("hold"));
         variables.read(
             "# mine\nset nohold from=\"Ann B <ann@x>\" \\\n  record=sent\nalias team bob eve\nalias all team ann all\n\
-             if s\nset sending\nelse\nset reading\nendif\nignore X-Spam\nbeep boop\nunset crt\n",
-            true,
+             if s\nset sending\nelse\nset reading\nendif\nignore X-Spam\nsource more\nbeep boop\nunset crt\n",
+            SENDING,
+            &|name| (name == "more").then(|| "set sourced\nalternates ann@x\n".to_owned()),
+        );
+        assert!(
+            variables.is_set("sourced")
+                && variables.is_alternate("Ann@x")
+                && !variables.is_alternate("ann@y")
         );
         assert!(!variables.is_set("hold") && !variables.is_set("crt"));
         assert!(variables.is_set("sending") && !variables.is_set("reading"));
@@ -211,7 +281,9 @@ mod tests {
     #[test]
     fn aliases_in_a_circle_end() {
         let mut variables = Variables::default();
-        variables.read("alias a b\nalias b a\n", false);
+        variables.read("alias a b\nalias b a\nsource x\n", SENDING, &|_| {
+            Some("source x\n".to_owned())
+        });
         assert_eq!(variables.expand("a").len(), 1);
     }
 }
