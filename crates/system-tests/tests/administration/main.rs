@@ -5,6 +5,7 @@
 
 mod lifecycle;
 mod logs;
+mod mail;
 mod other_users;
 mod pair;
 mod queue;
