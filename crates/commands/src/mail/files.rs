@@ -339,6 +339,55 @@ mod tests {
     }
 
     #[test]
+    fn edited_letters_take_the_place_of_the_old_ones() {
+        let dir = tempfile::tempdir().unwrap();
+        let maildir = dir.path().join("Maildir");
+        for place in ["cur", "new", "tmp"] {
+            std::fs::create_dir_all(maildir.join(place)).unwrap();
+        }
+        std::fs::write(maildir.join("cur/1.a.h,S=20,W=21:2,F"), "Subject: one\n\nold\n").unwrap();
+        let mbox = dir.path().join("mbox");
+        std::fs::write(&mbox, LETTER.repeat(2)).unwrap();
+        for path in [&maildir, &mbox] {
+            let (mut folder, mut source) = load(path, "box", dir.path()).unwrap();
+            folder.letters[0].replace(b"Subject: two\n\nFrom here\n\n");
+            assert!(arrivals(&folder, &mut source).unwrap().is_empty());
+            folder.grow_old();
+            let fates = folder.fates(Habits::default());
+            store(&folder, &fates, &source).unwrap();
+        }
+        let left: Vec<_> = std::fs::read_dir(maildir.join("cur"))
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .collect();
+        let name = left[0].file_name().unwrap().to_string_lossy().into_owned();
+        assert!(
+            left.len() == 1 && name.starts_with("1.a.h_") && name.ends_with(":2,F"),
+            "{name}"
+        );
+        let text = std::fs::read_to_string(&left[0]).unwrap();
+        assert!(text.starts_with("Subject: two\n\n"), "{text}");
+        let text = std::fs::read_to_string(&mbox).unwrap();
+        assert!(
+            text.starts_with(
+                "From a@b  Wed Dec 23 23:39:48 2020\nSubject: two\nStatus: O\n\n>From here\n\nFrom a@b"
+            ),
+            "{text}"
+        );
+        std::fs::write(maildir.join("new/2.a.h"), "Subject: late\n\nx\n").unwrap();
+        let (mut folder, mut source) = load(&maildir, "box", dir.path()).unwrap();
+        assert!(arrivals(&folder, &mut source).unwrap().is_empty());
+        std::fs::write(maildir.join("new/3.a.h"), "Subject: later\n\nx\n").unwrap();
+        let late = arrivals(&folder, &mut source).unwrap();
+        assert_eq!(late[0].field("Subject"), "later");
+        folder.letters.extend(late);
+        folder.letters[2].marks.deleted = true;
+        let fates = folder.fates(Habits::default());
+        store(&folder, &fates, &source).unwrap();
+        assert!(!maildir.join("new/3.a.h").exists() && maildir.join("cur/2.a.h:2,").exists());
+    }
+
+    #[test]
     fn appending_makes_the_file_and_keeps_what_is_there() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("saved");

@@ -60,6 +60,7 @@ Sends the text on standard input, or shows the user's mail and takes commands (?
   -e           only says by its status whether there is mail
   -H           only shows the header lines   -N        does not show them at the start
   -S VAR=VALUE sets a variable           -n            does not read /etc/mail.rc
+A NAME may be a file (/path, +folder) or a command (|command); -S noexpandaddr refuses those.
 MAIL_CONFIG names the directory of main.cf.";
 
 /// Runs the command.
@@ -241,9 +242,6 @@ fn take_header(draft: &mut Draft) {
 
 /// Shows mail and takes commands. Whether there was mail and all went well.
 fn read(arguments: &Arguments, variables: Variables, terminal: &mut Terminal) -> bool {
-    if let Some(text) = terminal.doubt() {
-        eprint_line(text);
-    }
     let spool = terminal.spool().display().to_string();
     let named = match (&arguments.user, &arguments.folder) {
         (Some(user), _) => terminal.file_of(&format!("%{user}")),
@@ -258,6 +256,9 @@ fn read(arguments: &Arguments, variables: Variables, terminal: &mut Terminal) ->
         }
     };
     let is_spool = name == spool || arguments.user.is_some();
+    if is_spool && let Some(text) = terminal::doubt(arguments.user.as_deref()) {
+        eprint_line(&text);
+    }
     let missing = is_spool && !std::path::Path::new(&name).exists();
     let loaded = if missing {
         Ok(folder::Folder::default())

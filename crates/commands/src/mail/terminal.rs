@@ -23,6 +23,8 @@ use crate::{configuration, eprint_line};
 const LINE_BYTES_MAX: usize = 1 << 20;
 /// The largest text or file that is taken, in octets.
 const INPUT_BYTES_MAX: u64 = submission::MESSAGE_BYTES_MAX;
+/// Where mail is looked for when no configuration says where it is delivered.
+const USUAL_SPOOL: &str = "/var/mail";
 /// The most names of a directory that are listed.
 const LISTED_MAX: usize = 100_000;
 /// Columns and rows where no terminal says.
@@ -35,8 +37,6 @@ pub(super) struct Terminal {
     lines: Lines,
     /// The user's system mailbox.
     spool: PathBuf,
-    /// Why that may be another one.
-    doubt: Option<String>,
     /// What the user has set about files and sending.
     settings: Variables,
     /// The envelope sender, by `-r`.
@@ -49,25 +49,19 @@ pub(super) struct Terminal {
 
 impl Terminal {
     pub(super) fn new(submitter: Submitter, settings: Variables, sender: Option<String>) -> Terminal {
-        let (spool, doubt) = spool_of(&submitter);
+        let spool = spool_of(&submitter);
         let is_interactive = os::terminal::stdin_is_terminal();
         Terminal {
             is_interactive,
             lines: Lines::new(is_interactive),
             submitter,
             spool,
-            doubt,
             settings,
             sender,
             source: None,
             opened: None,
             previous: None,
         }
-    }
-
-    /// What the user should know when no mail is where it is looked for.
-    pub(super) fn doubt(&self) -> Option<&str> {
-        self.doubt.as_deref()
     }
 
     /// The file of the user's system mailbox.
@@ -150,29 +144,37 @@ impl Terminal {
     }
 }
 
-/// `$MAIL`; else where the mail system delivers, and why that is not certain.
-fn spool_of(submitter: &Submitter) -> (PathBuf, Option<String>) {
-    match std::env::var_os("MAIL").filter(|mail| !mail.is_empty()) {
-        Some(mail) => (PathBuf::from(mail), None),
-        None => mailbox_of(&submitter.name, &submitter.home),
-    }
+/// The variable `MAIL`.
+fn own_choice() -> Option<PathBuf> {
+    std::env::var_os("MAIL")
+        .filter(|mail| !mail.is_empty())
+        .map(PathBuf::from)
+}
+
+/// `$MAIL`; else where the mail system delivers.
+fn spool_of(submitter: &Submitter) -> PathBuf {
+    own_choice().unwrap_or_else(|| mailbox_of(&submitter.name, &submitter.home))
 }
 
 /// Where a user's mail is delivered: `home_mailbox` below the home directory, or the file below `mail_spool_directory`.
-/// Without a main.cf that can be read it is the system's usual place, and the reason to doubt that.
-fn mailbox_of(user: &str, home: &Path) -> (PathBuf, Option<String>) {
+/// Without a main.cf that can be read it is the system's usual place; [`doubt`] says so.
+fn mailbox_of(user: &str, home: &Path) -> PathBuf {
     match configuration::postfix(&configuration::directory(None)) {
-        Ok(settings) if !settings.home_mailbox.is_empty() => (home.join(&settings.home_mailbox), None),
-        Ok(settings) => (settings.mail_spool_directory.join(user), None),
-        Err(text) => {
-            let usual = Path::new("/var/mail").join(user);
-            let doubt = format!(
-                "cannot tell where mail is delivered: {text}. Looking into {}; the variable MAIL names another file",
-                usual.display()
-            );
-            (usual, Some(doubt))
-        }
+        Ok(settings) if !settings.home_mailbox.is_empty() => home.join(&settings.home_mailbox),
+        Ok(settings) => settings.mail_spool_directory.join(user),
+        Err(_) => Path::new(USUAL_SPOOL).join(user),
     }
+}
+
+/// Why mail may be delivered elsewhere than it is looked for, the user's own (`None`) or another user's.
+pub(super) fn doubt(user: Option<&str>) -> Option<String> {
+    if user.is_none() && own_choice().is_some() {
+        return None;
+    }
+    let error = configuration::postfix(&configuration::directory(None)).err()?;
+    Some(format!(
+        "cannot tell where mail is delivered: {error}. Looking below {USUAL_SPOOL}; the variable MAIL names another file"
+    ))
 }
 
 /// A moment in the zone of this place.
@@ -251,7 +253,7 @@ impl Outside for Terminal {
         let mbox = own.or_else(|| std::env::var("MBOX").ok());
         let mailbox = |user: &str| {
             let found = os::users::user_by_name(user).ok().flatten()?;
-            Some(mailbox_of(user, &found.home).0.display().to_string())
+            Some(mailbox_of(user, &found.home).display().to_string())
         };
         names::file_of(
             name,
