@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use crate::wait::wait_for;
 
 pub use dovecot::Dovecot;
-pub use postfix::Postfix;
+pub use postfix::{Postfix, Smtpd};
 
 /// A directory for a program that Debian's `package` brings; `None`, with a note, where it is not installed or cannot be
 /// started.

@@ -28,6 +28,9 @@ anvil     unix  - - n -   1 anvil
 postlog   unix-dgram n - n - 1 postlogd
 ";
 
+/// An `smtpd` of its own: its port, and its `-o` settings.
+pub type Smtpd = (u16, Vec<(String, String)>);
+
 /// A running Postfix.
 pub struct Postfix {
     directory: PathBuf,
@@ -42,7 +45,7 @@ impl Postfix {
     /// # Panics
     /// When it does not start.
     #[track_caller]
-    pub fn start(main_cf: &str, services: &[(u16, Vec<(String, String)>)]) -> Option<Postfix> {
+    pub fn start(main_cf: &str, services: &[Smtpd]) -> Option<Postfix> {
         let root = super::directory("/usr/sbin/postfix", "postfix")?;
         let directory = root.path().join("etc");
         for made in ["etc", "spool", "data"] {
@@ -94,7 +97,7 @@ impl Drop for Postfix {
     }
 }
 
-fn master_cf(services: &[(u16, Vec<(String, String)>)]) -> String {
+fn master_cf(services: &[Smtpd]) -> String {
     let mut text = ROWS.to_owned();
     for (port, settings) in services {
         text.push_str(&format!("127.0.0.1:{port} inet n - n - - smtpd\n"));

@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use system_tests::incumbent::{Postfix, dialogues_of, free_port};
+use system_tests::incumbent::{Postfix, Smtpd, dialogues_of, free_port};
 use testkit::dialogue::Step;
 use testkit::{Dialogue, Run, TcpPeer};
 
@@ -33,7 +33,7 @@ fn settings_of(dialogue: &Dialogue) -> Option<Vec<(String, String)>> {
 #[test]
 fn smtp_dialogues_are_those_of_postfix() {
     let all = Dialogue::all_in(&dialogues_of("smtp"), "smtp").unwrap();
-    let possible: Vec<(&Dialogue, (u16, Vec<(String, String)>))> = all
+    let possible: Vec<(&Dialogue, Smtpd)> = all
         .iter()
         .filter_map(|dialogue| Some((dialogue, (free_port(), settings_of(dialogue)?))))
         .collect();
