@@ -11,7 +11,7 @@ use os::locks::{self, Mode};
 
 use crate::base::{self, Facts, Found};
 use crate::change::{Change, Durability};
-use crate::log::Log;
+use crate::log::{Header, Log};
 use crate::record::Record;
 use crate::{Error, Result};
 
@@ -107,9 +107,13 @@ impl Index {
         if !self.log.is_in_place() {
             return Err(Error::Gone(self.directory.clone()));
         }
-        if self.log.header_generation()? == Some(self.facts.generation) {
-            self.read_log()?;
-        } else {
+        let generation = self.facts.generation;
+        let intact = match self.log.header()? {
+            Some(header) if header.generation == generation => self.read_log(&header)?.is_none(),
+            _ => false,
+        };
+        if !intact {
+            // Folded by another process; or damaged, which opening the index anew mends.
             self.load(&mut || 0)?;
             if self.facts.uid_validity == 0 {
                 return Err(Error::Gone(self.directory.clone()));
@@ -274,13 +278,15 @@ impl Index {
             facts.apply(&change.payload).ok_or_else(malformed)?;
             return self.fold(facts);
         }
-        let mark = self.log.append(&change.payload)?;
-        if durability == Durability::Synced
-            && let Err(error) = self.log.sync()
-        {
-            self.log.take_back(&mark);
-            self.out_of_use = true;
-            return Err(Error::io("sync", &self.log.path, error));
+        let place = self.log.append(&change.payload)?;
+        if durability == Durability::Synced {
+            if let Err(error) = self.log.sync() {
+                self.log.take_back(&place);
+                self.out_of_use = true;
+                return Err(Error::io("sync", &self.log.path, error));
+            }
+            // Without its mark the record is as durable; only damage to it would not be recognised.
+            let _ = self.log.mark();
         }
         self.operations_in_log += self.facts.apply(&change.payload).ok_or_else(malformed)?;
         if self.operations_in_log > fold_after {
@@ -302,6 +308,7 @@ impl Index {
             return Err(error);
         }
         self.log.rewind(facts.generation);
+        let _ = self.log.mark();
         self.operations_in_log = 0;
         self.facts = facts;
         Ok(())
@@ -309,26 +316,43 @@ impl Index {
 
     /// Reads base and log anew, making them when they are missing or damaged. Under the lock.
     fn load(&mut self, new_uid_validity: &mut dyn FnMut() -> UidValidity) -> Result<()> {
-        let header = self.log.header_generation()?;
-        self.facts = match base::read(&self.directory)? {
-            Found::Facts(facts) if header.is_some() => *facts,
-            Found::Facts(_) => {
-                self.damage = Some(format!("{} is missing or damaged", self.log.path.display()));
-                return self.create(new_uid_validity());
+        let header = self.log.header()?;
+        let log = self.log.path.display();
+        let found = base::read(&self.directory)?;
+        let (facts, header) = match (found, header) {
+            (Found::Facts(facts), Some(header)) if header.fits(facts.generation) => (*facts, header),
+            (Found::Facts(_), Some(_)) => {
+                let base = base::path(&self.directory);
+                return self.replace(format!("{log} does not belong to {}", base.display()), new_uid_validity);
             }
-            Found::Nothing => return self.create(new_uid_validity()),
-            Found::Damaged(what) => {
-                self.damage = Some(what);
-                return self.create(new_uid_validity());
+            (Found::Facts(_), None) => {
+                return self.replace(format!("{log} is missing or damaged"), new_uid_validity);
+            }
+            (Found::Damaged(what), _) => return self.replace(what, new_uid_validity),
+            (Found::Nothing, Some(header)) if !header.was_in_use() => return self.create(new_uid_validity()),
+            (Found::Nothing, None) if self.log.is_blank()? => return self.create(new_uid_validity()),
+            (Found::Nothing, _) => {
+                let base = base::path(&self.directory);
+                return self.replace(format!("{} is missing", base.display()), new_uid_validity);
             }
         };
-        if header != Some(self.facts.generation) {
+        self.facts = facts;
+        if header.generation != self.facts.generation {
             // A crash between the announcement of a new base and its arrival.
             self.log.announce(self.facts.generation)?;
         }
         self.log.rewind(self.facts.generation);
         self.operations_in_log = 0;
-        self.read_log()
+        match self.read_log(&header)? {
+            Some(damage) => self.replace(damage, new_uid_validity),
+            None => Ok(()),
+        }
+    }
+
+    /// What is there cannot be trusted: starts with nothing, under a new UIDVALIDITY.
+    fn replace(&mut self, damage: String, new_uid_validity: &mut dyn FnMut() -> UidValidity) -> Result<()> {
+        self.damage = Some(damage);
+        self.create(new_uid_validity())
     }
 
     fn create(&mut self, uid_validity: UidValidity) -> Result<()> {
@@ -343,19 +367,20 @@ impl Index {
         let new = base::prepare(&self.directory, &facts)?;
         base::put_in_place(&self.directory, &new)?;
         self.log.rewind(facts.generation);
+        self.log.mark()?;
         self.operations_in_log = 0;
         self.created = true;
         self.facts = facts;
         Ok(())
     }
 
-    /// Carries out what the log holds beyond what was read.
-    fn read_log(&mut self) -> Result<()> {
+    /// Carries out what the log holds beyond what was read; says what is damaged in it.
+    fn read_log(&mut self, header: &Header) -> Result<Option<String>> {
         debug_assert_eq!(self.log.generation(), self.facts.generation);
         while let Some(payload) = self.log.next()? {
             self.operations_in_log += self.facts.apply(&payload).ok_or_else(malformed)?;
         }
-        Ok(())
+        Ok(self.log.damage(header))
     }
 }
 

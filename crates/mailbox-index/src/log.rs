@@ -1,18 +1,21 @@
 //! The delta log: the commits since the base, in a file that is reused and grown by zeros, never truncated.
 //!
-//! Header: magic, generation of the base it belongs to (a hint to other processes that the base was replaced). Then
-//! records: length, checksum, payload. A checksum covers the record before it too, and the first one the
-//! generation, so what an older generation or a torn write left behind never reads as a record.
+//! Header: magic, generation of the base it belongs to (a hint to other processes that the base was replaced), the
+//! mark (up to where records of which generation are known to be on disk), checksum. Then records: length, checksum,
+//! payload. A checksum covers the record before it too, and the first one the generation, so what an older generation
+//! or a torn write left behind never reads as a record.
 
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::record::Reader;
 use crate::{Error, Result};
 
-const MAGIC: &[u8; 8] = b"yubinLG1";
-const HEADER_BYTES: u64 = 16;
+const MAGIC: &[u8; 8] = b"yubinLG2";
+/// Less than any disk's sector, and at its start: written whole or not at all.
+const HEADER_BYTES: u64 = 40;
 /// Length and checksum before each payload.
 const FRAME_BYTES: usize = 8;
 /// Size of a new log, and the least it grows by, in bytes.
@@ -32,8 +35,32 @@ pub(crate) struct Log {
     chain: u32,
 }
 
+/// What the header says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Header {
+    /// Of the base that the records belong to, or of the one that is about to replace it.
+    pub(crate) generation: u64,
+    /// Records of this generation …
+    marked_generation: u64,
+    /// … are on disk up to this octet; what was acknowledged lies before it.
+    marked_end: u64,
+}
+
+impl Header {
+    /// Whether a mailbox was ever completely made with this log: an index that is missing then was lost.
+    pub(crate) fn was_in_use(&self) -> bool {
+        self.marked_generation != 0
+    }
+
+    /// Whether a base of this generation can lie beside this log. The next generation is announced, synced, before its
+    /// base is in place, and marked after that.
+    pub(crate) fn fits(&self, base_generation: u64) -> bool {
+        self.generation.wrapping_sub(base_generation) <= 1 && self.marked_generation <= base_generation
+    }
+}
+
 /// Where the log stood before an append.
-pub(crate) struct Mark {
+pub(crate) struct Place {
     end: u64,
     chain: u32,
 }
@@ -67,19 +94,44 @@ impl Log {
         }
     }
 
-    /// The generation the header names; `None` when this is no log (yet).
-    pub(crate) fn header_generation(&self) -> Result<Option<u64>> {
+    /// The header; `None` when this is no log (yet), or a damaged one.
+    pub(crate) fn header(&self) -> Result<Option<Header>> {
         let mut header = [0; HEADER_BYTES as usize];
-        match self.file.read_exact_at(&mut header, 0) {
-            Ok(()) if header.starts_with(MAGIC) => {
-                let mut generation = [0; 8];
-                generation.copy_from_slice(&header[8..]);
-                Ok(Some(u64::from_le_bytes(generation)))
-            }
-            Ok(()) => Ok(None),
-            Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => Ok(None),
-            Err(error) => Err(self.failed("read", error)),
+        if !self.read_exact(&mut header, 0)? {
+            return Ok(None);
         }
+        let mut fields = Reader(&header);
+        let magic = fields.bytes(8);
+        let (Some(generation), Some(marked_generation), Some(marked_end)) =
+            (fields.u64(), fields.u64(), fields.u64())
+        else {
+            return Ok(None);
+        };
+        let is_ours = magic == Some(MAGIC) && fields.u32() == Some(crc32c::crc32c(&header[..32]));
+        Ok(is_ours.then_some(Header {
+            generation,
+            marked_generation,
+            marked_end,
+        }))
+    }
+
+    fn write_header(&self, header: Header) -> Result<()> {
+        let mut bytes = Vec::with_capacity(HEADER_BYTES as usize);
+        bytes.extend_from_slice(MAGIC);
+        for field in [header.generation, header.marked_generation, header.marked_end] {
+            bytes.extend_from_slice(&field.to_le_bytes());
+        }
+        bytes.extend_from_slice(&crc32c::crc32c(&bytes).to_le_bytes());
+        bytes.resize(HEADER_BYTES as usize, 0);
+        self.file
+            .write_all_at(&bytes, 0)
+            .map_err(|error| self.failed("write", error))
+    }
+
+    /// Whether the file is empty: just made, by this process or one that died.
+    pub(crate) fn is_blank(&self) -> Result<bool> {
+        let meta = self.file.metadata().map_err(|error| self.failed("read", error))?;
+        Ok(meta.len() == 0)
     }
 
     /// Makes the file a log with room for records, synced. The header says `generation`.
@@ -92,18 +144,41 @@ impl Log {
         if length < GROWTH_BYTES {
             self.zero(length, GROWTH_BYTES)?;
         }
-        self.announce(generation)?;
+        self.write_header(Header {
+            generation,
+            ..Header::default()
+        })?;
         self.file.sync_all().map_err(|error| self.failed("sync", error))
     }
 
-    /// Writes the generation into the header.
+    /// Says in the header, synced, which generation the next base has, or that it is still this one.
     pub(crate) fn announce(&self, generation: u64) -> Result<()> {
-        let mut header = [0; HEADER_BYTES as usize];
-        header[..8].copy_from_slice(MAGIC);
-        header[8..].copy_from_slice(&generation.to_le_bytes());
-        self.file
-            .write_all_at(&header, 0)
-            .map_err(|error| self.failed("write", error))
+        let header = self.header()?.unwrap_or_default();
+        self.write_header(Header { generation, ..header })?;
+        self.sync().map_err(|error| self.failed("sync", error))
+    }
+
+    /// Notes that everything up to here is on disk. Not synced itself: the next sync takes it along, and until then the
+    /// system's memory keeps it unless the machine stops.
+    pub(crate) fn mark(&self) -> Result<()> {
+        self.write_header(Header {
+            generation: self.generation,
+            marked_generation: self.generation,
+            marked_end: self.end,
+        })
+    }
+
+    /// What is wrong when no further record can be read: records that are known to have been on disk do not read.
+    pub(crate) fn damage(&self, header: &Header) -> Option<String> {
+        let lost = header.marked_generation == self.generation && header.marked_end > self.end;
+        lost.then(|| {
+            format!(
+                "{} is damaged: nothing can be read after octet {}, where changes up to octet {} were safe on disk",
+                self.path.display(),
+                self.end,
+                header.marked_end
+            )
+        })
     }
 
     /// Goes to the beginning, for records that follow the base of `generation`.
@@ -144,7 +219,7 @@ impl Log {
     }
 
     /// Writes a record at the end; the caller syncs. Returns where to go back to.
-    pub(crate) fn append(&mut self, payload: &[u8]) -> Result<Mark> {
+    pub(crate) fn append(&mut self, payload: &[u8]) -> Result<Place> {
         let length = u32::try_from(payload.len())
             .ok()
             .filter(|length| *length <= RECORD_BYTES_MAX)
@@ -168,19 +243,19 @@ impl Log {
         self.file
             .write_all_at(&record, self.end)
             .map_err(|error| self.failed("write", error))?;
-        let mark = Mark {
+        let place = Place {
             end: self.end,
             chain: self.chain,
         };
         self.end = end;
         self.chain = crc;
-        Ok(mark)
+        Ok(place)
     }
 
     /// Takes an append back that did not get to disk.
-    pub(crate) fn take_back(&mut self, mark: &Mark) {
-        self.end = mark.end;
-        self.chain = mark.chain;
+    pub(crate) fn take_back(&mut self, place: &Place) {
+        self.end = place.end;
+        self.chain = place.chain;
         // Best effort: without it another process would read a record that may not survive.
         let _ = self.file.write_all_at(&[0; FRAME_BYTES], self.end);
     }

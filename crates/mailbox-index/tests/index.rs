@@ -138,39 +138,141 @@ fn changes_since_tell_what_is_gone() {
     }
 }
 
-#[test]
-fn a_log_torn_anywhere_loses_only_its_end() {
-    let dir = tempfile::tempdir().unwrap();
-    let mut index = open(dir.path());
-    let mut ends = Vec::new();
-    let log = dir.path().join("yubin.index.log");
+/// Octets of the log's header; where in it the checksum ends.
+const HEADER: usize = 40;
+const HEADER_USED: usize = 36;
+
+/// The log as it was before any commit and after each of four, and where its records end then.
+fn four_commits(directory: &Path) -> Vec<(Vec<u8>, usize)> {
+    let mut index = open(directory);
+    let log = directory.join("yubin.index.log");
+    let mut images = vec![(std::fs::read(&log).unwrap(), HEADER)];
     for number in 0..4 {
         commit(&mut index, |change| add(change, &format!("message {number}")));
         let bytes = std::fs::read(&log).unwrap();
-        ends.push(bytes.iter().rposition(|b| *b != 0).unwrap() + 1);
+        let end = bytes.iter().rposition(|b| *b != 0).unwrap() + 1;
+        images.push((bytes, end));
     }
-    let whole = std::fs::read(&log).unwrap();
-    for cut in 16..ends[3] {
-        let mut torn = whole.clone();
-        torn[cut..].fill(0);
-        std::fs::write(&log, &torn).unwrap();
-        let mut again = open(dir.path());
-        let intact = ends.iter().filter(|end| **end <= cut).count();
-        assert!(
-            again.records().len() >= intact,
-            "cut at {cut}: lost a whole commit"
-        );
-        assert_eq!(keys(&again), keys(&index)[..again.records().len()].to_vec());
-        // What is written after recovery does not bring back what lies behind it.
-        torn[cut..].copy_from_slice(&whole[cut..]);
-        torn[cut] ^= 0x55;
-        std::fs::write(&log, &torn).unwrap();
-        again = open(dir.path());
-        let survivors = again.records().len();
-        commit(&mut again, |change| add(change, &format!("message {survivors}")));
-        let reread = open(dir.path());
-        assert_eq!(keys(&reread), keys(&again), "cut at {cut}");
+    images
+}
+
+#[test]
+fn a_torn_last_record_is_cut_and_changes_nothing_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = dir.path().join("yubin.index.log");
+    let images = four_commits(dir.path());
+    for commits in 0..4 {
+        let (before, start) = &images[commits];
+        let (after, end) = &images[commits + 1];
+        for cut in *start..*end {
+            // Killed while writing: the first octets of the record. A power cut: any of them, in whatever order.
+            for reordered in [false, true] {
+                let mut torn = before.clone();
+                match reordered {
+                    false => torn[*start..cut].copy_from_slice(&after[*start..cut]),
+                    true => torn[cut..*end].copy_from_slice(&after[cut..*end]),
+                }
+                if torn[*start..*end] == after[*start..*end] {
+                    continue;
+                }
+                std::fs::write(&log, &torn).unwrap();
+                let mut again = Index::open(dir.path(), || 78).unwrap();
+                assert_eq!((again.uid_validity(), again.damage()), (77, None), "cut at {cut}");
+                assert_eq!(again.records().len(), commits, "cut at {cut}");
+                // What is written after recovery does not bring back what lies behind it.
+                commit(&mut again, |change| add(change, &format!("message {commits}")));
+                assert_eq!(keys(&open(dir.path())), keys(&again), "cut at {cut}");
+            }
+        }
     }
+}
+
+#[test]
+fn a_mark_that_a_power_cut_took_back_costs_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = dir.path().join("yubin.index.log");
+    let images = four_commits(dir.path());
+    for commits in 1..=4 {
+        let mut bytes = images[commits].0.clone();
+        bytes[..HEADER].copy_from_slice(&images[commits - 1].0[..HEADER]);
+        std::fs::write(&log, &bytes).unwrap();
+        let again = Index::open(dir.path(), || 78).unwrap();
+        assert_eq!((again.uid_validity(), again.records().len()), (77, commits));
+    }
+}
+
+#[test]
+fn damage_to_what_was_on_disk_never_takes_uids_back() {
+    type Damage = fn(&mut Vec<u8>, usize);
+    let damages: [(&str, Damage); 3] = [
+        ("flipped", |bytes, at| bytes[at] ^= 0x41),
+        ("truncated", |bytes, at| bytes.truncate(at)),
+        ("zeroed", |bytes, at| bytes[at..].fill(0)),
+    ];
+    let dir = tempfile::tempdir().unwrap();
+    let images = four_commits(dir.path());
+    let base = std::fs::read(dir.path().join("yubin.index")).unwrap();
+    let (whole, end) = &images[4];
+    for (what, damage) in damages {
+        for at in (0..HEADER_USED).chain(HEADER..*end) {
+            let mut damaged = whole.clone();
+            damage(&mut damaged, at);
+            if damaged == *whole {
+                continue;
+            }
+            std::fs::write(dir.path().join("yubin.index"), &base).unwrap();
+            std::fs::write(dir.path().join("yubin.index.log"), &damaged).unwrap();
+            let fresh = Index::open(dir.path(), || 78).unwrap();
+            assert!(fresh.is_new() && fresh.damage().is_some(), "{what} at {at}");
+            assert_eq!((fresh.uid_validity(), fresh.records().len()), (78, 0));
+            // It is sound from here on.
+            let again = Index::open(dir.path(), || 79).unwrap();
+            assert_eq!((again.uid_validity(), again.damage()), (78, None));
+        }
+    }
+}
+
+#[test]
+fn damage_under_a_session_ends_its_use_of_the_index() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = dir.path().join("yubin.index.log");
+    let (mut one, mut two) = (open(dir.path()), open(dir.path()));
+    commit(&mut one, |change| add(change, "one"));
+    drop(two.lock().unwrap());
+    commit(&mut one, |change| add(change, "two"));
+    let mut bytes = std::fs::read(&log).unwrap();
+    let last = bytes.iter().rposition(|b| *b != 0).unwrap();
+    bytes[last] ^= 1;
+    std::fs::write(&log, bytes).unwrap();
+    assert!(matches!(two.lock(), Err(Error::Gone(_))));
+    assert_eq!(Index::open(dir.path(), || 78).unwrap().uid_validity(), 78);
+}
+
+#[test]
+fn base_and_log_of_different_times_are_not_believed() {
+    let dir = tempfile::tempdir().unwrap();
+    let (base, log) = (dir.path().join("yubin.index"), dir.path().join("yubin.index.log"));
+    let read = || (std::fs::read(&base).unwrap(), std::fs::read(&log).unwrap());
+    let mut index = open(dir.path());
+    commit(&mut index, |change| add(change, "kept"));
+    let early = read();
+    let fold = |index: &mut Index| {
+        commit(index, |change| (0..2500).for_each(|_| change.set_size(u32::MAX, 0)));
+    };
+    fold(&mut index);
+    commit(&mut index, |change| add(change, "late"));
+    let late = read();
+    for (bytes_of_base, bytes_of_log) in [(&early.0, &late.1), (&late.0, &early.1)] {
+        std::fs::write(&base, bytes_of_base).unwrap();
+        std::fs::write(&log, bytes_of_log).unwrap();
+        let fresh = Index::open(dir.path(), || 78).unwrap();
+        assert_eq!(fresh.uid_validity(), 78);
+        assert!(fresh.damage().unwrap().contains("does not belong"));
+    }
+    std::fs::write(&log, &late.1).unwrap();
+    std::fs::remove_file(&base).unwrap();
+    let fresh = Index::open(dir.path(), || 78).unwrap();
+    assert!(fresh.damage().unwrap().contains("is missing"), "not a new mailbox");
 }
 
 #[test]
@@ -197,16 +299,34 @@ fn a_damaged_base_is_reported_and_replaced() {
 }
 
 #[test]
-fn a_crash_between_announcing_a_base_and_placing_it_is_mended() {
+fn a_crash_at_any_step_of_a_fold_is_mended() {
     let dir = tempfile::tempdir().unwrap();
-    let log = dir.path().join("yubin.index.log");
+    let (base, log) = (dir.path().join("yubin.index"), dir.path().join("yubin.index.log"));
     let mut index = open(dir.path());
     commit(&mut index, |change| add(change, "kept"));
-    let mut bytes = std::fs::read(&log).unwrap();
-    bytes[8] ^= 1;
-    std::fs::write(&log, bytes).unwrap();
-    commit(&mut index, |change| add(change, "too"));
-    assert_eq!(keys(&open(dir.path())).len(), 2);
+    let (old_base, old_log) = (std::fs::read(&base).unwrap(), std::fs::read(&log).unwrap());
+    commit(&mut index, |change| (0..2500).for_each(|_| change.set_size(u32::MAX, 0)));
+    let (new_base, new_log) = (std::fs::read(&base).unwrap(), std::fs::read(&log).unwrap());
+    // The header with the new generation and the old mark.
+    let mut announced = old_log.clone();
+    announced[8..16].copy_from_slice(&new_log[8..16]);
+    let crc = crc32c::crc32c(&announced[..32]);
+    announced[32..36].copy_from_slice(&crc.to_le_bytes());
+    for (step, bytes_of_base, bytes_of_log) in [
+        ("nothing done", &old_base, &old_log),
+        ("announced", &old_base, &announced),
+        ("in place", &new_base, &announced),
+        ("marked", &new_base, &new_log),
+    ] {
+        std::fs::write(&base, bytes_of_base).unwrap();
+        std::fs::write(&log, bytes_of_log).unwrap();
+        for round in 0..2 {
+            let mut again = Index::open(dir.path(), || 78).unwrap();
+            assert_eq!((again.uid_validity(), again.damage()), (77, None), "{step}");
+            commit(&mut again, |change| add(change, "too"));
+            assert_eq!(keys(&open(dir.path())).len(), 2 + round, "{step}");
+        }
+    }
 }
 
 #[derive(Debug, Clone)]
