@@ -65,7 +65,7 @@ impl Sessions {
             user: account.user.clone(),
             session,
         };
-        let store = match self.stores.of(&account, &self.settings) {
+        let store = match self.stores.of(&account, &self.settings, self.reporter(&name)) {
             Ok(store) => store,
             Err(error) => {
                 self.problem(&name, &error.to_string());
@@ -154,18 +154,14 @@ impl Sessions {
         }
     }
 
+    /// For what a store finds damaged; it may outlive this session, whose name it goes on using.
+    fn reporter(&self, name: &ServiceName) -> mailbox::Report {
+        let (log, name) = (self.log.clone(), name.clone());
+        Arc::new(move |text| name.problem(&log, text))
+    }
+
     fn problem(&self, name: &ServiceName, text: &str) {
-        let ServiceName { user, session, .. } = name;
-        let tag = Tag::Session {
-            service: name.protocol.name(),
-            user,
-            session,
-        };
-        self.log.write(&Problem {
-            tag,
-            severity: Severity::Error,
-            text,
-        });
+        name.problem(&self.log, text);
     }
 
     /// The connection broke before the machine could say how it ended.
@@ -198,6 +194,7 @@ fn feed<M: machine::Machine>(machine: &mut M, unread: &[u8]) {
 }
 
 /// What a session is called in the log.
+#[derive(Clone)]
 struct ServiceName {
     protocol: Protocol,
     user: String,
@@ -205,6 +202,19 @@ struct ServiceName {
 }
 
 impl ServiceName {
+    fn problem(&self, log: &Log, text: &str) {
+        let tag = Tag::Session {
+            service: self.protocol.name(),
+            user: &self.user,
+            session: &self.session,
+        };
+        log.write(&Problem {
+            tag,
+            severity: Severity::Error,
+            text,
+        });
+    }
+
     fn who(&self) -> Who<'_> {
         Who {
             service: self.protocol.name(),

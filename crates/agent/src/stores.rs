@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use auth::Account;
-use mailbox::{SpecialUse, Store};
+use mailbox::{Report, SpecialUse, Store};
 use os::locks::Tries;
 use settings::{Dovecot, MailboxLock};
 use store_maildir::MaildirStore;
@@ -31,28 +31,33 @@ pub struct Stores {
 }
 
 impl Stores {
-    /// The store of `account`, as `settings` show it.
+    /// The store of `account`, as `settings` show it. What it finds damaged while this and other sessions use it is told
+    /// to `report`.
     ///
     /// # Errors
     /// When the location makes no sense or cannot be used.
-    pub fn of(&self, account: &Account, settings: &Dovecot) -> Result<Arc<dyn Store>, Error> {
+    pub fn of(&self, account: &Account, settings: &Dovecot, report: Report) -> Result<Arc<dyn Store>, Error> {
         let location = location::parse(&account.mail_location, &account.user, account.home.as_deref())?;
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(store) = open.get(&location).and_then(Weak::upgrade) {
             return Ok(store);
         }
         open.retain(|_, store| store.strong_count() > 0);
-        let store = make(&location, settings)?;
+        let store = make(&location, settings, report)?;
         open.insert(location, Arc::downgrade(&store));
         Ok(store)
     }
 }
 
-fn make(location: &Location, settings: &Dovecot) -> mailbox::Result<Arc<dyn Store>> {
+fn make(location: &Location, settings: &Dovecot, report: Report) -> mailbox::Result<Arc<dyn Store>> {
     Ok(match location {
-        Location::Maildir { root } => Arc::new(MaildirStore::new(root, maildir_options(settings))),
+        Location::Maildir { root } => {
+            let store = MaildirStore::new(root, maildir_options(settings));
+            Arc::new(store.reporting(report))
+        }
         Location::Mbox { root, inbox } => {
-            Arc::new(MboxStore::new(root.clone(), inbox.clone(), mbox_locks(settings))?)
+            let store = MboxStore::new(root.clone(), inbox.clone(), mbox_locks(settings))?;
+            Arc::new(store.reporting(report))
         }
     })
 }

@@ -323,7 +323,10 @@ impl Index {
             (Found::Facts(facts), Some(header)) if header.fits(facts.generation) => (*facts, header),
             (Found::Facts(_), Some(_)) => {
                 let base = base::path(&self.directory);
-                return self.replace(format!("{log} does not belong to {}", base.display()), new_uid_validity);
+                return self.replace(
+                    format!("{log} does not belong to {}", base.display()),
+                    new_uid_validity,
+                );
             }
             (Found::Facts(_), None) => {
                 return self.replace(format!("{log} is missing or damaged"), new_uid_validity);

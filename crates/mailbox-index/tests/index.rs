@@ -257,7 +257,9 @@ fn base_and_log_of_different_times_are_not_believed() {
     commit(&mut index, |change| add(change, "kept"));
     let early = read();
     let fold = |index: &mut Index| {
-        commit(index, |change| (0..2500).for_each(|_| change.set_size(u32::MAX, 0)));
+        commit(index, |change| {
+            (0..2500).for_each(|_| change.set_size(u32::MAX, 0))
+        });
     };
     fold(&mut index);
     commit(&mut index, |change| add(change, "late"));
@@ -272,7 +274,10 @@ fn base_and_log_of_different_times_are_not_believed() {
     std::fs::write(&log, &late.1).unwrap();
     std::fs::remove_file(&base).unwrap();
     let fresh = Index::open(dir.path(), || 78).unwrap();
-    assert!(fresh.damage().unwrap().contains("is missing"), "not a new mailbox");
+    assert!(
+        fresh.damage().unwrap().contains("is missing"),
+        "not a new mailbox"
+    );
 }
 
 #[test]
@@ -305,7 +310,9 @@ fn a_crash_at_any_step_of_a_fold_is_mended() {
     let mut index = open(dir.path());
     commit(&mut index, |change| add(change, "kept"));
     let (old_base, old_log) = (std::fs::read(&base).unwrap(), std::fs::read(&log).unwrap());
-    commit(&mut index, |change| (0..2500).for_each(|_| change.set_size(u32::MAX, 0)));
+    commit(&mut index, |change| {
+        (0..2500).for_each(|_| change.set_size(u32::MAX, 0))
+    });
     let (new_base, new_log) = (std::fs::read(&base).unwrap(), std::fs::read(&log).unwrap());
     // The header with the new generation and the old mark.
     let mut announced = old_log.clone();

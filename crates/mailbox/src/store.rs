@@ -158,6 +158,9 @@ pub trait Body: Send + Sync {
 /// Called, on any thread and as often as it likes, when a watched mailbox may have changed.
 pub type Wake = Arc<dyn Fn() + Send + Sync>;
 
+/// Told what the administrator should read of a mailbox: what was found damaged, and what became of it.
+pub type Report = Arc<dyn Fn(&str) + Send + Sync>;
+
 /// Keeps a watch alive; dropping it ends the watch.
 pub struct Watch(pub Box<dyn Send + Sync>);
 

@@ -22,6 +22,8 @@ pub(crate) struct Folder {
     pub(crate) path: PathBuf,
     pub(crate) index: Index,
     pub(crate) letters: Letters,
+    /// What of an index that was here is gone, so that the mailbox got a new UIDVALIDITY.
+    damage: Option<String>,
     /// Whether `tmp` was looked at for leftovers.
     tidied: bool,
 }
@@ -36,21 +38,44 @@ impl Folder {
     /// Opens the maildir at `path`, making what is missing of it and of its index.
     pub(crate) fn open(path: PathBuf, mut new_uid_validity: impl FnMut() -> UidValidity) -> Result<Folder> {
         paths::create_maildir(&path)?;
-        // After damage to an index of ours Dovecot's list is out of date.
-        let had_index = path.join("yubin.index").exists();
-        let dovecots = if had_index {
-            None
-        } else {
-            uidlist::read(&path).map(|list| list.uid_validity)
+        let dovecots = uidlist::read(&path).map(|list| list.uid_validity);
+        // Once there was an index of ours Dovecot's list is out of date: its UIDs were given on from here.
+        let had_index = uidlist::was_imported(&path)
+            || ["yubin.index", "yubin.index.log"]
+                .iter()
+                .any(|file| std::fs::metadata(path.join(file)).is_ok_and(|meta| meta.len() > 0));
+        let index = Index::open(&path, || match dovecots {
+            Some(uid_validity) if !had_index => uid_validity,
+            stale => match new_uid_validity() {
+                new if Some(new) == stale => new_uid_validity(),
+                new => new,
+            },
+        })?;
+        let lost = || format!("the index in {} is missing", path.display());
+        let damage = match index.damage() {
+            None if index.is_new() && had_index => Some(lost()),
+            damage => damage.map(str::to_owned),
         };
-        let index = Index::open(&path, || dovecots.unwrap_or_else(&mut new_uid_validity))?;
+        if dovecots.is_some() && !index.is_new() {
+            uidlist::note_imported(&path)?;
+        }
         let letters = Letters::of(&path);
         Ok(Folder {
             path,
             index,
             letters,
+            damage,
             tidied: false,
         })
+    }
+
+    /// What was found damaged or missing when the mailbox was opened, and what became of it.
+    pub(crate) fn damage(&self) -> Option<String> {
+        let damage = self.damage.as_ref()?;
+        let uid_validity = self.index.uid_validity();
+        Some(format!(
+            "Corrupted index: {damage}: it is made anew, and messages get new UIDs under UIDVALIDITY {uid_validity}"
+        ))
     }
 
     pub(crate) fn cur(&self) -> PathBuf {
@@ -132,7 +157,11 @@ impl Folder {
         if next != seen || first {
             change.set_state(&next.encode())?;
         }
-        Ok(self.index.commit(lock, change, durability)?)
+        self.index.commit(lock, change, durability)?;
+        if first && uidlist::exists(&self.path) {
+            uidlist::note_imported(&self.path)?;
+        }
+        Ok(())
     }
 
     fn bases(&self) -> impl Iterator<Item = &[u8]> {

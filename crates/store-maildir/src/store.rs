@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mailbox::{
     Append, Body, Changes, Copied, Error, FlagChange, ListEntry, MailboxId, MailboxName, ModSeq, Namespace,
-    NamespaceKind, Opened, Result, SpecialUse, Status, Store, Stored, SystemFlags, Uid, UidSet, UidValidity,
-    Wake, Watch,
+    NamespaceKind, Opened, Report, Result, SpecialUse, Status, Store, Stored, SystemFlags, Uid, UidSet,
+    UidValidity, Wake, Watch,
 };
 use mailbox_index::{Durability, Lock, Record};
 
@@ -53,6 +53,7 @@ pub(crate) struct Account {
     naming: Naming,
     pub(crate) host: String,
     special_use: Vec<(String, SpecialUse)>,
+    report: Report,
     /// Open mailboxes by directory.
     folders: Mutex<HashMap<String, Arc<Mutex<Folder>>>>,
 }
@@ -70,9 +71,18 @@ impl MaildirStore {
                 naming,
                 host: options.host,
                 special_use: options.special_use,
+                report: Arc::new(|_| {}),
                 folders: Mutex::default(),
             }),
         }
+    }
+
+    /// The same store, which tells `report` what it finds damaged.
+    pub fn reporting(mut self, report: Report) -> MaildirStore {
+        if let Some(account) = Arc::get_mut(&mut self.account) {
+            account.report = report;
+        }
+        self
     }
 }
 
@@ -82,8 +92,15 @@ impl Account {
         if let Some(folder) = folders.get(directory) {
             return Ok(Arc::clone(folder));
         }
+        let folder = Arc::new(Mutex::new(self.open_folder(self.root.join(directory))?));
+        folders.insert(directory.to_owned(), Arc::clone(&folder));
+        Ok(folder)
+    }
+
+    /// Opens a mailbox; what was damaged is reported.
+    fn open_folder(&self, path: PathBuf) -> Result<Folder> {
         let mut failure = None;
-        let folder = Folder::open(self.root.join(directory), || {
+        let folder = Folder::open(path, || {
             folders::new_uid_validity(&self.root).unwrap_or_else(|error| {
                 failure = Some(error);
                 1
@@ -94,8 +111,9 @@ impl Account {
             let _ = std::fs::remove_file(folder.path.join("yubin.index"));
             return Err(error);
         }
-        let folder = Arc::new(Mutex::new(folder));
-        folders.insert(directory.to_owned(), Arc::clone(&folder));
+        if let Some(damage) = folder.damage() {
+            (self.report)(&damage);
+        }
         Ok(folder)
     }
 
@@ -117,7 +135,7 @@ impl Account {
                 // The open index is no longer the mailbox's; perhaps there is another by now.
                 let path = self.root.join(directory);
                 *folder = match paths::is_maildir(&path) {
-                    true => Folder::open(path, || folders::new_uid_validity(&self.root).unwrap_or(1))?,
+                    true => self.open_folder(path)?,
                     false => return Err(Error::NoSuchMailbox(self.name_of(directory))),
                 };
                 folder.lock()?

@@ -1,11 +1,15 @@
-//! The file `dovecot-uidlist`, from which UIDs are taken over when a mailbox comes from Dovecot.
+//! The file `dovecot-uidlist`, from which UIDs are taken over when a mailbox comes from Dovecot. That is done once:
+//! `yubin.imported` beside it says that it was, so that a lost index does not bring UIDs back that were given on since.
 
 use std::collections::HashMap;
 use std::path::Path;
 
-use mailbox::{Uid, UidValidity};
+use mailbox::{Result, Uid, UidValidity};
 
-use crate::file_name;
+use crate::{file_name, paths};
+
+const NAME: &str = "dovecot-uidlist";
+const IMPORTED: &str = "yubin.imported";
 
 /// The largest file that is read, in bytes.
 const FILE_BYTES_MAX: u64 = 1 << 30;
@@ -21,11 +25,32 @@ pub(crate) struct UidList {
 
 /// The list of a mailbox, if there is one that can be read. Versions 1 and 3 are known.
 pub(crate) fn read(directory: &Path) -> Option<UidList> {
-    let path = directory.join("dovecot-uidlist");
+    let path = directory.join(NAME);
     if std::fs::metadata(&path).ok()?.len() > FILE_BYTES_MAX {
         return None;
     }
     parse(&std::fs::read(&path).ok()?)
+}
+
+/// Whether there is a list.
+pub(crate) fn exists(directory: &Path) -> bool {
+    directory.join(NAME).exists()
+}
+
+/// Whether an index was once filled from the list, or beside it.
+pub(crate) fn was_imported(directory: &Path) -> bool {
+    directory.join(IMPORTED).exists()
+}
+
+/// Notes, on disk, that from now on the index alone knows the UIDs.
+pub(crate) fn note_imported(directory: &Path) -> Result<()> {
+    if was_imported(directory) {
+        return Ok(());
+    }
+    paths::replace_file(
+        &directory.join(IMPORTED),
+        b"UIDs were taken over from dovecot-uidlist.\n",
+    )
 }
 
 fn parse(content: &[u8]) -> Option<UidList> {

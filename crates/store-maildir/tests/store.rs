@@ -273,6 +273,48 @@ fn a_maildir_of_dovecot_keeps_its_uids_and_keywords() {
 }
 
 #[test]
+fn what_dovecot_knew_is_taken_over_once() {
+    let maildir = Maildir::new();
+    let root = maildir.root();
+    for part in ["new", "cur", "tmp"] {
+        std::fs::create_dir_all(root.join(part)).unwrap();
+    }
+    std::fs::write(root.join("cur/1.a:2,"), "A: b\n\nx\n").unwrap();
+    std::fs::write(root.join("dovecot-uidlist"), "3 V1795297833 N2 G1\n1 :1.a\n").unwrap();
+    let said = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let store = || {
+        let said = Arc::clone(&said);
+        maildir.store().reporting(Arc::new(move |text: &str| {
+            said.lock().unwrap().push(text.to_owned())
+        }))
+    };
+    let first = store();
+    let opened = first.open(&MailboxName::inbox()).unwrap();
+    assert_eq!(opened.uid_validity, 1795297833);
+    assert_eq!(put(&first, &opened.id, "A: b\r\n\r\nours\r\n"), 2);
+    first
+        .store_flags(
+            &opened.id,
+            &[2].into_iter().collect(),
+            &FlagChange::Add(Flags::system(SystemFlags::DELETED)),
+            None,
+        )
+        .unwrap();
+    first.expunge(&opened.id, &[2].into_iter().collect()).unwrap();
+    assert!(said.lock().unwrap().is_empty());
+    for file in ["yubin.index", "yubin.index.log"] {
+        std::fs::remove_file(root.join(file)).unwrap();
+    }
+    // The list still says that the next UID is 2; it must not be given to another message.
+    let again = store();
+    let reopened = again.open(&MailboxName::inbox()).unwrap();
+    assert_ne!(reopened.uid_validity, opened.uid_validity);
+    assert_eq!(all(&again, &reopened.id).len(), 1);
+    let said = said.lock().unwrap();
+    assert!(said.len() == 1 && said[0].contains("is missing"), "{said:?}");
+}
+
+#[test]
 fn an_append_that_died_before_its_file_was_placed_is_finished() {
     let maildir = Maildir::new();
     let store = maildir.store();

@@ -32,6 +32,9 @@ pub(crate) struct Paths {
     pub(crate) may_be_missing: bool,
 }
 
+/// In the index directory: from now on the index alone knows the UIDs, and what the file notes is out of date.
+const IMPORTED: &str = "yubin.imported";
+
 /// An mbox file with its index.
 pub(crate) struct MailboxFile {
     pub(crate) paths: Paths,
@@ -41,18 +44,34 @@ pub(crate) struct MailboxFile {
     /// As the file was when `places` was right.
     fingerprint: Option<Fingerprint>,
     places: HashMap<Uid, Place>,
+    /// What of an index that was here is gone, so that the mailbox got a new UIDVALIDITY.
+    damage: Option<String>,
 }
 
 impl MailboxFile {
-    /// Opens a mailbox that exists. A new index takes the UIDVALIDITY that another program noted in the file.
+    /// Opens a mailbox that exists. A new index takes the UIDVALIDITY that another program noted in the file, but not
+    /// when there was an index before: UIDs were given on since then that the file does not know of.
     pub(crate) fn open(
         paths: Paths,
         locks: Locks,
         new_validity: impl Fn() -> UidValidity,
     ) -> mailbox::Result<MailboxFile> {
-        let index = Index::open(&paths.index, || {
-            noted_validity(&paths.file).unwrap_or_else(&new_validity)
+        let had_index = [IMPORTED, "yubin.index", "yubin.index.log"]
+            .iter()
+            .any(|file| std::fs::metadata(paths.index.join(file)).is_ok_and(|meta| meta.len() > 0));
+        let index = Index::open(&paths.index, || match noted_validity(&paths.file) {
+            Some(noted) if !had_index => noted,
+            stale => match new_validity() {
+                new if Some(new) == stale => new_validity(),
+                new => new,
+            },
         })?;
+        let damage = match index.damage() {
+            None if index.is_new() && had_index => {
+                Some(format!("the index in {} is missing", paths.index.display()))
+            }
+            damage => damage.map(str::to_owned),
+        };
         Ok(MailboxFile {
             paths,
             locks,
@@ -60,7 +79,17 @@ impl MailboxFile {
             file: None,
             fingerprint: None,
             places: HashMap::new(),
+            damage,
         })
+    }
+
+    /// What was found damaged or missing when the mailbox was opened, and what became of it.
+    pub(crate) fn damage(&self) -> Option<String> {
+        let damage = self.damage.as_ref()?;
+        let uid_validity = self.index.uid_validity();
+        Some(format!(
+            "Corrupted index: {damage}: it is made anew, and messages get new UIDs under UIDVALIDITY {uid_validity}"
+        ))
     }
 
     /// Takes the index's lock and learns what other programs did to the file.
@@ -175,6 +204,9 @@ impl MailboxFile {
             .for_each(|record| change.expunge(record.uid));
         self.index.commit(lock, change, Durability::Synced)?;
         self.places = places;
+        if is_new && self.index.uid_next() > 1 {
+            note_imported(&self.paths.index)?;
+        }
         Ok(())
     }
 
@@ -473,6 +505,18 @@ fn open_file(path: &Path) -> Result<Handle> {
         other => other,
     };
     open.map(Handle::new).map_err(Error::io("open", path))
+}
+
+/// Notes, on disk, that the UIDs have been taken over from the file.
+fn note_imported(index: &Path) -> Result<()> {
+    let path = index.join(IMPORTED);
+    if path.exists() {
+        return Ok(());
+    }
+    std::fs::write(&path, "UIDs were taken over from X-UID and X-IMAPbase.\n")
+        .and_then(|()| File::open(&path)?.sync_all())
+        .map_err(Error::io("write", &path))?;
+    deliver::sync_parent(&path)
 }
 
 /// The UIDVALIDITY that another program has noted in the file.

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mailbox::{
     Append, Appended, Body, Changes, Copied, Error, FlagChange, Flags, ListEntry, MailboxId, MailboxName,
-    MessageState, ModSeq, Namespace, NamespaceKind, Opened, Result, SpecialUse, Status, Store, Stored,
-    SystemFlags, Uid, UidSet, Wake, Watch,
+    MessageState, ModSeq, Namespace, NamespaceKind, Opened, Report, Result, SpecialUse, Status, Store,
+    Stored, SystemFlags, Uid, UidSet, Wake, Watch,
 };
 use mailbox_index::{Durability, Lock};
 
@@ -27,6 +27,7 @@ pub struct MboxStore {
 struct Shared {
     folders: Folders,
     locks: Locks,
+    report: Report,
     open: Mutex<HashMap<MailboxName, Arc<Mutex<MailboxFile>>>>,
 }
 
@@ -45,11 +46,20 @@ impl MboxStore {
         let shared = Shared {
             folders: Folders { root, inbox },
             locks,
+            report: Arc::new(|_| {}),
             open: Mutex::default(),
         };
         Ok(MboxStore {
             shared: Arc::new(shared),
         })
+    }
+
+    /// The same store, which tells `report` what it finds damaged.
+    pub fn reporting(mut self, report: Report) -> MboxStore {
+        if let Some(shared) = Arc::get_mut(&mut self.shared) {
+            shared.report = report;
+        }
+        self
     }
 }
 
@@ -78,6 +88,9 @@ impl Shared {
         let opened = MailboxFile::open(folders.paths(&name), self.locks.clone(), || {
             folders.new_validity(now_secs())
         })?;
+        if let Some(damage) = opened.damage() {
+            (self.report)(&damage);
+        }
         let opened = Arc::new(Mutex::new(opened));
         Ok(lock(&self.open).entry(name).or_insert(opened).clone())
     }
@@ -85,9 +98,18 @@ impl Shared {
     /// Runs `work` on a mailbox under its lock, after looking for changes. One that was deleted and made again is
     /// opened anew.
     fn with<R>(&self, id: &MailboxId, work: impl FnOnce(&mut MailboxFile, &Lock) -> Result<R>) -> Result<R> {
+        let mut known = None;
         for last in [false, true] {
             let mailbox = self.mailbox(id)?;
             let mut mailbox = lock(&mailbox);
+            let uid_validity = mailbox.index.uid_validity();
+            if known
+                .replace(uid_validity)
+                .is_some_and(|known| known != uid_validity)
+            {
+                // What the caller means by a UID is another message by now.
+                return Err(Error::UidValidityChanged);
+            }
             match mailbox.lock() {
                 Ok(held) => return work(&mut mailbox, &held),
                 Err(error @ (Error::NoSuchMailbox(_) | Error::UidValidityChanged)) => {
@@ -155,9 +177,14 @@ impl Store for MboxStore {
             }
         }
         let id = MailboxId(Arc::from(name.as_str()));
-        let uid_validity = self
-            .shared
-            .with(&id, |mailbox, _| Ok(mailbox.index.uid_validity()))?;
+        let look = || {
+            self.shared
+                .with(&id, |mailbox, _| Ok(mailbox.index.uid_validity()))
+        };
+        let uid_validity = match look() {
+            Err(Error::UidValidityChanged) => look()?,
+            result => result?,
+        };
         Ok(Opened {
             id,
             uid_validity,

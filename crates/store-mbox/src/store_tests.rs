@@ -202,6 +202,39 @@ fn what_dovecot_wrote_is_taken_over() {
 }
 
 #[test]
+fn what_the_file_notes_is_taken_over_once() {
+    let account = Account::new();
+    let file = format!("{FROM}\nX-IMAPbase: 1795298593 0000000004\nX-UID: 4\nSubject: one\n\n1\n\n");
+    std::fs::write(account.inbox(), file).unwrap();
+    let said = Arc::new(Mutex::new(Vec::new()));
+    let open = || {
+        let said = Arc::clone(&said);
+        account
+            .open()
+            .reporting(Arc::new(move |text: &str| lock(&said).push(text.to_owned())))
+    };
+    let store = open();
+    assert_eq!(
+        store.open(&MailboxName::inbox()).unwrap().uid_validity,
+        1_795_298_593
+    );
+    put_by_hand(&account.inbox(), "Subject: two\n\n2\n");
+    assert_eq!(all(&store)[1].uid, 5);
+    drop(store);
+    for file in ["yubin.index", "yubin.index.log"] {
+        std::fs::remove_file(account.directory.path().join("mail/.imap/INBOX").join(file)).unwrap();
+    }
+    // UID 5 is nowhere noted, and must not come back for another message.
+    let again = open();
+    assert_ne!(
+        again.open(&MailboxName::inbox()).unwrap().uid_validity,
+        1_795_298_593
+    );
+    assert_eq!(all(&again).len(), 2);
+    assert!(lock(&said).len() == 1 && lock(&said)[0].contains("is missing"));
+}
+
+#[test]
 fn what_is_no_mbox_is_left_alone() {
     let account = Account::new();
     std::fs::write(account.inbox(), "#!/bin/sh\necho hello\n").unwrap();
