@@ -308,7 +308,7 @@ impl Folder {
         };
         let size_bytes = match size_in_name(name, file_bytes) {
             Some(size) => size,
-            None => match File::open(path()) {
+            None => match paths::open(&path()) {
                 Ok(file) => body::count_octets(&file, &path())?,
                 Err(error) if paths::is_missing(&error) => return Ok(()),
                 // Somebody made it unreadable; it is a message all the same.
@@ -351,7 +351,7 @@ impl Folder {
             self.sync(lock)?;
         }
         let (file, path, record) = self.with_file(lock, uid, |path, record| {
-            Ok((File::open(path)?, path.to_owned(), *record))
+            Ok((paths::open(path)?, path.to_owned(), *record))
         })?;
         let file_bytes = file_name::number(self.index.key(&record), b'S');
         let body = body::open(file, path, record.size_bytes, file_bytes)?;

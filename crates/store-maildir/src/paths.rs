@@ -66,6 +66,11 @@ pub(crate) fn now_ns() -> i64 {
     now.map_or(0, |now| i64::try_from(now.as_nanos()).unwrap_or(i64::MAX))
 }
 
+/// Opens a message for reading.
+pub(crate) fn open(path: &Path) -> std::io::Result<File> {
+    os::files::open_regular(path, File::options().read(true))
+}
+
 /// Whether the error says that the path does not exist.
 pub(crate) fn is_missing(error: &std::io::Error) -> bool {
     error.kind() == std::io::ErrorKind::NotFound

@@ -128,13 +128,14 @@ pub(crate) fn tidy_tmp(maildir: &Path, now_ns: i64, wanted: impl Fn(&[u8]) -> bo
     Ok(())
 }
 
-/// The names of the files in a directory, hidden ones left out.
+/// The names of the regular files in a directory (or links, perhaps to such), hidden ones left out.
 fn names(directory: &Path) -> Result<Vec<Vec<u8>>> {
     let mut names = Vec::new();
     for entry in std::fs::read_dir(directory).map_err(paths::failed("list", directory))? {
         let entry = entry.map_err(paths::failed("list", directory))?;
         let name = entry.file_name().into_vec();
-        if name.starts_with(b".") || entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+        let is_message = |kind: std::fs::FileType| kind.is_file() || kind.is_symlink();
+        if name.starts_with(b".") || !entry.file_type().is_ok_and(is_message) {
             continue;
         }
         if names.len() >= ENTRIES_MAX {

@@ -273,6 +273,29 @@ fn a_maildir_of_dovecot_keeps_its_uids_and_keywords() {
 }
 
 #[test]
+fn what_is_no_file_is_no_message() {
+    let maildir = Maildir::new();
+    let store = maildir.store();
+    let id = inbox(&store);
+    put(&store, &id, "A: b\r\n\r\nx\r\n");
+    let root = maildir.root();
+    let paths = [root.join("new/1.fifo"), root.join("cur/2.fifo:2,")];
+    assert!(
+        std::process::Command::new("mkfifo")
+            .args(&paths)
+            .status()
+            .unwrap()
+            .success()
+    );
+    std::os::unix::fs::symlink(&paths[0], root.join("cur/3.link:2,")).unwrap();
+    let messages = all(&store, &id);
+    // The link may lead to a message by the time it is read.
+    assert_eq!(messages.iter().map(|m| m.uid).collect::<Vec<_>>(), [1, 2]);
+    assert!(store.body(&id, 2).is_err());
+    assert!(paths[0].exists(), "left where it is");
+}
+
+#[test]
 fn what_dovecot_knew_is_taken_over_once() {
     let maildir = Maildir::new();
     let root = maildir.root();

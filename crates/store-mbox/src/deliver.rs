@@ -55,9 +55,12 @@ pub fn deliver(path: &Path, from_line: &str, content: &mut dyn Read, locks: &Loc
 }
 
 fn open_or_create(path: &Path) -> Result<(File, bool)> {
-    let open = || OpenOptions::new().read(true).write(true).open(path);
+    let open = || os::files::open_regular(path, OpenOptions::new().read(true).write(true));
     match open() {
         Ok(file) => Ok((file, false)),
+        Err(error) if error.kind() == ErrorKind::InvalidInput => {
+            Err(Error::NotAMailbox(path.to_owned(), "it is not a regular file"))
+        }
         Err(error) if error.kind() == ErrorKind::NotFound => {
             match OpenOptions::new()
                 .read(true)

@@ -173,8 +173,12 @@ impl MailboxFile {
                 hash: found.place.hash,
                 system: found.notes.flags.system,
             };
-            let uid = match known.get_mut(&key.hash).and_then(VecDeque::pop_front) {
+            let same = known.get_mut(&key.hash);
+            let uid = match same.and_then(|records| take_same(records, found.notes.uid)) {
                 Some(record) => {
+                    if record.size_bytes != found.size_bytes {
+                        change.set_size(record.uid, found.size_bytes);
+                    }
                     if Key::of(self.index.key(&record)).system != key.system {
                         // Another program has changed its flags in the file.
                         let flags = Flags {
@@ -294,31 +298,33 @@ impl MailboxFile {
                 internal_date_secs: message.internal_date_secs,
                 key: &key.encode(),
             })?;
-            let content_bytes = message.end - message.start;
+            let body_bytes = message.end - message.start - message.header_bytes;
             let from_at = output.at;
-            let header_at = from_at + message.from_line.len() as u64;
-            let mut head = message.from_line.clone();
+            let mut notes = Vec::new();
             if from_at == 0 {
-                self.write_base(uid, &mut head);
+                self.write_base(uid, &mut notes);
             }
-            headers::write(
-                &message.flags,
-                uid,
-                content_bytes - message.header_bytes,
-                &mut head,
-            );
-            output.write_all(&head).map_err(said())?;
-            let content_at = output.at;
-            spool.copy(message, &mut output)?;
+            headers::write(&message.flags, uid, body_bytes, &mut notes);
+            let begins_folded = spool.first_octet(message)?.is_some_and(headers::begins_folded);
+            let notes_at = match begins_folded {
+                true => spool.header_end(message)?,
+                false => message.start,
+            };
+            output.write_all(&message.from_line).map_err(said())?;
+            let header_at = output.at;
+            spool.copy(message.start, notes_at, &mut output)?;
+            output.write_all(&notes).map_err(said())?;
+            spool.copy(notes_at, message.end, &mut output)?;
             let end = output.at;
             output.write_all(b"\n").map_err(said())?;
-            let body_at = content_at + message.header_bytes;
+            let body_at = end - body_bytes;
             added.push((
                 uid,
                 Place {
                     from_at,
                     header_at,
                     body_at,
+                    begins_folded,
                     end,
                     hash: message.hash,
                 },
@@ -438,24 +444,75 @@ impl MailboxFile {
         }
         let body_bytes = place.end - place.body_at + u64::from(lacks_end && place.body_at < place.end);
         headers::write(&self.index.flags(record), record.uid, body_bytes, &mut notes);
-        output.write_all(&notes)?;
-        let (mut filter, mut kept) = (Filter::new(), Vec::new());
-        let mut piece = vec![0; PIECE_BYTES];
-        let mut at = place.header_at;
-        while at < place.end {
-            let count = usize::try_from(place.end - at)
-                .unwrap_or(usize::MAX)
-                .min(piece.len());
-            file.read_exact_at(&mut piece[..count], at)?;
+        let mut content = Filtered {
+            file,
+            filter: Filter::new(),
+            output,
+        };
+        let notes_at = match place.begins_folded {
+            true => header_end(file, place)?,
+            false => place.header_at,
+        };
+        content.copy(place.header_at, notes_at)?;
+        if notes_at == place.end && lacks_end {
+            content.finish()?;
+            content.output.write_all(b"\n")?;
+        }
+        content.output.write_all(&notes)?;
+        content.copy(notes_at, place.end)?;
+        content.finish()?;
+        let ends = if lacks_end && notes_at < place.end {
+            "\n\n"
+        } else {
+            "\n"
+        };
+        output.write_all(ends.as_bytes())
+    }
+}
+
+/// A message's content on its way from the file to another place, without the notes in it.
+struct Filtered<'a> {
+    file: &'a File,
+    filter: Filter,
+    output: &'a mut dyn Write,
+}
+
+impl Filtered<'_> {
+    fn copy(&mut self, from: u64, to: u64) -> std::io::Result<()> {
+        let (mut piece, mut kept) = (vec![0; PIECE_BYTES], Vec::new());
+        let mut at = from;
+        while at < to {
+            let count = usize::try_from(to - at).unwrap_or(usize::MAX).min(piece.len());
+            self.file.read_exact_at(&mut piece[..count], at)?;
             at += count as u64;
             kept.clear();
-            filter.feed(&piece[..count], &mut kept);
-            if at == place.end {
-                filter.finish(&mut kept);
-            }
-            output.write_all(&kept)?;
+            self.filter.feed(&piece[..count], &mut kept);
+            self.output.write_all(&kept)?;
         }
-        output.write_all(if lacks_end { b"\n\n" } else { b"\n" })
+        Ok(())
+    }
+
+    fn finish(&mut self) -> std::io::Result<()> {
+        let mut kept = Vec::new();
+        self.filter.finish(&mut kept);
+        self.output.write_all(&kept)
+    }
+}
+
+/// Where the fields of a message's header end: before the empty line, if there is one.
+fn header_end(file: &File, place: &Place) -> std::io::Result<u64> {
+    let count = (place.body_at - place.header_at).min(3) as usize;
+    let mut last = [0; 3];
+    file.read_exact_at(&mut last[..count], place.body_at - count as u64)?;
+    Ok(place.body_at - empty_line_bytes(&last[..count]))
+}
+
+/// The length of the empty line that a header ends in; 0 when it ends without one.
+pub(crate) fn empty_line_bytes(header: &[u8]) -> u64 {
+    match header {
+        [.., b'\n', b'\r', b'\n'] => 2,
+        [.., b'\n', b'\n'] => 1,
+        _ => 0,
     }
 }
 
@@ -484,6 +541,12 @@ impl Key {
     }
 }
 
+/// Of records of the same content the one with the noted UID, or else the first.
+fn take_same(records: &mut VecDeque<Record>, noted: Option<Uid>) -> Option<Record> {
+    let noted = records.iter().position(|record| Some(record.uid) == noted);
+    records.remove(noted.unwrap_or(0))
+}
+
 fn add_found(change: &mut Change, found: &scan::Found, key: Key) -> mailbox::Result<Uid> {
     let mut add = |flags: &Flags| {
         change.add(NewMessage {
@@ -499,9 +562,10 @@ fn add_found(change: &mut Change, found: &scan::Found, key: Key) -> mailbox::Res
 }
 
 fn open_file(path: &Path) -> Result<Handle> {
-    let open = OpenOptions::new().read(true).write(true).open(path);
-    let open = match open {
-        Err(error) if error.kind() == ErrorKind::PermissionDenied => File::open(path),
+    let open = match os::files::open_regular(path, File::options().read(true).write(true)) {
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+            os::files::open_regular(path, File::options().read(true))
+        }
         other => other,
     };
     open.map(Handle::new).map_err(Error::io("open", path))
@@ -521,7 +585,7 @@ fn note_imported(index: &Path) -> Result<()> {
 
 /// The UIDVALIDITY that another program has noted in the file.
 fn noted_validity(path: &Path) -> Option<UidValidity> {
-    let file = Handle::new(File::open(path).ok()?);
+    let file = Handle::new(os::files::open_regular(path, File::options().read(true)).ok()?);
     let size = file.metadata().ok()?.len();
     scan::noted_base(&file, path, size)
         .ok()?

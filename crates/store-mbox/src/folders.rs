@@ -33,6 +33,7 @@ pub(crate) struct Folders {
 pub(crate) enum Kind {
     Mailbox,
     Folder,
+    Other,
     Nothing,
 }
 
@@ -63,7 +64,9 @@ impl Folders {
         }
         match std::fs::metadata(self.paths(name).file) {
             Ok(meta) if meta.is_dir() => Kind::Folder,
-            Ok(_) => Kind::Mailbox,
+            Ok(meta) if meta.is_file() => Kind::Mailbox,
+            // A FIFO or a device: no mailbox, and nothing may be made in its place.
+            Ok(_) => Kind::Other,
             Err(_) => Kind::Nothing,
         }
     }

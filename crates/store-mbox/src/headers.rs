@@ -189,7 +189,14 @@ impl Notes {
     }
 }
 
-/// The note lines of a message that is written: Status, X-Status, X-Keywords, X-UID, Content-Length.
+/// Whether a header that starts with this octet begins in the middle of a field: notes before it would swallow its first
+/// line, so they stand behind it.
+pub(crate) fn begins_folded(first: u8) -> bool {
+    matches!(first, b' ' | b'\t')
+}
+
+/// The note lines of a message that is written: Status, X-Status, X-Keywords, X-UID, and Content-Length where there is a
+/// body (without one the empty line before the next message would be taken for the header's end).
 pub(crate) fn write(flags: &Flags, uid: Uid, content_length: u64, output: &mut Vec<u8>) {
     let seen = if flags.system.contains(SystemFlags::SEEN) {
         "R"
@@ -215,7 +222,10 @@ pub(crate) fn write(flags: &Flags, uid: Uid, content_length: u64, output: &mut V
         let names: Vec<&str> = flags.keywords.iter().map(Keyword::as_str).collect();
         text.push_str(&format!("X-Keywords: {}\n", names.join(" ")));
     }
-    text.push_str(&format!("X-UID: {uid}\nContent-Length: {content_length}\n"));
+    text.push_str(&format!("X-UID: {uid}\n"));
+    if content_length > 0 {
+        text.push_str(&format!("Content-Length: {content_length}\n"));
+    }
     output.extend_from_slice(text.as_bytes());
 }
 

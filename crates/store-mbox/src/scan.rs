@@ -8,7 +8,7 @@ use mailbox::{Uid, UidValidity};
 use message::mbox::{FromLine, LINE_KEPT_MAX, Splitter};
 
 use crate::hash::Fnv;
-use crate::headers::{Filter, Notes};
+use crate::headers::{self, Filter, Notes};
 use crate::{Error, Result};
 
 /// How much of a message is looked through for its header, in octets; what comes later is body.
@@ -37,6 +37,8 @@ pub(crate) struct Place {
     pub(crate) header_at: u64,
     /// Its body: after the empty line.
     pub(crate) body_at: u64,
+    /// Whether its header begins with a continuation line.
+    pub(crate) begins_folded: bool,
     /// Its end, without the empty line before the next message.
     pub(crate) end: u64,
     /// FNV-1a over the `From ` line and the content without notes: the same wherever the message moves to.
@@ -118,6 +120,7 @@ struct Digest {
     size_bytes: u64,
     notes: Notes,
     body_at: u64,
+    begins_folded: bool,
 }
 
 impl Reader<'_> {
@@ -162,9 +165,11 @@ impl Reader<'_> {
     /// The message that starts there, and the start after it.
     fn message(&self, start: &Start) -> Result<(Found, Option<Start>)> {
         let (notes, body_at) = self.header(start.content)?;
-        // Dovecot's way: a Content-Length is believed when it leads to the next message or the end.
+        // Dovecot's way: a Content-Length is believed when it leads to the next message or the end. One of 0 says nothing
+        // that the empty line would not say, and less: whether that line ends the header or stands between messages.
         let stated = notes
             .content_length
+            .filter(|length| *length > 0)
             .and_then(|length| body_at.checked_add(length));
         let (end, following) = match stated {
             Some(end) if end <= self.size && self.is_end(end)? => (end, self.next_start(end)?),
@@ -178,6 +183,7 @@ impl Reader<'_> {
             from_at: start.offset,
             header_at: start.content,
             body_at: whole.body_at,
+            begins_folded: whole.begins_folded,
             end,
             hash: whole.hash,
         };
@@ -265,6 +271,7 @@ impl Reader<'_> {
                 .max(1)
         ];
         let mut at = from_at;
+        let mut begins_folded = false;
         while at < end {
             let goal = if at < header_at { header_at } else { end };
             let count = usize::try_from(goal - at).unwrap_or(usize::MAX).min(piece.len());
@@ -272,6 +279,7 @@ impl Reader<'_> {
             if at < header_at {
                 fnv.feed(&piece[..count]);
             } else {
+                begins_folded |= at == header_at && headers::begins_folded(piece[0]);
                 kept.clear();
                 filter.feed(&piece[..count], &mut kept);
                 crlf.count(&kept);
@@ -297,6 +305,7 @@ impl Reader<'_> {
             size_bytes: crlf.octets,
             notes: Notes::parse(&filter.notes),
             body_at,
+            begins_folded,
         })
     }
 }

@@ -168,9 +168,35 @@ impl Spool {
         Ok(())
     }
 
-    /// The content of a message, to be written somewhere.
-    pub(crate) fn copy(&self, message: &Spooled, output: &mut dyn std::io::Write) -> Result<()> {
-        crate::rewrite::copy_range(&self.file, message.start, message.end, output)
-            .map_err(Error::io("copy", &self.path))
+    /// The first octet of a message.
+    pub(crate) fn first_octet(&self, message: &Spooled) -> Result<Option<u8>> {
+        if message.start == message.end {
+            return Ok(None);
+        }
+        Ok(self
+            .last_octets(message.start, message.start + 1)?
+            .first()
+            .copied())
+    }
+
+    /// Where the fields of a message's header end: before the empty line, if there is one.
+    pub(crate) fn header_end(&self, message: &Spooled) -> Result<u64> {
+        let end = message.start + message.header_bytes;
+        let last = self.last_octets(message.start, end)?;
+        Ok(end - crate::file::empty_line_bytes(&last))
+    }
+
+    /// The last octets of a range, three at most.
+    fn last_octets(&self, from: u64, to: u64) -> Result<Vec<u8>> {
+        let mut octets = vec![0; (to - from).min(3) as usize];
+        self.file
+            .read_exact_at(&mut octets, to - (to - from).min(3))
+            .map_err(Error::io("read", &self.path))?;
+        Ok(octets)
+    }
+
+    /// A range of the spool, to be written somewhere.
+    pub(crate) fn copy(&self, from: u64, to: u64, output: &mut dyn std::io::Write) -> Result<()> {
+        crate::rewrite::copy_range(&self.file, from, to, output).map_err(Error::io("copy", &self.path))
     }
 }

@@ -82,7 +82,8 @@ impl Shared {
         match self.folders.kind(&name) {
             Kind::Folder => return Err(Error::NotSelectable(name.to_string())),
             Kind::Nothing if !name.is_inbox() => return Err(Error::NoSuchMailbox(name.to_string())),
-            _ => {}
+            Kind::Other => return Err(not_regular(&self.folders.paths(&name).file)),
+            Kind::Mailbox | Kind::Nothing => {}
         }
         let folders = &self.folders;
         let opened = MailboxFile::open(folders.paths(&name), self.locks.clone(), || {
@@ -173,6 +174,7 @@ impl Store for MboxStore {
             match self.shared.folders.kind(name) {
                 Kind::Mailbox => {}
                 Kind::Folder => return Err(Error::NotSelectable(name.to_string())),
+                Kind::Other => return Err(not_regular(&self.shared.folders.paths(name).file)),
                 Kind::Nothing => return Err(Error::NoSuchMailbox(name.to_string())),
             }
         }
@@ -218,6 +220,7 @@ impl Store for MboxStore {
         match self.shared.folders.kind(name) {
             Kind::Mailbox => {}
             Kind::Folder => return Err(Error::NotSelectable(name.to_string())),
+            Kind::Other => return Err(not_regular(&self.shared.folders.paths(name).file)),
             Kind::Nothing => return Err(Error::NoSuchMailbox(name.to_string())),
         }
         let paths = self.shared.folders.paths(name);
@@ -446,6 +449,10 @@ impl Append for Appending {
         self.spool.finish()?;
         self.shared.append(&self.mailbox, &self.spool)
     }
+}
+
+fn not_regular(path: &std::path::Path) -> Error {
+    crate::Error::NotAMailbox(path.to_owned(), "it is not a regular file").into()
 }
 
 fn copy_body(body: &dyn Body, spool: &mut Spool) -> Result<()> {

@@ -234,6 +234,89 @@ fn what_the_file_notes_is_taken_over_once() {
     assert!(lock(&said).len() == 1 && lock(&said)[0].contains("is missing"));
 }
 
+fn append(store: &MboxStore, content: &str) -> Uid {
+    let mut append = store.append(&inbox(store)).unwrap();
+    append.start(Flags::default(), 1_600_000_000).unwrap();
+    append.write(content.as_bytes()).unwrap();
+    append.commit().unwrap().uids[0]
+}
+
+/// Messages that are hardly any: what they are must not depend on what stands around them.
+const ODD: [&str; 7] = [
+    "Subject: no empty line\n",
+    "",
+    "\n",
+    "\nonly a body\n",
+    " begins folded\nSubject: x\n\nbody\n",
+    "\tbegins folded, no empty line\n",
+    "Subject: empty body\n\n",
+];
+
+#[test]
+fn odd_messages_keep_uid_flags_and_content() {
+    let account = Account::new();
+    let mut file = String::new();
+    for odd in ODD {
+        file.push_str(&format!("{FROM}\n{odd}\n"));
+    }
+    std::fs::write(account.inbox(), format!("{FROM}\nSubject: first\n\nx\n\n{file}")).unwrap();
+    let store = account.open();
+    let uids: Vec<Uid> = all(&store).iter().map(|m| m.uid).collect();
+    assert_eq!(uids, (1..=8).collect::<Vec<_>>());
+    let look = |store: &MboxStore| -> Vec<(Uid, String, SystemFlags)> {
+        let messages = all(store);
+        let rows = messages.iter().filter(|m| m.uid > 1 && m.uid < 16);
+        rows.map(|m| (m.uid, text(store, m.uid), m.flags.system))
+            .collect()
+    };
+    for (at, odd) in ODD.iter().enumerate() {
+        add_flags(&store, at as Uid + 2, SystemFlags::FLAGGED);
+        assert_eq!(append(&store, odd), at as Uid + 9);
+        add_flags(&store, at as Uid + 9, SystemFlags::FLAGGED);
+    }
+    let before = look(&store);
+    for (at, (_, text, flags)) in before.iter().enumerate() {
+        assert_eq!(*text, ODD[at % ODD.len()].replace('\n', "\r\n"));
+        assert_eq!(*flags, SystemFlags::FLAGGED);
+    }
+    // Another program appends; the store is closed and opened; a message before them goes.
+    put_by_hand(&account.inbox(), "Subject: by hand\n\nx\n");
+    assert_eq!(look(&store), before);
+    drop(store);
+    let store = account.open();
+    assert_eq!(
+        look(&store),
+        before,
+        "{}",
+        std::fs::read_to_string(account.inbox()).unwrap()
+    );
+    add_flags(&store, 1, SystemFlags::DELETED);
+    store.expunge(&inbox(&store), &[1].into_iter().collect()).unwrap();
+    assert_eq!(
+        look(&store),
+        before,
+        "{}",
+        std::fs::read_to_string(account.inbox()).unwrap()
+    );
+    assert_eq!(all(&store).last().unwrap().uid, 16);
+}
+
+#[test]
+fn a_fifo_is_no_mailbox_and_nobody_waits_for_it() {
+    let account = Account::new();
+    let store = account.open();
+    let made = std::process::Command::new("mkfifo")
+        .args([account.inbox(), account.directory.path().join("mail/pipe")])
+        .status()
+        .unwrap();
+    assert!(made.success());
+    for name in ["INBOX", "pipe"] {
+        let opened = store.open(&MailboxName::new(name, '/'));
+        assert!(matches!(opened, Err(Error::Damaged(_))), "{name}: {opened:?}");
+    }
+    assert!(crate::deliver(&account.inbox(), FROM, &mut &b"x"[..], &Locks::default()).is_err());
+}
+
 #[test]
 fn what_is_no_mbox_is_left_alone() {
     let account = Account::new();

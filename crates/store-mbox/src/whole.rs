@@ -41,7 +41,7 @@ impl WholeFile {
         if is_interrupted(&self.journal_directory) {
             self.change(|_| None)?;
         }
-        let file = Handle::new(File::open(&self.path).map_err(Error::io("open", &self.path))?);
+        let file = Handle::new(open(&self.path, OpenOptions::new().read(true))?);
         let _held = Held::take(&file, &self.path, Mode::Shared, &self.locks)?;
         self.content(&file)
     }
@@ -52,8 +52,7 @@ impl WholeFile {
     /// # Errors
     /// As [`WholeFile::read`], and [`Error::Io`] when the journal or the file cannot be written.
     pub fn change(&self, change: impl FnOnce(&[u8]) -> Option<Vec<u8>>) -> Result<()> {
-        let opened = OpenOptions::new().read(true).write(true).open(&self.path);
-        let file = Handle::new(opened.map_err(Error::io("open", &self.path))?);
+        let file = Handle::new(open(&self.path, OpenOptions::new().read(true).write(true))?);
         let _held = Held::take(&file, &self.path, Mode::Exclusive, &self.locks)?;
         let target = Target {
             file: &file,
@@ -92,6 +91,13 @@ impl WholeFile {
         file.read_to_end(&mut content).map_err(read)?;
         Ok(content)
     }
+}
+
+fn open(path: &Path, options: &OpenOptions) -> Result<File> {
+    os::files::open_regular(path, options).map_err(|error| match error.kind() {
+        std::io::ErrorKind::InvalidInput => Error::NotAMailbox(path.to_owned(), "it is not a regular file"),
+        _ => Error::io("open", path)(error),
+    })
 }
 
 #[cfg(test)]
