@@ -57,6 +57,8 @@ fn make(location: &Location, settings: &Dovecot, report: Report) -> mailbox::Res
         }
         Location::Mbox { root, inbox } => {
             let store = MboxStore::new(root.clone(), inbox.clone(), mbox_locks(settings))?;
+            let shown = shown(settings, '/');
+            let store = store.shown(&shown.prefix, shown.separator, shown.special_use);
             Arc::new(store.reporting(report))
         }
     })
@@ -90,21 +92,43 @@ fn mbox_locks(settings: &Dovecot) -> Locks {
     }
 }
 
-/// Prefix, separator and special uses of the namespace that holds INBOX.
-fn maildir_options(settings: &Dovecot) -> store_maildir::Options {
-    let mut options = store_maildir::Options::default();
-    let Some(namespace) = settings.namespaces.iter().find(|namespace| namespace.inbox) else {
-        return options;
+/// How the namespace that holds INBOX shows its mailboxes.
+#[derive(Debug, PartialEq, Eq)]
+struct Shown {
+    prefix: String,
+    separator: char,
+    /// By full name.
+    special_use: Vec<(String, SpecialUse)>,
+}
+
+fn shown(settings: &Dovecot, own_separator: char) -> Shown {
+    let mut shown = Shown {
+        prefix: String::new(),
+        separator: own_separator,
+        special_use: Vec::new(),
     };
-    options.separator = namespace.separator.chars().next().unwrap_or(options.separator);
-    options.prefix.clone_from(&namespace.prefix);
+    let Some(namespace) = settings.namespaces.iter().find(|namespace| namespace.inbox) else {
+        return shown;
+    };
+    shown.separator = namespace.separator.chars().next().unwrap_or(own_separator);
+    shown.prefix.clone_from(&namespace.prefix);
     for mailbox in &namespace.mailboxes {
         let used = mailbox.special_use.iter().find_map(|word| special_use(word));
-        options
-            .special_use
-            .extend(used.map(|special| (format!("{}{}", namespace.prefix, mailbox.name), special)));
+        let name = format!("{}{}", namespace.prefix, mailbox.name);
+        shown.special_use.extend(used.map(|special| (name, special)));
     }
-    options
+    shown
+}
+
+fn maildir_options(settings: &Dovecot) -> store_maildir::Options {
+    let options = store_maildir::Options::default();
+    let shown = shown(settings, options.separator);
+    store_maildir::Options {
+        separator: shown.separator,
+        prefix: shown.prefix,
+        special_use: shown.special_use,
+        ..options
+    }
 }
 
 /// A special use by its IMAP word (RFC 6154).

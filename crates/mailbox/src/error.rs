@@ -18,6 +18,9 @@ pub enum Error {
     /// The name is only a node of the hierarchy and holds no messages.
     #[error("Mailbox is not selectable: {0}")]
     NotSelectable(String),
+    /// The node of the hierarchy cannot go while there are mailboxes below it.
+    #[error("Mailbox has children, delete them first")]
+    HasChildren(String),
     /// The message was expunged, perhaps by another session (IMAP `EXPUNGEISSUED`).
     #[error("Message {0} no longer exists")]
     NoSuchMessage(crate::Uid),

@@ -330,12 +330,14 @@ impl Store for MemoryStore {
                 entries.entry(node.clone()).or_insert(ListEntry {
                     name: node,
                     selectable: false,
+                    no_inferiors: false,
                     special_use: None,
                 });
             }
             let entry = ListEntry {
                 name: name.clone(),
                 selectable: true,
+                no_inferiors: false,
                 special_use: mailbox.special_use,
             };
             entries.insert(name.clone(), entry);

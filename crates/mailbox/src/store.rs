@@ -38,6 +38,8 @@ pub struct ListEntry {
     pub name: MailboxName,
     /// Whether it can be selected; a mere node of the hierarchy cannot.
     pub selectable: bool,
+    /// Whether no mailbox can be below it (`\NoInferiors`).
+    pub no_inferiors: bool,
     /// What it is for.
     pub special_use: Option<SpecialUse>,
 }
@@ -185,6 +187,12 @@ pub trait Store: Send + Sync {
 
     /// Creates a mailbox and the nodes above it.
     fn create(&self, name: &MailboxName, special_use: Option<SpecialUse>) -> Result<()>;
+
+    /// Creates a node that is to hold mailboxes (RFC 3501 §6.3.3: a name that ends in the separator). Where any mailbox can
+    /// have others below it, that is a mailbox.
+    fn create_node(&self, name: &MailboxName) -> Result<()> {
+        self.create(name, None)
+    }
 
     /// Deletes a mailbox with its messages; its children stay. INBOX cannot be deleted.
     fn delete(&self, name: &MailboxName) -> Result<()>;

@@ -43,6 +43,7 @@ pub(crate) fn list(root: &Path, naming: &Naming) -> Result<Vec<ListEntry>> {
             ListEntry {
                 name,
                 selectable: true,
+                no_inferiors: false,
                 special_use,
             },
         );
@@ -55,6 +56,7 @@ pub(crate) fn list(root: &Path, naming: &Naming) -> Result<Vec<ListEntry>> {
         let node = ListEntry {
             name: parent.clone(),
             selectable: false,
+            no_inferiors: false,
             special_use: None,
         };
         found.entry(parent).or_insert(node);
@@ -62,6 +64,7 @@ pub(crate) fn list(root: &Path, naming: &Naming) -> Result<Vec<ListEntry>> {
     let inbox = ListEntry {
         name: MailboxName::inbox(),
         selectable: true,
+        no_inferiors: false,
         special_use: special_use(root),
     };
     let mut all = vec![inbox];

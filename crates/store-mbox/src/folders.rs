@@ -77,7 +77,7 @@ impl Folders {
         let parent = file.parent().unwrap_or(&self.root);
         match DirBuilder::new().recursive(true).mode(0o700).create(parent) {
             Err(error) if matches!(error.kind(), ErrorKind::NotADirectory | ErrorKind::AlreadyExists) => Err(
-                MailboxError::InvalidName(name.to_string(), "a mailbox file cannot hold other mailboxes"),
+                MailboxError::InvalidName(name.to_string(), "mailbox doesn't allow inferior mailboxes"),
             ),
             made => made
                 .map_err(Error::io("create", parent))
@@ -85,24 +85,41 @@ impl Folders {
         }
     }
 
-    /// Takes away the directories above a mailbox that was deleted, as far as they are empty.
-    pub(crate) fn remove_empty_parents(&self, name: &MailboxName) {
-        let file = self.paths(name).file;
-        let mut parent = file.parent();
-        while let Some(directory) = parent.filter(|d| *d != self.root && d.starts_with(&self.root)) {
-            let _ = std::fs::remove_dir(directory.join(INDEXES));
-            if std::fs::remove_dir(directory).is_err() {
-                return;
-            }
-            parent = directory.parent();
-        }
+    /// Makes the directory in which mailboxes will be.
+    pub(crate) fn create_directory(&self, name: &MailboxName) -> mailbox::Result<()> {
+        self.create_parents(name)?;
+        let directory = self.paths(name).file;
+        DirBuilder::new()
+            .mode(0o700)
+            .create(&directory)
+            .map_err(|error| match error.kind() {
+                ErrorKind::AlreadyExists => MailboxError::MailboxExists(name.to_string()),
+                _ => Error::io("create", &directory)(error).into(),
+            })
     }
 
-    /// Every mailbox and every folder that holds one.
+    /// Removes a directory that holds no mailboxes.
+    pub(crate) fn remove_directory(&self, name: &MailboxName) -> mailbox::Result<()> {
+        let directory = self.paths(name).file;
+        // What is left in there are indexes of mailboxes that others removed.
+        let is_empty = std::fs::read_dir(&directory)
+            .map_err(Error::io("list", &directory))?
+            .all(|entry| entry.is_ok_and(|entry| entry.file_name() == INDEXES));
+        if !is_empty {
+            return Err(MailboxError::HasChildren(name.to_string()));
+        }
+        let _ = std::fs::remove_dir_all(directory.join(INDEXES));
+        std::fs::remove_dir(&directory).map_err(Error::io("remove", &directory))?;
+        Ok(())
+    }
+
+    /// Every mailbox and every folder.
     pub(crate) fn list(&self) -> Result<Vec<ListEntry>> {
         let mut found = BTreeMap::new();
         self.walk(&self.root, "", 0, &mut found)?;
         let entry = |name: MailboxName, selectable| ListEntry {
+            // A file holds no files; INBOX is one too, but what is below it has a directory of that name.
+            no_inferiors: selectable && !name.is_inbox(),
             name,
             selectable,
             special_use: None,
@@ -131,21 +148,23 @@ impl Folders {
                 continue;
             };
             let name = format!("{prefix}{leaf}");
-            let is_inbox = name.eq_ignore_ascii_case("INBOX") || entry.path() == self.inbox;
+            let is_inbox = entry.path() == self.inbox;
             if is_inbox || leaf.starts_with('.') || leaf.ends_with(".lock") || found.len() >= MAILBOXES_MAX {
                 continue;
             }
             let Ok(meta) = std::fs::metadata(entry.path()) else {
                 continue;
             };
-            if meta.is_file() {
+            if name.eq_ignore_ascii_case("INBOX") {
+                // The mailbox of this name is elsewhere. A directory of it holds what is below INBOX.
+                if meta.is_dir() && name == "INBOX" {
+                    self.walk(&entry.path(), "INBOX/", depth + 1, found)?;
+                }
+            } else if meta.is_file() {
                 found.insert(name, true);
             } else if meta.is_dir() && depth < DEPTH_MAX {
-                let before = found.len();
                 self.walk(&entry.path(), &format!("{name}/"), depth + 1, found)?;
-                if found.len() > before {
-                    found.insert(name, false);
-                }
+                found.insert(name, false);
             }
         }
         Ok(())
@@ -234,10 +253,8 @@ pub(crate) fn check_name(name: &MailboxName) -> mailbox::Result<()> {
         "it is a lock file's name"
     } else if text.chars().any(char::is_control) {
         "it holds a control character"
-    } else if name.is_inbox() || !text.starts_with("INBOX/") {
-        return Ok(());
     } else {
-        "INBOX is a file and holds no other mailboxes"
+        return Ok(());
     };
     Err(MailboxError::InvalidName(text.to_owned(), complaint))
 }

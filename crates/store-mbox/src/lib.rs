@@ -17,6 +17,7 @@ pub mod folders;
 mod hash;
 mod headers;
 mod locking;
+mod naming;
 mod rewrite;
 pub mod scan;
 mod spool;

@@ -14,6 +14,7 @@ use mailbox_index::{Durability, Lock};
 use crate::file::{MailboxFile, create_empty};
 use crate::folders::{Folders, Kind, check_name};
 use crate::locking::Locks;
+use crate::naming::Naming;
 use crate::spool::Spool;
 
 /// How much of a message is copied at once, in octets.
@@ -27,6 +28,8 @@ pub struct MboxStore {
 struct Shared {
     folders: Folders,
     locks: Locks,
+    naming: Naming,
+    special_use: Vec<(String, SpecialUse)>,
     report: Report,
     open: Mutex<HashMap<MailboxName, Arc<Mutex<MailboxFile>>>>,
 }
@@ -46,12 +49,30 @@ impl MboxStore {
         let shared = Shared {
             folders: Folders { root, inbox },
             locks,
+            naming: Naming::default(),
+            special_use: Vec::new(),
             report: Arc::new(|_| {}),
             open: Mutex::default(),
         };
         Ok(MboxStore {
             shared: Arc::new(shared),
         })
+    }
+
+    /// The same store, as a namespace shows it: what every name but INBOX starts with, the separator, and what mailboxes are
+    /// for by configuration (by their full name).
+    pub fn shown(
+        mut self,
+        prefix: &str,
+        separator: char,
+        special_use: Vec<(String, SpecialUse)>,
+    ) -> MboxStore {
+        if let Some(shared) = Arc::get_mut(&mut self.shared) {
+            let prefix = prefix.to_owned();
+            shared.naming = Naming { prefix, separator };
+            shared.special_use = special_use;
+        }
+        self
     }
 
     /// The same store, which tells `report` what it finds damaged.
@@ -149,27 +170,34 @@ impl Shared {
         store.create(to, None)?;
         let mut all = UidSet::new();
         all.insert_range(1, Uid::MAX);
-        let id = |name: &MailboxName| MailboxId(Arc::from(name.as_str()));
-        store
-            .move_messages(&id(&MailboxName::inbox()), &all, &id(to))
-            .map(|_| ())
+        let (inbox, to) = (store.open(&MailboxName::inbox())?, store.open(to)?);
+        store.move_messages(&inbox.id, &all, &to.id).map(|_| ())
     }
 }
 
 impl Store for MboxStore {
     fn namespaces(&self) -> Vec<Namespace> {
+        let naming = &self.shared.naming;
         vec![Namespace {
             kind: NamespaceKind::Personal,
-            prefix: String::new(),
-            separator: '/',
+            prefix: naming.prefix.clone(),
+            separator: naming.separator,
         }]
     }
 
     fn list(&self) -> Result<Vec<ListEntry>> {
-        Ok(self.shared.folders.list()?)
+        let special_use = &self.shared.special_use;
+        let entries = self.shared.folders.list()?.into_iter().filter_map(|mut entry| {
+            entry.name = self.shared.naming.outer(&entry.name)?;
+            let configured = special_use.iter().find(|(name, _)| *name == entry.name.as_str());
+            entry.special_use = configured.map(|(_, special_use)| *special_use);
+            Some(entry)
+        });
+        Ok(entries.collect())
     }
 
     fn open(&self, name: &MailboxName) -> Result<Opened> {
+        let name = &self.shared.naming.inner(name)?;
         if !name.is_inbox() {
             match self.shared.folders.kind(name) {
                 Kind::Mailbox => {}
@@ -195,15 +223,10 @@ impl Store for MboxStore {
     }
 
     fn create(&self, name: &MailboxName, _special_use: Option<SpecialUse>) -> Result<()> {
+        let name = &self.shared.naming.inner(name)?;
         check_name(name)?;
         match self.shared.folders.kind(name) {
             Kind::Nothing if !name.is_inbox() => {}
-            Kind::Folder => {
-                return Err(Error::InvalidName(
-                    name.to_string(),
-                    "it is a folder of mailboxes",
-                ));
-            }
             _ => return Err(Error::MailboxExists(name.to_string())),
         }
         self.shared.folders.create_parents(name)?;
@@ -213,13 +236,23 @@ impl Store for MboxStore {
         Ok(create_empty(&paths.file)?)
     }
 
+    fn create_node(&self, name: &MailboxName) -> Result<()> {
+        let name = &self.shared.naming.inner(name)?;
+        check_name(name)?;
+        match self.shared.folders.kind(name) {
+            Kind::Nothing if !name.is_inbox() => self.shared.folders.create_directory(name),
+            _ => Err(Error::MailboxExists(name.to_string())),
+        }
+    }
+
     fn delete(&self, name: &MailboxName) -> Result<()> {
+        let name = &self.shared.naming.inner(name)?;
         if name.is_inbox() {
             return Err(Error::InvalidName(name.to_string(), "INBOX can't be deleted."));
         }
         match self.shared.folders.kind(name) {
             Kind::Mailbox => {}
-            Kind::Folder => return Err(Error::NotSelectable(name.to_string())),
+            Kind::Folder => return self.shared.folders.remove_directory(name),
             Kind::Other => return Err(not_regular(&self.shared.folders.paths(name).file)),
             Kind::Nothing => return Err(Error::NoSuchMailbox(name.to_string())),
         }
@@ -227,18 +260,19 @@ impl Store for MboxStore {
         std::fs::remove_file(&paths.file).map_err(crate::Error::io("remove", &paths.file))?;
         let _ = std::fs::remove_dir_all(&paths.index);
         self.shared.forget(name);
-        self.shared.folders.remove_empty_parents(name);
         Ok(())
     }
 
     fn rename(&self, from: &MailboxName, to: &MailboxName) -> Result<()> {
+        let (outer_to, from) = (to, &self.shared.naming.inner(from)?);
+        let to = &self.shared.naming.inner(to)?;
         check_name(to)?;
         let folders = &self.shared.folders;
         if to.is_inbox() || folders.kind(to) != Kind::Nothing {
             return Err(Error::MailboxExists(to.to_string()));
         }
         if from.is_inbox() {
-            return self.shared.rename_inbox(self, to);
+            return self.shared.rename_inbox(self, outer_to);
         }
         if folders.kind(from) == Kind::Nothing {
             return Err(Error::NoSuchMailbox(from.to_string()));
@@ -263,15 +297,21 @@ impl Store for MboxStore {
             return Err(said(error).into());
         }
         self.shared.forget(from);
-        folders.remove_empty_parents(from);
         Ok(())
     }
 
     fn subscriptions(&self) -> Result<Vec<MailboxName>> {
-        Ok(self.shared.folders.subscriptions()?)
+        let names = self.shared.folders.subscriptions()?;
+        let mut names: Vec<_> = names
+            .iter()
+            .filter_map(|name| self.shared.naming.outer(name))
+            .collect();
+        names.sort();
+        Ok(names)
     }
 
     fn subscribe(&self, name: &MailboxName, subscribed: bool) -> Result<()> {
+        let name = &self.shared.naming.inner(name)?;
         if subscribed {
             check_name(name)?;
         }

@@ -301,6 +301,56 @@ fn odd_messages_keep_uid_flags_and_content() {
     assert_eq!(all(&store).last().unwrap().uid, 16);
 }
 
+fn listed(store: &MboxStore) -> Vec<(String, bool, bool)> {
+    let row = |e: &ListEntry| (e.name.to_string(), e.selectable, e.no_inferiors);
+    store.list().unwrap().iter().map(row).collect()
+}
+
+#[test]
+fn directories_are_made_and_removed() {
+    let account = Account::new();
+    let store = account.open();
+    let name = |name: &str| MailboxName::new(name, '/');
+    store.create_node(&name("g")).unwrap();
+    let g = ("g".to_owned(), false, false);
+    assert_eq!(listed(&store)[1..], [g.clone()]);
+    assert!(matches!(store.open(&name("g")), Err(Error::NotSelectable(_))));
+    store.create(&name("g/x"), None).unwrap();
+    assert_eq!(listed(&store)[1..], [g, ("g/x".to_owned(), true, true)]);
+    assert!(matches!(
+        store.create(&name("g/x/y"), None),
+        Err(Error::InvalidName(..))
+    ));
+    assert!(matches!(store.delete(&name("g")), Err(Error::HasChildren(_))));
+    store.delete(&name("g/x")).unwrap();
+    store.delete(&name("g")).unwrap();
+    assert_eq!(listed(&store).len(), 1);
+    // INBOX is a file elsewhere: there may be a directory of that name.
+    store.create(&name("INBOX/x"), None).unwrap();
+    store.open(&name("INBOX/x")).unwrap();
+    assert_eq!(listed(&store)[1..], [("INBOX/x".to_owned(), true, true)]);
+}
+
+#[test]
+fn a_namespace_shows_other_names() {
+    let account = Account::new();
+    let name = |name: &str| MailboxName::new(name, '.');
+    let store = account
+        .open()
+        .shown("mail.", '.', vec![("mail.a.Sent".to_owned(), SpecialUse::Sent)]);
+    store.create(&name("mail.a.Sent"), None).unwrap();
+    store.subscribe(&name("mail.a.Sent"), true).unwrap();
+    assert!(account.directory.path().join("mail/a/Sent").is_file());
+    let list = store.list().unwrap();
+    let names: Vec<&str> = list.iter().map(|e| e.name.as_str()).collect();
+    assert_eq!(names, ["INBOX", "mail.a", "mail.a.Sent"]);
+    assert_eq!(list[2].special_use, Some(SpecialUse::Sent));
+    assert_eq!(store.subscriptions().unwrap(), [name("mail.a.Sent")]);
+    store.rename(&name("mail.a.Sent"), &name("mail.b")).unwrap();
+    store.open(&name("mail.b")).unwrap();
+    assert!(store.create(&name("elsewhere"), None).is_err());
+}
+
 #[test]
 fn a_fifo_is_no_mailbox_and_nobody_waits_for_it() {
     let account = Account::new();

@@ -14,14 +14,21 @@ impl Session {
     pub(crate) fn create(&mut self, tag: &str, raw: &[u8]) {
         // A separator at the end only announces that names are to be made below (RFC 3501 §6.3.3).
         let separator = self.separator();
-        let raw = raw.strip_suffix(&[separator as u8]).unwrap_or(raw);
+        let (raw, is_node) = match raw.strip_suffix(&[separator as u8]) {
+            Some(raw) => (raw, true),
+            None => (raw, false),
+        };
         let Some(name) = self.new_name(tag, raw) else {
             return;
         };
         if name.is_inbox() {
             return self.complete(tag, "NO [ALREADYEXISTS] Mailbox already exists");
         }
-        match self.store.create(&name, None) {
+        let created = match is_node {
+            true => self.store.create_node(&name),
+            false => self.store.create(&name, None),
+        };
+        match created {
             Ok(()) => self.complete(tag, "OK Create completed."),
             Err(error) => self.store_failed(tag, &error, Context::Other),
         }
@@ -119,7 +126,11 @@ impl Session {
             if !entry.selectable {
                 attributes.push("\\Noselect");
             }
-            attributes.push(children::attribute(name, separator, &names));
+            if entry.no_inferiors {
+                attributes.push("\\NoInferiors");
+            } else {
+                attributes.push(children::attribute(name, separator, &names));
+            }
             attributes.extend(entry.special_use.map(special_use::attribute));
             self.list_line("LIST", &attributes, name);
         }

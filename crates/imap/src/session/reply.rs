@@ -109,7 +109,8 @@ impl Session {
             },
             StoreError::MailboxExists(_) => ("[ALREADYEXISTS] ", "Mailbox already exists".to_owned()),
             StoreError::InvalidName(_, why) => ("[CANNOT] ", format!("Invalid mailbox name: {why}")),
-            StoreError::NotSelectable(_) => ("[CANNOT] ", error.to_string()),
+            StoreError::HasChildren(_) => ("", error.to_string()),
+            StoreError::NotSelectable(_) => ("", "Mailbox isn't selectable".to_owned()),
             StoreError::NoSuchMessage(_) => (
                 "[EXPUNGEISSUED] ",
                 "Some of the requested messages no longer exist.".to_owned(),
