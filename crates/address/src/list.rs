@@ -128,7 +128,7 @@ impl Parser<'_> {
         loop {
             let space = self.skip_space();
             let Some(byte) = self.peek() else {
-                return (self.bare(local), End::Comma);
+                return (self.bare(&phrase, local), End::Comma);
             };
             if space && !phrase.is_empty() {
                 phrase.push(b' ');
@@ -137,7 +137,7 @@ impl Parser<'_> {
                 b',' | b';' => {
                     self.at += 1;
                     let end = if byte == b';' { End::Semicolon } else { End::Comma };
-                    return (self.bare(local), end);
+                    return (self.bare(&phrase, local), end);
                 }
                 b':' if !in_group && !phrase.is_empty() => {
                     self.at += 1;
@@ -182,10 +182,17 @@ impl Parser<'_> {
         }
     }
 
-    /// An entry without `@` and without brackets.
-    fn bare(&mut self, local: Vec<u8>) -> Item {
+    /// An entry without `@` and without brackets: one word is a local part, several are a name that lacks its address.
+    fn bare(&mut self, phrase: &[u8], local: Vec<u8>) -> Item {
         if local.is_empty() {
             return Item::Nothing;
+        }
+        let phrase = phrase.trim_ascii_end();
+        if phrase != local {
+            return Item::Mailbox(Mailbox {
+                name: Some(phrase.to_vec()),
+                ..Mailbox::default()
+            });
         }
         Item::Mailbox(Mailbox {
             name: self.comment.take(),

@@ -5,12 +5,12 @@ use address::list::{self, Entry};
 use crate::header::{self, Field};
 
 /// What ENVELOPE shows. Texts are unfolded and otherwise as in the header, encoded words included. Of fields that
-/// come more than once, address lists are joined and of the others the first counts.
+/// come more than once, address lists are joined and of the others the last counts, as with Dovecot.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Envelope {
     /// Date.
     pub date: Option<Vec<u8>>,
-    /// Subject.
+    /// Subject, for people: what white space there is between its words is one space.
     pub subject: Option<Vec<u8>>,
     /// From.
     pub from: Vec<Entry>,
@@ -65,7 +65,7 @@ impl Envelope {
             4 if field.is("from") => add(&mut self.from, field),
             4 if field.is("date") => keep(&mut self.date, field),
             6 if field.is("sender") => add(&mut self.sender, field),
-            7 if field.is("subject") => keep(&mut self.subject, field),
+            7 if field.is("subject") => self.subject = Some(words(field.body)),
             8 if field.is("reply-to") => add(&mut self.reply_to, field),
             10 if field.is("message-id") => keep(&mut self.message_id, field),
             11 if field.is("in-reply-to") => keep(&mut self.in_reply_to, field),
@@ -75,9 +75,13 @@ impl Envelope {
 }
 
 fn keep(slot: &mut Option<Vec<u8>>, field: &Field<'_>) {
-    if slot.is_none() {
-        *slot = Some(field.unfolded().into_owned());
-    }
+    *slot = Some(field.unfolded().into_owned());
+}
+
+fn words(body: &[u8]) -> Vec<u8> {
+    let is_space = |b: &u8| matches!(b, b' ' | b'\t' | b'\r' | b'\n');
+    let words: Vec<&[u8]> = body.split(is_space).filter(|word| !word.is_empty()).collect();
+    words.join(&b' ')
 }
 
 fn add(entries: &mut Vec<Entry>, field: &Field<'_>) {
@@ -94,6 +98,28 @@ fn add(entries: &mut Vec<Entry>, field: &Field<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn odd_fields_are_read_as_dovecot_does() {
+        let subject = |text: &[u8]| Envelope::parse(text).subject;
+        assert_eq!(
+            subject(b"Subject: one\r\n\ttwo\r\n   three  \r\n").as_deref(),
+            Some(&b"one two three"[..])
+        );
+        assert_eq!(subject(b"Subject: a\rb\tc\r\n").as_deref(), Some(&b"a b c"[..]));
+        assert_eq!(subject(b"Subject:  \r\n").as_deref(), Some(&b""[..]));
+        let twice = Envelope::parse(
+            b"Subject: 1\r\nSubject: 2\r\nDate: d1\r\nDate: d2\r\nMessage-ID: <1>\r\nMessage-ID: <2>\r\n\r\n",
+        );
+        assert_eq!(twice.subject.as_deref(), Some(&b"2"[..]));
+        assert_eq!(twice.date.as_deref(), Some(&b"d2"[..]));
+        assert_eq!(twice.message_id.as_deref(), Some(&b"<2>"[..]));
+        let names = Envelope::parse(b"From: a b c\r\nTo: \"q\" z, d\r\n\r\n");
+        let name = |entries: &[Entry]| list::mailboxes(entries).next().and_then(|m| m.name.clone());
+        assert_eq!(name(&names.from).as_deref(), Some(&b"a b c"[..]));
+        assert_eq!(name(&names.to).as_deref(), Some(&b"q z"[..]));
+        assert!(list::mailboxes(&names.from).all(|m| m.local.is_empty()));
+    }
 
     #[test]
     fn an_envelope_is_what_the_header_says() {

@@ -81,6 +81,33 @@ impl ContentType {
     }
 }
 
+/// The value of a Content-Transfer-Encoding field, comments left out; `None` when it is not one word.
+pub(crate) fn transfer_encoding(value: &[u8]) -> Option<Vec<u8>> {
+    let mut scan = Scan { input: value, at: 0 };
+    let encoding = scan.token();
+    scan.skip_space();
+    (!encoding.is_empty() && scan.at == value.len()).then_some(encoding)
+}
+
+/// The tags of a Content-Language field, `max` at most, comments left out; what follows the first that is none is passed
+/// over.
+pub(crate) fn languages(value: &[u8], max: usize) -> Vec<Vec<u8>> {
+    let mut scan = Scan { input: value, at: 0 };
+    let mut tags = Vec::new();
+    while tags.len() < max {
+        let tag = scan.atom();
+        if tag.is_empty() {
+            break;
+        }
+        tags.push(tag);
+        scan.skip_space();
+        if !scan.take(b',') {
+            break;
+        }
+    }
+    tags
+}
+
 impl Disposition {
     /// The value of a Content-Disposition field; `None` when it is not one.
     pub fn parse(value: &[u8]) -> Option<Disposition> {
@@ -245,6 +272,19 @@ impl Scan<'_> {
         self.at = self.at.min(self.input.len());
     }
 
+    /// An atom (RFC 822): also what a MIME token may not hold.
+    fn atom(&mut self) -> Vec<u8> {
+        self.skip_space();
+        let start = self.at;
+        while self
+            .peek()
+            .is_some_and(|b| b > b' ' && !b"()<>@,;:\\\".[]".contains(&b))
+        {
+            self.at += 1;
+        }
+        self.input[start..self.at].to_vec()
+    }
+
     fn token(&mut self) -> Vec<u8> {
         self.skip_space();
         let start = self.at;
@@ -290,7 +330,8 @@ impl Scan<'_> {
             self.take(b';');
             let name = self.token();
             self.skip_space();
-            if name.is_empty() || !self.take(b'=') {
+            // A value without a name is kept: Dovecot shows it as it stands.
+            if !self.take(b'=') {
                 continue;
             }
             self.skip_space();
@@ -334,6 +375,30 @@ mod tests {
         for bad in ["", "text", "/plain", "text/", ";x=y"] {
             assert!(ContentType::parse(bad.as_bytes()).is_none(), "{bad}");
         }
+    }
+
+    #[test]
+    fn small_fields_as_dovecot_reads_them() {
+        let languages = |value: &str| {
+            let tags = languages(value.as_bytes(), 9);
+            tags.iter()
+                .map(|tag| String::from_utf8_lossy(tag).into_owned())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(languages(" en-us,\r\n de (x)"), ["en-us", "de"]);
+        assert_eq!(languages("en (x), \"de\", fr"), ["en"]);
+        assert_eq!(languages("en de"), ["en"]);
+        assert!(languages("\"a b\"").is_empty() && languages("(only)").is_empty());
+        let encoding =
+            |value: &str| transfer_encoding(value.as_bytes()).map(|e| String::from_utf8(e).unwrap());
+        assert_eq!(encoding(" base64 (c)").as_deref(), Some("base64"));
+        assert_eq!(encoding("foo-bar").as_deref(), Some("foo-bar"));
+        for none in ["\"base64\"", "(c) 8bit x", "", "(c)"] {
+            assert_eq!(encoding(none), None, "{none}");
+        }
+        let ct = ContentType::parse(b"text/plain; =c; d=e; f").unwrap();
+        let pairs = [(b"".to_vec(), b"c".to_vec()), (b"d".to_vec(), b"e".to_vec())];
+        assert_eq!(ct.parameters.0, pairs);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use memchr::memchr;
 use super::{Kind, Limits, Part, Structure};
 use crate::envelope::Envelope;
 use crate::header::{self, Field};
-use crate::parameters::{ContentType, Disposition};
+use crate::parameters::{self, ContentType, Disposition};
 
 /// How much of a line is looked at for a boundary; longer boundaries (RFC 2046 allows 70) are not recognised.
 const LINE_KEPT_MAX: usize = 1024;
@@ -348,19 +348,16 @@ impl Open {
                     *typed = true;
                 }
             }
-            25 if field.is("content-transfer-encoding") => keep(&mut part.encoding),
+            25 if field.is("content-transfer-encoding") && part.encoding.is_none() => {
+                part.encoding = parameters::transfer_encoding(field.body);
+            }
             10 if field.is("content-id") => keep(&mut part.id),
             19 if field.is("content-description") => keep(&mut part.description),
             19 if field.is("content-disposition") && part.disposition.is_none() => {
                 part.disposition = Disposition::parse(field.body);
             }
             16 if field.is("content-language") && part.language.is_empty() => {
-                let value = field.unfolded();
-                let tags = value
-                    .split(|&b| b == b',')
-                    .map(<[u8]>::trim_ascii)
-                    .filter(|t| !t.is_empty());
-                part.language = tags.take(LANGUAGES_MAX).map(<[u8]>::to_vec).collect();
+                part.language = parameters::languages(field.body, LANGUAGES_MAX);
             }
             16 if field.is("content-location") => keep(&mut part.location),
             11 if field.is("content-md5") => keep(&mut part.md5),
