@@ -1,5 +1,8 @@
 //! Line framing: bytes in any pieces become lines, bounded.
 
+/// How much of the start of a dropped line is kept, in octets.
+const DROPPED_START_BYTES: usize = 256;
+
 /// A line or a complaint about one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Line {
@@ -22,6 +25,8 @@ pub struct Lines {
     scanned: usize,
     /// The rest of an over-long line is being thrown away.
     skipping: bool,
+    /// How the line began that was dropped last.
+    dropped: Vec<u8>,
 }
 
 impl Lines {
@@ -86,6 +91,9 @@ impl Lines {
                     at
                 };
                 let too_long = self.skipping || end > limit;
+                if too_long && !self.skipping {
+                    self.dropped = unread[..end.min(DROPPED_START_BYTES)].to_vec();
+                }
                 let line = if too_long {
                     Line::TooLong
                 } else {
@@ -98,6 +106,9 @@ impl Lines {
             None => {
                 self.scanned = unread.len();
                 if self.skipping || unread.len() > limit + 1 {
+                    if !self.skipping {
+                        self.dropped = unread[..unread.len().min(DROPPED_START_BYTES)].to_vec();
+                    }
                     self.skipping = true;
                     // A CR at the very end may belong to the line's end: harmless to drop, the rest is skipped.
                     self.buffer.clear();
@@ -107,6 +118,11 @@ impl Lines {
                 None
             }
         }
+    }
+
+    /// The first octets of the line that was last reported as [`Line::TooLong`]; given out once.
+    pub fn take_dropped_start(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.dropped)
     }
 
     /// Gives memory back when idle and moves the unread input forward when the dead part dominates.
@@ -129,6 +145,23 @@ fn memchr(bytes: &[u8]) -> Option<usize> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn a_dropped_line_is_remembered_by_its_start() {
+        let long = [b"tag ".as_slice(), &[b'x'; 1000], b"\r\n"].concat();
+        for piece in [1, 7, 500, 2000] {
+            let mut lines = Lines::new();
+            let mut found = Vec::new();
+            for piece in long.chunks(piece) {
+                lines.feed(piece);
+                found.extend(lines.next_line(100));
+            }
+            assert_eq!(found, [Line::TooLong]);
+            let start = lines.take_dropped_start();
+            assert!(start.starts_with(b"tag xxx") && start.len() <= DROPPED_START_BYTES);
+            assert!(lines.take_dropped_start().is_empty());
+        }
+    }
 
     #[test]
     fn lines_end_in_crlf_or_lf() {

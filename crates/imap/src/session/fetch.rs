@@ -1,6 +1,7 @@
 //! FETCH: the answer is made piece by piece as it is taken (RFC 3501 §6.4.5, §7.4.2).
 
 use mailbox::Error as StoreError;
+use message::{Envelope, Structure};
 
 use super::section::{Content, READ_BYTES, Source};
 use super::structure::{push_envelope, push_structure};
@@ -26,13 +27,15 @@ pub(crate) struct Fetching {
     message: Option<Message>,
     /// A message was expunged meanwhile.
     some_gone: bool,
-    /// A message could not be read.
+    /// A message could not be read, or not to its end.
     some_failed: bool,
 }
 
 /// The message being answered.
 struct Message {
-    source: Source,
+    /// `None`: it is gone; what stands only in it is NIL.
+    source: Option<Source>,
+    uid: u32,
     next_item: usize,
     /// Nothing stands within the parenthesis yet.
     is_empty: bool,
@@ -96,10 +99,16 @@ impl Session {
         };
         while into.len() < end {
             if let Some(message) = &mut job.message {
+                let uid = message.uid;
                 match message.proceed(&job.items, into, end, &mut self.traffic) {
                     Ok(true) => job.message = None,
                     Ok(false) => {}
-                    Err(error) => return self.fetch_broken(&error),
+                    Err(StoreError::NoSuchMessage(_)) => job.some_gone = true,
+                    Err(error) => {
+                        job.some_failed = true;
+                        let text = format!("Reading message {uid}: {error}");
+                        self.events.push_back(Event::Problem(text));
+                    }
                 }
             } else if let Some(index) = job.next_row() {
                 self.fetch_row(&mut job, index, into);
@@ -121,10 +130,7 @@ impl Session {
         if job.needs_body {
             match self.store.body(&view.id, row.state.uid) {
                 Ok(body) => source = Some(Source::new(body)),
-                Err(StoreError::NoSuchMessage(_)) => {
-                    job.some_gone = true;
-                    return;
-                }
+                Err(StoreError::NoSuchMessage(_)) => job.some_gone = true,
                 Err(error) => {
                     job.some_failed = true;
                     self.events.push_back(Event::Problem(format!(
@@ -146,8 +152,8 @@ impl Session {
             modseq: became_seen && self.condstore && !job.items.contains(&Item::ModSeq),
         };
         let pushed = push_items(into, &job.items, row, source.as_mut(), unasked);
-        match (pushed, source) {
-            (Err(error), _) => {
+        match pushed {
+            Err(error) => {
                 into.truncate(start);
                 job.some_failed = true;
                 self.events.push_back(Event::Problem(format!(
@@ -155,23 +161,17 @@ impl Session {
                     row.state.uid
                 )));
             }
-            (Ok(next_item), Some(source)) => {
-                let is_empty = into.len() == opened;
+            Ok(next_item) if job.needs_body => {
                 job.message = Some(Message {
                     source,
+                    uid: row.state.uid,
                     next_item,
-                    is_empty,
+                    is_empty: into.len() == opened,
                     sending: None,
                 });
             }
-            (Ok(_), None) => into.extend_from_slice(b")\r\n"),
+            Ok(_) => into.extend_from_slice(b")\r\n"),
         }
-    }
-
-    /// A message ended before the octets that were announced: there is no way to say so within a literal.
-    fn fetch_broken(&mut self, error: &StoreError) {
-        self.events.push_back(Event::Problem(format!("FETCH: {error}")));
-        self.finish("FETCH failed: a message could not be read");
     }
 
     fn end_fetch(&mut self, job: &Fetching) {
@@ -179,7 +179,7 @@ impl Session {
         let text = if job.some_failed {
             "NO [SERVERBUG] Internal error occurred. Refer to server log for more information."
         } else if job.some_gone {
-            "NO [EXPUNGEISSUED] Some of the requested messages no longer exist."
+            "OK [EXPUNGEISSUED] Some messages were already expunged."
         } else {
             "OK Fetch completed."
         };
@@ -250,7 +250,20 @@ fn push_items(
                 out.extend_from_slice(b"BODYSTRUCTURE ");
                 push_structure(out, &source.structure()?.root, true);
             }
-            (Item::Envelope | Item::Body | Item::BodyStructure | Item::Section(_), _) => {}
+            // The message is gone: what can be said is what an empty one would have.
+            (Item::Envelope, None) => {
+                out.extend_from_slice(b"ENVELOPE ");
+                push_envelope(out, &Envelope::default());
+            }
+            (Item::Body, None) => {
+                out.extend_from_slice(b"BODY ");
+                push_structure(out, &Structure::parse(b"").root, false);
+            }
+            (Item::BodyStructure, None) => {
+                out.extend_from_slice(b"BODYSTRUCTURE ");
+                push_structure(out, &Structure::parse(b"").root, true);
+            }
+            (Item::Section(_), _) => {}
         }
     }
     if unasked.flags {
@@ -270,7 +283,8 @@ fn push_items(
 }
 
 impl Message {
-    /// Sends on; `true` when the message's answer is complete.
+    /// Sends on; `true` when the message's answer is complete. After an error the answer goes on: octets that were
+    /// announced and cannot be read are spaces, for there is no way to take an announcement back.
     fn proceed(
         &mut self,
         items: &[Item],
@@ -283,16 +297,29 @@ impl Message {
             let want = room.min(usize::try_from(left).unwrap_or(usize::MAX));
             let start = into.len();
             into.resize(start + want, 0);
-            let count = self.source.body.read_at(offset, &mut into[start..])?;
-            into.truncate(start + count);
-            if count == 0 {
-                return Err(StoreError::Damaged(
-                    "a message is shorter than its size".to_owned(),
-                ));
+            let read = match &self.source {
+                Some(source) => source.body.read_at(offset, &mut into[start..]),
+                None => Ok(want),
+            };
+            let (count, failure) = match read {
+                Ok(0) => {
+                    let text = "a message is shorter than its size".to_owned();
+                    (want, Some(StoreError::Damaged(text)))
+                }
+                Ok(count) => (count, None),
+                Err(error) => (want, Some(error)),
+            };
+            if failure.is_some() {
+                self.source = None;
             }
+            if self.source.is_none() {
+                into[start..].fill(b' ');
+            }
+            into.truncate(start + count);
+            encode::replace_nul(&mut into[start..]);
             let left = left - count as u64;
             self.sending = (left > 0).then_some((offset + count as u64, left));
-            return Ok(false);
+            return failure.map_or(Ok(false), Err);
         }
         match items.get(self.next_item) {
             Some(Item::Section(section)) => {
@@ -313,11 +340,26 @@ impl Message {
         into: &mut Vec<u8>,
         traffic: &mut Traffic,
     ) -> mailbox::Result<()> {
-        let content = self.source.section(section)?;
+        let content = match &mut self.source {
+            Some(source) => source.section(section).map(Some),
+            None => Ok(None),
+        };
         if !std::mem::take(&mut self.is_empty) {
             into.push(b' ');
         }
         into.extend_from_slice(section.label.as_bytes());
+        let content = match content {
+            Ok(Some(content)) => content,
+            Ok(None) => {
+                into.extend_from_slice(b" NIL");
+                return Ok(());
+            }
+            Err(error) => {
+                self.source = None;
+                into.extend_from_slice(b" NIL");
+                return Err(error);
+            }
+        };
         let length = match &content {
             Content::Made(bytes) => bytes.len() as u64,
             Content::Slice { length, .. } => *length,
@@ -346,7 +388,9 @@ impl Message {
         encode::literal_header(into, count);
         match content {
             Content::Made(bytes) => {
+                let start = into.len();
                 into.extend_from_slice(&bytes[skipped as usize..(skipped + count) as usize]);
+                encode::replace_nul(&mut into[start..]);
             }
             Content::Slice { offset, .. } => self.sending = (count > 0).then_some((offset + skipped, count)),
         }

@@ -85,11 +85,13 @@ impl Session {
         let Some(ranges) = self.rows_named(tag, "STORE", &command.messages, command.by_uid) else {
             return;
         };
+        if command.unchanged_since.is_some() {
+            self.enable_condstore();
+        }
         let Some(view) = &mut self.view else { return };
         if view.read_only {
             return self.complete(tag, "OK Store ignored with read-only mailbox.");
         }
-        self.condstore |= command.unchanged_since.is_some();
         let uids = view.uids_of(&ranges);
         let stored = match self
             .store
@@ -109,11 +111,7 @@ impl Session {
             self.traffic.deleted += u64::from(added.contains(SystemFlags::DELETED));
             // Silence covers what the client asked for, not what others changed meanwhile (RFC 3501 §6.4.6).
             let expected = same_flags(&before.changed(&command.change), &state.flags);
-            view.learn(
-                state,
-                command.silent && expected && !self.condstore,
-                self.condstore,
-            );
+            view.learn(state, command.silent && expected, self.condstore);
         }
         let missing = uids.count() > seen + stored.modified.count();
         let modified = if command.by_uid {

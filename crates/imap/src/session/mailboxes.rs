@@ -78,12 +78,21 @@ impl Session {
         let Some(from) = self.name(tag, from) else { return };
         let Some(to) = self.new_name(tag, to) else { return };
         match self.store.rename(&from, &to) {
+            // The selected mailbox is gone under its name, which the next command is told, not this one.
+            Ok(()) if self.is_selected_below(&from) => self.tagged(tag, "OK Rename completed."),
             Ok(()) => self.complete(tag, "OK Rename completed."),
             Err(StoreError::MailboxExists(_)) => {
                 self.complete(tag, "NO [ALREADYEXISTS] Target mailbox already exists");
             }
             Err(error) => self.store_failed(tag, &error, Context::Managing),
         }
+    }
+
+    /// Whether the selected mailbox is this one or below it.
+    fn is_selected_below(&self, name: &MailboxName) -> bool {
+        let selected = self.view.as_ref().map(|view| view.name.as_str());
+        let below = selected.and_then(|selected| selected.strip_prefix(name.as_str()));
+        below.is_some_and(|rest| rest.is_empty() || rest.starts_with(self.separator()))
     }
 
     pub(crate) fn subscribe(&mut self, tag: &str, raw: &[u8], subscribed: bool) {
@@ -201,7 +210,8 @@ impl Session {
             self.enable_condstore();
         }
         self.output.extend_from_slice(b"* STATUS ");
-        encode::astring(&mut self.output, mutf7::encode(name.as_str()).as_bytes());
+        // As the client wrote it, so that it finds its answer: INBOX has no case.
+        encode::astring(&mut self.output, raw);
         self.say(&format!(" ({})", texts.join(" ")));
         if self.view.as_ref().is_some_and(|view| view.name == name) {
             self.complete(tag, "OK [CLIENTBUG] Status on selected mailbox completed.");
@@ -218,14 +228,14 @@ fn whole_pattern(reference: &[u8], pattern: &[u8]) -> Option<String> {
 
 /// Whether a name matches a pattern: `*` is anything, `%` anything but the separator. INBOX has no case.
 fn matches_name(pattern: &str, name: &str, separator: char) -> bool {
-    let matched = matches_pattern(pattern.as_bytes(), name.as_bytes(), separator as u8);
-    matched
-        || (name == "INBOX"
-            && matches_pattern(pattern.to_ascii_uppercase().as_bytes(), b"INBOX", separator as u8))
+    let first = name.split(separator).next().unwrap_or_default();
+    let caseless = if first == "INBOX" { first.len() } else { 0 };
+    matches_pattern(pattern.as_bytes(), name.as_bytes(), separator as u8, caseless)
 }
 
-/// One pass with one set of reachable positions: no pattern makes it take more than pattern × name steps.
-fn matches_pattern(pattern: &[u8], name: &[u8], separator: u8) -> bool {
+/// One pass with one set of reachable positions: no pattern makes it take more than pattern × name steps. The first
+/// `caseless` octets of the name have no case.
+fn matches_pattern(pattern: &[u8], name: &[u8], separator: u8, caseless: usize) -> bool {
     let mut reachable = vec![false; name.len() + 1];
     reachable[0] = true;
     for &octet in pattern {
@@ -237,7 +247,11 @@ fn matches_pattern(pattern: &[u8], name: &[u8], separator: u8) -> bool {
             }
         } else {
             for at in (0..name.len()).rev() {
-                reachable[at + 1] = reachable[at] && name[at] == octet;
+                let same = match at < caseless {
+                    true => name[at].eq_ignore_ascii_case(&octet),
+                    false => name[at] == octet,
+                };
+                reachable[at + 1] = reachable[at] && same;
             }
             reachable[0] = false;
         }
@@ -260,6 +274,10 @@ mod tests {
             ("a*b*", "a/x/c", false),
             ("inbox", "INBOX", true),
             ("in%", "INBOX", true),
+            ("inbox/*", "INBOX/sub", true),
+            ("*x/sub", "INBOX/sub", true),
+            ("inbox/SUB", "INBOX/sub", false),
+            ("inboxes", "INBOXES", false),
             ("", "a", false),
         ] {
             assert_eq!(matches_name(pattern, name, '/'), expected, "{pattern} {name}");

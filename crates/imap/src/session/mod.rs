@@ -22,6 +22,7 @@ use mailbox::store::Wake;
 
 use crate::extensions::{self, idle::Idle};
 use crate::wire::command::{Command, Verb};
+use crate::wire::cursor::Cursor;
 use crate::wire::decode;
 use crate::wire::framing::{Announced, Frame, Framing};
 use append::Appending;
@@ -202,18 +203,10 @@ impl Session {
             Frame::Literal(announced) => self.take_literal(announced),
             Frame::Command(command) => self.take_command(&command),
             Frame::Dropped(start) => {
-                let tag = self.tag_of(&start);
-                self.bad(&tag, "Error in IMAP command received by server.");
+                let (tag, text) = too_long(&start);
+                self.bad(&tag, &text);
             }
             Frame::StreamEnd => {}
-        }
-    }
-
-    fn tag_of(&self, start: &[u8]) -> String {
-        let end = start.iter().position(|&b| b == b' ').unwrap_or(start.len());
-        match std::str::from_utf8(&start[..end]) {
-            Ok(tag) if !tag.is_empty() && tag.bytes().all(crate::login::is_tag_octet) => tag.to_owned(),
-            _ => "*".to_owned(),
         }
     }
 
@@ -226,8 +219,8 @@ impl Session {
                 }
             }
             None => {
-                let tag = self.tag_of(self.framing.so_far());
-                self.bad(&tag, "Error in IMAP command received by server.");
+                let (tag, text) = too_long(self.framing.so_far());
+                self.bad(&tag, &text);
                 self.framing.refuse();
             }
         }
@@ -355,6 +348,38 @@ impl Session {
     }
 }
 
+/// Tag and answer for a command that is too long and begins so: Dovecot's words.
+fn too_long(start: &[u8]) -> (String, String) {
+    let mut cursor = Cursor::new(start);
+    let Ok(tag) = cursor.word(crate::login::is_tag_octet, "a tag") else {
+        return (
+            "*".to_owned(),
+            "Error in IMAP command received by server.".to_owned(),
+        );
+    };
+    if cursor.space().is_err() {
+        return ("*".to_owned(), "Error in IMAP tag: Too long argument".to_owned());
+    }
+    let mut name = cursor.atom("a command").unwrap_or_default().to_ascii_uppercase();
+    if name == "UID"
+        && cursor.space().is_ok()
+        && let Ok(inner) = cursor.atom("a command")
+    {
+        name = format!("UID {}", inner.to_ascii_uppercase());
+    }
+    if cursor.space().is_err() {
+        return (
+            tag.to_owned(),
+            "Error in IMAP command: Too long argument".to_owned(),
+        );
+    }
+    let what = match cursor.rest().contains(&b' ') {
+        true => "IMAP command line too large",
+        false => "Too long argument",
+    };
+    (tag.to_owned(), format!("Error in IMAP command {name}: {what}"))
+}
+
 impl Machine for Session {
     type Event = Event;
     type Answer = Infallible;
@@ -429,5 +454,7 @@ impl Machine for Session {
     }
 }
 
+#[cfg(test)]
+mod odd_tests;
 #[cfg(test)]
 mod tests;

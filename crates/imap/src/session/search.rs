@@ -8,7 +8,7 @@ use message::{Part, charset, header};
 use super::reply::Context;
 use super::section::{READ_BYTES, Source};
 use super::view::Row;
-use super::{Session, view};
+use super::{Event, Session, view};
 use crate::extensions::{esearch, within};
 use crate::wire::command::Search;
 use crate::wire::date::{DAY_SECS, days_from_civil};
@@ -33,6 +33,8 @@ enum Test {
     Uid(UidSet),
     /// Field name, text without case.
     Header(String, String),
+    /// Name of an address field, text without case.
+    Address(String, String),
     Body(String),
     Text(String),
     Not(Box<Test>),
@@ -78,6 +80,7 @@ impl Session {
         let now_secs = self.now / machine::SECOND;
         let mut found = UidSet::new();
         let mut modseq = 0;
+        let mut failures = Vec::new();
         for (index, row) in view.rows.iter().enumerate() {
             if view.gone.contains(row.state.uid) {
                 continue;
@@ -99,7 +102,8 @@ impl Session {
                     modseq = modseq.max(row.state.modseq);
                 }
                 Ok(false) | Err(StoreError::NoSuchMessage(_)) => {}
-                Err(error) => return self.store_failed(tag, &error, Context::Other),
+                // The others can still be found; that the answer may lack this one is said at its end.
+                Err(error) => failures.push((row.state.uid, error)),
             }
         }
         let modseq = uses_modseq.then_some(modseq);
@@ -111,7 +115,15 @@ impl Session {
             None => plain_answer(&found, modseq),
         };
         self.say(&line);
-        self.complete_search(tag, "OK Search completed.", search.by_uid);
+        let Some((uid, error)) = failures.pop() else {
+            return self.complete_search(tag, "OK Search completed.", search.by_uid);
+        };
+        let text = format!("NO {}", self.error_text(&error, Context::Other));
+        if !matches!(error, StoreError::Damaged(_) | StoreError::Io { .. }) {
+            self.events
+                .push_back(Event::Problem(format!("Searching message {uid}: {error}")));
+        }
+        self.complete_search(tag, &text, search.by_uid);
     }
 
     fn complete_search(&mut self, tag: &str, text: &str, by_uid: bool) {
@@ -168,6 +180,7 @@ impl Making<'_> {
             Key::Header(name, text) => {
                 Test::Header(String::from_utf8_lossy(name).into_owned(), self.text(text)?)
             }
+            Key::Address(name, text) => Test::Address(name.clone(), self.text(text)?),
             Key::Body(text) => Test::Body(self.text(text)?),
             Key::Text(text) => Test::Text(self.text(text)?),
             Key::Not(inner) => Test::Not(Box::new(self.test(inner)?)),
@@ -202,7 +215,7 @@ impl Making<'_> {
 impl Test {
     fn cost(&self) -> Cost {
         match self {
-            Test::Header(..) | Test::Sent(..) => Cost::Header,
+            Test::Header(..) | Test::Address(..) | Test::Sent(..) => Cost::Header,
             Test::Body(_) | Test::Text(_) => Cost::Body,
             Test::Not(inner) => inner.cost(),
             Test::Or(left, right) => left.cost().max(right.cost()),
@@ -244,11 +257,18 @@ impl Candidate<'_> {
             Test::Sent(from, to) => {
                 let day =
                     header::find(self.source()?.header()?, "date").and_then(|f| sent_day(&f.unfolded()));
-                day.is_some_and(|day| *from <= day && day < *to)
+                // Without a date that can be read a message was sent at the beginning of time, as with Dovecot.
+                let day = day.unwrap_or(0);
+                *from <= day && day < *to
             }
             Test::Header(name, text) => {
                 let block = self.source()?.header()?;
                 header::find_all(block, name).any(|field| fold(&field.text()).contains(text))
+            }
+            Test::Address(name, text) => {
+                let block = self.source()?.header()?;
+                header::find_all(block, name)
+                    .any(|field| fold(&field.text()).contains(text) || addresses_hold(field.body, text))
             }
             Test::Body(text) => self.parts_hold(text, false)?,
             Test::Text(text) => {
@@ -306,6 +326,17 @@ impl Candidate<'_> {
         }
         Ok(false)
     }
+}
+
+/// Whether an address, as `name <local@domain>` without what stood between its parts, holds the text.
+fn addresses_hold(field: &[u8], text: &str) -> bool {
+    let entries = address::list::parse(field);
+    address::list::mailboxes(&entries).any(|mailbox| {
+        let name = message::encoded_word::decode(mailbox.name.as_deref().unwrap_or_default());
+        let local = String::from_utf8_lossy(&mailbox.local);
+        let domain = String::from_utf8_lossy(mailbox.domain.as_deref().unwrap_or_default());
+        fold(&format!("{name} <{local}@{domain}>")).contains(text)
+    })
 }
 
 /// Whether a field, its name included, holds the text.

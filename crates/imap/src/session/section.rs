@@ -200,17 +200,30 @@ fn part_named<'a>(structure: &'a Structure, path: &[u32]) -> Option<&'a Part> {
     (last == 1 && part.envelope.is_none()).then_some(part)
 }
 
-/// The fields with these names (or all but them), as they stand, and an empty line.
+/// The fields with these names, as they stand, and an empty line; or everything in the header but them, lines that are
+/// no fields included.
 fn pick_fields(block: &[u8], names: &[Vec<u8>], except: bool) -> Vec<u8> {
     let mut picked = Vec::new();
+    let mut at = 0;
     for field in header::fields(block) {
-        let named = names.iter().any(|name| name.eq_ignore_ascii_case(field.name));
-        if named != except {
-            picked.extend_from_slice(field.raw);
-            if !picked.ends_with(b"\r\n") {
-                picked.extend_from_slice(b"\r\n");
-            }
+        if !names.iter().any(|name| name.eq_ignore_ascii_case(field.name)) {
+            continue;
         }
+        if except {
+            picked.extend_from_slice(&block[at..field.offset]);
+            at = field.offset + field.raw.len();
+        } else {
+            picked.extend_from_slice(field.raw);
+        }
+    }
+    if except {
+        let rest = &block[at..];
+        let is_empty_line = |rest: &[u8]| rest == b"\r\n" || rest.ends_with(b"\r\n\r\n");
+        let end = rest.len() - if is_empty_line(rest) { 2 } else { 0 };
+        picked.extend_from_slice(&rest[..end]);
+    }
+    if !picked.is_empty() && !picked.ends_with(b"\r\n") {
+        picked.extend_from_slice(b"\r\n");
     }
     picked.extend_from_slice(b"\r\n");
     picked

@@ -11,8 +11,10 @@ pub(crate) struct Row {
     pub(crate) state: MessageState,
     /// Whether this session was the first to be told of it.
     pub(crate) recent: bool,
-    /// Its flags changed and the client has not been told.
+    /// It changed and the client has not been told.
     pub(crate) dirty: bool,
+    /// Of what changed, the client knows the flags: it asked for them in silence.
+    pub(crate) flags_known: bool,
 }
 
 /// The selected mailbox.
@@ -65,6 +67,7 @@ impl View {
                 state,
                 recent: false,
                 dirty: false,
+                flags_known: true,
             });
         }
         view
@@ -94,9 +97,10 @@ impl View {
         match self.index_of(state.uid) {
             Some(index) => {
                 let row = &mut self.rows[index];
-                let differs =
-                    row.state.flags != state.flags || (tell_modseq && row.state.modseq != state.modseq);
-                row.dirty |= differs && !quiet;
+                let has_new_modseq = tell_modseq && row.state.modseq != state.modseq;
+                let differs = has_new_modseq || (row.state.flags != state.flags && !quiet);
+                row.dirty |= differs;
+                row.flags_known &= quiet || !differs;
                 self.any_dirty |= row.dirty;
                 row.state = state;
             }
@@ -106,6 +110,7 @@ impl View {
                     state,
                     recent: false,
                     dirty: false,
+                    flags_known: true,
                 });
             }
             // A UID below the last one that is no row was expunged before we heard of it.
@@ -196,8 +201,8 @@ impl View {
         if std::mem::take(&mut self.any_dirty) {
             for (index, row) in self.rows.iter_mut().enumerate() {
                 if row.dirty && !self.gone.contains(row.state.uid) {
-                    row.dirty = false;
                     tell_flags(out, index, row, telling);
+                    (row.dirty, row.flags_known) = (false, true);
                 }
             }
         }
@@ -263,9 +268,13 @@ fn tell_flags(out: &mut Vec<u8>, index: usize, row: &Row, telling: Telling) {
     }
     if telling.modseqs {
         push_modseq(out, row.state.modseq);
-        out.push(b' ');
     }
-    push_flags(out, row);
+    if !(telling.modseqs && row.flags_known) {
+        if telling.modseqs {
+            out.push(b' ');
+        }
+        push_flags(out, row);
+    }
     out.extend_from_slice(b")\r\n");
 }
 

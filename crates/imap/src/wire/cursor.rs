@@ -114,7 +114,7 @@ impl<'a> Cursor<'a> {
     pub fn string(&mut self) -> Result<Vec<u8>> {
         match self.peek() {
             Some(b'"') => self.quoted(),
-            Some(b'{' | b'~') => self.literal(),
+            Some(b'{') => self.literal(),
             _ => Err(Error::Expected("a string")),
         }
     }
@@ -143,7 +143,6 @@ impl<'a> Cursor<'a> {
     }
 
     fn literal(&mut self) -> Result<Vec<u8>> {
-        self.eat(b'~');
         self.expect(b'{', "a literal")?;
         let size = usize::try_from(self.number()?).map_err(|_| Error::NumberTooLarge)?;
         self.eat(b'+');

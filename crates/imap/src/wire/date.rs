@@ -14,7 +14,7 @@ const WRONG: Error = Error::Invalid("Invalid date");
 
 /// A search date, quoted or not, as days since the Unix epoch.
 pub fn decode_day(text: &[u8]) -> Result<i64, Error> {
-    let mut cursor = Cursor::new(text);
+    let mut cursor = Cursor::new(text.strip_prefix(b" ").unwrap_or(text));
     let day = day(&mut cursor)?;
     cursor.end()?;
     Ok(day)
@@ -55,8 +55,17 @@ fn two_digits(cursor: &mut Cursor<'_>, max: i64) -> Result<i64, Error> {
     }
 }
 
+/// A number of so many digits.
+fn digits(cursor: &mut Cursor<'_>, count: std::ops::RangeInclusive<usize>) -> Result<i64, Error> {
+    let digits = cursor.word(|b| b.is_ascii_digit(), "digits")?;
+    match digits.parse() {
+        Ok(number) if count.contains(&digits.len()) => Ok(number),
+        _ => Err(WRONG),
+    }
+}
+
 fn day(cursor: &mut Cursor<'_>) -> Result<i64, Error> {
-    let day = i64::from(cursor.number32()?);
+    let day = digits(cursor, 1..=2)?;
     cursor.expect(b'-', "a dash")?;
     let name = cursor.word(|b| b.is_ascii_alphabetic(), "a month")?;
     let month = MONTHS
@@ -65,9 +74,9 @@ fn day(cursor: &mut Cursor<'_>) -> Result<i64, Error> {
         .ok_or(WRONG)? as i64
         + 1;
     cursor.expect(b'-', "a dash")?;
-    let year = i64::from(cursor.number32()?);
+    let year = digits(cursor, 4..=4)?;
     let days = days_from_civil(year, month, day);
-    if year > 9999 || civil_from_days(days) != (year, month, day) {
+    if civil_from_days(days) != (year, month, day) {
         return Err(WRONG);
     }
     Ok(days)
@@ -138,6 +147,10 @@ mod tests {
         assert_eq!(decode_day(b"1-Jan-1970"), Ok(0));
         assert!(decode_day(b"30-Feb-2020").is_err());
         assert!(decode_day(b"1-Foo-2020").is_err());
+        assert_eq!(decode_day(b" 1-Jan-1970"), Ok(0));
+        for wrong in ["1-Jan-70", "1-Jan-970", "001-Jan-1970", "1-Jan-01970"] {
+            assert!(decode_day(wrong.as_bytes()).is_err(), "{wrong}");
+        }
     }
 
     proptest! {

@@ -87,6 +87,7 @@ fn verb(name: &str, by_uid: bool, cursor: &mut Cursor<'_>) -> Result<Verb> {
         ("UNSELECT", false) => return Ok(Verb::Unselect),
         ("IDLE", false) => return Ok(Verb::Idle),
         ("EXPUNGE", false) => return Ok(Verb::Expunge),
+        ("APPEND", false) => return Err(append_without_message(cursor)),
         ("EXPUNGE", true) => Verb::UidExpunge(messages(cursor)?),
         ("ID", false) => {
             cursor.space()?;
@@ -398,6 +399,17 @@ pub fn append_head(so_far: &[u8]) -> Option<std::result::Result<AppendHead, Refu
     )
 }
 
+/// What is wrong with an APPEND whose line ends without announcing the message.
+fn append_without_message(cursor: &mut Cursor<'_>) -> Error {
+    if cursor.at_end() {
+        return Error::Invalid("Missing arguments");
+    }
+    match argument(cursor).and_then(|_| cursor.end()) {
+        Ok(()) => Error::Invalid("Missing message size"),
+        Err(_) => ARGUMENTS,
+    }
+}
+
 /// Whether all that is left is the literal whose content has not arrived.
 fn at_last_literal(cursor: &Cursor<'_>) -> bool {
     matches!(cursor.peek(), Some(b'{' | b'~')) && !cursor.rest().contains(&b'\n')
@@ -422,7 +434,8 @@ fn append_arguments(cursor: &mut Cursor<'_>, tag: String) -> Result<AppendHead> 
             Some(date::decode_date_time(&text).map_err(|_| Error::Invalid("Invalid internal date"))?);
         cursor.space()?;
     }
-    if at_last_literal(cursor) {
+    // `~{4}` is a literal that may hold NUL; nobody may send it as long as BINARY is not announced (RFC 3516 §4.4).
+    if at_last_literal(cursor) && cursor.peek() == Some(b'{') {
         Ok(head)
     } else {
         Err(ARGUMENTS)

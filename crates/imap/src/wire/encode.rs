@@ -1,5 +1,7 @@
 //! Writing strings and names as IMAP wants them (RFC 3501 §4.3).
 
+use std::borrow::Cow;
+
 use super::cursor::is_atom_octet;
 
 /// The longest string that is written quoted; a longer one becomes a literal.
@@ -14,9 +16,27 @@ pub fn string(out: &mut Vec<u8>, text: &[u8]) {
         out.extend_from_slice(text);
         out.push(b'"');
     } else {
-        literal_header(out, text.len() as u64);
-        out.extend_from_slice(text);
+        let shown = without_nul(text);
+        literal_header(out, shown.len() as u64);
+        out.extend_from_slice(&shown);
     }
+}
+
+/// No literal may hold NUL (RFC 3501 §4.3): it is shown as U+FFFD, as Dovecot does.
+fn without_nul(text: &[u8]) -> Cow<'_, [u8]> {
+    if !text.contains(&0) {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(
+        text.split(|&b| b == 0)
+            .collect::<Vec<_>>()
+            .join("\u{fffd}".as_bytes()),
+    )
+}
+
+/// Replaces NUL in the content of a literal whose size is told already; 0x80 is Dovecot's choice.
+pub fn replace_nul(content: &mut [u8]) {
+    content.iter_mut().filter(|b| **b == 0).for_each(|b| *b = 0x80);
 }
 
 /// Appends a string or NIL.
@@ -95,6 +115,14 @@ mod tests {
             out.clear();
             nstring(&mut out, Some(&text));
             prop_assert_eq!(Cursor::new(&out).nstring(), Ok(Some(text)));
+        }
+
+        #[test]
+        fn nul_is_never_sent(text in proptest::collection::vec(0u8..3, 0..9)) {
+            let mut out = Vec::new();
+            string(&mut out, &text);
+            prop_assert!(!out.contains(&0));
+            prop_assert!(Cursor::new(&out).string().is_ok());
         }
 
         #[test]

@@ -145,6 +145,9 @@ fn decode_section(cursor: &mut Cursor<'_>, sets_seen: bool) -> Result<Section, E
                 if !cursor.eat(b'.') {
                     break;
                 }
+                if cursor.peek() == Some(b']') {
+                    return Err(WRONG);
+                }
             }
             _ => {
                 text = decode_section_text(cursor)?;

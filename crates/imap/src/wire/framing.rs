@@ -53,7 +53,7 @@ pub struct Framing {
     place: Place,
 }
 
-/// How many octets of a dropped command are kept, for its tag.
+/// How many octets of a dropped command are kept, for its tag and its name.
 const DROPPED_BYTES_KEPT: usize = 256;
 
 impl Framing {
@@ -174,6 +174,7 @@ impl Framing {
     fn dropped(&mut self) -> Frame {
         self.place = Place::Line;
         let mut start = std::mem::take(&mut self.command);
+        start.extend_from_slice(&self.lines.take_dropped_start());
         start.truncate(DROPPED_BYTES_KEPT);
         Frame::Dropped(start)
     }

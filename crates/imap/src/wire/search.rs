@@ -16,6 +16,8 @@ pub const KEYS_MAX: usize = 2048;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum Key {
+    /// The name of an address field, in small letters, and the text that one of its addresses is to hold.
+    Address(String, Vec<u8>),
     All,
     Flag(SystemFlags),
     Keyword(Keyword),
@@ -144,6 +146,7 @@ impl Reader {
             "TEXT" => Key::Text(cursor.astring()?),
             "UID" => Key::Uid(SequenceSet::decode(cursor)?),
             "MODSEQ" => modseq(cursor)?,
+            "FROM" | "TO" | "CC" | "BCC" => Key::Address(name.to_ascii_lowercase(), cursor.astring()?),
             field => Key::Header(field.as_bytes().to_vec(), cursor.astring()?),
         })
     }
