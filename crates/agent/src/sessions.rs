@@ -143,7 +143,7 @@ impl Sessions {
         let uidl = UidlFormat::parse(&self.settings.pop3_uidl_format).unwrap_or_else(|| {
             self.problem(
                 name,
-                "pop3_uidl_format names a variable that is not there; %08Xu%08Xv is used",
+                "pop3_uidl_format: of %u, %v, %f, %g and text, one of %u, %f and %g must be there; %08Xu%08Xv is used",
             );
             UidlFormat::default()
         });

@@ -144,3 +144,38 @@ fn special_use(word: &str) -> Option<SpecialUse> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_namespace_is_shown_as_it_is_set() {
+        let nothing = Dovecot::default();
+        assert_eq!(
+            (shown(&nothing, '/').separator, shown(&nothing, '.').separator),
+            ('/', '.')
+        );
+        let sent = settings::MailboxSetting {
+            special_use: vec!["\\Sent".to_owned()],
+            ..settings::MailboxSetting::named("Sent")
+        };
+        let namespace = settings::Namespace {
+            inbox: true,
+            prefix: "mail.".to_owned(),
+            separator: ".".to_owned(),
+            mailboxes: vec![sent],
+            ..settings::Namespace::named("")
+        };
+        let set = Dovecot {
+            namespaces: vec![namespace],
+            ..nothing
+        };
+        let expected = Shown {
+            prefix: "mail.".to_owned(),
+            separator: '.',
+            special_use: vec![("mail.Sent".to_owned(), SpecialUse::Sent)],
+        };
+        assert_eq!(shown(&set, '/'), expected);
+    }
+}

@@ -3,6 +3,7 @@
 //! A store is one account's mail. It is synchronous: callers run it on worker threads. This process is never
 //! assumed to be the only writer: a session learns every change by asking for what is newer than a modseq.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::{FlagChange, Flags, MailboxName, ModSeq, Result, SpecialUse, Uid, UidSet, UidValidity};
@@ -239,6 +240,13 @@ pub trait Store: Send + Sync {
 
     /// The content of a message.
     fn body(&self, mailbox: &MailboxId, uid: Uid) -> Result<Arc<dyn Body>>;
+
+    /// What messages are called where they lie: for each a name that it keeps while it lives and no other message has (in a
+    /// Maildir, the file's name without flags). `None` where messages have none.
+    fn storage_names(&self, mailbox: &MailboxId) -> Result<Option<HashMap<Uid, String>>> {
+        let _ = mailbox;
+        Ok(None)
+    }
 
     /// Calls `wake` when the mailbox may have changed, by this process or another program.
     fn watch(&self, mailbox: &MailboxId, wake: Wake) -> Result<Watch>;

@@ -1,5 +1,6 @@
 //! The session after login: STAT, LIST, UIDL, RETR, TOP, DELE and the rest over a mailbox store.
 
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::sync::Arc;
 
@@ -101,6 +102,8 @@ pub struct Session {
     settings: Settings,
     mailbox: Option<(MailboxId, UidValidity)>,
     messages: Vec<Entry>,
+    /// What messages are called where they lie, when UIDL shows that.
+    names: HashMap<Uid, String>,
     lines: Lines,
     output: Vec<u8>,
     pending: Pending,
@@ -125,6 +128,7 @@ impl Session {
             settings,
             mailbox: None,
             messages: Vec::new(),
+            names: HashMap::new(),
             lines: Lines::new(),
             output: Vec::new(),
             pending: Pending::Nothing,
@@ -196,6 +200,16 @@ impl Session {
             .iter()
             .rposition(|m| m.was_seen)
             .map_or(0, |at| at + 1);
+        if self.settings.uidl.uses_name() {
+            match self.store.storage_names(&opened.id)? {
+                Some(names) => self.names = names,
+                None => {
+                    let text = "pop3_uidl_format: messages of this mailbox have no names for %f and %g; %08Xu%08Xv is used";
+                    self.events.push(Event::Problem(text.to_owned()));
+                    self.settings.uidl = UidlFormat::default();
+                }
+            }
+        }
         self.mailbox = Some((opened.id, changes.uid_validity));
         Ok(())
     }
@@ -277,11 +291,9 @@ impl Session {
             List::Sizes => format!("{} {}", at + 1, message.size_bytes),
             List::Uidl => {
                 let uid_validity = self.mailbox.as_ref().map_or(0, |(_, validity)| *validity);
-                format!(
-                    "{} {}",
-                    at + 1,
-                    self.settings.uidl.show(message.uid, uid_validity)
-                )
+                let name = self.names.get(&message.uid).map_or("", String::as_str);
+                let shown = self.settings.uidl.show(message.uid, uid_validity, name);
+                format!("{} {shown}", at + 1)
             }
         }
     }

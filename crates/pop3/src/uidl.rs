@@ -6,13 +6,15 @@ pub const DEFAULT: &str = "%08Xu%08Xv";
 pub const UIDL_BYTES_MAX: usize = 70;
 
 /// A format of unique identifiers: text, `%u` (UID) and `%v` (UIDVALIDITY), each with a width (`%08u`) and `X` for
-/// hexadecimal; `%%` is a percent sign.
+/// hexadecimal; `%f` and `%g`, which in a Maildir are both the file's name without flags; `%%` is a percent sign.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UidlFormat(Vec<Piece>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Piece {
     Text(String),
+    /// What the message is called where it lies.
+    Name,
     Number {
         which: Number,
         width: usize,
@@ -34,8 +36,8 @@ impl Default for UidlFormat {
 }
 
 impl UidlFormat {
-    /// Reads the setting's value. `None`: it uses something else than the above (`%m`, `%f`, `%g`), or has no
-    /// `%u`, so that messages could not be told apart, or is too long.
+    /// Reads the setting's value. `None`: it uses something else than the above (`%m`, a sum over an mbox's headers), or
+    /// has none of `%u`, `%f` and `%g`, so that messages could not be told apart, or is too long.
     pub fn parse(text: &str) -> Option<UidlFormat> {
         let mut pieces = Vec::new();
         let mut rest = text;
@@ -46,33 +48,44 @@ impl UidlFormat {
                 pieces.push(Piece::Text("%".to_owned()));
                 rest = after;
             } else {
-                let (piece, after) = number(rest)?;
+                let (piece, after) = match rest.strip_prefix(['f', 'g']) {
+                    Some(after) => (Piece::Name, after),
+                    None => number(rest)?,
+                };
                 pieces.push(piece);
                 rest = after;
             }
         }
         pieces.push(Piece::Text(rest.to_owned()));
         let format = UidlFormat(pieces);
-        let has_uid = format.0.iter().any(|p| {
-            matches!(
-                p,
-                Piece::Number {
-                    which: Number::Uid,
-                    ..
-                }
-            )
-        });
-        let longest = format.show(u32::MAX, u32::MAX);
+        let tells_apart = format.uses_name()
+            || format.0.iter().any(|p| {
+                matches!(
+                    p,
+                    Piece::Number {
+                        which: Number::Uid,
+                        ..
+                    }
+                )
+            });
+        // A name is as long as it is; clients of servers with such names live with it.
+        let longest = format.show(u32::MAX, u32::MAX, "");
         let fits = longest.len() <= UIDL_BYTES_MAX && longest.bytes().all(|b| (0x21..=0x7e).contains(&b));
-        (has_uid && fits).then_some(format)
+        (tells_apart && fits).then_some(format)
     }
 
-    /// The unique identifier of a message.
-    pub fn show(&self, uid: u32, uid_validity: u32) -> String {
+    /// Whether what the message is called where it lies is a part of it.
+    pub fn uses_name(&self) -> bool {
+        self.0.contains(&Piece::Name)
+    }
+
+    /// The unique identifier of a message that is called `name` where it lies.
+    pub fn show(&self, uid: u32, uid_validity: u32, name: &str) -> String {
         let mut shown = String::new();
         for piece in &self.0 {
             match *piece {
                 Piece::Text(ref text) => shown.push_str(text),
+                Piece::Name => shown.extend(name.chars().map(|c| if c.is_ascii_graphic() { c } else { '_' })),
                 Piece::Number {
                     which,
                     width,
@@ -135,8 +148,10 @@ mod tests {
 
     #[test]
     fn formats_are_shown() {
-        assert_eq!(UidlFormat::default().show(1, 0x6b02_13cb), "000000016b0213cb");
-        let show = |text: &str| UidlFormat::parse(text).unwrap().show(300, 7);
+        assert_eq!(UidlFormat::default().show(1, 0x6b02_13cb, ""), "000000016b0213cb");
+        let show = |text: &str| UidlFormat::parse(text).unwrap().show(300, 7, "1.M2P3.host,S=4");
+        assert_eq!(show("%f"), "1.M2P3.host,S=4");
+        assert_eq!(show("%v.%g"), "7.1.M2P3.host,S=4");
         assert_eq!(show("%v.%u"), "7.300");
         assert_eq!(show("UID%u-%v"), "UID300-7");
         assert_eq!(show("%05Xu%%%v"), "0012c%7");
@@ -144,18 +159,7 @@ mod tests {
 
     #[test]
     fn formats_that_cannot_be_are_refused() {
-        for text in [
-            "%v",
-            "%g",
-            "%f",
-            "%m",
-            "%",
-            "%u%",
-            "%999u",
-            "u",
-            "a b%u",
-            "%u%u%u%u%u%u%u%u",
-        ] {
+        for text in ["%v", "%m", "%", "%u%", "%999u", "u", "a b%u", "%u%u%u%u%u%u%u%u"] {
             assert_eq!(UidlFormat::parse(text), None, "{text}");
         }
     }

@@ -14,7 +14,7 @@ use mailbox_index::{Durability, Lock, Record};
 use crate::append::MaildirAppend;
 use crate::folder::Folder;
 use crate::names::Naming;
-use crate::{flags, folders, paths, subscriptions, transfer};
+use crate::{file_name, flags, folders, paths, subscriptions, transfer};
 
 /// How an account's maildir is shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -445,6 +445,17 @@ impl Store for MaildirStore {
     fn body(&self, mailbox: &MailboxId, uid: Uid) -> Result<Arc<dyn Body>> {
         self.account
             .with_folder(mailbox, |folder, taken| folder.body(taken, uid))
+    }
+
+    fn storage_names(&self, mailbox: &MailboxId) -> Result<Option<HashMap<Uid, String>>> {
+        self.account.with_folder(mailbox, |folder, taken| {
+            folder.sync(taken)?;
+            let name = |record: &Record| {
+                let base = file_name::base(folder.index.key(record));
+                (record.uid, String::from_utf8_lossy(base).into_owned())
+            };
+            Ok(Some(folder.index.records().iter().map(name).collect()))
+        })
     }
 
     fn watch(&self, mailbox: &MailboxId, wake: Wake) -> Result<Watch> {
