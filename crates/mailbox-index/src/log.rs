@@ -1,9 +1,7 @@
-//! The delta log: the commits since the base, in a file that is reused and grown by zeros, never truncated.
-//!
-//! Header: magic, generation of the base it belongs to (a hint to other processes that the base was replaced), the
-//! mark (up to where records of which generation are known to be on disk), checksum. Then records: length, checksum,
-//! payload. A checksum covers the record before it too, and the first one the generation, so what an older generation
-//! or a torn write left behind never reads as a record.
+//! The delta log: the commits since the base, in a file that is reused and grown by zeros, never truncated. Header: magic,
+//! generation of the base it belongs to (tells other processes that the base was replaced), the mark (up to where records
+//! of which generation are known to be on disk), checksum. Records: length, checksum, payload. A checksum covers the record
+//! before it too, and the first one the generation, so what an older generation or a torn write left never reads as one.
 
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};

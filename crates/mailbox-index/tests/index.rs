@@ -214,7 +214,7 @@ fn damage_to_what_was_on_disk_never_takes_uids_back() {
     let base = std::fs::read(dir.path().join("yubin.index")).unwrap();
     let (whole, end) = &images[4];
     for (what, damage) in damages {
-        for at in (0..HEADER_USED).chain(HEADER..*end) {
+        for at in (0..HEADER_USED).chain(HEADER..*end).step_by(3) {
             let mut damaged = whole.clone();
             damage(&mut damaged, at);
             if damaged == *whole {

@@ -313,7 +313,7 @@ fn directories_are_made_and_removed() {
     let name = |name: &str| MailboxName::new(name, '/');
     store.create_node(&name("g")).unwrap();
     let g = ("g".to_owned(), false, false);
-    assert_eq!(listed(&store)[1..], [g.clone()]);
+    assert_eq!(listed(&store)[1], g);
     assert!(matches!(store.open(&name("g")), Err(Error::NotSelectable(_))));
     store.create(&name("g/x"), None).unwrap();
     assert_eq!(listed(&store)[1..], [g, ("g/x".to_owned(), true, true)]);
