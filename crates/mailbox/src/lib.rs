@@ -1,6 +1,6 @@
 //! What a mailbox is: the model that every store implements.
 //!
-//! In charge of the words (UID, modseq, flags, mailbox names), the [`Store`] trait, the in-memory store that
+//! In charge of the words (UID, modseq, flags, mailbox names and their coding in modified UTF-7), the [`Store`] trait, the in-memory store that
 //! is its specification ([`memory::MemoryStore`]), and the conformance suite that every store passes. Not in
 //! charge of any format on disk, of IMAP or POP3 syntax, or of what is inside a message.
 //!
@@ -9,8 +9,8 @@
 pub mod conformance;
 pub mod error;
 pub mod flags;
-pub mod lines;
 pub mod memory;
+pub mod mutf7;
 pub mod name;
 pub mod store;
 pub mod uid;

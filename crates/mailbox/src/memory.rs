@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use message::lines::ToCrlf;
+
 use crate::flags::KEYWORDS_MAX;
-use crate::lines::CrlfLines;
 use crate::name::NAME_BYTES_MAX;
 use crate::{
     Append, Appended, Body, Changes, Copied, Error, FlagChange, Flags, Keyword, ListEntry, MailboxId,
@@ -488,7 +489,7 @@ impl Store for MemoryStore {
             account: self.account.clone(),
             mailbox: mailbox.clone(),
             messages: Vec::new(),
-            lines: CrlfLines::default(),
+            lines: ToCrlf::new(),
         }))
     }
 
@@ -575,19 +576,19 @@ struct Appending {
     account: Arc<Account>,
     mailbox: MailboxId,
     messages: Vec<(Flags, i64, Vec<u8>)>,
-    lines: CrlfLines,
+    lines: ToCrlf,
 }
 
 impl Append for Appending {
     fn start(&mut self, flags: Flags, internal_date_secs: i64) -> Result<()> {
         self.messages.push((flags, internal_date_secs, Vec::new()));
-        self.lines = CrlfLines::default();
+        self.lines = ToCrlf::new();
         Ok(())
     }
 
     fn write(&mut self, content: &[u8]) -> Result<()> {
         let (_, _, message) = self.messages.last_mut().expect("start() comes before write()");
-        self.lines.push(content, message);
+        self.lines.feed(content, message);
         Ok(())
     }
 

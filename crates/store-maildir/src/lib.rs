@@ -20,7 +20,6 @@ mod folder;
 mod folders;
 mod keywords;
 mod message_file;
-mod mutf7;
 pub mod names;
 mod paths;
 pub mod scan;

@@ -1,9 +1,7 @@
 //! Names of mailboxes and the directories they live in: `A.B` in `.A.B`, in modified UTF-7 (Maildir++).
 
 use mailbox::name::NAME_BYTES_MAX;
-use mailbox::{Error, MailboxName, Result};
-
-use crate::mutf7;
+use mailbox::{Error, MailboxName, Result, mutf7};
 
 /// The longest name of a mailbox's directory, in bytes (the file system's limit).
 pub const DIRECTORY_NAME_BYTES_MAX: usize = 255;
@@ -50,7 +48,7 @@ impl Naming {
 
     /// The mailbox in a directory; `None` when no mailbox is called so.
     pub(crate) fn mailbox(&self, directory: &str) -> Option<MailboxName> {
-        let own = mutf7::decode(directory.strip_prefix('.')?)?;
+        let own = mutf7::decode(directory.strip_prefix('.')?.as_bytes())?;
         if self.separator != '.' && own.contains(self.separator) {
             return None;
         }

@@ -2,9 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use mailbox::{Error, MailboxName, Result};
+use mailbox::{Error, MailboxName, Result, mutf7};
 
-use crate::mutf7;
 use crate::names::Naming;
 use crate::paths;
 
@@ -24,7 +23,7 @@ pub(crate) fn read(root: &Path, naming: &Naming) -> Result<Vec<MailboxName>> {
         .filter_map(|levels| {
             let own = levels
                 .iter()
-                .map(|level| mutf7::decode(level))
+                .map(|level| mutf7::decode(level.as_bytes()))
                 .collect::<Option<Vec<_>>>()?;
             let own = own.join(naming.separator.to_string().as_str());
             let prefix = if own.eq_ignore_ascii_case("INBOX") {

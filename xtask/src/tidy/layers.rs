@@ -14,6 +14,11 @@ const SAME_LAYER: &[(&str, &str, &str)] = &[
     ("envelope", "address", "an envelope is made of addresses"),
     ("message", "address", "header fields hold addresses"),
     (
+        "mailbox",
+        "message",
+        "the in-memory store ends lines as every store does",
+    ),
+    (
         "config",
         "settings",
         "the dialects are lowered into the table's types",

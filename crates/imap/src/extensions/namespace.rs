@@ -3,7 +3,9 @@
 use mailbox::store::NamespaceKind;
 
 use crate::session::Session;
-use crate::wire::{encode, mutf7};
+use mailbox::mutf7;
+
+use crate::wire::encode;
 
 impl Session {
     pub(crate) fn namespace(&mut self, tag: &str) {

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use mailbox::{Error as StoreError, MailboxName};
+use mailbox::{Error as StoreError, MailboxName, mutf7};
 
 use super::Session;
 use super::reply::Context;
 use crate::extensions::{children, namespace::push_separator, special_use};
 use crate::wire::command::StatusItem;
-use crate::wire::{encode, mutf7};
+use crate::wire::encode;
 
 impl Session {
     pub(crate) fn create(&mut self, tag: &str, raw: &[u8]) {

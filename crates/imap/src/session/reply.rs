@@ -1,13 +1,12 @@
 //! What every command needs to answer: lines, tagged results, the store's errors in IMAP's words.
 
 use mailbox::Error as StoreError;
-use mailbox::MailboxName;
+use mailbox::{MailboxName, mutf7};
 
 use super::view::Telling;
 use super::{BAD_COMMANDS_MAX, Event, Session};
 use crate::login::one_line;
 use crate::wire::decode::Refusal;
-use crate::wire::mutf7;
 
 impl Session {
     /// Writes one line.

@@ -7,7 +7,6 @@ pub mod decode;
 pub mod encode;
 pub mod fetch;
 pub mod framing;
-pub mod mutf7;
 pub mod search;
 pub mod sequence;
 
