@@ -135,8 +135,13 @@ impl Files {
     /// # Errors
     /// A text that names the file and the cause.
     pub fn users(&self, path: &Path) -> Result<Arc<Users>, String> {
-        let failed =
-            |cause: std::io::Error| format!("passwd-file {}: cannot be read: {cause}", path.display());
+        let failed = |cause: std::io::Error| {
+            format!(
+                "passwd-file {}: cannot be read: {}",
+                path.display(),
+                os::words(&cause)
+            )
+        };
         let now = Signature::of(&std::fs::metadata(path).map_err(failed)?);
         let mut known = self
             .known

@@ -176,12 +176,5 @@ impl Connection {
 
 /// An error as Postfix's users know it: `Connection refused`.
 pub(crate) fn in_words(error: &io::Error) -> String {
-    let text = match error.kind() {
-        io::ErrorKind::TimedOut => "Connection timed out".to_owned(),
-        _ => error.to_string(),
-    };
-    match text.find(" (os error ") {
-        Some(at) => text[..at].to_owned(),
-        None => text,
-    }
+    os::words(error)
 }

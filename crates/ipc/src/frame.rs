@@ -12,7 +12,7 @@ pub const FRAME_BYTES_MAX: usize = 16 * 1024 * 1024;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The connection broke.
-    #[error("the connection broke: {0}")]
+    #[error("the connection broke: {}", os::words(.0))]
     Io(#[from] std::io::Error),
     /// The other side speaks another language, or another version of it.
     #[error("not a frame of this conversation: {0}")]

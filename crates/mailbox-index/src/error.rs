@@ -9,7 +9,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The system refused.
-    #[error("cannot {what}: {source}")]
+    #[error("cannot {what}: {}", os::words(source))]
     Io {
         /// What was tried, with the path.
         what: String,

@@ -40,11 +40,17 @@ pub enum Error {
     #[error("{0}")]
     Damaged(String),
     /// The operating system refused: what was tried, on what, and why.
-    #[error("{what}: {source}")]
+    #[error("{what}: {}", without_number(source))]
     Io {
         /// What was tried, with the path.
         what: String,
         /// The system's answer.
         source: std::io::Error,
     },
+}
+
+/// The system's words without Rust's number, as `os::words` has them, which this layer must not ask.
+fn without_number(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error ").next().unwrap_or(&text).to_owned()
 }

@@ -81,7 +81,7 @@ pub trait Line {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The file cannot be opened for appending.
-    #[error("cannot open log file {file}: {cause}")]
+    #[error("cannot open log file {file}: {}", os::words(cause))]
     File {
         /// Its path.
         file: String,
@@ -95,7 +95,7 @@ pub enum Error {
         name: String,
     },
     /// The writer thread cannot be started.
-    #[error("cannot start the log writer: {cause}")]
+    #[error("cannot start the log writer: {}", os::words(cause))]
     Thread {
         /// What the system said.
         cause: std::io::Error,

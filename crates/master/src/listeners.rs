@@ -215,6 +215,6 @@ pub(crate) fn reason(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::AddrInUse => "another program listens there".to_owned(),
         io::ErrorKind::PermissionDenied => "ports below 1024 need root".to_owned(),
-        _ => error.to_string(),
+        _ => os::words(error),
     }
 }

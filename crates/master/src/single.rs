@@ -409,7 +409,10 @@ async fn serve_port(
     )
     .await
     {
-        log.error("master", &format!("cannot serve {address}: {error}"));
+        log.error(
+            "master",
+            &format!("cannot serve {address}: {}", os::words(&error)),
+        );
     }
 }
 

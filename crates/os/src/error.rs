@@ -9,7 +9,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A system call failed: what was tried, with the object, and the system's answer.
-    #[error("cannot {what}: {source}")]
+    #[error("cannot {what}: {}", words(source))]
     Call {
         /// What was tried, with its object (`look up user "ann"`).
         what: String,
@@ -35,6 +35,31 @@ pub enum Error {
     ZeroByte(String),
 }
 
+/// What the system says about a failure in the words administrators know and scripts look for, without Rust's number:
+/// `No such file or directory`.
+pub fn words(error: &std::io::Error) -> String {
+    use std::io::ErrorKind;
+    if error.raw_os_error().is_none() {
+        // Made by this program: Rust's own words for the kind are nobody else's.
+        let known = match error.kind() {
+            _ if error.get_ref().is_some() => None,
+            ErrorKind::NotFound => Some("No such file or directory"),
+            ErrorKind::PermissionDenied => Some("Permission denied"),
+            ErrorKind::IsADirectory => Some("Is a directory"),
+            ErrorKind::StorageFull => Some("No space left on device"),
+            ErrorKind::TimedOut => Some("Connection timed out"),
+            ErrorKind::ConnectionRefused => Some("Connection refused"),
+            _ => None,
+        };
+        return known.map_or_else(|| error.to_string(), str::to_owned);
+    }
+    let text = error.to_string();
+    match text.rfind(" (os error ") {
+        Some(at) => text[..at].to_owned(),
+        None => text,
+    }
+}
+
 impl Error {
     /// The system's last error, said of `what`.
     pub fn last(what: impl Into<String>) -> Error {
@@ -58,5 +83,27 @@ impl Error {
             Error::Call { source, .. } => Some(source.kind()),
             _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io;
+
+    #[test]
+    fn the_words_of_the_system_are_told_without_a_number() {
+        let missing = std::fs::File::open("/nonexistent/file").unwrap_err();
+        assert_eq!(words(&missing), "No such file or directory");
+        assert_eq!(
+            words(&io::ErrorKind::PermissionDenied.into()),
+            "Permission denied"
+        );
+        assert_eq!(words(&io::Error::other("too long")), "too long");
+        let call = Error::call("open /nonexistent/file", missing);
+        assert_eq!(
+            call.to_string(),
+            "cannot open /nonexistent/file: No such file or directory"
+        );
     }
 }

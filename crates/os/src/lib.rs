@@ -23,6 +23,6 @@ pub mod terminal;
 pub mod users;
 pub mod watch;
 
-pub use error::{Error, Result};
+pub use error::{Error, Result, words};
 pub use identity::{Identity, is_root};
 pub use users::{Group, User};

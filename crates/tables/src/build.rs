@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 use settings::TableRef;
 
 use crate::cdb::{self, Cdb, Opened, Record};
-use crate::changes::cause;
 use crate::source::{self, Syntax};
 use crate::{Error, types};
 
@@ -82,7 +81,7 @@ pub fn build(table: &TableRef, options: Options) -> Result<Report, Error> {
     let path = Path::new(&table.name);
     let failed = |error: std::io::Error| Error::Open {
         file: table.name.clone(),
-        cause: cause(&error),
+        cause: os::words(&error),
     };
     let owner = std::fs::metadata(path).map_err(failed)?;
     let text = source::read(path)?;
@@ -224,7 +223,7 @@ impl Content {
 fn replace(database: &Path, records: &[Record], owner: Option<&std::fs::Metadata>) -> Result<(), Error> {
     let failed = |error: std::io::Error| Error::Write {
         file: database.display().to_string(),
-        cause: cause(&error),
+        cause: os::words(&error),
     };
     let mut name = database.as_os_str().to_owned();
     name.push(format!(".{}.tmp", std::process::id()));

@@ -7,7 +7,6 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use crate::Error;
-use crate::changes::cause;
 
 /// The longest key or value, in bytes.
 pub const RECORD_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -46,7 +45,7 @@ impl Cdb {
         let name = path.display().to_string();
         let failed = |error: std::io::Error| Error::Open {
             file: name.clone(),
-            cause: cause(&error),
+            cause: os::words(&error),
         };
         let file = File::open(path).map_err(failed)?;
         let size = file.metadata().map_err(failed)?.len();
@@ -150,7 +149,7 @@ impl Cdb {
     fn read(&self, bytes: &mut [u8], at: u64) -> Result<(), Error> {
         self.file
             .read_exact_at(bytes, at)
-            .map_err(|error| self.damaged(&cause(&error)))
+            .map_err(|error| self.damaged(&os::words(&error)))
     }
 
     fn damaged(&self, cause: &str) -> Error {

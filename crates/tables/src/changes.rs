@@ -24,9 +24,3 @@ impl Signature {
         }
     }
 }
-
-/// What the system says, in the words administrators know, without Rust's error number.
-pub(crate) fn cause(error: &std::io::Error) -> String {
-    let text = error.to_string();
-    text.split(" (os error").next().unwrap_or(&text).to_owned()
-}

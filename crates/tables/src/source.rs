@@ -4,7 +4,6 @@ use std::io::Read;
 use std::path::Path;
 
 use crate::Error;
-use crate::changes::cause;
 
 /// The largest text source, in bytes.
 pub const SOURCE_BYTES_MAX: u64 = 1 << 30;
@@ -45,7 +44,7 @@ pub struct Entries {
 pub fn read(path: &Path) -> Result<String, Error> {
     let failed = |error: std::io::Error| Error::Open {
         file: path.display().to_string(),
-        cause: cause(&error),
+        cause: os::words(&error),
     };
     let file = std::fs::File::open(path).map_err(failed)?;
     let mut bytes = Vec::new();

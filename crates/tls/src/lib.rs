@@ -25,7 +25,7 @@ use std::sync::Arc;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A file cannot be read or written.
-    #[error("cannot {action} {what} {file}: {cause}")]
+    #[error("cannot {action} {what} {file}: {}", os::words(cause))]
     File {
         /// `read` or `write`.
         action: &'static str,

@@ -142,7 +142,7 @@ fn wrong_files_are_refused_by_name() {
     assert_eq!(
         complaint(&missing, &a.key_file),
         format!(
-            "cannot read certificate {}: No such file or directory (os error 2)",
+            "cannot read certificate {}: No such file or directory",
             missing.display()
         )
     );

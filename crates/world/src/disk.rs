@@ -35,7 +35,7 @@ pub enum Error {
         process: Option<u32>,
     },
     /// Anything else.
-    #[error("cannot {what} {}: {source}", path.display())]
+    #[error("cannot {what} {}: {}", path.display(), os::words(source))]
     Failed {
         /// What was tried: `open`, `write` …
         what: &'static str,

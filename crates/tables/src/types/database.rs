@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use settings::TableRef;
 
 use crate::cdb::{Cdb, Opened};
-use crate::changes::{Signature, cause};
+use crate::changes::Signature;
 use crate::source::{self, Syntax};
 use crate::types::texthash::TextHash;
 use crate::{Error, Table};
@@ -80,7 +80,7 @@ impl Database {
     }
 
     fn missing(&self, error: &std::io::Error) -> Error {
-        let mut cause = cause(error);
+        let mut cause = os::words(error);
         if error.kind() == std::io::ErrorKind::NotFound && self.source.exists() {
             let name = self.source.display();
             let how = if self.looks_like_aliases() {

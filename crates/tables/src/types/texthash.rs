@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use crate::changes::{Signature, cause};
+use crate::changes::Signature;
 use crate::source::{self, Syntax};
 use crate::{Error, Table};
 
@@ -41,7 +41,7 @@ impl TextHash {
     fn entries(&self) -> Result<Arc<Entries>, Error> {
         let failed = |error: std::io::Error| Error::Open {
             file: self.path.display().to_string(),
-            cause: cause(&error),
+            cause: os::words(&error),
         };
         let now = Signature::of(&std::fs::metadata(&self.path).map_err(failed)?);
         let mut read = self
