@@ -247,6 +247,11 @@ impl Parser<'_> {
                 }
             }
         }
+        if mailbox.local.is_empty() && mailbox.domain.is_none() && !route.contains(&b',') {
+            // `<@x>` is an address without a local part, no route.
+            mailbox.domain = route.strip_prefix(b"@").map(<[u8]>::to_vec);
+            route.clear();
+        }
         let end = self.rest_of_item();
         mailbox.name = if phrase.is_empty() {
             self.comment.take()

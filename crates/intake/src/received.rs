@@ -16,6 +16,8 @@ pub enum Origin {
         uid: u32,
         /// The user's full name, for a missing From; may be empty.
         full_name: String,
+        /// `sendmail -G`: it was written elsewhere, so its header is neither completed nor qualified.
+        is_relayed: bool,
     },
     /// The mail system, passing a message on for a recipient of this host.
     Forward,
@@ -47,7 +49,7 @@ impl Origin {
     pub fn is_local(&self) -> bool {
         match self {
             Origin::Network(network) => network.is_local,
-            Origin::Local { .. } => true,
+            Origin::Local { is_relayed, .. } => !is_relayed,
             Origin::Forward => false,
             Origin::Report => true,
         }

@@ -17,13 +17,28 @@ pub fn of_header(message: &[u8]) -> Vec<Address> {
     let mut recipients: Vec<Address> = Vec::new();
     let mut seen = std::collections::HashSet::new();
     for field in named(names) {
-        for address in list::mailboxes(&list::parse(field.body)).filter_map(list::Mailbox::address) {
+        for address in list::mailboxes(&list::parse(field.body)).filter_map(recipient) {
             if seen.insert(address.clone()) {
                 recipients.push(address);
             }
         }
     }
     recipients
+}
+
+/// The address of an entry; `<@x>` too, which has no local part: what becomes of it is for the host `x` to say, and its
+/// sender hears of it.
+fn recipient(mailbox: &list::Mailbox) -> Option<Address> {
+    let lacks_local = mailbox.local.is_empty() && mailbox.domain.is_some();
+    let filled = || {
+        let mut filled = mailbox.clone();
+        filled.local = b"x".to_vec();
+        filled.address()
+    };
+    if lacks_local {
+        return filled().map(|address| Address::new("", address.domain().cloned()));
+    }
+    mailbox.address()
 }
 
 #[cfg(test)]
@@ -42,6 +57,7 @@ mod tests {
             found("To: a@b, g: c;\nCc: A <a@b>\nBcc: d@e\n\nTo: no@one\n"),
             ["a@b", "c", "d@e"]
         );
+        assert_eq!(found("To: <@x>, a\n\n"), ["\"\"@x", "a"]);
         assert_eq!(found("To: a@b\nResent-To: x@y\n\n"), ["x@y"]);
     }
 }

@@ -103,11 +103,10 @@ fn add_missing_fields(header: &mut Header, context: &Context<'_>, _: &mut Facts)
 
 /// `Full Name <address>`; with `header_from_format = obsolete` `address (Full Name)`.
 fn from_value(context: &Context<'_>) -> String {
-    let sender = if context.sender.is_empty() {
-        "MAILER-DAEMON"
-    } else {
-        context.sender
-    };
+    let sender = context.sender;
+    if sender.is_empty() {
+        return "MAILER-DAEMON".to_owned();
+    }
     let full_name = match context.origin {
         Origin::Local { full_name, .. } => full_name.as_str(),
         Origin::Network(_) | Origin::Forward | Origin::Report => "",

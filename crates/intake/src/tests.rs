@@ -62,6 +62,7 @@ fn local_mail_is_completed() {
     let origin = Origin::Local {
         uid: 1000,
         full_name: "Wan Tan".to_owned(),
+        is_relayed: false,
     };
     let (kept, facts) = take_in("To: root, \"A. B\" <b@host>\nSubject: x\n\nhi", &origin, 7).expect("taken");
     assert!(
@@ -117,6 +118,7 @@ fn a_full_name_is_encoded_when_it_must_be() {
         let origin = Origin::Local {
             uid: 1,
             full_name: full_name.to_owned(),
+            is_relayed: false,
         };
         let (kept, _) = take_in("Subject: x\n\n", &origin, 100).expect("taken");
         let field = message::header::find(kept.as_bytes(), "from").expect("a From");

@@ -106,12 +106,24 @@ impl Router {
         Ok(Class::Default)
     }
 
+    /// Whether an address begins like an option of a command; without `allow_min_user` there is no mail for those.
+    pub fn looks_like_option(&self, address: &Address) -> bool {
+        address.local().starts_with('-') && !self.settings.allow_min_user
+    }
+
     /// Where mail for an address goes.
     ///
     /// # Errors
     /// When a lookup fails.
     pub fn resolve(&self, address: &Address) -> Result<Route, Error> {
         let class = self.class(address)?;
+        if self.looks_like_option(address) {
+            return Ok(Route {
+                class,
+                transport: "error".to_owned(),
+                next_hop: "5.1.3 bad address syntax".to_owned(),
+            });
+        }
         let domain = address
             .domain()
             .map_or(self.settings.myhostname.as_str(), |domain| domain.as_str());

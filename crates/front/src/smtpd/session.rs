@@ -177,6 +177,13 @@ impl Session {
         if !self.has_room(options.size.unwrap_or(0)) {
             return reply(452, StatusCode::temporary(3, 1), "Insufficient system storage");
         }
+        let router = &self.service.front.router;
+        if sender
+            .as_ref()
+            .is_some_and(|sender| router.looks_like_option(sender))
+        {
+            return reply(501, StatusCode::permanent(1, 7), "Bad sender address syntax");
+        }
         let sender = sender.map(|sender| intake::qualify(sender, &self.service.settings));
         self.transaction = Some(Transaction::new(sender, options));
         if let Some(refusal) = self.service.access.mail(&self.request(None)) {
@@ -190,6 +197,9 @@ impl Session {
     fn rcpt(&mut self, recipient: Address, options: RcptOptions) -> Step<Answer> {
         if self.is_over(Happening::Recipient) {
             return self.too_many("many recipients");
+        }
+        if self.service.front.router.looks_like_option(&recipient) {
+            return bad_recipient();
         }
         let qualified = intake::qualify(recipient.clone(), &self.service.settings);
         if let Some(refusal) = self.service.access.rcpt(&self.request(Some(&qualified))) {
@@ -372,8 +382,10 @@ impl Session {
     }
 
     fn verify(&self, address: &str) -> Step<Answer> {
-        let Ok(Some(recipient)) = address::path::parse_whole(address) else {
-            return reply(501, StatusCode::permanent(1, 3), "Bad recipient address syntax");
+        let recipient = address::path::parse_whole(address).ok().flatten();
+        let router = &self.service.front.router;
+        let Some(recipient) = recipient.filter(|recipient| !router.looks_like_option(recipient)) else {
+            return bad_recipient();
         };
         let qualified = intake::qualify(recipient, &self.service.settings);
         match self.service.access.rcpt(&self.request(Some(&qualified))) {
@@ -465,6 +477,10 @@ fn softened(refusal: &Refusal, settings: &Postfix) -> Option<Refusal> {
         status: StatusCode::temporary(refusal.status.subject, refusal.status.detail),
         text: refusal.text.clone(),
     })
+}
+
+fn bad_recipient() -> Step<Answer> {
+    reply(501, StatusCode::permanent(1, 3), "Bad recipient address syntax")
 }
 
 fn reply(code: u16, status: StatusCode, text: &str) -> Step<Answer> {

@@ -57,6 +57,7 @@ macro_rules! rows {
             process_name: Text = "", Reload, "The running part; for $process_name.";
             service_name: Text = "", Reload, "The service's name in master.cf; for $service_name.";
             stress: Text = "", Reload, "Not empty while a service is overloaded.";
+            allow_min_user: YesNo = "no", Reload, "Whether recipients may begin with a minus sign.";
             soft_bounce: YesNo = "no", Reload, "Whether mail that would be returned is kept in the queue instead.";
             authorized_flush_users: List = "static:anyone", Reload, "Who may run postqueue -f.";
             authorized_mailq_users: List = "static:anyone", Reload, "Who may see the queue.";
@@ -69,8 +70,6 @@ pub(crate) use rows;
 crate::params::others! {
     "address_verify_service_name" Text "verify" NoEffect "services find each other without names in the file system"
         "The name of the verification service.";
-    "allow_min_user" YesNo "no" NoEffect "Yubin has its own programs and manual pages"
-        "Whether addresses may begin with a minus sign.";
     "alternate_config_directories" Text "" NoEffect "Yubin has its own programs and manual pages"
         "Other configuration directories that commands may name.";
     "application_event_drain_time" Seconds "100s" NoEffect "services find each other without names in the file system"
