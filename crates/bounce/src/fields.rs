@@ -46,7 +46,7 @@ fn recipient(software: &str, kind: Kind, fate: &Fate<'_>) -> String {
             add("Remote-MTA", &format!("dns; {host}"));
             add("Diagnostic-Code", &format!("smtp; {reply}"));
         }
-        None if outcome.result != DeliveryResult::Sent => {
+        None if outcome.result != DeliveryResult::Sent || is_asked(kind) => {
             add("Diagnostic-Code", &format!("X-{software}; {}", outcome.text));
         }
         None => {}
@@ -62,9 +62,18 @@ fn action(kind: Kind, fate: &Fate<'_>) -> &'static str {
     match kind {
         Kind::Failed => "failed",
         Kind::Delayed { .. } => "delayed",
-        Kind::Success if fate.outcome.relay.contains('[') => "relayed",
-        Kind::Success => "delivered",
+        Kind::Verified if fate.outcome.result == DeliveryResult::Sent => "deliverable",
+        Kind::Verified => "undeliverable",
+        Kind::Traced if fate.outcome.result == DeliveryResult::Deferred => "delayed",
+        Kind::Traced if fate.outcome.result != DeliveryResult::Sent => "failed",
+        Kind::Success | Kind::Traced if fate.outcome.relay.contains('[') => "relayed",
+        Kind::Success | Kind::Traced => "delivered",
     }
+}
+
+/// Whether the sender asked what happens, and so wants to read how.
+fn is_asked(kind: Kind) -> bool {
+    matches!(kind, Kind::Traced | Kind::Verified)
 }
 
 fn typed(address: &Address) -> String {

@@ -25,7 +25,7 @@ pub const RECIPIENTS_MAX: usize = 10_000;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The message to be returned could not be read.
-    #[error("cannot read the message to return: {0}")]
+    #[error("cannot read the message to return: {}", os::words(.0))]
     Read(#[from] std::io::Error),
     /// A part could not be put together.
     #[error("cannot build the report: {0}")]
@@ -44,6 +44,10 @@ pub enum Kind {
     },
     /// Delivery succeeded, and the sender asked to be told.
     Success,
+    /// What the first attempt came to, as asked for (`sendmail -v`).
+    Traced,
+    /// What a delivery would come to, as asked for (`sendmail -bv`).
+    Verified,
 }
 
 /// The message that is reported about.
@@ -127,6 +131,7 @@ fn wants(kind: Kind, recipient: &Recipient) -> bool {
         Kind::Failed => recipient.wants_failure_report(),
         Kind::Delayed { .. } => recipient.wants_delay_report(),
         Kind::Success => recipient.wants_success_report(),
+        Kind::Traced | Kind::Verified => true,
     }
 }
 

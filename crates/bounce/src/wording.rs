@@ -10,6 +10,7 @@ pub(crate) fn subject(kind: Kind) -> &'static str {
         Kind::Failed => "Undelivered Mail Returned to Sender",
         Kind::Delayed { .. } => "Delayed Mail (still being retried)",
         Kind::Success => "Successful Mail Delivery Report",
+        Kind::Traced | Kind::Verified => "Mail Delivery Status Report",
     }
 }
 
@@ -35,6 +36,13 @@ pub(crate) fn explanation(
         Kind::Success => {
             "Your message was delivered to the recipients below, or handed over to a system that\n\
              may not report what becomes of it. You get this report because you asked for it.\n"
+                .to_owned()
+        }
+        Kind::Traced => {
+            "You asked what becomes of your message. This came of the first try to deliver it.\n".to_owned()
+        }
+        Kind::Verified => {
+            "You asked where mail for the recipients below would go. Nothing was delivered to them.\n"
                 .to_owned()
         }
     });

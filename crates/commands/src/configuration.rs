@@ -28,11 +28,7 @@ fn usual_directory() -> PathBuf {
 pub(crate) fn postfix(directory: &Path) -> Result<settings::Postfix, String> {
     let main_cf = directory.join("main.cf");
     if let Err(error) = std::fs::File::open(&main_cf) {
-        return Err(format!(
-            "open {}: {}",
-            main_cf.display(),
-            crate::submission::words_of(&error)
-        ));
+        return Err(format!("open {}: {}", main_cf.display(), os::words(&error)));
     }
     let options = config::Options {
         surroundings: config::this_machine(),

@@ -33,7 +33,8 @@ pub(crate) enum Started {
 /// # Errors
 /// When the program cannot be run, in words.
 pub(crate) fn start(args: &[&OsStr], serves: impl Fn(u32) -> bool) -> Result<Started, String> {
-    let program = std::env::current_exe().map_err(|error| format!("cannot find this program: {error}"))?;
+    let program = std::env::current_exe()
+        .map_err(|error| format!("cannot find this program: {}", os::words(&error)))?;
     let mut command = Command::new(&program);
     // Not the program's own file name, which may be that of another command.
     command.arg0("yubin").arg("serve").args(args).arg("--detached");
@@ -43,7 +44,7 @@ pub(crate) fn start(args: &[&OsStr], serves: impl Fn(u32) -> bool) -> Result<Sta
         .stderr(Stdio::piped());
     let mut child = command
         .spawn()
-        .map_err(|error| format!("cannot run {}: {error}", program.display()))?;
+        .map_err(|error| format!("cannot run {}: {}", program.display(), os::words(&error)))?;
     let words = words_of(&mut child);
     let since = Instant::now();
     while since.elapsed() < START_TIME_MAX {

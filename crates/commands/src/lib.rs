@@ -26,6 +26,12 @@ mod submission;
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::OnceLock;
+
+/// `EX_USAGE` of sysexits.h.
+const EX_USAGE: u8 = 64;
+/// The command of this process, for what must be said where nobody knows it.
+static NAME: OnceLock<&str> = OnceLock::new();
 
 /// How a command was called.
 #[derive(Debug, Clone)]
@@ -79,8 +85,8 @@ pub const COMMANDS: &[Command] = &[
     command("Mail", "write and read mail", mail::run),
     command("mail", "write and read mail", mail::run),
     command("mailx", "write and read mail", mail::run),
-    command("mailq", "show the queue", postqueue::run),
-    command("newaliases", "build the alias databases", newaliases::run),
+    command("mailq", "show the queue", sendmail::run),
+    command("newaliases", "build the alias databases", sendmail::run),
     command(
         "postalias",
         "build or ask an alias database",
@@ -111,33 +117,58 @@ pub const COMMANDS: &[Command] = &[
 /// Runs the command that `argv` names: `argv[0]` itself, else its first argument. Without either, the program
 /// starts the embedded mail system.
 pub fn run(argv: impl Iterator<Item = OsString>) -> ExitCode {
-    let mut words = argv.map(|word| word.to_string_lossy().into_owned());
+    let mut words = argv;
     let called = words.next().unwrap_or_default();
     let own_name = Path::new(&called)
         .file_name()
         .map(|name| name.to_string_lossy().into_owned())
         .unwrap_or_default();
-    let rest: Vec<String> = words.collect();
+    let mut rest: Vec<OsString> = words.collect();
     if let Some(command) = find(&own_name) {
-        return (command.run)(&Invocation {
-            name: own_name,
-            args: rest,
-        });
+        return start(command, rest);
     }
-    match rest.split_first() {
-        None => serve::run(&Invocation {
+    if rest.is_empty() {
+        return serve::run(&Invocation {
             name: "serve".to_owned(),
             args: Vec::new(),
-        }),
-        Some((name, _)) if name == "--help" || name == "help" => help(),
-        Some((name, args)) => match find(name) {
-            Some(command) => (command.run)(&Invocation {
-                name: name.clone(),
-                args: args.to_vec(),
-            }),
-            None => unknown(name),
-        },
+        });
     }
+    let name = rest.remove(0);
+    match name.to_str() {
+        Some("--help" | "-h" | "help") => help(),
+        Some("--version" | "-V" | "version") => {
+            print_line(&format!("yubin {}", env!("CARGO_PKG_VERSION")));
+            ExitCode::SUCCESS
+        }
+        Some(name) if find(name).is_some() => {
+            find(name).map_or(ExitCode::FAILURE, |found| start(found, rest))
+        }
+        _ => unknown(&name.to_string_lossy()),
+    }
+}
+
+/// Runs a command, unless an argument is no text. Addresses and names of ours are UTF-8 throughout; what is guessed of
+/// other octets would be another recipient or another file.
+fn start(command: &Command, args: Vec<OsString>) -> ExitCode {
+    // The first command counts; there is no second one in a process.
+    let _ = NAME.set(command.name);
+    let mut texts = Vec::new();
+    for arg in args {
+        match arg.into_string() {
+            Ok(text) => texts.push(text),
+            Err(arg) => {
+                eprint_line(&format!("{}: fatal: argument {arg:?} is not UTF-8", command.name));
+                return ExitCode::from(match command.name {
+                    "sendmail" | "mailq" | "newaliases" => submission::EX_TEMPFAIL,
+                    _ => EX_USAGE,
+                });
+            }
+        }
+    }
+    (command.run)(&Invocation {
+        name: command.name.to_owned(),
+        args: texts,
+    })
 }
 
 fn find(name: &str) -> Option<&'static Command> {
@@ -163,14 +194,36 @@ fn unknown(name: &str) -> ExitCode {
     eprint_line(&format!(
         "yubin: there is no command \"{name}\". `yubin --help` lists them"
     ));
-    ExitCode::from(64)
+    ExitCode::from(EX_USAGE)
 }
 
-/// Writes a line to standard output; a closed pipe (`postconf | head`) ends the command quietly.
+/// Writes a line to standard output; a closed pipe (`postconf | head`) ends the command quietly, a full disk does not.
 pub fn print_line(line: &str) {
+    print_bytes(format!("{line}\n").as_bytes());
+}
+
+/// Writes to standard output as [`print_line`] does.
+pub fn print_bytes(bytes: &[u8]) {
+    if let Err(error) = try_print(bytes) {
+        let name = NAME.get().unwrap_or(&"yubin");
+        eprint_line(&format!(
+            "{name}: fatal: output write error: {}",
+            os::words(&error)
+        ));
+        std::process::exit(submission::EX_UNAVAILABLE.into());
+    }
+}
+
+/// Writes to standard output; a closed pipe ends the command quietly.
+///
+/// # Errors
+/// Any other error of the output.
+pub(crate) fn try_print(bytes: &[u8]) -> std::io::Result<()> {
     use std::io::Write;
-    if writeln!(std::io::stdout().lock(), "{line}").is_err() {
-        std::process::exit(0);
+    let mut output = std::io::stdout().lock();
+    match output.write_all(bytes).and_then(|()| output.flush()) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => std::process::exit(0),
+        written => written,
     }
 }
 

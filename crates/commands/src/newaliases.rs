@@ -1,72 +1,45 @@
 //! `newaliases`: builds the databases of `alias_database`, as Postfix's newaliases(1) and `sendmail -bi` do.
 
-use std::path::Path;
 use std::process::ExitCode;
 
-use settings::TableRef;
+use settings::{Postfix, TableRef};
 use tables::build::{Options, has_database};
 use tables::source::Syntax;
 
+use crate::Invocation;
 use crate::postmap::{build_one, fatal};
-use crate::{Invocation, configuration, print_line};
 
-const HELP: &str = "usage: newaliases [-C DIR] [-oA[TYPE:]FILE]
+pub(crate) const HELP: &str = "usage: newaliases [-C DIR] [-oA[TYPE:]FILE]
 Builds the alias databases that alias_database in main.cf names (/etc/aliases).
   -C DIR           takes DIR/main.cf (MAIL_CONFIG does the same)
   -oA[TYPE:]FILE   builds this one instead";
 
-/// Runs the command. `sendmail -bi` and `sendmail -I` come here too.
-pub(crate) fn run(invocation: &Invocation) -> ExitCode {
-    if invocation.wants_help() {
-        print_line(HELP);
-        return ExitCode::SUCCESS;
-    }
-    let (mut directory, mut named) = (None, None);
-    let mut args = invocation.args.iter();
-    while let Some(arg) = args.next() {
-        if let Some(rest) = arg.strip_prefix("-C") {
-            directory = if rest.is_empty() {
-                args.next().cloned()
-            } else {
-                Some(rest.to_owned())
-            };
-        } else if let Some(rest) = arg.strip_prefix("-oA") {
-            named = Some(rest.to_owned());
-        }
-        // Other options are sendmail's; none changes what is built.
-    }
-    match rebuild(invocation, &configuration::directory(directory.as_deref()), named) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(text) => fatal(invocation, &text),
-    }
-}
-
-fn rebuild(invocation: &Invocation, directory: &Path, named: Option<String>) -> Result<(), String> {
-    let main_cf = directory.join("main.cf");
-    if !main_cf.exists() {
-        return Err(format!("open {}: No such file or directory", main_cf.display()));
-    }
-    let options = config::Options {
-        surroundings: config::this_machine(),
-        dovecot: config::DovecotFile::Without,
-        overrides: Vec::new(),
+/// Builds the databases that `settings` name, or the one that is `named`. As in Postfix it is postalias that builds,
+/// and speaks.
+pub(crate) fn rebuild(settings: Postfix, named: Option<&str>) -> ExitCode {
+    let postalias = Invocation {
+        name: "postalias".to_owned(),
+        args: Vec::new(),
     };
-    let postfix = config::load(directory, &options).postfix;
     let tables: Vec<TableRef> = match named {
         Some(name) => vec![
             name.parse()
-                .unwrap_or_else(|_| TableRef::new(&postfix.default_database_type, &name)),
+                .unwrap_or_else(|_| TableRef::new(&settings.default_database_type, name)),
         ],
         // Tables that are read as they are need no building.
-        None => postfix
+        None => settings
             .alias_database
             .into_iter()
             .filter(|table| has_database(&table.kind))
             .collect(),
     };
-    tables
+    let built = tables
         .iter()
-        .try_for_each(|table| build_one(invocation, table, Options::of(Syntax::Aliases)))
+        .try_for_each(|table| build_one(&postalias, table, Options::of(Syntax::Aliases)));
+    match built {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(text) => fatal(&postalias, &text),
+    }
 }
 
 #[cfg(test)]
@@ -75,7 +48,7 @@ mod tests {
 
     fn ran(args: &[&str]) -> ExitCode {
         let args = args.iter().map(|arg| (*arg).to_owned()).collect();
-        run(&Invocation {
+        crate::sendmail::run(&Invocation {
             name: "newaliases".to_owned(),
             args,
         })
@@ -91,7 +64,7 @@ mod tests {
         let place = directory.path().display();
         let write = |name: &str, text: &str| std::fs::write(directory.path().join(name), text).unwrap();
         assert!(
-            is_same(ran(&["-C", &place.to_string()]), ExitCode::FAILURE),
+            is_same(ran(&["-C", &place.to_string()]), ExitCode::from(75)),
             "there is no main.cf"
         );
         write(
@@ -111,6 +84,10 @@ mod tests {
         assert!(is_same(
             ran(&["-C", &place.to_string(), &format!("-oA{place}/more")]),
             ExitCode::SUCCESS
+        ));
+        assert!(is_same(
+            ran(&["-C", &place.to_string(), "foo"]),
+            ExitCode::from(75)
         ));
         assert_eq!(entries("more"), [("daemon".to_owned(), "root".to_owned())]);
     }

@@ -1,6 +1,5 @@
 //! `postcat`: shows queued messages, as Postfix's postcat(1) does.
 
-use std::io::Write;
 use std::process::ExitCode;
 
 use envelope::QueueId;
@@ -9,7 +8,7 @@ use queue::maildrop;
 use world::World;
 
 use crate::mail_queue::{MailQueue, full_date, id_of_path, is_missing, is_queue_id};
-use crate::{Invocation, eprint_line, print_line};
+use crate::{Invocation, eprint_line, print_bytes, print_line};
 
 const HELP: &str = "usage: postcat [-beh] [-c DIR] -q ID ...
 Shows queued messages: envelope, header and body.
@@ -94,10 +93,7 @@ fn show_all(wanted: &Wanted) -> Result<(), String> {
             return Err(format!("bad mail queue ID: {word}"));
         };
         let text = text_of(&queue, &id, wanted.parts)?;
-        if std::io::stdout().lock().write_all(&text).is_err() {
-            // The reader has seen enough.
-            return Ok(());
-        }
+        print_bytes(&text);
     }
     Ok(())
 }
@@ -130,7 +126,7 @@ fn missing(id: &str) -> String {
 fn unusable_file(path: &str) -> String {
     match std::fs::File::open(path) {
         Ok(_) => format!("{path}: it is not a queued message; postcat -q ID shows one"),
-        Err(error) => format!("open {path}: {}", crate::submission::words_of(&error)),
+        Err(error) => format!("open {path}: {}", os::words(&error)),
     }
 }
 

@@ -7,10 +7,10 @@ use queue::admin::{self, Listed};
 use serde_json::ser::Formatter;
 
 use crate::mail_queue::{Answer, MailQueue, is_queue_id, short_date};
-use crate::{Invocation, eprint_line, print_line};
+use crate::{Invocation, eprint_line, print_line, try_print};
 
-const HELP: &str = "usage: postqueue [-c DIR] {-p | -j | -f | -i ID | -s SITE}
-       mailq [-c DIR]
+pub(crate) const HELP: &str = "usage: postqueue [-c DIR] {-p | -j | -f | -i ID | -s SITE}
+       mailq [-C DIR]
 Shows the queue, or has queued mail tried now.
   -p       shows the queue as mailq does
   -j       shows it as JSON, one object a line
@@ -18,7 +18,7 @@ Shows the queue, or has queued mail tried now.
   -i ID    has the message with this queue id tried now
   -s SITE  has all mail for this domain tried now
   -c DIR   takes DIR/main.cf (MAIL_CONFIG does the same)
-Behind a queue id, * means that the message is being delivered, ! that it is on hold. While the mail system is down,
+Behind a queue id, * means that the message is being delivered, ! that it is on hold, # that it is to be returned. While the mail system is down,
 root and the owner of the queue see it as it lies on disk.";
 
 const USAGE: &str =
@@ -50,12 +50,7 @@ pub(crate) fn run(invocation: &Invocation) -> ExitCode {
         print_line(HELP);
         return ExitCode::SUCCESS;
     }
-    let parsed = if invocation.name == "mailq" {
-        mailq_of(&invocation.args)
-    } else {
-        wanted_of(&invocation.args)
-    };
-    match parsed {
+    match wanted_of(&invocation.args) {
         Ok(wanted) => perform(&wanted),
         Err(text) => fatal(UNAVAILABLE, &text),
     }
@@ -64,24 +59,6 @@ pub(crate) fn run(invocation: &Invocation) -> ExitCode {
 fn fatal(code: u8, text: &str) -> ExitCode {
     eprint_line(&format!("postqueue: fatal: {text}"));
     ExitCode::from(code)
-}
-
-/// The options of sendmail(1), of which `mailq` is a name; but for `-c` none of them changes what is shown.
-fn mailq_of(args: &[String]) -> Result<Wanted, String> {
-    let mut config_directory = None;
-    let mut args = args.iter();
-    while let Some(arg) = args.next() {
-        if let Some(rest) = arg.strip_prefix("-c").or_else(|| arg.strip_prefix("-C")) {
-            config_directory = match rest {
-                "" => args.next().cloned(),
-                rest => Some(rest.to_owned()),
-            };
-        }
-    }
-    Ok(Wanted {
-        config_directory,
-        task: Task::Print,
-    })
 }
 
 fn wanted_of(args: &[String]) -> Result<Wanted, String> {
@@ -152,8 +129,10 @@ fn show(queue: &MailQueue, render: impl Fn(&[Listed]) -> String) -> ExitCode {
         Err(error @ control::Error::Connect(..)) => return fatal(SOFTWARE, &error.to_string()),
         Err(error) => return fatal(UNAVAILABLE, &format!("Queue report unavailable - {error}")),
     };
-    print_line(render(&listed).trim_end_matches('\n'));
-    ExitCode::SUCCESS
+    match try_print(render(&listed).as_bytes()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fatal(UNAVAILABLE, &format!("output write error: {}", os::words(&error))),
+    }
 }
 
 /// Has mail tried now. `postfix flush` comes here too.

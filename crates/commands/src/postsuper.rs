@@ -1,5 +1,6 @@
-//! `postsuper`: deletes, holds, releases and requeues queued mail, as Postfix's postsuper(1) does.
+//! `postsuper`: deletes, expires, holds, releases and requeues queued mail, as Postfix's postsuper(1) does.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeSet, HashSet};
 use std::io::BufRead;
 use std::process::ExitCode;
@@ -15,18 +16,25 @@ use world::World;
 use crate::mail_queue::{Answer, CommandLog, MailQueue, is_missing, is_queue_id};
 use crate::{Invocation, eprint_line, print_line};
 
-const HELP: &str = "usage: postsuper [-c DIR] {-d | -h | -H | -r} {ID | ALL | -} ... [QUEUE ...]
+const HELP: &str = "usage: postsuper [-c DIR] {-d | -e | -f | -h | -H | -r} {ID | ALL | -} ... [QUEUE ...]
 Changes queued mail: one message, all of them, or those whose ids come on standard input, one a line.
   -d  deletes      -h  puts on hold      -H  releases from hold      -r  requeues: has it routed and tried anew
+  -e  expires: it is returned at its next try      -f  the same, and releases it from hold
   -p, -s  are taken and have nothing to do: the queue repairs itself when it is opened
   QUEUE   only messages in these queues: maildrop, incoming, active, deferred, hold, corrupt
   -c DIR  takes DIR/main.cf (MAIL_CONFIG does the same)
 Only root and the owner of the queue may do this.";
 
-const USAGE: &str = "usage: postsuper [-c config_dir] [-d queue_id (delete)] [-h queue_id (hold)] [-H queue_id (un-hold)] [-p (purge temporary files)] [-r queue_id (requeue)] [-s (structure fix)] [-v (verbose)] [queue...]";
+const USAGE: &str = "usage: postsuper [-c config_dir] [-d queue_id (delete)] [-e queue_id (expire)] [-f queue_id (expire and/or un-hold)] [-h queue_id (hold)] [-H queue_id (un-hold)] [-p (purge temporary files)] [-r queue_id (requeue)] [-s (structure fix)] [-S (redundant structure fix)][-v (verbose)] [queue...]";
 const QUEUES: [&str; 6] = ["maildrop", "incoming", "active", "deferred", "hold", "corrupt"];
 /// The order in which the changes are made and reported.
-const ORDER: [Change; 4] = [Change::Requeue, Change::Delete, Change::Hold, Change::Release];
+const ORDER: [Change; 5] = [
+    Change::Requeue,
+    Change::Delete,
+    Change::Expire,
+    Change::Hold,
+    Change::Release,
+];
 /// The most ids that are read from standard input.
 const IDS_MAX: usize = 10_000_000;
 /// How many ids go to the running mail system at once.
@@ -76,14 +84,15 @@ fn wanted_of(args: &[String]) -> Result<Wanted, String> {
             continue;
         };
         for (at, letter) in letters.char_indices() {
-            let change = match letter {
-                'd' => Some(Change::Delete),
-                'h' => Some(Change::Hold),
-                'H' => Some(Change::Release),
-                'r' => Some(Change::Requeue),
-                'c' => None,
+            let changes: &[Change] = match letter {
+                'd' => &[Change::Delete],
+                'e' => &[Change::Expire],
+                'f' => &[Change::Expire, Change::Release],
+                'h' => &[Change::Hold],
+                'H' => &[Change::Release],
+                'r' => &[Change::Requeue],
+                'c' => &[],
                 'p' | 's' | 'S' | 'v' => continue,
-                'e' | 'f' => return Err(format!("-{letter}: expiring messages by force is not there yet")),
                 _ => return Err(USAGE.to_owned()),
             };
             let rest = &letters[at + 1..];
@@ -93,9 +102,12 @@ fn wanted_of(args: &[String]) -> Result<Wanted, String> {
                 Some(rest.to_owned())
             };
             let value = value.ok_or(USAGE)?;
-            match change {
-                None => wanted.config_directory = Some(value),
-                Some(change) => wanted.changes.push((change, named(value))),
+            if changes.is_empty() {
+                wanted.config_directory = Some(value);
+            } else {
+                let named = named(value);
+                let named = changes.iter().map(|change| (*change, named.clone()));
+                wanted.changes.extend(named);
             }
             break;
         }
@@ -124,11 +136,12 @@ fn perform(wanted: &Wanted) -> Result<(), String> {
         queues: wanted.queues.clone(),
         spool: None,
     };
+    let typed = OnceCell::new();
     for change in ORDER {
         let of_change = wanted.changes.iter().filter(|(wanted, _)| *wanted == change);
         let named: Vec<&Named> = of_change.map(|(_, named)| named).collect();
         if !named.is_empty() {
-            let chosen = Chosen::of(&named);
+            let chosen = Chosen::of(&named, &typed);
             let changed = work.make(change, &chosen)?;
             work.report(change, &chosen, &changed);
         }
@@ -144,15 +157,22 @@ struct Chosen {
 }
 
 impl Chosen {
-    fn of(named: &[&Named]) -> Chosen {
+    /// `typed`: the words of standard input, once they were read; `-f` names them for two changes.
+    fn of(named: &[&Named], typed: &OnceCell<Vec<String>>) -> Chosen {
         let mut chosen = Chosen::default();
         for name in named {
             match name {
                 Named::All => chosen.all = true,
                 Named::One(word) => chosen.take(word),
                 Named::StandardInput => {
-                    let lines = std::io::stdin().lock().lines().map_while(Result::ok);
-                    lines.take(IDS_MAX).for_each(|line| chosen.take(line.trim()));
+                    let read = || {
+                        let lines = std::io::stdin().lock().lines().map_while(Result::ok);
+                        lines.take(IDS_MAX).collect()
+                    };
+                    typed
+                        .get_or_init(read)
+                        .iter()
+                        .for_each(|line| chosen.take(line.trim()));
                 }
             }
         }
@@ -209,7 +229,8 @@ impl Work {
                 match maildrop::remove(directory, &world, &id) {
                     Ok(()) => deleted.push(id.to_string()),
                     Err(error) if is_missing(&error) => {}
-                    Err(error) => return Err(error.to_string()),
+                    // A stray directory, say: the messages behind it are still to be deleted.
+                    Err(error) => eprint_line(&format!("postsuper: warning: {error}")),
                 }
             }
         }
@@ -251,6 +272,7 @@ impl Work {
     fn ask(&self, change: Change, selection: Selection) -> Result<Answer<Vec<String>>, control::Error> {
         let action = match change {
             Change::Delete => Action::Delete,
+            Change::Expire => Action::Expire,
             Change::Hold => Action::Hold,
             Change::Release => Action::Release,
             Change::Requeue => Action::Requeue,
@@ -296,6 +318,7 @@ impl Work {
     fn report(&self, change: Change, chosen: &Chosen, changed: &[String]) {
         let action = match change {
             Change::Delete => lines::Action::Deleted,
+            Change::Expire => lines::Action::Expired,
             Change::Hold => lines::Action::Held,
             Change::Release => lines::Action::Released,
             Change::Requeue => lines::Action::Requeued,
@@ -340,6 +363,8 @@ mod tests {
             })
         );
         assert_eq!(wanted("-ps"), Ok(Wanted::default()));
+        let both = vec![(Change::Expire, Named::All), (Change::Release, Named::All)];
+        assert_eq!(wanted("-f ALL").map(|wanted| wanted.changes), Ok(both));
         assert_eq!(wanted("-d"), Err(USAGE.to_owned()));
         assert_eq!(wanted("-x"), Err(USAGE.to_owned()));
         assert_eq!(
@@ -387,6 +412,17 @@ mod tests {
             std::slice::from_ref(&third)
         );
         work.queues = vec!["deferred".to_owned()];
+        let marked = make(&mut work, Change::Expire, &[&second]);
+        assert_eq!(marked, std::slice::from_ref(&second));
+        assert_eq!(make(&mut work, Change::Expire, &[&second]), Vec::<String>::new());
+        drop(work.spool.take());
+        let listed = work.queue.listing_on_disk().expect("read");
+        let expired = listed.iter().filter(|message| message.forced_expire);
+        assert!(
+            expired.map(|message| &message.queue_id).eq([&second]),
+            "it is on disk"
+        );
+        std::fs::create_dir_all(work.queue.directory().join("maildrop/STRAY1")).expect("made");
         let deleted = make(&mut work, Change::Delete, &[]);
         assert_eq!(
             deleted.iter().collect::<BTreeSet<_>>(),
@@ -410,13 +446,16 @@ mod tests {
             format!("{first}: placed on hold"),
             format!("{third}: released from hold"),
         );
-        let requeued = format!("{first}: requeued");
+        let (requeued, expired) = (format!("{first}: requeued"), format!("{second}: expired"));
         let wanted = [
             "Placed on hold: 0 messages",
             &held,
             "Placed on hold: 1 message",
             &released,
             "Released from hold: 1 message",
+            &expired,
+            "Force-expired: 1 message",
+            "Force-expired: 0 messages",
             "Deleted: 2 messages",
             &requeued,
             "Requeued: 1 message",

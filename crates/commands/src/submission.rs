@@ -8,6 +8,7 @@ use envelope::{BodyKind, Envelope, QueueId, Recipient, codec};
 use ipc::control::{self, Request};
 use message::{build, header, lines};
 use os::User;
+use queue::maildrop::Slip;
 use settings::Postfix;
 use world::World;
 
@@ -56,6 +57,16 @@ impl Submitter {
     }
 }
 
+impl Submitter {
+    /// What goes with mail of this user that is simply to be delivered.
+    pub(crate) fn slip(&self) -> Slip {
+        Slip {
+            uid: self.uid,
+            ..Slip::default()
+        }
+    }
+}
+
 impl std::fmt::Display for Submitter {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}({})", self.name, self.uid)
@@ -98,14 +109,28 @@ pub(crate) fn envelope_from(sender: Option<Address>) -> Envelope {
     }
 }
 
-/// The sender that a command line names: `None` for `<>` and the empty text.
+/// The sender that a command line names: `None` for `<>` and the empty text. Forms of a From field are taken
+/// (`Joe <joe@x>`, `joe@x (Joe)`); of several addresses, or of text around one, the first counts.
 ///
 /// # Errors
-/// When it is not an address.
-pub(crate) fn sender_of(text: &str) -> Result<Option<Address>, address::Error> {
-    match text.trim() {
-        "" => Ok(None),
-        text => path::parse_whole(text),
+/// What can be made of it (the first address, if any), when it is not exactly one address.
+pub(crate) fn sender_of(text: &str) -> Result<Option<Address>, Option<Address>> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Ok(None);
+    }
+    if let Ok(sender) = path::parse_whole(text) {
+        return Ok(sender);
+    }
+    let is_plain = !text.contains(['<', '(', '"', ',', ';', ':']);
+    if is_plain && let Some(first) = text.split_whitespace().next() {
+        return Err(Address::parse(first).ok());
+    }
+    let entries = address::list::parse(text.as_bytes());
+    let mut addresses = address::list::mailboxes(&entries).map(address::list::Mailbox::address);
+    match (addresses.next(), addresses.next()) {
+        (Some(Some(address)), None) => Ok(Some(address)),
+        (first, _) => Err(first.flatten()),
     }
 }
 
@@ -138,7 +163,7 @@ pub(crate) fn size_max(settings: &Postfix) -> u64 {
 /// [`Refusal`]; nothing was taken then.
 pub(crate) fn submit(
     settings: &Postfix,
-    submitter: &Submitter,
+    slip: Slip,
     envelope: &Envelope,
     content: &[u8],
 ) -> Result<QueueId, Refusal> {
@@ -150,7 +175,7 @@ pub(crate) fn submit(
         &settings.queue_directory,
         &World::real(),
         envelope,
-        submitter.uid,
+        slip,
         &mut reader,
     );
     let queue_id = match dropped {
@@ -197,6 +222,7 @@ pub(crate) fn with_full_name(
     full_name: &str,
     is_obsolete: bool,
 ) -> Vec<u8> {
+    // A From of the null sender has no name; intake adds it.
     let (Some(sender), name) = (sender, full_name.trim()) else {
         return content;
     };
@@ -247,14 +273,7 @@ pub(crate) fn body_kind(content: &[u8]) -> BodyKind {
 }
 
 /// What the system says, in C's words, which scripts look for.
-pub(crate) fn words_of(error: &std::io::Error) -> String {
-    match error.kind() {
-        std::io::ErrorKind::NotFound => "No such file or directory".to_owned(),
-        std::io::ErrorKind::PermissionDenied => "Permission denied".to_owned(),
-        std::io::ErrorKind::IsADirectory => "Is a directory".to_owned(),
-        _ => error.to_string(),
-    }
-}
+pub(crate) use os::words as words_of;
 
 /// A warning in the command's name.
 pub(crate) fn warn(command: &str, text: &str) {
@@ -296,8 +315,31 @@ mod tests {
             ["ann", "b@c.example", "\"d e\"@f"]
         );
         assert!(names("").is_err() && names(",").is_err());
-        assert_eq!(sender_of("<>").unwrap(), None);
-        assert_eq!(sender_of("").unwrap(), None);
-        assert_eq!(sender_of("a@b").unwrap().unwrap().to_string(), "a@b");
+    }
+
+    #[test]
+    fn a_sender_may_have_a_name() {
+        let found = |text| sender_of(text).map(|sender| sender.map(|address| address.to_string()));
+        let is = |text: &str| Ok(Some(text.to_owned()));
+        assert_eq!(found("<>"), Ok(None));
+        assert_eq!(found(""), Ok(None));
+        for (text, sender) in [
+            ("a@b", "a@b"),
+            ("<a@b>", "a@b"),
+            ("-x@b", "-x@b"),
+            ("Joe <joe@x.y>", "joe@x.y"),
+            ("joe@x.y (Joe)", "joe@x.y"),
+            ("\"Joe, J.\" <joe@x.y>", "joe@x.y"),
+        ] {
+            assert_eq!(found(text), is(sender), "{text}");
+        }
+        for (text, first) in [("a b", "a"), ("a@b, c@d", "a@b")] {
+            let malformed = sender_of(text).unwrap_err();
+            assert_eq!(
+                malformed.map(|address| address.to_string()).as_deref(),
+                Some(first),
+                "{text}"
+            );
+        }
     }
 }

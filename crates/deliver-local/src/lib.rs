@@ -141,6 +141,46 @@ impl Local {
         }
     }
 
+    /// What a delivery to this recipient would come to; nothing is written (`sendmail -bv`). Of an alias with several
+    /// targets the text tells each; one that is not deliverable makes the recipient so.
+    pub fn verify(&self, recipient: &Address) -> Outcome {
+        let expansion = match self.expand(recipient) {
+            Ok(expansion) => expansion,
+            Err(outcome) => return outcome,
+        };
+        let users = expansion
+            .users
+            .iter()
+            .map(|name| (name.clone(), self.verify_user(name)));
+        let forwards = expansion.forwards.iter().map(|address| {
+            let outcome = sent(format!("forwards to {address}"));
+            (address.to_string(), outcome)
+        });
+        let mut told: Vec<(String, Outcome)> = users.chain(forwards).collect();
+        if told.len() < 2 {
+            let only = told.pop().map(|(_, outcome)| outcome);
+            return only.unwrap_or_else(|| sent("expands to nobody"));
+        }
+        let texts = told
+            .iter()
+            .map(|(target, outcome)| format!("{target}: {}", outcome.text));
+        let text = texts.collect::<Vec<_>>().join("; ");
+        let is_bad = |(_, outcome): &(String, Outcome)| outcome.result != DeliveryResult::Sent;
+        let at = told.iter().position(is_bad).unwrap_or(0);
+        Outcome {
+            text,
+            ..told.swap_remove(at).1
+        }
+    }
+
+    fn verify_user(&self, name: &str) -> Outcome {
+        match self.directory.user(name) {
+            Ok(Some(_)) => sent("delivers to mailbox"),
+            Ok(None) => unknown_user(name),
+            Err(why) => deferred(StatusCode::temporary(3, 0), why),
+        }
+    }
+
     fn expand(&self, address: &Address) -> Result<Expansion, Outcome> {
         let expander = expansion::Expander {
             aliases: &self.aliases,
@@ -179,7 +219,7 @@ impl Local {
     fn deliver_user(&self, job: &Job<'_>, name: &str) -> Outcome {
         let user = match self.directory.user(name) {
             Ok(Some(user)) => user,
-            Ok(None) => return bounced(StatusCode::permanent(1, 1), format!("unknown user: \"{name}\"")),
+            Ok(None) => return unknown_user(name),
             Err(why) => return deferred(StatusCode::temporary(3, 0), why),
         };
         if !self.directory.may_become(user.uid) {
@@ -208,6 +248,10 @@ impl Local {
             None => format!("{address}@{}", self.settings.myhostname),
         }
     }
+}
+
+fn unknown_user(name: &str) -> Outcome {
+    bounced(StatusCode::permanent(1, 1), format!("unknown user: \"{name}\""))
 }
 
 fn outcome(result: DeliveryResult, status: StatusCode, text: impl Into<String>) -> Outcome {

@@ -226,3 +226,21 @@ fn a_missing_home_is_waited_for_where_that_is_wanted() {
         );
     }
 }
+
+#[test]
+fn a_verification_tells_what_would_be_done_and_does_nothing() {
+    let setup = setup("team: alice, eve@far.example\nworse: bob, nobody1\n", |_| {});
+    let verified = |to: &str| {
+        let outcome = setup.local.verify(&Address::parse(to).expect("an address"));
+        (outcome.result, outcome.text)
+    };
+    let sent = |text: &str| (DeliveryResult::Sent, text.to_owned());
+    assert_eq!(verified("alice+x@example.com"), sent("delivers to mailbox"));
+    let team = "alice: delivers to mailbox; eve@far.example: forwards to eve@far.example";
+    assert_eq!(verified("team@example.com"), sent(team));
+    let bounced = |text: &str| (DeliveryResult::Bounced, text.to_owned());
+    assert_eq!(verified("eve@example.com"), bounced("unknown user: \"eve\""));
+    let worse = "bob: delivers to mailbox; nobody1: unknown user: \"nobody1\"";
+    assert_eq!(verified("worse@example.com"), bounced(worse));
+    assert!(setup.mail_of("alice").is_empty());
+}

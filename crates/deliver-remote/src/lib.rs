@@ -82,6 +82,7 @@ impl Request {
             smtputf8: envelope.smtputf8,
             ret: envelope.ret,
             envid: envelope.envid.clone(),
+            is_probe: false,
         };
         Request {
             next_hop,

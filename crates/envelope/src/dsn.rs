@@ -1,6 +1,6 @@
 //! The DSN parameters of MAIL and RCPT: xtext, NOTIFY, ORCPT, RET (RFC 3461 §4).
 
-use crate::{Notify, Recipient, Ret};
+use crate::{Notify, Recipient, Ret, Trace};
 
 /// The longest ORCPT or ENVID value that is taken, in octets before decoding (RFC 3461 §4.2, §4.4 say 500 and 100).
 pub const XTEXT_BYTES_MAX: usize = 1_000;
@@ -121,6 +121,26 @@ impl std::fmt::Display for Ret {
             Ret::Full => "FULL",
             Ret::Headers => "HDRS",
         })
+    }
+}
+
+impl Trace {
+    /// The word for it on disk: `verify`, `record`; empty for [`Trace::None`].
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Trace::None => "",
+            Trace::Verify => "verify",
+            Trace::Record => "record",
+        }
+    }
+
+    /// The word read back; what is none of them is [`Trace::None`].
+    pub fn of_word(word: &str) -> Trace {
+        match word {
+            "verify" => Trace::Verify,
+            "record" => Trace::Record,
+            _ => Trace::None,
+        }
     }
 }
 

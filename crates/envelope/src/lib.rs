@@ -72,6 +72,18 @@ pub enum BodyKind {
     BinaryMime,
 }
 
+/// What a sender asks to be told of the first attempt (sendmail(1), `-bv` and `-v`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Trace {
+    /// Nothing but what DSN options say.
+    #[default]
+    None,
+    /// What a delivery would come to; nothing is delivered.
+    Verify,
+    /// What the delivery came to.
+    Record,
+}
+
 /// What became of one recipient in one delivery attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {

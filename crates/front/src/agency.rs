@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use address::Address;
 use deliver_local::{Content, Delivery};
-use envelope::Recipient;
+use envelope::{Outcome, Recipient};
 use serve::handover::Handover;
 
 /// One message for one recipient of this host.
@@ -22,6 +22,9 @@ pub struct LocalDelivery {
 pub trait Agency: Send + Sync {
     /// Delivers; blocks.
     fn deliver(&self, delivery: &LocalDelivery) -> Delivery;
+
+    /// What a delivery to an address of this host would come to; blocks.
+    fn verify(&self, recipient: &Address) -> Outcome;
 
     /// Takes over a session after its login.
     fn take(&self, handover: Handover<auth::Account>);

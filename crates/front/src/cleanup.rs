@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use access::Refusal;
 use address::Address;
-use envelope::{Envelope, Notify, QueueId, Recipient, StatusCode};
+use envelope::{Envelope, Notify, QueueId, Recipient, StatusCode, Trace};
 use intake::{Context, Intake, Origin};
 use maillog::lines::cleanup::MessageId;
 use queue::spool::INLINE_BYTES_MAX;
@@ -13,6 +13,9 @@ use settings::Postfix;
 use tokio::sync::oneshot;
 
 use crate::Front;
+
+/// The attribute of a queued message that keeps its [`Trace`].
+const TRACE: &str = "trace";
 
 /// A message whose content arrives.
 pub struct Submission {
@@ -31,6 +34,7 @@ struct Circumstances {
     sender: String,
     only_recipient: Option<String>,
     now_micros: i64,
+    trace: Trace,
 }
 
 impl Circumstances {
@@ -52,7 +56,7 @@ impl Circumstances {
     fn add_copy(&self, envelope: &mut Envelope) {
         let copy = self.settings.always_bcc.as_str();
         let is_new = matches!(self.origin, Origin::Network(_) | Origin::Local { .. });
-        if copy.is_empty() || !is_new {
+        if copy.is_empty() || !is_new || self.trace == Trace::Verify {
             return;
         }
         let Ok(original) = Address::parse(copy) else {
@@ -101,6 +105,7 @@ impl Submission {
                 .unwrap_or_default(),
             only_recipient,
             now_micros: serve::clock::now(),
+            trace: Trace::None,
         };
         Submission {
             intake: Intake::new(),
@@ -109,6 +114,12 @@ impl Submission {
             failure: None,
             scratch: Vec::new(),
         }
+    }
+
+    /// The sender wants to hear of the first attempt, or nothing but that.
+    pub fn with_trace(mut self, trace: Trace) -> Submission {
+        self.circumstances.trace = trace;
+        self
     }
 
     /// The message's name in the queue.
@@ -185,6 +196,10 @@ impl Submission {
         });
         let mut attributes = vec![("message_id".to_owned(), facts.message_id)];
         attributes.extend(log_attributes(&self.circumstances.origin));
+        if self.circumstances.trace != Trace::None {
+            let trace = self.circumstances.trace.as_str();
+            attributes.push((TRACE.to_owned(), trace.to_owned()));
+        }
         Ok((
             self.incoming,
             Facts {
@@ -194,6 +209,11 @@ impl Submission {
             },
         ))
     }
+}
+
+/// What the sender of a queued message wants to hear of its first attempt.
+pub fn trace_of(message: &queue::Message) -> Trace {
+    message.facts.attribute(TRACE).map_or(Trace::None, Trace::of_word)
 }
 
 /// What `postcat` shows about the origin.
@@ -270,6 +290,7 @@ mod tests {
             sender: String::new(),
             only_recipient: None,
             now_micros: 0,
+            trace: Trace::None,
         };
         let recipient = |text: &&str| Recipient {
             address: Address::parse(text).expect("an address"),
@@ -295,6 +316,7 @@ mod tests {
         let local = || Origin::Local {
             uid: 0,
             full_name: String::new(),
+            is_relayed: false,
         };
         assert_eq!(copied(local(), &["a@b.c"]), ["a@b.c", "archive@example.com"]);
         assert_eq!(copied(local(), &["archive@example.com"]), ["archive@example.com"]);

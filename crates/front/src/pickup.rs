@@ -59,14 +59,16 @@ async fn submit(front: &Arc<Front>, dropped: Dropped) -> bool {
         .unwrap_or_default();
     front.log.write(&PickedUp {
         queue_id: incoming.queue_id(),
-        uid: dropped.uid,
+        uid: dropped.slip.uid,
         sender: &sender,
     });
     let origin = Origin::Local {
-        uid: dropped.uid,
-        full_name: full_name(dropped.uid),
+        uid: dropped.slip.uid,
+        full_name: full_name(dropped.slip.uid),
+        is_relayed: dropped.slip.is_relayed,
     };
-    let mut submission = Submission::begin(incoming, origin, &envelope, Arc::clone(settings));
+    let submission = Submission::begin(incoming, origin, &envelope, Arc::clone(settings));
+    let mut submission = submission.with_trace(dropped.slip.trace);
     let (mut content, mut piece) = (dropped.content, vec![0; PIECE_BYTES]);
     loop {
         match content.read(&mut piece) {
@@ -75,7 +77,11 @@ async fn submit(front: &Arc<Front>, dropped: Dropped) -> bool {
             Err(error) => {
                 front.log.warning(
                     "pickup",
-                    &format!("cannot read {} in the maildrop: {error}", dropped.queue_id),
+                    &format!(
+                        "cannot read {} in the maildrop: {}",
+                        dropped.queue_id,
+                        os::words(&error)
+                    ),
                 );
                 return false;
             }
@@ -86,7 +92,7 @@ async fn submit(front: &Arc<Front>, dropped: Dropped) -> bool {
         Err(refusal) => {
             front.log.warning(
                 "pickup",
-                &format!("cannot take in mail of uid {}: {refusal}", dropped.uid),
+                &format!("cannot take in mail of uid {}: {refusal}", dropped.slip.uid),
             );
             false
         }

@@ -63,6 +63,8 @@ pub enum Action {
     Hold,
     Release,
     Requeue,
+    /// It is returned at its next try.
+    Expire,
 }
 
 /// How to stop.
@@ -96,7 +98,7 @@ pub enum Error {
     #[error("the mail system is down")]
     Down,
     /// The socket cannot be used.
-    #[error("cannot connect to {0}: {1}")]
+    #[error("cannot connect to {}: {}", .0.display(), os::words(.1))]
     Connect(PathBuf, io::Error),
     /// The conversation went wrong.
     #[error(transparent)]

@@ -182,6 +182,7 @@ fn delivery_lines() {
         connection_uses: 1,
         delays: delays(),
         outcome: &sent,
+        is_verified_only: false,
     };
     same(
         &line,
@@ -369,7 +370,7 @@ fn a_log_that_cannot_be_opened_says_which() {
         .to_string();
     assert_eq!(
         complaint,
-        "cannot open log file /nonexistent/mail.log: No such file or directory (os error 2)"
+        "cannot open log file /nonexistent/mail.log: No such file or directory"
     );
     assert!(Destination::of_maillog_file("", "nonsense").is_err());
     assert_eq!(
@@ -456,6 +457,7 @@ fn write_a_day(log: &Log) {
                 connection_uses,
                 delays,
                 outcome,
+                is_verified_only: false,
             });
         }
         log.write(&qmgr::Removed { queue_id });

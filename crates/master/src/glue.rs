@@ -95,6 +95,10 @@ impl Agency for OwnAgent {
         })
     }
 
+    fn verify(&self, recipient: &address::Address) -> envelope::Outcome {
+        self.local.verify(recipient)
+    }
+
     fn take(&self, handover: Handover<Account>) {
         if let Some(sessions) = &self.sessions {
             let sessions = Arc::clone(sessions);

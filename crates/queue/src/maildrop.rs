@@ -4,13 +4,14 @@ use std::fmt::Write as _;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use envelope::{Envelope, QueueId, codec};
+use envelope::{Envelope, QueueId, Trace, codec};
 use world::{OpenMode, World};
 
 use crate::{Error, Result};
 
 /// One file a message below `maildrop/`, named after its queue id: a line of magic, `name: value` lines (`uid`, `time` in
-/// microseconds, `envelope` in hexadecimal of `envelope::codec`, `size` in octets), an empty line, the content, `end`.
+/// microseconds, `envelope` in hexadecimal of `envelope::codec`, `asks` with words of [`Slip`] where there are any,
+/// `size` in octets), an empty line, the content, `end`.
 /// It is written under a name that starts with a dot, synced, renamed, and the directory synced; so a file with another
 /// name is whole, and one that is not (a damaged disk) is noticed. Files with a dot are leavings of a crash, removed by
 /// [`scan`] when they are a day old.
@@ -22,12 +23,25 @@ const COPY_BYTES: usize = 64 * 1024;
 const LINE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 const LEAVINGS_AGE_MICROS: i64 = 86_400 * 1_000_000;
 
+/// Who drops a message, and what is to be done with it besides delivering it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Slip {
+    /// The user.
+    pub uid: u32,
+    /// `sendmail -bv`, `sendmail -v`
+    pub trace: Trace,
+    /// `sendmail -G`: it comes from elsewhere, its header stays as it is.
+    pub is_relayed: bool,
+}
+
+const RELAYED: &str = "relayed";
+
 /// A message that waits to be picked up.
 pub struct Dropped {
     /// The name that `mailq` shows until it is picked up.
     pub queue_id: QueueId,
-    /// Who dropped it.
-    pub uid: u32,
+    /// Who dropped it, and how.
+    pub slip: Slip,
     /// When: microseconds since the Unix epoch.
     pub arrival_micros: i64,
     /// Sender, recipients, options.
@@ -46,7 +60,7 @@ pub fn drop_message(
     dir: &Path,
     world: &World,
     envelope: &Envelope,
-    uid: u32,
+    slip: Slip,
     content: &mut dyn Read,
 ) -> Result<QueueId> {
     let drop_dir = dir.join(DIR);
@@ -54,7 +68,7 @@ pub fn drop_message(
     let now = world.clock.now_micros();
     let queue_id = QueueId::short(now, world.random.next_u64() % 0x0fff_ffff);
     let temporary = drop_dir.join(format!(".{now:020}.{queue_id}"));
-    let written = write_file(&temporary, world, &head(envelope, uid, now)?, content)
+    let written = write_file(&temporary, world, &head(envelope, slip, now)?, content)
         .and_then(|()| Ok(world.disk.rename(&temporary, &drop_dir.join(queue_id.as_str()))?))
         .and_then(|()| Ok(world.disk.sync_dir(&drop_dir)?));
     if let Err(error) = written {
@@ -66,7 +80,7 @@ pub fn drop_message(
 }
 
 /// The head, with room for the size, which is only known at the end.
-fn head(envelope: &Envelope, uid: u32, now_micros: i64) -> Result<String> {
+fn head(envelope: &Envelope, slip: Slip, now_micros: i64) -> Result<String> {
     let mut bytes = Vec::new();
     codec::encode_envelope(envelope, &mut bytes).map_err(|_| Error::EnvelopeTooLarge)?;
     let mut hex = String::with_capacity(bytes.len() * 2);
@@ -74,9 +88,16 @@ fn head(envelope: &Envelope, uid: u32, now_micros: i64) -> Result<String> {
         // Writing to a String cannot fail.
         let _ = write!(hex, "{byte:02x}");
     }
-    Ok(format!(
-        "{MAGIC}\nuid: {uid}\ntime: {now_micros}\nenvelope: {hex}\n"
-    ))
+    let mut head = format!(
+        "{MAGIC}\nuid: {}\ntime: {now_micros}\nenvelope: {hex}\n",
+        slip.uid
+    );
+    let words = [slip.trace.as_str(), if slip.is_relayed { RELAYED } else { "" }];
+    let words: Vec<&str> = words.into_iter().filter(|word| !word.is_empty()).collect();
+    if !words.is_empty() {
+        let _ = writeln!(head, "asks: {}", words.join(" "));
+    }
+    Ok(head)
 }
 
 fn write_file(path: &Path, world: &World, head: &str, content: &mut dyn Read) -> Result<()> {
@@ -142,23 +163,37 @@ pub fn read(dir: &Path, world: &World, queue_id: &QueueId) -> Result<Dropped> {
     let total = file.size_bytes()?;
     let mut reader = BufReader::new(FileReader { file, at: 0 });
     let mut start = 0;
-    let mut line = |name: &str| -> Result<String> {
+    let mut line = || -> Result<String> {
         let mut text = String::new();
         let n = (&mut reader)
             .take(LINE_BYTES_MAX)
             .read_line(&mut text)
             .map_err(|_| damaged())?;
         start += n as u64;
-        let value = text.strip_suffix('\n').and_then(|text| text.strip_prefix(name));
-        value.map(str::to_owned).ok_or_else(damaged)
+        text.strip_suffix('\n').map(str::to_owned).ok_or_else(damaged)
     };
-    line(MAGIC)?;
-    let uid = line("uid: ")?.parse().map_err(|_| damaged())?;
-    let arrival_micros = line("time: ")?.parse().map_err(|_| damaged())?;
-    let envelope = unhex(&line("envelope: ")?).ok_or_else(damaged)?;
+    let value = |text: String, name: &str| text.strip_prefix(name).map(str::to_owned).ok_or_else(damaged);
+    value(line()?, MAGIC)?;
+    let uid = value(line()?, "uid: ")?.parse().map_err(|_| damaged())?;
+    let arrival_micros = value(line()?, "time: ")?.parse().map_err(|_| damaged())?;
+    let envelope = unhex(&value(line()?, "envelope: ")?).ok_or_else(damaged)?;
     let (envelope, _) = codec::decode_envelope(&envelope).map_err(|_| damaged())?;
-    let size_bytes: u64 = line("size: ")?.parse().map_err(|_| damaged())?;
-    line("")?;
+    let mut slip = Slip {
+        uid,
+        ..Slip::default()
+    };
+    let mut next = line()?;
+    if let Some(words) = next.strip_prefix("asks: ") {
+        for word in words.split(' ') {
+            match word {
+                RELAYED => slip.is_relayed = true,
+                word => slip.trace = Trace::of_word(word),
+            }
+        }
+        next = line()?;
+    }
+    let size_bytes: u64 = value(next, "size: ")?.parse().map_err(|_| damaged())?;
+    line()?;
     let mut end = [0; END.len()];
     let mut tail = FileReader {
         file: std::sync::Arc::clone(&reader.get_ref().file),
@@ -170,7 +205,7 @@ pub fn read(dir: &Path, world: &World, queue_id: &QueueId) -> Result<Dropped> {
     let content = Box::new(reader.take(size_bytes));
     Ok(Dropped {
         queue_id: queue_id.clone(),
-        uid,
+        slip,
         arrival_micros,
         envelope,
         size_bytes,
@@ -243,13 +278,18 @@ mod tests {
     #[test]
     fn what_was_dropped_survives_a_crash_anywhere_or_was_refused() {
         let dir = Path::new("/q");
+        let slip = Slip {
+            uid: 1000,
+            trace: Trace::Verify,
+            is_relayed: true,
+        };
         let mut kept = 0;
         for k in 1..14 {
             let disk = SimDisk::new(k);
             let world = World::simulated(k, disk.clone());
             disk.crash_at(k);
             let content = vec![b'c'; 100_000];
-            let dropped = drop_message(dir, &world, &envelope(), 1000, &mut content.as_slice());
+            let dropped = drop_message(dir, &world, &envelope(), slip, &mut content.as_slice());
             disk.crash();
             let names = scan(dir, &world).unwrap();
             if let Ok(id) = &dropped {
@@ -258,7 +298,7 @@ mod tests {
             }
             for id in names {
                 let mut message = read(dir, &world, &id).unwrap();
-                assert_eq!((message.uid, message.size_bytes), (1000, 100_000));
+                assert_eq!((message.slip, message.size_bytes), (slip, 100_000));
                 assert_eq!(message.envelope, envelope());
                 let mut read_back = Vec::new();
                 message.content.read_to_end(&mut read_back).unwrap();
@@ -274,7 +314,7 @@ mod tests {
     fn a_file_that_is_not_whole_is_noticed() {
         let world = World::simulated(1, SimDisk::new(1));
         let dir = Path::new("/q");
-        let id = drop_message(dir, &world, &envelope(), 0, &mut &b"hello"[..]).unwrap();
+        let id = drop_message(dir, &world, &envelope(), Slip::default(), &mut &b"hello"[..]).unwrap();
         let file = world.disk.open(&path_of(dir, &id), OpenMode::ReadWrite).unwrap();
         let size = file.size_bytes().unwrap();
         for cut in 0..size {

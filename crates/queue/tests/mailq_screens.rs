@@ -164,7 +164,7 @@ fn a_queue_is_listed_and_changed_with_the_daemon_up_and_down() {
         Path::new("/q"),
         &world,
         &envelope(&["root"]),
-        0,
+        maildrop::Slip::default(),
         &mut &b"hi\n"[..],
     )
     .unwrap();

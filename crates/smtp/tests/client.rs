@@ -32,6 +32,7 @@ fn message(recipients: &[&str]) -> Message {
         smtputf8: false,
         ret: None,
         envid: None,
+        is_probe: false,
     }
 }
 

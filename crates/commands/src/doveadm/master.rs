@@ -51,7 +51,7 @@ impl Master {
         let pid = i32::try_from(process).ok().and_then(Pid::from_raw);
         let pid = pid.ok_or_else(|| format!("PID file {file} names no process: {process}"))?;
         kill_process(pid, signal).map_err(|error| {
-            let why = crate::submission::words_of(&error.into());
+            let why = os::words(&error.into());
             format!("kill({process}, {}) failed: {why}", signal.as_raw())
         })?;
         Ok(process)

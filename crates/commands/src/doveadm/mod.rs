@@ -97,7 +97,7 @@ pub(crate) fn fatal(text: &str) -> ExitCode {
 /// What a dovecot.conf says, or what is wrong with it in Dovecot's words.
 pub(crate) fn settings_of(config_file: &std::path::Path) -> Result<settings::Dovecot, String> {
     if let Err(error) = std::fs::metadata(config_file) {
-        let why = crate::submission::words_of(&error);
+        let why = os::words(&error);
         return Err(format!(
             "Error reading configuration: stat({}) failed: {why}",
             config_file.display()

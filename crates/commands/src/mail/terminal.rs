@@ -103,7 +103,7 @@ impl Terminal {
             .any(|recipient| recipient.address.needs_smtputf8());
         envelope.recipients = recipients;
         envelope.body = submission::body_kind(message);
-        submission::submit(&settings, &self.submitter, &envelope, message)
+        submission::submit(&settings, self.submitter.slip(), &envelope, message)
             .map(drop)
             .map_err(|refusal| refusal.to_string())
     }

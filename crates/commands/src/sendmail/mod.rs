@@ -6,10 +6,12 @@ mod session;
 
 use std::process::ExitCode;
 
-use envelope::{Envelope, Recipient};
+use address::path;
+use envelope::{Envelope, Recipient, Trace};
+use queue::maildrop::Slip;
 
-use crate::submission::{self, EX_TEMPFAIL, EX_UNAVAILABLE, Submitter};
-use crate::{COMMANDS, Invocation, configuration, print_line};
+use crate::submission::{self, EX_TEMPFAIL, Submitter};
+use crate::{Invocation, configuration, newaliases, postfix, postqueue, print_line};
 use options::{Mode, Request};
 
 const HELP: &str = "usage: sendmail [OPTION...] [RECIPIENT...]
@@ -19,61 +21,84 @@ Takes a message from standard input, up to its end or a line with nothing but a 
   -f SENDER  the envelope sender (-r is the same); default: the user
   -F NAME    the full name for a message that has no From
   -B TYPE    7BIT or 8BITMIME
+  -G         the message comes from elsewhere: its header is left as it is
   -N WORDS   when to report: success,failure,delay or never
   -R WORD    what a report returns: full or hdrs
   -V ID      the sender's own identifier, for reports
+  -v         mails a report of the first attempt to the sender
+  -bv        mails a report of where mail to the recipients would go, and delivers nothing
   -bs        speaks SMTP on standard input and output
   -bp, -bi   are mailq and newaliases; -q tries deferred mail now (-qRSITE, -qIID)
   -C DIR     takes DIR/main.cf (MAIL_CONFIG does the same)
-Other options of sendmail are taken and have no effect.";
+Options end at the first recipient. Other options of sendmail are taken and have no effect.";
 
-/// Runs the command.
+/// Runs the command, under this name or as `mailq` or `newaliases`.
 pub(crate) fn run(invocation: &Invocation) -> ExitCode {
     if invocation.wants_help() {
-        print_line(HELP);
+        print_line(match invocation.name.as_str() {
+            "mailq" => postqueue::HELP,
+            "newaliases" => newaliases::HELP,
+            _ => HELP,
+        });
         return ExitCode::SUCCESS;
     }
-    let request = match Request::parse(&invocation.args) {
+    let name = invocation.name.as_str();
+    let request = match Request::parse(name, &invocation.args) {
         Ok(request) => request,
-        Err(text) => return fatal(&text),
+        Err(text) => return fatal(name, &text),
     };
     for warning in &request.warnings {
-        submission::warn("sendmail", warning);
+        submission::warn(name, warning);
     }
+    if request.mode == Mode::HostStatus {
+        return ExitCode::SUCCESS;
+    }
+    if matches!(request.mode, Mode::Submit | Mode::Verify)
+        && request.recipients.is_empty()
+        && !request.reads_recipients
+    {
+        let told = "Recipient addresses must be specified on the command line or via the -t option";
+        return fatal(name, &format!("{}: {told}", Submitter::current()));
+    }
+    let directory = configuration::directory(request.configuration.as_deref());
+    let settings = match configuration::postfix(&directory) {
+        Ok(settings) => settings,
+        Err(text) => return fatal(name, &text),
+    };
+    perform(name, &request, settings)
+}
+
+/// Does what the request is for. Everything that is not sendmail's own speaks in the name of the command that does it.
+fn perform(name: &str, request: &Request, settings: settings::Postfix) -> ExitCode {
+    let passed_on = |name: &str, last: &[&str]| Invocation {
+        name: name.to_owned(),
+        args: request
+            .passed_on
+            .iter()
+            .cloned()
+            .chain(last.iter().map(|&arg| arg.to_owned()))
+            .collect(),
+    };
     match request.mode {
-        Mode::Submit => submit(&request),
-        Mode::Smtp => speak(&request),
-        Mode::Other(name) => other_command(name, request.passed_on),
-        Mode::Verify => {
-            invocation.complain("fatal: -bv: reports without a delivery are not there yet");
-            ExitCode::from(EX_UNAVAILABLE)
-        }
+        Mode::Submit | Mode::Verify => submit(name, request, &settings),
+        Mode::Smtp => speak(&settings),
+        Mode::Queue => postqueue::run(&passed_on("postqueue", &["-p"])),
+        Mode::Flush => postqueue::run(&passed_on("postqueue", &[])),
+        Mode::Daemon => postfix::run(&passed_on("postfix", &["start"])),
+        Mode::Aliases => newaliases::rebuild(settings, request.aliases.as_deref()),
+        Mode::HostStatus => ExitCode::SUCCESS,
     }
 }
 
-fn fatal(text: &str) -> ExitCode {
-    crate::eprint_line(&format!("sendmail: fatal: {text}"));
+fn fatal(name: &str, text: &str) -> ExitCode {
+    crate::eprint_line(&format!("{name}: fatal: {text}"));
     ExitCode::from(EX_TEMPFAIL)
 }
 
-fn other_command(name: &str, args: Vec<String>) -> ExitCode {
-    match COMMANDS.iter().find(|command| command.name == name) {
-        Some(command) => (command.run)(&Invocation {
-            name: name.to_owned(),
-            args,
-        }),
-        None => fatal(&format!("the command {name} is not there")),
-    }
-}
-
-fn speak(request: &Request) -> ExitCode {
-    let settings = match configuration::postfix(&configuration::directory(request.configuration.as_deref())) {
-        Ok(settings) => settings,
-        Err(text) => return fatal(&text),
-    };
+fn speak(settings: &settings::Postfix) -> ExitCode {
     let submitter = Submitter::current();
     let spoken = session::speak(
-        &settings,
+        settings,
         &submitter,
         &mut std::io::stdin().lock(),
         &mut std::io::stdout().lock(),
@@ -84,53 +109,92 @@ fn speak(request: &Request) -> ExitCode {
     }
 }
 
-fn submit(request: &Request) -> ExitCode {
+fn submit(name: &str, request: &Request, settings: &settings::Postfix) -> ExitCode {
     let submitter = Submitter::current();
-    if request.recipients.is_empty() && !request.reads_recipients {
-        let told = "Recipient addresses must be specified on the command line or via the -t option";
-        return fatal(&format!("{submitter}: {told}"));
-    }
-    match take(request, &submitter) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(text) => fatal(&text),
+    match take(request, settings, &submitter) {
+        Ok(envelope) => {
+            if request.trace() != Trace::None {
+                let sender = path::display(envelope.sender.as_ref());
+                print_line(&format!(
+                    "Mail Delivery Status Report will be mailed to {sender}."
+                ));
+            }
+            ExitCode::SUCCESS
+        }
+        Err(text) => fatal(name, &format!("{submitter}: {text}")),
     }
 }
 
-fn take(request: &Request, submitter: &Submitter) -> Result<(), String> {
-    let settings = configuration::postfix(&configuration::directory(request.configuration.as_deref()))?;
-    let octets_max = submission::size_max(&settings);
-    let content = input::read_message(&mut std::io::stdin().lock(), request.keeps_dots, octets_max)
-        .map_err(|error| format!("{submitter}: cannot read the message: {error}"))?;
-    let mut envelope = envelope(request, submitter)?;
-    add_recipients(request, &content, &mut envelope).map_err(|text| format!("{submitter}: {text}"))?;
+/// Hands the message in.
+fn take(request: &Request, settings: &settings::Postfix, submitter: &Submitter) -> Result<Envelope, String> {
+    let octets_max = submission::size_max(settings);
+    let mut envelope = envelope(request, submitter);
+    let content = if request.mode == Mode::Verify {
+        add_recipients(request, b"", &mut envelope)?;
+        probe(&envelope)
+    } else {
+        let content = input::read_message(&mut std::io::stdin().lock(), request.keeps_dots, octets_max)
+            .map_err(|error| format!("cannot read the message: {}", os::words(&error)))?;
+        add_recipients(request, &content, &mut envelope)?;
+        with_name(request, settings, content, &envelope)
+    };
+    envelope.body = request.body.unwrap_or_else(|| submission::body_kind(&content));
+    let slip = Slip {
+        trace: request.trace(),
+        is_relayed: request.is_relayed,
+        ..submitter.slip()
+    };
+    submission::submit(settings, slip, &envelope, &content)
+        .map(|_| envelope)
+        .map_err(|refusal| refusal.to_string())
+}
+
+/// The content with the sender's full name in a From field, unless there is one or the message comes from elsewhere.
+fn with_name(
+    request: &Request,
+    settings: &settings::Postfix,
+    content: Vec<u8>,
+    envelope: &Envelope,
+) -> Vec<u8> {
+    if request.is_relayed {
+        return content;
+    }
     let full_name = request.full_name.clone().or_else(|| std::env::var("NAME").ok());
     let is_obsolete = settings.header_from_format == "obsolete";
     let full_name = full_name.unwrap_or_default();
-    let content = submission::with_full_name(content, envelope.sender.as_ref(), &full_name, is_obsolete);
-    envelope.body = request.body.unwrap_or_else(|| submission::body_kind(&content));
-    submission::submit(&settings, submitter, &envelope, &content)
-        .map(drop)
-        .map_err(|refusal| format!("{submitter}: {refusal}"))
+    submission::with_full_name(content, envelope.sender.as_ref(), &full_name, is_obsolete)
 }
 
-fn envelope(request: &Request, submitter: &Submitter) -> Result<Envelope, String> {
+/// The message that a verification is about: reports show its header.
+fn probe(envelope: &Envelope) -> Vec<u8> {
+    let sender = envelope.sender.as_ref();
+    let from = sender.map_or_else(|| "MAILER-DAEMON".to_owned(), ToString::to_string);
+    let to: Vec<String> = envelope
+        .recipients
+        .iter()
+        .map(|recipient| recipient.address.to_string())
+        .collect();
+    format!("From: {from}\nSubject: probe\nTo: {}\n\n", to.join(",\n\t")).into_bytes()
+}
+
+fn envelope(request: &Request, submitter: &Submitter) -> Envelope {
     let own = || address::Address::new(&submitter.name, None);
     let sender = match &request.sender {
         None => Some(own()),
-        Some(text) => submission::sender_of(text).unwrap_or_else(|_| {
+        Some(text) => submission::sender_of(text).unwrap_or_else(|first| {
             submission::warn(
                 "sendmail",
                 &format!("-f option specified malformed sender: {text}"),
             );
-            Some(own())
+            Some(first.unwrap_or_else(own))
         }),
     };
     let envid = request.envid.clone();
-    Ok(Envelope {
+    Envelope {
         ret: request.ret,
         envid,
         ..submission::envelope_from(sender)
-    })
+    }
 }
 
 fn add_recipients(request: &Request, content: &[u8], envelope: &mut Envelope) -> Result<(), String> {
@@ -215,8 +279,8 @@ mod tests {
     #[test]
     fn recipients_of_the_header_join_those_of_the_command_line() {
         let args = ["-t", "-N", "never", "root"].map(str::to_owned);
-        let request = Request::parse(&args).unwrap();
-        let mut envelope = envelope(&request, &somebody()).unwrap();
+        let request = Request::parse("sendmail", &args).unwrap();
+        let mut envelope = envelope(&request, &somebody());
         let content = b"To: a@x, b@x\nBcc: c@x\nCc: a@x\n\nbody\n";
         add_recipients(&request, content, &mut envelope).unwrap();
         let names: Vec<String> = envelope
@@ -226,7 +290,7 @@ mod tests {
             .collect();
         assert_eq!(names, ["root", "a@x", "b@x", "c@x"]);
         assert_eq!(envelope.sender.unwrap().to_string(), "ann");
-        let request = Request::parse(&args[..1]).unwrap();
+        let request = Request::parse("sendmail", &args[..1]).unwrap();
         let mut envelope = submission::envelope_from(None);
         assert!(add_recipients(&request, b"Subject: x\n\n", &mut envelope).is_err());
     }

@@ -1,6 +1,6 @@
 //! sendmail's command line as Postfix's sendmail(1) reads it.
 
-use envelope::{BodyKind, Notify, Ret};
+use envelope::{BodyKind, Notify, Ret, Trace};
 
 /// What is to be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -10,8 +10,16 @@ pub(super) enum Mode {
     Submit,
     /// Speak SMTP on standard input and output (`-bs`).
     Smtp,
-    /// Run another command: `mailq` (`-bp`), `newaliases` (`-bi`, `-I`), `postqueue` (`-q`), `postfix` (`-bd`).
-    Other(&'static str),
+    /// Show the queue (`-bp`, `mailq`).
+    Queue,
+    /// Build the alias databases (`-bi`, `-I`, `newaliases`).
+    Aliases,
+    /// Have queued mail tried now (`-q`): postqueue.
+    Flush,
+    /// Start the mail system (`-bd`, `-bl`): postfix.
+    Daemon,
+    /// Nothing: the host status of sendmail, which nobody keeps (`-bh`, `-bH`).
+    HostStatus,
     /// Say where mail would go, by mail (`-bv`).
     Verify,
 }
@@ -22,6 +30,8 @@ pub(super) struct Request {
     pub(super) mode: Mode,
     /// Arguments for the other command.
     pub(super) passed_on: Vec<String>,
+    /// `-oA`: the table of `-bi`.
+    pub(super) aliases: Option<String>,
     pub(super) configuration: Option<String>,
     pub(super) sender: Option<String>,
     pub(super) full_name: Option<String>,
@@ -29,6 +39,10 @@ pub(super) struct Request {
     pub(super) keeps_dots: bool,
     /// `-t`
     pub(super) reads_recipients: bool,
+    /// `-G`: the message comes from elsewhere.
+    pub(super) is_relayed: bool,
+    /// How often `-v` was given: once asks for a report, more often Postfix logs more.
+    verbosity: usize,
     pub(super) body: Option<BodyKind>,
     pub(super) notify: Option<Notify>,
     pub(super) ret: Option<Ret>,
@@ -41,73 +55,116 @@ pub(super) struct Request {
 /// Options that take a value; it follows at once or as the next argument.
 const WITH_VALUE: &str = "ABCFLNORVXbfhopqr";
 /// Options that say nothing to a mail system of today.
-const WITHOUT_EFFECT: &str = "GUacemnvxEd";
+const WITHOUT_EFFECT: &str = "UacemxEd";
 
 impl Request {
-    /// Reads the arguments.
+    /// Reads the arguments of a command that goes by one of sendmail's names. Like C's getopt outside of GNU it stops
+    /// at the first recipient: what comes behind it is one too.
     ///
     /// # Errors
     /// What Postfix says after `sendmail: fatal: `.
-    pub(super) fn parse(args: &[String]) -> Result<Request, String> {
-        let mut request = Request::default();
+    pub(super) fn parse(name: &str, args: &[String]) -> Result<Request, String> {
+        let mut request = Request {
+            mode: match name {
+                "mailq" => Mode::Queue,
+                "newaliases" => Mode::Aliases,
+                _ => Mode::Submit,
+            },
+            ..Request::default()
+        };
+        let usage = || format!("usage: {name} [options]");
         let mut args = args.iter();
-        while let Some(arg) = args.next() {
-            match arg.strip_prefix('-') {
-                // GNU's getopt goes on after the recipients.
-                Some(letters) if !letters.is_empty() && letters != "-" => {
-                    request.cluster(letters, &mut args)?;
-                }
-                Some("-") => {
-                    request.recipients.extend(args.cloned());
-                    break;
-                }
-                _ => request.recipients.push(arg.clone()),
+        while let Some(arg) = args.as_slice().first() {
+            let letters = arg.strip_prefix('-').filter(|letters| !letters.is_empty());
+            let Some(letters) = letters else { break };
+            args.next();
+            if letters == "-" {
+                break;
             }
-        }
-        if request.reads_recipients && !matches!(request.mode, Mode::Submit | Mode::Verify) {
-            return Err("-t can be used only in delivery mode".to_owned());
-        }
-        if let (Mode::Other(_), Some(directory)) = (request.mode, &request.configuration) {
-            let option = if request.mode == Mode::Other("newaliases") {
-                "-C"
-            } else {
-                "-c"
-            };
             request
-                .passed_on
-                .splice(0..0, [option.to_owned(), directory.clone()]);
+                .cluster(letters, &mut args)
+                .map_err(|wrong| wrong.unwrap_or_else(usage))?;
+        }
+        request.recipients = args.cloned().collect();
+        request.check()?;
+        if let Some(directory) = &request.configuration {
+            let option = ["-c".to_owned(), directory.clone()];
+            request.passed_on.splice(0..0, option);
         }
         Ok(request)
     }
 
-    /// One argument: letters without a value, and at its end perhaps one with.
-    fn cluster(&mut self, letters: &str, args: &mut std::slice::Iter<'_, String>) -> Result<(), String> {
+    /// What does not go together.
+    fn check(&self) -> Result<(), String> {
+        let named = match self.mode {
+            Mode::Submit | Mode::HostStatus => None,
+            Mode::Verify => {
+                let given = [
+                    (self.reads_recipients, "-t"),
+                    (self.notify.is_some(), "-N"),
+                    (self.verbosity == 1, "-v"),
+                ];
+                let given = given.into_iter().find(|(is_given, _)| *is_given);
+                return given.map_or(Ok(()), |(_, option)| {
+                    Err(format!("{option} option cannot be used with -bv"))
+                });
+            }
+            Mode::Smtp => Some("stand-alone mode"),
+            Mode::Queue => Some("display queue mode"),
+            Mode::Aliases => Some("alias initialization mode"),
+            Mode::Flush => Some("flush queue mode"),
+            Mode::Daemon => Some("daemon mode"),
+        };
+        match named {
+            Some(_) if self.reads_recipients => Err("-t can be used only in delivery mode".to_owned()),
+            Some(named) if !self.recipients.is_empty() => Err(format!("{named} requires no recipient")),
+            _ => Ok(()),
+        }
+    }
+
+    /// What the sender wants to be told of the first attempt.
+    pub(super) fn trace(&self) -> Trace {
+        match self.mode {
+            Mode::Verify => Trace::Verify,
+            _ if self.verbosity == 1 => Trace::Record,
+            _ => Trace::None,
+        }
+    }
+
+    /// One argument: letters without a value, and at its end perhaps one with. `Err(None)`: the usage is to be told.
+    fn cluster(
+        &mut self,
+        letters: &str,
+        args: &mut std::slice::Iter<'_, String>,
+    ) -> Result<(), Option<String>> {
         for (at, letter) in letters.char_indices() {
             let rest = &letters[at + letter.len_utf8()..];
             match letter {
                 'i' => self.keeps_dots = true,
                 't' => self.reads_recipients = true,
-                'I' => self.mode = Mode::Other("newaliases"),
+                'I' => self.mode = Mode::Aliases,
+                'G' => self.is_relayed = true,
+                'v' => self.verbosity += 1,
+                'n' => return Err(Some("-n option not supported".to_owned())),
                 'q' if rest.is_empty() => self.flush(&["-f"]),
                 // Debugging and error modes have their value at once or none.
                 'd' | 'e' => return Ok(()),
                 letter if WITH_VALUE.contains(letter) => {
                     let value = match rest {
-                        "" => args.next().ok_or("usage: sendmail [options]")?,
+                        "" => args.next().ok_or(None)?,
                         rest => rest,
                     };
-                    return self.value(letter, value);
+                    return self.value(letter, value).map_err(Some);
                 }
                 letter if WITHOUT_EFFECT.contains(letter) => {}
-                'c' => {}
-                _ => return Err("usage: sendmail [options]".to_owned()),
+                _ => return Err(None),
             }
         }
         Ok(())
     }
 
     fn flush(&mut self, args: &[&str]) {
-        self.mode = Mode::Other("postqueue");
+        self.mode = Mode::Flush;
         self.passed_on = args.iter().map(|&arg| arg.to_owned()).collect();
     }
 
@@ -118,7 +175,8 @@ impl Request {
             'f' | 'r' => self.sender = Some(value.to_owned()),
             'V' => self.envid = Some(value.to_owned()),
             'B' => self.body = Some(body(value)?),
-            'b' => self.mode = mode(value, &mut self.passed_on)?,
+            'b' => self.mode = mode(value)?,
+            'X' => return Err(format!("unsupported: -X{}", value.get(..1).unwrap_or(value))),
             'N' => match Notify::parse(value) {
                 Some(notify) => self.notify = Some(notify),
                 None => self.warnings.push("bad -N option value -- ignored".to_owned()),
@@ -129,7 +187,7 @@ impl Request {
             },
             'q' => self.queue(value)?,
             'o' => self.old_option(value)?,
-            // -A -L -O -X -h -p: nothing hangs on them.
+            // -A -L -O -h -p: nothing hangs on them.
             _ => {}
         }
         Ok(())
@@ -139,7 +197,8 @@ impl Request {
     fn queue(&mut self, value: &str) -> Result<(), String> {
         match value.split_at_checked(1) {
             Some(("R" | "S", site)) if !site.is_empty() => self.flush(&["-s", site]),
-            Some(("I", id)) if !id.is_empty() => self.flush(&["-i", id]),
+            Some(("I", "")) => return Err("specify: -qIqueueid".to_owned()),
+            Some(("I", id)) => self.flush(&["-i", id]),
             // An interval: the queue manager runs all the time.
             Some((digit, _)) if digit.starts_with(|c: char| c.is_ascii_digit()) => self.flush(&["-f"]),
             _ => return Err(format!("-q{value} is not implemented")),
@@ -153,7 +212,8 @@ impl Request {
             Some(("i", "")) => self.keeps_dots = true,
             Some(("7", "")) => self.body = Some(BodyKind::SevenBit),
             Some(("8", "")) => self.body = Some(BodyKind::EightBitMime),
-            Some(("A", table)) if !table.is_empty() => self.passed_on = vec![format!("-oA{table}")],
+            Some(("A", "")) => return Err("-oA requires pathname".to_owned()),
+            Some(("A", table)) => self.aliases = Some(table.to_owned()),
             _ => {}
         }
         Ok(())
@@ -168,17 +228,15 @@ fn body(value: &str) -> Result<BodyKind, String> {
     }
 }
 
-fn mode(value: &str, passed_on: &mut Vec<String>) -> Result<Mode, String> {
+fn mode(value: &str) -> Result<Mode, String> {
     match value {
         "m" => Ok(Mode::Submit),
         "s" => Ok(Mode::Smtp),
         "v" => Ok(Mode::Verify),
-        "p" => Ok(Mode::Other("mailq")),
-        "i" => Ok(Mode::Other("newaliases")),
-        "d" | "l" => {
-            *passed_on = vec!["start".to_owned()];
-            Ok(Mode::Other("postfix"))
-        }
+        "p" => Ok(Mode::Queue),
+        "i" => Ok(Mode::Aliases),
+        "d" | "l" => Ok(Mode::Daemon),
+        "h" | "H" => Ok(Mode::HostStatus),
         other => Err(format!("unsupported: -b{other}")),
     }
 }
@@ -189,7 +247,7 @@ mod tests {
 
     fn parsed(line: &str) -> Result<Request, String> {
         let args: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
-        Request::parse(&args)
+        Request::parse("sendmail", &args)
     }
 
     #[test]
@@ -205,8 +263,9 @@ mod tests {
         let git = parsed("-oi -odi -f a@b -- c@d -e@f").unwrap();
         assert_eq!(git.recipients, ["c@d", "-e@f"]);
         assert!(git.keeps_dots);
-        let last = parsed("ann -ti -N success,failure -R hdrs -V id1").unwrap();
-        assert_eq!(last.recipients, ["ann"]);
+        let last = parsed("-ti -N success,failure -R hdrs -V id1 ann -f b -- -x").unwrap();
+        assert_eq!(last.recipients, ["ann", "-f", "b", "--", "-x"]);
+        assert_eq!(last.sender, None);
         assert_eq!(last.ret, Some(Ret::Headers));
         assert_eq!(last.envid.as_deref(), Some("id1"));
         assert!(last.notify.is_some_and(|n| n.success && n.failure && !n.delay));
@@ -214,15 +273,20 @@ mod tests {
 
     #[test]
     fn other_modes() {
-        assert_eq!(parsed("-bp").unwrap().mode, Mode::Other("mailq"));
+        assert_eq!(parsed("-bp").unwrap().mode, Mode::Queue);
         assert_eq!(parsed("-bs").unwrap().mode, Mode::Smtp);
         let flush = parsed("-q -C /x").unwrap();
         assert_eq!(
             (flush.mode, flush.passed_on.join(" ")),
-            (Mode::Other("postqueue"), "-c /x -f".to_owned())
+            (Mode::Flush, "-c /x -f".to_owned())
         );
         assert_eq!(parsed("-qRexample.com").unwrap().passed_on, ["-s", "example.com"]);
-        assert_eq!(parsed("-bi -oA/a").unwrap().passed_on, ["-oA/a"]);
+        assert_eq!(parsed("-bi -oA/a").unwrap().aliases.as_deref(), Some("/a"));
+        assert_eq!(parsed("-bH").unwrap().mode, Mode::HostStatus);
+        assert_eq!(parsed("-v root").unwrap().trace(), Trace::Record);
+        assert_eq!(parsed("-vv root").unwrap().trace(), Trace::None);
+        assert_eq!(parsed("-bv root").unwrap().trace(), Trace::Verify);
+        assert!(parsed("-G root").unwrap().is_relayed);
         for (line, said) in [
             ("-bs -t", "-t can be used only in delivery mode"),
             ("-bz", "unsupported: -bz"),
@@ -230,9 +294,23 @@ mod tests {
             ("-B 9 root", "-B option needs 8BITMIME or 7BIT"),
             ("-Z root", "usage: sendmail [options]"),
             ("-V", "usage: sendmail [options]"),
+            ("-n", "-n option not supported"),
+            ("-X /tmp/log root", "unsupported: -X/"),
+            ("-bp foo", "display queue mode requires no recipient"),
+            ("-bs foo", "stand-alone mode requires no recipient"),
+            ("-bi foo", "alias initialization mode requires no recipient"),
+            ("-bd foo", "daemon mode requires no recipient"),
+            ("-q foo", "flush queue mode requires no recipient"),
+            ("-bi -oA", "-oA requires pathname"),
+            ("-bv -t", "-t option cannot be used with -bv"),
+            ("-v -bv root", "-v option cannot be used with -bv"),
+            ("-qI", "specify: -qIqueueid"),
         ] {
             assert_eq!(parsed(line).unwrap_err(), said, "{line}");
         }
         assert_eq!(parsed("-N foo root").unwrap().warnings.len(), 1);
+        let mailq = |arg: &str| Request::parse("mailq", &[arg.to_owned()]).unwrap_err();
+        assert_eq!(mailq("-j"), "usage: mailq [options]");
+        assert_eq!(mailq("foo"), "display queue mode requires no recipient");
     }
 }

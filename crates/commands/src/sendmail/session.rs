@@ -133,7 +133,7 @@ impl Session<'_> {
         if self.envelope.body == BodyKind::SevenBit {
             self.envelope.body = submission::body_kind(&content);
         }
-        let taken = submission::submit(self.settings, self.submitter, &self.envelope, &content);
+        let taken = submission::submit(self.settings, self.submitter.slip(), &self.envelope, &content);
         self.forget();
         match taken {
             Ok(queue_id) => Answer::Queued(queue_id),

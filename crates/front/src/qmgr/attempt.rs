@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use address::Address;
 use deliver_remote::{NextHop, Request};
-use envelope::{DeliveryResult, Envelope, Outcome, QueueId, Recipient, StatusCode};
+use envelope::{DeliveryResult, Envelope, Outcome, QueueId, Recipient, StatusCode, Trace};
 use intake::Origin;
 use maillog::Delays;
 use maillog::lines::delivery::Delivery as DeliveryLine;
@@ -15,7 +15,7 @@ use serve::clock::now;
 
 use crate::Front;
 use crate::agency::{Agency, LocalDelivery};
-use crate::cleanup::Submission;
+use crate::cleanup::{self, Submission};
 
 /// What is to be tried.
 pub(super) struct Attempt {
@@ -108,6 +108,11 @@ impl Attempt {
         (outcomes, feedback)
     }
 
+    /// Whether nothing is to be delivered.
+    fn only_verifies(&self) -> bool {
+        cleanup::trace_of(&self.message) == Trace::Verify
+    }
+
     fn all(&self, outcome: &Outcome) -> Vec<(u32, Outcome)> {
         self.recipients
             .iter()
@@ -158,6 +163,7 @@ impl Attempt {
         };
         let wanted: Vec<usize> = self.recipients.iter().map(|index| *index as usize).collect();
         let mut request = Request::of(next_hop, &message.envelope, &wanted, content.size_bytes());
+        request.message.is_probe = self.only_verifies();
         if agent == "smtp" {
             request.credentials = match self.front.remote.login(&self.destination.next_hop) {
                 Ok(credentials) => credentials,
@@ -208,6 +214,11 @@ impl Attempt {
     }
 
     async fn local_recipient(&self, message: &Message, recipient: &Recipient) -> Outcome {
+        if self.only_verifies() {
+            let (agency, address) = (Arc::clone(&self.agency), recipient.address.clone());
+            let verified = tokio::task::spawn_blocking(move || agency.verify(&address)).await;
+            return verified.unwrap_or_else(|_| deferred("local", "the look-up was broken off".to_owned()));
+        }
         let content = match self.front.spool.content(&message.queue_id) {
             Ok(content) => Arc::new(QueuedContent(content)),
             Err(error) => return deferred("local", error.to_string()),
@@ -272,7 +283,7 @@ impl Attempt {
             match reader.read(&mut piece) {
                 Ok(0) => break,
                 Ok(count) => submission.write(&piece[..count]),
-                Err(error) => return Err(error.to_string()),
+                Err(error) => return Err(os::words(&error)),
             }
         }
         drop(reader);
@@ -305,6 +316,7 @@ pub(super) fn log_outcomes(
             connection_uses: 0,
             delays,
             outcome,
+            is_verified_only: cleanup::trace_of(message) == Trace::Verify,
         });
     }
 }

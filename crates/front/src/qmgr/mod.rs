@@ -202,15 +202,22 @@ impl Running {
             Action::Defer {
                 queue_id,
                 next_try_micros,
-            } => {
-                self.active.remove(&queue_id);
-                let is_late = report::is_late(&self.front, &queue_id);
-                self.told(self.front.spool.defer(&queue_id, next_try_micros));
-                self.tell(queue_id, is_late);
-            }
+            } => self.defer(queue_id, next_try_micros),
             Action::Expire { queue_id } => self.report(queue_id, true),
             Action::Done { queue_id } => self.report(queue_id, false),
         }
+    }
+
+    fn defer(&mut self, queue_id: QueueId, next_try_micros: i64) {
+        let due = report::due(&self.front, &queue_id);
+        if due.is_verification {
+            // It is made once; nothing of it is tried again.
+            self.scheduler.remove(&queue_id);
+            return self.report(queue_id, false);
+        }
+        self.active.remove(&queue_id);
+        self.told(self.front.spool.defer(&queue_id, next_try_micros));
+        self.tell(queue_id, due);
     }
 
     /// A failed queue operation is logged; the disk still has the state before it, which is always a legal one.
@@ -243,6 +250,11 @@ impl Running {
             size_bytes: message.size_bytes,
             recipients: message.envelope.recipients.len(),
         });
+        if message.forced_expire {
+            // Nobody is tried any more: the scheduler knows it no longer, the report removes it.
+            self.expire_by_force(queue_id, message);
+            return;
+        }
         let resolved = self.resolve(&message);
         let active = Active {
             since_micros: now(),
@@ -250,6 +262,32 @@ impl Running {
         };
         self.active.insert(queue_id.clone(), active);
         self.scheduler.resolved(queue_id, resolved, now());
+    }
+
+    /// `postsuper -e`: what is not delivered yet is returned, with the reason of its delay if there is one.
+    fn expire_by_force(&mut self, queue_id: &QueueId, message: Message) {
+        let untried = (0u32..)
+            .zip(&message.outcomes)
+            .filter(|(_, outcome)| outcome.is_none());
+        let expired = Outcome {
+            result: DeliveryResult::Deferred,
+            status: StatusCode::temporary(7, 0),
+            text: "message is administratively expired".to_owned(),
+            relay: "none".to_owned(),
+        };
+        let outcomes: Vec<_> = untried.map(|(index, _)| (index, expired.clone())).collect();
+        if !outcomes.is_empty() {
+            self.told(self.front.spool.record(queue_id, outcomes));
+        }
+        self.scheduler.remove(queue_id);
+        self.active.insert(
+            queue_id.clone(),
+            Active {
+                since_micros: now(),
+                message: Arc::new(message),
+            },
+        );
+        self.report(queue_id.clone(), true);
     }
 
     fn resolve(&mut self, message: &Message) -> Resolved {
@@ -373,20 +411,16 @@ impl Running {
         self.told(self.front.spool.record(queue_id, outcomes));
     }
 
-    /// Tells the sender of recipients that were given up, although others are still tried; and of the delay, when it
-    /// is the time for that.
-    fn tell(&mut self, queue_id: QueueId, is_late: bool) {
-        if self.telling.contains_key(&queue_id) || !(is_late || report::is_due(&self.front, &queue_id)) {
+    /// Tells the sender what is to be told although the message goes on being tried.
+    fn tell(&mut self, queue_id: QueueId, due: report::Due) {
+        if self.telling.contains_key(&queue_id) || !due.is_any() {
             return;
         }
         let (front, sender) = (Arc::clone(&self.front), self.sender.clone());
         self.telling.insert(queue_id.clone(), None);
         self.in_flight += 1;
         tokio::spawn(async move {
-            report::report_failures(&front, &queue_id).await;
-            if is_late {
-                report::report_delay(&front, &queue_id).await;
-            }
+            report::report_while_tried(&front, &queue_id, due).await;
             let _ = sender.send(Order::Told(queue_id));
         });
     }
@@ -470,6 +504,7 @@ impl Running {
                     self.scheduler.release(&id) && self.front.spool.defer(&id, 0).is_ok()
                 }
                 Administration::Requeue => self.requeue(&id),
+                Administration::Expire => self.front.spool.force_expire(&id).unwrap_or(false),
             };
             if done {
                 acted.push(id.to_string());

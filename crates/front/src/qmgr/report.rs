@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use bounce::{Fate, Kind, Original};
-use envelope::{DeliveryResult, Envelope, Outcome, QueueId, Recipient};
+use envelope::{DeliveryResult, Envelope, Outcome, QueueId, Recipient, Trace};
 use intake::Origin;
 use maillog::lines::bounce::{Notification, Report};
 use maillog::lines::qmgr::Expired;
@@ -13,7 +13,7 @@ use queue::Message;
 use serve::clock::now;
 
 use crate::Front;
-use crate::cleanup::Submission;
+use crate::cleanup::{Submission, trace_of};
 
 /// Reports and removes; `false` when a report could not be queued, so that the message must stay. `known` is the
 /// message as it was before it was tried.
@@ -42,17 +42,13 @@ pub(super) async fn report_and_remove(
         front.log.write(&Expired {
             queue_id,
             sender: &sender,
-            is_forced: false,
+            is_forced: message.forced_expire,
         });
     }
-    let failed = fates(&message, |outcome| {
-        outcome.result == DeliveryResult::Bounced || (expired && outcome.result == DeliveryResult::Deferred)
-    });
-    let delivered = fates(&message, |outcome| {
-        outcome.result == DeliveryResult::Sent && outcome.relay == "local"
-    });
-    let told = tell(front, &message, Kind::Failed, &failed).await
-        && tell(front, &message, Kind::Success, &delivered).await;
+    let told = match trace_of(&message) {
+        Trace::Verify => tell(front, &message, Kind::Verified, &fates(&message, |_| true)).await,
+        _ => report_end(front, &message, expired).await,
+    };
     told && match front.spool.remove(queue_id) {
         Ok(()) => true,
         Err(error) => {
@@ -62,21 +58,73 @@ pub(super) async fn report_and_remove(
     }
 }
 
-/// Whether a message has recipients that were given up and whose sender does not know yet.
-pub(super) fn is_due(front: &Front, queue_id: &QueueId) -> bool {
-    let message = front.spool.message(queue_id);
-    message.is_ok_and(|message| {
-        message
-            .outcomes
-            .iter()
-            .flatten()
-            .any(|outcome| outcome.result == DeliveryResult::Bounced)
-    })
+/// The reports at the end of a message.
+async fn report_end(front: &Arc<Front>, message: &Message, expired: bool) -> bool {
+    let failed = fates(message, |outcome| {
+        outcome.result == DeliveryResult::Bounced || (expired && outcome.result == DeliveryResult::Deferred)
+    });
+    let delivered = fates(message, |outcome| {
+        outcome.result == DeliveryResult::Sent && outcome.relay == "local"
+    });
+    (!wants_record(message) || tell(front, message, Kind::Traced, &fates(message, |_| true)).await)
+        && tell(front, message, Kind::Failed, &failed).await
+        && tell(front, message, Kind::Success, &delivered).await
+}
+
+/// Whether the sender asked for a report about the first attempt, and no other came before this one.
+fn wants_record(message: &Message) -> bool {
+    trace_of(message) == Trace::Record && message.next_try_micros == 0
+}
+
+/// What is to be told of a message that is being deferred.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Due {
+    /// `sendmail -bv`: it is no message that goes on being tried.
+    pub(super) is_verification: bool,
+    /// Recipients were given up, and the sender does not know yet.
+    has_failed: bool,
+    /// It is late.
+    is_late: bool,
+    /// It was the first attempt, and the sender asked for a report about that.
+    is_record: bool,
+}
+
+impl Due {
+    pub(super) fn is_any(self) -> bool {
+        self.has_failed || self.is_late || self.is_record
+    }
+}
+
+/// What is to be told; to be asked before the time of the next try is set.
+pub(super) fn due(front: &Front, queue_id: &QueueId) -> Due {
+    let Ok(message) = front.spool.message(queue_id) else {
+        return Due::default();
+    };
+    let mut outcomes = message.outcomes.iter().flatten();
+    Due {
+        is_verification: trace_of(&message) == Trace::Verify,
+        has_failed: outcomes.any(|outcome| outcome.result == DeliveryResult::Bounced),
+        is_late: is_late(front, &message),
+        is_record: wants_record(&message),
+    }
+}
+
+/// Makes the reports about a message that goes on being tried.
+pub(super) async fn report_while_tried(front: &Arc<Front>, queue_id: &QueueId, due: Due) {
+    if due.is_record
+        && let Ok(message) = front.spool.message(queue_id)
+    {
+        tell(front, &message, Kind::Traced, &fates(&message, |_| true)).await;
+    }
+    report_failures(front, queue_id).await;
+    if due.is_late {
+        report_delay(front, queue_id).await;
+    }
 }
 
 /// Reports the recipients that were given up while others are still tried, and notes that it was done. What could not
 /// be reported now is reported the next time.
-pub(super) async fn report_failures(front: &Arc<Front>, queue_id: &QueueId) {
+async fn report_failures(front: &Arc<Front>, queue_id: &QueueId) {
     let Ok(message) = front.spool.message(queue_id) else {
         return;
     };
@@ -103,24 +151,22 @@ pub(super) async fn report_failures(front: &Arc<Front>, queue_id: &QueueId) {
 
 /// Whether a message that is being deferred has waited for `delay_warning_time` now, and had not when it was deferred
 /// the last time: its sender is to be told, once. The time of the next try, which is on disk, tells when that was.
-pub(super) fn is_late(front: &Front, queue_id: &QueueId) -> bool {
+fn is_late(front: &Front, message: &Message) -> bool {
     let settings = &front.settings;
     let patience = super::micros(settings.delay_warning_time);
     if patience == 0 {
         return false;
     }
-    front.spool.message(queue_id).is_ok_and(|message| {
-        let arrival = message.facts.arrival_micros;
-        let had_waited = match message.next_try_micros {
-            0 => 0,
-            next_try => super::options::backoff(settings).deferred_at_micros(arrival, next_try) - arrival,
-        };
-        had_waited < patience && now() - arrival >= patience
-    })
+    let arrival = message.facts.arrival_micros;
+    let had_waited = match message.next_try_micros {
+        0 => 0,
+        next_try => super::options::backoff(settings).deferred_at_micros(arrival, next_try) - arrival,
+    };
+    had_waited < patience && now() - arrival >= patience
 }
 
 /// Tells the sender of recipients whose mail is late.
-pub(super) async fn report_delay(front: &Arc<Front>, queue_id: &QueueId) {
+async fn report_delay(front: &Arc<Front>, queue_id: &QueueId) {
     let Ok(message) = front.spool.message(queue_id) else {
         return;
     };
@@ -191,7 +237,7 @@ async fn tell(front: &Arc<Front>, message: &Message, kind: Kind, fates: &[(&Reci
         (Kind::Failed, true) => Report::NonDelivery,
         (Kind::Failed, false) => Report::PostmasterNonDelivery,
         (Kind::Delayed { .. }, _) => Report::Delay,
-        (Kind::Success, _) => Report::Success,
+        (Kind::Success | Kind::Traced | Kind::Verified, _) => Report::Success,
     };
     front.log.write(&Notification {
         queue_id: &message.queue_id,

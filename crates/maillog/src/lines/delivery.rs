@@ -23,6 +23,8 @@ pub struct Delivery<'a> {
     pub delays: Delays,
     /// What became of it.
     pub outcome: &'a Outcome,
+    /// Nothing was delivered: the outcome is what it would have come to (`sendmail -bv`).
+    pub is_verified_only: bool,
 }
 
 impl Line for Delivery<'_> {
@@ -44,6 +46,8 @@ impl Line for Delivery<'_> {
             say!(out, "conn_use={}, ", self.connection_uses);
         }
         let status = match self.outcome.result {
+            DeliveryResult::Sent if self.is_verified_only => "deliverable",
+            _ if self.is_verified_only => "undeliverable",
             DeliveryResult::Sent => "sent",
             DeliveryResult::Deferred => "deferred",
             DeliveryResult::Bounced | DeliveryResult::Returned => "bounced",

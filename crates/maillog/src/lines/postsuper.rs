@@ -10,6 +10,8 @@ use crate::{Line, Tag};
 pub enum Action {
     /// Removed from the queue.
     Deleted,
+    /// To be returned at its next try.
+    Expired,
     /// Put on hold.
     Held,
     /// Released from hold.
@@ -34,6 +36,7 @@ impl Line for Changed<'_> {
     fn text(&self, out: &mut String) {
         let done = match self.action {
             Action::Deleted => "removed",
+            Action::Expired => "expired",
             Action::Held => "placed on hold",
             Action::Released => "released from hold",
             Action::Requeued => "requeued",
@@ -58,6 +61,7 @@ impl Line for Total {
     fn text(&self, out: &mut String) {
         let done = match self.action {
             Action::Deleted => "Deleted",
+            Action::Expired => "Force-expired",
             Action::Held => "Placed on hold",
             Action::Released => "Released from hold",
             Action::Requeued => "Requeued",

@@ -1,4 +1,4 @@
-//! `postsuper`: delete, hold, release, requeue one message, or all, or all of one queue.
+//! `postsuper`: delete, expire, hold, release, requeue one message, or all, or all of one queue.
 
 use std::collections::BTreeSet;
 
@@ -11,6 +11,8 @@ use crate::{QueueName, Result, Spool};
 pub enum Change {
     /// `-d`
     Delete,
+    /// `-e`: it is returned at its next try.
+    Expire,
     /// `-h`
     Hold,
     /// `-H`
@@ -35,6 +37,7 @@ impl Change {
     pub fn words(self) -> (&'static str, &'static str) {
         match self {
             Change::Delete => ("removed", "Deleted"),
+            Change::Expire => ("expired", "Force-expired"),
             Change::Hold => ("placed on hold", "Placed on hold"),
             Change::Release => ("released from hold", "Released from hold"),
             Change::Requeue => ("requeued", "Requeued"),
@@ -54,6 +57,7 @@ impl Change {
     fn applies_to(self, queue: QueueName) -> bool {
         match self {
             Change::Delete => true,
+            Change::Expire => queue != QueueName::Corrupt,
             Change::Hold => !matches!(queue, QueueName::Hold | QueueName::Corrupt),
             Change::Release => queue == QueueName::Hold,
             Change::Requeue => queue != QueueName::Corrupt,
@@ -84,6 +88,11 @@ pub fn change(spool: &Spool, what: Change, which: &Selection) -> Result<Vec<Queu
     for id in ids {
         let done = match what {
             Change::Delete => spool.remove(&id),
+            Change::Expire => match spool.force_expire(&id) {
+                // It was expired already.
+                Ok(false) => continue,
+                other => other.map(drop),
+            },
             Change::Hold => spool.move_to(&id, QueueName::Hold),
             Change::Release => spool.defer(&id, 0),
             Change::Requeue => spool.move_to(&id, QueueName::Incoming),

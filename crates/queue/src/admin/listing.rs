@@ -20,7 +20,7 @@ pub struct Listed {
     pub arrival_time: i64,
     /// The content's octets.
     pub message_size: u64,
-    /// Always `false`: messages are not expired by force.
+    /// An administrator wants it returned at its next try.
     pub forced_expire: bool,
     /// The sender; `MAILER-DAEMON` for the null sender.
     pub sender: String,
@@ -88,6 +88,7 @@ pub fn listing(spool: &Spool, world: &World) -> Result<Vec<Listed>> {
             });
         let mut listed = list_one(&id, queue, message.envelope.sender.as_ref(), open);
         listed.message_size = message.size_bytes;
+        listed.forced_expire = message.forced_expire;
         listed.arrival_time = message.facts.arrival_micros.div_euclid(1_000_000);
         found.insert((place(queue), message.facts.arrival_micros, id), listed);
     }
@@ -159,7 +160,8 @@ fn render_one(message: &Listed, long_ids: bool, date: &dyn Fn(i64) -> String, ou
         "hold" => "!",
         _ => "",
     };
-    let id = format!("{}{flag}", message.queue_id);
+    let expired = if message.forced_expire { "#" } else { "" };
+    let id = format!("{}{flag}{expired}", message.queue_id);
     let (size, time, sender) = (message.message_size, date(message.arrival_time), &message.sender);
     // Writing to a String cannot fail.
     let _ = if long_ids {

@@ -34,7 +34,7 @@ pub fn dump(spool: &Spool, id: &QueueId, parts: Parts, date: &dyn Fn(i64) -> Str
 pub fn dump_dropped(mut dropped: Dropped, parts: Parts, date: &dyn Fn(i64) -> String) -> Result<Vec<u8>> {
     let mut content = Vec::new();
     let read = dropped.content.read_to_end(&mut content);
-    read.map_err(|error| crate::Error::Damaged(format!("{}: {error}", dropped.queue_id)))?;
+    read.map_err(|error| crate::Error::Damaged(format!("{}: {}", dropped.queue_id, os::words(&error))))?;
     let message = Message {
         queue_id: dropped.queue_id,
         queue: QueueName::Maildrop,
@@ -46,6 +46,7 @@ pub fn dump_dropped(mut dropped: Dropped, parts: Parts, date: &dyn Fn(i64) -> St
         },
         size_bytes: dropped.size_bytes,
         next_try_micros: 0,
+        forced_expire: false,
     };
     Ok(in_full(&message, &content, parts, date))
 }

@@ -12,6 +12,7 @@ pub(super) const KIND_MESSAGE: u16 = 1;
 pub(super) const KIND_OUTCOMES: u16 = 2;
 pub(super) const KIND_MOVED: u16 = 3;
 pub(super) const KIND_REMOVED: u16 = 4;
+pub(super) const KIND_EXPIRED: u16 = 5;
 
 /// No message has more named attributes.
 pub(super) const ATTRIBUTES_MAX: usize = 1000;
@@ -38,6 +39,8 @@ pub(super) struct State {
     pub(super) next_try_micros: i64,
     pub(super) size_bytes: u64,
     pub(super) recipients: u32,
+    /// An administrator wants it returned at its next try.
+    pub(super) forced_expire: bool,
     /// By index in the envelope, ascending.
     pub(super) outcomes: Vec<(u32, Outcome)>,
 }
@@ -85,7 +88,7 @@ pub(super) fn decode_fixed(fixed: &[u8]) -> Option<(Envelope, Vec<(String, Strin
 pub(super) fn encode_meta(id: &QueueId, state: &State, fixed: &[u8], out: &mut Vec<u8>) {
     out.push(VERSION);
     out.push(queue_number(state.queue));
-    out.push(u8::from(state.place == Place::File));
+    out.push(u8::from(state.place == Place::File) | u8::from(state.forced_expire) << 1);
     put_i64(state.arrival_micros, out);
     put_i64(state.next_try_micros, out);
     out.extend_from_slice(&state.size_bytes.to_le_bytes());
@@ -102,11 +105,9 @@ pub(super) fn decode_meta(meta: &[u8]) -> Option<(QueueId, State, &[u8])> {
         return None;
     }
     let queue = queue_of(reader.u8()?)?;
-    let place = if reader.u8()? == 0 {
-        Place::Inline
-    } else {
-        Place::File
-    };
+    let bits = reader.u8()?;
+    let place = if bits & 1 == 0 { Place::Inline } else { Place::File };
+    let forced_expire = bits & 2 != 0;
     let (arrival_micros, next_try_micros) = (reader.i64()?, reader.i64()?);
     let size_bytes = reader.i64()?.cast_unsigned();
     let recipients = u32::try_from(reader.u32()?).ok()?;
@@ -122,6 +123,7 @@ pub(super) fn decode_meta(meta: &[u8]) -> Option<(QueueId, State, &[u8])> {
             next_try_micros,
             size_bytes,
             recipients,
+            forced_expire,
             outcomes,
         },
         fixed,
@@ -167,6 +169,7 @@ pub(super) fn decode_moved(payload: &[u8]) -> Option<(QueueId, QueueName, i64)> 
     Some((reader.id()?, queue_of(reader.u8()?)?, reader.i64()?))
 }
 
+/// What a removal and a forced expiry say: which message.
 pub(super) fn encode_removed(id: &QueueId) -> Vec<u8> {
     let mut out = Vec::with_capacity(24);
     put_bytes(id.as_str().as_bytes(), &mut out);
@@ -280,7 +283,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn round_trip(arrival: i64, next: i64, size: u64, texts in prop::collection::vec(".{0,20}", 0..4)) {
+        fn round_trip(arrival: i64, next: i64, size: u64, forced_expire: bool, texts in prop::collection::vec(".{0,20}", 0..4)) {
             let id = QueueId::long(1_700_000_000_000_000, 5);
             let outcome = |text: &String| Outcome {
                 result: DeliveryResult::Deferred,
@@ -295,6 +298,7 @@ mod tests {
                 next_try_micros: next,
                 size_bytes: size,
                 recipients: 7,
+                forced_expire,
                 outcomes: texts.iter().map(outcome).zip(0..).map(|(o, i)| (i, o)).collect(),
             };
             let head = encode_head(&id, &state, b"fixed");

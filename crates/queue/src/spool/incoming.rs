@@ -206,6 +206,7 @@ impl Incoming {
             next_try_micros: 0,
             size_bytes: self.size_bytes,
             recipients: u32::try_from(envelope.recipients.len()).map_err(|_| Error::EnvelopeTooLarge)?,
+            forced_expire: false,
             outcomes: Vec::new(),
         };
         let fixed = entry::encode_fixed(envelope, facts)?;

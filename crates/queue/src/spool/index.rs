@@ -57,6 +57,11 @@ impl Index {
                     message.state.next_try_micros = next_try_micros;
                 }
             }
+            entry::KIND_EXPIRED => {
+                if let Some(message) = self.messages.get_mut(&entry::decode_removed(found.payload)?) {
+                    message.state.forced_expire = true;
+                }
+            }
             entry::KIND_REMOVED => {
                 if let Some(message) = self.messages.remove(&entry::decode_removed(found.payload)?) {
                     self.forget(message.position, message.record_bytes);

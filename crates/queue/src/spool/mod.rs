@@ -11,6 +11,7 @@
 //! a second record of the same id | compaction | the later one counts | nothing
 //! outcome record | `Spool::record` | those recipients are not tried again | without it: a delivery twice
 //! move record | `defer`, `move_to` | the queue and next try it names | without it: an earlier try
+//! expiry record | `force_expire` | the message is returned at its next try | without it: an administrator asks again
 //! removed record, file in `large/` still there | `remove` | removes the file | without it: the message's end again
 //! outcome, move, removed record of an id that is not there | the same, its message long void | ignores it | nothing
 //! message record without its file, or with one of another size | a damaged disk | reports it, moves it to `corrupt` | -
@@ -106,6 +107,8 @@ pub struct Message {
     pub next_try_micros: i64,
     /// What became of each recipient so far, in the order of `envelope.recipients`; `None` was not tried yet.
     pub outcomes: Vec<Option<Outcome>>,
+    /// An administrator wants it returned at its next try (`postsuper -e`).
+    pub forced_expire: bool,
 }
 
 /// A message as the scheduler must know it after a restart.
@@ -368,6 +371,7 @@ impl Spool {
             size_bytes: state.size_bytes,
             next_try_micros: state.next_try_micros,
             outcomes,
+            forced_expire: state.forced_expire,
         })
     }
 
@@ -439,6 +443,21 @@ impl Spool {
         message.state.next_try_micros = next_try_micros;
         self.inner
             .note(entry::KIND_MOVED, entry::encode_moved(id, queue, next_try_micros))
+    }
+
+    /// Marks a message as one that an administrator wants returned at its next try; `false` when it was so already.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchMessage`], [`Error::Stopped`].
+    pub fn force_expire(&self, id: &QueueId) -> Result<bool> {
+        let mut index = self.inner.lock_index();
+        let state = &mut index.messages.get_mut(id).ok_or_else(|| no_such(id))?.state;
+        if std::mem::replace(&mut state.forced_expire, true) {
+            return Ok(false);
+        }
+        self.inner
+            .note(entry::KIND_EXPIRED, entry::encode_removed(id))
+            .map(|()| true)
     }
 
     /// Forgets a message: all its recipients are done and the reports about them are committed, or an administrator

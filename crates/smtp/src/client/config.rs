@@ -124,6 +124,8 @@ pub struct Message {
     pub ret: Option<Ret>,
     /// ENVID=
     pub envid: Option<String>,
+    /// Nothing is sent: the peer's answers to RCPT are the outcomes.
+    pub is_probe: bool,
 }
 
 /// One recipient of it.

@@ -103,6 +103,12 @@ impl Client {
                 self.send(Command::Rcpt(index), &line);
             } else {
                 let nobody = current.accepted.is_empty() || !current.mail_accepted;
+                if current.message.is_probe {
+                    if self.awaiting.is_empty() {
+                        self.finish_message();
+                    }
+                    return;
+                }
                 if self.awaiting.is_empty() && nobody {
                     return self.finish_message();
                 }
@@ -205,8 +211,11 @@ impl Client {
     fn rcpt_reply(&mut self, index: usize, reply: &Reply, said: String) {
         if reply.code / 100 == 2 {
             let accepts = |current: &Current| current.mail_accepted && current.outcomes[index].is_none();
-            if let Some(current) = self.current.as_mut().filter(|current| accepts(current)) {
-                current.accepted.push(index);
+            let current = self.current.as_mut().filter(|current| accepts(current));
+            match current {
+                Some(current) if current.message.is_probe => self.content_reply(index, reply, &said),
+                Some(current) => current.accepted.push(index),
+                None => {}
             }
             return;
         }
