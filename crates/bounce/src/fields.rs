@@ -1,7 +1,7 @@
 //! The fields of message/delivery-status (RFC 3464), with the X- fields that log tools know from Postfix.
 
 use address::Address;
-use envelope::{DeliveryResult, dsn};
+use envelope::{DeliveryResult, Outcome, dsn};
 use settings::Postfix;
 
 use crate::{Fate, Kind, Original, RECIPIENTS_MAX};
@@ -47,7 +47,8 @@ fn recipient(software: &str, kind: Kind, fate: &Fate<'_>) -> String {
             add("Diagnostic-Code", &format!("smtp; {reply}"));
         }
         None if outcome.result != DeliveryResult::Sent || is_asked(kind) => {
-            add("Diagnostic-Code", &format!("X-{software}; {}", outcome.text));
+            let way = way(kind, outcome);
+            add("Diagnostic-Code", &format!("X-{software}; {way}{}", outcome.text));
         }
         None => {}
     }
@@ -68,6 +69,15 @@ fn action(kind: Kind, fate: &Fate<'_>) -> &'static str {
         Kind::Traced if fate.outcome.result != DeliveryResult::Sent => "failed",
         Kind::Success | Kind::Traced if fate.outcome.relay.contains('[') => "relayed",
         Kind::Success | Kind::Traced => "delivered",
+    }
+}
+
+/// By whom, for a sender who asked: `delivery via local: `.
+pub(crate) fn way(kind: Kind, outcome: &Outcome) -> String {
+    if is_asked(kind) && outcome.relay != "none" {
+        format!("delivery via {}: ", outcome.relay)
+    } else {
+        String::new()
     }
 }
 

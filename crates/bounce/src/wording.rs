@@ -53,13 +53,14 @@ pub(crate) fn explanation(
         } else {
             format!(" (sent to <{original}>)")
         };
+        let way = crate::fields::way(kind, fate.outcome);
         let reason: String = fate
             .outcome
             .text
             .chars()
             .map(|c| if c.is_control() { ' ' } else { c })
             .collect();
-        text.push_str(&wrapped(&format!("<{address}>{forwarded}: {reason}")));
+        text.push_str(&wrapped(&format!("<{address}>{forwarded}: {way}{reason}")));
     }
     if fates.len() > RECIPIENTS_MAX {
         text.push_str(&format!(

@@ -12,6 +12,7 @@ mod dovecot;
 mod links;
 mod mail;
 mod mail_queue;
+mod message_keys;
 mod newaliases;
 mod postcat;
 mod postconf;

@@ -3,22 +3,25 @@
 use std::process::ExitCode;
 
 use envelope::QueueId;
-use queue::admin::{self, Parts};
+use queue::admin::{self, View};
 use queue::maildrop;
 use world::World;
 
 use crate::mail_queue::{MailQueue, full_date, id_of_path, is_missing, is_queue_id};
 use crate::{Invocation, eprint_line, print_bytes, print_line};
 
-const HELP: &str = "usage: postcat [-beh] [-c DIR] -q ID ...
+const HELP: &str = "usage: postcat [-bdehorv] [-c DIR] [-s OFFSET] -q ID ...
 Shows queued messages: envelope, header and body.
   -q       the words that follow are queue ids; without it they are paths QUEUE/ID below the queue directory
   -b       shows the body
   -e       shows the envelope
   -h       shows the header
+  -d       shows the number of each record's type, -v the names of lines of the content, -o their offsets
+  -s OFFSET  shows the content from this offset on
+  -r       is taken: records are always shown in the order of the queue
   -c DIR   takes DIR/main.cf (MAIL_CONFIG does the same)";
 
-const USAGE: &str = "usage: postcat [-b (body text)] [-c config_dir] [-e (envelope records)] [-h (header text)] [-q (access queue)] [-v] [file(s)...]";
+const USAGE: &str = "usage: postcat [-b (body text)] [-c config_dir] [-d (decimal record type)] [-e (envelope records)] [-h (header text)] [-q (access queue)] [-v] [file(s)...]";
 /// How often a message is looked for while the mail system rewrites its log at the same time.
 const LOOKS: usize = 3;
 
@@ -27,7 +30,7 @@ const LOOKS: usize = 3;
 struct Wanted {
     config_directory: Option<String>,
     by_id: bool,
-    parts: Parts,
+    view: View,
     words: Vec<String>,
 }
 
@@ -57,18 +60,28 @@ fn wanted_of(args: &[String]) -> Result<Wanted, String> {
         for (at, letter) in letters.char_indices() {
             match letter {
                 'q' => wanted.by_id = true,
-                'b' => wanted.parts.body = true,
-                'e' => wanted.parts.envelope = true,
-                'h' => wanted.parts.header = true,
-                'v' => {}
-                'c' => {
+                'b' => wanted.view.parts.body = true,
+                'e' => wanted.view.parts.envelope = true,
+                'h' => wanted.view.parts.header = true,
+                'd' => wanted.view.types = true,
+                'o' => wanted.view.offsets = true,
+                'v' => wanted.view.names = true,
+                // There are no pointers between our records that could be followed or not.
+                'r' => {}
+                'c' | 's' => {
                     let rest = &letters[at + 1..];
                     let value = if rest.is_empty() {
                         args.next().cloned()
                     } else {
                         Some(rest.to_owned())
                     };
-                    wanted.config_directory = Some(value.ok_or(USAGE)?);
+                    let value = value.ok_or(USAGE)?;
+                    if letter == 's' {
+                        let offset = value.parse().map_err(|_| format!("bad offset: {value}"))?;
+                        wanted.view.skip_bytes = offset;
+                    } else {
+                        wanted.config_directory = Some(value);
+                    }
                     break;
                 }
                 _ => return Err(USAGE.to_owned()),
@@ -85,29 +98,34 @@ fn show_all(wanted: &Wanted) -> Result<(), String> {
     let queue = MailQueue::of(wanted.config_directory.as_deref())?;
     for word in &wanted.words {
         let id = if !wanted.by_id {
-            let id = id_of_path(queue.directory(), word);
-            id.ok_or_else(|| unusable_file(word))?
+            match id_of_path(queue.directory(), word) {
+                Some(id) => id,
+                None => {
+                    unusable_file(word)?;
+                    continue;
+                }
+            }
         } else if is_queue_id(word) {
             QueueId::parse(word).ok_or_else(|| missing(word))?
         } else {
             return Err(format!("bad mail queue ID: {word}"));
         };
-        let text = text_of(&queue, &id, wanted.parts)?;
+        let text = text_of(&queue, &id, wanted.view)?;
         print_bytes(&text);
     }
     Ok(())
 }
 
 /// The message as it lies on disk, be the mail system up or down.
-fn text_of(queue: &MailQueue, id: &QueueId, parts: Parts) -> Result<Vec<u8>, String> {
+fn text_of(queue: &MailQueue, id: &QueueId, view: View) -> Result<Vec<u8>, String> {
     let mut last = missing(id.as_str());
     for _ in 0..LOOKS {
         let dropped = maildrop::read(queue.directory(), &World::real(), id);
         let shown = match dropped {
-            Ok(dropped) => admin::dump_dropped(dropped, parts, &full_date),
+            Ok(dropped) => admin::dump_dropped(dropped, view, &full_date),
             Err(error) if is_missing(&error) => queue
                 .open_to_look()
-                .and_then(|spool| admin::dump(&spool, id, parts, &full_date)),
+                .and_then(|spool| admin::dump(&spool, id, view, &full_date)),
             Err(error) => Err(error),
         };
         match shown {
@@ -123,16 +141,24 @@ fn missing(id: &str) -> String {
     format!("open queue file {id}: No such file or directory")
 }
 
-fn unusable_file(path: &str) -> String {
+/// Says of a file that it is no message; one that is not there ends the command.
+fn unusable_file(path: &str) -> Result<(), String> {
     match std::fs::File::open(path) {
-        Ok(_) => format!("{path}: it is not a queued message; postcat -q ID shows one"),
-        Err(error) => format!("open {path}: {}", os::words(&error)),
+        Ok(_) => {
+            let text = "input is not a valid queue file";
+            eprint_line(&format!(
+                "postcat: warning: {path}: {text}; postcat -q ID shows a message"
+            ));
+            Ok(())
+        }
+        Err(error) => Err(format!("open {path}: {}", os::words(&error))),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use queue::admin::Parts;
 
     fn wanted(line: &str) -> Result<Wanted, String> {
         wanted_of(&line.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
@@ -140,22 +166,28 @@ mod tests {
 
     #[test]
     fn arguments() {
-        let parts = Parts {
-            header: true,
-            body: true,
-            envelope: false,
+        let view = View {
+            parts: Parts {
+                header: true,
+                body: true,
+                envelope: false,
+            },
+            types: true,
+            skip_bytes: 7,
+            ..View::default()
         };
         assert_eq!(
-            wanted("-bhq -c/x ABCDEF1 ABCDEF2"),
+            wanted("-bhq -ds7 -c/x ABCDEF1 ABCDEF2"),
             Ok(Wanted {
                 config_directory: Some("/x".into()),
                 by_id: true,
-                parts,
+                view,
                 words: vec!["ABCDEF1".into(), "ABCDEF2".into()],
             })
         );
         assert_eq!(wanted("-x"), Err(USAGE.to_owned()));
         assert_eq!(wanted("-q"), Err(USAGE.to_owned()));
+        assert_eq!(wanted("-sx A"), Err("bad offset: x".to_owned()));
     }
 
     #[test]

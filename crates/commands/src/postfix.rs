@@ -96,6 +96,9 @@ impl MailSystem {
             "reload" => self.reload(),
             "status" => return self.status(),
             "check" => return self.check(),
+            later @ ("set-permissions" | "upgrade-configuration" | "post-install" | "tls" | "logrotate") => {
+                Err(format!("{}. Usage: postfix {COMMANDS}", needless(later)))
+            }
             other => Err(format!("unknown command: '{other}'. Usage: postfix {COMMANDS}")),
         };
         match done {
@@ -237,7 +240,7 @@ impl MailSystem {
             let word = match severity {
                 Severity::Error => "error: ",
                 Severity::Warning => "warning: ",
-                Severity::Note => "",
+                Severity::Note => "note: ",
             };
             self.show(&format!("{word}{text}"));
         }
@@ -246,6 +249,18 @@ impl MailSystem {
             false => ExitCode::SUCCESS,
         }
     }
+}
+
+/// Why one of Postfix's commands is none of ours.
+fn needless(command: &str) -> String {
+    let why = match command {
+        "tls" => "make keys and certificates with openssl, and name them in main.cf",
+        "logrotate" => {
+            "it is not there yet: have logrotate(8) move the file and run doveadm log reopen or postfix reload"
+        }
+        _ => "Yubin makes its directories itself and has no configuration of an older version",
+    };
+    format!("postfix {command}: {why}")
 }
 
 /// Everything that a start would tell about the configuration in a directory.

@@ -1,6 +1,6 @@
 //! `postmap` and `postalias`: build and ask lookup tables as Postfix's postmap(1) and postalias(1) do.
 
-use std::io::BufRead;
+use std::io::{BufRead, Read};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -9,11 +9,14 @@ use tables::Tables;
 use tables::build::{self, Duplicates, Options};
 use tables::source::Syntax;
 
+use crate::message_keys::MessageKeys;
+use crate::submission::MESSAGE_BYTES_MAX;
 use crate::{Invocation, configuration, eprint_line, print_line};
 
-const HELP: &str = "usage: postmap [-fFimnNoprsuUvw] [-c DIR] [-d KEY] [-q KEY] [TYPE:]FILE...
+const HELP: &str = "usage: postmap [-bfhimnNoprsuUvw] [-c DIR] [-d KEY] [-q KEY] [TYPE:]FILE...
 Builds the database of a lookup table from its text source FILE, or asks a table.
 (postalias is the same for files in the syntax of aliases(5).)
+  -b, -h  with -q -: standard input is a message, its body lines or header fields are the keys; -m parts it by MIME
   -c DIR  takes DIR/main.cf (MAIL_CONFIG does the same)
   -d KEY  removes KEY; - reads keys from standard input
   -f      does not fold keys to lower case
@@ -34,6 +37,7 @@ struct Request {
     delete: Option<String>,
     query: Option<String>,
     sequence: bool,
+    message: MessageKeys,
     keeps_case: bool,
     incremental: bool,
     keeps_own: bool,
@@ -53,7 +57,7 @@ pub(crate) fn run_aliases(invocation: &Invocation) -> ExitCode {
 
 fn run_as(invocation: &Invocation, syntax: Syntax) -> ExitCode {
     if invocation.wants_help() {
-        print_line(HELP);
+        print_line(&HELP.replacen("postmap", &invocation.name, 1));
         return ExitCode::SUCCESS;
     }
     let request = match request_of(&invocation.args) {
@@ -73,8 +77,17 @@ fn run_as(invocation: &Invocation, syntax: Syntax) -> ExitCode {
         .iter()
         .map(|name| table_ref(name, &default_type))
         .collect();
-    let done = if let Some(key) = &request.query {
-        query(invocation, &tables, key)
+    let by_message = request.message.headers || request.message.body;
+    let done = if (by_message || request.message.mime) && request.query.as_deref() != Some("-") {
+        Err("specify -b -h or -m only with \"-q -\"".to_owned())
+    } else if let Some(key) = &request.query {
+        if request.message.mime && !by_message {
+            eprint_line(&format!(
+                "{}: warning: ignoring -m option without -b or -h",
+                invocation.name
+            ));
+        }
+        query(invocation, &tables, key, &request)
     } else if let Some(key) = &request.delete {
         delete(&tables, key, !request.keeps_case)
     } else if request.sequence {
@@ -110,6 +123,9 @@ fn request_of(args: &[String]) -> Result<Request, String> {
                 'r' => request.duplicates = Duplicates::Replace,
                 'w' => request.duplicates = Duplicates::Ignore,
                 's' => request.sequence = true,
+                'b' => request.message.body = true,
+                'h' => request.message.headers = true,
+                'm' => request.message.mime = true,
                 'n' | 'N' | 'p' | 'v' | 'u' | 'U' => {}
                 'c' | 'd' | 'q' => {
                     let rest = &letters[at + 1..];
@@ -181,8 +197,8 @@ pub(crate) fn build_one(invocation: &Invocation, table: &TableRef, options: Opti
         ));
     }
     let report = if options.is_incremental {
-        let text =
-            std::io::read_to_string(std::io::stdin()).map_err(|error| format!("standard input: {error}"))?;
+        let text = std::io::read_to_string(std::io::stdin())
+            .map_err(|error| format!("standard input: {}", os::words(&error)))?;
         build::build_from_text(table, &text, options)
     } else {
         build::build(table, options)
@@ -207,9 +223,15 @@ fn keys() -> impl Iterator<Item = String> {
         .take(KEYS_MAX)
 }
 
-fn query(invocation: &Invocation, refs: &[TableRef], key: &str) -> Result<ExitCode, String> {
+fn query(
+    invocation: &Invocation,
+    refs: &[TableRef],
+    key: &str,
+    request: &Request,
+) -> Result<ExitCode, String> {
     let (tables, problems) = Tables::open(refs);
-    if let Some(error) = problems.first() {
+    let is_fatal = |error: &&tables::Error| !matches!(error, tables::Error::Skipped { .. });
+    if let Some(error) = problems.iter().find(is_fatal) {
         return Err(error.to_string());
     }
     let warn = || {
@@ -218,15 +240,35 @@ fn query(invocation: &Invocation, refs: &[TableRef], key: &str) -> Result<ExitCo
         }
     };
     warn();
+    let lookup = |key: &str| {
+        let found = if request.keeps_case {
+            tables.lookup_unfolded(key)
+        } else {
+            tables.lookup(key)
+        };
+        found.map_err(|error| error.to_string())
+    };
     let mut has_found = false;
-    if key == "-" {
-        for key in keys() {
-            if let Some(value) = tables.lookup(&key).map_err(|error| error.to_string())? {
-                has_found = true;
-                print_line(&format!("{key}\t{value}"));
-            }
+    let mut show = |key: &str| -> Result<(), String> {
+        if let Some(value) = lookup(key)? {
+            has_found = true;
+            print_line(&format!("{key}\t{value}"));
         }
-    } else if let Some(value) = tables.lookup(key).map_err(|error| error.to_string())? {
+        Ok(())
+    };
+    if key == "-" && (request.message.headers || request.message.body) {
+        let mut message = Vec::new();
+        let mut input = std::io::stdin().lock().take(MESSAGE_BYTES_MAX);
+        let read = input.read_to_end(&mut message);
+        read.map_err(|error| format!("standard input: {}", os::words(&error)))?;
+        request
+            .message
+            .of(&message)
+            .iter()
+            .try_for_each(|key| show(key))?;
+    } else if key == "-" {
+        keys().try_for_each(|key| show(&key))?;
+    } else if let Some(value) = lookup(key)? {
         has_found = true;
         print_line(&value);
     }

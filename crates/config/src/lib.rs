@@ -149,6 +149,21 @@ pub fn load_dovecot(file: &Path) -> (Dovecot, Vec<Problem>) {
     (dovecot, problems)
 }
 
+/// As [`load_dovecot`], with settings that hold in spite of the file (`doveadm -o name=value`).
+pub fn load_dovecot_with(file: &Path, overrides: &[(String, String)]) -> (Dovecot, Vec<Problem>) {
+    let mut problems = Vec::new();
+    let mut tree = dovecot_conf::read(file, &mut problems);
+    tree.entries.extend(overrides.iter().map(|(name, text)| {
+        dovecot_conf::Entry::Setting(dovecot_conf::Setting {
+            name: name.clone(),
+            text: text.clone(),
+            place: ("-o".to_owned(), 0),
+        })
+    }));
+    let dovecot = dovecot_lower::lower(&tree, &mut problems);
+    (dovecot, problems)
+}
+
 fn load_dovecot_into(file: &Path, problems: &mut Vec<Problem>) -> Dovecot {
     let tree = dovecot_conf::read(file, problems);
     dovecot_lower::lower(&tree, problems)

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use address::Address;
 use envelope::{BodyKind, DeliveryResult, Envelope, Outcome, QueueId, Recipient, StatusCode};
-use queue::admin::{Change, Listed, ListedRecipient, Parts, Selection, change, dump, listing, render};
+use queue::admin::{Change, Listed, ListedRecipient, Parts, Selection, View, change, dump, listing, render};
 use queue::spool::SpoolOptions;
 use queue::{Facts, QueueName, Spool, maildrop};
 use world::{SimDisk, World};
@@ -221,7 +221,13 @@ fn a_message_is_dumped_as_postcat_does() {
     let spool = open(&world);
     let id = accept(&spool, &["x@else.invalid"]);
     let long_date = |_| "Sat Nov 21 21:43:46 2026".to_owned();
-    let text = |parts| String::from_utf8(dump(&spool, &id, parts, &long_date).unwrap()).unwrap();
+    let shown = |view| String::from_utf8(dump(&spool, &id, view, &long_date).unwrap()).unwrap();
+    let text = |parts| {
+        shown(View {
+            parts,
+            ..View::default()
+        })
+    };
     let expected = format!(
         "*** ENVELOPE RECORDS incoming/{id} ***
 message_size:              18               0               1               0              18               0
@@ -230,6 +236,7 @@ create_time: Sat Nov 21 21:43:46 2026
 named_attribute: log_message_origin=local
 named_attribute: encoding=8bit
 sender: joe@example.org
+named_attribute: dsn_orig_rcpt=rfc822;x@else.invalid
 original_recipient: x@else.invalid
 recipient: x@else.invalid
 *** MESSAGE CONTENTS incoming/{id} ***
@@ -255,4 +262,20 @@ hello
         }),
         "\nhello\n"
     );
+    let view = View {
+        types: true,
+        offsets: true,
+        names: true,
+        skip_bytes: 11,
+        ..View::default()
+    };
+    assert_eq!(
+        shown(view),
+        "       11  78 regular_text: \n       12  78 regular_text: hello\n"
+    );
+    let numbered = shown(View {
+        types: true,
+        ..View::default()
+    });
+    assert!(numbered.contains(" 83 sender: joe@example.org\n"), "{numbered}");
 }

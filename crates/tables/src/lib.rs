@@ -61,6 +61,14 @@ pub enum Error {
         /// What is wrong.
         cause: String,
     },
+    /// A rule of a table makes no sense and is passed over; the others hold.
+    #[error("{place}: {cause}: skipping this rule")]
+    Skipped {
+        /// File and line, or the table as configured.
+        place: String,
+        /// What is wrong.
+        cause: String,
+    },
     /// The table could not be asked.
     #[error("table {table}: query error: {cause}")]
     Lookup {
@@ -86,6 +94,14 @@ pub trait Table: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// When the table cannot be asked now. Trying again later makes sense.
     fn lookup(&self, key: &str) -> Result<Option<String>, Error>;
+
+    /// As [`Table::lookup`] without folding the key to lower case (`postmap -f`).
+    ///
+    /// # Errors
+    /// As [`Table::lookup`].
+    fn lookup_unfolded(&self, key: &str) -> Result<Option<String>, Error> {
+        self.lookup(key)
+    }
 
     /// A warning for the log, each once (a database that is older than its source).
     fn take_warning(&self) -> Option<String> {
@@ -127,6 +143,19 @@ impl Tables {
         Ok(self.lookup_with_source(key)?.map(|(value, _)| value))
     }
 
+    /// As [`Tables::lookup`] without folding the key to lower case, where a table does that (`postmap -f`).
+    ///
+    /// # Errors
+    /// The first error on the way.
+    pub fn lookup_unfolded(&self, key: &str) -> Result<Option<String>, Error> {
+        for (_, opened) in &self.tables {
+            if let Some(value) = opened.lookup_unfolded(key)? {
+                return Ok(Some(value));
+            }
+        }
+        Ok(None)
+    }
+
     /// As [`Tables::lookup`], with the table that answered.
     ///
     /// # Errors
@@ -144,7 +173,7 @@ impl Tables {
     pub fn take_warnings(&self) -> Vec<String> {
         self.tables
             .iter()
-            .filter_map(|(_, table)| table.take_warning())
+            .flat_map(|(_, table)| std::iter::from_fn(|| table.take_warning()))
             .collect()
     }
 }

@@ -80,8 +80,6 @@ fn what_cannot_be_opened_never_answers() {
         complaint("hash:/nonexistent"),
         "open database /nonexistent.db: No such file or directory"
     );
-    assert!(complaint("regexp:{ {/(/ x} }").starts_with("regexp:"));
-    assert!(complaint("cidr:{ {10.0.0.0/33 x} }").contains("10.0.0.0/33"));
     assert!(complaint("unix:shadow").contains("passwd.byname or group.byname wanted"));
     assert!(
         open("fail:x")
@@ -277,4 +275,51 @@ fn a_text_table_is_read_again_when_it_changes() {
     assert_eq!(tables.lookup("a").unwrap().as_deref(), Some("2"));
     let warning = format!("{source}, line 2: expected format: key whitespace value -- ignoring this line");
     assert_eq!(tables.take_warnings(), [warning]);
+}
+
+#[test]
+fn a_rule_that_makes_no_sense_is_passed_over_and_told() {
+    let directory = tempfile::tempdir().unwrap();
+    let rules = "/good/ yes\n/x(/ broken\nnonsense\nif /y(/\n/inside/ wrong\nendif\n/end/ ok\n";
+    let file = path(directory.path(), "rules", rules);
+    let (tables, problems) = open(&format!("regexp:{file}"));
+    assert!(matches!(problems.as_slice(), [Error::Skipped { .. }]));
+    for (key, value) in [("good", Some("yes")), ("inside", None), ("the end", Some("ok"))] {
+        assert_eq!(tables.lookup(key).unwrap().as_deref(), value, "{key}");
+    }
+    let told = tables.take_warnings();
+    let lines = [2, 3, 4].map(|line| format!("regexp map {file}, line {line}: "));
+    assert_eq!(told.len(), lines.len());
+    assert!(
+        told.iter()
+            .zip(&lines)
+            .all(|(text, start)| text.starts_with(start)),
+        "{told:?}"
+    );
+    assert!(told.iter().all(|text| text.ends_with(": skipping this rule")));
+    let (_, problems) = open("cidr:{ {10.0.0.0/33 x} }");
+    assert!(problems[0].to_string().contains("10.0.0.0/33"));
+    let file = path(directory.path(), "networks", "1.2.3.4/33 x\n10.0.0.0/8 y\n");
+    let (tables, problems) = open(&format!("cidr:{file}"));
+    assert_eq!((problems.len(), tables.take_warnings().len()), (1, 1));
+    assert_eq!(tables.lookup("10.1.1.1").unwrap().as_deref(), Some("y"));
+}
+
+#[test]
+fn keys_can_be_asked_for_as_they_are() {
+    let directory = tempfile::tempdir().unwrap();
+    let source = path(directory.path(), "map", "Key 1\nkey2 2\nkey2 3\n");
+    let table = TableRef::new("hash", &source);
+    build::build(&table, Options::of(Syntax::Map)).unwrap();
+    let (built, _) = open(&table.to_string());
+    let (text, _) = open(&format!("texthash:{source}"));
+    let unfolded = |tables: &Tables, key| tables.lookup_unfolded(key).unwrap();
+    assert_eq!(unfolded(&built, "Key"), None, "the database has it folded");
+    assert_eq!(unfolded(&built, "key").as_deref(), Some("1"));
+    assert_eq!(unfolded(&text, "Key").as_deref(), Some("1"));
+    assert_eq!(unfolded(&text, "key"), None);
+    assert_eq!(
+        text.take_warnings(),
+        [format!("{source}, line 3: duplicate entry: \"key2\"")]
+    );
 }

@@ -13,7 +13,7 @@ use rustix::process::Signal;
 use settings::Dovecot;
 
 use super::master::Master;
-use super::{Call, fatal, settings_of, usage};
+use super::{Call, fatal, settings_with, usage};
 use crate::{eprint_line, print_line};
 
 const USAGE_TEXT: &str = "usage: doveadm [-Dv] [-f <formatter>] log <command> [<args>]
@@ -48,7 +48,8 @@ pub(super) fn run(call: &Call) -> ExitCode {
         _ => return usage(USAGE_TEXT),
     };
     let directory = words.get(1).copied().unwrap_or(SYSLOG_DIRECTORY);
-    let done = settings_of(&call.config_file).and_then(|settings| task(&settings, Path::new(directory)));
+    let done = settings_with(&call.config_file, &call.overrides)
+        .and_then(|settings| task(&settings, Path::new(directory)));
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(text) => fatal(&text),
@@ -194,6 +195,7 @@ fn test(settings: &Dovecot, stamp: i64) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::doveadm::settings_of;
 
     fn settings(dir: &Path, lines: &str) -> Dovecot {
         let file = dir.join("dovecot.conf");

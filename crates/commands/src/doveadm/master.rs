@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::{Call, USAGE, fatal, settings_of};
+use super::{Call, USAGE, fatal, settings_with};
 use crate::{detached, eprint_line};
 
 /// How long a stop may take: sessions have some seconds.
@@ -64,7 +64,9 @@ pub(super) fn run(command: &str, call: &Call) -> ExitCode {
         eprint_line(&format!("Error: Extraneous arguments found: {word}"));
         return ExitCode::from(USAGE);
     }
-    match settings_of(&call.config_file).and_then(|settings| tell(command, &settings)) {
+    match settings_with(&call.config_file, &call.overrides)
+        .and_then(|settings| tell(command, &settings))
+    {
         Ok(()) => ExitCode::SUCCESS,
         Err(text) => fatal(&text),
     }
@@ -96,6 +98,7 @@ pub(crate) fn tell(command: &str, settings: &settings::Dovecot) -> Result<(), St
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::doveadm::settings_of;
 
     #[test]
     fn the_process_of_the_file_is_told() {

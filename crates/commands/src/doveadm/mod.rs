@@ -1,6 +1,7 @@
 //! `doveadm`: the administrator's entrance to the mailbox services, one file for each sub-command.
 
 mod auth;
+mod formatter;
 mod log;
 pub(crate) mod master;
 mod pw;
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crate::{Invocation, eprint_line, print_line};
+use formatter::Formatter;
 
 /// sysexits(3), as Dovecot uses them.
 const USAGE: u8 = 64;
@@ -19,23 +21,30 @@ const NO_PERMISSION: u8 = 77;
 
 const HELP: &str = "usage: doveadm [-Dv] [-c FILE] COMMAND [ARGUMENTS]
   -c FILE   reads FILE instead of /etc/dovecot/dovecot.conf
+  -f FORM   shows fields as tab, flow, pager, table or json
+  -o NAME=VALUE   takes this as if the file said it
 Commands:
   auth      test [-x INFO] USER [PASSWORD]: tries a login
   log       find [DIR]: shows where the logs are; test: writes a line of each kind; reopen: opens them again
   pw        makes a stored password from a password, or tests one
   reload    has the configuration read again
   stop      stops the mailbox services
-  user      [-f FIELD] [-u] USER...: shows what the userdb says";
+  user      [-e TEXT | -f FIELD | -u] USER...: shows what the userdb says";
 
 /// A call: the configuration file and what follows the sub-command's name.
 struct Call {
     config_file: PathBuf,
+    /// `-o`
+    overrides: Vec<(String, String)>,
+    /// `-f`
+    formatter: Option<Formatter>,
     args: Vec<String>,
 }
 
 /// Runs the command.
 pub(crate) fn run(invocation: &Invocation) -> ExitCode {
     let mut config_file = PathBuf::from("/etc/dovecot/dovecot.conf");
+    let (mut overrides, mut formatter) = (Vec::new(), None);
     let mut args = invocation.args.iter();
     loop {
         match args.next().map(String::as_str) {
@@ -43,10 +52,24 @@ pub(crate) fn run(invocation: &Invocation) -> ExitCode {
                 Some(file) => config_file = PathBuf::from(file),
                 None => return usage(HELP),
             },
-            // Formatters and overrides of settings take a word; the others do not.
-            Some("-f" | "-o" | "-i") => {
-                args.next();
-            }
+            Some("-f") => match args.next().map(|word| (word, Formatter::of_word(word))) {
+                Some((_, Some(known))) => formatter = Some(known),
+                Some((word, None)) => {
+                    eprint_line(&format!("doveadm: Fatal: Unknown print formatter: {word}"));
+                    return ExitCode::from(TEMPORARY);
+                }
+                None => return usage(HELP),
+            },
+            Some("-o") => match args.next().map(|word| (word, word.split_once('='))) {
+                Some((_, Some((name, text)))) => overrides.push((name.to_owned(), text.to_owned())),
+                Some((word, None)) => {
+                    return fatal(&format!(
+                        "Error reading configuration: Invalid -o parameter {word}: Missing '='"
+                    ));
+                }
+                None => return usage(HELP),
+            },
+            Some("-i") => return fatal("-i: there is one instance, which -c names"),
             Some("--help") => {
                 print_line(HELP);
                 return ExitCode::SUCCESS;
@@ -55,6 +78,8 @@ pub(crate) fn run(invocation: &Invocation) -> ExitCode {
             Some(command) => {
                 let call = Call {
                     config_file,
+                    overrides,
+                    formatter,
                     args: args.cloned().collect(),
                 };
                 return dispatch(command, &call);
@@ -96,6 +121,14 @@ pub(crate) fn fatal(text: &str) -> ExitCode {
 
 /// What a dovecot.conf says, or what is wrong with it in Dovecot's words.
 pub(crate) fn settings_of(config_file: &std::path::Path) -> Result<settings::Dovecot, String> {
+    settings_with(config_file, &[])
+}
+
+/// As [`settings_of`], with settings that hold in spite of the file.
+fn settings_with(
+    config_file: &std::path::Path,
+    overrides: &[(String, String)],
+) -> Result<settings::Dovecot, String> {
     if let Err(error) = std::fs::metadata(config_file) {
         let why = os::words(&error);
         return Err(format!(
@@ -103,7 +136,7 @@ pub(crate) fn settings_of(config_file: &std::path::Path) -> Result<settings::Dov
             config_file.display()
         ));
     }
-    let (settings, problems) = config::load_dovecot(config_file);
+    let (settings, problems) = config::load_dovecot_with(config_file, overrides);
     let error = problems
         .iter()
         .find(|problem| problem.severity == config::Severity::Error);
@@ -117,11 +150,12 @@ pub(crate) fn settings_of(config_file: &std::path::Path) -> Result<settings::Dov
 fn open_auth(call: &Call) -> Result<::auth::Auth, ExitCode> {
     if let Err(error) = std::fs::metadata(&call.config_file) {
         return Err(fatal(&format!(
-            "cannot read configuration file {}: {error}",
-            call.config_file.display()
+            "cannot read configuration file {}: {}",
+            call.config_file.display(),
+            os::words(&error)
         )));
     }
-    let (settings, problems) = config::load_dovecot(&call.config_file);
+    let (settings, problems) = config::load_dovecot_with(&call.config_file, &call.overrides);
     let errors: Vec<_> = problems
         .iter()
         .filter(|problem| problem.severity == config::Severity::Error)

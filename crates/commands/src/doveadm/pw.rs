@@ -111,7 +111,12 @@ fn make(request: &Request) -> Result<String, String> {
     };
     let mut random = [0; RANDOM_BYTES];
     getrandom::fill(&mut random).map_err(|error| format!("no random numbers: {error}"))?;
-    let hash = scheme::generate(&scheme, password.as_bytes(), request.rounds, &random);
+    let generate = |rounds| scheme::generate(&scheme, password.as_bytes(), rounds, &random);
+    // Too little is raised to the least, as Dovecot does; too much would take days.
+    let hash = match generate(request.rounds) {
+        Err(sasl::Error::Rounds { rounds, low, .. }) if rounds < low => generate(Some(low)),
+        other => other,
+    };
     let stored = format!(
         "{{{}}}{}",
         scheme.name(),
@@ -165,6 +170,11 @@ mod tests {
             assert_eq!(test(&request("-p other"), stored).unwrap_err(), mismatch);
         }
         assert!(make(&request("-p secret")).unwrap().starts_with("{CRYPT}$2y$05$"));
+        let cheap = make(&request("-s BLF-CRYPT -p x -r 1")).unwrap();
+        assert!(cheap.starts_with("{BLF-CRYPT}$2y$04$"), "{cheap}");
+        assert!(make(&request("-s BLF-CRYPT -p x -r 99")).is_err());
+        let damaged = test(&request("-p x"), "{SHA512-CRYPT}bad").unwrap_err();
+        assert!(!damaged.contains("DES-CRYPT"), "{damaged}");
         assert_eq!(make(&request("-s FOO -p x")).unwrap_err(), "Unknown scheme: FOO");
         assert!(request_of(&["-Z".to_owned()]).is_none());
         assert!(request_of(&["-p".to_owned()]).is_none());

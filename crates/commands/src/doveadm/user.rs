@@ -2,24 +2,46 @@
 
 use std::process::ExitCode;
 
+use auth::variables::Variables;
 use auth::{Account, Auth};
 
+use super::formatter::Formatter;
 use super::{Call, NO_USER, TEMPORARY, fatal, open_auth, usage};
-use crate::{eprint_line, print_line};
+use crate::{eprint_line, print_bytes, print_line};
 
-const HELP: &str = "usage: doveadm user [-f FIELD] [-u] USER...
+const HELP: &str = "usage: doveadm user [-e TEXT | -f FIELD | -u] USER...
 Shows uid, gid, home and mail of users; a USER with * or ? lists the users that fit.
+  -e TEXT   shows TEXT with its variables (%u, %h ...) replaced
   -f FIELD  shows this field only
   -u        shows the fields of the userdb as it answers";
 
+/// What is shown of a user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Wanted {
+    /// Every field, in a form.
+    All,
+    /// One field.
+    Field(String),
+    /// A text with variables.
+    Text(String),
+    /// The userdb's answer.
+    Raw,
+}
+
 pub(super) fn run(call: &Call) -> ExitCode {
-    let (mut field, mut raw, mut users) = (None, false, Vec::new());
+    let (mut wanted, mut users) = (Wanted::All, Vec::new());
     let mut args = call.args.iter();
     while let Some(arg) = args.next() {
         match arg.as_str() {
-            "-f" => field = args.next().cloned(),
-            "-a" | "-x" | "-e" => drop(args.next()),
-            "-u" => raw = true,
+            "-f" | "-e" => match args.next() {
+                Some(word) if arg == "-f" => wanted = Wanted::Field(word.clone()),
+                Some(word) => wanted = Wanted::Text(word.clone()),
+                None => return usage(HELP),
+            },
+            "-a" => return fatal("user -a: there is no auth socket to ask; the userdb is asked directly"),
+            // It says from where a login would come; the userdb's answer does not hang on it.
+            "-x" => drop(args.next()),
+            "-u" => wanted = Wanted::Raw,
             "--help" => {
                 print_line(HELP);
                 return ExitCode::SUCCESS;
@@ -38,7 +60,7 @@ pub(super) fn run(call: &Call) -> ExitCode {
     if users.iter().any(|user| user.contains(['*', '?'])) {
         return list(&auth, &users);
     }
-    show(&auth, &users, field.as_deref(), raw)
+    show(&auth, &users, &wanted, call.formatter.unwrap_or(Formatter::Tab))
 }
 
 fn list(auth: &Auth, patterns: &[String]) -> ExitCode {
@@ -58,32 +80,37 @@ fn list(auth: &Auth, patterns: &[String]) -> ExitCode {
     }
 }
 
-fn show(auth: &Auth, users: &[String], field: Option<&str>, raw: bool) -> ExitCode {
+fn show(auth: &Auth, users: &[String], wanted: &Wanted, formatter: Formatter) -> ExitCode {
     let mut code = ExitCode::SUCCESS;
-    if field.is_none() && !raw {
-        print_line("field\tvalue");
-    }
-    for user in users {
+    let mut rows = Vec::new();
+    // As with Dovecot, what is no row comes behind the rows, with an empty line between users.
+    let mut behind = Vec::new();
+    for (at, user) in users.iter().enumerate() {
+        if at > 0 && *wanted != Wanted::Raw {
+            behind.push(String::new());
+        }
         match auth.lookup(user, "doveadm") {
-            Ok(Some(account)) => match field {
-                Some(field) => fields(&account)
-                    .iter()
-                    .filter(|(name, _)| name == field)
-                    .for_each(|(_, v)| print_line(v)),
-                None if raw => raw_form(user, &account).iter().for_each(|line| print_line(line)),
-                None => fields(&account)
-                    .iter()
-                    .for_each(|(name, value)| print_line(&format!("{name}\t{value}"))),
+            Ok(Some(account)) => match wanted {
+                Wanted::All => rows.extend(fields(&account)),
+                Wanted::Field(field) => {
+                    let fields = fields(&account).into_iter();
+                    behind.extend(fields.filter(|(name, _)| name == field).map(|(_, value)| value));
+                }
+                Wanted::Text(text) => match expanded(text, &account) {
+                    Ok(text) => behind.push(text),
+                    Err(error) => {
+                        eprint_line(&format!("Error: -e {text}: {error}"));
+                        code = ExitCode::from(TEMPORARY);
+                    }
+                },
+                Wanted::Raw => behind.extend(raw_form(user, &account)),
             },
             Ok(None) => {
-                if !raw && field.is_none() {
-                    print_line("");
-                }
                 let text = format!("userdb lookup: user {user} doesn't exist");
-                if field.is_some() {
-                    eprint_line(&text)
-                } else {
-                    print_line(&text)
+                match wanted {
+                    Wanted::All => behind.extend([String::new(), text]),
+                    Wanted::Raw => behind.push(text),
+                    Wanted::Field(_) | Wanted::Text(_) => eprint_line(&text),
                 }
                 code = ExitCode::from(NO_USER);
             }
@@ -93,7 +120,25 @@ fn show(auth: &Auth, users: &[String], field: Option<&str>, raw: bool) -> ExitCo
             }
         }
     }
+    if *wanted == Wanted::All {
+        print_bytes(formatter.pairs(["field", "value"], &rows).as_bytes());
+    }
+    behind.iter().for_each(|line| print_line(line));
     code
+}
+
+/// The text with what its variables stand for.
+fn expanded(text: &str, account: &Account) -> Result<String, String> {
+    let home = account.home.as_ref().map(|home| home.display().to_string());
+    let variables = Variables {
+        user: &account.user,
+        home: home.as_deref().unwrap_or_default(),
+        service: "doveadm",
+        uid: Some(account.uid),
+        gid: Some(account.gid),
+        ..Variables::default()
+    };
+    auth::variables::expand(text, &variables).map_err(|error| error.to_string())
 }
 
 /// The fields as the mail services see them.

@@ -17,21 +17,42 @@ pub struct Parts {
     pub body: bool,
 }
 
+impl Parts {
+    fn are_none(self) -> bool {
+        self == Parts::default()
+    }
+}
+
+/// What to show of a message, and how (`postcat -d`, `-o`, `-s`, `-v`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct View {
+    /// Which parts.
+    pub parts: Parts,
+    /// Each line with the number of its record's type.
+    pub types: bool,
+    /// Each line of the content with its offset, in octets.
+    pub offsets: bool,
+    /// Each line with the name of its record's type.
+    pub names: bool,
+    /// The content from here on only, and no envelope.
+    pub skip_bytes: u64,
+}
+
 /// The message in readable form. `date` shows seconds since the epoch as `Sat Nov 21 21:43:46 2026`.
 ///
 /// # Errors
 /// [`crate::Error::NoSuchMessage`], [`crate::Error::Damaged`], [`crate::Error::Disk`].
-pub fn dump(spool: &Spool, id: &QueueId, parts: Parts, date: &dyn Fn(i64) -> String) -> Result<Vec<u8>> {
+pub fn dump(spool: &Spool, id: &QueueId, view: View, date: &dyn Fn(i64) -> String) -> Result<Vec<u8>> {
     let message = spool.message(id)?;
     let content = spool.content(id)?.read_all()?;
-    Ok(in_full(&message, &content, parts, date))
+    Ok(in_full(&message, &content, view, date))
 }
 
 /// A message of the maildrop in the same form.
 ///
 /// # Errors
 /// [`crate::Error::Disk`], [`crate::Error::Damaged`] when the file ends early.
-pub fn dump_dropped(mut dropped: Dropped, parts: Parts, date: &dyn Fn(i64) -> String) -> Result<Vec<u8>> {
+pub fn dump_dropped(mut dropped: Dropped, view: View, date: &dyn Fn(i64) -> String) -> Result<Vec<u8>> {
     let mut content = Vec::new();
     let read = dropped.content.read_to_end(&mut content);
     read.map_err(|error| crate::Error::Damaged(format!("{}: {}", dropped.queue_id, os::words(&error))))?;
@@ -48,47 +69,86 @@ pub fn dump_dropped(mut dropped: Dropped, parts: Parts, date: &dyn Fn(i64) -> St
         next_try_micros: 0,
         forced_expire: false,
     };
-    Ok(in_full(&message, &content, parts, date))
+    Ok(in_full(&message, &content, view, date))
 }
 
-fn in_full(message: &Message, content: &[u8], parts: Parts, date: &dyn Fn(i64) -> String) -> Vec<u8> {
-    let parts = match parts {
-        Parts {
-            envelope: false,
-            header: false,
-            body: false,
-        } => Parts {
+fn in_full(message: &Message, content: &[u8], view: View, date: &dyn Fn(i64) -> String) -> Vec<u8> {
+    let parts = match view.parts {
+        parts if parts.are_none() => Parts {
             envelope: true,
             header: true,
             body: true,
         },
         some => some,
     };
+    let shows_envelope = parts.envelope && view.skip_bytes == 0;
     let file = format!("{}/{}", message.queue, message.queue_id);
-    let mut out = String::new();
-    if parts.envelope {
-        // Writing to a String cannot fail, here and below.
-        let _ = writeln!(out, "*** ENVELOPE RECORDS {file} ***");
-        envelope_records(message, date, &mut out);
-        let _ = writeln!(out, "*** MESSAGE CONTENTS {file} ***");
+    let mut out = Vec::new();
+    let mut tell = |text: &str, offset: Option<usize>| record(text.as_bytes(), offset, view, &mut out);
+    if shows_envelope {
+        let mut records = format!("*** ENVELOPE RECORDS {file} ***\n");
+        envelope_records(message, date, &mut records);
+        records.lines().for_each(|line| tell(line, None));
+        tell(&format!("*** MESSAGE CONTENTS {file} ***"), None);
     }
-    let mut out = out.into_bytes();
     let header_end = header_end(content);
-    if parts.header {
-        out.extend_from_slice(&content[..header_end]);
+    let mut at = 0;
+    for line in content.split_inclusive(|&byte| byte == b'\n') {
+        let is_wanted = if at < header_end { parts.header } else { parts.body };
+        if is_wanted && at as u64 >= view.skip_bytes {
+            record(line.strip_suffix(b"\n").unwrap_or(line), Some(at), view, &mut out);
+        }
+        at += line.len();
     }
-    if parts.body {
-        out.extend_from_slice(&content[header_end..]);
-    }
-    if out.last().is_some_and(|last| *last != b'\n') {
-        out.push(b'\n');
-    }
-    if parts.envelope {
-        out.extend_from_slice(
-            format!("*** HEADER EXTRACTED {file} ***\n*** MESSAGE FILE END {file} ***\n").as_bytes(),
-        );
+    if shows_envelope {
+        for text in ["HEADER EXTRACTED", "MESSAGE FILE END"] {
+            record(format!("*** {text} {file} ***").as_bytes(), None, view, &mut out);
+        }
     }
     out
+}
+
+/// One line. Only lines of the content have an offset: the rest lies in records of another form.
+fn record(line: &[u8], offset: Option<usize>, view: View, out: &mut Vec<u8>) {
+    let text = String::from_utf8_lossy(line);
+    let name = text.split(": ").next().unwrap_or_default();
+    let number = match offset {
+        Some(_) => TEXT_TYPE,
+        None => type_of(name),
+    };
+    if view.offsets {
+        let at = offset.map(|at| at.to_string()).unwrap_or_default();
+        out.extend_from_slice(format!("{at:>9} ").as_bytes());
+    }
+    if view.types {
+        out.extend_from_slice(format!("{number:>3} ").as_bytes());
+    }
+    if view.names && offset.is_some() {
+        out.extend_from_slice(b"regular_text: ");
+    }
+    out.extend_from_slice(line);
+    out.push(b'\n');
+}
+
+/// `N`, a line of the content.
+const TEXT_TYPE: u8 = b'N';
+
+/// The letter of a record's type, by the name that is shown of it.
+fn type_of(name: &str) -> u8 {
+    match name {
+        "message_size" => b'C',
+        "message_arrival_time" => b'T',
+        "sender" => b'S',
+        "original_recipient" => b'O',
+        "recipient" => b'R',
+        "done_recipient" => b'D',
+        name if name.starts_with("*** MESSAGE CONTENTS") => b'M',
+        name if name.starts_with("*** HEADER EXTRACTED") => b'X',
+        name if name.starts_with("*** MESSAGE FILE END") => b'E',
+        // The head of the first line is none of the records.
+        name if name.starts_with("***") => b' ',
+        _ => b'A',
+    }
 }
 
 fn envelope_records(message: &Message, date: &dyn Fn(i64) -> String, out: &mut String) {
@@ -126,8 +186,24 @@ fn envelope_records(message: &Message, date: &dyn Fn(i64) -> String, out: &mut S
         .unwrap_or_default();
     let _ = writeln!(out, "sender: {sender}");
     for (recipient, outcome) in envelope.recipients.iter().zip(&message.outcomes) {
-        if let Some(orcpt) = &recipient.orcpt {
-            let _ = writeln!(out, "named_attribute: dsn_orig_rcpt={orcpt}");
+        if let Some(notify) = recipient.notify {
+            let _ = writeln!(out, "named_attribute: notify_flags={}", notify_flags(notify));
+        }
+        match (&recipient.orcpt, recipient.original.domain()) {
+            (Some(orcpt), _) => {
+                let _ = writeln!(out, "named_attribute: dsn_orig_rcpt={orcpt}");
+            }
+            // What reports call the recipient whom nobody named otherwise.
+            (None, Some(_)) => {
+                let _ = writeln!(
+                    out,
+                    "named_attribute: dsn_orig_rcpt=rfc822;{}",
+                    recipient.original
+                );
+            }
+            (None, None) => {
+                let _ = writeln!(out, "named_attribute: dsn_orig_rcpt=rfc822;{}", recipient.address);
+            }
         }
         let done = matches!(outcome, Some(o) if o.result != DeliveryResult::Deferred);
         let word = if done { "done_recipient" } else { "recipient" };
@@ -136,6 +212,14 @@ fn envelope_records(message: &Message, date: &dyn Fn(i64) -> String, out: &mut S
             "original_recipient: {}\n{word}: {}",
             recipient.original, recipient.address
         );
+    }
+}
+
+/// The sum that Postfix keeps: never 1, success 2, failure 4, delay 8.
+fn notify_flags(notify: envelope::Notify) -> u8 {
+    match u8::from(notify.success) * 2 + u8::from(notify.failure) * 4 + u8::from(notify.delay) * 8 {
+        0 => 1,
+        some => some,
     }
 }
 

@@ -47,7 +47,10 @@ pub(super) fn verify(password: &[u8], hash: &str, scheme: &str) -> Result<bool, 
         }
         // What shadow(5) writes for "no password will ever fit".
         "" if hash.starts_with(['!', '*']) => Ok(false),
-        "" => Err(Error::UnsupportedScheme("DES-CRYPT".to_owned())),
+        "" if matches!(scheme, "CRYPT" | "DES-CRYPT") => {
+            Err(Error::UnsupportedScheme("DES-CRYPT".to_owned()))
+        }
+        "" => Err(damaged("it does not begin as a hash of the scheme does")),
         _ => Err(Error::UnsupportedScheme(format!("CRYPT with ${id}$"))),
     }
 }

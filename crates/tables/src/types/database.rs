@@ -161,14 +161,23 @@ fn is_alias_line(line: &str) -> bool {
     !parsed.entries.is_empty() && (line.starts_with('"') || key.contains(':') || line.contains(" :"))
 }
 
+fn find(cdb: &Cdb, key: &str) -> Result<Option<String>, Error> {
+    let value = cdb.find(key.as_bytes())?;
+    Ok(value.map(|value| String::from_utf8_lossy(&value).into_owned()))
+}
+
 impl Table for Database {
     fn lookup(&self, key: &str) -> Result<Option<String>, Error> {
         match self.content()?.as_ref() {
-            Content::Ours(cdb) => {
-                let value = cdb.find(key.to_lowercase().as_bytes())?;
-                Ok(value.map(|value| String::from_utf8_lossy(&value).into_owned()))
-            }
+            Content::Ours(cdb) => find(cdb, &key.to_lowercase()),
             Content::Source(source) => source.lookup(key),
+        }
+    }
+
+    fn lookup_unfolded(&self, key: &str) -> Result<Option<String>, Error> {
+        match self.content()?.as_ref() {
+            Content::Ours(cdb) => find(cdb, key),
+            Content::Source(source) => source.lookup_unfolded(key),
         }
     }
 

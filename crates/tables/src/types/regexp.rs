@@ -2,6 +2,9 @@
 //!
 //! Expressions are those of the `regex` crate: linear in time, and leftmost-first where POSIX is leftmost-longest.
 
+use std::collections::VecDeque;
+use std::sync::Mutex;
+
 use regex::{Regex, RegexBuilder};
 
 use super::braced_items;
@@ -17,19 +20,48 @@ const EXPRESSION_BYTES_MAX: usize = 4 * 1024 * 1024;
 #[derive(Debug)]
 pub struct Rules {
     rules: Vec<Rule>,
+    skipped: Skipped,
+}
+
+/// The rules that were passed over, to be told once each.
+#[derive(Debug, Default)]
+pub(crate) struct Skipped(Mutex<VecDeque<String>>);
+
+impl Skipped {
+    /// What is told about rules of a kind of table, and the first of it as a problem of the table.
+    pub(crate) fn of(kind: &str, wrong: Vec<(String, String)>) -> (Skipped, Option<Error>) {
+        let texts = wrong.iter().map(|(place, cause)| {
+            let place = place.strip_prefix(&format!("{kind}:")).unwrap_or(place);
+            format!("{kind} map {place}: {cause}: skipping this rule")
+        });
+        let skipped = Skipped(Mutex::new(texts.collect()));
+        let first = wrong.into_iter().next();
+        (
+            skipped,
+            first.map(|(place, cause)| Error::Skipped { place, cause }),
+        )
+    }
+
+    pub(crate) fn take(&self) -> Option<String> {
+        self.0
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .pop_front()
+    }
 }
 
 #[derive(Debug)]
 enum Rule {
     /// An expression, whether it must not fit, and the result.
     Match(Regex, bool, String),
-    /// `if`: when it does not hold, go on behind the rule of that number.
-    If(Regex, bool, usize),
+    /// `if`: when it does not hold, go on behind the rule of that number. Without an expression it never holds.
+    If(Option<Regex>, bool, usize),
     EndIf,
 }
 
 pub(crate) fn open(name: &str) -> Result<(Box<dyn Table>, Option<Error>), Error> {
-    Ok((Box::new(Rules::read(name)?), None))
+    let (rules, problem) = Rules::read(name)?;
+    Ok((Box::new(rules), problem))
 }
 
 /// The lines of a rule table: of a file, or of `{ {rule}, {rule} }`.
@@ -50,44 +82,57 @@ pub(crate) fn rule_lines(name: &str, kind: &str) -> Result<Vec<(String, String)>
 }
 
 impl Rules {
-    fn read(name: &str) -> Result<Rules, Error> {
-        let (mut rules, mut open) = (Vec::new(), Vec::new());
+    fn read(name: &str) -> Result<(Rules, Option<Error>), Error> {
+        let (mut rules, mut open, mut wrong) = (Vec::new(), Vec::new(), Vec::new());
         for (place, line) in rule_lines(name, "regexp")? {
-            let wrong = |cause: String| Error::Syntax {
-                place: place.clone(),
-                cause,
-            };
             if rules.len() >= RULES_MAX {
-                return Err(wrong("too many rules".to_owned()));
+                let cause = "too many rules".to_owned();
+                return Err(Error::Syntax { place, cause });
             }
-            let word = line.split(char::is_whitespace).next().unwrap_or("");
-            if word.eq_ignore_ascii_case("endif") {
-                let start: usize = open.pop().ok_or_else(|| wrong("endif without if".to_owned()))?;
-                let end = rules.len();
-                if let Some(Rule::If(_, _, skip_to)) = rules.get_mut(start) {
-                    *skip_to = end;
-                }
-                rules.push(Rule::EndIf);
-            } else if word.eq_ignore_ascii_case("if") {
-                let (regex, is_negated, _) = expression(line[2..].trim()).map_err(wrong)?;
-                open.push(rules.len());
-                rules.push(Rule::If(regex, is_negated, 0));
-            } else {
-                let (regex, is_negated, result) = expression(&line).map_err(wrong)?;
-                if is_negated && result.contains('$') {
-                    return Err(wrong("a rule with ! cannot use $number".to_owned()));
-                }
-                rules.push(Rule::Match(regex, is_negated, template(result)));
+            if let Err(cause) = add(&mut rules, &mut open, &line) {
+                wrong.push((place, cause));
             }
         }
-        match open.is_empty() {
-            true => Ok(Rules { rules }),
-            false => Err(Error::Syntax {
+        if !open.is_empty() {
+            return Err(Error::Syntax {
                 place: format!("regexp:{name}"),
                 cause: "if without endif".to_owned(),
-            }),
+            });
         }
+        let (skipped, problem) = Skipped::of("regexp", wrong);
+        Ok((Rules { rules, skipped }, problem))
     }
+}
+
+/// Adds the rule of a line; `open` has the places of the `if`s that wait for their `endif`.
+fn add(rules: &mut Vec<Rule>, open: &mut Vec<usize>, line: &str) -> Result<(), String> {
+    let word = line.split(char::is_whitespace).next().unwrap_or("");
+    if word.eq_ignore_ascii_case("endif") {
+        let start = open.pop().ok_or("endif without if")?;
+        let end = rules.len();
+        if let Some(Rule::If(_, _, skip_to)) = rules.get_mut(start) {
+            *skip_to = end;
+        }
+        rules.push(Rule::EndIf);
+    } else if word.eq_ignore_ascii_case("if") {
+        let condition = expression(line[2..].trim());
+        open.push(rules.len());
+        match condition {
+            Ok((regex, is_negated, _)) => rules.push(Rule::If(Some(regex), is_negated, 0)),
+            Err(cause) => {
+                // What stands below a condition that cannot be read must not hold for everything.
+                rules.push(Rule::If(None, false, 0));
+                return Err(cause);
+            }
+        }
+    } else {
+        let (regex, is_negated, result) = expression(line)?;
+        if is_negated && result.contains('$') {
+            return Err("a rule with ! cannot use $number".to_owned());
+        }
+        rules.push(Rule::Match(regex, is_negated, template(result)));
+    }
+    Ok(())
 }
 
 /// `!/expression/flags result`: the expression, whether it must not fit, the result.
@@ -169,7 +214,13 @@ impl Table for Rules {
         let mut at = 0;
         while let Some(rule) = self.rules.get(at) {
             match rule {
-                Rule::If(regex, is_negated, skip_to) if regex.is_match(key) == *is_negated => at = *skip_to,
+                Rule::If(regex, is_negated, skip_to)
+                    if regex
+                        .as_ref()
+                        .is_none_or(|regex| regex.is_match(key) == *is_negated) =>
+                {
+                    at = *skip_to;
+                }
                 Rule::Match(regex, false, result) => {
                     if let Some(found) = regex.captures(key) {
                         let mut out = String::new();
@@ -183,5 +234,9 @@ impl Table for Rules {
             at += 1;
         }
         Ok(None)
+    }
+
+    fn take_warning(&self) -> Option<String> {
+        self.skipped.take()
     }
 }

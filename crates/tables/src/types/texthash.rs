@@ -1,6 +1,6 @@
 //! `texthash:`: a map's text source read as it is, and again when it changes.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -10,13 +10,16 @@ use crate::{Error, Table};
 
 type Entries = HashMap<String, String>;
 
+/// How many warnings about one reading are kept.
+const WARNINGS_MAX: usize = 1_000;
+
 /// A text file as a table.
 #[derive(Debug)]
 pub struct TextHash {
     path: PathBuf,
     syntax: Syntax,
     read: Mutex<Option<(Signature, Arc<Entries>)>>,
-    warning: Mutex<Option<String>>,
+    warnings: Mutex<VecDeque<String>>,
 }
 
 impl TextHash {
@@ -30,7 +33,7 @@ impl TextHash {
             path: path.to_owned(),
             syntax,
             read: Mutex::default(),
-            warning: Mutex::default(),
+            warnings: Mutex::default(),
         }
     }
 
@@ -55,30 +58,25 @@ impl TextHash {
         }
         let found = source::parse(&source::read(&self.path)?, self.syntax, true);
         let mut entries = HashMap::with_capacity(found.entries.len());
-        let mut warning = found.warnings.first().map(|(line, text)| {
-            format!(
-                "{}, line {line}: {text} -- ignoring this line",
-                self.path.display()
-            )
+        let place = self.path.display();
+        let bad = found.warnings.into_iter().map(|(line, text)| {
+            let text = format!("{place}, line {line}: {text} -- ignoring this line");
+            (line, text)
         });
+        let mut warnings: Vec<(usize, String)> = bad.take(WARNINGS_MAX).collect();
         for entry in found.entries {
-            let text = || {
-                format!(
-                    "{}, line {}: duplicate entry: \"{}\"",
-                    self.path.display(),
-                    entry.line,
-                    entry.key
-                )
-            };
-            if entries.contains_key(&entry.key) && warning.is_none() {
-                warning = Some(text());
+            if entries.contains_key(&entry.key) && warnings.len() < WARNINGS_MAX {
+                let text = format!("{place}, line {}: duplicate entry: \"{}\"", entry.line, entry.key);
+                warnings.push((entry.line, text));
             }
             entries.entry(entry.key).or_insert(entry.value);
         }
+        warnings.sort_by_key(|(line, _)| *line);
         *self
-            .warning
+            .warnings
             .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner) = warning;
+            .unwrap_or_else(std::sync::PoisonError::into_inner) =
+            warnings.into_iter().map(|(_, text)| text).collect();
         let entries = Arc::new(entries);
         *read = Some((now, entries.clone()));
         Ok(entries)
@@ -90,10 +88,18 @@ impl Table for TextHash {
         Ok(self.entries()?.get(&key.to_lowercase()).cloned())
     }
 
+    fn lookup_unfolded(&self, key: &str) -> Result<Option<String>, Error> {
+        // Asked by people only: the text is read again rather than kept twice.
+        let found = source::parse(&source::read(&self.path)?, self.syntax, false);
+        let entry = found.entries.into_iter().find(|entry| entry.key == key);
+        let _ = self.entries()?;
+        Ok(entry.map(|entry| entry.value))
+    }
+
     fn take_warning(&self) -> Option<String> {
-        self.warning
+        self.warnings
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .take()
+            .pop_front()
     }
 }
