@@ -195,7 +195,11 @@ fn date(seconds: i64, format: &str) -> String {
 /// The path of a queue file in Postfix's manner, `queue/ID` below the queue directory, as the id that it means.
 pub(crate) fn id_of_path(queue_directory: &Path, path: &str) -> Option<QueueId> {
     let path = PathBuf::from(path);
-    let below = path.strip_prefix(queue_directory).unwrap_or(&path);
+    let below = match path.strip_prefix(queue_directory) {
+        Ok(below) => below,
+        Err(_) if path.is_absolute() => return None,
+        Err(_) => &path,
+    };
     let id = below.file_name()?.to_str().and_then(QueueId::parse)?;
     (below.components().count() > 1).then_some(id)
 }

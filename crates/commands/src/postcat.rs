@@ -198,5 +198,6 @@ mod tests {
         assert_eq!(id("deferred/E69259AE0B7").as_deref(), Some("E69259AE0B7"));
         assert_eq!(id("E69259AE0B7"), None);
         assert_eq!(id("/q/deferred/.."), None);
+        assert_eq!(id("/etc/passwd"), None);
     }
 }

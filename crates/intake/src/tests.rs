@@ -85,6 +85,17 @@ fn local_mail_is_completed() {
 }
 
 #[test]
+fn mail_that_a_local_user_relays_keeps_its_header() {
+    let origin = Origin::Local {
+        uid: 1000,
+        full_name: "Wan Tan".to_owned(),
+        is_relayed: true,
+    };
+    let (kept, _) = take_in("To: root\nSubject: x\n\nhi\n", &origin, 1000).expect("taken");
+    assert!(kept.ends_with(")\nTo: root\nSubject: x\n\nhi\n"), "{kept}");
+}
+
+#[test]
 fn a_message_without_a_header_is_all_body() {
     let (kept, _) = take_in("just text\r\nmore: text\r\n", &network(false), 1000).expect("taken");
     assert!(kept.ends_with(")\n\njust text\nmore: text\n"), "{kept}");

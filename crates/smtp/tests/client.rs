@@ -438,3 +438,28 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_probe_asks_about_recipients_and_sends_nothing() {
+    for extension in ["250-PIPELINING\r\n", ""] {
+        let probe = Message {
+            is_probe: true,
+            ..message(&["a@x.example", "b@x.example"])
+        };
+        let mut script = vec![
+            "220 mx ESMTP\r\n".to_owned(),
+            format!("250-mx\r\n{extension}250 DSN\r\n"),
+        ];
+        script.extend(["250 ok", "250 2.1.5 fine", "550 5.1.1 nobody"].map(|line| format!("{line}\r\n")));
+        let script: Vec<&str> = script.iter().map(String::as_str).collect();
+        let caller = Caller::new(config(), vec![(probe, b"text".to_vec())]).against(&script);
+        let outcomes = caller.outcomes();
+        assert_eq!(outcomes[0], (DeliveryResult::Sent, "250 2.1.5 fine".to_owned()));
+        assert_eq!(outcomes[1].0, DeliveryResult::Bounced);
+        assert!(
+            caller.sent.ends_with("RCPT TO:<b@x.example>\r\nQUIT\r\n"),
+            "{}",
+            caller.sent
+        );
+    }
+}

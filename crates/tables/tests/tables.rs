@@ -107,6 +107,8 @@ fn rules_with_conditions() {
     assert_eq!(ask(&table, "To: foe").as_deref(), Some("stranger"));
     assert_eq!(ask(&table, "a last/x").as_deref(), Some("slash"));
     assert_eq!(ask(&table, "from: foe"), None);
+    let folded = "regexp:{ {/^Received.*by b/ R} }";
+    assert_eq!(ask(folded, "Received: from a\n  by b").as_deref(), Some("R"));
     let networks = path(
         directory.path(),
         "networks",

@@ -64,9 +64,7 @@ pub(super) fn run(command: &str, call: &Call) -> ExitCode {
         eprint_line(&format!("Error: Extraneous arguments found: {word}"));
         return ExitCode::from(USAGE);
     }
-    match settings_with(&call.config_file, &call.overrides)
-        .and_then(|settings| tell(command, &settings))
-    {
+    match settings_with(&call.config_file, &call.overrides).and_then(|settings| tell(command, &settings)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(text) => fatal(&text),
     }

@@ -9,6 +9,7 @@ mod mail;
 mod other_users;
 mod pair;
 mod queue;
+mod tracing;
 
 use system_tests::{Sandbox, wait_for};
 

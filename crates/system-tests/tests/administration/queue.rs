@@ -126,3 +126,50 @@ fn change_while_it_runs(sandbox: &Sandbox, id: &str) {
         "postcat: fatal: open queue file ABCDEF99: No such file or directory\n"
     );
 }
+
+#[test]
+fn a_full_disk_behind_the_output_is_told_and_arguments_are_not_passed_over() {
+    let sandbox = super::stopped_system();
+    for (name, arguments) in [("mailq", vec![]), ("postqueue", vec!["-p"])] {
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let said = sandbox.command(name, &arguments).stdout(full).output().unwrap();
+        assert_eq!(said.status.code(), Some(69));
+        let stderr = String::from_utf8(said.stderr).unwrap();
+        let wanted = "postqueue: fatal: output write error: No space left on device\n";
+        assert!(stderr.ends_with(wanted), "{stderr}");
+    }
+    assert_eq!(sandbox.run("postqueue", &["-j"], "").success().stdout, "");
+    for (name, arguments, complaint) in [
+        (
+            "mailq",
+            ["foo", "bar"],
+            "mailq: fatal: display queue mode requires no recipient\n",
+        ),
+        (
+            "mailq",
+            ["-C", "/nonexist"],
+            "mailq: fatal: open /nonexist/main.cf: No such file or directory\n",
+        ),
+        (
+            "newaliases",
+            ["-C", "/nonexist"],
+            "newaliases: fatal: open /nonexist/main.cf: No such file or directory\n",
+        ),
+        (
+            "sendmail",
+            ["-bv", "-t"],
+            "sendmail: fatal: -t option cannot be used with -bv\n",
+        ),
+    ] {
+        let said = sandbox.run(name, &arguments, "");
+        assert_eq!((said.code, said.stderr.as_str()), (Some(75), complaint));
+    }
+    use std::os::unix::ffi::OsStrExt;
+    let octets = std::ffi::OsStr::from_bytes(b"r\xffx");
+    let said = sandbox.command("sendmail", &[]).arg(octets).output().unwrap();
+    assert_eq!(said.status.code(), Some(75));
+    assert_eq!(
+        String::from_utf8(said.stderr).unwrap(),
+        "sendmail: fatal: argument \"r\\xFFx\" is not UTF-8\n"
+    );
+}

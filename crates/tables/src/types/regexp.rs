@@ -169,6 +169,8 @@ fn expression(rule: &str) -> Result<(Regex, bool, &str), String> {
     let regex = RegexBuilder::new(&body[..end])
         .case_insensitive(folds)
         .multi_line(is_multi_line)
+        // As regcomp(3): a folded header field is one text, line ends and all.
+        .dot_matches_new_line(!is_multi_line)
         .size_limit(EXPRESSION_BYTES_MAX)
         .build()
         .map_err(|error| {
