@@ -179,7 +179,7 @@ pub(crate) fn submit(
         &mut reader,
     );
     let queue_id = match dropped {
-        Err(error) if error.is_permission_denied() => return hand_over(settings, envelope, content),
+        Err(error) if error.is_permission_denied() => return hand_over(settings, slip, envelope, content),
         dropped => dropped.map_err(Refusal::Maildrop)?,
     };
     if os::identity::is_root() {
@@ -192,11 +192,17 @@ pub(crate) fn submit(
 }
 
 /// Lets the mail system write into the maildrop, which belongs to another user.
-fn hand_over(settings: &Postfix, envelope: &Envelope, content: &[u8]) -> Result<QueueId, Refusal> {
+fn hand_over(
+    settings: &Postfix,
+    slip: Slip,
+    envelope: &Envelope,
+    content: &[u8],
+) -> Result<QueueId, Refusal> {
     let mut coded = Vec::new();
     codec::encode_envelope(envelope, &mut coded)
         .map_err(|_| Refusal::Maildrop(queue::Error::EnvelopeTooLarge))?;
-    let id = control::drop_message(&settings.queue_directory, coded, content).map_err(Refusal::Handed)?;
+    let id = control::drop_message(&settings.queue_directory, coded, slip.asks(), content)
+        .map_err(Refusal::Handed)?;
     QueueId::parse(&id)
         .ok_or_else(|| Refusal::Handed(control::Error::Refused(format!("\"{id}\" is no queue id"))))
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use envelope::codec;
 use ipc::control::{Action, Haste, PATIENCE, Reply, Request, SOCKET, Selection};
 use ipc::frame;
-use queue::maildrop;
+use queue::maildrop::{self, Slip};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, watch};
@@ -166,7 +166,11 @@ impl Conversation {
                 self.send(&Reply::Acted(acted)).await?;
             }
             Request::Pickup => pickup::run_once(&self.front).await,
-            Request::Drop { envelope, size_bytes } => return self.drop(envelope, size_bytes).await,
+            Request::Drop {
+                envelope,
+                asks,
+                size_bytes,
+            } => return self.drop(envelope, &asks, size_bytes).await,
             Request::Reload => {
                 if let Err(why) = self.supervisor.reload() {
                     return Ok(Reply::Refused(why));
@@ -178,7 +182,7 @@ impl Conversation {
     }
 
     /// Takes a message into the maildrop for a user who may not write there, under the uid that the system says is theirs.
-    async fn drop(&mut self, envelope: Vec<u8>, size_bytes: u64) -> Result<Reply, frame::Error> {
+    async fn drop(&mut self, envelope: Vec<u8>, asks: &str, size_bytes: u64) -> Result<Reply, frame::Error> {
         let limit = self.front.settings.message_size_limit;
         if limit != 0 && size_bytes > limit {
             return Ok(Reply::Refused("message file too big".to_owned()));
@@ -186,7 +190,7 @@ impl Conversation {
         let Ok((envelope, _)) = codec::decode_envelope(&envelope) else {
             return Ok(Reply::Refused("the envelope cannot be read".to_owned()));
         };
-        let uid = self.stream.peer_cred()?.uid();
+        let slip = Slip::asking(self.stream.peer_cred()?.uid(), asks);
         // The same open socket once more: until the content is read, nobody waits for it in the runtime.
         let stream = std::os::unix::net::UnixStream::from(self.stream.as_fd().try_clone_to_owned()?);
         stream.set_nonblocking(false)?;
@@ -197,7 +201,7 @@ impl Conversation {
                 stream,
                 left: size_bytes,
             };
-            let dropped = maildrop::drop_message(&directory, &World::real(), &envelope, uid, &mut content);
+            let dropped = maildrop::drop_message(&directory, &World::real(), &envelope, slip, &mut content);
             // Without this the answer could keep a thread of the runtime waiting.
             let restored = content.stream.set_nonblocking(true);
             restored.map(|()| dropped)

@@ -35,6 +35,8 @@ pub enum Request {
     Drop {
         /// As `envelope::codec` writes it.
         envelope: Vec<u8>,
+        /// What is asked besides a delivery, in the words of the maildrop; may be empty.
+        asks: String,
         /// How many octets of content follow.
         size_bytes: u64,
     },
@@ -122,10 +124,22 @@ pub fn ask(queue_directory: &Path, request: &Request, each: impl FnMut(Reply)) -
 ///
 /// # Errors
 /// As [`ask`]; nothing was taken then.
-pub fn drop_message(queue_directory: &Path, envelope: Vec<u8>, content: &[u8]) -> Result<String, Error> {
+pub fn drop_message(
+    queue_directory: &Path,
+    envelope: Vec<u8>,
+    asks: String,
+    content: &[u8],
+) -> Result<String, Error> {
     let mut stream = connect(queue_directory)?;
     let size_bytes = content.len() as u64;
-    frame::write(&mut stream, &Request::Drop { envelope, size_bytes })?;
+    frame::write(
+        &mut stream,
+        &Request::Drop {
+            envelope,
+            asks,
+            size_bytes,
+        },
+    )?;
     // Who refuses does not read on, but says why.
     let written = stream.write_all(content);
     let mut ids = Vec::new();

@@ -36,6 +36,30 @@ pub struct Slip {
 
 const RELAYED: &str = "relayed";
 
+impl Slip {
+    /// What is asked besides a delivery, as words; none: nothing.
+    pub fn asks(&self) -> String {
+        let words = [self.trace.as_str(), if self.is_relayed { RELAYED } else { "" }];
+        let words: Vec<&str> = words.into_iter().filter(|word| !word.is_empty()).collect();
+        words.join(" ")
+    }
+
+    /// The slip of a user with what these words ask.
+    pub fn asking(uid: u32, words: &str) -> Slip {
+        let mut slip = Slip {
+            uid,
+            ..Slip::default()
+        };
+        for word in words.split_whitespace() {
+            match word {
+                RELAYED => slip.is_relayed = true,
+                word => slip.trace = Trace::of_word(word),
+            }
+        }
+        slip
+    }
+}
+
 /// A message that waits to be picked up.
 pub struct Dropped {
     /// The name that `mailq` shows until it is picked up.
@@ -92,10 +116,9 @@ fn head(envelope: &Envelope, slip: Slip, now_micros: i64) -> Result<String> {
         "{MAGIC}\nuid: {}\ntime: {now_micros}\nenvelope: {hex}\n",
         slip.uid
     );
-    let words = [slip.trace.as_str(), if slip.is_relayed { RELAYED } else { "" }];
-    let words: Vec<&str> = words.into_iter().filter(|word| !word.is_empty()).collect();
-    if !words.is_empty() {
-        let _ = writeln!(head, "asks: {}", words.join(" "));
+    let asks = slip.asks();
+    if !asks.is_empty() {
+        let _ = writeln!(head, "asks: {asks}");
     }
     Ok(head)
 }
@@ -184,12 +207,7 @@ pub fn read(dir: &Path, world: &World, queue_id: &QueueId) -> Result<Dropped> {
     };
     let mut next = line()?;
     if let Some(words) = next.strip_prefix("asks: ") {
-        for word in words.split(' ') {
-            match word {
-                RELAYED => slip.is_relayed = true,
-                word => slip.trace = Trace::of_word(word),
-            }
-        }
+        slip = Slip::asking(slip.uid, words);
         next = line()?;
     }
     let size_bytes: u64 = value(next, "size: ")?.parse().map_err(|_| damaged())?;

@@ -153,7 +153,10 @@ pub(super) fn send(outside: &mut dyn Outside, variables: &Variables, draft: &Dra
         bury(outside, variables, &draft.body);
         return false;
     }
-    let (draft, targets) = delivery::parted(variables, draft);
+    let (draft, targets) = match delivery::parted(variables, draft) {
+        Ok(parted) => parted,
+        Err(text) => return unsent(outside, variables, &text, &draft.body),
+    };
     let message = match outside.message(&draft) {
         Ok(message) => message,
         Err(text) => return unsent(outside, variables, &text, &draft.body),

@@ -40,22 +40,28 @@ pub(super) fn refuse_targets<'a>(names: impl IntoIterator<Item = &'a String>) ->
     }
 }
 
-/// The draft as it goes to the mail system, and the other places that its names mean. With the variable `expandaddr`
-/// unset there are no others.
-pub(super) fn parted(variables: &Variables, draft: &Draft) -> (Draft, Vec<Target>) {
+/// The draft as it goes to the mail system, and the other places that its names mean. There are none unless the variable
+/// `expandaddr` is set: a script may take its names from strangers.
+///
+/// # Errors
+/// The first name that means such a place and may not.
+pub(super) fn parted(variables: &Variables, draft: &Draft) -> Result<(Draft, Vec<Target>), String> {
     let mut draft = draft.clone();
     let mut targets = Vec::new();
-    if variables.is_set("expandaddr") {
-        for names in [&mut draft.to, &mut draft.cc, &mut draft.bcc] {
-            names.retain(|name| {
-                let found = target(name);
-                let is_address = found.is_none();
-                targets.extend(found);
-                is_address
-            });
+    for names in [&mut draft.to, &mut draft.cc, &mut draft.bcc] {
+        for name in std::mem::take(names) {
+            match target(&name) {
+                None => names.push(name),
+                Some(found) if variables.is_set("expandaddr") => targets.push(found),
+                Some(_) => {
+                    return Err(format!(
+                        "\"{name}\" is not an address: files and commands are recipients only with expandaddr set"
+                    ));
+                }
+            }
         }
     }
-    (draft, targets)
+    Ok((draft, targets))
 }
 
 /// Brings the letter to these places. Whether all have it.

@@ -60,7 +60,7 @@ Sends the text on standard input, or shows the user's mail and takes commands (?
   -e           only says by its status whether there is mail
   -H           only shows the header lines   -N        does not show them at the start
   -S VAR=VALUE sets a variable           -n            does not read /etc/mail.rc
-A NAME may be a file (/path, +folder) or a command (|command); -S noexpandaddr refuses those.
+With -S expandaddr a NAME may be a file (/path, +folder) or a command (|command).
 MAIL_CONFIG names the directory of main.cf.";
 
 /// Runs the command.

@@ -668,8 +668,9 @@ fn more_tilde_escapes() {
 }
 
 #[test]
-fn files_and_commands_are_recipients() {
-    let variables = Variables::default();
+fn files_and_commands_are_recipients_where_that_is_wanted() {
+    let mut variables = Variables::default();
+    variables.assign("expandaddr");
     let mut script = Script::default();
     let to = [
         "eve".to_owned(),
@@ -687,9 +688,12 @@ fn files_and_commands_are_recipients() {
     assert_eq!(script.text("/tmp/box"), letter);
     assert_eq!(script.text("/home/wantan/Mail/sent"), letter);
     assert_eq!(script.run, [format!("lpr -P one<{letter}")]);
-    let mut careful = Variables::default();
-    careful.assign("noexpandaddr");
     let mut script = Script::default();
-    collect::send(&mut script, &careful, &draft);
-    assert!(script.files.is_empty() && script.run.is_empty());
+    assert!(!collect::send(&mut script, &Variables::default(), &draft));
+    assert!(script.sent.is_empty() && script.run.is_empty() && script.text("/tmp/box").is_empty());
+    assert!(
+        script.screen.starts_with("\"/tmp/box\" is not an address: "),
+        "{}",
+        script.screen
+    );
 }

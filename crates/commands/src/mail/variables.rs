@@ -28,18 +28,7 @@ impl Default for Variables {
     /// What the distributions' `/etc/mail.rc` sets for Heirloom mailx.
     fn default() -> Variables {
         let set = [
-            "append",
-            "ask",
-            "crt",
-            "dot",
-            "emptybox",
-            "expandaddr",
-            "header",
-            "hold",
-            "keep",
-            "save",
-            "showname",
-            "showto",
+            "append", "ask", "crt", "dot", "emptybox", "header", "hold", "keep", "save", "showname", "showto",
         ];
         Variables {
             set: set
