@@ -71,8 +71,9 @@ pub fn names_in(text: &str) -> Vec<String> {
             rest = after;
             continue;
         }
-        let bare = rest.trim_start_matches(['{', '(']).trim_start();
-        let name = leading_name(bare);
+        // What follows `${` may be a comparison, whose operands are texts and no names.
+        let inner = rest.strip_prefix(['{', '(']).map_or(rest, str::trim_start);
+        let name = leading_name(inner);
         if !name.is_empty() {
             names.push(name.to_owned());
         }
@@ -150,41 +151,37 @@ impl Expander<'_> {
     /// What stands between the braces.
     fn expression(&mut self, inner: &str) -> Result<String, Error> {
         let trimmed = inner.trim_start();
-        let (truth, value, rest) = if trimmed.starts_with('{') {
+        if trimmed.is_empty() {
+            return Err(Error::Expression(inner.to_owned(), "a name or {value} must come first"));
+        }
+        let is_comparison = trimmed.starts_with('{');
+        let (value, rest) = if is_comparison {
             let (truth, rest) = self.comparison(trimmed, inner)?;
-            (
-                truth,
-                if truth {
-                    "bool:true".to_owned()
-                } else {
-                    String::new()
-                },
-                rest,
-            )
+            (if truth { "true" } else { "" }.to_owned(), rest)
         } else {
+            // `${?x}` and `${:x}` name nothing, and nothing is not set.
             let name = leading_name(trimmed);
-            if name.is_empty() {
-                return Err(Error::Expression(
-                    inner.to_owned(),
-                    "a name or {value} must come first",
-                ));
-            }
-            let value = self.name(name)?;
-            (!value.is_empty(), value, &trimmed[name.len()..])
+            (self.name(name)?, &trimmed[name.len()..])
         };
+        let is_true = !value.is_empty();
         match rest.trim_start().split_at_checked(1) {
             None => Ok(value),
             Some(("?", then)) => {
                 let (then, otherwise) = branches(then, inner)?;
-                match (truth, otherwise) {
+                match (is_true, otherwise) {
                     (true, _) => self.text(then),
                     (false, Some(otherwise)) => self.text(otherwise),
                     (false, None) => Ok(String::new()),
                 }
             }
-            Some((":", otherwise)) => {
-                let (otherwise, _) = branches(otherwise, inner)?;
-                if truth { Ok(value) } else { self.text(otherwise) }
+            // The name's own value is not what a true condition gives: `${name?{$name}:no}` says that.
+            Some((":", otherwise)) => match branches(otherwise, inner)? {
+                _ if is_true => Ok(String::new()),
+                (otherwise, None) => self.text(otherwise),
+                (_, Some(_)) => Err(Error::Expression(inner.to_owned(), "only one {value} may follow :")),
+            },
+            Some(_) if is_comparison => {
+                Err(Error::Expression(inner.to_owned(), "? or : must follow the comparison"))
             }
             Some(_) => Err(Error::Expression(inner.to_owned(), "? or : must follow the name")),
         }
@@ -207,10 +204,15 @@ impl Expander<'_> {
             ));
         }
         let (right, rest) = enclosed(rest, '{').ok_or_else(unclosed)?;
-        let left = self.text(left.trim())?;
-        let right = self.text(right.trim())?;
+        let left = self.text(left)?;
+        let right = self.text(right)?;
+        let level = |text: &str| {
+            level(text).ok_or_else(|| {
+                Error::Expression(text.to_owned(), "a compatibility level is a number, or up to three joined by dots")
+            })
+        };
         let (operator, ordering) = match operator.strip_suffix("level") {
-            Some(bare) => (bare, level(&left).cmp(&level(&right))),
+            Some(bare) => (bare, level(&left)?.cmp(&level(&right)?)),
             None => (operator, compare(&left, &right)),
         };
         let truth = match operator {
@@ -286,18 +288,25 @@ fn branches<'t>(text: &'t str, whole: &str) -> Result<(&'t str, Option<&'t str>)
     }
 }
 
-/// As numbers when both are, otherwise as text.
+/// As numbers when both are nothing but digits, otherwise as text.
 fn compare(left: &str, right: &str) -> Ordering {
-    match (left.parse::<u64>(), right.parse::<u64>()) {
-        (Ok(left), Ok(right)) => left.cmp(&right),
+    let number = |text: &str| {
+        let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        is_number.then(|| text.trim_start_matches('0').to_owned())
+    };
+    match (number(left), number(right)) {
+        (Some(left), Some(right)) => left.len().cmp(&right.len()).then(left.cmp(&right)),
         _ => left.cmp(right),
     }
 }
 
-/// `3.6` → [3, 6, 0].
-fn level(text: &str) -> [u64; 3] {
-    let mut parts = text.split('.').map(|part| part.trim().parse().unwrap_or(0));
-    std::array::from_fn(|_| parts.next().unwrap_or(0))
+/// `3.6` → [3, 6, 0]; `None` when it is no compatibility level.
+fn level(text: &str) -> Option<[u64; 3]> {
+    let mut level = [0; 3];
+    for (at, part) in text.split('.').enumerate() {
+        *level.get_mut(at)? = part.parse().ok()?;
+    }
+    Some(level)
 }
 
 #[cfg(test)]
@@ -320,9 +329,16 @@ mod tests {
             ("$a ${a} $(a) $b", "1 1 1 1-1"),
             ("$$a", "$a"),
             ("${a?yes}${e?yes}${none?yes}", "yes"),
-            ("${a:no}|${e:no}|${none:$a}", "1|no|1"),
+            ("${a:no}|${e:no}|${none:$a}", "|no|1"),
+            ("${a?10}${a:300}s", "10s"),
+            ("${?x}|${:x}|${e?a:b}|${a?a:b}", "|x||a:b"),
+            ("[${a? x }] [${e:{x}}] $(a?{x}:{y}) ${ a ?{x}:y z}", "[ x ] [x] x x"),
             ("${a?{x}:{y}}${e?{x}:{y}}", "xy"),
             ("${{$a}=={1}?{t}:{f}} ${{$a} != {1} ? {t} : {f}}", "t f"),
+            ("${{a}=={a}}|${{a}=={b}}|${{a}=={a}:{n}}|${{a}=={b}:{n}}", "true|||n"),
+            ("${{+1}=={1}?{t}:{f}}${{ 1 }=={1}?{t}:{f}}${{010}=={10}?{t}:{f}}", "fft"),
+            ("${{18446744073709551617}>{18446744073709551616}?{t}:{f}}", "t"),
+            ("${{1}==level{1.0.0}?{y}:{n}}${{+3}<level{3.6}?{y}:{n}}", "yy"),
             ("${{10}>{9}?{n}:{t}} ${{10}>{9x}?{n}:{t}}", "n t"),
             ("${{$lvl} <level {3.10} ? {old} : {new}}", "old"),
             ("${{$lvl} <level {3.6} ? {old} : {new}}", "new"),
@@ -331,6 +347,11 @@ mod tests {
         ] {
             assert_eq!(with(text, &set).as_deref(), Ok(expected), "{text}");
         }
+    }
+
+    #[test]
+    fn names_are_told_from_operands() {
+        assert_eq!(names_in("$a ${b?{$c}:{d}} $(e) $$f ${{x}=={$g}?{h}}"), ["a", "b", "c", "e", "g"]);
     }
 
     #[test]
@@ -350,6 +371,20 @@ mod tests {
             with("${{1} =< {2}?{a}:{b}}", &set),
             Err(Error::Expression(..))
         ));
+        for text in [
+            "${}",
+            "${ }",
+            "${e:{no}?{yes}}",
+            "${e:{no}:{yes}}",
+            "${{1}=={1}x}",
+            "${{1}<level{x}?{y}:{n}}",
+            "${{1}<level{1.2.3.4}?{y}:{n}}",
+            "${{3.}<level{3.6}?{y}:{n}}",
+            "${{ 3 }<level{3.6}?{y}:{n}}",
+            "${{}<level{3.6}?{y}:{n}}",
+        ] {
+            assert!(matches!(with(text, &set), Err(Error::Expression(..))), "{text}");
+        }
         let deep = format!("{}x{}", "${a?{".repeat(200), "}}".repeat(200));
         assert_eq!(with(&deep, &[("a", "1")]), Err(Error::TooLarge("deeply nested")));
     }
