@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::{Problem, Severity, text_of};
+use crate::{Problem, Severity, dovecot_groups, text_of};
 
 /// How deep files may include files.
 pub const INCLUDE_DEPTH_MAX: usize = 16;
@@ -96,6 +96,10 @@ pub fn read(path: &Path, problems: &mut Vec<Problem>) -> Tree {
         Entry::Setting(setting) if setting.name == "dovecot_config_version" => Some(setting.text.clone()),
         _ => None,
     });
+    let entries = match &version {
+        Some(_) => dovecot_groups::flattened(entries, problems),
+        None => entries,
+    };
     Tree {
         path: path.to_owned(),
         version: version.unwrap_or_default(),

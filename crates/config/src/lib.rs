@@ -10,6 +10,7 @@
 
 pub mod doveconf;
 pub mod dovecot_conf;
+mod dovecot_groups;
 mod dovecot_lower;
 mod dovecot_names;
 mod lines;

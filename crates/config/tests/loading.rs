@@ -249,6 +249,39 @@ fn the_newer_dialect() {
 }
 
 #[test]
+fn groups_of_the_newer_dialect_are_their_settings() {
+    let dir = directory(&[("cert.pem", "C\n"), ("key.pem", "K\n")]);
+    let file = dir.path().join("dovecot.conf");
+    let text = "dovecot_config_version = 2.4.0\nprotocols = imap\n\
+        ssl_server {\n  cert_file = DIR/cert.pem\n  ssl_server_key_file = DIR/key.pem\n  cert_fil = x\n}\n\
+        ssl_client {\n  ca_file = /ca.pem\n}\nauth_policy {\n  server_url = http://x/\n  auth_debug = yes\n}\n\
+        mail { driver = maildir\n  path = ~/Maildir\n}\n\
+        protocol imap {\n  ssl_server { prefer_ciphers = server }\n}\nevent_exporter log {\n  driver = log\n}\n";
+    let text = text
+        .replace("DIR", &dir.path().to_string_lossy())
+        .replace("mail { driver", "mail {\n  driver");
+    std::fs::write(&file, text).expect("a file");
+    let (dovecot, problems) = load_dovecot(&file);
+    assert_eq!((dovecot.ssl_cert.as_str(), dovecot.ssl_key.as_str()), ("C", "K"));
+    assert_eq!(dovecot.mail_location, "maildir:~/Maildir");
+    assert_eq!(
+        dovecot.filters[0].settings,
+        [("ssl_prefer_server_ciphers".to_owned(), "yes".to_owned())]
+    );
+    let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        told,
+        [
+            "dovecot.conf:13: auth_debug: it is not honoured inside auth_policy { }",
+            "dovecot.conf:6: ssl_server_cert_fil: there is no such setting. Did you mean ssl_server_cert_file?",
+            "dovecot.conf:9: ssl_client_ca_file: it is not honoured: not yet: connections made by the mailbox services",
+            "dovecot.conf:12: auth_policy_server_url: it is not honoured: not yet: this choice of authentication comes with a later release",
+            "dovecot.conf:22: event_exporter: this block is not there yet"
+        ]
+    );
+}
+
+#[test]
 fn a_file_that_is_not_there_is_told() {
     let dir = directory(&[]);
     let options = Options {
