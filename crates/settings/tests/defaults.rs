@@ -31,7 +31,24 @@ fn an_empty_main_cf_is_readable() {
     );
     assert_eq!(postfix.smtpd_relay_restrictions[2], "defer_unauth_destination");
     assert!(postfix.mynetworks.contains(IpAddr::from([127, 0, 0, 1])));
+    // compatibility_level = 0 trusts the subnets of the interfaces, as Postfix does; newer levels this host alone.
+    assert!(postfix.mynetworks.contains(IpAddr::from([127, 0, 0, 2])));
+    let mut newer = Values::new(&Surroundings::default());
+    newer.set("compatibility_level", "3.6");
+    let (postfix, _) = Postfix::from_values(&newer);
     assert!(!postfix.mynetworks.contains(IpAddr::from([127, 0, 0, 2])));
+}
+
+#[test]
+fn relaying_is_closed_at_every_level() {
+    for level in ["0", "1", "3.6"] {
+        let mut values = Values::new(&Surroundings::default());
+        values.set("compatibility_level", level);
+        let (postfix, _) = Postfix::from_values(&values);
+        assert_eq!(postfix.smtpd_relay_restrictions[2], "defer_unauth_destination");
+        assert_eq!(postfix.smtputf8_enable, level != "0");
+        assert_eq!(postfix.relay_domains.is_empty(), level == "3.6");
+    }
 }
 
 #[test]

@@ -7,7 +7,6 @@ use settings::params;
 /// Defaults that differ on purpose.
 const OWN_DEFAULTS: &[(&str, &str)] = &[
     ("alias_maps", "Debian's build names other tables"),
-    ("compatibility_level", "there are no older defaults to keep"),
     ("config_directory", "comes from the machine"),
     ("data_directory", "Yubin's own"),
     ("mail_owner", "Yubin's own user"),
@@ -20,6 +19,7 @@ const OWN_DEFAULTS: &[(&str, &str)] = &[
     ("process_name", "comes from the machine"),
     ("queue_directory", "the queue has another form"),
     ("smtpd_forbid_bare_newline", "as in Postfix 3.9"),
+    ("smtpd_relay_restrictions", "closed at any compatibility_level"),
     ("base_dir", "Yubin's own"),
     ("login_greeting", "another program"),
     ("state_dir", "Yubin's own"),

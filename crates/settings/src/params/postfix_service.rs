@@ -5,7 +5,7 @@ macro_rules! rows {
     ([{$($next:tt)*} $($more:tt)*] $($row:tt)*) => {
         $($next)*! {
             [$($more)*] $($row)*
-            compatibility_level: Text = "3.6", Reload, "Which version's old defaults are kept; Yubin has those of 3.6 only.";
+            compatibility_level: Text = "0", Reload, "Which version's changed defaults are taken; 3.6 has those of today.";
             mail_name: Text = "Postfix", Reload, "The name of the mail system in greetings and headers.";
             mail_version: Text = "0.0.0", Reload, "This program's version.";
             mail_owner: Text = "yubin", Restart, "The user that the front runs as.";
