@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::{Problem, Severity, dovecot_groups, text_of};
+use crate::{Problem, Severity, dovecot_groups, lossy_text_of};
 
 /// How deep files may include files.
 pub const INCLUDE_DEPTH_MAX: usize = 16;
@@ -74,7 +74,7 @@ pub fn read(path: &Path, problems: &mut Vec<Problem>) -> Tree {
         open: vec![Open::root()],
         problems,
     };
-    match text_of(path) {
+    match lossy_text_of(path) {
         Ok(text) => {
             let shown = path.file_name().map_or_else(
                 || path.display().to_string(),
@@ -318,7 +318,7 @@ impl Reader<'_> {
             );
         }
         for file in files {
-            match text_of(&file) {
+            match lossy_text_of(&file) {
                 Ok(text) => self.file(&file, &file.display().to_string(), &text, depth + 1),
                 Err(crate::Error::Read { .. }) if optional => {}
                 Err(error) => self.complain(place, "!include", &error.to_string()),

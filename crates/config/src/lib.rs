@@ -17,8 +17,10 @@ mod lines;
 mod machine;
 pub mod main_cf;
 pub mod main_cf_edit;
+mod main_checks;
 pub mod master_cf;
 mod pattern_files;
+mod ports;
 pub mod postconf;
 mod problem;
 
@@ -175,6 +177,23 @@ fn load_dovecot_into(file: &Path, problems: &mut Vec<Problem>) -> Dovecot {
 /// # Errors
 /// [`Error`].
 pub(crate) fn text_of(path: &Path) -> Result<String, Error> {
+    String::from_utf8(bytes_of(path)?).map_err(|_| Error::NotText(path.to_owned()))
+}
+
+/// The text of a configuration file. Comments in an older character set are no reason not to start: what is not UTF-8
+/// becomes [`char::REPLACEMENT_CHARACTER`].
+///
+/// # Errors
+/// [`Error`].
+pub(crate) fn lossy_text_of(path: &Path) -> Result<String, Error> {
+    Ok(String::from_utf8_lossy(&bytes_of(path)?).into_owned())
+}
+
+/// What is in a file.
+///
+/// # Errors
+/// [`Error`].
+pub(crate) fn bytes_of(path: &Path) -> Result<Vec<u8>, Error> {
     let read = |source| Error::Read {
         path: path.to_owned(),
         source,
@@ -182,8 +201,7 @@ pub(crate) fn text_of(path: &Path) -> Result<String, Error> {
     if std::fs::metadata(path).map_err(read)?.len() > FILE_BYTES_MAX {
         return Err(Error::TooLarge(path.to_owned()));
     }
-    let bytes = std::fs::read(path).map_err(read)?;
-    String::from_utf8(bytes).map_err(|_| Error::NotText(path.to_owned()))
+    std::fs::read(path).map_err(read)
 }
 
 fn reason(error: &std::io::Error) -> String {

@@ -7,7 +7,7 @@ use settings::{Postfix, Support, Surroundings, Values, Wrong, expand, params};
 
 use crate::lines::logical_lines;
 use crate::master_cf::Row;
-use crate::{Problem, Severity, pattern_files, text_of};
+use crate::{Problem, Severity, lossy_text_of, main_checks, pattern_files};
 
 /// A line of main.cf.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub struct MainCf {
 
 /// Reads main.cf; what is wrong with its syntax goes to `problems`.
 pub fn read(path: &Path, problems: &mut Vec<Problem>) -> MainCf {
-    match text_of(path) {
+    match lossy_text_of(path) {
         Ok(text) => {
             let settings = parse(&text, problems);
             MainCf {
@@ -58,8 +58,18 @@ pub fn read(path: &Path, problems: &mut Vec<Problem>) -> MainCf {
 pub fn parse(text: &str, problems: &mut Vec<Problem>) -> Vec<Setting> {
     let mut settings: Vec<Setting> = Vec::new();
     let mut lines: BTreeMap<String, usize> = BTreeMap::new();
-    for logical in logical_lines(text) {
+    for logical in logical_lines(text, "main.cf", problems) {
         let line = logical.line();
+        if let Some(at) = logical.text.find(char::REPLACEMENT_CHARACTER) {
+            let place = ("main.cf", logical.line_at(at));
+            let name = logical.text.split('=').next().unwrap_or_default().trim();
+            problems.push(Problem::new(
+                Severity::Warning,
+                place,
+                name,
+                "it holds bytes that are not UTF-8",
+            ));
+        }
         let Some((name, value)) = logical.text.split_once('=') else {
             let what = format!("\"{}\" has no '=' after the name", logical.text.trim());
             problems.push(
@@ -118,18 +128,34 @@ pub(crate) fn lower(main: &MainCf, values: &Values, rows: &[Row], problems: &mut
     for wrong in &wrong {
         found.extend(wrong_value(main, values, wrong, &names));
     }
+    let mut fault = |name: &str, text: String| {
+        let place = ("main.cf", main.line_of(name));
+        found.push(Problem::new(Severity::Error, place, name, text));
+    };
+    for (name, text) in main_checks::faults(&postfix) {
+        if !names.contains(&name) {
+            fault(name, text);
+        }
+    }
+    pattern_files::read_in(&mut postfix, &mut fault);
     found.extend(about_names(main, values, rows));
-    pattern_files::read_in(&mut postfix, &mut |name, text| {
-        found.push(Problem::new(
-            Severity::Error,
-            ("main.cf", main.line_of(name)),
-            name,
-            text,
-        ));
-    });
+    if !main.settings.is_empty() {
+        found.extend(older_defaults(values));
+    }
     found.sort_by_key(|problem| problem.line);
     problems.extend(found);
     postfix
+}
+
+/// A main.cf from before 3.6 means what it meant then; who does not know that is surprised.
+fn older_defaults(values: &Values) -> Option<Problem> {
+    let list = main_checks::older_defaults(values);
+    let level = values.expanded("compatibility_level").unwrap_or_default();
+    (!list.is_empty()).then(|| {
+        let what = format!("it is {level}, so older defaults hold: {}", list.join(", "));
+        Problem::new(Severity::Note, ("main.cf", 0), "compatibility_level", what)
+            .with_hint("Set compatibility_level = 3.6 for today's, or write these settings down")
+    })
 }
 
 /// A wrong value at the parameter's own line; when its default is made of another parameter, at that one's line, or
@@ -181,18 +207,20 @@ fn set_names_behind(values: &Values, name: &str) -> Vec<String> {
 fn about_names(main: &MainCf, values: &Values, rows: &[Row]) -> Vec<Problem> {
     let own = own_names(values, rows);
     let mut told = BTreeSet::new();
-    main.settings
-        .iter()
-        .filter_map(|setting| {
-            let place = ("main.cf", setting.line);
-            match params::postfix(&setting.name) {
-                Some(parameter) => not_honoured(parameter, &setting.text, place),
-                None if is_own(&setting.name, &own, rows) => None,
-                None if !told.insert(setting.name.as_str()) => None,
-                None => Some(unknown(&setting.name, place)),
-            }
-        })
-        .collect()
+    let mut problems = Vec::new();
+    for setting in &main.settings {
+        let place = ("main.cf", setting.line);
+        match params::postfix(&setting.name) {
+            Some(parameter) => problems.extend(not_honoured(parameter, &setting.text, place)),
+            None if is_own(&setting.name, &own, rows) => {}
+            None if !told.insert(setting.name.as_str()) => {}
+            None => problems.push(unknown(&setting.name, place)),
+        }
+        let missing = main_checks::undefined(&setting.name, &setting.text, values);
+        let about = |used: &String| main_checks::undefined_problem(place, &setting.name, used, values);
+        problems.extend(missing.iter().map(about));
+    }
+    problems
 }
 
 /// A note when Yubin does not honour the parameter and the text asks for something else than the default.
@@ -222,22 +250,112 @@ pub(crate) fn unknown(name: &str, place: (&str, usize)) -> Problem {
     }
 }
 
-/// The names of the user's own: those used as `$name` and the restriction classes.
+/// The names of the user's own: those used as `$name`, the restriction classes, and the settings of tables that
+/// have them in main.cf.
 pub fn own_names(values: &Values, rows: &[Row]) -> BTreeSet<String> {
     let texts = values.explicit().values().map(String::as_str);
     let overrides = rows
         .iter()
         .flat_map(|row| row.overrides.iter().map(|(_, text, _)| text.as_str()));
     let args = rows.iter().flat_map(|row| row.args.iter().map(String::as_str));
-    let mut own: BTreeSet<String> = texts
-        .chain(overrides)
-        .chain(args)
-        .flat_map(expand::names_in)
-        .collect();
+    let texts: Vec<&str> = texts.chain(overrides).chain(args).collect();
+    let mut own: BTreeSet<String> = texts.iter().copied().flat_map(expand::names_in).collect();
     let classes = values.expanded("smtpd_restriction_classes").unwrap_or_default();
     own.extend(settings::kinds::words(&classes));
+    own.extend(texts.into_iter().flat_map(names_of_tables));
     own
 }
+
+/// `ldap:myldap` has its settings in main.cf as `myldap_server_host` and so on; `ldap:/file` has them in the file.
+fn names_of_tables(text: &str) -> impl Iterator<Item = String> {
+    let tables = text.split(|c: char| c.is_ascii_whitespace() || matches!(c, ',' | '{' | '}'));
+    let sources = tables.filter_map(|word| {
+        let (before, source) = word.rsplit_once(':')?;
+        let kind = before.rsplit(':').next().unwrap_or(before);
+        (DATABASES.contains(&kind) && !source.is_empty() && !source.starts_with(['/', '.'])).then_some(source)
+    });
+    sources.flat_map(|source| {
+        DATABASE_SETTINGS
+            .iter()
+            .map(move |suffix| format!("{source}_{suffix}"))
+    })
+}
+
+/// Types of tables whose settings may stand in main.cf.
+const DATABASES: &[&str] = &["ldap", "memcache", "mysql", "pgsql", "sqlite"];
+
+/// Their settings (ldap_table(5), memcache_table(5), mysql_table(5), pgsql_table(5), sqlite_table(5)).
+const DATABASE_SETTINGS: &[&str] = &[
+    "additional_conditions",
+    "backup",
+    "bind",
+    "bind_dn",
+    "bind_pw",
+    "cache",
+    "cache_expiry",
+    "cache_size",
+    "charset",
+    "chase_referrals",
+    "data_size_limit",
+    "dbname",
+    "dbpath",
+    "debuglevel",
+    "dereference",
+    "domain",
+    "encoding",
+    "expansion_limit",
+    "hosts",
+    "key_format",
+    "leaf_result_attribute",
+    "line_size_limit",
+    "max_try",
+    "memcache",
+    "option_file",
+    "option_group",
+    "password",
+    "query",
+    "query_filter",
+    "query_function",
+    "recursion_limit",
+    "require_result_set",
+    "result_attribute",
+    "result_filter",
+    "result_format",
+    "retry_pause",
+    "sasl_authz_id",
+    "sasl_mechs",
+    "sasl_minssf",
+    "sasl_realm",
+    "scope",
+    "search_base",
+    "select_field",
+    "select_function",
+    "server_host",
+    "server_port",
+    "size_limit",
+    "special_result_attribute",
+    "start_tls",
+    "table",
+    "terminal_result_attribute",
+    "timeout",
+    "tls_CAfile",
+    "tls_CApath",
+    "tls_ca_cert_dir",
+    "tls_ca_cert_file",
+    "tls_cert",
+    "tls_cert_file",
+    "tls_cipher_suite",
+    "tls_ciphers",
+    "tls_key",
+    "tls_key_file",
+    "tls_random_file",
+    "tls_require_cert",
+    "tls_verify_cert",
+    "ttl",
+    "user",
+    "version",
+    "where_field",
+];
 
 /// Whether a name that is not in the table is of the user's own, or a limit of a transport in master.cf.
 pub fn is_own(name: &str, own: &BTreeSet<String>, rows: &[Row]) -> bool {

@@ -7,7 +7,7 @@ use settings::{Postfix, Service, ServiceType, Values, params};
 
 use crate::lines::{LogicalLine, logical_lines};
 use crate::main_cf::{not_honoured, unknown};
-use crate::{Problem, Severity, text_of};
+use crate::{Problem, Severity, lossy_text_of, main_checks, ports};
 
 /// A row as written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,7 +66,7 @@ const KNOWN: &[&str] = &[
 
 /// Reads master.cf; rows that are wrong are left out and told.
 pub fn read(path: &Path, problems: &mut Vec<Problem>) -> Vec<Row> {
-    match text_of(path) {
+    match lossy_text_of(path) {
         Ok(text) => parse(&text, problems),
         Err(error) => {
             problems.push(Problem::new(
@@ -80,32 +80,27 @@ pub fn read(path: &Path, problems: &mut Vec<Problem>) -> Vec<Row> {
     }
 }
 
-/// The rows of a text in master.cf's syntax.
+/// The rows of a text in master.cf's syntax; a row with a mistake in it is told and kept as far as it can be read.
 pub fn parse(text: &str, problems: &mut Vec<Problem>) -> Vec<Row> {
     let mut rows: Vec<Row> = Vec::new();
-    for line in logical_lines(text) {
-        match row(&line) {
-            Ok(row) => {
-                let twin = rows.iter().position(|other| {
-                    other.name == row.name && same_name_space(other.service_type, row.service_type)
-                });
-                if let Some(at) = twin {
-                    let what = format!("it replaces the row in line {}", rows[at].line);
-                    problems.push(Problem::new(
-                        Severity::Warning,
-                        ("master.cf", row.line),
-                        &row.name,
-                        what,
-                    ));
-                    rows.remove(at);
-                }
-                rows.push(row);
-            }
-            Err((what, at)) => {
-                let name = line.text.split_ascii_whitespace().next().unwrap_or_default();
-                problems.push(Problem::new(Severity::Error, ("master.cf", at), name, what));
-            }
+    for line in logical_lines(text, "master.cf", problems) {
+        let mut faults = Vec::new();
+        let read = row(&line, &mut faults);
+        for (what, at) in faults {
+            let name = line.text.split_ascii_whitespace().next().unwrap_or_default();
+            problems.push(Problem::new(Severity::Error, ("master.cf", at), name, what));
         }
+        let Some(row) = read else { continue };
+        let twin = rows.iter().position(|other| {
+            other.name == row.name && same_name_space(other.service_type, row.service_type)
+        });
+        if let Some(at) = twin {
+            let what = format!("it replaces the row in line {}", rows[at].line);
+            let place = ("master.cf", row.line);
+            problems.push(Problem::new(Severity::Warning, place, &row.name, what));
+            rows.remove(at);
+        }
+        rows.push(row);
     }
     rows
 }
@@ -116,93 +111,105 @@ fn same_name_space(one: ServiceType, other: ServiceType) -> bool {
 
 type Fault = (String, usize);
 
-fn row(line: &LogicalLine) -> Result<Row, Fault> {
-    let words = words(line)?;
+/// The row of a line; `None` when too little of it can be read. Every mistake is noted.
+fn row(line: &LogicalLine, faults: &mut Vec<Fault>) -> Option<Row> {
+    let words = match words(line) {
+        Ok(words) => words,
+        Err(fault) => {
+            faults.push(fault);
+            return None;
+        }
+    };
     let start = line.line();
     if words.len() < 8 {
         let fields = "name, type, private, unpriv, chroot, wakeup, maxproc, command";
-        return Err((
-            format!("the row has {} of its 8 fields ({fields})", words.len()),
-            start,
-        ));
+        let what = format!("the row has {} of its 8 fields ({fields})", words.len());
+        faults.push((what, start));
+        return None;
     }
-    let service_type = ServiceType::of(&words[1].0).ok_or_else(|| {
-        (
-            format!(
-                "\"{}\" is not a service type: write inet, unix, unix-dgram, fifo or pass",
-                words[1].0
-            ),
-            words[1].1,
-        )
-    })?;
     let fields: [String; 5] = std::array::from_fn(|field| words[field + 2].0.clone());
-    check_fields(&fields, &words)?;
+    check_fields(&fields, &words, faults);
+    let service_type = ServiceType::of(&words[1].0);
+    if service_type.is_none() {
+        let types = "inet, unix, unix-dgram, fifo or pass";
+        let what = format!("\"{}\" is not a service type: write {types}", words[1].0);
+        faults.push((what, words[1].1));
+    }
     let mut row = Row {
         name: words[0].0.clone(),
-        service_type,
+        service_type: service_type.unwrap_or(ServiceType::Unix),
         fields,
         command: words[7].0.clone(),
         args: Vec::new(),
         overrides: Vec::new(),
         line: start,
     };
-    if service_type == ServiceType::Inet && row.name.rsplit(':').next().is_none_or(str::is_empty) {
-        return Err((
-            format!("\"{}\" names no port: write port or host:port", row.name),
-            start,
-        ));
-    }
-    let mut rest = words[8..].iter();
+    take_arguments(&words[8..], &mut row, faults);
+    service_type.map(|_| row)
+}
+
+fn take_arguments(words: &[(String, usize)], row: &mut Row, faults: &mut Vec<Fault>) {
+    let mut rest = words.iter();
     while let Some((word, at)) = rest.next() {
         let setting = match word.strip_prefix("-o") {
-            Some("") => Some(
-                rest.next()
-                    .ok_or_else(|| ("nothing follows -o".to_owned(), *at))?,
-            ),
-            _ => None,
+            Some("") => match rest.next() {
+                Some((text, at)) => (text.as_str(), *at),
+                None => {
+                    faults.push(("nothing follows -o".to_owned(), *at));
+                    continue;
+                }
+            },
+            Some(text) if text.contains('=') => (text, *at),
+            _ => {
+                row.args.push(word.clone());
+                continue;
+            }
         };
-        let attached = word.strip_prefix("-o").filter(|rest| rest.contains('='));
-        match (setting, attached) {
-            (Some((text, at)), _) => row.overrides.push(override_of(text, *at)?),
-            (None, Some(text)) => row.overrides.push(override_of(text, *at)?),
-            (None, None) => row.args.push(word.clone()),
+        match setting.0.split_once('=') {
+            Some((name, value)) if !name.trim().is_empty() => {
+                row.overrides
+                    .push((name.trim().to_owned(), value.trim().to_owned(), setting.1));
+            }
+            _ => faults.push((format!("\"-o {}\" is not name=value", setting.0), setting.1)),
         }
-    }
-    Ok(row)
-}
-
-fn override_of(text: &str, at: usize) -> Result<(String, String, usize), Fault> {
-    match text.split_once('=') {
-        Some((name, value)) if !name.trim().is_empty() => {
-            Ok((name.trim().to_owned(), value.trim().to_owned(), at))
-        }
-        _ => Err((format!("\"-o {text}\" is not name=value"), at)),
     }
 }
 
-fn check_fields(fields: &[String; 5], words: &[(String, usize)]) -> Result<(), Fault> {
+fn check_fields(fields: &[String; 5], words: &[(String, usize)], faults: &mut Vec<Fault>) {
     for (field, what) in [(0, "private"), (1, "unprivileged"), (2, "chroot")] {
         if !matches!(fields[field].as_str(), "y" | "n" | "-") {
-            return Err((
-                format!("\"{}\" is not a value of {what}: write y, n or -", fields[field]),
-                words[field + 2].1,
-            ));
+            let what = format!("\"{}\" is not a value of {what}: write y, n or -", fields[field]);
+            faults.push((what, words[field + 2].1));
         }
     }
     let number = |text: &str| text == "-" || text.parse::<u32>().is_ok();
     if !number(fields[3].trim_end_matches('?')) {
-        return Err((
-            format!("\"{}\" is not a wake-up time: write seconds or -", fields[3]),
-            words[5].1,
-        ));
+        let what = format!("\"{}\" is not a wake-up time: write seconds or -", fields[3]);
+        faults.push((what, words[5].1));
     }
     if !number(&fields[4]) {
-        return Err((
-            format!("\"{}\" is not a process limit: write a number or -", fields[4]),
-            words[6].1,
-        ));
+        let what = format!("\"{}\" is not a process limit: write a number or -", fields[4]);
+        faults.push((what, words[6].1));
     }
-    Ok(())
+}
+
+/// What is wrong with the address of an `inet` row, which would only be seen when it is bound.
+fn address_fault(row: &Row, postfix: &Postfix) -> Option<String> {
+    if row.service_type != ServiceType::Inet {
+        return None;
+    }
+    let (host, port) = row.name.rsplit_once(':').unwrap_or(("", &row.name));
+    if port.is_empty() {
+        return Some(format!("\"{}\" names no port: write port or host:port", row.name));
+    }
+    if !ports::is_port(port, &postfix.known_tcp_ports) {
+        return Some(match port.bytes().all(|byte| byte.is_ascii_digit()) {
+            true => format!("\"{port}\" is not a port: write a number from 1 to 65535"),
+            false => format!("\"{port}\" is not a port: neither known_tcp_ports nor /etc/services has it"),
+        });
+    }
+    let is_host = host.is_empty() || matches!(host, "all" | "loopback-only") || main_checks::is_host(host);
+    (!is_host).then(|| format!("\"{host}\" is neither an address nor a host name"))
 }
 
 /// Words with the lines they stand in; `{ … }` is one word without its braces and the space inside them.
@@ -248,6 +255,7 @@ pub(crate) fn lower(
     problems: &mut Vec<Problem>,
 ) -> Vec<Service> {
     let mut services = Vec::new();
+    let mut told_of_relaying = false;
     for row in rows {
         problems.extend(about(&row));
         let settings = if row.overrides.is_empty() {
@@ -255,6 +263,18 @@ pub(crate) fn lower(
         } else {
             overridden(&row, values, problems)
         };
+        if let Some(what) = address_fault(&row, &settings) {
+            problems.push(Problem::new(
+                Severity::Error,
+                ("master.cf", row.line),
+                &row.name,
+                what,
+            ));
+        }
+        if row.command == "smtpd" && main_checks::relays_for_all(&settings) && !told_of_relaying {
+            problems.push(relays_for_all(&row));
+            told_of_relaying = row.overrides.is_empty();
+        }
         let [private, unprivileged, chroot, wakeup, limit] = &row.fields;
         let process_limit = match limit.as_str() {
             "-" => Some(settings.default_process_limit),
@@ -281,6 +301,14 @@ pub(crate) fn lower(
         });
     }
     services
+}
+
+/// Postfix refuses to serve then, and so do we: an open relay is found and misused within hours.
+fn relays_for_all(row: &Row) -> Problem {
+    let what = "neither smtpd_relay_restrictions nor smtpd_recipient_restrictions refuses mail for elsewhere, so \
+        everybody could send through here";
+    Problem::new(Severity::Error, ("master.cf", row.line), &row.name, what)
+        .with_hint("Add reject_unauth_destination to one of them")
 }
 
 fn about(row: &Row) -> Option<Problem> {
@@ -344,6 +372,15 @@ fn overridden(row: &Row, values: &Values, problems: &mut Vec<Problem>) -> Postfi
             None if mentioned.iter().any(|used| used == name) => {}
             None if params::PER_TRANSPORT.iter().any(|suffix| name.ends_with(suffix)) => {}
             None => problems.push(unknown(name, place)),
+        }
+        let missing = main_checks::undefined(name, text, &own);
+        let about = |used: &String| main_checks::undefined_problem(place, name, used, &own);
+        problems.extend(missing.iter().map(about));
+    }
+    for (name, text) in main_checks::faults(&settings) {
+        if row.overrides.iter().any(|(known, ..)| known == name) {
+            let place = ("master.cf", line_of(name));
+            problems.push(Problem::new(Severity::Error, place, name, text));
         }
     }
     crate::pattern_files::read_in(&mut settings, &mut |name, text| {

@@ -72,7 +72,10 @@ impl<'a> Listing<'a> {
             Which::All | Which::Set => self.values.raw(name),
         };
         let Some(raw) = raw else { return Ok(None) };
-        let text = if expanded { self.values.expand(&raw)? } else { raw };
+        let text = match expanded && !params::is_raw(name) {
+            true => self.values.expand(&raw)?,
+            false => raw,
+        };
         let words: Vec<&str> = text.split_ascii_whitespace().collect();
         Ok(Some(words.join(" ")))
     }

@@ -47,6 +47,14 @@ fn the_sample_of_the_book_runs_unchanged() {
     );
     assert_eq!(postfix.smtpd_banner, "allegro.example.net ESMTP unknown");
     assert_eq!(postfix.mail_spool_directory, Path::new("/var/spool/mail"));
+    // A main.cf without compatibility_level has the defaults of its time, but never an open relay.
+    assert!(postfix.append_dot_mydomain && !postfix.smtputf8_enable);
+    assert_eq!(postfix.relay_domains, postfix.mydestination);
+    assert!(
+        postfix
+            .smtpd_relay_restrictions
+            .contains(&"defer_unauth_destination".to_owned())
+    );
 }
 
 #[test]
@@ -68,6 +76,7 @@ fn every_mistake_of_every_file_is_told_at_once() {
             "main.cf:8: myhostname: it overrides the setting in line 1",
             "master.cf:1: smtp: \"q\" is not a value of chroot: write y, n or -",
             "master.cf:4: x: the row has 3 of its 8 fields (name, type, private, unpriv, chroot, wakeup, maxproc, command)",
+            "main.cf: compatibility_level: it is 0, so older defaults hold: append_dot_mydomain = yes, relay_domains = $mydestination, smtpd_relay_before_recipient_restrictions = no, smtputf8_enable = no. Set compatibility_level = 3.6 for today's, or write these settings down",
             "main.cf:2: mynetworks: \"10.0.0.0/33\" is not a network: the prefix must be 0..32",
             "main.cf:3: smtpd_timeout: \"soon\" is not a time: write a number and one of s, m, h, d, w (300s, 5d)",
             "main.cf:4: mydestinatoin: there is no such parameter. Did you mean mydestination?",
@@ -86,8 +95,88 @@ fn every_mistake_of_every_file_is_told_at_once() {
 }
 
 #[test]
+fn silent_mistakes_are_told() {
+    let main = "compatibility_level = 3.6\ninet_interfaces = 999.1.1.1, 127.0.0.1\nrelayhost = [host\nhopcount_limit = 0\n\
+        smtpd_banner = $myhostnam ESMTP $nonesuch\nforward_path = $home/.forward\n\
+        mynetworks = 10.0.0.0/33, 10.1.1.1/8\nsmtpd_tls_protocols = !SSLv9\nreject_code = 250\n\
+        maillog_file = /tmp/mail.log\nvirtual_alias_maps = ldap:my, proxy:mysql:/x.cf\nmy_server_host = h\nmy_server_hos = h\n";
+    let master = "99999 inet n - n - - smtpd\nnosuchport inet n - n - - smtpd\n127.0.0.1.1:25 inet n - n - - smtpd\n\
+        26 inet n - x - y smtpd\n  -o oops\n  -o hopcount_limit=0\n  -o smtpd_banner=$gone\n";
+    let loaded = loaded(&[("main.cf", main), ("master.cf", master)]);
+    let told = told(&loaded);
+    let expected = [
+        "master.cf:4: 26: \"x\" is not a value of chroot: write y, n or -",
+        "master.cf:4: 26: \"y\" is not a process limit: write a number or -",
+        "master.cf:5: 26: \"-o oops\" is not name=value",
+        "main.cf:2: inet_interfaces: \"999.1.1.1\" is neither an address nor a host name",
+        "main.cf:3: relayhost: \"[host\" is not a host: the closing ] is missing",
+        "main.cf:4: hopcount_limit: \"0\" is too small: it must be 1 or more",
+        "main.cf:5: smtpd_banner: $myhostnam is not set anywhere, so it is empty. Did you mean $myhostname?",
+        "main.cf:5: smtpd_banner: $nonesuch is not set anywhere, so it is empty",
+        "main.cf:7: mynetworks: \"10.0.0.0/33\" is not a network: the prefix must be 0..32",
+        "main.cf:7: mynetworks: \"10.1.1.1/8\" is not a network: bits behind the prefix are not zero; did you mean 10.0.0.0/8?",
+        "main.cf:8: smtpd_tls_protocols: \"!SSLv9\" is not one of SSLv2, SSLv3, TLSv1, TLSv1.1, TLSv1.2, TLSv1.3",
+        "main.cf:9: reject_code: \"250\" is not the code of a refusal: write one from 400 to 599",
+        "main.cf:10: maillog_file: /tmp/mail.log begins with none of maillog_file_prefixes (/var, /dev/stdout): add its directory there",
+        "main.cf:13: my_server_hos: there is no such parameter",
+        "master.cf:1: 99999: \"99999\" is not a port: write a number from 1 to 65535",
+        "master.cf:2: nosuchport: \"nosuchport\" is not a port: neither known_tcp_ports nor /etc/services has it",
+        "master.cf:3: 127.0.0.1.1:25: \"127.0.0.1.1\" is neither an address nor a host name",
+        "master.cf:6: hopcount_limit: \"0\" is too small: it must be 1 or more",
+        "master.cf:7: smtpd_banner: $gone is not set anywhere, so it is empty",
+    ];
+    for line in expected {
+        assert!(told.iter().any(|known| known == line), "{line}\n{told:#?}");
+    }
+    let others: Vec<&String> = told
+        .iter()
+        .filter(|line| !expected.contains(&line.as_str()))
+        .collect();
+    assert!(
+        others.iter().all(|line| line.contains("it is not honoured")),
+        "{others:#?}"
+    );
+}
+
+#[test]
+fn nobody_relays_for_everybody() {
+    let main = "compatibility_level = 3.6\nsmtpd_relay_restrictions =\n";
+    let open = loaded(&[("main.cf", main), ("master.cf", "smtp inet n - n - - smtpd\n")]);
+    assert!(open.has_errors());
+    assert!(told(&open)[0].starts_with("master.cf:1: smtp: neither smtpd_relay_restrictions nor "));
+    let master = "smtp inet n - n - - smtpd -o smtpd_recipient_restrictions=permit_mynetworks,reject_unauth_destination\n";
+    assert_eq!(
+        told(&loaded(&[("main.cf", main), ("master.cf", master)])),
+        [""; 0]
+    );
+    let main = format!(
+        "{main}smtpd_restriction_classes = strict\nstrict = permit_mynetworks, reject\n\
+        smtpd_recipient_restrictions = strict\n"
+    );
+    let closed = loaded(&[("main.cf", &main), ("master.cf", "smtp inet n - n - - smtpd\n")]);
+    assert_eq!(told(&closed), [""; 0]);
+}
+
+#[test]
+fn files_that_are_not_quite_text_are_read() {
+    let dir = directory(&[("master.cf", "smtp inet n - n - - smtpd\n")]);
+    let main = b"# caf\xe9\n  mydomain = x\ncompatibility_level = 3.6\nmyhostname = a.example\nsmtpd_banner = \xe9\n";
+    std::fs::write(dir.path().join("main.cf"), main).expect("a file");
+    let loaded = load(dir.path(), &Options::default());
+    assert!(!loaded.has_errors());
+    assert_eq!(loaded.postfix.myhostname, "a.example");
+    assert_eq!(
+        told(&loaded),
+        [
+            "main.cf:2: the line starts with white space and continues nothing, so it says nothing",
+            "main.cf:5: smtpd_banner: it holds bytes that are not UTF-8",
+        ]
+    );
+}
+
+#[test]
 fn rows_of_master_cf_have_settings_of_their_own() {
-    let main = "smtpd_tls_security_level = may\nsyslog_name = $service_name\n";
+    let main = "smtpd_tls_security_level = may\nsyslog_name = $service_name\ncompatibility_level = 3.6\n";
     let master = "# comment\n127.0.0.1:2525 inet n - n 60? 5 smtpd -v\n  -o smtpd_tls_security_level=encrypt\n\
         # in between\n  -o { smtpd_banner = $myhostname ready to serve } -o smtpd_recipient_limit=7\n\
         cleanup unix - - - - 0 cleanup\n";
@@ -124,7 +213,8 @@ fn lists_are_read_from_files() {
         ("domains", "a.example\nb.example c.example\n"),
     ]);
     let main = format!(
-        "mynetworks = !10.1.0.0/16 {0}/nets\nmydestination = localhost {0}/domains\nrelay_domains = {0}/none\n",
+        "mynetworks = !10.1.0.0/16 {0}/nets\nmydestination = localhost {0}/domains\nrelay_domains = {0}/none\n\
+         compatibility_level = 3.6\n",
         dir.path().display()
     );
     std::fs::write(dir.path().join("main.cf"), main).expect("a file");

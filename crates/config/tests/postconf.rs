@@ -10,7 +10,6 @@ use settings::Surroundings;
 /// Defaults that name paths, versions and Yubin's own choices.
 const OWN_DEFAULTS: &[&str] = &[
     "alias_maps",
-    "compatibility_level",
     "data_directory",
     "mail_owner",
     "mail_release_date",
@@ -19,11 +18,12 @@ const OWN_DEFAULTS: &[&str] = &[
     "process_id",
     "queue_directory",
     "smtpd_forbid_bare_newline",
+    "smtpd_relay_restrictions",
 ];
 
 const MAIN: &str = "myhostname = mx.example.org\nmydestination = $myhostname,   localhost,\n\t  $mydomain\nown = x  y\n\
     relayhost =\nvirtual_alias_maps = inline:{ {a=b} } $own\nunused_thing = 1\nsmtp_destination_rate_delay = 1s\n\
-    smtpd_restriction_classes = strict\nstrict = reject\nmyorigin=$mydomain\ncompatibility_level = 3.6\n\
+    smtpd_restriction_classes = strict\nstrict = reject\nmyorigin=$mydomain\ncompatibility_level = 3.6\ndata_directory = /var/lib/x\nmail_version = 1.0\n\
     slow_destination_concurrency_limit = 1\ntypo_destination_concurrency_limit = 2\n";
 const MASTER: &str = "smtp inet n - n - - smtpd\nsmtp unix - - n - - smtp\nslow unix - - n - - smtp\n\
     filter unix - n n - - pipe\n  argv=/bin/cat\nlocal unix - n n - - local\nretry unix - - n - - error\n";
@@ -86,6 +86,7 @@ fn the_lists_are_those_of_postfix() {
         (Which::Set, false, &["-n"][..]),
         (Which::Set, true, &["-n", "-x"]),
         (Which::All, false, &[]),
+        (Which::All, true, &["-x"]),
         (Which::Defaults, false, &["-d"]),
     ] {
         let Some(theirs) = theirs(dir.path(), flags) else {

@@ -152,7 +152,10 @@ impl Expander<'_> {
     fn expression(&mut self, inner: &str) -> Result<String, Error> {
         let trimmed = inner.trim_start();
         if trimmed.is_empty() {
-            return Err(Error::Expression(inner.to_owned(), "a name or {value} must come first"));
+            return Err(Error::Expression(
+                inner.to_owned(),
+                "a name or {value} must come first",
+            ));
         }
         let is_comparison = trimmed.starts_with('{');
         let (value, rest) = if is_comparison {
@@ -178,11 +181,15 @@ impl Expander<'_> {
             Some((":", otherwise)) => match branches(otherwise, inner)? {
                 _ if is_true => Ok(String::new()),
                 (otherwise, None) => self.text(otherwise),
-                (_, Some(_)) => Err(Error::Expression(inner.to_owned(), "only one {value} may follow :")),
+                (_, Some(_)) => Err(Error::Expression(
+                    inner.to_owned(),
+                    "only one {value} may follow :",
+                )),
             },
-            Some(_) if is_comparison => {
-                Err(Error::Expression(inner.to_owned(), "? or : must follow the comparison"))
-            }
+            Some(_) if is_comparison => Err(Error::Expression(
+                inner.to_owned(),
+                "? or : must follow the comparison",
+            )),
             Some(_) => Err(Error::Expression(inner.to_owned(), "? or : must follow the name")),
         }
     }
@@ -208,7 +215,10 @@ impl Expander<'_> {
         let right = self.text(right)?;
         let level = |text: &str| {
             level(text).ok_or_else(|| {
-                Error::Expression(text.to_owned(), "a compatibility level is a number, or up to three joined by dots")
+                Error::Expression(
+                    text.to_owned(),
+                    "a compatibility level is a number, or up to three joined by dots",
+                )
             })
         };
         let (operator, ordering) = match operator.strip_suffix("level") {
@@ -332,11 +342,20 @@ mod tests {
             ("${a:no}|${e:no}|${none:$a}", "|no|1"),
             ("${a?10}${a:300}s", "10s"),
             ("${?x}|${:x}|${e?a:b}|${a?a:b}", "|x||a:b"),
-            ("[${a? x }] [${e:{x}}] $(a?{x}:{y}) ${ a ?{x}:y z}", "[ x ] [x] x x"),
+            (
+                "[${a? x }] [${e:{x}}] $(a?{x}:{y}) ${ a ?{x}:y z}",
+                "[ x ] [x] x x",
+            ),
             ("${a?{x}:{y}}${e?{x}:{y}}", "xy"),
             ("${{$a}=={1}?{t}:{f}} ${{$a} != {1} ? {t} : {f}}", "t f"),
-            ("${{a}=={a}}|${{a}=={b}}|${{a}=={a}:{n}}|${{a}=={b}:{n}}", "true|||n"),
-            ("${{+1}=={1}?{t}:{f}}${{ 1 }=={1}?{t}:{f}}${{010}=={10}?{t}:{f}}", "fft"),
+            (
+                "${{a}=={a}}|${{a}=={b}}|${{a}=={a}:{n}}|${{a}=={b}:{n}}",
+                "true|||n",
+            ),
+            (
+                "${{+1}=={1}?{t}:{f}}${{ 1 }=={1}?{t}:{f}}${{010}=={10}?{t}:{f}}",
+                "fft",
+            ),
             ("${{18446744073709551617}>{18446744073709551616}?{t}:{f}}", "t"),
             ("${{1}==level{1.0.0}?{y}:{n}}${{+3}<level{3.6}?{y}:{n}}", "yy"),
             ("${{10}>{9}?{n}:{t}} ${{10}>{9x}?{n}:{t}}", "n t"),
@@ -351,7 +370,10 @@ mod tests {
 
     #[test]
     fn names_are_told_from_operands() {
-        assert_eq!(names_in("$a ${b?{$c}:{d}} $(e) $$f ${{x}=={$g}?{h}}"), ["a", "b", "c", "e", "g"]);
+        assert_eq!(
+            names_in("$a ${b?{$c}:{d}} $(e) $$f ${{x}=={$g}?{h}}"),
+            ["a", "b", "c", "e", "g"]
+        );
     }
 
     #[test]

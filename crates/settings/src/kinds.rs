@@ -18,6 +18,20 @@ pub trait Kind {
     /// [`Error::Shape`] with a text for the administrator.
     fn read(text: &str) -> Result<Self::Value, Error>;
 
+    /// Everything that is wrong with a text: each wrong word of a list is told.
+    fn faults(text: &str) -> Vec<Error> {
+        let Err(first) = Self::read(text) else {
+            return Vec::new();
+        };
+        let is_list = matches!(Self::SHAPE, Shape::List | Shape::Tables | Shape::Networks);
+        let each = words(text);
+        let mut faults: Vec<Error> = each.iter().filter_map(|word| Self::read(word).err()).collect();
+        if !is_list || faults.is_empty() {
+            faults = vec![first];
+        }
+        faults
+    }
+
     /// The value that stands in when even the default cannot be read (a defect of the table).
     fn fallback() -> Self::Value;
 }

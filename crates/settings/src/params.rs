@@ -11,6 +11,7 @@ pub(crate) mod dovecot_newer;
 pub(crate) mod dovecot_protocols;
 pub(crate) mod dovecot_server;
 pub mod dovecot_services;
+pub(crate) mod limits;
 pub(crate) mod not_yet;
 pub(crate) mod postfix_cleanup;
 pub(crate) mod postfix_client;
@@ -82,6 +83,25 @@ pub const PER_TRANSPORT: &[&str] = &[
     "_time_limit",
     "_transport_rate_delay",
 ];
+
+/// Parameters in which `$name` stays as it is until they are used: it stands for what a message, a client or a user
+/// brings along.
+const RAW: &[&str] = &[
+    "command_execution_directory",
+    "default_rbl_reply",
+    "forward_path",
+    "luser_relay",
+    "mailbox_command",
+    "postscreen_expansion_filter",
+    "postscreen_reject_footer",
+    "smtpd_expansion_filter",
+    "smtpd_reject_footer",
+];
+
+/// Whether `$name` in the parameter's text is not replaced when the configuration is read.
+pub fn is_raw(name: &str) -> bool {
+    RAW.contains(&name)
+}
 
 /// The row of a `main.cf` name.
 pub fn postfix(name: &str) -> Option<&'static Parameter> {

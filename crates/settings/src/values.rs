@@ -74,11 +74,15 @@ impl Values {
         }
     }
 
-    /// The text of a parameter with every `$name` replaced; empty when it is not set.
+    /// The text of a parameter with every `$name` replaced; empty when it is not set. The text of a parameter that
+    /// is used raw stays as it is.
     ///
     /// # Errors
     /// [`Error::Expand`].
     pub fn expanded(&self, name: &str) -> Result<String, Error> {
+        if params::is_raw(name) {
+            return Ok(self.raw(name).unwrap_or_default());
+        }
         Ok(expand::expand_name(name, &|name| self.raw(name))?)
     }
 
@@ -90,21 +94,29 @@ impl Values {
         Ok(expand::expand(text, &|name| self.raw(name))?)
     }
 
-    /// Reads a parameter; a wrong text is noted and the default stands in.
+    /// Reads a parameter; what is wrong with its text is noted, all of it, and the default stands in.
     pub(crate) fn read<K: Kind>(&self, name: &str, wrong: &mut Vec<Wrong>) -> K::Value {
-        match self.expanded(name).and_then(|text| K::read(&text)) {
-            Ok(value) => value,
-            Err(error) => {
-                wrong.push(Wrong {
-                    name: name.to_owned(),
-                    error,
-                });
-                let default = self.default_text(name).unwrap_or_default();
-                self.expand(&default)
-                    .and_then(|text| K::read(&text))
-                    .unwrap_or_else(|_| K::fallback())
+        let faults = match self.expanded(name) {
+            Ok(text) => {
+                let mut faults = K::faults(&text);
+                if faults.is_empty() {
+                    faults = params::limits::faults(name, &self.raw(name).unwrap_or_default(), &text);
+                }
+                match K::read(&text) {
+                    Ok(value) if faults.is_empty() => return value,
+                    _ => faults,
+                }
             }
-        }
+            Err(error) => vec![error],
+        };
+        wrong.extend(faults.into_iter().map(|error| Wrong {
+            name: name.to_owned(),
+            error,
+        }));
+        let default = self.default_text(name).unwrap_or_default();
+        self.expand(&default)
+            .and_then(|text| K::read(&text))
+            .unwrap_or_else(|_| K::fallback())
     }
 
     fn default_hostname(&self) -> String {
