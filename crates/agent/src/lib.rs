@@ -4,6 +4,7 @@
 //! over it ([`sessions`]) until the client or the system ([`farewell`]) ends them. Not in charge of who may log in or
 //! of the network's listeners. One agent acts for one uid; in the single profile that is the uid of the whole process.
 
+mod autocreate;
 pub mod farewell;
 pub mod location;
 pub mod sessions;

@@ -16,6 +16,7 @@ use serve::pump::{End, Host, Step, Work, pump};
 use settings::{Connection, Dovecot};
 use tokio::sync::Notify;
 
+use crate::autocreate::make_missing;
 use crate::farewell::{Farewell, Parting};
 use crate::stores::Stores;
 
@@ -79,6 +80,12 @@ impl Sessions {
                 return;
             }
         };
+        if protocol == Protocol::Imap {
+            let failed = tokio::task::block_in_place(|| make_missing(store.as_ref(), &self.settings));
+            for error in failed {
+                self.problem(&name, &format!("Failed to autocreate mailbox: {error}"));
+            }
+        }
         let notify = Arc::new(Notify::new());
         // Held until the link is closed: the farewell waits for it.
         let present = (protocol == Protocol::Imap).then(|| self.farewell.listen());
