@@ -1,43 +1,44 @@
-//! `postconf`: shows main.cf's settings as Postfix's postconf(1) does.
+//! `postconf`: shows and edits main.cf and master.cf as Postfix's postconf(1) does.
+
+mod master;
+mod request;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use config::main_cf_edit::{Edit, edit_file};
 use config::postconf::{Listing, Which};
+use config::postconf_master::folded_setting;
 use config::{Problem, Severity, main_cf, master_cf};
 use settings::Surroundings;
 
 use crate::{Invocation, configuration, eprint_line, print_line};
+use request::{Request, Subject, assignment, is_name};
 
-const HELP: &str = "usage: postconf [-dHhnx] [-c DIR] [-o NAME=VALUE] [NAME ...]
+const HELP: &str = "usage: postconf [-dfHhnx] [-c DIR] [-C CLASS] [-o NAME=VALUE] [NAME ...]
        postconf [-c DIR] {-e NAME=VALUE | -X NAME | -# NAME} ...
+       postconf {-M | -F | -P} [-fHhx] [-c DIR] [-o NAME=VALUE] [SERVICE[/TYPE[/NAME]] ...]
+       postconf [-c DIR] {-M[e] SERVICE/TYPE=ROW | -MX SERVICE/TYPE | -M# SERVICE/TYPE} ...
+       postconf [-c DIR] {-F[e] SERVICE/TYPE/FIELD=TEXT | -P[e] SERVICE/TYPE/NAME=VALUE | -PX SERVICE/TYPE/NAME} ...
+       postconf {-a | -A | -l | -m | -T MODE}
 Shows settings of main.cf: all of them, or the named ones.
   -c DIR         reads DIR/main.cf (MAIL_CONFIG does the same)
-  -e NAME=VALUE  writes settings into main.cf (so does NAME=VALUE without -e)
-  -X NAME        takes settings out of main.cf
-  -# NAME        makes settings of main.cf comments
+  -C CLASS       shows only names of a class: builtin, service, user or all
+  -e NAME=VALUE  writes settings into the file (so does NAME=VALUE without -e)
+  -X NAME        takes settings out of the file
+  -# NAME        makes settings of the file comments
   -d             shows defaults instead of what the file says
+  -f             shows long lines in several
   -h             shows values without names
   -H             shows names without values
   -n             shows only what main.cf sets
   -o NAME=VALUE  takes this as if main.cf said it
-  -x             replaces $name in values";
-
-/// What the arguments ask for.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Request {
-    config_directory: Option<String>,
-    defaults: bool,
-    set_only: bool,
-    no_names: bool,
-    no_values: bool,
-    expanded: bool,
-    overrides: Vec<(String, String)>,
-    names: Vec<String>,
-    /// `e`, `X` or `#`: the names are to be edited.
-    editing: Option<char>,
-}
+  -x             replaces $name in values
+  -M, -F, -P     rows of master.cf, their fields, their -o settings; * stands for every service or type
+  -a, -A         kinds of log-in for the SMTP server and the SMTP client
+  -l, -m         ways of locking a mailbox; types of lookup tables
+  -T MODE        about TLS: compile-version, run-version, public-key-algorithms
+The texts of reports cannot be changed yet, so -b and -t are refused.";
 
 /// Runs the command.
 pub(crate) fn run(invocation: &Invocation) -> ExitCode {
@@ -45,13 +46,25 @@ pub(crate) fn run(invocation: &Invocation) -> ExitCode {
         print_line(HELP);
         return ExitCode::SUCCESS;
     }
-    match request_of(&invocation.args) {
-        Ok(request) => match edits_of(&request) {
-            Ok(edits) if edits.is_empty() => show(invocation, &request),
-            Ok(edits) => edit(invocation, &request, &edits),
-            Err(text) => fatal(invocation, &text),
-        },
-        Err(text) => fatal(invocation, &text),
+    let request = match Request::of(&invocation.args) {
+        Ok(request) => request,
+        Err(text) => return fatal(invocation, &text),
+    };
+    match (request.subject, request.editing) {
+        (Subject::BuiltIn(letter), _) => {
+            built_in(letter).iter().for_each(|line| print_line(line));
+            ExitCode::SUCCESS
+        }
+        (Subject::Tls, _) => about_tls(&request.names),
+        (Subject::Templates(letter), _) => {
+            let what = format!(
+                "-{letter} is not there yet: the texts of reports cannot be changed (bounce_template_file)"
+            );
+            fatal(invocation, &what)
+        }
+        (Subject::Main, Some(_)) => edit(invocation, &request),
+        (_, Some(_)) => master::edit(invocation, &request, &directory(&request).join("master.cf")),
+        _ => show(invocation, &request),
     }
 }
 
@@ -60,77 +73,76 @@ fn fatal(invocation: &Invocation, text: &str) -> ExitCode {
     ExitCode::FAILURE
 }
 
-fn request_of(args: &[String]) -> Result<Request, String> {
-    let mut request = Request::default();
-    let mut args = args.iter();
-    while let Some(arg) = args.next() {
-        let Some(letters) = arg.strip_prefix('-').filter(|letters| !letters.is_empty()) else {
-            request.names.push(arg.clone());
-            continue;
-        };
-        for (at, letter) in letters.char_indices() {
-            match letter {
-                'd' => request.defaults = true,
-                'n' => request.set_only = true,
-                'h' => request.no_names = true,
-                'H' => request.no_values = true,
-                'x' => request.expanded = true,
-                'v' | 'f' | 'p' => {}
-                'c' | 'o' => {
-                    let rest = &letters[at + 1..];
-                    let value = if rest.is_empty() {
-                        args.next().cloned()
-                    } else {
-                        Some(rest.to_owned())
-                    };
-                    let value = value.ok_or_else(|| format!("nothing follows -{letter}"))?;
-                    if letter == 'c' {
-                        request.config_directory = Some(value);
-                    } else {
-                        let (name, text) = value
-                            .split_once('=')
-                            .ok_or_else(|| format!("\"{value}\" is not name=value"))?;
-                        request
-                            .overrides
-                            .push((name.trim().to_owned(), text.trim().to_owned()));
-                    }
-                    break;
-                }
-                'e' | 'X' | '#' => request.editing = Some(letter),
-                'M' | 'F' | 'P' | 'C' | 'a' | 'A' | 'b' | 'l' | 'm' | 't' | 'T' => {
-                    return Err(format!("-{letter} is not there yet"));
-                }
-                _ => return Err(format!("there is no option -{letter}; see postconf --help")),
+/// `-a`, `-A`, `-l`, `-m`: what this program was built with.
+fn built_in(letter: char) -> &'static [&'static str] {
+    match letter {
+        // The mailbox services of the same configuration check passwords, whatever smtpd_sasl_type says.
+        'a' => &["cyrus", "dovecot"],
+        'A' => &["cyrus"],
+        'l' => &["flock", "fcntl", "dotlock"],
+        _ => &tables::types::NAMES,
+    }
+}
+
+/// `-T`: about the TLS library.
+fn about_tls(modes: &[String]) -> ExitCode {
+    for mode in modes {
+        match mode.as_str() {
+            "compile-version" | "run-version" => print_line("rustls 0.23 with AWS-LC"),
+            "public-key-algorithms" => ["ecdsa", "ed25519", "rsa"]
+                .iter()
+                .for_each(|name| print_line(name)),
+            mode => warn(vec![format!("unknown 'postconf -T' mode: {mode}")]),
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+/// What is to be edited, and requests that later ones replace.
+fn edits_of(request: &Request) -> Result<(Vec<Edit>, Vec<String>), String> {
+    let mut edits: Vec<Edit> = Vec::new();
+    let mut replaced = Vec::new();
+    for text in &request.names {
+        let edit = match request.editing {
+            Some('e') => assignment(text).map(|(name, value)| Edit::Set(name, value))?,
+            _ if text.contains('=') => {
+                return Err(format!("-X or -# requires a name without value: \"{text}\""));
             }
+            _ if !is_name(text.trim()) => {
+                return Err(format!("\"{text}\" is not a name: a name is one word"));
+            }
+            Some('X') => Edit::Remove(text.trim().to_owned()),
+            _ => Edit::CommentOut(text.trim().to_owned()),
+        };
+        let earlier = edits.iter().position(|old| old.name() == edit.name());
+        if let Some(Edit::Set(name, old)) = earlier.map(|at| edits.remove(at)) {
+            replaced.push(format!("ignoring earlier request: '{name} = {old}'"));
         }
+        edits.push(edit);
     }
-    if request.defaults && request.set_only {
-        return Err("give one of -d and -n".to_owned());
-    }
-    Ok(request)
+    Ok((edits, replaced))
 }
 
-/// What is to be edited; nothing when settings are to be shown.
-fn edits_of(request: &Request) -> Result<Vec<Edit>, String> {
-    let set = |text: &String| match text.split_once('=') {
-        Some((name, value)) if !name.trim().is_empty() => {
-            Ok(Edit::Set(name.trim().to_owned(), value.trim().to_owned()))
-        }
-        _ => Err(format!("missing '=' after attribute name: \"{text}\"")),
+fn edit(invocation: &Invocation, request: &Request) -> ExitCode {
+    let (edits, replaced) = match edits_of(request) {
+        Ok(edits) => edits,
+        Err(text) => return fatal(invocation, &text),
     };
-    let names = request.names.iter();
-    match request.editing {
-        Some('e') => names.map(set).collect(),
-        Some('X') => Ok(names.cloned().map(Edit::Remove).collect()),
-        Some(_) => Ok(names.cloned().map(Edit::CommentOut).collect()),
-        None if request.names.iter().any(|name| name.contains('=')) => names.map(set).collect(),
-        None => Ok(Vec::new()),
-    }
-}
-
-fn edit(invocation: &Invocation, request: &Request, edits: &[Edit]) -> ExitCode {
-    match edit_file(&directory(request).join("main.cf"), edits) {
-        Ok(()) => ExitCode::SUCCESS,
+    warn(replaced);
+    let file = directory(request).join("main.cf");
+    let before = main_cf::read(&file, &mut Vec::new()).settings;
+    match edit_file(&file, &edits) {
+        Ok(()) => {
+            let names = edits.iter().map(Edit::name);
+            let several =
+                names.filter(|name| before.iter().filter(|setting| setting.name == *name).count() > 1);
+            warn(
+                several
+                    .map(|name| format!("{}: multiple entries for \"{name}\"", file.display()))
+                    .collect(),
+            );
+            ExitCode::SUCCESS
+        }
         Err(error) => fatal(invocation, &error.to_string()),
     }
 }
@@ -167,11 +179,19 @@ fn show(invocation: &Invocation, request: &Request) -> ExitCode {
         .find(|problem| problem.severity == Severity::Error)
     {
         // Defaults can be shown without a file.
-        if !(request.defaults && problem.line == 0) {
+        if !(request.has('d') && problem.line == 0) {
             return fatal(invocation, &in_full(problem, &dir));
         }
     }
-    let rows = master_cf::read(&dir.join("master.cf"), &mut Vec::new());
+    let mut master_problems = Vec::new();
+    let rows = master_cf::read(&dir.join("master.cf"), &mut master_problems);
+    let wants_rows = request.subject != Subject::Main;
+    if let Some(problem) = master_problems
+        .iter()
+        .find(|problem| wants_rows && problem.severity == Severity::Error)
+    {
+        return fatal(invocation, &in_full(problem, &dir));
+    }
     let mut values = main.values(&surroundings);
     if let Some(dir) = named {
         values.set("config_directory", &dir);
@@ -180,43 +200,66 @@ fn show(invocation: &Invocation, request: &Request) -> ExitCode {
         values.set(name, text);
     }
     let listing = Listing::new(&main, &rows, values);
-    if !request.defaults {
+    if !request.has('d') {
         warn(listing.overriding());
+        warn(listing.undefined());
     }
-    let code = show_values(invocation, request, &listing);
-    if !request.defaults {
-        warn(listing.unused());
+    let done = match request.subject {
+        Subject::Main => show_values(request, &listing),
+        _ => master::show(request, &rows, listing.values()),
+    };
+    if let Err(text) = done {
+        return fatal(invocation, &text);
     }
-    code
-}
-
-fn show_values(invocation: &Invocation, request: &Request, listing: &Listing<'_>) -> ExitCode {
-    let which = match (request.defaults, request.set_only) {
-        (true, _) => Which::Defaults,
-        (_, true) => Which::Set,
-        _ => Which::All,
-    };
-    let names = if request.names.is_empty() {
-        listing.names(which)
-    } else {
-        request.names.clone()
-    };
-    for name in names {
-        match listing.text(&name, which, request.expanded) {
-            Ok(Some(text)) => print_line(&line(request, &name, &text)),
-            Ok(None) => warn(vec![format!("{name}: unknown parameter")]),
-            Err(error) => return fatal(invocation, &format!("{name}: {error}")),
+    if !request.has('d') {
+        if request.subject == Subject::Main {
+            warn(listing.unused());
         }
+        warn(listing.unused_in_rows());
     }
     ExitCode::SUCCESS
 }
 
-fn line(request: &Request, name: &str, text: &str) -> String {
-    match (request.no_names, request.no_values) {
+fn show_values(request: &Request, listing: &Listing<'_>) -> Result<(), String> {
+    let which = match (request.has('d'), request.has('n')) {
+        (true, _) => Which::Defaults,
+        (_, true) => Which::Set,
+        _ => Which::All,
+    };
+    let is_wanted = |name: &String| {
+        let classes = &request.classes;
+        classes.is_empty()
+            || classes
+                .iter()
+                .any(|class| class == "all" || class == listing.class_of(name))
+    };
+    let names = if request.names.is_empty() {
+        listing.names(which).into_iter().filter(is_wanted).collect()
+    } else {
+        request.names.clone()
+    };
+    for name in names {
+        match listing.text(&name, which, request.has('x')) {
+            Ok(Some(text)) => lines(request, &name, &text)
+                .iter()
+                .for_each(|line| print_line(line)),
+            Ok(None) => warn(vec![format!("{name}: unknown parameter")]),
+            Err(error) => return Err(format!("{name}: {error}")),
+        }
+    }
+    Ok(())
+}
+
+fn lines(request: &Request, name: &str, text: &str) -> Vec<String> {
+    let line = match (request.has('h'), request.has('H')) {
         (true, _) => text.to_owned(),
         (_, true) => name.to_owned(),
         _ if text.is_empty() => format!("{name} ="),
         _ => format!("{name} = {text}"),
+    };
+    match request.has('f') && !request.has('h') {
+        true => folded_setting(&line),
+        false => vec![line],
     }
 }
 
@@ -232,28 +275,5 @@ fn in_full(problem: &Problem, dir: &std::path::Path) -> String {
         problem.text.clone()
     } else {
         format!("{}/{problem}", dir.display())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn args(line: &str) -> Vec<String> {
-        line.split_whitespace().map(str::to_owned).collect()
-    }
-
-    #[test]
-    fn arguments() {
-        let request = request_of(&args("-nh -c/x -o a=b myhostname")).expect("valid");
-        assert!(request.set_only && request.no_names && !request.expanded);
-        assert_eq!(request.config_directory.as_deref(), Some("/x"));
-        assert_eq!(request.overrides, [("a".to_owned(), "b".to_owned())]);
-        assert_eq!(request.names, ["myhostname"]);
-        assert!(
-            request_of(&args("-c")).is_err()
-                && request_of(&args("-dn")).is_err()
-                && request_of(&args("-q")).is_err()
-        );
     }
 }

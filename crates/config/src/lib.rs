@@ -19,9 +19,11 @@ pub mod main_cf;
 pub mod main_cf_edit;
 mod main_checks;
 pub mod master_cf;
+pub mod master_cf_edit;
 mod pattern_files;
 mod ports;
 pub mod postconf;
+pub mod postconf_master;
 mod problem;
 
 use std::path::{Path, PathBuf};
@@ -56,6 +58,9 @@ pub enum Error {
     /// Over [`FILE_BYTES_MAX`].
     #[error("cannot read {}: it is larger than {FILE_BYTES_MAX} bytes", .0.display())]
     TooLarge(PathBuf),
+    /// What is asked for cannot be done in the file.
+    #[error("{0}")]
+    Edit(String),
     /// Not UTF-8.
     #[error("cannot read {}: it is not UTF-8 text", .0.display())]
     NotText(PathBuf),

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::{Error, text_of};
+use crate::{Error, bytes_of};
 
 /// A change of one setting.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,9 +16,20 @@ pub enum Edit {
 }
 
 impl Edit {
-    fn name(&self) -> &str {
+    /// The name that is edited.
+    pub fn name(&self) -> &str {
         match self {
             Edit::Set(name, _) | Edit::Remove(name) | Edit::CommentOut(name) => name,
+        }
+    }
+}
+
+impl Edit {
+    fn by_bytes(&self) -> Edit {
+        match self {
+            Edit::Set(name, value) => Edit::Set(by_bytes(name), by_bytes(value)),
+            Edit::Remove(name) => Edit::Remove(by_bytes(name)),
+            Edit::CommentOut(name) => Edit::CommentOut(by_bytes(name)),
         }
     }
 }
@@ -64,9 +75,21 @@ pub fn edited(text: &str, edits: &[Edit]) -> String {
 /// [`Error::Read`] when the file cannot be read, [`Error::Write`] when the new one cannot be written; the old one
 /// stays then.
 pub fn edit_file(path: &Path, edits: &[Edit]) -> Result<(), Error> {
-    let text = edited(&text_of(path)?, edits);
+    let edits: Vec<Edit> = edits.iter().map(Edit::by_bytes).collect();
+    rewrite(path, |text| Ok(edited(text, &edits)))
+}
+
+/// Replaces a file by what `change` makes of it. The text has a character for every byte, so that comments in any
+/// character set stay as they are.
+///
+/// # Errors
+/// [`Error::Read`], [`Error::Write`], and what `change` says.
+pub(crate) fn rewrite(path: &Path, change: impl FnOnce(&str) -> Result<String, Error>) -> Result<(), Error> {
+    let old: String = bytes_of(path)?.into_iter().map(char::from).collect();
+    // Characters above 255 cannot come out of texts that went through `by_bytes`.
+    let new: Vec<u8> = change(&old)?.chars().map(|c| c as u8).collect();
     let next = path.with_extension("cf.tmp");
-    write_next(path, &next, &text).map_err(|source| {
+    write_next(path, &next, &new).map_err(|source| {
         // Whether or not the half-made file can be taken away, the old one is untouched.
         let _ = std::fs::remove_file(&next);
         Error::Write {
@@ -76,11 +99,16 @@ pub fn edit_file(path: &Path, edits: &[Edit]) -> Result<(), Error> {
     })
 }
 
-fn write_next(path: &Path, next: &Path, text: &str) -> std::io::Result<()> {
+/// A character for every byte of the text.
+pub(crate) fn by_bytes(text: &str) -> String {
+    text.bytes().map(char::from).collect()
+}
+
+fn write_next(path: &Path, next: &Path, text: &[u8]) -> std::io::Result<()> {
     use std::io::Write;
     let mut file = std::fs::File::create(next)?;
     file.set_permissions(std::fs::metadata(path)?.permissions())?;
-    file.write_all(text.as_bytes())?;
+    file.write_all(text)?;
     file.sync_all()?;
     std::fs::rename(next, path)?;
     match path.parent().filter(|dir| !dir.as_os_str().is_empty()) {
@@ -89,8 +117,9 @@ fn write_next(path: &Path, next: &Path, text: &str) -> std::io::Result<()> {
     }
 }
 
+/// With a blank before an empty value too, as Postfix writes it.
 fn setting(name: &str, value: &str) -> String {
-    format!("{name} = {value}").trim_end().to_owned()
+    format!("{name} = {value}")
 }
 
 fn push(out: &mut String, line: &str) {
@@ -116,7 +145,7 @@ mod tests {
         ];
         assert_eq!(
             edited(text, &edits),
-            "# top\nmyhostname = z\n# mid\nmydestination = q\n# inside\nmyhostname = z\nrelayhost =\n"
+            "# top\nmyhostname = z\n# mid\nmydestination = q\n# inside\nmyhostname = z\nrelayhost = \n"
         );
         let text = "a = 1\n b\n# x\nrelayhost = 5\n  d\n";
         assert_eq!(
@@ -133,9 +162,13 @@ mod tests {
     fn a_file_is_replaced_as_a_whole() {
         let dir = tempfile::tempdir().expect("a directory");
         let path = dir.path().join("main.cf");
-        std::fs::write(&path, "a = 1\n").expect("a file");
-        edit_file(&path, &[set("a", "2")]).expect("writable");
-        assert_eq!(std::fs::read_to_string(&path).expect("readable"), "a = 2\n");
+        // A comment in an older character set stays as it is.
+        std::fs::write(&path, b"# caf\xe9\na = 1\n").expect("a file");
+        edit_file(&path, &[set("a", "\u{3042}")]).expect("writable");
+        assert_eq!(
+            std::fs::read(&path).expect("readable"),
+            b"# caf\xe9\na = \xe3\x81\x82\n"
+        );
         assert_eq!(std::fs::read_dir(dir.path()).expect("readable").count(), 1);
     }
 }

@@ -22,6 +22,8 @@ pub struct Row {
     pub command: String,
     /// What follows, overrides taken out, braces taken off.
     pub args: Vec<String>,
+    /// Everything behind the command in order, in the form in which Postfix shows it.
+    pub words: Vec<String>,
     /// `-o name=value`: name, text and line.
     pub overrides: Vec<(String, String, usize)>,
     /// The line where the row starts.
@@ -141,6 +143,7 @@ fn row(line: &LogicalLine, faults: &mut Vec<Fault>) -> Option<Row> {
         fields,
         command: words[7].0.clone(),
         args: Vec::new(),
+        words: Vec::new(),
         overrides: Vec::new(),
         line: start,
     };
@@ -150,8 +153,11 @@ fn row(line: &LogicalLine, faults: &mut Vec<Fault>) -> Option<Row> {
 
 fn take_arguments(words: &[(String, usize)], row: &mut Row, faults: &mut Vec<Fault>) {
     let mut rest = words.iter();
+    // Options end at the first word that is none, as for getopt(3): what follows belongs to pipe's or spawn's program.
+    let mut in_options = true;
     while let Some((word, at)) = rest.next() {
-        let setting = match word.strip_prefix("-o") {
+        in_options &= word.starts_with('-');
+        let setting = match word.strip_prefix("-o").filter(|_| in_options) {
             Some("") => match rest.next() {
                 Some((text, at)) => (text.as_str(), *at),
                 None => {
@@ -162,13 +168,19 @@ fn take_arguments(words: &[(String, usize)], row: &mut Row, faults: &mut Vec<Fau
             Some(text) if text.contains('=') => (text, *at),
             _ => {
                 row.args.push(word.clone());
+                row.words.push(in_braces(word));
                 continue;
             }
         };
         match setting.0.split_once('=') {
             Some((name, value)) if !name.trim().is_empty() => {
-                row.overrides
-                    .push((name.trim().to_owned(), value.trim().to_owned(), setting.1));
+                let (name, value) = (name.trim().to_owned(), value.trim().to_owned());
+                let shown = in_braces(&format!("{name}={value}"));
+                match word.as_str() {
+                    "-o" => row.words.extend(["-o".to_owned(), shown]),
+                    attached => row.words.push(attached.to_owned()),
+                }
+                row.overrides.push((name, value, setting.1));
             }
             _ => faults.push((format!("\"-o {}\" is not name=value", setting.0), setting.1)),
         }
@@ -210,6 +222,14 @@ fn address_fault(row: &Row, postfix: &Postfix) -> Option<String> {
     }
     let is_host = host.is_empty() || matches!(host, "all" | "loopback-only") || main_checks::is_host(host);
     (!is_host).then(|| format!("\"{host}\" is neither an address nor a host name"))
+}
+
+/// A word as it is written: in braces when it has white space.
+pub fn in_braces(word: &str) -> String {
+    match word.is_empty() || word.contains(|c: char| c.is_ascii_whitespace()) {
+        true => format!("{{{word}}}"),
+        false => word.to_owned(),
+    }
 }
 
 /// Words with the lines they stand in; `{ … }` is one word without its braces and the space inside them.
@@ -319,7 +339,9 @@ fn about(row: &Row) -> Option<Problem> {
         return Some(Problem::new(Severity::Note, place, &row.name, what));
     }
     if KNOWN.contains(&command) {
-        return None;
+        let argument = row.args.iter().find(|word| !word.starts_with('-'))?;
+        let what = format!("\"{argument}\" and what follows it have no effect: {command} takes options only");
+        return Some(Problem::new(Severity::Warning, place, &row.name, what));
     }
     let problem = Problem::new(
         Severity::Warning,

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use settings::{Error, Values, params};
 
 use crate::main_cf::{MainCf, is_own, own_names};
+use crate::main_checks::undefined;
 use crate::master_cf::Row;
 
 /// Which settings are listed.
@@ -80,6 +81,60 @@ impl<'a> Listing<'a> {
         Ok(Some(words.join(" ")))
     }
 
+    /// The texts that hold.
+    pub fn values(&self) -> &Values {
+        &self.values
+    }
+
+    /// The class of a name: `builtin`, `service` (a limit of one transport) or `user`.
+    pub fn class_of(&self, name: &str) -> &'static str {
+        if params::postfix(name).is_some() {
+            "builtin"
+        } else if self.transport_names().any(|known| known == name) {
+            "service"
+        } else {
+            "user"
+        }
+    }
+
+    /// `undefined parameter: name` for names that texts mention and nobody sets: those of master.cf, then main.cf's.
+    pub fn undefined(&self) -> Vec<String> {
+        let mut told = Vec::new();
+        let mut tell = |path: String, missing: Vec<String>| {
+            for name in missing {
+                let line = format!("{path}: undefined parameter: {name}");
+                if !told.contains(&line) {
+                    told.push(line);
+                }
+            }
+        };
+        for row in self.rows {
+            let mut own = self.values.clone();
+            for (name, text, _) in &row.overrides {
+                own.set(name, text);
+            }
+            for (name, text, _) in &row.overrides {
+                tell(self.master_path(), undefined(name, text, &own));
+            }
+        }
+        for (name, text) in self
+            .values
+            .explicit()
+            .iter()
+            .filter(|(name, _)| self.is_known(name))
+        {
+            tell(
+                self.main.path.display().to_string(),
+                undefined(name, text, &self.values),
+            );
+        }
+        told
+    }
+
+    fn master_path(&self) -> String {
+        self.main.path.with_file_name("master.cf").display().to_string()
+    }
+
     /// `unused parameter: name=text` for what main.cf sets and nothing reads, in the order of the file.
     pub fn unused(&self) -> Vec<String> {
         let mut told = BTreeSet::new();
@@ -92,13 +147,25 @@ impl<'a> Listing<'a> {
             .filter(|setting| told.insert(setting.name.as_str()))
             .map(|setting| {
                 let text = self.values.raw(&setting.name).unwrap_or_default();
-                format!(
-                    "{}: unused parameter: {}={text}",
-                    self.main.path.display(),
-                    setting.name
-                )
+                let path = self.main.path.display();
+                format!("{path}: unused parameter: {}={text}", setting.name)
             })
             .collect()
+    }
+
+    /// The same for settings of rows of master.cf.
+    pub fn unused_in_rows(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        for (name, text, _) in self.rows.iter().flat_map(|row| &row.overrides) {
+            let known = params::postfix(name).is_some()
+                || is_own(name, &self.own, self.rows)
+                || self.transport_names().any(|known| known == *name);
+            let line = format!("{}: unused parameter: {name}={text}", self.master_path());
+            if !known && !lines.contains(&line) {
+                lines.push(line);
+            }
+        }
+        lines
     }
 
     /// `main.cf, line N: overriding earlier entry: name=text` for lines that replace earlier ones.

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use config::postconf::{Listing, Which};
-use config::{main_cf, master_cf, this_machine};
+use config::{main_cf, master_cf, postconf_master, this_machine};
 use settings::Surroundings;
 
 /// Defaults that name paths, versions and Yubin's own choices.
@@ -105,6 +105,35 @@ fn the_lists_are_those_of_postfix() {
             missing.is_empty() && extra.is_empty(),
             "{flags:?}: missing {missing:#?} extra {extra:#?}"
         );
+    }
+}
+
+#[test]
+fn rows_are_shown_as_postfix_shows_them() {
+    const ROWS: &str = "smtp inet n - n - - smtpd\n  -o { smtpd_banner = x y } -o mynetworks=127.0.0.1 -v\n\
+        127.0.0.1:verylongname inet n - n - - smtpd\nfilter unix - n n - - pipe\n  \
+        flags=R user=nobody argv=/usr/bin/program ${sender} {a b} -o not_ours=1\nqmgr unix n - n 300? 1 qmgr -v -v\n";
+    let dir = tempfile::tempdir().expect("a directory");
+    std::fs::write(dir.path().join("main.cf"), "compatibility_level = 3.6\n").expect("a file");
+    std::fs::write(dir.path().join("master.cf"), ROWS).expect("a file");
+    let rows = master_cf::read(&dir.path().join("master.cf"), &mut Vec::new());
+    let ours = [
+        ("-M", rows.iter().map(postconf_master::line).collect::<Vec<_>>()),
+        ("-Mf", rows.iter().flat_map(postconf_master::folded).collect()),
+        ("-F", rows.iter().flat_map(labelled).collect()),
+    ];
+    fn labelled(row: &master_cf::Row) -> Vec<String> {
+        let label = format!("{}/{}", row.name, row.service_type.as_str());
+        let fields = postconf_master::FIELDS.iter().zip(postconf_master::fields(row));
+        fields
+            .map(|(name, text)| format!("{label}/{name} = {text}"))
+            .collect()
+    }
+    for (flag, ours) in ours {
+        let Some(theirs) = theirs(dir.path(), &[flag]) else {
+            return;
+        };
+        assert_eq!(ours, theirs, "{flag}");
     }
 }
 
