@@ -3,19 +3,29 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use config::doveconf::{Printout, Which};
+use config::doveconf::{For, Form, Printout, Which};
 use config::{Severity, dovecot_conf};
 
 use crate::{Invocation, eprint_line, print_line};
 
-const HELP: &str = "usage: doveconf [-adhnP] [-c FILE] [NAME ...]
+const HELP: &str = "usage: doveconf [-adhnNPsSx] [-c FILE] [-f FILTER] [NAME ...]
 Shows settings of dovecot.conf: all of them, or the named ones (ssl, passdb, service/imap-login, plugin/sieve).
-  -a       shows everything (the same as no option)
-  -c FILE  reads FILE instead of /etc/dovecot/dovecot.conf
-  -d       shows the defaults
-  -h       shows values without names
-  -n       shows only what differs from the defaults
-  -P       shows keys and passwords too";
+  -a         shows everything (the same as no option)
+  -c FILE    reads FILE instead of /etc/dovecot/dovecot.conf
+  -d         shows the defaults
+  -f FILTER  shows what holds for one connection: protocol=NAME (or service=NAME), local=ADDRESS, lname=NAME,
+             remote=ADDRESS; several may be given
+  -h         shows values without names
+  -n         shows only what differs from the defaults (so does -N)
+  -P         shows keys and passwords too
+  -s         shows hidden settings: there are none
+  -S         shows every setting in a line of its own, for programs
+  -x         shows what is in the files behind <FILE
+-m is not there: settings do not belong to single programs here. -e, -k and -p are for Dovecot's own programs.
+The exit code is 89 when the file has mistakes; all of them are told.";
+
+/// The exit code of a file with mistakes, Dovecot's.
+const BAD_CONFIGURATION: u8 = 89;
 
 /// What the arguments ask for.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -24,7 +34,10 @@ struct Request {
     defaults: bool,
     changed: bool,
     no_names: bool,
-    show_hidden: bool,
+    flat: bool,
+    only_hidden: bool,
+    form: Form,
+    connection: Option<For>,
     names: Vec<String>,
 }
 
@@ -57,16 +70,25 @@ fn request_of(args: &[String]) -> Result<Request, String> {
                 'd' => request.defaults = true,
                 'n' | 'N' => request.changed = true,
                 'h' => request.no_names = true,
-                'P' => request.show_hidden = true,
-                'c' => {
+                'P' => request.form.hidden = true,
+                'x' => request.form.contents = true,
+                'S' => request.flat = true,
+                's' => request.only_hidden = true,
+                'c' | 'f' => {
                     let rest = &letters[at + 1..];
-                    let file = if rest.is_empty() {
-                        args.next().cloned()
-                    } else {
-                        Some(rest.to_owned())
+                    let value = match rest {
+                        "" => args.next().map(String::as_str),
+                        rest => Some(rest),
                     };
-                    request.file = Some(file.ok_or("nothing follows -c")?);
+                    let value = value.ok_or_else(|| format!("nothing follows -{letter}"))?;
+                    match letter {
+                        'c' => request.file = Some(value.to_owned()),
+                        _ => take_filter(request.connection.get_or_insert_default(), value)?,
+                    }
                     break;
+                }
+                'm' | 'e' | 'k' | 'p' => {
+                    return Err(format!("-{letter} is not there; see doveconf --help"));
                 }
                 _ => return Err(format!("there is no option -{letter}; see doveconf --help")),
             }
@@ -75,47 +97,77 @@ fn request_of(args: &[String]) -> Result<Request, String> {
     Ok(request)
 }
 
+/// `protocol=imap`, `remote=10.1.1.1` …
+fn take_filter(connection: &mut For, filter: &str) -> Result<(), String> {
+    let (name, value) = filter.split_once('=').ok_or_else(|| {
+        format!("\"{filter}\" is not a filter: write protocol=imap, or see doveconf --help")
+    })?;
+    let address = || {
+        value
+            .parse()
+            .map(Some)
+            .map_err(|_| format!("\"{value}\" is not an address"))
+    };
+    match name {
+        "protocol" | "service" => connection.protocol = Some(value.to_owned()),
+        "lname" => connection.local_name = Some(value.to_owned()),
+        "local" => connection.local = address()?,
+        "remote" => connection.remote = address()?,
+        _ => return Err(format!("Unknown filter argument: {filter}")),
+    }
+    Ok(())
+}
+
 fn show(invocation: &Invocation, request: &Request) -> ExitCode {
     let file = PathBuf::from(request.file.as_deref().unwrap_or("/etc/dovecot/dovecot.conf"));
-    let mut problems = Vec::new();
-    let tree = (!request.defaults).then(|| dovecot_conf::read(&file, &mut problems));
-    if let Some(problem) = problems
-        .iter()
-        .find(|problem| problem.severity == Severity::Error)
-    {
-        invocation.complain(format!("Fatal: Error in configuration file {problem}"));
-        return ExitCode::from(89);
+    let tree = (!request.defaults).then(|| dovecot_conf::read(&file, &mut Vec::new()));
+    let code = match &tree {
+        Some(_) => tell_problems(invocation, &file),
+        None => ExitCode::SUCCESS,
+    };
+    if code != ExitCode::SUCCESS {
+        return code;
     }
-    if tree.is_some() {
-        // What is unknown or not there is told aside; the settings are shown all the same.
-        for problem in config::load_dovecot(&file)
-            .1
-            .iter()
-            .filter(|problem| problem.severity >= Severity::Warning)
-        {
-            eprint_line(&format!("doveconf: {problem}"));
-        }
+    let mut printout = Printout::new(tree.as_ref(), request.form);
+    if let Some(connection) = &request.connection {
+        printout.apply(connection);
     }
-    let printout = Printout::new(tree.as_ref(), request.show_hidden);
     if !request.names.is_empty() {
         for name in &request.names {
-            printout
-                .named(name, request.no_names)
-                .iter()
-                .for_each(|line| print_line(line));
+            let lines = printout.named(name, request.no_names);
+            lines.iter().for_each(|line| print_line(line));
         }
         return ExitCode::SUCCESS;
-    }
-    for line in header(&file, request) {
-        print_line(&line);
     }
     let which = if request.changed {
         Which::Changed
     } else {
         Which::All
     };
-    printout.lines(which).iter().for_each(|line| print_line(line));
+    let lines = match (request.only_hidden, request.flat) {
+        (true, _) => header(&file, request),
+        (_, true) => printout.flat(which),
+        _ => [header(&file, request), printout.lines(which)].concat(),
+    };
+    lines.iter().for_each(|line| print_line(line));
     ExitCode::SUCCESS
+}
+
+/// All problems, each in a line. With mistakes nothing is shown: what it would mean is not what is written.
+fn tell_problems(invocation: &Invocation, file: &std::path::Path) -> ExitCode {
+    let mut code = ExitCode::SUCCESS;
+    for problem in &config::load_dovecot(file).1 {
+        match problem.severity {
+            Severity::Error => {
+                invocation.complain(format!("Fatal: Error in configuration file {problem}"));
+                code = ExitCode::from(BAD_CONFIGURATION);
+            }
+            Severity::Warning => eprint_line(&format!("doveconf: Warning: {problem}")),
+            // What is not there yet is told by `dovecot` and `postfix check`.
+            Severity::Note => {}
+        }
+    }
+    code
 }
 
 fn header(file: &std::path::Path, request: &Request) -> Vec<String> {
@@ -155,11 +207,16 @@ mod tests {
     fn arguments() {
         let args: Vec<String> = ["-nP", "-c", "/x", "ssl"].map(str::to_owned).to_vec();
         let request = request_of(&args).expect("valid");
-        assert!(request.changed && request.show_hidden && !request.no_names);
+        assert!(request.changed && request.form.hidden && !request.no_names);
         assert_eq!(
             (request.file.as_deref(), request.names.as_slice()),
             (Some("/x"), &["ssl".to_owned()][..])
         );
-        assert!(request_of(&["-z".to_owned()]).is_err());
+        for wrong in ["-z", "-m", "-ffoo=x", "-flocal=x", "-f", "-c"] {
+            assert!(request_of(&[wrong.to_owned()]).is_err(), "{wrong}");
+        }
+        let request = request_of(&["-S".to_owned(), "-fservice=imap".to_owned()]).expect("valid");
+        let protocol = request.connection.and_then(|connection| connection.protocol);
+        assert_eq!((protocol.as_deref(), request.flat), (Some("imap"), true));
     }
 }

@@ -1,12 +1,14 @@
 //! What doveconf(1) prints: settings sorted by name, blocks nested, texts in Dovecot's form.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use settings::kinds::{Kind, Shape, YesNo, interval, size};
 use settings::params;
 use settings::params::dovecot_services::{DEFAULT_SERVICES, DefaultBlock};
 
 use crate::dovecot_conf::{Block, Entry, Setting, Tree};
+use crate::dovecot_groups::is_filter;
 use crate::dovecot_names::{Renamed, rename};
 
 /// Settings whose text is not shown without `-P`.
@@ -34,6 +36,8 @@ struct Node {
     kind: String,
     name: String,
     settings: BTreeMap<String, String>,
+    /// Those that the file says: in a block they are shown even when they are as the default.
+    written: BTreeSet<String>,
     blocks: Vec<Node>,
 }
 
@@ -43,20 +47,46 @@ pub struct Printout {
     effective: Node,
     defaults: Node,
     filters: Vec<Node>,
-    show_hidden: bool,
+    form: Form,
+}
+
+/// How texts are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Form {
+    /// Keys and passwords too (`-P`).
+    pub hidden: bool,
+    /// What is in the files behind `<file` (`-x`).
+    pub contents: bool,
+}
+
+/// The connection for which settings are shown (`-f`).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct For {
+    /// `protocol=` and `service=`.
+    pub protocol: Option<String>,
+    /// `local=`.
+    pub local: Option<IpAddr>,
+    /// `lname=`.
+    pub local_name: Option<String>,
+    /// `remote=`.
+    pub remote: Option<IpAddr>,
 }
 
 impl Printout {
-    /// What a file says over the defaults; without a file, the defaults. `show_hidden` is `-P`.
-    pub fn new(tree: Option<&Tree>, show_hidden: bool) -> Printout {
+    /// What a file says over the defaults; without a file, the defaults.
+    pub fn new(tree: Option<&Tree>, form: Form) -> Printout {
         let defaults = default_node();
         let mut printout = Printout {
             effective: defaults.clone(),
             defaults,
             filters: Vec::new(),
-            show_hidden,
+            form,
         };
-        for entry in tree.map(|tree| tree.entries.as_slice()).unwrap_or_default() {
+        let mut entries = tree.map(|tree| tree.entries.clone()).unwrap_or_default();
+        if form.contents {
+            with_whole_paths(&mut entries);
+        }
+        for entry in &entries {
             match entry {
                 Entry::Setting(setting) => put(&mut printout.effective, setting),
                 Entry::Block(block) if is_filter(&block.kind) => {
@@ -78,11 +108,95 @@ impl Printout {
         lines
     }
 
+    /// Has the settings of the filters that hold for a connection count.
+    pub fn apply(&mut self, connection: &For) {
+        for filter in std::mem::take(&mut self.filters) {
+            self.apply_filter(&filter, connection);
+            self.filters.push(filter);
+        }
+    }
+
+    fn apply_filter(&mut self, filter: &Node, connection: &For) {
+        if !connection.is_within(filter) {
+            return;
+        }
+        let settings = filter.settings.iter();
+        self.effective
+            .settings
+            .extend(settings.map(|(name, text)| (name.clone(), text.clone())));
+        for block in &filter.blocks {
+            if is_filter(&block.kind) {
+                self.apply_filter(block, connection);
+            } else if let Some(known) = self
+                .effective
+                .blocks
+                .iter_mut()
+                .find(|node| node.kind == block.kind && node.name == block.name)
+            {
+                known.settings.extend(block.settings.clone());
+            }
+        }
+    }
+
+    /// Every setting in a line of its own, blocks before a slash (`-S`): `namespace/inbox/prefix=`.
+    pub fn flat(&self, which: Which) -> Vec<String> {
+        let mut lines = Vec::new();
+        self.flat_node(&self.effective, Some(&self.defaults), "", which, &mut lines);
+        lines
+    }
+
+    fn flat_node(
+        &self,
+        node: &Node,
+        default: Option<&Node>,
+        path: &str,
+        which: Which,
+        lines: &mut Vec<String>,
+    ) {
+        for (name, text) in &node.settings {
+            // A name is told with the block; an empty alias_for is not told at all.
+            let is_name = name == "name" && !node.kind.is_empty();
+            if is_name || node.kind == "namespace" && name == "alias_for" && text.is_empty() {
+                continue;
+            }
+            let is_default = default.is_some_and(|default| default.settings.get(name) == Some(text));
+            if which == Which::All || !is_default || node.written.contains(name) {
+                lines.push(format!("{path}{name}={}", self.bare(name, text)));
+            }
+        }
+        // The names of the blocks of each kind come first, for programs to know what follows.
+        let mut kinds: BTreeMap<&str, Vec<(String, &Node)>> = BTreeMap::new();
+        for block in sorted(&node.blocks) {
+            let of_kind = kinds.entry(&block.kind).or_default();
+            of_kind.push((flat_name(block, of_kind.len()), block));
+        }
+        for (kind, blocks) in kinds {
+            let is_default = |block: &Node| default_of(block, default).as_ref() == Some(block);
+            if which == Which::Changed && blocks.iter().all(|(_, block)| is_default(block)) {
+                continue;
+            }
+            let names: Vec<&str> = blocks.iter().map(|(name, _)| name.as_str()).collect();
+            lines.push(format!("{path}{kind}={}", names.join(" ")));
+            for (name, block) in &blocks {
+                let inner = match name.as_str() {
+                    "" => format!("{path}{kind}/"),
+                    name => format!("{path}{kind}/{name}/"),
+                };
+                match kind {
+                    "unix_listener" | "fifo_listener" => lines.push(format!("{inner}path={}", block.name)),
+                    "plugin" => {}
+                    _ => lines.push(format!("{inner}name={}", block.name)),
+                }
+                self.flat_node(block, default_of(block, default).as_ref(), &inner, which, lines);
+            }
+        }
+    }
+
     /// One setting (`ssl`, `plugin/sieve`), all blocks of a kind (`passdb`) or one block (`service/imap-login`).
     /// With `value_only` a setting's text alone. Nothing when there is no such name.
     pub fn named(&self, name: &str, value_only: bool) -> Vec<String> {
         if let Some(text) = self.effective.settings.get(name) {
-            let text = self.shown(name, text);
+            let text = self.bare(name, text);
             return vec![if value_only {
                 text
             } else {
@@ -102,8 +216,8 @@ impl Printout {
                 node.settings.get(rest)
             };
             match of_setting {
-                Some(text) if value_only => lines.push(self.shown(rest, text)),
-                Some(text) => lines.push(format!("{name} = {}", self.shown(rest, text))),
+                Some(text) if value_only => lines.push(self.bare(rest, text)),
+                Some(text) => lines.push(format!("{name} = {}", self.bare(rest, text))),
                 None if rest.is_empty() || node.name == rest => {
                     self.block(node, None, Which::All, &mut lines)
                 }
@@ -113,12 +227,33 @@ impl Printout {
         lines
     }
 
+    /// A text as it stands in a file.
     fn shown(&self, name: &str, text: &str) -> String {
-        if HIDDEN.contains(&name) && !text.is_empty() && !self.show_hidden {
-            "# hidden, use -P to show it".to_owned()
-        } else {
-            quoted(text)
+        if self.is_kept_back(name, text) {
+            return KEPT_BACK.to_owned();
         }
+        quoted(&self.content(text))
+    }
+
+    /// A text alone.
+    fn bare(&self, name: &str, text: &str) -> String {
+        match self.is_kept_back(name, text) {
+            true => KEPT_BACK.to_owned(),
+            false => self.content(text),
+        }
+    }
+
+    fn is_kept_back(&self, name: &str, text: &str) -> bool {
+        HIDDEN.contains(&name) && !text.is_empty() && !self.form.hidden
+    }
+
+    fn content(&self, text: &str) -> String {
+        let file = text.strip_prefix('<').filter(|_| self.form.contents);
+        let content = file.and_then(|file| std::fs::read(file).ok());
+        content.map_or_else(
+            || text.to_owned(),
+            |bytes| String::from_utf8_lossy(&bytes).into_owned(),
+        )
     }
 
     /// The inside of a block, settings and blocks in one order by name.
@@ -131,33 +266,20 @@ impl Printout {
         };
         for (name, text) in &node.settings {
             while let Some(block) = blocks.next_if(|block| block.kind.as_str() < name.as_str()) {
-                self.block(block, self.default_of(block, default).as_ref(), which, lines);
+                self.block(block, default_of(block, default).as_ref(), which, lines);
             }
             // Dovecot shows these two of every namespace.
             let always = node.kind == "namespace" && matches!(name.as_str(), "location" | "prefix");
-            if which == Which::All && !(node.kind == "namespace" && name == "alias_for" && text.is_empty())
-                || always
-                || is_changed(name, text)
-            {
+            // And never an empty one of these.
+            let never = node.kind == "namespace" && name == "alias_for" && text.is_empty();
+            let written = node.written.contains(name);
+            if !never && (which == Which::All || always || written || is_changed(name, text)) {
                 lines.push(format!("{name} = {}", self.shown(name, text)));
             }
         }
         for block in blocks {
-            self.block(block, self.default_of(block, default).as_ref(), which, lines);
+            self.block(block, default_of(block, default).as_ref(), which, lines);
         }
-    }
-
-    /// What a block would be if nothing were said about it.
-    fn default_of(&self, block: &Node, outer: Option<&Node>) -> Option<Node> {
-        let there = outer.and_then(|outer| {
-            outer
-                .blocks
-                .iter()
-                .find(|node| node.kind == block.kind && node.name == block.name && !node.name.is_empty())
-        });
-        there
-            .cloned()
-            .or_else(|| outer.is_some().then(|| empty(&block.kind, &block.name)))
     }
 
     fn block(&self, block: &Node, default: Option<&Node>, which: Which, lines: &mut Vec<String>) {
@@ -187,9 +309,64 @@ impl Printout {
     }
 }
 
-fn is_filter(kind: &str) -> bool {
-    matches!(kind, "protocol" | "local" | "local_name" | "remote")
+/// What a block would be if nothing were said about it.
+fn default_of(block: &Node, outer: Option<&Node>) -> Option<Node> {
+    let there = outer.and_then(|outer| {
+        outer
+            .blocks
+            .iter()
+            .find(|node| node.kind == block.kind && node.name == block.name && !node.name.is_empty())
+    });
+    there
+        .cloned()
+        .or_else(|| outer.is_some().then(|| empty(&block.kind, &block.name)))
 }
+
+/// A block's name where a slash would be taken for the next level; without a name its number.
+fn flat_name(block: &Node, number: usize) -> String {
+    match (block.kind.as_str(), block.name.as_str()) {
+        ("plugin", _) => String::new(),
+        (_, "") => number.to_string(),
+        (_, name) => name.replace('\\', "\\\\").replace(' ', "\\_").replace('/', "\\s"),
+    }
+}
+
+impl For {
+    fn is_within(&self, filter: &Node) -> bool {
+        let networks = |address: Option<IpAddr>| {
+            let list = settings::kinds::words(&filter.name);
+            let mut list = list
+                .iter()
+                .filter_map(|word| word.parse::<settings::Network>().ok());
+            address.is_some_and(|address| list.any(|network| network.contains(address)))
+        };
+        match filter.kind.as_str() {
+            "protocol" => match filter.name.strip_prefix('!') {
+                Some(other) => self.protocol.as_deref().is_some_and(|protocol| protocol != other),
+                None => self.protocol.as_deref() == Some(&filter.name),
+            },
+            "local_name" => self
+                .local_name
+                .as_deref()
+                .is_some_and(|name| settings::name_matches(&filter.name, name)),
+            "local" => networks(self.local),
+            _ => networks(self.remote),
+        }
+    }
+}
+
+/// The files behind `<file` are looked for where they are, not where we stand.
+fn with_whole_paths(entries: &mut [Entry]) {
+    for entry in entries {
+        match entry {
+            Entry::Setting(setting) => setting.shown.clone_from(&setting.text),
+            Entry::Block(block) => with_whole_paths(&mut block.entries),
+        }
+    }
+}
+
+/// What stands in place of a key or password.
+const KEPT_BACK: &str = "# hidden, use -P to show it";
 
 /// By kind, then by name; blocks without a name first and in the file's order.
 fn sorted(blocks: &[Node]) -> Vec<&Node> {
@@ -209,7 +386,7 @@ fn empty(kind: &str, name: &str) -> Node {
             .iter()
             .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()))
             .collect(),
-        blocks: Vec::new(),
+        ..Node::default()
     }
 }
 
@@ -251,7 +428,7 @@ fn default_node() -> Node {
 fn put(node: &mut Node, setting: &Setting) {
     let (name, text) = match rename(&setting.name, &setting.text) {
         Renamed::To(name, text) => (name.to_owned(), text),
-        Renamed::Not => (setting.name.clone(), setting.text.clone()),
+        Renamed::Not => (setting.name.clone(), setting.shown.clone()),
         Renamed::Dropped(_) | Renamed::Wrong(_) => return,
     };
     if !node.kind.is_empty() || params::dovecot(&name).is_some() {
@@ -260,6 +437,9 @@ fn put(node: &mut Node, setting: &Setting) {
         } else {
             in_block(&node.kind, &name, &text)
         };
+        if !node.kind.is_empty() {
+            node.written.insert(name.clone());
+        }
         node.settings.insert(name, text);
     }
 }
@@ -292,6 +472,7 @@ fn add_filter(filters: &mut Vec<Node>, new: Node) {
     {
         Some(known) => {
             known.settings.extend(new.settings);
+            known.written.extend(new.written);
             new.blocks
                 .into_iter()
                 .for_each(|block| add_filter(&mut known.blocks, block));

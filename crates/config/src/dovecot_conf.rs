@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::{Problem, Severity, dovecot_groups, lossy_text_of};
+use crate::{Problem, Severity, dovecot_groups, dovecot_obsolete, lossy_text_of};
 
 /// How deep files may include files.
 pub const INCLUDE_DEPTH_MAX: usize = 16;
@@ -22,8 +22,10 @@ pub type Place = (String, usize);
 pub struct Setting {
     /// The name.
     pub name: String,
-    /// The text, quotes taken off and `$name` replaced; `<file` stays.
+    /// The text, quotes taken off and `$name` replaced; of `<file` the whole path.
     pub text: String,
+    /// The text for people: `<file` as it is written.
+    pub shown: String,
     /// Where it stands.
     pub place: Place,
 }
@@ -98,12 +100,55 @@ pub fn read(path: &Path, problems: &mut Vec<Problem>) -> Tree {
     });
     let entries = match &version {
         Some(_) => dovecot_groups::flattened(entries, problems),
-        None => entries,
+        None => dovecot_obsolete::renewed(entries, problems),
     };
+    let entries = with_addresses(entries, problems);
     Tree {
         path: path.to_owned(),
         version: version.unwrap_or_default(),
         entries,
+    }
+}
+
+/// Host names of `local` and `remote` blocks replaced by their addresses, as Dovecot does when it reads them.
+fn with_addresses(mut entries: Vec<Entry>, problems: &mut Vec<Problem>) -> Vec<Entry> {
+    for entry in &mut entries {
+        let Entry::Block(block) = entry else { continue };
+        if matches!(block.kind.as_str(), "local" | "remote") {
+            let words = settings::kinds::words(&block.name);
+            let words: Vec<String> = words
+                .iter()
+                .map(|word| addresses_of(word, block, problems))
+                .collect();
+            block.name = words.join(" ");
+        }
+        if dovecot_groups::is_filter(&block.kind) {
+            block.entries = with_addresses(std::mem::take(&mut block.entries), problems);
+        }
+    }
+    entries
+}
+
+/// The addresses of a name; an address, a network or what cannot be found stays.
+fn addresses_of(word: &str, block: &Block, problems: &mut Vec<Problem>) -> String {
+    use std::net::ToSocketAddrs;
+    let is_name = !word.contains(['/', ':', '[']) && word.contains(|c: char| c.is_ascii_alphabetic());
+    if !is_name {
+        return word.to_owned();
+    }
+    match (word, 0).to_socket_addrs() {
+        Ok(found) => {
+            let mut list: Vec<String> = found.map(|address| address.ip().to_string()).collect();
+            list.dedup();
+            list.join(" ")
+        }
+        Err(_) => {
+            let place = (block.place.0.as_str(), block.place.1);
+            let what = format!("the host name {word} has no address");
+            problems.push(Problem::new(Severity::Error, place, &block.kind, what));
+            // An address that nobody has: the block applies to nobody.
+            "0.0.0.0/32".to_owned()
+        }
     }
 }
 
@@ -213,6 +258,7 @@ impl Reader<'_> {
     }
 
     fn setting(&mut self, place: (&str, usize), name: &str, text: &str, path: &Path) {
+        let written = text;
         let text = match unquoted(text) {
             Some(literal) => literal,
             None => match text.strip_prefix('<') {
@@ -220,9 +266,14 @@ impl Reader<'_> {
                 None => self.with_values(text),
             },
         };
+        let shown = match text.starts_with('<') {
+            true => written.to_owned(),
+            false => text.clone(),
+        };
         let setting = Setting {
             name: name.to_owned(),
             text,
+            shown,
             place: (place.0.to_owned(), place.1),
         };
         if let Some(open) = self.open.last_mut() {

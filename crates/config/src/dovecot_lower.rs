@@ -146,10 +146,19 @@ impl Lowering<'_> {
         Some((name, self.text(&text)))
     }
 
+    /// Dovecot does not start with a name that it does not know. The names of 2.4 are not all in the table, and its
+    /// minor versions add some.
+    fn of_unknown(&self) -> Severity {
+        match self.newer {
+            true => Severity::Warning,
+            false => Severity::Error,
+        }
+    }
+
     fn unknown(&mut self, setting: &Setting) {
         let place = (setting.place.0.as_str(), setting.place.1);
         let problem = Problem::new(
-            Severity::Warning,
+            self.of_unknown(),
             place,
             &setting.name,
             "there is no such setting",
@@ -202,8 +211,6 @@ impl Lowering<'_> {
         let mut list: Vec<String> = Vec::new();
         for word in &words {
             let plain = match word.as_str() {
-                "imaps" => "imap",
-                "pop3s" => "pop3",
                 "managesieve" => "sieve",
                 "none" => continue,
                 other => other,
@@ -227,16 +234,6 @@ impl Lowering<'_> {
             }
             if !list.iter().any(|known| known == plain) {
                 list.push(plain.to_owned());
-            }
-        }
-        // `imaps` without `imap`: TLS from the first byte only.
-        for (plain, tls) in [("imap", "imaps"), ("pop3", "pop3s")] {
-            if words.iter().any(|word| word == tls)
-                && !words.iter().any(|word| word == plain)
-                && let Some(service) = self.dovecot.services.get_mut(&format!("{plain}-login"))
-                && let Some(listener) = service.inet_listeners.get_mut(plain)
-            {
-                listener.port = 0;
             }
         }
         self.dovecot.protocols = list;
@@ -288,6 +285,7 @@ impl Lowering<'_> {
         let setting = Setting {
             name: block.kind.clone(),
             text: words.join(" "),
+            shown: words.join(" "),
             place: block.place.clone(),
         };
         self.setting(&setting);
@@ -363,7 +361,7 @@ impl Lowering<'_> {
     fn unknown_in(&mut self, block: &Block, setting: &Setting) {
         let place = (setting.place.0.as_str(), setting.place.1);
         let what = format!("there is no such setting in {} {{ }}", block.kind);
-        let problem = Problem::new(Severity::Warning, place, &setting.name, what);
+        let problem = Problem::new(self.of_unknown(), place, &setting.name, what);
         self.problems.push(
             match params::nearest(&setting.name, params::dovecot_block_names(&block.kind)) {
                 Some(near) => problem.with_hint(format!("Did you mean {near}?")),

@@ -13,6 +13,7 @@ pub mod dovecot_conf;
 mod dovecot_groups;
 mod dovecot_lower;
 mod dovecot_names;
+mod dovecot_obsolete;
 mod lines;
 mod machine;
 pub mod main_cf;

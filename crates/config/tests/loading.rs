@@ -275,7 +275,14 @@ fn the_older_dialect() {
     let (dovecot, mut problems) = load_dovecot(&dir.path().join("dovecot.conf"));
     // Which settings are not honoured yet is no matter of the dialect.
     problems.retain(|problem| !problem.text.starts_with("it is not honoured"));
-    assert_eq!(problems, []);
+    let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        told,
+        [
+            "dovecot.conf:1: protocols: imaps is no longer necessary: remove it",
+            "dovecot.conf:1: protocols: pop3s is pop3 now, and so it is read; its port without TLS is off: inet_listener pop3 { port = 0 }"
+        ]
+    );
     assert_eq!(dovecot.protocols, ["imap", "pop3"]);
     assert_eq!(
         (dovecot.ssl, dovecot.ssl_cert.as_str()),
@@ -306,6 +313,46 @@ fn the_older_dialect() {
         ..Connection::default()
     });
     assert!(pop3.disable_plaintext_auth);
+}
+
+#[test]
+fn the_forms_of_dovecot_1() {
+    let text = "protocols = imap\nauth default {\n  mechanisms = plain\n  cache_size = 5\n  user = root\n  count = 1\n  \
+        passdb passwd-file {\n    args = /u\n  }\n  userdb passwd {\n  }\n  socket listen {\n    client {\n      \
+        path = /run/auth\n      mode = 0660\n    }\n  }\n}\nlocal localhost {\n  ssl = no\n}\nnosuch = 1\n";
+    let dir = directory(&[("dovecot.conf", text)]);
+    let (dovecot, problems) = load_dovecot(&dir.path().join("dovecot.conf"));
+    let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        told,
+        [
+            "dovecot.conf:2: auth: auth { } is gone: its settings stand outside now, with auth_ before their names",
+            "dovecot.conf:4: cache_size: a bare number is bytes now: write 5M",
+            "dovecot.conf:5: user: it is service auth { user } now",
+            "dovecot.conf:6: count: it is gone and has no effect",
+            "dovecot.conf:7: passdb: passdb passwd-file { } is passdb { driver = passwd-file } now",
+            "dovecot.conf:10: userdb: userdb passwd { } is userdb { driver = passwd } now",
+            "dovecot.conf:4: auth_cache_size: it is not honoured: not yet: a cache of lookups",
+            "dovecot.conf:13: service auth: unix_listener /run/auth: nobody listens there yet",
+            "dovecot.conf:22: nosuch: there is no such setting"
+        ]
+    );
+    assert_eq!(problems[8].severity, Severity::Error);
+    assert_eq!(dovecot.auth_mechanisms, ["plain"]);
+    let driver = (
+        dovecot.passdbs[0].driver.as_str(),
+        dovecot.passdbs[0].args.as_str(),
+    );
+    assert_eq!(
+        (driver, dovecot.userdbs[0].driver.as_str()),
+        (("passwd-file", "/u"), "passwd")
+    );
+    let local = Connection {
+        local: Some([127, 0, 0, 1].into()),
+        ..Connection::default()
+    };
+    assert_eq!(dovecot.for_connection(local).ssl, SslUse::No);
+    assert_eq!(dovecot.ssl, SslUse::Yes);
 }
 
 const NEWER: &str = "dovecot_config_version = 2.4.0\ndovecot_storage_version = 2.4.0\nprotocols {\n  imap = yes\n  pop3 = no\n}\n\

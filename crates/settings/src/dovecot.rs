@@ -367,8 +367,9 @@ impl Condition {
     }
 }
 
-/// `*.example.com` stands for one label more, as in certificates.
-fn name_matches(pattern: &str, name: &str) -> bool {
+/// Whether a name given in TLS is one of a `local_name` block: `*.example.com` stands for one label more, as in
+/// certificates.
+pub fn name_matches(pattern: &str, name: &str) -> bool {
     match pattern.strip_prefix("*.") {
         Some(domain) => name
             .split_once('.')

@@ -27,7 +27,7 @@ mod values;
 pub use choices::*;
 pub use dovecot::{
     Condition, Connection, Dovecot, FifoListener, Filter, InetListener, ListenerService, MailboxSetting,
-    Namespace, Passdb, UnixListener, Userdb,
+    Namespace, Passdb, UnixListener, Userdb, name_matches,
 };
 pub use network::{Network, NetworkPattern, Networks};
 pub use params::{Parameter, Reload, Support};
