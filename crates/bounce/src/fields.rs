@@ -1,10 +1,10 @@
 //! The fields of message/delivery-status (RFC 3464), with the X- fields that log tools know from Postfix.
 
 use address::Address;
-use envelope::{DeliveryResult, Outcome, dsn};
+use envelope::DeliveryResult;
 use settings::Postfix;
 
-use crate::{Fate, Kind, Original, RECIPIENTS_MAX};
+use crate::{Fate, Kind, Original, RECIPIENTS_MAX, wording};
 
 /// All fields, lines ending in LF: one group for the message, one for each recipient.
 pub(crate) fn status(settings: &Postfix, kind: Kind, original: &Original<'_>, fates: &[&Fate<'_>]) -> String {
@@ -12,7 +12,7 @@ pub(crate) fn status(settings: &Postfix, kind: Kind, original: &Original<'_>, fa
     let mut add = |name: &str, value: &str| text.push_str(&format!("{name}: {}\n", one_line(value)));
     add("Reporting-MTA", &format!("dns; {}", settings.myhostname));
     if let Some(envid) = &original.envelope.envid {
-        add("Original-Envelope-Id", &dsn::encode_xtext(envid));
+        add("Original-Envelope-Id", envid);
     }
     let software = &settings.mail_name;
     add(&format!("X-{software}-Queue-ID"), original.queue_id.as_str());
@@ -32,58 +32,45 @@ fn recipient(software: &str, kind: Kind, fate: &Fate<'_>) -> String {
     let mut add = |name: &str, value: &str| text.push_str(&format!("{name}: {}\n", one_line(value)));
     let (recipient, outcome) = (fate.recipient, fate.outcome);
     add("Final-Recipient", &typed(&recipient.address));
-    match &recipient.orcpt {
-        Some(orcpt) => add("Original-Recipient", orcpt),
-        None => add(
-            "Original-Recipient",
-            &typed(&recipient.original).replace("; ", ";"),
-        ),
-    }
+    add("Original-Recipient", &recipient.original_recipient());
     add("Action", action(kind, fate));
     add("Status", &outcome.status.to_string());
-    match said(&outcome.text) {
-        Some((host, reply)) => {
+    match (outcome.result, said(&outcome.text)) {
+        (DeliveryResult::Relayed, _) => {
+            let host = outcome.relay.split('[').next().unwrap_or_default();
+            add("Remote-MTA", &format!("dns; {host}"));
+            add("Diagnostic-Code", &format!("smtp; {}", outcome.text));
+        }
+        (_, Some((host, reply))) => {
             add("Remote-MTA", &format!("dns; {host}"));
             add("Diagnostic-Code", &format!("smtp; {reply}"));
         }
-        None if outcome.result != DeliveryResult::Sent || is_asked(kind) => {
-            let way = way(kind, outcome);
-            add("Diagnostic-Code", &format!("X-{software}; {way}{}", outcome.text));
+        (_, None) => {
+            let reason = one_line(&wording::reason(kind, outcome));
+            text.push_str(&wording::wrapped(&format!(
+                "Diagnostic-Code: X-{software}; {reason}"
+            )));
         }
-        None => {}
     }
     if let Kind::Delayed { until } = kind {
-        add("Will-Retry-Until", &until.rfc5322());
+        text.push_str(&format!("Will-Retry-Until: {}\n", until.rfc5322()));
     }
     text
 }
 
 /// RFC 3464 §2.3.3: a hand-over to a system that will report itself is `relayed`, into a mailbox `delivered`.
 fn action(kind: Kind, fate: &Fate<'_>) -> &'static str {
-    match kind {
-        Kind::Failed => "failed",
-        Kind::Delayed { .. } => "delayed",
-        Kind::Verified if fate.outcome.result == DeliveryResult::Sent => "deliverable",
-        Kind::Verified => "undeliverable",
-        Kind::Traced if fate.outcome.result == DeliveryResult::Deferred => "delayed",
-        Kind::Traced if fate.outcome.result != DeliveryResult::Sent => "failed",
-        Kind::Success | Kind::Traced if fate.outcome.relay.contains('[') => "relayed",
-        Kind::Success | Kind::Traced => "delivered",
+    use DeliveryResult::{Deferred, Relayed, Sent};
+    match (kind, fate.outcome.result) {
+        (Kind::Failed, _) => "failed",
+        (Kind::Delayed { .. }, _) | (Kind::Traced, Deferred) => "delayed",
+        (Kind::Verified, Sent | Relayed) => "deliverable",
+        (Kind::Verified, _) => "undeliverable",
+        (Kind::Success | Kind::Traced, Relayed) => "relayed",
+        (Kind::Traced, Sent) if fate.outcome.relay.contains('[') => "relayed",
+        (Kind::Success, _) | (Kind::Traced, Sent) => "delivered",
+        (Kind::Traced, _) => "failed",
     }
-}
-
-/// By whom, for a sender who asked: `delivery via local: `.
-pub(crate) fn way(kind: Kind, outcome: &Outcome) -> String {
-    if is_asked(kind) && outcome.relay != "none" {
-        format!("delivery via {}: ", outcome.relay)
-    } else {
-        String::new()
-    }
-}
-
-/// Whether the sender asked what happens, and so wants to read how.
-fn is_asked(kind: Kind) -> bool {
-    matches!(kind, Kind::Traced | Kind::Verified)
 }
 
 fn typed(address: &Address) -> String {

@@ -172,8 +172,8 @@ fn header(settings: &Postfix, kind: Kind, to: &Address, now: Date, is_8bit: bool
     let header = Header::new()
         .field("Date", &now.rfc5322())?
         .field("From", &message::build::mailbox("Mail Delivery System", &daemon))?
-        .field("To", &to.to_string())?
         .text("Subject", wording::subject(kind))?
+        .field("To", &to.to_string())?
         .field("Auto-Submitted", "auto-replied")?
         .field("Content-Transfer-Encoding", if is_8bit { "8bit" } else { "7bit" })?;
     Ok(header)
@@ -190,13 +190,11 @@ fn delivery_status(fields: &str, is_international: bool) -> Result<Part, Error> 
         "message/delivery-status"
     };
     let body = message::lines::to_crlf(fields.as_bytes());
-    described(
-        "Delivery report",
-        Part {
-            header: Header::new().field("Content-Type", kind)?,
-            body,
-        },
-    )
+    let mut header = Header::new().field("Content-Type", kind)?;
+    if is_international {
+        header = header.field("Content-Transfer-Encoding", "8bit")?;
+    }
+    described("Delivery report", Part { header, body })
 }
 
 /// The message, or its header: RET and `bounce_size_limit` decide; only a failure returns all of it. Tells whether
@@ -215,14 +213,21 @@ fn returned_part(
     };
     let whole =
         kind == Kind::Failed && original.envelope.ret != Some(Ret::Headers) && original.size_bytes <= limit;
-    let mut bytes = Vec::new();
+    // The sender as a delivery would show it: the message is delivered here.
+    let sender = address::path::display(original.envelope.sender.as_ref());
+    let mut bytes = format!("Return-Path: {sender}\n").into_bytes();
     content.take(limit).read_to_end(&mut bytes)?;
     let mut bytes = message::lines::to_crlf(&bytes);
-    let (description, content_type) = match (whole, is_international) {
-        (true, false) => ("Undelivered Message", "message/rfc822"),
-        (true, true) => ("Undelivered Message", "message/global"),
-        (false, false) => ("Message Headers", "text/rfc822-headers"),
-        (false, true) => ("Message Headers", "message/global-headers"),
+    let content_type = match (whole, is_international) {
+        (true, false) => "message/rfc822",
+        (true, true) => "message/global",
+        (false, false) => "text/rfc822-headers",
+        (false, true) => "message/global-headers",
+    };
+    let description = match (kind, whole) {
+        (Kind::Failed, true) => "Undelivered Message",
+        (Kind::Failed, false) => "Undelivered Message Headers",
+        (_, _) => "Message Headers",
     };
     if !whole {
         bytes.truncate(message::header::length(&bytes));
@@ -254,7 +259,12 @@ fn multipart(queue_id: &QueueId, now: Date, host: &str, parts: &[Part]) -> Resul
             number => format!("{queue_id}.{}.{number}/{host}", now.secs),
         };
         match Part::multipart("report; report-type=delivery-status", &boundary, parts) {
-            Ok(part) => return Ok(part),
+            Ok(mut part) => {
+                // For readers whose mail program does not know multiparts (RFC 2046 §5.1.1).
+                part.body
+                    .splice(..0, *b"This is a MIME-encapsulated message.\r\n\r\n");
+                return Ok(part);
+            }
             Err(error) => last = error,
         }
     }

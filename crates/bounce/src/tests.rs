@@ -126,6 +126,70 @@ fn a_failure_is_reported_to_the_sender() {
 }
 
 #[test]
+fn a_report_is_made_up_as_log_tools_and_people_know_it() {
+    let outcome = failed(&format!("cannot deliver: {}", "word ".repeat(20).trim_end()));
+    let alias = Recipient {
+        original: Address::parse("team@example.com").unwrap(),
+        ..nobody()
+    };
+    let mut original = envelope("alice@b.example");
+    original.envid = Some("a+b=c".to_owned());
+    let (_, text) = build(&settings(), Kind::Failed, &original, &alias, &outcome).unwrap();
+    for wanted in [
+        "\n\nThis is a MIME-encapsulated message.\n\n--8FB1210D2D2C.",
+        "\nOriginal-Envelope-Id: a+b=c\n",
+        "\n<nobody@example.com> (expanded from <team@example.com>): cannot deliver: word\n    word word",
+        "\nDiagnostic-Code: X-Postfix; cannot deliver: word word word word word word word\n    word word",
+        "\n\nReturn-Path: <alice@b.example>\nReceived: x\n",
+    ] {
+        assert!(text.contains(wanted), "{wanted}\n{text}");
+    }
+    let mut headers_only = envelope("alice@b.example");
+    headers_only.ret = Some(Ret::Headers);
+    let (_, text) = build(&settings(), Kind::Failed, &headers_only, &nobody(), &outcome).unwrap();
+    assert!(
+        text.contains("\nContent-Description: Undelivered Message Headers\n"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_success_is_told_with_who_took_the_message() {
+    let asked = Recipient {
+        notify: Some(Notify {
+            success: true,
+            ..Notify::NEVER
+        }),
+        ..nobody()
+    };
+    let done = |result, relay: &str, text: &str| {
+        let outcome = Outcome {
+            result,
+            relay: relay.to_owned(),
+            status: StatusCode::success(0, 0),
+            text: text.to_owned(),
+        };
+        build(&settings(), Kind::Success, &envelope("a@b"), &asked, &outcome)
+            .unwrap()
+            .1
+    };
+    let text = done(
+        DeliveryResult::Relayed,
+        "mx.other[192.0.2.1]:25",
+        "250 2.0.0 taken",
+    );
+    assert!(
+        text.contains("\nAction: relayed\nStatus: 2.0.0\nRemote-MTA: dns; mx.other\nDiagnostic-Code: smtp; 250 2.0.0 taken\n"),
+        "{text}"
+    );
+    let text = done(DeliveryResult::Sent, "local", "delivered to mailbox");
+    assert!(
+        text.contains("\nAction: delivered\nStatus: 2.0.0\nDiagnostic-Code: X-Postfix; delivery via local: delivered to mailbox\n"),
+        "{text}"
+    );
+}
+
+#[test]
 fn what_a_peer_said_cannot_forge_a_field() {
     let outcome = failed("unknown user\nAction: delivered\r\n\r\nFinal-Recipient: rfc822; x");
     let (_, text) = build(&settings(), Kind::Failed, &envelope("a@b"), &nobody(), &outcome).unwrap();

@@ -1,5 +1,6 @@
 //! The words of a report that people read.
 
+use envelope::Outcome;
 use settings::Postfix;
 
 use crate::{Fate, Kind, Original, RECIPIENTS_MAX};
@@ -51,16 +52,14 @@ pub(crate) fn explanation(
         let forwarded = if original == address {
             String::new()
         } else {
-            format!(" (sent to <{original}>)")
+            format!(" (expanded from <{original}>)")
         };
-        let way = crate::fields::way(kind, fate.outcome);
-        let reason: String = fate
-            .outcome
-            .text
+        let reason: String = reason(kind, fate.outcome)
             .chars()
             .map(|c| if c.is_control() { ' ' } else { c })
             .collect();
-        text.push_str(&wrapped(&format!("<{address}>{forwarded}: {way}{reason}")));
+        text.push('\n');
+        text.push_str(&wrapped(&format!("<{address}>{forwarded}: {reason}")));
     }
     if fates.len() > RECIPIENTS_MAX {
         text.push_str(&format!(
@@ -76,10 +75,20 @@ pub(crate) fn explanation(
     text
 }
 
-/// A paragraph of lines of about 78 columns, indented from the second on.
-fn wrapped(text: &str) -> String {
-    const COLUMNS: usize = 78;
-    let mut paragraph = String::from("\n");
+/// What became of a recipient, in words; of a success, who took the message.
+pub(crate) fn reason(kind: Kind, outcome: &Outcome) -> String {
+    match kind {
+        Kind::Success | Kind::Traced | Kind::Verified if outcome.relay != "none" => {
+            format!("delivery via {}: {}", outcome.relay, outcome.text)
+        }
+        _ => outcome.text.clone(),
+    }
+}
+
+/// A paragraph of lines of at most 79 columns where words allow, indented from the second on.
+pub(crate) fn wrapped(text: &str) -> String {
+    const COLUMNS: usize = 79;
+    let mut paragraph = String::new();
     let mut column = 0;
     for word in text.split(' ').filter(|w| !w.is_empty()) {
         if column > 0 && column + 1 + word.chars().count() > COLUMNS {

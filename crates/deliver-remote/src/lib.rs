@@ -71,7 +71,8 @@ impl Request {
             envelope.recipients.get(*index).map(|recipient| Recipient {
                 address: recipient.address.clone(),
                 notify: recipient.notify,
-                orcpt: recipient.orcpt.clone(),
+                // As Postfix: a report names the recipient as the sender wrote it, whoever makes it.
+                orcpt: Some(recipient.original_recipient()),
             })
         };
         let message = Message {

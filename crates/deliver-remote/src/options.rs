@@ -82,6 +82,7 @@ pub(crate) struct Options {
     pub(crate) connect_timeout: Duration,
     timeouts: Timeouts,
     line_octets_max: usize,
+    downgrade: bool,
     level: Level,
     wrapped: bool,
     tls: Arc<ClientConfig>,
@@ -120,6 +121,7 @@ impl Remote {
                 rset: stamp(settings.smtp_rset_timeout),
             },
             line_octets_max: settings.smtp_line_length_limit,
+            downgrade: !settings.disable_mime_output_conversion,
             level: smtp_level,
             wrapped: settings.smtp_tls_wrappermode,
             tls: tls(smtp_level)?,
@@ -138,6 +140,7 @@ impl Remote {
                 ..smtp.timeouts
             },
             line_octets_max: settings.smtp_line_length_limit,
+            downgrade: !settings.disable_mime_output_conversion,
             level: lmtp_level,
             wrapped: false,
             tls: tls(lmtp_level)?,
@@ -204,6 +207,7 @@ impl Options {
             credentials: credentials.cloned(),
             timeouts: self.timeouts,
             line_octets_max: self.line_octets_max,
+            downgrade: self.downgrade,
             ..Config::new(&self.helo_name, &target.peer, &target.relay)
         }
     }

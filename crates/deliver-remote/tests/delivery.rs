@@ -111,7 +111,7 @@ fn a_message_is_handed_over_and_each_recipient_has_its_outcome() {
     };
     assert_eq!(
         (first.result, first.text.as_str()),
-        (DeliveryResult::Sent, "250 2.0.0 taken")
+        (DeliveryResult::Relayed, "250 2.0.0 taken")
     );
     assert!(
         first.relay.starts_with("127.0.0.1[127.0.0.1]:"),
@@ -185,7 +185,7 @@ fn lmtp_over_a_socket_of_this_machine() {
     let delivery = deliver(&settings(), next_hop, &["a@x.example", "b@x.example"], b"x\r\n");
     assert!(heard.join().unwrap().starts_with("LHLO "));
     let results: Vec<DeliveryResult> = delivery.outcomes.iter().map(|outcome| outcome.result).collect();
-    assert_eq!(results, [DeliveryResult::Sent, DeliveryResult::Deferred]);
+    assert_eq!(results, [DeliveryResult::Relayed, DeliveryResult::Deferred]);
 }
 
 /// A peer that offers STARTTLS, does it, and takes one message inside.
@@ -251,7 +251,7 @@ fn tls_is_used_when_it_is_offered() {
         "{heard}"
     );
     assert!(delivery.tls);
-    assert_eq!(delivery.outcomes[0].result, DeliveryResult::Sent);
+    assert_eq!(delivery.outcomes[0].result, DeliveryResult::Relayed);
 }
 
 #[test]
@@ -264,7 +264,7 @@ fn a_failed_handshake_is_tolerated_by_may() {
     assert!(!server.join().unwrap().contains("STARTTLS"));
     assert_eq!(
         (delivery.tls, delivery.outcomes[0].result),
-        (false, DeliveryResult::Sent)
+        (false, DeliveryResult::Relayed)
     );
 }
 

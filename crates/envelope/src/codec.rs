@@ -117,6 +117,7 @@ pub fn encode_outcome(outcome: &Outcome, into: &mut Vec<u8>) {
         DeliveryResult::Deferred => 1,
         DeliveryResult::Bounced => 2,
         DeliveryResult::Returned => 3,
+        DeliveryResult::Relayed => 4,
     });
     into.push(match outcome.status.class {
         Class::Success => 2,
@@ -144,6 +145,7 @@ pub fn decode_outcome(bytes: &[u8]) -> Result<(Outcome, &[u8]), Error> {
         1 => DeliveryResult::Deferred,
         2 => DeliveryResult::Bounced,
         3 => DeliveryResult::Returned,
+        4 => DeliveryResult::Relayed,
         _ => return Err(Error::BadValue("result")),
     };
     let class = match reader.byte()? {
@@ -379,9 +381,9 @@ mod tests {
         }
 
         #[test]
-        fn outcome_round_trip(text in "\\PC{0,40}", relay in "\\PC{0,20}", subject in 0u16..1000, kind in 0usize..3) {
-            let result = [DeliveryResult::Sent, DeliveryResult::Deferred, DeliveryResult::Bounced][kind];
-            let class = [Class::Success, Class::Temporary, Class::Permanent][kind];
+        fn outcome_round_trip(text in "\\PC{0,40}", relay in "\\PC{0,20}", subject in 0u16..1000, kind in 0usize..4) {
+            let result = [DeliveryResult::Sent, DeliveryResult::Deferred, DeliveryResult::Bounced, DeliveryResult::Relayed][kind];
+            let class = [Class::Success, Class::Temporary, Class::Permanent, Class::Success][kind];
             let outcome = Outcome { result, status: StatusCode { class, subject, detail: 7 }, text, relay };
             let mut bytes = Vec::new();
             encode_outcome(&outcome, &mut bytes);

@@ -155,6 +155,17 @@ impl Recipient {
         }
     }
 
+    /// What a report names as the original recipient: ORCPT, or the address as it was given, as `type;address`.
+    pub fn original_recipient(&self) -> String {
+        self.orcpt.clone().unwrap_or_else(|| {
+            let kind = match self.original.needs_smtputf8() {
+                true => "utf-8",
+                false => "rfc822",
+            };
+            format!("{kind};{}", self.original)
+        })
+    }
+
     /// Whether the sender wants to hear of a failure: yes, unless NOTIFY says otherwise.
     pub fn wants_failure_report(&self) -> bool {
         self.notify.is_none_or(|notify| notify.failure)

@@ -102,6 +102,8 @@ pub struct Outcome {
 pub enum DeliveryResult {
     /// Handed over for good.
     Sent,
+    /// The same, to a system that will not tell the sender who asked to hear of it: that is left to us.
+    Relayed,
     /// To be tried again later.
     Deferred,
     /// Given up; the sender is to be told.

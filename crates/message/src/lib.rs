@@ -7,15 +7,17 @@
 //!   needs, with offsets, sizes, line counts and [`envelope::Envelope`]s.
 //! * [`header`]: fields of a header block. [`encoded_word`]: their text (RFC 2047). [`parameters`]: RFC 2045, 2231.
 //! * [`transfer`], [`charset`], [`text`]: content as bytes and as UTF-8.
+//! * [`downgrade`]: eight-bit messages for peers that take seven bits (RFC 6152).
 //! * [`date`], [`mbox`], [`lines`], [`build`]: dates, the mbox format, line endings, new messages.
 //!
-//! RFCs: 5322, 2045–2047, 2049, 2231, 2152, 1468, 2237, 1554, 6532; RFC 3501 and 9051 for the counts.
-//! Limits: [`structure::Limits`], [`header::FIELDS_MAX`], [`parameters::PARAMETERS_MAX`], [`mbox::LINE_KEPT_MAX`].
+//! RFCs: 5322, 2045–2047, 2049, 2231, 2152, 1468, 2237, 1554, 6532; RFC 3501 and 9051 for the counts; 6152.
+//! Limits: [`structure::Limits`], [`header::FIELDS_MAX`], [`parameters::PARAMETERS_MAX`], [`mbox::LINE_KEPT_MAX`], [`downgrade::HEADER_BYTES_MAX`].
 //! Tests: golden messages in the modules, `mail-parser` as an oracle, properties for every decoder.
 
 pub mod build;
 pub mod charset;
 pub mod date;
+pub mod downgrade;
 pub mod encoded_word;
 pub mod envelope;
 pub mod header;

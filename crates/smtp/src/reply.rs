@@ -103,15 +103,21 @@ impl Reply {
         }
     }
 
-    /// The reply on one line, as logs and `mailq` show a peer's words: `550 5.1.1 first line second line`.
+    /// The reply on one line, as logs, `mailq` and reports show a peer's words: its lines as they came, one behind the
+    /// other: `550-5.1.1 first line 550 5.1.1 second line`.
     pub fn in_one_line(&self) -> String {
-        let mut text = format!("{:03}", self.code);
+        let enhanced = self
+            .enhanced
+            .map(|status| format!("{status} "))
+            .unwrap_or_default();
+        let mut text = String::new();
         for (index, line) in self.lines.iter().enumerate() {
-            text.push(' ');
-            if let Some(status) = self.enhanced.filter(|_| index == 0) {
-                text.push_str(&format!("{status} "));
-            }
-            text.push_str(line);
+            let separator = if index + 1 < self.lines.len() { '-' } else { ' ' };
+            text.push_str(if index == 0 { "" } else { " " });
+            text.push_str(&format!("{:03}{separator}{enhanced}{line}", self.code));
+        }
+        if self.lines.is_empty() {
+            text = format!("{:03}", self.code);
         }
         text.truncate(text.trim_end().len());
         text

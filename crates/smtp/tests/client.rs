@@ -225,7 +225,7 @@ fn an_old_server_gets_helo_and_one_command_at_a_time() {
     );
     assert_eq!(
         caller.outcomes()[0],
-        (DeliveryResult::Sent, "250 thanks".to_owned())
+        (DeliveryResult::Relayed, "250 thanks".to_owned())
     );
     assert_eq!(
         caller.outcomes()[1],
@@ -267,6 +267,31 @@ fn parameters_are_sent_where_they_are_offered() {
         "message size 1001 exceeds size limit 1000 of server mx[192.0.2.1]"
     );
     assert!(caller.sent.ends_with("QUIT\r\n") && !caller.sent.contains("MAIL"));
+}
+
+#[test]
+fn eight_bit_mail_is_encoded_for_a_peer_that_takes_seven_bits() {
+    let content =
+        "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n.h\u{fc} =\r\n";
+    let mut message = message(&["a@x.example"]);
+    message.body = BodyKind::EightBitMime;
+    let replies = ["250 ok\r\n", "250 ok\r\n", "354 go\r\n", "250 ok\r\n"];
+    let sent = |config: Config, offer: &str| {
+        let offer = format!("250-mx\r\n250 {offer}\r\n");
+        let script: Vec<&str> = [HELLO, &offer].into_iter().chain(replies).collect();
+        let messages = vec![(message.clone(), content.as_bytes().to_vec())];
+        let caller = Caller::new(config, messages).against(&script);
+        assert_eq!(caller.outcomes()[0].0, DeliveryResult::Relayed, "{}", caller.sent);
+        caller.sent
+    };
+    let encoded = "MAIL FROM:<sender@b.example>\r\nRCPT TO:<a@x.example>\r\nDATA\r\n\
+         Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n\
+         ..h=C3=BC =3D\r\n.\r\n";
+    assert!(sent(config(), "SIZE").replace(" SIZE=20", "").contains(encoded));
+    assert!(sent(config(), "8BITMIME").contains("\r\n..h\u{fc} =\r\n.\r\n"));
+    let mut raw = config();
+    raw.downgrade = false;
+    assert!(sent(raw, "SIZE").contains("\r\n..h\u{fc} =\r\n.\r\n"));
 }
 
 #[test]
@@ -337,7 +362,7 @@ fn lmtp_keeps_recipients_apart() {
     assert_eq!(
         results,
         [
-            DeliveryResult::Sent,
+            DeliveryResult::Relayed,
             DeliveryResult::Bounced,
             DeliveryResult::Deferred
         ]

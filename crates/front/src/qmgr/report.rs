@@ -63,8 +63,11 @@ async fn report_end(front: &Arc<Front>, message: &Message, expired: bool) -> boo
     let failed = fates(message, |outcome| {
         outcome.result == DeliveryResult::Bounced || (expired && outcome.result == DeliveryResult::Deferred)
     });
-    let delivered = fates(message, |outcome| {
-        outcome.result == DeliveryResult::Sent && outcome.relay == "local"
+    let delivered = fates(message, |outcome| match outcome.result {
+        // A mailbox sends no reports; a peer that takes over reports makes its own.
+        DeliveryResult::Sent => outcome.relay == "local",
+        DeliveryResult::Relayed => true,
+        _ => false,
     });
     (!wants_record(message) || tell(front, message, Kind::Traced, &fates(message, |_| true)).await)
         && tell(front, message, Kind::Failed, &failed).await

@@ -46,9 +46,9 @@ impl Line for Delivery<'_> {
             say!(out, "conn_use={}, ", self.connection_uses);
         }
         let status = match self.outcome.result {
-            DeliveryResult::Sent if self.is_verified_only => "deliverable",
+            DeliveryResult::Sent | DeliveryResult::Relayed if self.is_verified_only => "deliverable",
             _ if self.is_verified_only => "undeliverable",
-            DeliveryResult::Sent => "sent",
+            DeliveryResult::Sent | DeliveryResult::Relayed => "sent",
             DeliveryResult::Deferred => "deferred",
             DeliveryResult::Bounced | DeliveryResult::Returned => "bounced",
         };

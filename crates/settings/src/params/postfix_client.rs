@@ -24,6 +24,7 @@ macro_rules! rows {
             smtp_skip_5xx_greeting: YesNo = "yes", Reload, "Whether a 5xx greeting means: try the next host.";
             smtp_skip_quit_response: YesNo = "yes", Reload, "Whether QUIT's answer is not waited for.";
             smtp_line_length_limit: Count = "998", Reload, "The longest line sent; longer ones are broken.";
+            disable_mime_output_conversion: YesNo = "no", Reload, "Whether 8-bit mail is sent as it is to old servers.";
             smtp_discard_ehlo_keywords: List = "", Reload, "EHLO keywords of servers that are ignored.";
             smtp_address_preference: AddressPreference = "any", Reload, "The IP version tried first.";
             smtp_host_lookup: List = "dns", Reload, "Where host names are looked up.";
@@ -75,8 +76,6 @@ crate::params::others! {
         "The next hop of content filters.";
     "disable_dns_lookups" YesNo "no" NotSupported "not yet: this choice of the SMTP client comes with a later release"
         "Whether DNS is not used.";
-    "disable_mime_output_conversion" YesNo "no" NotSupported "not yet: this choice of the SMTP client comes with a later release"
-        "Whether 8-bit mail is sent as it is to old servers.";
     "dns_ncache_ttl_fix_enable" YesNo "no" NotSupported "not yet: this choice of the SMTP client comes with a later release"
         "Whether negative answers get their own lifetime.";
     "dnsblog_reply_delay" Seconds "0s" NotSupported "not yet: this choice of the SMTP client comes with a later release"

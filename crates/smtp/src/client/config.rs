@@ -25,6 +25,8 @@ pub struct Config {
     pub timeouts: Timeouts,
     /// `smtp_line_length_limit`: longer lines of the content are folded; 0 is never.
     pub line_octets_max: usize,
+    /// `disable_mime_output_conversion` is its opposite: parts labelled 8bit are encoded for a peer without 8BITMIME.
+    pub downgrade: bool,
 }
 
 /// `smtp_tls_security_level`, as far as the conversation knows it. Who the peer is, is checked by the handshake.
@@ -103,6 +105,7 @@ impl Config {
             credentials: None,
             timeouts: Timeouts::default(),
             line_octets_max: 998,
+            downgrade: true,
         }
     }
 }

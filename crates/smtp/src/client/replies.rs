@@ -83,7 +83,7 @@ mod tests {
         assert_eq!(replies.next().unwrap().unwrap().lines, ["mx", "SIZE 10", "DSN"]);
         assert_eq!(
             replies.next().unwrap().unwrap().in_one_line(),
-            "550 5.1.1 no such user"
+            "550-5.1.1 no 550 5.1.1 such user"
         );
         assert_eq!(replies.next(), Ok(None));
         assert!(replies.has_unread());

@@ -5,6 +5,7 @@ use super::{Client, Command, Failure, Message, PIPELINED_COMMANDS_MAX, Protocol,
 use crate::Reply;
 use envelope::dsn::{encode_xtext, print_orcpt};
 use envelope::{BodyKind, DeliveryResult, Outcome, StatusCode};
+use message::downgrade::Downgrade;
 
 /// A message on its way.
 #[derive(Debug)]
@@ -18,6 +19,8 @@ pub(super) struct Current {
     mail_accepted: bool,
     data_sent: bool,
     stuffer: Stuffer,
+    /// For a peer that takes seven bits only.
+    downgrade: Option<Downgrade>,
 }
 
 impl Client {
@@ -34,6 +37,7 @@ impl Client {
             mail_accepted: false,
             data_sent: false,
             stuffer: Stuffer::new(self.config.line_octets_max),
+            downgrade: (self.config.downgrade && !self.offers.eight_bit_mime).then(Downgrade::new),
         }));
         self.stage = Stage::Envelope;
         match why_not {
@@ -127,7 +131,7 @@ impl Client {
         if let Some(octets) = message.octets.filter(|_| self.offers.size) {
             line.push_str(&format!(" SIZE={octets}"));
         }
-        // Without 8BITMIME the content goes as it is: nobody has cut the eighth bit for decades.
+        // Without 8BITMIME what is labelled 8bit is encoded (RFC 6152 §3).
         if message.body != BodyKind::SevenBit && self.offers.eight_bit_mime {
             line.push_str(" BODY=8BITMIME");
         }
@@ -249,7 +253,10 @@ impl Client {
     fn content_reply(&mut self, index: usize, reply: &Reply, said: &str) {
         let failure = match reply.code / 100 {
             2 => Failure {
-                result: DeliveryResult::Sent,
+                result: match self.offers.dsn {
+                    true => DeliveryResult::Sent,
+                    false => DeliveryResult::Relayed,
+                },
                 status: match reply.status() {
                     StatusCode {
                         class: envelope::Class::Success,
@@ -266,13 +273,24 @@ impl Client {
     }
 
     pub(super) fn content(&mut self, content: &[u8]) {
-        if let Some(current) = &mut self.current {
-            current.stuffer.push(content, &mut self.output);
+        let Some(current) = &mut self.current else { return };
+        match &mut current.downgrade {
+            None => current.stuffer.push(content, &mut self.output),
+            Some(downgrade) => {
+                let mut converted = Vec::with_capacity(content.len());
+                downgrade.feed(content, &mut converted);
+                current.stuffer.push(&converted, &mut self.output);
+            }
         }
     }
 
     pub(super) fn content_end(&mut self) {
         let Some(current) = &mut self.current else { return };
+        if let Some(mut downgrade) = current.downgrade.take() {
+            let mut rest = Vec::new();
+            downgrade.finish(&mut rest);
+            current.stuffer.push(&rest, &mut self.output);
+        }
         current.stuffer.finish(&mut self.output);
         let accepted = current.accepted.clone();
         self.stage = Stage::AfterContent;
