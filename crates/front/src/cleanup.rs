@@ -1,5 +1,6 @@
 //! Into the queue: the one way for mail from the network, from local users, and from the mail system itself.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use access::Refusal;
@@ -72,6 +73,33 @@ impl Circumstances {
             });
         }
     }
+}
+
+/// Drops recipients that stand there twice, written alike but for case, with the same wishes about reports.
+/// `duplicate_filter_limit` is how many are remembered, 0 all; with `enable_original_recipient` another way to write
+/// the same address is another recipient.
+fn drop_doubles(envelope: &mut Envelope, settings: &Postfix) {
+    let limit = match settings.duplicate_filter_limit {
+        0 => usize::MAX,
+        limit => limit,
+    };
+    let mut known = HashSet::new();
+    envelope.recipients.retain(|recipient| {
+        let folded = |address: &Address| address.to_string().to_lowercase();
+        let original = settings
+            .enable_original_recipient
+            .then(|| folded(&recipient.original));
+        let orcpt = recipient.orcpt.as_deref().map(str::to_lowercase);
+        let wishes = recipient.notify.map(|notify| notify.to_string());
+        let key = (folded(&recipient.address), original, orcpt, wishes);
+        if known.contains(&key) {
+            return false;
+        }
+        if known.len() < limit {
+            known.insert(key);
+        }
+        true
+    });
 }
 
 /// No refusal can be made of what is not there.
@@ -147,6 +175,7 @@ impl Submission {
     /// What the sender is told: nothing of the message is kept.
     pub async fn commit(self, mut envelope: Envelope, front: &Front) -> Result<Committed, Refusal> {
         self.circumstances.add_copy(&mut envelope);
+        drop_doubles(&mut envelope, &self.circumstances.settings);
         let queue_id = self.incoming.queue_id().clone();
         let (incoming, facts) = self.finish(front)?;
         let (done, committed) = oneshot::channel();
@@ -309,6 +338,48 @@ mod tests {
         circumstances.add_copy(&mut envelope);
         let shown = envelope.recipients.iter();
         shown.map(|recipient| recipient.address.to_string()).collect()
+    }
+
+    #[test]
+    fn recipients_written_alike_are_one() {
+        let mut settings = Postfix::defaults(&Surroundings::default());
+        let left = |settings: &Postfix, names: &[(&str, &str)]| {
+            let recipient = |(original, address): &(&str, &str)| Recipient {
+                address: Address::parse(address).expect("an address"),
+                original: Address::parse(original).expect("an address"),
+                orcpt: None,
+                notify: None,
+            };
+            let mut envelope = Envelope {
+                sender: None,
+                recipients: names.iter().map(recipient).collect(),
+                ret: None,
+                envid: None,
+                body: envelope::BodyKind::default(),
+                smtputf8: false,
+            };
+            envelope
+                .recipients
+                .extend(envelope.recipients.first().cloned().map(|first| Recipient {
+                    notify: Some(Notify::NEVER),
+                    ..first
+                }));
+            drop_doubles(&mut envelope, settings);
+            envelope.recipients.len()
+        };
+        let names = [
+            ("u", "u@h.x"),
+            ("u@h.x", "u@h.x"),
+            ("U@H.X", "U@H.X"),
+            ("u", "u@h.x"),
+            ("v", "v@h.x"),
+            ("v", "v@h.x"),
+        ];
+        assert_eq!(left(&settings, &names), 4);
+        settings.enable_original_recipient = false;
+        assert_eq!(left(&settings, &names), 3);
+        settings.duplicate_filter_limit = 1;
+        assert_eq!(left(&settings, &names), 4);
     }
 
     #[test]

@@ -6,7 +6,7 @@
 //!
 //! Entry: [`Intake`]; [`recipients::of_header`] for `sendmail -t`; the stages in their order: [`stages::STAGES`].
 //! Canonical and virtual maps, checks and milters are not there yet. Sources: cleanup(8), postconf(5), RFC 5321 §4.4, RFC 5322 §3.6.
-//! Limits: [`HEADER_BYTES_MAX`], `hopcount_limit`.
+//! Limits: [`HEADER_BYTES_MAX`], `header_size_limit`, `hopcount_limit`.
 
 pub mod date;
 pub mod header;
@@ -22,7 +22,7 @@ use settings::Postfix;
 pub use qualify::qualify;
 pub use received::{Network, Origin};
 
-use header::Header;
+use header::{Collecting, Collector, Header};
 use line_ends::LineEnds;
 
 /// The largest header that is looked at. What is longer passes as it is, its start excepted.
@@ -69,7 +69,7 @@ pub struct Intake {
 
 enum State {
     /// The header is being collected.
-    Header(Vec<u8>),
+    Header(Collector),
     /// The rest passes through.
     Body,
 }
@@ -80,12 +80,21 @@ impl Default for Intake {
     }
 }
 
+/// What stands for a CR that ends no line.
+fn stray(settings: &Postfix) -> u8 {
+    if settings.cleanup_replace_stray_cr_lf {
+        b' '
+    } else {
+        b'\r'
+    }
+}
+
 impl Intake {
     /// An intake for one message.
     pub fn new() -> Intake {
         Intake {
             ends: LineEnds::default(),
-            state: State::Header(Vec::new()),
+            state: State::Header(Collector::default()),
             facts: Facts::default(),
         }
     }
@@ -95,23 +104,20 @@ impl Intake {
     /// # Errors
     /// When the message cannot be taken; what was appended is to be forgotten.
     pub fn feed(&mut self, piece: &[u8], context: &Context<'_>, out: &mut Vec<u8>) -> Result<(), Error> {
-        match &mut self.state {
-            State::Body => {
-                self.ends.convert(piece, out);
-                Ok(())
+        let stray = stray(context.settings);
+        let State::Header(collector) = &mut self.state else {
+            self.ends.convert(piece, stray, out);
+            return Ok(());
+        };
+        let mut converted = Vec::new();
+        self.ends.convert(piece, stray, &mut converted);
+        match collector.feed(&converted, &collecting(context)) {
+            Some(body) => self.header_done(&body, context, out),
+            None if collector.text().len() > HEADER_BYTES_MAX => {
+                let rest = collector.undecided().to_vec();
+                self.header_done(&rest, context, out)
             }
-            State::Header(collected) => {
-                let known = collected.len();
-                self.ends.convert(piece, collected);
-                match header::end(collected, known) {
-                    Some(end) => self.header_done(end, context, out),
-                    None if collected.len() > HEADER_BYTES_MAX => {
-                        let end = collected.len();
-                        self.header_done(end, context, out)
-                    }
-                    None => Ok(()),
-                }
-            }
+            None => Ok(()),
         }
     }
 
@@ -120,32 +126,40 @@ impl Intake {
     /// # Errors
     /// As [`Intake::feed`].
     pub fn finish(mut self, context: &Context<'_>, out: &mut Vec<u8>) -> Result<Facts, Error> {
-        if let State::Header(collected) = &mut self.state {
-            self.ends.finish(collected);
-            let end = collected.len();
-            self.header_done(end, context, out)?;
-        } else {
+        let State::Header(collector) = &mut self.state else {
             self.ends.finish(out);
-        }
+            return Ok(self.facts);
+        };
+        let mut end = Vec::new();
+        self.ends.finish(&mut end);
+        let body = collector.feed(&end, &collecting(context)).unwrap_or_default();
+        self.header_done(&body, context, out)?;
         Ok(self.facts)
     }
 
-    fn header_done(&mut self, end: usize, context: &Context<'_>, out: &mut Vec<u8>) -> Result<(), Error> {
-        let State::Header(collected) = std::mem::replace(&mut self.state, State::Body) else {
+    /// The header is there in full; `body` is what follows it so far.
+    fn header_done(&mut self, body: &[u8], context: &Context<'_>, out: &mut Vec<u8>) -> Result<(), Error> {
+        let State::Header(collector) = std::mem::replace(&mut self.state, State::Body) else {
             return Ok(());
         };
-        let mut header = Header::parse(&collected[..end]);
+        let mut header = Header::parse(collector.text());
         for stage in stages::STAGES {
             stage(&mut header, context, &mut self.facts)?;
         }
         header.write(out);
-        let body = &collected[end..];
-        if !body.is_empty() && !body.starts_with(b"\n") {
+        if collector.has_ended() && !body.is_empty() && !body.starts_with(b"\n") {
             // The header ended at a line that is none of it: the queue separates the two.
             out.push(b'\n');
         }
         out.extend_from_slice(body);
         Ok(())
+    }
+}
+
+fn collecting(context: &Context<'_>) -> Collecting {
+    Collecting {
+        field_bytes_max: usize::try_from(context.settings.header_size_limit).unwrap_or(usize::MAX),
+        keeps_mbox_line: matches!(context.origin, Origin::Network(_)),
     }
 }
 

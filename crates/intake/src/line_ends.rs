@@ -1,4 +1,5 @@
-//! CRLF becomes LF while the message passes; a CR that ends no line stays.
+//! CRLF becomes LF while the message passes; a CR that ends no line stays, or becomes a space
+//! (`cleanup_replace_stray_cr_lf`).
 
 /// The converter. The last line gets an end if it has none.
 #[derive(Debug, Default)]
@@ -10,13 +11,13 @@ pub struct LineEnds {
 }
 
 impl LineEnds {
-    /// Appends `piece` to `out` with LF line ends.
-    pub fn convert(&mut self, piece: &[u8], out: &mut Vec<u8>) {
+    /// Appends `piece` to `out` with LF line ends, and `stray` for a CR that ends no line.
+    pub fn convert(&mut self, piece: &[u8], stray: u8, out: &mut Vec<u8>) {
         let mut rest = piece;
         if self.pending_cr && !rest.is_empty() {
             self.pending_cr = false;
             if rest[0] != b'\n' {
-                out.push(b'\r');
+                out.push(stray);
             }
         }
         out.reserve(rest.len());
@@ -24,7 +25,7 @@ impl LineEnds {
             out.extend_from_slice(&rest[..at]);
             match rest.get(at + 1) {
                 Some(b'\n') => {}
-                Some(_) => out.push(b'\r'),
+                Some(_) => out.push(stray),
                 None => self.pending_cr = true,
             }
             rest = &rest[at + 1..];

@@ -39,7 +39,7 @@ fn drop_fields(header: &mut Header, context: &Context<'_>, _: &mut Facts) -> Res
 
 /// Local users write `root`; others must be able to answer.
 fn qualify_addresses(header: &mut Header, context: &Context<'_>, _: &mut Facts) -> Result<(), Error> {
-    const ADDRESS_FIELDS: [&str; 9] = [
+    const ADDRESS_FIELDS: [&str; 13] = [
         "From",
         "Sender",
         "Reply-To",
@@ -49,6 +49,10 @@ fn qualify_addresses(header: &mut Header, context: &Context<'_>, _: &mut Facts) 
         "Resent-Sender",
         "Resent-To",
         "Resent-Cc",
+        "Resent-Reply-To",
+        "Errors-To",
+        "Return-Receipt-To",
+        "Disposition-Notification-To",
     ];
     if !context.origin.is_local() {
         return Ok(());

@@ -104,6 +104,62 @@ fn a_message_without_a_header_is_all_body() {
 }
 
 #[test]
+fn a_field_is_cut_at_header_size_limit_and_at_a_nul() {
+    let long = "y".repeat(200_000);
+    let folded = "\r\n zzzzzzzzz".repeat(20_000);
+    let message = format!(
+        "X-Long: {long}\r\nX-Folded: 1{folded}\r\nX-Nul: a\0b\r\n c\r\nSubject : x\r\n\r\nb\0ody {long}\r\n"
+    );
+    for piece in [10, 4096, 1_000_000] {
+        let (kept, _) = take_in(&message, &network(false), piece).expect("taken");
+        let field = |name: &str| {
+            let start = kept.find(&format!("\n{name}")).expect("the field") + 1;
+            let length = kept[start..]
+                .find("\nX-")
+                .or(kept[start..].find("\nSubject"))
+                .expect("an end");
+            &kept[start..start + length]
+        };
+        assert_eq!(field("X-Long").len(), 102_400);
+        assert_eq!(field("X-Folded").len(), 102_399);
+        assert!(kept.contains("\nX-Nul: a\nSubject: x\n\nb\0ody yy"), "{piece}");
+        assert!(kept.ends_with(&format!("{long}\n")));
+    }
+}
+
+#[test]
+fn an_mbox_line_on_top_stays_only_when_it_came_from_the_network() {
+    let message = ">From me now\r\nSubject: x\r\n\r\nbody\r\n";
+    let (kept, _) = take_in(message, &network(false), 3).expect("taken");
+    assert!(
+        kept.contains("\nX-Mailbox-Line: >From me now\nSubject: x\n\nbody\n"),
+        "{kept}"
+    );
+    let local = Origin::Local {
+        uid: 1,
+        full_name: String::new(),
+    };
+    let (kept, _) = take_in("From a\n>From b\n c\nSubject: x\n\nbody\n", &local, 3).expect("taken");
+    assert!(
+        kept.contains(")\nSubject: x\n") && !kept.contains("From a"),
+        "{kept}"
+    );
+}
+
+#[test]
+fn a_lone_cr_becomes_a_space_whoever_sends_it() {
+    let local = Origin::Local {
+        uid: 1,
+        full_name: String::new(),
+    };
+    let (kept, _) = take_in("Subject: a\rb\n\nc\rd\r\ne", &local, 4).expect("taken");
+    assert!(
+        kept.contains("\nSubject: a b\n") && kept.ends_with("\n\nc d\ne\n"),
+        "{kept}"
+    );
+}
+
+#[test]
 fn a_loop_is_noticed() {
     let message = "Received: x\r\n".repeat(60);
     assert_eq!(

@@ -258,13 +258,7 @@ impl Session {
                 .unwrap_or_default(),
             name: self.client.name.clone(),
             address: self.client.address,
-            protocol: match (self.protocol(), link.is_secured(), self.login.is_some()) {
-                ("ESMTP", true, true) => "ESMTPSA",
-                ("ESMTP", true, false) => "ESMTPS",
-                ("ESMTP", false, true) => "ESMTPA",
-                ("ESMTP", false, false) => "ESMTP",
-                _ => "SMTP",
-            },
+            protocol: self.with_protocol(link.is_secured()),
             tls: tls
                 .filter(|_| settings.smtpd_tls_received_header)
                 .map(|tls| tls.to_string()),
@@ -275,6 +269,22 @@ impl Session {
                 .map(|login| login.user.clone()),
             is_local: self.is_rewritten(),
         })
+    }
+
+    /// What the Received field says behind `with` (RFC 3848, RFC 6531 §4.3).
+    fn with_protocol(&self, is_secured: bool) -> &'static str {
+        let is_utf8 = self.transaction.as_ref().is_some_and(Transaction::is_smtputf8);
+        match (self.protocol(), is_utf8, is_secured, self.login.is_some()) {
+            ("ESMTP", false, true, true) => "ESMTPSA",
+            ("ESMTP", false, true, false) => "ESMTPS",
+            ("ESMTP", false, false, true) => "ESMTPA",
+            ("ESMTP", false, false, false) => "ESMTP",
+            ("ESMTP", true, true, true) => "UTF8SMTPSA",
+            ("ESMTP", true, true, false) => "UTF8SMTPS",
+            ("ESMTP", true, false, true) => "UTF8SMTPA",
+            ("ESMTP", true, false, false) => "UTF8SMTP",
+            _ => "SMTP",
+        }
     }
 
     /// `local_header_rewrite_clients`

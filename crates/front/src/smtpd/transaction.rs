@@ -57,6 +57,11 @@ impl Transaction {
             .unwrap_or_default()
     }
 
+    /// Whether the client asked for SMTPUTF8.
+    pub(super) fn is_smtputf8(&self) -> bool {
+        self.envelope.smtputf8
+    }
+
     pub(super) fn queue_id(&self) -> Option<&QueueId> {
         match &self.stage {
             Stage::Empty => None,

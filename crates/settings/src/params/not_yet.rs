@@ -59,10 +59,6 @@ pub(crate) const NOT_YET: &[(&str, &str)] = &[
         "not yet: delivery by Dovecot's LDA and LMTP",
     ),
     (
-        "duplicate_filter_limit",
-        "not yet: a limit of dropped doubles of one's own",
-    ),
-    (
         "empty_address_recipient",
         "not yet: a choice of who gets mail for the null address",
     ),

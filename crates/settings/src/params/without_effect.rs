@@ -20,10 +20,6 @@ pub(crate) const WITHOUT_EFFECT: &[(&str, &str)] = &[
         "a header is bounded as a whole and completed in place",
     ),
     (
-        "header_size_limit",
-        "a header is bounded as a whole and never cut",
-    ),
-    (
         "import_environment",
         "nothing is read from the environment but MAIL_CONFIG and TZ",
     ),

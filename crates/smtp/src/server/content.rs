@@ -115,6 +115,13 @@ impl Scanner {
                             ended: true,
                         };
                     }
+                    // A dot alone that ends nothing is dropped as Postfix does, its line end with it.
+                    b'\n' => {
+                        p += 1;
+                        from = p;
+                        self.bare_line_feed = true;
+                        self.at = At::Start(Before::BareLf);
+                    }
                     _ => self.at = At::Inside,
                 },
                 At::DotCr(before) => match input[p] {
@@ -123,6 +130,11 @@ impl Scanner {
                             used: p + 1,
                             ended: true,
                         };
+                    }
+                    b'\n' => {
+                        p += 1;
+                        from = p;
+                        self.at = At::Start(Before::CrLf);
                     }
                     _ => self.at = At::Cr,
                 },
@@ -220,9 +232,12 @@ mod tests {
     fn line_ends_and_dots_are_put_right() {
         for (input, content) in [
             (&b"a\r\n..b\r\n.c\r\n.\r\n"[..], &b"a\r\n.b\r\nc\r\n"[..]),
-            (b"a\nb\n.\nc\r\n.\r\n", b"a\r\nb\r\n\r\nc\r\n"),
+            (
+                b"a\nb\n.\nc\r\n.\nd\n.\r\ne\n..\nf\r\n.\r\n",
+                b"a\r\nb\r\nc\r\nd\r\ne\r\n.\r\nf\r\n",
+            ),
             (b"a\rb\r\r\n.\r\n", b"a b \r\n"),
-            (b"\n.\r\n\r\n.\r\n", b"\r\n\r\n\r\n"),
+            (b"\n.\r\n\r\n.\r\n", b"\r\n\r\n"),
             (b".\r\n", b""),
             (b".\rx\r\n.\r\n", b" x\r\n"),
         ] {
