@@ -166,6 +166,7 @@ pub fn load_dovecot_with(file: &Path, overrides: &[(String, String)]) -> (Doveco
         dovecot_conf::Entry::Setting(dovecot_conf::Setting {
             name: name.clone(),
             text: text.clone(),
+            shown: text.clone(),
             place: ("-o".to_owned(), 0),
         })
     }));

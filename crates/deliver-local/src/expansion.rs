@@ -29,8 +29,19 @@ pub enum Failure {
     Temporary(String),
     /// The alias names something that cannot be delivered to yet.
     NotYet(String),
-    /// Over a limit.
+    /// Over a limit, or in a circle.
     Limit(String),
+}
+
+/// Where an expansion is.
+#[derive(Debug, Default)]
+struct Way {
+    /// The aliases that are being followed, the first one first.
+    above: Vec<String>,
+    /// All names that were looked up.
+    seen: HashSet<String>,
+    /// The alias that led back to one above it.
+    circle: Option<String>,
 }
 
 /// What expanding needs.
@@ -50,36 +61,45 @@ impl Expander<'_> {
     /// The [`Failure`] that decides the recipient's fate.
     pub fn expand(&self, address: &Address) -> Result<Expansion, Failure> {
         let mut expansion = Expansion::default();
-        let mut seen = HashSet::new();
-        self.follow(address, 0, &mut seen, &mut expansion)?;
-        Ok(expansion)
+        let mut way = Way::default();
+        self.follow(address, &mut way, &mut expansion)?;
+        match way.circle {
+            // An alias that comes back to itself adds nobody; without anybody else there is nobody at all.
+            Some(name) if expansion.users.is_empty() && expansion.forwards.is_empty() => {
+                Err(Failure::Limit(format!("alias database loop for {name}")))
+            }
+            _ => Ok(expansion),
+        }
     }
 
-    fn follow(
-        &self,
-        address: &Address,
-        depth: usize,
-        seen: &mut HashSet<String>,
-        expansion: &mut Expansion,
-    ) -> Result<(), Failure> {
-        if depth > DEPTH_MAX || seen.len() > TARGETS_MAX {
+    fn follow(&self, address: &Address, way: &mut Way, expansion: &mut Expansion) -> Result<(), Failure> {
+        if way.above.len() > DEPTH_MAX || way.seen.len() > TARGETS_MAX {
             return Err(Failure::Limit(format!(
                 "alias expansion of {address} is too deep or too wide"
             )));
         }
         let name = address.local().to_lowercase();
-        if !seen.insert(name.clone()) {
-            // An alias that comes back to itself means the user of that name, once.
+        if way.above.last() == Some(&name) {
+            // `alice: alice, bob`: the user of that name.
             self.add_user(&name, expansion);
+            return Ok(());
+        }
+        if way.above.contains(&name) {
+            way.circle = way.circle.take().or_else(|| way.above.last().cloned());
+            return Ok(());
+        }
+        if !way.seen.insert(name.clone()) {
+            // Two ways to one alias: it was followed already.
             return Ok(());
         }
         let Some(targets) = self.targets(address)? else {
             self.add_user(&name, expansion);
             return Ok(());
         };
+        way.above.push(name);
         for target in targets {
             match target {
-                Target::Address(text) => self.follow_address(&text, depth, seen, expansion)?,
+                Target::Address(text) => self.follow_address(&text, way, expansion)?,
                 Target::Mailbox(user) => self.add_user(&user, expansion),
                 Target::Command(command) => return Err(not_yet(address, "the command", &command)),
                 Target::File(file) => return Err(not_yet(address, "the file", &file.display().to_string())),
@@ -88,20 +108,15 @@ impl Expander<'_> {
                 }
             }
         }
+        way.above.pop();
         Ok(())
     }
 
-    fn follow_address(
-        &self,
-        text: &str,
-        depth: usize,
-        seen: &mut HashSet<String>,
-        expansion: &mut Expansion,
-    ) -> Result<(), Failure> {
+    fn follow_address(&self, text: &str, way: &mut Way, expansion: &mut Expansion) -> Result<(), Failure> {
         let next = Address::parse(text)
             .map_err(|error| Failure::Temporary(format!("alias target \"{text}\" is no address: {error}")))?;
         if self.is_local(&next)? {
-            return self.follow(&next, depth + 1, seen, expansion);
+            return self.follow(&next, way, expansion);
         }
         if !expansion.forwards.contains(&next) {
             expansion.forwards.push(next);

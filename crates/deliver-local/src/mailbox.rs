@@ -1,7 +1,7 @@
 //! Which mailbox a user has, and writing it: `home_mailbox` below the home directory, else a file named after the
 //! user in `mail_spool_directory`. A name that ends in `/` is a Maildir, any other an mbox.
 
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::path::PathBuf;
 
 use envelope::{Outcome, StatusCode};
@@ -103,10 +103,24 @@ pub(crate) fn deliver(job: &Job<'_>, user: &User, settings: &Postfix, header: &s
             let from_line = FromLine::display(job.sender, date);
             match store_mbox::deliver(&path, &from_line, &mut content, &locks(settings)) {
                 Ok(()) => sent("delivered to mailbox"),
+                Err(store_mbox::Error::NotAMailbox(_, why)) => not_a_mailbox(&path, user, why),
+                Err(error) if error.io_kind() == Some(ErrorKind::IsADirectory) => {
+                    not_a_mailbox(&path, user, "cannot open file: Is a directory")
+                }
                 Err(error) => not_written(&path, user, &error),
             }
         }
     }
+}
+
+/// Mail is never written there, as long as the file is what it is.
+fn not_a_mailbox(path: &std::path::Path, user: &User, why: &str) -> Outcome {
+    let text = format!(
+        "cannot update mailbox {} for user {}. {why}",
+        path.display(),
+        user.name
+    );
+    bounced(StatusCode::permanent(2, 0), text)
 }
 
 /// `mailbox_delivery_lock` and its patience.

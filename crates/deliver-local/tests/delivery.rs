@@ -168,6 +168,59 @@ fn aliases_are_followed_and_come_to_an_end() {
 }
 
 #[test]
+fn an_alias_that_leads_nowhere_but_back_is_a_loop() {
+    let aliases = "loop: pool\npool: loop\nmany: some, other\nsome: both\nother: both, many\nboth: alice\nbob: bob, alice\n";
+    let setup = setup(aliases, |_| {});
+    let outcome = setup.deliver("loop@example.com").outcome;
+    assert_eq!(
+        (outcome.result, outcome.status.to_string(), outcome.text.as_str()),
+        (
+            DeliveryResult::Bounced,
+            "5.4.6".to_owned(),
+            "alias database loop for pool"
+        )
+    );
+    let delivery = setup.deliver("many@example.com");
+    assert_eq!(
+        (delivery.outcome.result, delivery.forwards.len()),
+        (DeliveryResult::Sent, 0)
+    );
+    assert_eq!(setup.mail_of("alice").len(), 1);
+    setup.deliver("bob@example.com");
+    assert_eq!((setup.mail_of("alice").len(), setup.mail_of("bob").len()), (2, 1));
+}
+
+#[test]
+fn what_is_no_mailbox_file_is_not_written() {
+    let setup = setup("", |settings| settings.home_mailbox = String::new());
+    let spool = setup.directory.path().join("spool");
+    let outcome = || {
+        let outcome = setup.deliver("alice@example.com").outcome;
+        (outcome.result, outcome.status.to_string(), outcome.text)
+    };
+    let mailbox = spool.join("alice");
+    let refused = |why: &str| {
+        let text = format!(
+            "cannot update mailbox {} for user alice. {why}",
+            mailbox.display()
+        );
+        (DeliveryResult::Bounced, "5.2.0".to_owned(), text)
+    };
+    std::fs::create_dir(&mailbox).expect("a directory");
+    assert_eq!(outcome(), refused("cannot open file: Is a directory"));
+    std::fs::remove_dir(&mailbox).expect("removed");
+    std::fs::write(spool.join("other"), "").expect("written");
+    std::fs::hard_link(spool.join("other"), &mailbox).expect("linked");
+    assert_eq!(outcome(), refused("file has several hard links"));
+    std::fs::remove_file(&mailbox).expect("removed");
+    std::os::unix::fs::symlink(spool.join("other"), &mailbox).expect("linked");
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(&spool, std::fs::Permissions::from_mode(0o777)).expect("opened to all");
+    assert_eq!(outcome(), refused("file is a symbolic link"));
+    assert_eq!(std::fs::read(spool.join("other")).expect("there"), b"");
+}
+
+#[test]
 fn who_cannot_be_reached_now_is_queued_for_himself() {
     let setup = setup("two: alice, broken\n", |_| {});
     let delivery = setup.deliver("two@example.com");

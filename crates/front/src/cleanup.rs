@@ -75,6 +75,22 @@ impl Circumstances {
     }
 }
 
+/// A recipient completed, and without what of a route leads through this host; `None` when the route names no host.
+///
+/// # Errors
+/// When a lookup fails.
+pub fn rewritten(
+    recipient: &Address,
+    router: &route::Router,
+    settings: &Postfix,
+) -> Result<Option<Address>, route::Error> {
+    // A route without a domain is undone before a domain is appended.
+    match router.unrouted(recipient.clone())? {
+        Some(address) => router.unrouted(intake::qualify(address, settings)),
+        None => Ok(None),
+    }
+}
+
 /// Drops recipients that stand there twice, written alike but for case, with the same wishes about reports.
 /// `duplicate_filter_limit` is how many are remembered, 0 all; with `enable_original_recipient` another way to write
 /// the same address is another recipient.
@@ -175,6 +191,13 @@ impl Submission {
     /// What the sender is told: nothing of the message is kept.
     pub async fn commit(self, mut envelope: Envelope, front: &Front) -> Result<Committed, Refusal> {
         self.circumstances.add_copy(&mut envelope);
+        for recipient in &mut envelope.recipients {
+            // What cannot be resolved now is left for the delivery to complain about.
+            let address = rewritten(&recipient.address, &front.router, &self.circumstances.settings);
+            if let Ok(Some(address)) = address {
+                recipient.address = address;
+            }
+        }
         drop_doubles(&mut envelope, &self.circumstances.settings);
         let queue_id = self.incoming.queue_id().clone();
         let (incoming, facts) = self.finish(front)?;

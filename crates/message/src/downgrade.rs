@@ -126,16 +126,14 @@ impl Downgrade {
     /// Which multipart's boundary this is, and whether its last.
     fn boundary(&self, line: &[u8]) -> Option<(usize, bool)> {
         let line = line.strip_prefix(b"--")?.trim_ascii_end();
-        let found = self
-            .boundaries
+        self.boundaries
             .iter()
             .enumerate()
             .rev()
             .find_map(|(index, open)| {
                 let rest = line.strip_prefix(open.text.as_slice())?;
                 (rest.is_empty() || rest == b"--").then_some((index, !rest.is_empty()))
-            });
-        found
+            })
     }
 
     fn at_boundary(&mut self, index: usize, is_last: bool, line: &[u8], output: &mut Vec<u8>) {

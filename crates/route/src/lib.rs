@@ -1,13 +1,15 @@
 //! Recipient to class, transport and next hop (what trivial-rewrite(8) decides).
 //!
 //! In charge of which class of domain an address is in, which transport carries it where, and whether a
-//! recipient of one of our own classes exists. Not in charge of rewriting, aliases or delivery.
+//! recipient of one of our own classes exists. Not in charge of rewriting other than
+//! of routes through this host ([`routes`]), of aliases or of delivery.
 //!
 //! Entry: [`Router`]. Sources: ADDRESS_CLASS_README, trivial-rewrite(8). Transport maps and virtual aliases are not
 //! there yet; MX lookups belong to the delivery.
 
 pub mod domains;
 pub mod recipients;
+pub mod routes;
 
 use std::net::IpAddr;
 use std::sync::Arc;

@@ -26,8 +26,9 @@ const PIECE_BYTES: usize = 64 * 1024;
 /// `Content-Length` …) are left out. When this returns, the message is on disk.
 ///
 /// # Errors
-/// [`Error::Locked`] (try later); [`Error::NotAMailbox`] when the file is no regular file, has several names, or
-/// belongs to somebody else; [`Error::Io`], after which the file is as long as it was.
+/// [`Error::Locked`] (try later); [`Error::NotAMailbox`] when the file is no regular file, has several names, or is
+/// reached by a symbolic link that is not root's; [`Error::NotOwned`] when it belongs to somebody else;
+/// [`Error::Io`], after which the file is as long as it was.
 pub fn deliver(path: &Path, from_line: &str, content: &mut dyn Read, locks: &Locks) -> Result<()> {
     for _ in 0..OPEN_TRIES_MAX {
         let (file, created) = open_or_create(path)?;
@@ -82,16 +83,32 @@ fn open_or_create(path: &Path) -> Result<(File, bool)> {
 
 /// Whether mail may be written there, by the rules of local(8).
 fn check(path: &Path, meta: &std::fs::Metadata) -> Result<()> {
-    let complaint = if !meta.file_type().is_file() {
-        "it is not a regular file"
+    let complaint = if is_foreign_link(path)? {
+        "file is a symbolic link"
+    } else if !meta.file_type().is_file() {
+        "file is not a regular file"
     } else if meta.nlink() > 1 {
-        "the file has several names (hard links)"
+        "file has several hard links"
     } else if meta.uid() != os::identity::Identity::current().uid {
-        "the file belongs to somebody else"
+        return Err(Error::NotOwned(path.to_owned()));
     } else {
         return Ok(());
     };
     Err(Error::NotAMailbox(path.to_owned(), complaint))
+}
+
+/// Whether `path` is a symbolic link that somebody else than root may have made: it must be root's, in a directory of
+/// root's that nobody else may write.
+fn is_foreign_link(path: &Path) -> Result<bool> {
+    let look = |path: &Path| std::fs::symlink_metadata(path).map_err(Error::io("look at", path));
+    let link = look(path)?;
+    if !link.file_type().is_symlink() {
+        return Ok(false);
+    }
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let directory =
+        std::fs::metadata(parent.unwrap_or(Path::new("."))).map_err(Error::io("look at", path))?;
+    Ok(link.uid() != 0 || directory.uid() != 0 || directory.mode() & 0o022 != 0)
 }
 
 fn write_message(file: &File, path: &Path, size: u64, from_line: &str, content: &mut dyn Read) -> Result<()> {

@@ -14,6 +14,9 @@ pub enum Error {
     /// The file is none that mail may be written to; the text says why.
     #[error("mailbox {0}: {1}")]
     NotAMailbox(PathBuf, &'static str),
+    /// The file belongs to another user.
+    #[error("destination {0} is not owned by recipient")]
+    NotOwned(PathBuf),
     /// The file was replaced by others again and again while it was being opened.
     #[error("mailbox {0} keeps being replaced")]
     Replaced(PathBuf),
@@ -69,7 +72,9 @@ impl From<Error> for mailbox::Error {
                 what: format!("cannot {what}"),
                 source,
             },
-            Error::NotAMailbox(..) | Error::Replaced(_) => mailbox::Error::Damaged(error.to_string()),
+            Error::NotAMailbox(..) | Error::NotOwned(_) | Error::Replaced(_) => {
+                mailbox::Error::Damaged(error.to_string())
+            }
         }
     }
 }

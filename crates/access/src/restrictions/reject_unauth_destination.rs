@@ -11,8 +11,11 @@ use crate::Verdict;
 /// Whether mail for `recipient` is ours. Sender-specified routes (`user%host`, `user@host` as a local part,
 /// `host!user`) are never trusted unless `allow_untrusted_routing` says so.
 fn is_authorized(context: &Context<'_>, recipient: &Address) -> Result<bool, route::Error> {
-    let routed = recipient.local().contains(['@', '%', '!']);
-    if routed && !context.settings.allow_untrusted_routing {
+    let (local, settings) = (recipient.local(), context.settings);
+    let routed = local.contains('@')
+        || (settings.allow_percent_hack && local.contains('%'))
+        || (settings.swap_bangpath && local.contains('!'));
+    if routed && !settings.allow_untrusted_routing {
         return Ok(false);
     }
     Ok(context.router.class(recipient)? != Class::Default)

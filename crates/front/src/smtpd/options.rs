@@ -45,6 +45,7 @@ pub(super) fn config(settings: &Postfix, has_certificate: bool, filter: &NameLis
         auth: auth(settings, filter),
         vrfy: !settings.disable_vrfy_command,
         strict_envelopes: settings.strict_rfc821_envelopes,
+        allow_leading_minus: settings.allow_min_user,
         discard_ehlo_keywords: discarded,
         forbidden_commands: upper(&settings.smtpd_forbidden_commands),
         noop_commands: upper(&settings.smtpd_noop_commands),

@@ -83,14 +83,11 @@ impl Session {
     }
 
     /// Logs a refusal and makes the reply.
-    fn refuse(&self, stage: &str, refusal: &Refusal, recipient: Option<&Address>) -> Step<Answer> {
+    fn refuse(&self, stage: &str, refusal: &Refusal, recipient: Option<&str>) -> Step<Answer> {
         let softened = softened(refusal, &self.service.settings);
         let refusal = softened.as_ref().unwrap_or(refusal);
-        let sender = self
-            .transaction
-            .as_ref()
-            .map(|transaction| transaction.sender_text());
-        let recipient = recipient.map(ToString::to_string);
+        let sender = self.transaction.as_ref().filter(|_| stage != "VRFY");
+        let sender = sender.map(|transaction| transaction.sender_text());
         self.service.log.write(&lines::Decided {
             queue_id: self.transaction.as_ref().and_then(Transaction::queue_id),
             decision: lines::Decision::Reject,
@@ -98,7 +95,7 @@ impl Session {
             peer: self.peer(),
             text: &refusal.to_string(),
             sender: sender.as_deref(),
-            recipient: recipient.as_deref(),
+            recipient,
             protocol: self.protocol(),
             helo: self.helo.as_ref().map(|(_, name)| name.as_str()),
         });
@@ -177,16 +174,11 @@ impl Session {
         if !self.has_room(options.size.unwrap_or(0)) {
             return reply(452, StatusCode::temporary(3, 1), "Insufficient system storage");
         }
-        let router = &self.service.front.router;
-        if sender
-            .as_ref()
-            .is_some_and(|sender| router.looks_like_option(sender))
-        {
-            return reply(501, StatusCode::permanent(1, 7), "Bad sender address syntax");
-        }
-        let sender = sender.map(|sender| intake::qualify(sender, &self.service.settings));
-        self.transaction = Some(Transaction::new(sender, options));
-        if let Some(refusal) = self.service.access.mail(&self.request(None)) {
+        let qualified = sender.map(|sender| intake::qualify(sender, &self.service.settings));
+        let written = options.written.clone();
+        self.transaction = Some(Transaction::new(qualified, options));
+        if let Some(mut refusal) = self.service.access.mail(&self.request(None)) {
+            self.show_sender(&mut refusal, &written);
             let step = self.refuse("MAIL", &refusal, None);
             self.transaction = None;
             return step;
@@ -198,12 +190,12 @@ impl Session {
         if self.is_over(Happening::Recipient) {
             return self.too_many("many recipients");
         }
-        if self.service.front.router.looks_like_option(&recipient) {
-            return bad_recipient();
-        }
-        let qualified = intake::qualify(recipient.clone(), &self.service.settings);
-        if let Some(refusal) = self.service.access.rcpt(&self.request(Some(&qualified))) {
-            return self.refuse("RCPT", &refusal, Some(&qualified));
+        let qualified = match self.meant(&recipient) {
+            Ok(qualified) => qualified,
+            Err(refusal) => return refusal,
+        };
+        if let Some(refusal) = self.asked_about(&qualified, &options.written) {
+            return self.refuse("RCPT", &refusal, Some(&recipient.to_string()));
         }
         let is_first = self
             .transaction
@@ -216,6 +208,40 @@ impl Session {
             self.log_client();
         }
         Step::Answer(Answer::Accept)
+    }
+
+    /// Whom a recipient means: completed, and without a route through this host.
+    fn meant(&self, recipient: &Address) -> Result<Address, Step<Answer>> {
+        let service = &self.service;
+        match crate::cleanup::rewritten(recipient, &service.front.router, &service.settings) {
+            Ok(Some(address)) => Ok(address),
+            Ok(None) => Err(bad_recipient()),
+            Err(error) => {
+                service.log.error("smtpd", &error.to_string());
+                let text = format!("<{recipient}>: Temporary lookup failure");
+                Err(reply(451, StatusCode::temporary(3, 0), &text))
+            }
+        }
+    }
+
+    /// What access says about a recipient. The reply shows it as the client wrote it.
+    fn asked_about(&self, qualified: &Address, written: &str) -> Option<Refusal> {
+        let mut refusal = self.service.access.rcpt(&self.request(Some(qualified)))?;
+        if let Some(rest) = refusal.text.strip_prefix(&format!("<{qualified}>: ")) {
+            refusal.text = format!("<{written}>: {rest}");
+        } else if let Some(transaction) = &self.transaction {
+            self.show_sender(&mut refusal, transaction.sender_written());
+        }
+        Some(refusal)
+    }
+
+    /// The same for the sender.
+    fn show_sender(&self, refusal: &mut Refusal, written: &str) {
+        let qualified = self.transaction.as_ref().and_then(Transaction::sender);
+        let shown = qualified.map(|sender| format!("<{sender}>: "));
+        if let Some(rest) = shown.and_then(|shown| refusal.text.strip_prefix(&shown).map(str::to_owned)) {
+            refusal.text = format!("<{written}>: {rest}");
+        }
     }
 
     fn log_client(&self) {
@@ -392,14 +418,20 @@ impl Session {
     }
 
     fn verify(&self, address: &str) -> Step<Answer> {
-        let recipient = address::path::parse_whole(address).ok().flatten();
+        let path = address::path::read(address)
+            .ok()
+            .filter(|path| path.rest.is_empty());
         let router = &self.service.front.router;
-        let Some(recipient) = recipient.filter(|recipient| !router.looks_like_option(recipient)) else {
-            return bad_recipient();
+        let (written, recipient) = match path.map(|path| (path.written, path.address)) {
+            Some((written, Some(recipient))) if !router.looks_like_option(&recipient) => (written, recipient),
+            _ => return bad_recipient(),
         };
-        let qualified = intake::qualify(recipient, &self.service.settings);
-        match self.service.access.rcpt(&self.request(Some(&qualified))) {
-            Some(refusal) => self.refuse("VRFY", &refusal, Some(&qualified)),
+        let qualified = match self.meant(&recipient) {
+            Ok(qualified) => qualified,
+            Err(refusal) => return refusal,
+        };
+        match self.asked_about(&qualified, &written) {
+            Some(refusal) => self.refuse("VRFY", &refusal, Some(&recipient.to_string())),
             None => Step::Answer(Answer::Accept),
         }
     }
@@ -420,9 +452,30 @@ impl Session {
     }
 
     fn note(&self, note: Note) {
-        if note == Note::BareLineFeed {
-            let text = format!("{}: bare <LF> received", self.client);
-            self.service.log.warning("smtpd", &text);
+        match note {
+            Note::BareLineFeed => {
+                let text = format!("{}: bare <LF> received", self.client);
+                self.service.log.warning("smtpd", &text);
+            }
+            Note::NonSmtpCommand(command) => self.service.log.write(&lines::NonSmtpCommand {
+                peer: self.peer(),
+                command: &command,
+            }),
+            Note::AnnouncedTooBig(sender, reply) => {
+                let sender = sender.map(|sender| sender.to_string()).unwrap_or_default();
+                self.service.log.write(&lines::Decided {
+                    queue_id: None,
+                    decision: lines::Decision::Reject,
+                    stage: "MAIL",
+                    peer: self.peer(),
+                    text: &reply.to_string(),
+                    sender: Some(&sender),
+                    recipient: None,
+                    protocol: self.protocol(),
+                    helo: self.helo.as_ref().map(|(_, name)| name.as_str()),
+                });
+            }
+            Note::DroppedPlaintext | Note::TooBig => {}
         }
     }
 }

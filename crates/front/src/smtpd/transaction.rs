@@ -15,6 +15,8 @@ use intake::Origin;
 /// What MAIL began.
 pub(super) struct Transaction {
     envelope: Envelope,
+    /// The sender as the client wrote it, without brackets.
+    written: String,
     stage: Stage,
 }
 
@@ -40,12 +42,18 @@ impl Transaction {
         };
         Transaction {
             envelope,
+            written: options.written,
             stage: Stage::Empty,
         }
     }
 
     pub(super) fn sender(&self) -> Option<&Address> {
         self.envelope.sender.as_ref()
+    }
+
+    /// The sender as replies show it.
+    pub(super) fn sender_written(&self) -> &str {
+        &self.written
     }
 
     /// The sender as the log shows it, empty for the null sender.
@@ -75,7 +83,7 @@ impl Transaction {
         if matches!(self.stage, Stage::Empty) {
             self.stage = Stage::Addressed(front.spool.begin(serve::clock::now()));
         }
-        let RcptOptions { notify, orcpt } = options;
+        let RcptOptions { notify, orcpt, .. } = options;
         self.envelope.recipients.push(Recipient {
             address,
             original,

@@ -6,7 +6,6 @@ pub(crate) const NOT_YET: &[(&str, &str)] = &[
     ("access_map_reject_code", "not yet: access tables"),
     ("allow_mail_to_commands", "not yet: commands in aliases"),
     ("allow_mail_to_files", "not yet: files in aliases"),
-    ("allow_percent_hack", "not yet: addresses with ! and %"),
     ("anvil_status_update_time", "not yet: figures about clients"),
     ("auth_anonymous_username", "not yet: anonymous logins"),
     ("auth_cache_negative_ttl", "not yet: a cache of lookups"),
@@ -308,7 +307,6 @@ pub(crate) const NOT_YET: &[(&str, &str)] = &[
     ("ssl_verify_client_cert", "not yet: client certificates"),
     ("strict_mailbox_ownership", "not yet: mailboxes of other owners"),
     ("strict_smtputf8", "not yet: refusing UTF-8 outside SMTPUTF8"),
-    ("swap_bangpath", "not yet: addresses with ! and %"),
     (
         "tls_append_default_CA",
         "not yet: the system's authorities beside one's own",

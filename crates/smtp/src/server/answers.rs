@@ -31,8 +31,8 @@ impl Server {
                 self.helo = Some(verb);
                 self.greeting_reply(verb)
             }
-            Open::Mail => {
-                self.begin();
+            Open::Mail(smtputf8) => {
+                self.begin(smtputf8);
                 Reply::new(250, StatusCode::success(1, 0), "Ok")
             }
             Open::Rcpt => {

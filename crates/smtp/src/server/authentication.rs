@@ -45,7 +45,8 @@ impl Server {
         if let Some(reply) = self.must_greet() {
             return Some(reply);
         }
-        if self.config.auth.mechanisms_with_tls.is_empty() && self.mechanisms().is_empty() {
+        // `smtpd_tls_auth_only`: before the handshake there is no AUTH at all.
+        if self.mechanisms().is_empty() {
             return Some(out_of_order("Error: authentication not enabled"));
         }
         if self.transaction.is_some() {
@@ -54,10 +55,7 @@ impl Server {
         if self.user.is_some() {
             return Some(out_of_order("Error: already authenticated"));
         }
-        let text = "Encryption required for requested authentication mechanism";
-        self.mechanisms()
-            .is_empty()
-            .then(|| Reply::new(538, StatusCode::permanent(7, 0), text))
+        None
     }
 
     /// Reads the response to a challenge.
@@ -66,12 +64,12 @@ impl Server {
             Line::Unfinished => return false,
             Line::TooLong => {
                 self.events.push_back(Event::AuthCancelled);
-                self.state = State::OverlongLine;
+                self.state = State::OverlongResponse;
             }
             Line::Dropped => {
                 self.events.push_back(Event::AuthCancelled);
                 self.state = State::Command;
-                self.refuse_overlong();
+                self.refuse(&overlong_response());
             }
             Line::Complete { text, bare_line_feed } => {
                 self.state = State::Command;
@@ -118,8 +116,18 @@ impl Server {
     }
 }
 
-/// `535 5.7.8 Error: authentication failed: …`
+/// RFC 4954 §4: a response that is too long.
+pub(super) fn overlong_response() -> Reply {
+    Reply::new(500, StatusCode::permanent(5, 6), "SASL response limit exceeded")
+}
+
+/// `535 5.7.8 Error: authentication failed: …`; without a reason for a wrong name or password.
 pub(super) fn failed(why: &str) -> Reply {
+    let why = if why.is_empty() {
+        "(reason unavailable)"
+    } else {
+        why
+    };
     Reply::new(
         535,
         StatusCode::permanent(7, 8),

@@ -3,9 +3,9 @@
 use super::{
     BareNewline, Ending, Event, HeloVerb, Last, Line, Note, Open, Protocol, Server, State, Tls, Verb,
 };
-use super::{Transaction, options};
+use super::{Transaction, authentication, options};
 use crate::Reply;
-use address::path;
+use address::{Domain, path};
 use envelope::StatusCode;
 
 /// `250 2.0.0 Ok`
@@ -62,8 +62,10 @@ impl Server {
             None => self.consume(self.unread().len()),
             Some(at) => {
                 self.consume(at + 1);
-                self.state = State::Command;
-                self.refuse_overlong();
+                match std::mem::replace(&mut self.state, State::Command) {
+                    State::OverlongResponse => self.refuse(&authentication::overlong_response()),
+                    _ => self.refuse_overlong(),
+                }
             }
         }
         true
@@ -129,7 +131,7 @@ impl Server {
             return self.accept(&ok());
         }
         if verb == Verb::Unknown {
-            return self.unknown_command(word);
+            return self.unknown_command(word, text);
         }
         if self.is_too_early(verb) {
             return;
@@ -161,7 +163,7 @@ impl Server {
     }
 
     /// What is no mail client at all (HTTP, a message's header, binary) is sent away at once.
-    fn unknown_command(&mut self, word: &str) {
+    fn unknown_command(&mut self, word: &str, line: &str) {
         let forbidden = word.contains(':')
             || !word.starts_with(|c: char| c.is_ascii_alphabetic())
             || self
@@ -170,6 +172,8 @@ impl Server {
                 .iter()
                 .any(|name| name.eq_ignore_ascii_case(word));
         if forbidden {
+            self.events
+                .push_back(Event::Note(Note::NonSmtpCommand(line.to_owned())));
             let status = StatusCode::success(7, 0);
             self.say(&Reply::new(
                 221,
@@ -188,7 +192,8 @@ impl Server {
             self.refuse(&reply);
             return true;
         }
-        let before_tls = always || matches!(verb, Verb::Helo | Verb::Ehlo | Verb::Lhlo | Verb::StartTls);
+        let before_tls = (always && verb != Verb::Rset)
+            || matches!(verb, Verb::Helo | Verb::Ehlo | Verb::Lhlo | Verb::StartTls);
         if self.config.tls == Tls::Required && !self.tls && !before_tls {
             let text = "Must issue a STARTTLS command first";
             self.refuse(&Reply::new(530, StatusCode::permanent(7, 0), text));
@@ -307,19 +312,25 @@ impl Server {
             return self.refuse(&bad_syntax("Syntax: MAIL FROM:<address>"));
         };
         let bad_address = Reply::new(501, StatusCode::permanent(1, 7), "Bad sender address syntax");
-        let parsed = if self.lacks_brackets(rest) {
-            None
-        } else {
-            path::parse(rest).ok()
-        };
-        let Some((sender, parameters)) = parsed else {
+        let Some(path) = self.path(rest) else {
             return self.refuse(&bad_address);
         };
-        match options::mail(parameters, self.config.limits.message_octets_max) {
-            Err(reply) => self.refuse(&reply),
-            Ok(options) => {
-                self.open = Some(Open::Mail);
-                self.events.push_back(Event::Mail { sender, options });
+        match options::mail(path.rest, self.config.limits.message_octets_max) {
+            Err(reply) => {
+                if reply.code == 552 {
+                    let note = Note::AnnouncedTooBig(path.address, reply.clone());
+                    self.events.push_back(Event::Note(note));
+                }
+                self.refuse(&reply);
+            }
+            Ok(options) if !options.smtputf8 && has_international_domain(&path) => self.refuse(&bad_address),
+            Ok(mut options) => {
+                options.written = path.written;
+                self.open = Some(Open::Mail(options.smtputf8));
+                self.events.push_back(Event::Mail {
+                    sender: path.address,
+                    options,
+                });
             }
         }
     }
@@ -342,26 +353,31 @@ impl Server {
                 false => self.refuse_mildly(&reply),
             };
         }
+        let smtputf8 = transaction.smtputf8;
         let bad_address = Reply::new(501, StatusCode::permanent(1, 3), "Bad recipient address syntax");
-        let parsed = if self.lacks_brackets(rest) {
-            None
-        } else {
-            path::parse(rest).ok()
-        };
-        let Some((Some(recipient), parameters)) = parsed else {
+        let path = self
+            .path(rest)
+            .filter(|path| smtputf8 || !has_international_domain(path));
+        let Some((path, Some(recipient))) = path.map(|path| (path.clone(), path.address)) else {
             return self.refuse(&bad_address);
         };
-        match options::rcpt(parameters) {
+        match options::rcpt(path.rest) {
             Err(reply) => self.refuse(&reply),
-            Ok(options) => {
+            Ok(mut options) => {
+                options.written = path.written;
                 self.open = Some(Open::Rcpt);
                 self.events.push_back(Event::Rcpt { recipient, options });
             }
         }
     }
 
-    fn lacks_brackets(&self, path: &str) -> bool {
-        self.config.strict_envelopes && !path.starts_with('<')
+    /// The path at the start of `text`, if it is one that may be used here.
+    fn path<'a>(&self, text: &'a str) -> Option<path::Path<'a>> {
+        let path = path::read(text).ok()?;
+        // A program may take it for an option (`allow_min_user`).
+        let is_minus = path.written.starts_with('-') && !self.config.allow_leading_minus;
+        let is_refused = is_minus || (path.is_sloppy && self.config.strict_envelopes);
+        (!is_refused).then_some(path)
     }
 
     fn rset(&mut self, argument: &str) {
@@ -394,14 +410,10 @@ impl Server {
             Some((address, flag)) if flag.eq_ignore_ascii_case("SMTPUTF8") => address.trim_end(),
             _ => argument,
         };
-        let address = written
-            .strip_prefix('<')
-            .and_then(|a| a.strip_suffix('>'))
-            .unwrap_or(written);
-        if address.is_empty() || address.contains([' ', '\t']) && !address.contains('"') {
+        let Some(address) = address_in(written) else {
             let text = "Bad recipient address syntax";
             return self.refuse(&Reply::new(501, StatusCode::permanent(1, 3), text));
-        }
+        };
         self.open = Some(Open::Vrfy(written.to_owned()));
         self.events.push_back(Event::Vrfy {
             address: address.to_owned(),
@@ -411,7 +423,7 @@ impl Server {
     fn etrn(&mut self, argument: &str) {
         self.junk();
         if let Some(reply) = self.must_greet() {
-            return self.refuse(&reply);
+            return self.refuse(&Reply::bare(reply.code, reply.lines.concat()));
         }
         if self.transaction.is_some() {
             return self.refuse(&Reply::bare(503, "Error: MAIL transaction in progress"));
@@ -419,9 +431,16 @@ impl Server {
         if argument.is_empty() || argument.contains([' ', '\t']) {
             return self.refuse(&Reply::bare(500, "Syntax: ETRN domain"));
         }
+        // `@domain` and `#queue` of RFC 1985 §5.2 are taken for the domain.
+        let domain = argument.strip_prefix(['@', '#']).unwrap_or(argument);
+        let is_domain = Domain::parse(domain)
+            .is_ok_and(|parsed| parsed.is_hostname() || (parsed.is_literal() && parsed.to_ip().is_some()));
+        if !is_domain {
+            return self.refuse(&Reply::bare(501, "Error: invalid parameter syntax"));
+        }
         self.open = Some(Open::Etrn);
         self.events.push_back(Event::Etrn {
-            domain: argument.to_owned(),
+            domain: domain.to_owned(),
         });
     }
 
@@ -444,9 +463,29 @@ impl Server {
     }
 
     /// Begins a transaction.
-    pub(super) fn begin(&mut self) {
-        self.transaction = Some(Box::new(Transaction::default()));
+    pub(super) fn begin(&mut self, smtputf8: bool) {
+        self.transaction = Some(Box::new(Transaction {
+            smtputf8,
+            ..Transaction::default()
+        }));
     }
+}
+
+/// Whether the address is for clients that ask for SMTPUTF8. A local part is taken from everybody, as Postfix does.
+fn has_international_domain(path: &path::Path<'_>) -> bool {
+    let domain = path.address.as_ref().and_then(address::Address::domain);
+    domain.is_some_and(|domain| !domain.as_str().is_ascii())
+}
+
+/// The address in VRFY's argument: `alice`, `<alice>`, `Alice <alice>`.
+fn address_in(written: &str) -> Option<&str> {
+    let address = match (written.rfind('<'), written.strip_suffix('>')) {
+        (Some(start), Some(inner)) => &inner[start + 1..],
+        _ => written,
+    };
+    let is_none = matches!(address, "" | "\"\"" | "@");
+    let is_phrase = address.contains([' ', '\t']) && !address.contains('"');
+    (!is_none && !is_phrase).then_some(address)
 }
 
 /// What follows `keyword` in any case, spaces in front taken off; `None` when nothing does.

@@ -29,6 +29,8 @@ pub struct Config {
     pub vrfy: bool,
     /// `strict_rfc821_envelopes`: addresses need their brackets.
     pub strict_envelopes: bool,
+    /// `allow_min_user`: addresses may begin with a minus sign.
+    pub allow_leading_minus: bool,
     /// `smtpd_discard_ehlo_keywords`, in capitals.
     pub discard_ehlo_keywords: Vec<String>,
     /// `smtpd_forbidden_commands` by plain name, in capitals. What cannot be a verb at all is always forbidden.
@@ -139,6 +141,7 @@ impl Config {
             auth: Auth::default(),
             vrfy: true,
             strict_envelopes: false,
+            allow_leading_minus: false,
             discard_ehlo_keywords: Vec::new(),
             forbidden_commands: ["CONNECT", "GET", "POST"].map(str::to_owned).to_vec(),
             noop_commands: Vec::new(),

@@ -58,9 +58,9 @@ pub enum Event {
     /// Write out what there is to write, do the handshake, then answer `TlsStarted` or `TlsFailed`. Plaintext that
     /// came after the command is dropped.
     StartTls,
-    /// VRFY. `Accept` (252 with the address) or `Reply`.
+    /// VRFY. `Accept` (252 with what was written) or `Reply`.
     Vrfy {
-        /// As written, without brackets.
+        /// The address in what was written, without brackets and name.
         address: String,
     },
     /// ETRN. `Accept` (250 Queuing started) or `Reply`.
@@ -114,6 +114,8 @@ pub enum HeloVerb {
 /// The parameters of MAIL.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MailOptions {
+    /// The sender as it was written, unquoted ([`address::path::Path::written`]).
+    pub written: String,
     /// SIZE= in octets (RFC 1870); within the limit.
     pub size: Option<u64>,
     /// BODY= (RFC 6152).
@@ -131,6 +133,8 @@ pub struct MailOptions {
 /// The parameters of RCPT.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RcptOptions {
+    /// The recipient as it was written, unquoted ([`address::path::Path::written`]).
+    pub written: String,
     /// NOTIFY= (RFC 3461).
     pub notify: Option<Notify>,
     /// ORCPT= as `type;address`, decoded (RFC 3461).
@@ -138,7 +142,7 @@ pub struct RcptOptions {
 }
 
 /// What an administrator may want to know.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Note {
     /// A line that ended in a bare LF (`smtpd_forbid_bare_newline = note` or `reject`).
     BareLineFeed,
@@ -146,6 +150,10 @@ pub enum Note {
     DroppedPlaintext,
     /// The size limit was passed; the rest of the content is dropped.
     TooBig,
+    /// A sender was refused with this reply because of the size that MAIL announced.
+    AnnouncedTooBig(Option<Address>, Reply),
+    /// What no mail client says, and the session ends (`smtpd_forbidden_commands`).
+    NonSmtpCommand(String),
 }
 
 /// How a session ended.

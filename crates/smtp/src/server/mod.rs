@@ -73,6 +73,8 @@ enum State {
     Command,
     /// The rest of a command line that is over its limit.
     OverlongLine,
+    /// The rest of a response to a challenge that is over its limit.
+    OverlongResponse,
     /// The response to a challenge.
     AuthResponse,
     /// The content after DATA.
@@ -90,11 +92,18 @@ enum State {
 enum Open {
     Connected,
     Helo(HeloVerb),
-    Mail,
+    /// With whether SMTPUTF8 was asked for.
+    Mail(bool),
     Rcpt,
     Data,
-    FirstChunk { octets: u64, last: bool },
-    ContentEnd { octets: u64, chunked: bool },
+    FirstChunk {
+        octets: u64,
+        last: bool,
+    },
+    ContentEnd {
+        octets: u64,
+        chunked: bool,
+    },
     Auth,
     StartTls,
     Vrfy(String),
@@ -104,6 +113,8 @@ enum Open {
 /// The transaction between MAIL and the end of the content.
 #[derive(Debug, Default)]
 struct Transaction {
+    /// The client asked for SMTPUTF8.
+    smtputf8: bool,
     recipients: usize,
     /// Recipients over the limit.
     overshoot: usize,
@@ -228,7 +239,7 @@ impl Server {
     fn step(&mut self) -> bool {
         match self.state.clone() {
             State::Command => self.command_line(),
-            State::OverlongLine => self.skip_overlong_line(),
+            State::OverlongLine | State::OverlongResponse => self.skip_overlong_line(),
             State::AuthResponse => self.auth_line(),
             State::Data => self.data(),
             State::Chunk {

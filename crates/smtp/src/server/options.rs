@@ -84,18 +84,22 @@ fn split(word: &str) -> (String, Option<&str>) {
     }
 }
 
+/// The largest size that a file can have, in octets.
+const SIZE_OCTETS_MAX: u64 = i64::MAX as u64;
+
+fn too_big(text: &str) -> Reply {
+    Reply::new(552, StatusCode::permanent(3, 4), text)
+}
+
 /// SIZE=. A limit of 0 is none.
 fn size(value: &str, limit: u64) -> Result<u64, Reply> {
     if value.is_empty() || !value.bytes().all(|b| b.is_ascii_digit()) {
         return Err(syntax("Bad message size syntax"));
     }
     match value.parse::<u64>() {
-        Ok(size) if limit == 0 || size <= limit => Ok(size),
-        _ => Err(Reply::new(
-            552,
-            StatusCode::permanent(3, 4),
-            "Message size exceeds fixed limit",
-        )),
+        Ok(size) if size <= SIZE_OCTETS_MAX && (limit == 0 || size <= limit) => Ok(size),
+        Ok(size) if size <= SIZE_OCTETS_MAX => Err(too_big("Message size exceeds fixed limit")),
+        _ => Err(too_big("Message size exceeds file system imposed limit")),
     }
 }
 
@@ -153,7 +157,7 @@ mod tests {
             ("size=1001", "552 5.3.4 Message size exceeds fixed limit"),
             (
                 "size=99999999999999999999999",
-                "552 5.3.4 Message size exceeds fixed limit",
+                "552 5.3.4 Message size exceeds file system imposed limit",
             ),
             ("body=binarymime", "555 5.5.4 Unsupported option: body=binarymime"),
             ("ret=x", "501 5.5.4 Bad RET parameter syntax"),

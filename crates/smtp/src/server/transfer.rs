@@ -204,11 +204,6 @@ impl Server {
             ));
             return self.finish(Ending::HungUp);
         };
-        if let Some(reply) = self.why_no_content() {
-            self.reset();
-            return self.discard_chunk(octets, reply);
-        }
-        let limit = self.config.limits.message_octets_max;
         let spoilt = self.transfer().and_then(|transfer| transfer.spoilt);
         if spoilt == Some(Spoilt::EarlierError) {
             if last {
@@ -222,7 +217,13 @@ impl Server {
                 Reply::new(551, StatusCode::permanent(7, 1), "Null BDAT request"),
             );
         }
-        if limit > 0 && octets > limit {
+        if let Some(reply) = self.why_no_content() {
+            self.reset();
+            return self.discard_chunk(octets, reply);
+        }
+        let limit = self.config.limits.message_octets_max;
+        let known = self.transfer().map_or(0, |transfer| transfer.octets);
+        if limit > 0 && known.saturating_add(octets) > limit {
             let text = "Chunk exceeds message size limit";
             return self.refuse_chunk(octets, Reply::new(552, StatusCode::permanent(3, 4), text));
         }

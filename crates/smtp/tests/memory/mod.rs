@@ -61,7 +61,7 @@ impl Memory {
             Some((user, known)) if user.as_bytes() == name && known.as_bytes() == password => {
                 Answer::AuthSuccess { user: user.clone() }
             }
-            _ => Answer::AuthFailure("(reason unavailable)".to_owned()),
+            _ => Answer::AuthFailure(String::new()),
         }
     }
 
@@ -72,7 +72,7 @@ impl Memory {
                 let parts: Vec<&[u8]> = response.split(|b| *b == 0).collect();
                 match parts[..] {
                     [_, name, password] => self.password(name, password),
-                    _ => Answer::AuthFailure("(reason unavailable)".to_owned()),
+                    _ => Answer::AuthFailure(String::new()),
                 }
             }
             _ => Answer::Challenge(Vec::new()),
@@ -92,6 +92,8 @@ impl Memory {
             ("smtpd_error_sleep_time", Ok(n)) => limits.error_delay = n as Stamp * machine::SECOND,
             ("smtpd_timeout", Ok(n)) => limits.timeout = n as Stamp * machine::SECOND,
             ("smtpd_helo_required", _) => self.config.helo_required = value == "yes",
+            ("strict_rfc821_envelopes", _) => self.config.strict_envelopes = value == "yes",
+            ("smtpd_tls_auth_only", _) => self.config.auth.mechanisms_without_tls.clear(),
             ("disable_vrfy_command", _) => self.config.vrfy = value == "no",
             ("smtpd_tls_security_level", _) => {
                 self.config.tls = match value {
