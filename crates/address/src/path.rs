@@ -62,9 +62,6 @@ pub fn read(text: &str) -> Result<Path<'_>, Error> {
         path => {
             let path = strip_route(path)?;
             let address = checked(path)?;
-            if opened == 0 && address.domain().is_none() && path.starts_with('"') {
-                return Err(Error::Syntax("a quoted text alone is no address"));
-            }
             let domain = address.domain().and_then(|_| path.rsplit_once('@'));
             let domain = domain.map(|(_, domain)| format!("@{domain}")).unwrap_or_default();
             let written = format!("{}{domain}", address.local());
@@ -88,9 +85,20 @@ fn checked(path: &str) -> Result<Address, Error> {
     if address.domain().is_none() && address.local().is_empty() {
         return Err(Error::Syntax("no address"));
     }
-    match address.domain() {
-        Some(domain) if !is_mail_host(domain) => Err(Error::Syntax("not a host name or address literal")),
-        _ => Ok(address),
+    // `"a@b"` alone will be taken for a route: `b` must be a host too.
+    let route = address
+        .local()
+        .rsplit_once('@')
+        .filter(|_| address.domain().is_none());
+    let is_good = match (address.domain(), route) {
+        (Some(domain), _) => is_mail_host(domain),
+        (None, Some((_, host))) => Domain::parse(host).is_ok_and(|host| is_mail_host(&host)),
+        (None, None) => true,
+    };
+    if is_good {
+        Ok(address)
+    } else {
+        Err(Error::Syntax("not a host name or address literal"))
     }
 }
 

@@ -100,12 +100,12 @@ enum Stream {
 }
 
 impl Connection {
-    /// Connects. A timeout of zero is none but the system's.
+    /// Connects, or says why not, as people know it. A timeout of zero is none but the system's.
     pub(crate) async fn open(
         target: &Target,
         patience: Duration,
         source: Source,
-    ) -> Result<Connection, Outcome> {
+    ) -> Result<Connection, String> {
         let connecting = async {
             match &target.address {
                 Address::Tcp(address) => {
@@ -122,10 +122,7 @@ impl Connection {
                 .await
                 .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())),
         };
-        connected.map_err(|error| {
-            let text = format!("connect to {}: {}", target.relay, in_words(&error));
-            outcome(StatusCode::temporary(4, 1), text)
-        })
+        connected.map_err(|error| in_words(&error))
     }
 
     /// Does the client's side of a TLS handshake. On failure the connection is gone.

@@ -134,7 +134,12 @@ impl Remote {
         let options = self.options(next_hop.protocol);
         let mut with_tls = true;
         loop {
-            let connection = Connection::open(target, options.connect_timeout, self.source).await?;
+            let opened = Connection::open(target, options.connect_timeout, self.source).await;
+            let connection = opened.map_err(|reason| {
+                self.tell_unreachable(next_hop.protocol, target, &reason);
+                let text = format!("connect to {}: {reason}", target.relay);
+                outcome(StatusCode::temporary(4, 1), text)
+            })?;
             let mut session = converse::Session {
                 connection,
                 config: options.client_config(target, credentials, with_tls),

@@ -4,6 +4,8 @@ use crate::Error;
 use crate::connection::Target;
 use crate::logins::Logins;
 use machine::Stamp;
+use maillog::Log;
+use maillog::lines::delivery::ConnectFailed;
 use rustls::ClientConfig;
 use settings::{AddressPreference, InetProtocols, Postfix, TlsLevel};
 use smtp::client::{Config, Credentials, Protocol, Timeouts, TlsPolicy};
@@ -24,6 +26,8 @@ pub struct Remote {
     pub(crate) helo_name: String,
     pub(crate) logins: Logins,
     pub(crate) source: Source,
+    /// Where hosts that cannot be reached are told.
+    log: Option<Log>,
 }
 
 /// From which addresses connections come, and to which they go first.
@@ -156,7 +160,31 @@ impl Remote {
             helo_name: settings.myhostname.clone(),
             logins: Logins::from_settings(settings),
             source: Source::from_settings(settings)?,
+            log: None,
         })
+    }
+
+    /// The same, telling `log` of every host that cannot be reached: the outcome knows the last one only.
+    pub fn logging_to(self, log: Log) -> Remote {
+        Remote {
+            log: Some(log),
+            ..self
+        }
+    }
+
+    /// `connect to mx.example.com[192.0.2.1]:25: Connection refused`
+    pub(crate) fn tell_unreachable(&self, protocol: Protocol, target: &Target, reason: &str) {
+        let agent = match protocol {
+            Protocol::Smtp => "smtp",
+            Protocol::Lmtp => "lmtp",
+        };
+        if let Some(log) = &self.log {
+            log.write(&ConnectFailed {
+                agent,
+                relay: &target.relay,
+                reason,
+            });
+        }
     }
 
     /// Who to log in as at an SMTP next hop, written as the configuration has it.

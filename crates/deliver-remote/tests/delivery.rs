@@ -40,9 +40,17 @@ fn envelope(recipients: &[&str]) -> Envelope {
 }
 
 fn deliver(settings: &Postfix, next_hop: NextHop, recipients: &[&str], content: &[u8]) -> Delivery {
+    deliver_by(
+        &Remote::from_settings(settings).unwrap(),
+        next_hop,
+        recipients,
+        content,
+    )
+}
+
+fn deliver_by(remote: &Remote, next_hop: NextHop, recipients: &[&str], content: &[u8]) -> Delivery {
     let envelope = envelope(recipients);
     let all: Vec<usize> = (0..recipients.len()).collect();
-    let remote = Remote::from_settings(settings).unwrap();
     let request = Request::of(next_hop, &envelope, &all, content.len() as u64);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -133,8 +141,16 @@ fn nobody_there_is_said_in_postfix_words() {
         .unwrap()
         .port();
     let next_hop = NextHop::smtp(&format!("[127.0.0.1]:{port}"), "smtp").unwrap();
-    let delivery = deliver(&settings(), next_hop, &["a@x.example", "b@x.example"], b"x\r\n");
+    let (log, captured) = maillog::Log::to_memory();
+    let remote = Remote::from_settings(&settings()).unwrap().logging_to(log);
+    let delivery = deliver_by(&remote, next_hop, &["a@x.example", "b@x.example"], b"x\r\n");
     assert_eq!(delivery.outcomes.len(), 2);
+    assert_eq!(
+        captured.lines(),
+        [format!(
+            "postfix/smtp: connect to 127.0.0.1[127.0.0.1]:{port}: Connection refused"
+        )]
+    );
     let outcome = &delivery.outcomes[1];
     assert_eq!(
         outcome.text,

@@ -36,6 +36,7 @@ struct Circumstances {
     only_recipient: Option<String>,
     now_micros: i64,
     trace: Trace,
+    began_micros: i64,
 }
 
 impl Circumstances {
@@ -139,6 +140,7 @@ impl Submission {
             [recipient] => Some(recipient.original.to_string()),
             _ => None,
         };
+        let now_micros = serve::clock::now();
         let circumstances = Circumstances {
             settings,
             origin,
@@ -148,8 +150,9 @@ impl Submission {
                 .map(Address::to_string)
                 .unwrap_or_default(),
             only_recipient,
-            now_micros: serve::clock::now(),
             trace: Trace::None,
+            now_micros,
+            began_micros: now_micros,
         };
         Submission {
             intake: Intake::new(),
@@ -163,6 +166,12 @@ impl Submission {
     /// The sender wants to hear of the first attempt, or nothing but that.
     pub fn with_trace(mut self, trace: Trace) -> Submission {
         self.circumstances.trace = trace;
+        self
+    }
+
+    /// The message began to arrive then: what the log's `delay=` counts from.
+    pub fn begun_at(mut self, micros: i64) -> Submission {
+        self.circumstances.began_micros = micros;
         self
     }
 
@@ -255,7 +264,7 @@ impl Submission {
         Ok((
             self.incoming,
             Facts {
-                arrival_micros: self.circumstances.now_micros,
+                arrival_micros: self.circumstances.began_micros,
                 hold: false,
                 attributes,
             },
@@ -343,6 +352,7 @@ mod tests {
             only_recipient: None,
             now_micros: 0,
             trace: Trace::None,
+            began_micros: 0,
         };
         let recipient = |text: &&str| Recipient {
             address: Address::parse(text).expect("an address"),

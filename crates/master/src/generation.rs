@@ -101,7 +101,7 @@ impl Generation {
         let front = match kept.queue.clone() {
             None => None,
             Some((spool, qmgr)) => {
-                let remote = Remote::from_settings(&settings)?;
+                let remote = Remote::from_settings(&settings)?.logging_to(kept.log.clone());
                 let (settings, auth, log) = (Arc::clone(&settings), Arc::clone(&auth), kept.log.clone());
                 Some(Arc::new(Front {
                     settings,

@@ -295,6 +295,25 @@ fn eight_bit_mail_is_encoded_for_a_peer_that_takes_seven_bits() {
 }
 
 #[test]
+fn a_peer_that_closes_at_a_recipient_says_it_of_that_one_only() {
+    let messages = vec![(
+        message(&["a@x.example", "b@x.example", "c@x.example"]),
+        Vec::new(),
+    )];
+    let caller = Caller::new(config(), messages).against(&[
+        HELLO,
+        "250 mx\r\n",
+        "250 ok\r\n",
+        "250 ok\r\n",
+        "421 4.7.0 closing\r\n",
+    ]);
+    let lost = "lost connection with mx[192.0.2.1] while sending RCPT TO";
+    let said = "host mx[192.0.2.1] said: 421 4.7.0 closing (in reply to RCPT TO command)";
+    let texts: Vec<String> = caller.outcomes().into_iter().map(|(_, text)| text).collect();
+    assert_eq!(texts, [lost, said, lost]);
+}
+
+#[test]
 fn pipelined_refusals_leave_nobody_without_an_outcome() {
     let offers = "250-mx\r\n250 PIPELINING\r\n";
     let two = || vec![(message(&["a@x.example", "b@x.example"]), b"secret\r\n".to_vec()); 1];
@@ -326,12 +345,13 @@ fn pipelined_refusals_leave_nobody_without_an_outcome() {
     );
     // 421 in the middle.
     let caller = Caller::new(config(), two()).against(&[HELLO, offers, "250 ok\r\n421 4.3.2 bye\r\n"]);
+    let outcomes = caller.outcomes();
     assert!(
-        caller
-            .outcomes()
+        outcomes
             .iter()
-            .all(|(result, text)| *result == DeliveryResult::Deferred && text.contains("421 4.3.2 bye"))
+            .all(|(result, _)| *result == DeliveryResult::Deferred)
     );
+    assert!(outcomes[0].1.contains("421 4.3.2 bye") && outcomes[1].1.starts_with("lost connection with"));
     assert!(caller.client.is_finished());
 }
 

@@ -20,7 +20,7 @@ use crate::Front;
 use crate::name_list::NameList;
 use serve::Link;
 use serve::clock::now;
-use serve::pump::{Work, pump};
+use serve::pump::{End, Work, pump};
 
 /// One SMTP service.
 pub struct Smtpd {
@@ -67,6 +67,7 @@ impl Smtpd {
         if wrapped
             && (session.is_over(Happening::TlsSession) || !self.handshake(&mut link, &session.peer()).await)
         {
+            session.lost_after("CONNECT");
             self.log.write(&lines::Disconnect {
                 peer: session.peer(),
                 commands: "commands=0/0",
@@ -75,7 +76,17 @@ impl Smtpd {
         }
         let config = options::for_client(&self.config, &self.settings, link.remote.ip());
         let mut server = Server::new(config, now());
-        let _ = pump(&mut server, &mut session, &mut link, Work::Quick, &Notify::new()).await;
+        let end = pump(&mut server, &mut session, &mut link, Work::Quick, &Notify::new()).await;
+        if let End::Broken(error) = &end
+            && session.is_in_handshake()
+            && !server.is_tls()
+        {
+            self.log.write(&lines::TlsFailed {
+                peer: session.peer(),
+                reason: &error.to_string(),
+            });
+            session.lost_after("STARTTLS");
+        }
         let commands = server.counts().to_string();
         self.log.write(&lines::Disconnect {
             peer: session.peer(),

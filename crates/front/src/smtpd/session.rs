@@ -37,6 +37,8 @@ pub(super) struct Session {
     login: Option<Login>,
     conversation: Option<Conversation>,
     transaction: Option<Transaction>,
+    /// STARTTLS was accepted, and nothing was heard since.
+    in_handshake: bool,
 }
 
 impl Session {
@@ -54,7 +56,23 @@ impl Session {
             login: None,
             conversation: None,
             transaction: None,
+            in_handshake: false,
         }
+    }
+
+    /// Whether a TLS handshake was begun and not finished.
+    pub(super) fn is_in_handshake(&self) -> bool {
+        self.in_handshake
+    }
+
+    /// The log's line about a client that is gone.
+    pub(super) fn lost_after(&self, command: &str) {
+        self.service.log.write(&lines::Ended {
+            cut: lines::Cut::LostConnection,
+            after: command,
+            content_bytes: None,
+            peer: self.peer(),
+        });
     }
 
     pub(super) fn peer(&self) -> Peer<'_> {
@@ -391,13 +409,16 @@ impl Session {
         }
     }
 
-    fn start_tls(&self) -> Step<Answer> {
+    fn start_tls(&mut self) -> Step<Answer> {
         if self.is_over(Happening::TlsSession) {
             let text = format!("Error: too many new TLS sessions from {}", self.client.address);
             return reply(454, StatusCode::temporary(7, 0), &text);
         }
         match &self.service.tls {
-            Some(tls) => Step::StartTls(Arc::clone(tls), Answer::TlsStarted),
+            Some(tls) => {
+                self.in_handshake = true;
+                Step::StartTls(Arc::clone(tls), Answer::TlsStarted)
+            }
             None => Step::Answer(Answer::TlsFailed),
         }
     }
@@ -482,6 +503,8 @@ impl Session {
 
 impl Host<Server> for Session {
     async fn decide(&mut self, event: Event, link: &Link) -> Step<Answer> {
+        // The handshake is done as soon as there is something to decide again, or the client is heard no more.
+        self.in_handshake = false;
         match event {
             Event::Connected => self.connected(),
             Event::Helo { verb, name } => self.greeted(verb, name),

@@ -17,6 +17,8 @@ pub(super) struct Transaction {
     envelope: Envelope,
     /// The sender as the client wrote it, without brackets.
     written: String,
+    /// When the first recipient was accepted.
+    began_micros: i64,
     stage: Stage,
 }
 
@@ -43,6 +45,7 @@ impl Transaction {
         Transaction {
             envelope,
             written: options.written,
+            began_micros: 0,
             stage: Stage::Empty,
         }
     }
@@ -81,7 +84,8 @@ impl Transaction {
     /// Adds a recipient that was accepted. The first one opens a queue file.
     pub(super) fn add(&mut self, address: Address, original: Address, options: RcptOptions, front: &Front) {
         if matches!(self.stage, Stage::Empty) {
-            self.stage = Stage::Addressed(front.spool.begin(serve::clock::now()));
+            self.began_micros = serve::clock::now();
+            self.stage = Stage::Addressed(front.spool.begin(self.began_micros));
         }
         let RcptOptions { notify, orcpt, .. } = options;
         self.envelope.recipients.push(Recipient {
@@ -98,7 +102,7 @@ impl Transaction {
             return;
         };
         let submission = Submission::begin(incoming, origin, &self.envelope, Arc::clone(settings));
-        self.stage = Stage::Content(Box::new(submission));
+        self.stage = Stage::Content(Box::new(submission.begun_at(self.began_micros)));
     }
 
     pub(super) fn content(&mut self, piece: &[u8]) {

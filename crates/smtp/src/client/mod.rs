@@ -201,7 +201,15 @@ impl Client {
             command => self.transaction_reply(command, &reply),
         }
         if closes && self.stage != Stage::Finished {
-            self.fail(Failure::deferred(reply.status(), said));
+            // What a peer says of one recipient is not said of the others.
+            let failure = match command {
+                Command::Rcpt(_) => {
+                    let text = format!("lost connection with {} while sending RCPT TO", self.config.peer);
+                    Failure::deferred(StatusCode::temporary(4, 2), text)
+                }
+                _ => Failure::deferred(reply.status(), said),
+            };
+            self.fail(failure);
         }
     }
 

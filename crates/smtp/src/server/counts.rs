@@ -109,7 +109,10 @@ impl fmt::Display for Counts {
             all_accepted = all_accepted.saturating_add(accepted);
             all_given = all_given.saturating_add(given);
         }
-        show(f, "commands", all_accepted, all_given)
+        match all_given {
+            0 => f.write_str("commands=0/0"),
+            _ => show(f, "commands", all_accepted, all_given),
+        }
     }
 }
 
@@ -128,7 +131,7 @@ mod tests {
     #[test]
     fn counts_are_shown_as_smtpd_does() {
         let mut counts = Counts::default();
-        assert_eq!(counts.to_string(), "commands=0");
+        assert_eq!(counts.to_string(), "commands=0/0");
         for verb in [Verb::Ehlo, Verb::Mail, Verb::Rcpt, Verb::Rcpt] {
             assert_eq!(Verb::parse(&verb.name().to_lowercase()), verb);
             counts.given(verb);
