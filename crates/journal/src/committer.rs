@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 
 use world::{OpenMode, World};
 
-use crate::engine::{Engine, Outcome, Pending};
+use crate::engine::{Engine, Outcome, Pending, Released};
+use crate::pool::{Need, Segments};
 use crate::record::{self, HEADER_BYTES, Record};
 use crate::recover::{self, Entry, Report};
-use crate::segment::{Pinned, Segments};
-use crate::{Error, Options, Position, Result, Urgency};
+use crate::segment::Pinned;
+use crate::{Error, Options, Position, Result, Room, Urgency};
 
 /// The durable log in a directory.
 pub struct Journal {
@@ -35,7 +36,7 @@ struct Queue {
     urgent: usize,
     /// When the oldest lazy record came.
     lazy_since: Option<Instant>,
-    low_water: u32,
+    released: Released,
     committer: Committer,
     stop: bool,
     failed: Option<world::Error>,
@@ -72,7 +73,8 @@ impl Journal {
     /// has it open.
     ///
     /// # Errors
-    /// [`Error::Disk`] when it cannot be read, [`Error::Full`] or [`Error::Closed`] when it cannot be written.
+    /// [`Error::Disk`] when it cannot be read, [`Error::Closed`] when it cannot be written. A full disk is no error: what is
+    /// there is read, and what fits is written.
     pub fn open(
         dir: &Path,
         options: &Options,
@@ -80,23 +82,24 @@ impl Journal {
         replay: &mut dyn FnMut(Entry<'_>),
     ) -> Result<(Journal, Report)> {
         world.disk.create_dir(dir)?;
-        let found = recover::read(dir, &world.disk, OpenMode::ReadWrite, replay)?;
+        let mut found = recover::read(dir, &world.disk, OpenMode::ReadWrite, replay)?;
         let segments = Arc::new(Segments::new(dir, Arc::clone(&world.disk), options.clone()));
-        let first = found.live.is_empty();
-        segments.adopt(found.live, found.unused)?;
+        let (live, unused) = (std::mem::take(&mut found.live), std::mem::take(&mut found.unused));
+        let first = live.is_empty();
+        segments.adopt(live, unused)?;
         if first {
             let size = options.first_segment_bytes.min(options.segment_bytes);
-            let segment = segments.make(size).map_err(|error| match error {
-                full @ world::Error::Full { .. } => Error::Full(full),
-                other => Error::Disk(other),
-            })?;
-            segments.give_back(segment);
+            match segments.make(size, Need::Now(0)) {
+                Ok(segment) => segments.give_back(segment),
+                Err(Error::Full { .. }) => {}
+                Err(other) => return Err(other),
+            }
         }
         let inline = Options {
             background: false,
             ..options.clone()
         };
-        let mut engine = Engine::new(Arc::clone(&segments), &inline, found.tail);
+        let mut engine = Engine::new(Arc::clone(&segments), &inline, &found);
         engine.resume(world)?;
         engine.set_background(options.background);
         let shared = Arc::new(Shared {
@@ -115,7 +118,8 @@ impl Journal {
     }
 
     /// Appends `records`, which end up next to each other in one segment. `on_done` is called once, from the
-    /// committer's thread (without one: from a caller's), with the position of the first when all are durable.
+    /// committer's thread (without one: from a caller's), with the position of the first when all are durable; of a
+    /// lazy append, never within this call. It has the room that is free: [`Room::Free`].
     ///
     /// # Errors
     /// Told to `on_done`: [`Error::Closed`], [`Error::Full`], [`Error::TooLarge`], and, unless lazy, [`Error::Busy`].
@@ -125,26 +129,52 @@ impl Journal {
         urgency: Urgency,
         on_done: impl FnOnce(Result<Position>) + Send + 'static,
     ) {
+        let pending = Pending {
+            records,
+            room: Room::Free,
+            done: Some(Box::new(on_done)),
+        };
+        self.put(pending, urgency);
+    }
+
+    /// As a lazy [`Journal::append`], with the choice of the room.
+    ///
+    /// # Errors
+    /// As [`Journal::append`].
+    pub fn append_lazily(
+        &self,
+        records: Vec<Record>,
+        room: Room,
+        on_done: impl FnOnce(Result<Position>) + Send + 'static,
+    ) {
+        let pending = Pending {
+            records,
+            room,
+            done: Some(Box::new(on_done)),
+        };
+        self.put(pending, Urgency::Lazy);
+    }
+
+    fn put(&self, pending: Pending, urgency: Urgency) {
+        let records = &pending.records;
         let bytes = records
             .iter()
             .map(|r| HEADER_BYTES + r.payload.len())
             .sum::<usize>();
         let limit = self.shared.options.pending_bytes_max;
         let mut queue = self.shared.lock_queue();
-        let refused = match &queue.failed {
-            Some(error) => Some(Error::Closed(error.clone())),
-            None if urgency == Urgency::Now && queue.pending_bytes + bytes > limit => Some(Error::Busy),
-            None => None,
+        // A lazy one is told later, by the committer: its caller may hold locks that its callback takes.
+        let refused = match (&queue.failed, urgency) {
+            (Some(error), Urgency::Now) => Some(Error::Closed(error.clone())),
+            (None, Urgency::Now) if queue.pending_bytes + bytes > limit => Some(Error::Busy),
+            _ => None,
         };
         if let Some(error) = refused {
             drop(queue);
-            return on_done(Err(error));
+            return tell(pending.done.map(|done| (done, Err(error))).into_iter().collect());
         }
         queue.pending_bytes += bytes;
-        queue.pending.push(Pending {
-            records,
-            done: Some(Box::new(on_done)),
-        });
+        queue.pending.push(pending);
         match urgency {
             Urgency::Now => queue.urgent += 1,
             Urgency::Lazy => {
@@ -216,8 +246,8 @@ impl Journal {
     /// again after the next commit.
     pub fn release_before(&self, generation: u32) {
         let mut queue = self.shared.lock_queue();
-        if generation > queue.low_water {
-            queue.low_water = generation;
+        if generation > queue.released.below {
+            queue.released.below = generation;
             queue.lazy_since.get_or_insert_with(Instant::now);
             let wakes = queue.wakes();
             drop(queue);
@@ -225,6 +255,18 @@ impl Journal {
                 self.shared.changed.notify_one();
             }
         }
+    }
+
+    /// Says that no record up to the one at `position` is needed any more, so that, when the disk is full, the segment
+    /// being written may be begun anew. Nothing happens at once.
+    pub fn release_through(&self, position: Position) {
+        let mut queue = self.shared.lock_queue();
+        queue.released.through = queue.released.through.max(Some(position));
+    }
+
+    /// How many octets [`Room::Free`] leaves for [`Room::Reserved`], from the next append on.
+    pub fn set_reserve(&self, bytes: u64) {
+        self.shared.segments.set_reserve_bytes(bytes);
     }
 
     /// Whether the caller runs on the committer's thread, in an `on_done`: there it must not wait for a commit.
@@ -352,8 +394,8 @@ impl Shared {
     fn commit_here(&self) {
         let mut kept = self.engine.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(engine) = kept.as_mut() else { return };
-        let (batch, low_water) = take_batch(&mut self.lock_queue());
-        let outcomes = self.commit(engine, batch, low_water);
+        let (batch, released) = take_batch(&mut self.lock_queue());
+        let outcomes = self.commit(engine, batch, released);
         drop(kept);
         tell(outcomes);
     }
@@ -371,18 +413,18 @@ impl Shared {
                 queue = self.wait_for_company(queue, 2 * last_batch, last_flush / 8);
             }
             let urgent = queue.urgent;
-            let (batch, low_water) = take_batch(&mut queue);
+            let (batch, released) = take_batch(&mut queue);
             drop(queue);
             let start = Instant::now();
-            let outcomes = self.commit(&mut engine, batch, low_water);
+            let outcomes = self.commit(&mut engine, batch, released);
             last_flush = start.elapsed();
             last_batch = urgent;
             tell(outcomes);
         }
     }
 
-    fn commit(&self, engine: &mut Engine, batch: Vec<Pending>, low_water: u32) -> Vec<Outcome> {
-        let outcomes = engine.commit(batch, low_water);
+    fn commit(&self, engine: &mut Engine, batch: Vec<Pending>, released: Released) -> Vec<Outcome> {
+        let outcomes = engine.commit(batch, released);
         if let Some(error) = engine.failure() {
             self.lock_queue().failed = Some(error.clone());
         }
@@ -446,11 +488,11 @@ impl Shared {
     }
 }
 
-fn take_batch(queue: &mut Queue) -> (Vec<Pending>, u32) {
+fn take_batch(queue: &mut Queue) -> (Vec<Pending>, Released) {
     queue.pending_bytes = 0;
     queue.urgent = 0;
     queue.lazy_since = None;
-    (std::mem::take(&mut queue.pending), queue.low_water)
+    (std::mem::take(&mut queue.pending), queue.released)
 }
 
 fn tell(outcomes: Vec<Outcome>) {

@@ -4,10 +4,13 @@ use std::sync::Arc;
 
 use world::{Random, World};
 
+use crate::pool::Segments;
 use crate::record::{self, KIND_LOW_WATER, KIND_RESUME, KIND_SEAL, Record, Stamp};
-use crate::recover::Tail;
-use crate::segment::{SEGMENT_HEADER_BYTES, Segment, SegmentHeader, Segments};
-use crate::{Error, Options, Position, Result};
+use crate::recover::Found;
+use crate::segment::{
+    KEPT_BYTES, LOW_WATER_BYTES, RESUME_BYTES, SEGMENT_HEADER_BYTES, Segment, SegmentHeader, usable_bytes,
+};
+use crate::{Error, Options, Position, Result, Room};
 
 /// Told how an append ended.
 pub(crate) type Done = Box<dyn FnOnce(Result<Position>) + Send>;
@@ -15,14 +18,22 @@ pub(crate) type Done = Box<dyn FnOnce(Result<Position>) + Send>;
 /// An append that waits.
 pub(crate) struct Pending {
     pub(crate) records: Vec<Record>,
+    pub(crate) room: Room,
     pub(crate) done: Option<Done>,
 }
 
 /// How an append ended, to be told when no lock is held.
 pub(crate) type Outcome = (Done, Result<Position>);
 
-const SEAL_BYTES: u64 = record::HEADER_BYTES as u64;
-const LOW_WATER_BYTES: u64 = record::HEADER_BYTES as u64 + 8;
+/// What a caller said is not needed any more.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Released {
+    /// Segments below this generation.
+    pub(crate) below: u32,
+    /// Every record up to here, also in the segment that is being written.
+    pub(crate) through: Option<Position>,
+}
+
 /// A buffer that a large batch made larger than this is given back.
 const BUFFER_KEPT_BYTES: usize = 4 * 1024 * 1024;
 
@@ -34,6 +45,11 @@ pub(crate) struct Engine {
     next_generation: u32,
     sequence: u64,
     epoch: u32,
+    /// The epoch that has to begin before anything is written.
+    resume: Option<u32>,
+    /// The last record of a caller.
+    last: Option<Position>,
+    released: Option<Position>,
     /// The highest mark put into the log; in the buffer perhaps, but a new segment is begun only after that is synced.
     low_water: u32,
     buffer: Vec<u8>,
@@ -50,8 +66,9 @@ struct Current {
 }
 
 impl Engine {
-    /// The writer of a log that ends at `tail`.
-    pub(crate) fn new(segments: Arc<Segments>, options: &Options, tail: Option<Tail>) -> Engine {
+    /// The writer of a log that was found like this.
+    pub(crate) fn new(segments: Arc<Segments>, options: &Options, found: &Found) -> Engine {
+        let tail = found.tail;
         let current = tail.filter(|tail| !tail.sealed).and_then(|tail| {
             let segment = segments.find(tail.generation)?;
             Some(Current {
@@ -67,6 +84,9 @@ impl Engine {
             next_generation: tail.map_or(1, |tail| tail.generation + 1),
             sequence: tail.map_or(1, |tail| tail.sequence),
             epoch: tail.map_or(0, |tail| tail.epoch),
+            resume: None,
+            last: found.last,
+            released: None,
             low_water: tail.map_or(1, |tail| tail.low_water.max(1)),
             buffer: Vec::new(),
             buffered: Vec::new(),
@@ -75,25 +95,50 @@ impl Engine {
     }
 
     /// Starts a new epoch behind what recovery found, and syncs it: what was found is durable after this, also when
-    /// only the process died before and nothing had been synced.
+    /// only the process died before and nothing had been synced. Where the disk is too full for that, the epoch
+    /// starts with the next segment, and until there is one nothing is written.
     pub(crate) fn resume(&mut self, world: &World) -> Result<()> {
-        let before = self.epoch;
-        let epoch = new_epoch(&*world.random, before);
-        let bytes = record::encoded_bytes(4);
-        self.make_room(bytes, &mut Vec::new())?;
-        self.epoch = epoch;
-        self.put(KIND_RESUME, &before.to_le_bytes());
+        self.resume = Some(new_epoch(&*world.random, self.epoch));
+        let in_place = match (&self.current, self.here()) {
+            (Some(current), Some(here)) => {
+                here.offset + RESUME_BYTES + KEPT_BYTES <= current.segment.size_bytes
+            }
+            _ => false,
+        };
+        if in_place {
+            self.put_resume();
+        } else {
+            match self.begin_segment(0, 0, &mut Vec::new()) {
+                Err(Error::Full { .. }) => {
+                    if let Some(current) = &self.current {
+                        current.segment.file.sync_data()?;
+                    }
+                    return Ok(());
+                }
+                other => other?,
+            }
+        }
         self.write_out(&mut Vec::new());
         self.failed
             .clone()
             .map_or(Ok(()), |error| Err(Error::Closed(error)))
     }
 
-    /// Writes and syncs all of `batch`; says how each append ended, in order. `low_water`: segments below this
-    /// generation are not needed any more.
-    pub(crate) fn commit(&mut self, batch: Vec<Pending>, low_water: u32) -> Vec<Outcome> {
+    /// Begins the epoch that has to begin; there is room for it.
+    fn put_resume(&mut self) {
+        if let Some(epoch) = self.resume.take() {
+            let before = std::mem::replace(&mut self.epoch, epoch);
+            self.put(KIND_RESUME, &before.to_le_bytes());
+        }
+    }
+
+    /// Writes and syncs all of `batch`; says how each append ended, in order.
+    pub(crate) fn commit(&mut self, batch: Vec<Pending>, released: Released) -> Vec<Outcome> {
         let mut outcomes = Vec::with_capacity(batch.len());
-        let low_water = low_water.min(self.current.as_ref().map_or(0, |current| current.generation));
+        self.released = self.released.max(released.through);
+        let low_water = released
+            .below
+            .min(self.current.as_ref().map_or(0, |current| current.generation));
         let raised = low_water > self.low_water && self.put_low_water(low_water, &mut outcomes);
         for pending in batch {
             self.take(pending, &mut outcomes);
@@ -122,15 +167,16 @@ impl Engine {
     fn put_low_water(&mut self, low_water: u32, outcomes: &mut Vec<Outcome>) -> bool {
         let there_is_room = match (&self.current, self.here()) {
             (Some(current), Some(here)) => {
-                here.offset + LOW_WATER_BYTES + SEAL_BYTES <= current.segment.size_bytes
+                self.resume.is_none() && here.offset + KEPT_BYTES <= current.segment.size_bytes
             }
             _ => false,
         };
-        let room =
-            self.failed.is_none() && (there_is_room || self.make_room(LOW_WATER_BYTES, outcomes).is_ok());
+        let room = self.failed.is_none()
+            && (there_is_room || self.make_room(LOW_WATER_BYTES, Room::Reserved, outcomes).is_ok());
         if room {
-            self.put(KIND_LOW_WATER, &low_water.to_le_bytes());
-            self.low_water = low_water;
+            // Making room may have raised it further.
+            self.low_water = self.low_water.max(low_water);
+            self.put(KIND_LOW_WATER, &self.low_water.to_le_bytes());
         }
         room
     }
@@ -144,7 +190,7 @@ impl Engine {
         let room = if pending.records.is_empty() {
             Ok(())
         } else {
-            self.make_room(bytes, outcomes)
+            self.make_room(bytes, pending.room, outcomes)
         };
         if let Err(error) = room {
             outcomes.extend(pending.done.map(|done| (done, Err(error))));
@@ -154,11 +200,13 @@ impl Engine {
         for record in &pending.records {
             let position = self.put(record.kind, &record.payload);
             first.get_or_insert(position);
+            self.last = Some(position);
         }
-        let position = first.or_else(|| self.here());
-        if let Some(position) = position {
-            self.buffered.push((pending.done, position));
-        }
+        let position = first.or_else(|| self.here()).unwrap_or(Position {
+            generation: self.next_generation,
+            offset: 0,
+        });
+        self.buffered.push((pending.done, position));
     }
 
     /// The position of the next record.
@@ -187,37 +235,53 @@ impl Engine {
         let (Some(current), Some(here)) = (&self.current, self.here()) else {
             return false;
         };
-        here.offset + bytes + LOW_WATER_BYTES + SEAL_BYTES <= current.segment.size_bytes
+        self.resume.is_none() && here.offset.saturating_add(bytes) + KEPT_BYTES <= current.segment.size_bytes
     }
 
-    /// Begins a new segment unless the current one has room; then what is buffered is written first.
-    fn make_room(&mut self, bytes: u64, outcomes: &mut Vec<Outcome>) -> Result<()> {
+    /// Begins a new segment unless the current one has room; then what is buffered is written first. When the disk is
+    /// full and nothing in the log is needed, the current one is begun anew.
+    fn make_room(&mut self, bytes: u64, room: Room, outcomes: &mut Vec<Outcome>) -> Result<()> {
         if let Some(error) = &self.failed {
             return Err(Error::Closed(error.clone()));
         }
-        if self.fits(bytes) {
+        let reserve = match room {
+            Room::Free => self.segments.reserve_bytes(),
+            Room::Reserved => 0,
+        };
+        if self.fits(bytes.saturating_add(reserve)) {
             return Ok(());
         }
-        let room = self.begin_segment(bytes, outcomes);
+        let room = if self.fits(bytes) {
+            self.keep_reserve(bytes, reserve)
+        } else {
+            self.begin_segment(bytes, reserve, outcomes)
+        };
+        let room = match room {
+            Err(Error::Full { .. }) if self.begin_again(bytes.saturating_add(reserve), outcomes) => Ok(()),
+            other => other,
+        };
         if let Some(error) = &self.failed {
             return Err(Error::Closed(error.clone()));
         }
         room
     }
 
+    /// Makes sure that `reserve` octets are left, here and in ready segments, after `bytes` more in this one.
+    fn keep_reserve(&self, bytes: u64, reserve: u64) -> Result<()> {
+        let left = match (&self.current, self.here()) {
+            (Some(current), Some(here)) => current
+                .segment
+                .size_bytes
+                .saturating_sub(here.offset + bytes + KEPT_BYTES),
+            _ => 0,
+        };
+        self.segments
+            .keep_room(reserve.saturating_sub(left), self.background)
+    }
+
     /// Seals the current segment and begins another.
-    fn begin_segment(&mut self, bytes: u64, outcomes: &mut Vec<Outcome>) -> Result<()> {
-        let segment = self
-            .segments
-            .take_ready(self.background)
-            .map_err(|error| match error {
-                full @ world::Error::Full { .. } => Error::Full(full),
-                other => Error::Disk(other),
-            })?;
-        if SEGMENT_HEADER_BYTES + bytes + LOW_WATER_BYTES + SEAL_BYTES > segment.size_bytes {
-            self.segments.give_back(segment);
-            return Err(Error::TooLarge { bytes });
-        }
+    fn begin_segment(&mut self, bytes: u64, reserve: u64, outcomes: &mut Vec<Outcome>) -> Result<()> {
+        let segment = self.segments.take_ready(bytes, reserve, self.background)?;
         if self.current.is_some() {
             self.put(KIND_SEAL, &[]);
             self.write_out(outcomes);
@@ -226,22 +290,76 @@ impl Engine {
             }
         }
         let generation = self.next_generation;
-        self.next_generation += 1;
-        let header = SegmentHeader {
+        let header = self.header(generation, segment.size_bytes);
+        self.buffer.extend_from_slice(&header.encode());
+        self.enter(generation, segment, 0);
+        Ok(())
+    }
+
+    /// Begins the current segment anew when everything in it, and so in the log, is void. Its header fits into a
+    /// sector and is synced before anything else is overwritten: a crash finds either the old records or none.
+    fn begin_again(&mut self, bytes: u64, outcomes: &mut Vec<Outcome>) -> bool {
+        let fits = |current: &Current| usable_bytes(current.segment.size_bytes) >= bytes;
+        if self.last > self.released || !self.current.as_ref().is_some_and(fits) {
+            return false;
+        }
+        self.write_out(outcomes);
+        if self.failed.is_some() {
+            return false;
+        }
+        let Some(Current {
+            generation: old,
+            segment,
+            written,
+        }) = self.current.take()
+        else {
+            return false;
+        };
+        drop(segment);
+        let Some(segment) = self.segments.take_back(old) else {
+            // Somebody still reads it.
+            self.current = self.segments.find(old).map(|segment| Current {
+                segment,
+                generation: old,
+                written,
+            });
+            return false;
+        };
+        let generation = self.next_generation;
+        self.low_water = generation;
+        let header = self.header(generation, segment.size_bytes).encode();
+        let begun = segment
+            .file
+            .write_all_at(&header, 0)
+            .and_then(|()| segment.file.sync_data());
+        self.enter(generation, segment, SEGMENT_HEADER_BYTES);
+        match begun {
+            Ok(()) => self.segments.recycle_below(generation),
+            Err(error) => self.failed = Some(error),
+        }
+        self.failed.is_none()
+    }
+
+    fn header(&self, generation: u32, size_bytes: u64) -> SegmentHeader {
+        SegmentHeader {
             generation,
             epoch: self.epoch,
             first_sequence: self.sequence,
-            size_bytes: segment.size_bytes,
+            size_bytes,
             low_water: self.low_water,
-        };
+        }
+    }
+
+    /// Goes on in a segment from where its header, and perhaps nothing yet, is written.
+    fn enter(&mut self, generation: u32, segment: Segment, written: u64) {
+        self.next_generation = generation + 1;
         let segment = self.segments.begin(generation, segment);
-        self.buffer.extend_from_slice(&header.encode());
         self.current = Some(Current {
             segment,
             generation,
-            written: 0,
+            written,
         });
-        Ok(())
+        self.put_resume();
     }
 
     /// Writes and syncs the buffer.

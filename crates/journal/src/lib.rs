@@ -15,11 +15,17 @@
 //! record with a new epoch, so that what a crash left behind the end can never be taken for a later record.
 //! A *low water* record, durable before a released segment is overwritten, says which generations are void.
 //!
+//! While the disk lacks room, segments are smaller, down to a floor; then [`Error::Full`]. [`Journal::set_reserve`] keeps
+//! octets in segments that are there already for records that must not be refused then; a log that nothing can be
+//! added to opens all the same; and when nothing in it is needed ([`Journal::release_through`]), its only segment is
+//! *begun again* in place: the new header, one sector, is synced before any old record is overwritten.
+//!
 //! An error of fdatasync is final: nothing is known about what it covered, so the journal refuses everything after it.
 //! Entry type: [`Journal`]. Limits: [`Options`]. Measured by `examples/commits.rs`.
 
 mod committer;
 mod engine;
+mod pool;
 mod record;
 mod recover;
 mod segment;
@@ -36,6 +42,8 @@ pub use segment::Pinned;
 pub struct Options {
     /// The size of a segment.
     pub segment_bytes: u64,
+    /// The smallest size of a segment: smaller than `segment_bytes` ones are made while the disk lacks room.
+    pub segment_bytes_min: u64,
     /// The size of the very first segment, small so that the first start need not write much.
     pub first_segment_bytes: u64,
     /// How many zero-filled segments are kept ready.
@@ -54,6 +62,7 @@ impl Default for Options {
     fn default() -> Options {
         Options {
             segment_bytes: 64 * 1024 * 1024,
+            segment_bytes_min: 64 * 1024,
             first_segment_bytes: 512 * 1024,
             ready_segments: 2,
             spare_segments_max: 8,
@@ -92,15 +101,32 @@ pub enum Urgency {
     Lazy,
 }
 
+/// Which part of the segments a record may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Room {
+    /// What is free: behind it, [`Journal::set_reserve`] octets are left in segments that are there already.
+    Free,
+    /// Also the reserve, so that a full disk refuses it last.
+    Reserved,
+}
+
 /// What went wrong.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
     /// A write or a flush failed; the log accepts nothing any more.
     #[error("the log was closed after a failed write: {0}")]
     Closed(world::Error),
-    /// No segment could be made for want of space; later appends may succeed.
-    #[error("{0}")]
-    Full(world::Error),
+    /// No segment could be made for want of space; later appends may succeed, and smaller ones, and those that may
+    /// have the reserve.
+    #[error("{}: a segment of the log wants {wanted_bytes} octets, there are {free_bytes}", dir.display())]
+    Full {
+        /// Where.
+        dir: std::path::PathBuf,
+        /// How many octets would have done.
+        wanted_bytes: u64,
+        /// How many there are.
+        free_bytes: u64,
+    },
     /// Too much is waiting to be written.
     #[error("too much is waiting to be written to the log")]
     Busy,

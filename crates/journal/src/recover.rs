@@ -50,6 +50,8 @@ pub(crate) struct Found {
     pub(crate) live: Vec<(u32, Segment)>,
     pub(crate) unused: Vec<Segment>,
     pub(crate) tail: Option<Tail>,
+    /// The last record of a caller.
+    pub(crate) last: Option<Position>,
     pub(crate) report: Report,
 }
 
@@ -110,6 +112,7 @@ pub(crate) fn read(
         while let Some((position, kind)) = reader.next()? {
             if kind <= KIND_MAX {
                 found.report.records += 1;
+                found.last = Some(position);
                 replay(Entry {
                     position,
                     kind,

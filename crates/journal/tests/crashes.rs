@@ -7,14 +7,15 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use journal::{Error, Journal, Options, Position, Record, Urgency};
-use world::{Random, SimDisk, SimRandom, World};
+use journal::{Error, Journal, Options, Position, Record, Room, Urgency};
+use world::{Disk, OpenMode, Random, SimDisk, SimRandom, World};
 
 const DIR: &str = "/log";
 
 fn options() -> Options {
     Options {
         segment_bytes: 4096,
+        segment_bytes_min: 1024,
         first_segment_bytes: 1024,
         background: false,
         ..Options::default()
@@ -37,6 +38,8 @@ struct Model {
     /// Not there after a recovery, so never to come again.
     gone: BTreeSet<u64>,
     released: u32,
+    /// Nothing up to here is needed.
+    through: Option<Position>,
 }
 
 impl Model {
@@ -53,7 +56,8 @@ impl Model {
         })?;
         assert!(report.damage.is_empty(), "{:?}", report.damage);
         let mut acked = self.acked.lock().unwrap();
-        for (id, position) in acked.iter().filter(|(_, p)| p.generation >= self.released) {
+        let is_needed = |p: &Position| p.generation >= self.released && Some(*p) > self.through;
+        for (id, position) in acked.iter().filter(|(_, p)| is_needed(p)) {
             assert_eq!(found.get(id), Some(position), "acknowledged record {id} is lost");
         }
         for (id, position) in &found {
@@ -95,6 +99,23 @@ impl Model {
                 .released
                 .max(newest.saturating_sub(u32::try_from(random.next_u64() % 4).unwrap()));
             journal.release_before(self.released);
+        }
+    }
+
+    /// Says that nothing acknowledged so far is needed.
+    fn release_all(&mut self, journal: &Journal) {
+        self.through = self
+            .acked
+            .lock()
+            .unwrap()
+            .values()
+            .max()
+            .copied()
+            .max(self.through);
+        if let Some(through) = self.through {
+            self.released = self.released.max(through.generation);
+            journal.release_before(self.released);
+            journal.release_through(through);
         }
     }
 }
@@ -192,7 +213,7 @@ fn a_full_disk_refuses_and_recovers() {
             Ok(position) => {
                 model.acked.lock().unwrap().insert(id, position);
             }
-            Err(Error::Full(_)) => full += 1,
+            Err(Error::Full { .. }) => full += 1,
             Err(other) => panic!("{other}"),
         }
     }
@@ -212,6 +233,213 @@ fn a_full_disk_refuses_and_recovers() {
     model.open(&world).unwrap();
 }
 
+/// An append that may have the reserve, and its end.
+fn append_reserved(journal: &Journal, id: u64, payload: Vec<u8>) -> journal::Result<Position> {
+    let (done, told) = std::sync::mpsc::channel();
+    let record = Record { kind: 7, payload };
+    journal.append_lazily(vec![record], Room::Reserved, move |result| {
+        done.send(result).unwrap();
+    });
+    // What waits is committed with the next that does not, which may be nothing.
+    journal.sync().unwrap();
+    told.try_recv()
+        .unwrap_or_else(|_| panic!("nobody was told of {id}"))
+}
+
+#[test]
+fn crashes_on_a_full_disk_lose_nothing_either() {
+    let mut begun_again = 0;
+    for seed in 0..40 {
+        let disk = SimDisk::new(seed);
+        let world = World::simulated(seed, disk.clone());
+        let random = SimRandom::new(seed ^ 0xf011);
+        let mut model = Model::default();
+        disk.set_capacity_bytes(1024 + random.next_u64() % 9000);
+        for _ in 0..12 {
+            disk.crash_at(1 + random.next_u64() % 60);
+            if let Ok(journal) = model.open(&world) {
+                for _ in 0..60 {
+                    let before = journal.segments();
+                    model.step(&journal, &random);
+                    if before.len() == 1 && before != journal.segments() && journal.segments().len() == 1 {
+                        begun_again += 1;
+                    }
+                    if random.next_u64().is_multiple_of(5) {
+                        model.release_all(&journal);
+                    }
+                    journal.set_reserve(random.next_u64() % 700);
+                    if disk.is_down() {
+                        break;
+                    }
+                }
+            }
+            disk.crash();
+        }
+        model.open(&world).unwrap();
+    }
+    assert!(
+        begun_again > 20,
+        "only {begun_again} segments were begun again in place"
+    );
+}
+
+#[test]
+fn a_log_without_room_for_anything_opens_and_goes_on_where_it_was() {
+    let disk = SimDisk::new(3);
+    let world = World::simulated(3, disk.clone());
+    let mut model = Model::default();
+    let journal = model.open(&world).unwrap();
+    disk.set_capacity_bytes(0);
+    let mut id = 0;
+    for size in [100, 8] {
+        while append_reserved(
+            &journal,
+            id,
+            payload(id)[..8].iter().copied().chain(vec![0; size]).collect(),
+        )
+        .is_ok()
+        {
+            id += 1;
+        }
+    }
+    drop(journal);
+    let count = |world: &World| {
+        let mut count = 0;
+        let opened = Journal::open(Path::new(DIR), &options(), world, &mut |_| count += 1);
+        let (journal, report) = opened.unwrap();
+        assert!(report.damage.is_empty(), "{:?}", report.damage);
+        (journal, count)
+    };
+    for _ in 0..5 {
+        let (journal, found) = count(&world);
+        assert_eq!(found, id);
+        let refused = journal.append_and_wait(vec![Record {
+            kind: 7,
+            payload: payload(id),
+        }]);
+        let Err(error @ Error::Full { .. }) = refused else {
+            panic!("{refused:?}")
+        };
+        assert!(
+            error.to_string().contains("wants 1024 octets, there are 0"),
+            "{error}"
+        );
+        drop(journal);
+        disk.crash();
+    }
+    disk.set_capacity_bytes(u64::MAX);
+    let (journal, _) = count(&world);
+    journal
+        .append_and_wait(vec![Record {
+            kind: 7,
+            payload: payload(id),
+        }])
+        .unwrap();
+    drop(journal);
+    assert_eq!(count(&world).1, id + 1);
+}
+
+#[test]
+fn the_reserve_is_kept_from_those_who_may_not_have_it() {
+    let disk = SimDisk::new(3);
+    let world = World::simulated(3, disk.clone());
+    for reserve in [500, 5000] {
+        disk.set_capacity_bytes(20_000);
+        let mut model = Model::default();
+        for name in disk.list(Path::new(DIR)).unwrap_or_default() {
+            disk.remove(&Path::new(DIR).join(name.name)).unwrap();
+        }
+        let journal = model.open(&world).unwrap();
+        journal.set_reserve(reserve);
+        let record = || Record {
+            kind: 7,
+            payload: vec![0; 168],
+        };
+        let mut written = 0;
+        while journal.append_and_wait(vec![record()]).is_ok() {
+            written += 1;
+        }
+        assert!(written > 30, "{written}");
+        let mut more = 0;
+        // 96 octets each with their header.
+        while append_reserved(&journal, more, vec![0; 64]).is_ok() {
+            more += 1;
+        }
+        assert!(
+            (more + 2) * 96 >= reserve,
+            "only {more} of the records that the reserve is for"
+        );
+    }
+}
+
+#[test]
+fn segments_get_smaller_as_the_disk_gets_full() {
+    let disk = SimDisk::new(3);
+    disk.set_capacity_bytes(1024 + 7000);
+    let world = World::simulated(3, disk.clone());
+    let (journal, _) = Journal::open(Path::new(DIR), &options(), &world, &mut |_| {}).unwrap();
+    while journal
+        .append_and_wait(vec![Record {
+            kind: 7,
+            payload: vec![0; 168],
+        }])
+        .is_ok()
+    {}
+    let sizes: Vec<u64> = journal.segments().iter().map(|(_, size)| *size).collect();
+    assert_eq!(
+        sizes,
+        [1024, 2048, 2048, 1024, 1024],
+        "of 7000 octets that were free"
+    );
+    // Each refusal asks the file system and leaves the disk alone.
+    let before = disk.operations();
+    for _ in 0..10 {
+        let refused = journal.append_and_wait(vec![Record {
+            kind: 7,
+            payload: vec![0; 168],
+        }]);
+        assert!(matches!(refused, Err(Error::Full { .. })));
+    }
+    assert_eq!(disk.operations(), before);
+}
+
+#[test]
+fn the_daemon_s_threads_live_with_a_small_disk() {
+    let disk = SimDisk::new(3);
+    disk.set_capacity_bytes(40_000);
+    let world = World::simulated(3, disk.clone());
+    let options = Options {
+        segment_bytes: 64 * 1024,
+        background: true,
+        ..options()
+    };
+    let (journal, _) = Journal::open(Path::new(DIR), &options, &world, &mut |_| {}).unwrap();
+    let mut written = 0;
+    let refusal = loop {
+        match journal.append_and_wait(vec![Record {
+            kind: 7,
+            payload: vec![0; 968],
+        }]) {
+            Ok(position) => written = position.generation,
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(refusal, Error::Full { .. }), "{refusal}");
+    assert!(written > 2, "only {written} segments");
+    assert!(
+        disk.free_bytes(Path::new(DIR)).unwrap() < 3000,
+        "room is left that was refused"
+    );
+    journal.release_before(written);
+    journal.sync().unwrap();
+    journal
+        .append_and_wait(vec![Record {
+            kind: 7,
+            payload: vec![0; 968],
+        }])
+        .unwrap();
+}
+
 #[test]
 fn damage_is_reported() {
     let disk = SimDisk::new(3);
@@ -227,7 +455,6 @@ fn damage_is_reported() {
             .unwrap();
     }
     drop(journal);
-    use world::{Disk, OpenMode};
     let name = Path::new(DIR).join("segment-000002");
     let file = disk.open(&name, OpenMode::ReadWrite).unwrap();
     file.write_all_at(b"x", 700).unwrap();

@@ -110,7 +110,7 @@ impl From<journal::Error> for Error {
     fn from(error: journal::Error) -> Error {
         match error {
             journal::Error::Closed(_) => Error::Stopped(error.to_string()),
-            journal::Error::Full(_) => Error::Full(error.to_string()),
+            journal::Error::Full { .. } => Error::Full(error.to_string()),
             journal::Error::Busy => Error::Busy,
             journal::Error::TooLarge { .. } => Error::EnvelopeTooLarge,
             journal::Error::Gone { .. } | journal::Error::Damaged { .. } => Error::Damaged(error.to_string()),

@@ -105,6 +105,9 @@ pub trait Disk: Send + Sync {
     /// Makes a directory and its parents (mode 0700); one that exists is no error.
     fn create_dir(&self, dir: &Path) -> Result<()>;
 
+    /// How many octets there are for new files below a directory, as far as the file system says: a quota may be lower.
+    fn free_bytes(&self, dir: &Path) -> Result<u64>;
+
     /// Makes the names in a directory durable.
     fn sync_dir(&self, dir: &Path) -> Result<()>;
 

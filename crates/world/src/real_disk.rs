@@ -68,6 +68,10 @@ impl Disk for RealDisk {
         made.map_err(|e| Error::from_io("create directory", dir, e))
     }
 
+    fn free_bytes(&self, dir: &Path) -> Result<u64> {
+        os::space::free_bytes(dir).map_err(|e| Error::from_io("measure", dir, e))
+    }
+
     fn sync_dir(&self, dir: &Path) -> Result<()> {
         File::open(dir)
             .and_then(|d| d.sync_all())

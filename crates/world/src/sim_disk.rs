@@ -398,6 +398,11 @@ impl Disk for SimDisk {
         Ok(entries)
     }
 
+    fn free_bytes(&self, _dir: &Path) -> Result<u64> {
+        let state = self.lock_state();
+        Ok(state.capacity_bytes.saturating_sub(state.used_bytes()))
+    }
+
     /// Directories are durable at once: losing one whole is a case that no caller here has.
     fn create_dir(&self, dir: &Path) -> Result<()> {
         let mut state = self.lock_state();
@@ -607,6 +612,7 @@ mod tests {
         assert!(file.sync_data().is_err());
         file.sync_data().unwrap();
         disk.set_capacity_bytes(4);
+        assert_eq!(disk.free_bytes(Path::new("/q")).unwrap(), 3);
         file.write_all_at(b"1234", 0).unwrap();
         assert!(matches!(file.write_all_at(b"5", 4), Err(Error::Full { .. })));
         disk.crash_at(1);
