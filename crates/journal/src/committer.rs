@@ -264,9 +264,14 @@ impl Journal {
         queue.released.through = queue.released.through.max(Some(position));
     }
 
-    /// How many octets [`Room::Free`] leaves for [`Room::Reserved`], from the next append on.
-    pub fn set_reserve(&self, bytes: u64) {
-        self.shared.segments.set_reserve_bytes(bytes);
+    /// [`Room::Free`] leaves so many octets more for [`Room::Reserved`], from the next append on.
+    pub fn reserve(&self, bytes: u64) {
+        self.shared.segments.reserve(bytes);
+    }
+
+    /// Takes back some of [`Journal::reserve`].
+    pub fn unreserve(&self, bytes: u64) {
+        self.shared.segments.unreserve(bytes);
     }
 
     /// Whether the caller runs on the committer's thread, in an `on_done`: there it must not wait for a commit.

@@ -248,6 +248,9 @@ impl Engine {
             Room::Free => self.segments.reserve_bytes(),
             Room::Reserved => 0,
         };
+        if room == Room::Free && self.is_worn() {
+            self.begin_again(bytes.saturating_add(reserve), outcomes);
+        }
         if self.fits(bytes.saturating_add(reserve)) {
             return Ok(());
         }
@@ -264,6 +267,12 @@ impl Engine {
             return Err(Error::Closed(error.clone()));
         }
         room
+    }
+
+    /// Whether half of the current segment is used up, for nothing that is needed, and no other is in sight.
+    fn is_worn(&self) -> bool {
+        let half = |current: &Current| current.written > current.segment.size_bytes / 2;
+        self.last <= self.released && self.current.as_ref().is_some_and(half) && self.segments.is_exhausted()
     }
 
     /// Makes sure that `reserve` octets are left, here and in ready segments, after `bytes` more in this one.

@@ -15,7 +15,7 @@
 //! record with a new epoch, so that what a crash left behind the end can never be taken for a later record.
 //! A *low water* record, durable before a released segment is overwritten, says which generations are void.
 //!
-//! While the disk lacks room, segments are smaller, down to a floor; then [`Error::Full`]. [`Journal::set_reserve`] keeps
+//! While the disk lacks room, segments are smaller, down to a floor; then [`Error::Full`]. [`Journal::reserve`] keeps
 //! octets in segments that are there already for records that must not be refused then; a log that nothing can be
 //! added to opens all the same; and when nothing in it is needed ([`Journal::release_through`]), its only segment is
 //! *begun again* in place: the new header, one sector, is synced before any old record is overwritten.
@@ -74,7 +74,7 @@ impl Default for Options {
 }
 
 /// Where a record is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Position {
     /// The segment's generation.
     pub generation: u32,
@@ -104,7 +104,7 @@ pub enum Urgency {
 /// Which part of the segments a record may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Room {
-    /// What is free: behind it, [`Journal::set_reserve`] octets are left in segments that are there already.
+    /// What is free: behind it, the octets of [`Journal::reserve`] are left in segments that are there already.
     Free,
     /// Also the reserve, so that a full disk refuses it last.
     Reserved,

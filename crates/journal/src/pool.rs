@@ -103,13 +103,24 @@ impl Segments {
         self.reserve_bytes.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn set_reserve_bytes(&self, bytes: u64) {
-        self.reserve_bytes.store(bytes, Ordering::Relaxed);
+    pub(crate) fn reserve(&self, bytes: u64) {
+        self.reserve_bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    pub(crate) fn unreserve(&self, bytes: u64) {
+        self.reserve_bytes.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    /// Whether no segment is ready and the disk had no room for a whole one the last time.
+    pub(crate) fn is_exhausted(&self) -> bool {
+        let state = self.lock();
+        state.ready.is_empty() && state.tight
     }
 
     /// Takes over what recovery found: segments in use, and files that are not.
     pub(crate) fn adopt(&self, live: Vec<(u32, Segment)>, unused: Vec<Segment>) -> Result<()> {
         let mut state = self.lock();
+        state.tight = self.disk.free_bytes(&self.dir)? / 2 < self.options.segment_bytes;
         let number = |segment: &Segment| number_of(segment.path.file_name()?.to_str()?);
         let numbers = live.iter().map(|(_, s)| s).chain(&unused).filter_map(number);
         state.next_number = numbers.max().unwrap_or(0) + 1;

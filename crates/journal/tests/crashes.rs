@@ -258,6 +258,7 @@ fn crashes_on_a_full_disk_lose_nothing_either() {
         for _ in 0..12 {
             disk.crash_at(1 + random.next_u64() % 60);
             if let Ok(journal) = model.open(&world) {
+                let mut reserved = 0;
                 for _ in 0..60 {
                     let before = journal.segments();
                     model.step(&journal, &random);
@@ -267,7 +268,9 @@ fn crashes_on_a_full_disk_lose_nothing_either() {
                     if random.next_u64().is_multiple_of(5) {
                         model.release_all(&journal);
                     }
-                    journal.set_reserve(random.next_u64() % 700);
+                    let reserve = random.next_u64() % 700;
+                    journal.reserve(reserve);
+                    journal.unreserve(std::mem::replace(&mut reserved, reserve));
                     if disk.is_down() {
                         break;
                     }
@@ -350,7 +353,7 @@ fn the_reserve_is_kept_from_those_who_may_not_have_it() {
             disk.remove(&Path::new(DIR).join(name.name)).unwrap();
         }
         let journal = model.open(&world).unwrap();
-        journal.set_reserve(reserve);
+        journal.reserve(reserve);
         let record = || Record {
             kind: 7,
             payload: vec![0; 168],

@@ -13,7 +13,7 @@ pub mod maildrop;
 pub mod scheduler;
 pub mod spool;
 
-pub use spool::{Committed, Content, Facts, Incoming, Message, Recovered, Spool};
+pub use spool::{Committed, Content, Facts, Incoming, Message, Notice, Recovered, Spool};
 
 /// The most recipients that one message may have (`smtpd_recipient_limit` and friends are lower).
 pub const RECIPIENTS_MAX: usize = 1_000_000;
@@ -72,6 +72,17 @@ pub enum Error {
     /// The log is closed for good after a failed sync: answer `451 4.3.0`; only a restart helps.
     #[error("queue stopped: {0}")]
     Stopped(String),
+    /// What is known about messages is not on disk, though it was tried again: a restart would repeat deliveries.
+    #[error(
+        "what became of {messages} messages could not be written to the queue ({why}): after a restart they may be \
+         delivered again"
+    )]
+    Unwritten {
+        /// How many.
+        messages: usize,
+        /// Why.
+        why: String,
+    },
     /// Too much is waiting to be written: answer `451 4.3.2`, the client comes again.
     #[error("queue is overloaded")]
     Busy,

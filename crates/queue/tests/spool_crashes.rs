@@ -2,14 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test's unwrap is its assertion")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use address::Address;
 use envelope::{BodyKind, DeliveryResult, Envelope, Outcome, QueueId, Recipient, StatusCode};
 use queue::spool::SpoolOptions;
-use queue::{Error, Facts, QueueName, Spool};
+use queue::{Error, Facts, Notice, QueueName, Spool};
 use world::{Random, SimDisk, SimRandom, World};
 
 const DIR: &str = "/var/spool/yubin";
@@ -63,6 +63,8 @@ struct Model {
     done: BTreeMap<QueueId, u32>,
     /// Given to the log for removal, durable or not.
     removed: Vec<QueueId>,
+    /// Removed, and flushed.
+    gone: BTreeSet<QueueId>,
     seeds: BTreeMap<QueueId, u64>,
 }
 
@@ -80,6 +82,7 @@ impl Model {
         }
         for known in recovered.messages {
             let id = known.queue_id;
+            assert!(!self.gone.contains(&id), "{id} was removed and came back");
             let seed = self.seeds[&id];
             assert_eq!(
                 spool.content(&id).unwrap().read_all().unwrap(),
@@ -136,6 +139,9 @@ impl Model {
             }
             1 => {
                 let recipient = u32::try_from(random.next_u64() % 3).unwrap();
+                if spool.outcomes(id).unwrap()[recipient as usize].is_some() {
+                    return;
+                }
                 let recorded = spool
                     .record(id, vec![(recipient, outcome(DeliveryResult::Sent))])
                     .is_ok();
@@ -151,14 +157,18 @@ impl Model {
             }
             _ => {
                 self.removed.push(id.clone());
-                let _ = spool.remove(id);
+                let removed = spool.remove(id).is_ok();
+                if removed && random.next_u64().is_multiple_of(2) && spool.flush().is_ok() {
+                    self.gone.insert(id.clone());
+                }
             }
         }
     }
 }
 
-fn scenario(seed: u64, crash_at: impl Fn(u64) -> u64) {
+fn scenario(seed: u64, capacity_bytes: u64, crash_at: impl Fn(u64) -> u64) {
     let disk = SimDisk::new(seed);
+    disk.set_capacity_bytes(capacity_bytes);
     let world = World::simulated(seed, disk.clone());
     let random = SimRandom::new(seed ^ 0x5eed);
     let mut model = Model::default();
@@ -169,6 +179,13 @@ fn scenario(seed: u64, crash_at: impl Fn(u64) -> u64) {
                 model.accept(&spool, &random);
                 model.work(&spool, &random);
                 if disk.is_down() {
+                    break;
+                }
+                if capacity_bytes < u64::MAX
+                    && let Err(error) = spool.flush()
+                {
+                    // Whatever room there is: what became of messages has its own.
+                    assert!(disk.is_down(), "{error}");
                     break;
                 }
             }
@@ -183,12 +200,210 @@ fn scenario(seed: u64, crash_at: impl Fn(u64) -> u64) {
 fn nothing_answered_250_is_lost_at_a_crash_anywhere() {
     for seed in 0..8 {
         let random = SimRandom::new(seed);
-        scenario(seed, |_| 1 + random.next_u64() % 150);
+        scenario(seed, u64::MAX, |_| 1 + random.next_u64() % 150);
     }
     // Every operation of the first start and the first messages.
     for k in (1..60).step_by(3) {
-        scenario(k, |round| if round == 0 { k } else { 40 + k });
+        scenario(k, u64::MAX, |round| if round == 0 { k } else { 40 + k });
     }
+}
+
+#[test]
+fn nothing_is_forgotten_on_a_full_disk_at_a_crash_anywhere() {
+    for seed in 0..12 {
+        let random = SimRandom::new(seed);
+        scenario(seed, 12_000 + random.next_u64() % 30_000, |_| {
+            1 + random.next_u64() % 300
+        });
+    }
+}
+
+/// Fills the disk with messages of `recipients`; their ids.
+fn fill(spool: &Spool, recipients: usize) -> Vec<QueueId> {
+    let mut accepted = Vec::new();
+    loop {
+        let mut incoming = spool.begin(1_700_000_000_000_000);
+        incoming.write(&[b'x'; 100]).unwrap();
+        match incoming.commit_and_wait(&envelope(recipients), &Facts::default()) {
+            Ok(committed) => accepted.push(committed.queue_id().clone()),
+            Err(Error::Full(_)) => return accepted,
+            Err(other) => panic!("{other}"),
+        }
+    }
+}
+
+fn open(world: &World) -> (Spool, queue::Recovered) {
+    let (spool, recovered) = Spool::open(Path::new(DIR), &options(), world).unwrap();
+    assert!(recovered.damage.is_empty(), "{:?}", recovered.damage);
+    (spool, recovered)
+}
+
+#[test]
+fn outcomes_and_removals_have_room_when_the_disk_is_full() {
+    for how in ["removed", "outcomes", "deferred first"] {
+        let disk = SimDisk::new(1);
+        let world = World::simulated(1, disk.clone());
+        disk.set_capacity_bytes(30_000);
+        let (spool, _) = open(&world);
+        let ids = fill(&spool, 2);
+        assert!(ids.len() > 20, "{how}: only {} messages", ids.len());
+        if how == "deferred first" {
+            for _ in 0..20 {
+                for id in &ids {
+                    let waiting = vec![
+                        (0, outcome(DeliveryResult::Deferred)),
+                        (1, outcome(DeliveryResult::Deferred)),
+                    ];
+                    spool.record(id, waiting).unwrap();
+                    spool.defer(id, 7).unwrap();
+                }
+                spool.flush().unwrap();
+            }
+        }
+        for id in &ids {
+            spool
+                .record(id, vec![(0, outcome(DeliveryResult::Sent))])
+                .unwrap();
+            if how != "outcomes" {
+                spool
+                    .record(id, vec![(1, outcome(DeliveryResult::Bounced))])
+                    .unwrap();
+                spool.remove(id).unwrap();
+            }
+        }
+        spool.flush().unwrap();
+        drop(spool);
+        disk.crash();
+        // Restarts take room too.
+        for _ in 0..3 {
+            let (spool, recovered) = open(&world);
+            if how != "outcomes" {
+                assert_eq!(recovered.messages, [], "{how}: delivered messages came back");
+                continue;
+            }
+            assert_eq!(recovered.messages.len(), ids.len());
+            for id in &ids {
+                assert_eq!(
+                    spool.outcomes(id).unwrap(),
+                    [Some(outcome(DeliveryResult::Sent)), None]
+                );
+            }
+        }
+        if how != "outcomes" {
+            let (spool, _) = open(&world);
+            assert!(fill(&spool, 2).len() > 20, "{how}: an empty queue refuses");
+        }
+    }
+}
+
+#[test]
+fn what_does_not_get_to_the_disk_is_told_and_written_when_it_can() {
+    let disk = SimDisk::new(1);
+    let world = World::simulated(1, disk.clone());
+    disk.set_capacity_bytes(20_000);
+    let (spool, _) = open(&world);
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let notices = Arc::clone(&told);
+    spool.watch(move |notice| notices.lock().unwrap().push(notice.clone()));
+    let ids = fill(&spool, 1);
+    // Longer than anybody reckons with.
+    let long = Outcome {
+        text: "x".repeat(900),
+        ..outcome(DeliveryResult::Sent)
+    };
+    for id in &ids {
+        spool.record(id, vec![(0, long.clone())]).unwrap();
+    }
+    let refused = spool.flush();
+    let Err(error @ Error::Unwritten { messages, .. }) = refused else {
+        panic!("{refused:?}")
+    };
+    assert!(messages > 0 && messages < ids.len(), "{error}");
+    assert!(error.to_string().contains("the disk is full"), "{error}");
+    assert!(
+        matches!(told.lock().unwrap()[..], [Notice::Unwritten(_)]),
+        "told {told:?}"
+    );
+    assert!(matches!(spool.finish(), Err(Error::Unwritten { .. })));
+    disk.set_capacity_bytes(u64::MAX);
+    spool.flush().unwrap();
+    assert!(
+        matches!(told.lock().unwrap()[..], [_, Notice::Written]),
+        "told {told:?}"
+    );
+    drop(spool);
+    disk.crash();
+    let (spool, recovered) = open(&world);
+    assert_eq!(recovered.messages.len(), ids.len());
+    for id in &ids {
+        assert_eq!(spool.outcomes(id).unwrap(), [Some(long.clone())]);
+    }
+}
+
+#[test]
+fn a_queue_that_is_empty_again_takes_mail_however_small_its_disk() {
+    let disk = SimDisk::new(1);
+    let world = World::simulated(1, disk.clone());
+    // One segment, and not half of another.
+    disk.set_capacity_bytes(10_000);
+    let (mut spool, _) = open(&world);
+    let first = fill(&spool, 1);
+    let mut ids = first.clone();
+    assert!(ids.len() > 10, "only {} messages", ids.len());
+    for round in 0..20 {
+        for id in &ids {
+            spool
+                .record(id, vec![(0, outcome(DeliveryResult::Sent))])
+                .unwrap();
+            spool.remove(id).unwrap();
+        }
+        spool.flush().unwrap();
+        if round % 3 == 0 {
+            drop(spool);
+            disk.crash();
+            let (opened, recovered) = open(&world);
+            assert_eq!(recovered.messages, []);
+            spool = opened;
+        }
+        ids = fill(&spool, 1);
+        assert!(
+            ids.len() + 1 >= first.len(),
+            "round {round}: {} messages",
+            ids.len()
+        );
+    }
+}
+
+#[test]
+fn a_clean_end_is_told_from_another() {
+    let disk = SimDisk::new(1);
+    let world = World::simulated(1, disk.clone());
+    let unclean = || open(&world).1.unclean;
+    assert!(!unclean(), "there was nothing before");
+    let accept = |spool: &Spool| {
+        let mut incoming = spool.begin(1);
+        incoming.write(b"x").unwrap();
+        let committed = incoming.commit_and_wait(&envelope(1), &Facts::default()).unwrap();
+        committed.queue_id().clone()
+    };
+    let (daemon, _) = open(&world);
+    daemon.start();
+    accept(&daemon);
+    daemon.finish().unwrap();
+    drop(daemon);
+    assert!(!unclean() && !unclean(), "it was closed, and looked at");
+    let (tool, _) = open(&world);
+    let id = accept(&tool);
+    tool.remove(&id).unwrap();
+    drop(tool);
+    assert!(!unclean(), "a tool changed it while nobody delivered");
+    let (daemon, _) = open(&world);
+    daemon.start();
+    drop(daemon);
+    assert!(
+        unclean() && unclean(),
+        "a daemon ended without saying so, and a tool looked"
+    );
 }
 
 #[test]

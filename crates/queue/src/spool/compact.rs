@@ -1,6 +1,7 @@
 //! Giving back the log's space: void segments are released, sparse old ones emptied by copying what lives to the end.
 
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use envelope::QueueId;
 use journal::{Record, Urgency};
@@ -13,6 +14,10 @@ use crate::Result;
 const COPY_BYTES_MAX: u64 = 4 * 1024 * 1024;
 /// A log of so few segments is left alone.
 const SEGMENTS_MIN: usize = 3;
+/// When what could not be written is tried again, if nothing happens before; doubled up to the latter as long as it
+/// does not help.
+const AGAIN_FIRST: Duration = Duration::from_secs(1);
+const AGAIN_LAST: Duration = Duration::from_secs(30);
 
 impl Inner {
     /// Releases void segments; then, while less than half of the log is alive, empties the oldest segment. So a message
@@ -45,9 +50,15 @@ impl Inner {
 
     /// Tells the log which segments are void.
     pub(super) fn release(&self) {
-        let void_below = self.lock_index().void_below();
+        let (void_below, void_through) = {
+            let index = self.lock_index();
+            (index.void_below(), index.void_through())
+        };
         if let Ok(log) = self.log() {
             log.release_before(void_below);
+            if let Some(position) = void_through {
+                log.release_through(position);
+            }
         }
     }
 
@@ -131,10 +142,19 @@ impl Inner {
 
 /// The thread that maintains a spool until it is told to stop.
 pub(super) fn run(inner: &Arc<Inner>, wake: &Wake) {
+    let mut again = None;
     loop {
         let mut tidy = wake.tidy.lock().unwrap_or_else(PoisonError::into_inner);
-        while *tidy == Tidy::Sleep {
-            tidy = wake.changed.wait(tidy).unwrap_or_else(PoisonError::into_inner);
+        let mut is_time = false;
+        while *tidy == Tidy::Sleep && !is_time {
+            tidy = match again {
+                None => wake.changed.wait(tidy).unwrap_or_else(PoisonError::into_inner),
+                Some(patience) => {
+                    is_time = true;
+                    let woken = wake.changed.wait_timeout(tidy, patience);
+                    woken.unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
         }
         if *tidy == Tidy::Stop {
             return;
@@ -143,5 +163,12 @@ pub(super) fn run(inner: &Arc<Inner>, wake: &Wake) {
         drop(tidy);
         // A log that failed is reported to those who write messages; there is nothing to maintain then.
         let _ = inner.maintain();
+        // Removals and outcomes that fail wake this thread too, so that it must not be at once each time.
+        if again.is_none() || is_time {
+            again = match inner.write_again() {
+                Err(_) => Some(again.map_or(AGAIN_FIRST, |before: Duration| (before * 2).min(AGAIN_LAST))),
+                Ok(()) => None,
+            };
+        }
     }
 }

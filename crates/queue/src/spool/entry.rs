@@ -13,11 +13,21 @@ pub(super) const KIND_OUTCOMES: u16 = 2;
 pub(super) const KIND_MOVED: u16 = 3;
 pub(super) const KIND_REMOVED: u16 = 4;
 pub(super) const KIND_EXPIRED: u16 = 5;
+/// Empty: nothing was under way. Counts as the last record only.
+pub(super) const KIND_STOPPED: u16 = 6;
+/// Empty: somebody began to deliver.
+pub(super) const KIND_STARTED: u16 = 7;
 
 /// No message has more named attributes.
 pub(super) const ATTRIBUTES_MAX: usize = 1000;
 /// Octets in front of a message record's meta.
 pub(super) const META_AT: usize = 4;
+
+/// What the record of a removal takes in the log.
+const REMOVAL_BYTES: u64 = 64;
+/// What an outcome takes in a record of its own, with a text of 150 octets. Longer ones are rare, and not every
+/// recipient of a message gets one before it is removed.
+const OUTCOME_BYTES: u64 = 256;
 
 const VERSION: u8 = 1;
 
@@ -95,7 +105,10 @@ pub(super) fn encode_meta(id: &QueueId, state: &State, fixed: &[u8], out: &mut V
     out.extend_from_slice(&state.recipients.to_le_bytes());
     put_bytes(id.as_str().as_bytes(), out);
     put_bytes(fixed, out);
-    put_outcomes(&state.outcomes, out);
+    put_outcomes(
+        state.outcomes.iter().map(|(index, outcome)| (*index, outcome)),
+        out,
+    );
 }
 
 /// What a meta says: id, state and the fixed part.
@@ -144,16 +157,21 @@ pub(super) fn meta_of(payload: &[u8]) -> Option<&[u8]> {
     Reader { bytes: payload }.bytes()
 }
 
-pub(super) fn encode_outcomes(id: &QueueId, outcomes: &[(u32, Outcome)]) -> Vec<u8> {
+pub(super) fn encode_outcomes(id: &QueueId, outcomes: &[(u32, &Outcome)]) -> Vec<u8> {
     let mut out = Vec::with_capacity(128);
     put_bytes(id.as_str().as_bytes(), &mut out);
-    put_outcomes(outcomes, &mut out);
+    put_outcomes(outcomes.iter().copied(), &mut out);
     out
 }
 
 pub(super) fn decode_outcomes(payload: &[u8]) -> Option<(QueueId, Vec<(u32, Outcome)>)> {
     let mut reader = Reader { bytes: payload };
     Some((reader.id()?, reader.outcomes()?))
+}
+
+/// What to reserve in the log for the outcomes of so many recipients and the removal.
+pub(super) fn reserve_bytes(recipients: u64) -> u64 {
+    REMOVAL_BYTES + recipients * OUTCOME_BYTES
 }
 
 pub(super) fn encode_moved(id: &QueueId, queue: QueueName, next_try_micros: i64) -> Vec<u8> {
@@ -215,7 +233,7 @@ fn put_bytes(bytes: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(bytes);
 }
 
-fn put_outcomes(outcomes: &[(u32, Outcome)], out: &mut Vec<u8>) {
+fn put_outcomes<'a>(outcomes: impl ExactSizeIterator<Item = (u32, &'a Outcome)>, out: &mut Vec<u8>) {
     put_u32(outcomes.len(), out);
     for (index, outcome) in outcomes {
         out.extend_from_slice(&index.to_le_bytes());
@@ -303,7 +321,8 @@ mod tests {
             };
             let head = encode_head(&id, &state, b"fixed");
             prop_assert_eq!(decode_meta(meta_of(&head).unwrap()), Some((id.clone(), state.clone(), &b"fixed"[..])));
-            let outcomes = encode_outcomes(&id, &state.outcomes);
+            let borrowed: Vec<(u32, &Outcome)> = state.outcomes.iter().map(|(i, o)| (*i, o)).collect();
+            let outcomes = encode_outcomes(&id, &borrowed);
             prop_assert_eq!(decode_outcomes(&outcomes), Some((id.clone(), state.outcomes)));
             let moved = encode_moved(&id, QueueName::Hold, next);
             prop_assert_eq!(decode_moved(&moved), Some((id.clone(), QueueName::Hold, next)));

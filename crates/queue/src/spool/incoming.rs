@@ -144,6 +144,8 @@ impl Incoming {
         };
         let (state, meta_bytes) = payload.1;
         let record_bytes = payload.0.len() as u64;
+        let reserved_bytes = entry::reserve_bytes(u64::from(state.recipients));
+        log.reserve(reserved_bytes);
         let record = Record {
             kind: entry::KIND_MESSAGE,
             payload: payload.0,
@@ -166,6 +168,7 @@ impl Incoming {
                 on_done(Ok(Committed { queue_id, size_bytes }));
             }
             Err(error) => {
+                owner.unreserve(reserved_bytes);
                 // Whether the record is on disk is unknown after a failed sync. A file that it names must stay then.
                 if let (Some(mut file), journal::Error::Closed(_)) = (file, &error) {
                     file.keep = true;

@@ -14,8 +14,10 @@
 //! expiry record | `force_expire` | the message is returned at its next try | without it: an administrator asks again
 //! removed record, file in `large/` still there | `remove` | removes the file | without it: the message's end again
 //! outcome, move, removed record of an id that is not there | the same, its message long void | ignores it | nothing
+//! stopped record, the last one | `Spool::finish` | no delivery was under way | without it: a warning that some may be repeated
 //! message record without its file, or with one of another size | a damaged disk | reports it, moves it to `corrupt` | -
 //!
+//! What became of messages is never refused for want of room: it is reserved when they are accepted (`unwritten.rs`).
 //! `active` is never on disk. Records of one message are appended in the order of its changes, because each is
 //! appended while the index is locked.
 
@@ -24,20 +26,22 @@ mod content;
 mod entry;
 mod incoming;
 mod index;
+mod unwritten;
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 use envelope::{Envelope, Outcome, QueueId};
-use journal::{Journal, Pinned, Position, Reader, Record, Urgency};
+use journal::{Journal, Pinned, Position, Reader, Record, Room};
 use world::{DiskLock, OpenMode, World};
 
 pub use content::{Content, ContentReader};
 pub use incoming::{Committed, Incoming};
 
 use self::index::Index;
+use self::unwritten::Change;
 use crate::{Error, QueueName, Result};
 
 /// The default of [`SpoolOptions::inline_bytes_max`].
@@ -133,7 +137,20 @@ pub struct Recovered {
     pub damage: Vec<String>,
     /// Content files that belonged to no accepted message and were removed.
     pub orphans_removed: usize,
+    /// The spool was not closed by [`Spool::finish`] the last time: deliveries may have been under way.
+    pub unclean: bool,
 }
+
+/// What somebody should read in the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// Something about messages cannot be written for now, because of this. It is remembered and tried again.
+    Unwritten(String),
+    /// All of it is written now.
+    Written,
+}
+
+type Watcher = Box<dyn Fn(&Notice) + Send + Sync>;
 
 /// The spool. Clones are the same spool.
 #[derive(Clone)]
@@ -169,6 +186,9 @@ impl Drop for Handle {
         }
         if let Ok(log) = self.log() {
             // A log that failed has told those who were waiting. Behind this, no callback holds the spool any more.
+            if self.write_again().is_ok() && self.mark_at_end.load(Ordering::Relaxed) {
+                let _ = self.mark(entry::KIND_STOPPED);
+            }
             let _ = log.sync();
         }
     }
@@ -181,6 +201,13 @@ struct Inner {
     index: Mutex<Index>,
     log: Log,
     serial: AtomicU64,
+    long_queue_ids: AtomicBool,
+    /// Who is told what should be in the log.
+    watcher: Mutex<Option<Watcher>>,
+    /// Something could not be written, and that was told.
+    troubled: AtomicBool,
+    /// The log ended with the mark of a clean end, and shall again: nobody delivers from this spool.
+    mark_at_end: AtomicBool,
     wake: Arc<Wake>,
     _lock: Option<DiskLock>,
 }
@@ -239,6 +266,8 @@ impl Spool {
             recovered.damage.extend(index.replay(&found).err());
         })?;
         recovered.damage.extend(report.damage);
+        recovered.unclean = !index.stopped && report.records > 0;
+        journal.reserve(index.reserve_all());
         if let Some((generation, _)) = journal.segments().last() {
             index.confirm(Position {
                 generation: *generation,
@@ -254,6 +283,10 @@ impl Spool {
             log: Log::Open(Box::new(journal)),
             // Short ids should look like Postfix's, whose number is an inode.
             serial: AtomicU64::new(world.random.next_u64() % 0x0fff_ffff),
+            long_queue_ids: AtomicBool::new(options.long_queue_ids),
+            watcher: Mutex::default(),
+            troubled: AtomicBool::new(false),
+            mark_at_end: AtomicBool::new(!recovered.unclean),
             wake: Arc::clone(&wake),
             _lock: Some(lock),
         });
@@ -312,6 +345,10 @@ impl Spool {
             index: Mutex::new(index),
             log: Log::ReadOnly(reader),
             serial: AtomicU64::new(0),
+            long_queue_ids: AtomicBool::new(false),
+            watcher: Mutex::default(),
+            troubled: AtomicBool::new(false),
+            mark_at_end: AtomicBool::new(false),
             wake: Arc::default(),
             _lock: None,
         });
@@ -334,13 +371,15 @@ impl Spool {
         let inner: &Arc<Inner> = &self.inner;
         loop {
             let serial = inner.serial.fetch_add(1, Ordering::Relaxed);
-            let make = if inner.options.long_queue_ids {
+            let make = if inner.long_queue_ids.load(Ordering::Relaxed) {
                 QueueId::long
             } else {
                 QueueId::short
             };
             let id = make(now_micros, serial);
-            if !inner.lock_index().messages.contains_key(&id) {
+            let index = inner.lock_index();
+            if !index.messages.contains_key(&id) && !index.unwritten.contains_key(&id) {
+                drop(index);
                 return Incoming::new(Arc::clone(inner), id);
             }
         }
@@ -410,9 +449,12 @@ impl Spool {
     pub fn record(&self, id: &QueueId, outcomes: Vec<(u32, Outcome)>) -> Result<()> {
         let mut index = self.inner.lock_index();
         let message = index.messages.get_mut(id).ok_or_else(|| no_such(id))?;
-        let payload = entry::encode_outcomes(id, &outcomes);
+        let change = Change {
+            recipients: outcomes.iter().map(|(recipient, _)| *recipient).collect(),
+            moved: false,
+        };
         message.take_outcomes(outcomes);
-        self.inner.note(entry::KIND_OUTCOMES, payload)
+        self.inner.note(&index, id, change)
     }
 
     /// Moves a message to another queue, to be tried at once when it is released. `Active` is not written to disk.
@@ -441,8 +483,11 @@ impl Spool {
         let message = index.messages.get_mut(id).ok_or_else(|| no_such(id))?;
         message.state.queue = queue;
         message.state.next_try_micros = next_try_micros;
-        self.inner
-            .note(entry::KIND_MOVED, entry::encode_moved(id, queue, next_try_micros))
+        let change = Change {
+            moved: true,
+            ..Change::default()
+        };
+        self.inner.note(&index, id, change)
     }
 
     /// Marks a message as one that an administrator wants returned at its next try; `false` when it was so already.
@@ -467,29 +512,62 @@ impl Spool {
     /// [`Error::NoSuchMessage`], [`Error::Stopped`].
     pub fn remove(&self, id: &QueueId) -> Result<()> {
         let inner: &Arc<Inner> = &self.inner;
-        let log = inner.log()?;
+        // Nothing is ever written again: better a message that stays than one that comes back.
+        if let Some(failure) = inner.log()?.failure() {
+            return Err(failure.into());
+        }
         let mut index = inner.lock_index();
         let message = index.messages.remove(id).ok_or_else(|| no_such(id))?;
-        let record = Record {
-            kind: entry::KIND_REMOVED,
-            payload: entry::encode_removed(id),
-        };
-        let (owner, id) = (Arc::downgrade(inner), id.clone());
-        // Lazy, so the callback never runs inside this call, which holds the lock; except to refuse.
-        log.append(vec![record], Urgency::Lazy, move |result| {
-            if let (Ok(position), Some(owner)) = (result, owner.upgrade()) {
-                owner.removed(&id, &message, position);
-            }
-        });
-        log.failure().map_or(Ok(()), |error| Err(error.into()))
+        // What was to be said of it matters no more.
+        index.unwritten.remove(id);
+        inner.note_removal(id, Box::new(message))
     }
 
-    /// Waits until everything recorded so far is on disk.
+    /// Waits until everything recorded so far is on disk; what could not be written is tried once more. That there was no
+    /// room for deferrals is no error: they are found out again.
     ///
     /// # Errors
-    /// [`Error::Stopped`].
+    /// [`Error::Unwritten`], [`Error::Stopped`].
     pub fn flush(&self) -> Result<()> {
+        let written = self.inner.log()?.sync();
+        if self.inner.lock_index().unwritten.is_empty() {
+            return Ok(written?);
+        }
+        match self.inner.write_again().map_err(|_| self.inner.unwritten()) {
+            Err(Error::Unwritten { messages: 0, .. }) => Ok(()),
+            other => other,
+        }
+    }
+
+    /// Somebody delivers from this spool from now on: only [`Spool::finish`] marks its end as a clean one.
+    pub fn start(&self) {
+        self.inner.mark_at_end.store(false, Ordering::Relaxed);
+        // Where that cannot be done, nothing can be.
+        let _ = self.inner.mark(entry::KIND_STARTED);
+    }
+
+    /// [`Spool::flush`], and a mark that no delivery was under way at the end. The last thing to be done.
+    ///
+    /// # Errors
+    /// As [`Spool::flush`]. Without the mark the next start says that deliveries may be repeated.
+    pub fn finish(&self) -> Result<()> {
+        self.flush()?;
+        self.inner.mark(entry::KIND_STOPPED)?;
         Ok(self.inner.log()?.sync()?)
+    }
+
+    /// Has `told` called with what should be in the log, from any thread.
+    pub fn watch(&self, told: impl Fn(&Notice) + Send + Sync + 'static) {
+        *self.inner.lock_watcher() = Some(Box::new(told));
+        if self.inner.troubled.load(Ordering::Relaxed) {
+            let text = self.inner.unwritten().to_string();
+            self.inner.tell(&Notice::Unwritten(text));
+        }
+    }
+
+    /// Queue ids are long from now on, or short (`enable_long_queue_ids`).
+    pub fn set_long_queue_ids(&self, long: bool) {
+        self.inner.long_queue_ids.store(long, Ordering::Relaxed);
     }
 
     /// Releases and compacts the log now; with `background` that happens by itself.
@@ -547,10 +625,23 @@ impl Inner {
         Ok((found, pinned))
     }
 
-    /// Appends a record that need not be waited for. The index is locked by the caller, so that records come in order.
-    fn note(&self, kind: u16, payload: Vec<u8>) -> Result<()> {
-        self.log()?
-            .append(vec![Record { kind, payload }], Urgency::Lazy, |_| {});
+    fn lock_watcher(&self) -> MutexGuard<'_, Option<Watcher>> {
+        self.watcher.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tell(&self, notice: &Notice) {
+        if let Some(told) = &*self.lock_watcher() {
+            told(notice);
+        }
+    }
+
+    /// Appends a mark of a start or a clean end.
+    fn mark(&self, kind: u16) -> Result<()> {
+        let record = Record {
+            kind,
+            payload: Vec::new(),
+        };
+        self.log()?.append_lazily(vec![record], Room::Reserved, |_| {});
         Ok(())
     }
 
@@ -564,7 +655,12 @@ impl Inner {
         index.forget(message.position, message.record_bytes);
         let grown = index.confirm(position);
         let oldest_is_void = index.void_below() > self.log().map_or(0, Journal::oldest);
+        let void_through = index.void_through();
         drop(index);
+        self.unreserve(message.reserved_bytes);
+        if let (Ok(log), Some(position)) = (self.log(), void_through) {
+            log.release_through(position);
+        }
         if grown || oldest_is_void {
             self.wake_up();
         }
