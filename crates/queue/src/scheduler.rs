@@ -249,6 +249,30 @@ impl Scheduler {
         }
     }
 
+    /// Other settings from now on. What is under way goes on; what was deferred keeps its time; a destination keeps what was
+    /// learnt about it, within its new limits.
+    pub fn reconfigure(&mut self, options: Options, now_micros: i64) {
+        self.options = options;
+        let delay = self.options.queue_run_delay_micros.max(1);
+        self.next_run_micros = self
+            .next_run_micros
+            .map(|next| next.min(now_micros.saturating_add(delay)));
+        for name in self.turns.clone() {
+            let total = self.limits_of(&name).total.max(1);
+            if let Some(transport) = self.transports.get_mut(&name) {
+                transport.total = total;
+            }
+        }
+        let destinations: Vec<Destination> = self.destinations.keys().cloned().collect();
+        for destination in destinations {
+            let limits = self.limits_of(&destination.transport);
+            if let Some(line) = self.destinations.get_mut(&destination) {
+                line.limit(limits);
+            }
+            self.list(&destination);
+        }
+    }
+
     /// A message came into the incoming queue, or was found there at the start.
     pub fn incoming(&mut self, queue_id: QueueId, arrival_micros: i64) {
         self.incoming.push_back(queue_id.clone());
@@ -742,6 +766,16 @@ impl Line {
             queue: VecDeque::new(),
             listed: false,
         }
+    }
+
+    /// Takes other limits; where there was no failure the window is at least the initial one.
+    fn limit(&mut self, limits: TransportLimits) {
+        let was_initial = self.window >= self.limits.initial;
+        if was_initial {
+            self.window = self.window.max(limits.initial);
+        }
+        self.window = self.window.clamp(1, limits.limit.max(1));
+        self.limits = limits;
     }
 
     fn is_in_use(&self) -> bool {

@@ -375,3 +375,74 @@ fn a_message_expires_at_the_end_of_its_life() {
         world.attempts
     );
 }
+
+#[test]
+fn other_settings_hold_from_then_on() {
+    let mut scheduler = Scheduler::new(options());
+    let mut now = 1_700_000_000 * SECOND;
+    scheduler.incoming(id(1), now);
+    let loaded = scheduler.next_action(now);
+    assert_eq!(loaded, Some(Action::Load { queue_id: id(1) }));
+    let resolved = Resolved {
+        routes: (0..100).map(|r| (r, smtp("host"))).collect(),
+        ..Resolved::default()
+    };
+    scheduler.resolved(&id(1), resolved, now);
+    let deliver = |scheduler: &mut Scheduler, now| match scheduler.next_action(now) {
+        Some(Action::Deliver {
+            attempt, recipients, ..
+        }) => Some((attempt, recipients.len())),
+        None => None,
+        other => panic!("{other:?}"),
+    };
+    let (first, count) = deliver(&mut scheduler, now).unwrap();
+    assert_eq!(count, 50);
+    let mut changed = options();
+    changed.queue_run_delay_micros = SECOND;
+    changed.backoff.minimal_micros = 2 * SECOND;
+    changed.backoff.maximal_micros = 2 * SECOND;
+    changed.lifetime_micros = 10 * SECOND;
+    changed.default_limits = TransportLimits {
+        initial: 1,
+        limit: 1,
+        recipient_limit: 30,
+        total: 8,
+    };
+    scheduler.reconfigure(changed, now);
+    assert_eq!(
+        deliver(&mut scheduler, now),
+        None,
+        "a second attempt where one is allowed"
+    );
+    let failed = Finished {
+        results: &[],
+        feedback: Feedback::None,
+    };
+    scheduler.finished(first, failed, now);
+    let (second, count) = deliver(&mut scheduler, now).unwrap();
+    assert_eq!(count, 30);
+    scheduler.finished(second, failed, now);
+    let (third, count) = deliver(&mut scheduler, now).unwrap();
+    assert_eq!(count, 20);
+    scheduler.finished(third, failed, now);
+    let deferred = scheduler.next_action(now);
+    let Some(Action::Defer { next_try_micros, .. }) = deferred else {
+        panic!("{deferred:?}")
+    };
+    assert_eq!(next_try_micros - now, 2 * SECOND);
+    assert!(
+        scheduler.deadline_micros().unwrap() <= now + SECOND,
+        "the queue is looked at too late"
+    );
+    now += 11 * SECOND;
+    assert_eq!(scheduler.next_action(now), Some(Action::Load { queue_id: id(1) }));
+    let resolved = Resolved {
+        some_deferred: true,
+        ..Resolved::default()
+    };
+    scheduler.resolved(&id(1), resolved, now);
+    assert_eq!(
+        scheduler.next_action(now),
+        Some(Action::Expire { queue_id: id(1) })
+    );
+}

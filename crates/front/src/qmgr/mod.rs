@@ -15,7 +15,7 @@ use envelope::{DeliveryResult, Outcome, QueueId, StatusCode};
 use ipc::control::{Action as Administration, Selection};
 use maillog::lines::qmgr as lines;
 use queue::scheduler::{Action, AttemptId, Destination, Feedback, Finished, Resolved, Scheduler};
-use queue::{Message, QueueName, Recovered};
+use queue::{Message, Notice, QueueName, Recovered};
 use serve::clock::{now, until};
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -60,6 +60,9 @@ impl Driver {
         recovered: Recovered,
         stopping: watch::Receiver<bool>,
     ) {
+        front.spool.start();
+        watch_queue(&front);
+        tell_of_repetitions(&front, &recovered);
         let mut scheduler = Scheduler::new(options::of(&front.settings));
         for known in recovered.messages {
             match known.queue {
@@ -87,6 +90,34 @@ impl Driver {
             quiesced: None,
         };
         running.drive(orders, stopping).await;
+    }
+}
+
+/// Has the queue's own troubles logged.
+fn watch_queue(front: &Front) {
+    let log = front.log.clone();
+    front.spool.watch(move |notice| match notice {
+        Notice::Unwritten(why) => log.error(
+            "qmgr",
+            &format!(
+                "{why}: what became of messages is kept in memory and tried again; do not stop the system now"
+            ),
+        ),
+        Notice::Written => log.warning("qmgr", "what became of messages is on disk again"),
+    });
+}
+
+/// After a crash some deliveries may be made twice. Which ones is not on disk, so all that may be tried are counted.
+fn tell_of_repetitions(front: &Front, recovered: &Recovered) {
+    let is_tried = |queue| !matches!(queue, QueueName::Hold | QueueName::Corrupt);
+    let messages = recovered.messages.iter().filter(|known| is_tried(known.queue));
+    let count = messages.count();
+    if recovered.unclean && count > 0 {
+        let text = format!(
+            "the system did not stop cleanly: {count} messages are tried again, those whose delivery was under way may \
+             arrive twice"
+        );
+        front.log.warning("qmgr", &text);
     }
 }
 
@@ -174,6 +205,10 @@ impl Running {
                 }
             }
             Order::Reconfigure(front, agency) => {
+                self.scheduler.reconfigure(options::of(&front.settings), now());
+                front
+                    .spool
+                    .set_long_queue_ids(front.settings.enable_long_queue_ids);
                 self.front = front;
                 self.agency = agency;
             }

@@ -1,6 +1,6 @@
 //! mailq, postqueue, postsuper and postcat while the mail system is down, while it runs, and down again.
 
-use system_tests::{Sandbox, wait_for_value};
+use system_tests::{Sandbox, wait_for, wait_for_value};
 
 const DOWN: &str = "postqueue: warning: Mail system is down -- accessing queue directly\n";
 const REASON: &str = "(connect to 127.0.0.1[127.0.0.1]:1: Connection refused)";
@@ -171,5 +171,44 @@ fn a_full_disk_behind_the_output_is_told_and_arguments_are_not_passed_over() {
     assert_eq!(
         String::from_utf8(said.stderr).unwrap(),
         "sendmail: fatal: argument \"r\\xFFx\" is not UTF-8\n"
+    );
+}
+
+#[test]
+fn a_reload_reaches_the_queue_and_a_crash_is_told_of() {
+    let mut sandbox = super::stopped_system();
+    sandbox.launch();
+    let letter = "Subject: test\n\nA line.\n";
+    let args = ["-f", "ann@example.test", "bob@example.test"];
+    sandbox.run("sendmail", &args, letter).success();
+    wait_for("the delivery to be put off", || {
+        sandbox.log().contains("status=deferred")
+    });
+    sandbox.kill();
+    sandbox.launch();
+    wait_for("the warning", || {
+        sandbox.log().contains(
+            "warning: the system did not stop cleanly: 1 messages are tried again, those whose delivery was under way may \
+             arrive twice\n",
+        )
+    });
+    sandbox.edit_main_cf("maximal_queue_lifetime", "0");
+    sandbox.edit_main_cf("bounce_queue_lifetime", "0");
+    sandbox.edit_main_cf("enable_long_queue_ids", "yes");
+    sandbox.reload();
+    sandbox.run("postqueue", &["-f"], "").success();
+    wait_for("the end of its life", || {
+        sandbox
+            .log()
+            .contains("from=<ann@example.test>, status=expired, returned to sender")
+    });
+    let report = wait_for_value("the report", || {
+        let log = sandbox.log();
+        let at = log.find("sender non-delivery notification: ")?;
+        Some(log[at..].lines().next()?.rsplit(' ').next()?.to_owned())
+    });
+    assert!(
+        report.len() > 13 && report.contains('z'),
+        "no long queue id: {report}"
     );
 }
