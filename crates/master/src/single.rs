@@ -355,21 +355,37 @@ impl Ready {
         up();
         let haste = wait_for_stop(signals, &mut received, &supervisor, &kept.log).await;
         let _ = stop.send(true);
+        let mut is_at_rest = false;
         if haste == Haste::Graceful {
             let deliveries = async {
-                if let Some(front) = &current.front {
-                    let _ = tokio::time::timeout(GRACE, front.qmgr.quiesce()).await;
+                match &current.front {
+                    Some(front) => tokio::time::timeout(GRACE, front.qmgr.quiesce()).await.is_ok(),
+                    None => true,
                 }
             };
-            tokio::join!(kept.farewell.bid(GRACE), deliveries);
+            let ((), at_rest) = tokio::join!(kept.farewell.bid(GRACE), deliveries);
+            is_at_rest = at_rest;
         }
-        if let Some((spool, _)) = &kept.queue {
-            let spool = spool.clone();
-            let _ = tokio::task::spawn_blocking(move || spool.flush()).await;
-        }
+        let closed = close_queue(&kept, is_at_rest).await;
         drop(pid_files);
-        Ok(())
+        closed
     }
+}
+
+/// Has everything about the queue written. What cannot be written will be forgotten, so whoever stops the system must
+/// know.
+async fn close_queue(kept: &Kept, is_at_rest: bool) -> Result<()> {
+    let Some((spool, _)) = &kept.queue else {
+        return Ok(());
+    };
+    let spool = spool.clone();
+    let close = move || if is_at_rest { spool.finish() } else { spool.flush() };
+    let closed = tokio::task::spawn_blocking(close).await;
+    let closed = closed.context("the queue was not closed")?;
+    if let Err(error) = &closed {
+        kept.log.error("qmgr", &error.to_string());
+    }
+    Ok(closed?)
 }
 
 fn current(generation: &RwLock<Arc<Generation>>) -> Arc<Generation> {

@@ -95,6 +95,57 @@ fn a_full_queue_disk_refuses_and_loses_nothing() {
 }
 
 #[test]
+fn a_small_queue_disk_forgets_no_delivery() {
+    let mut sandbox = Sandbox::start();
+    sandbox.stop();
+    let spool = sandbox.directory().join("spool");
+    let Some(disk) = SmallDisk::mount(&spool, 2) else {
+        return;
+    };
+    sandbox.launch();
+    sandbox.edit_main_cf("defer_transports", "local");
+    sandbox.reload();
+    let mut accepted = 0;
+    while super::offer(&sandbox, "waits", 20_000).starts_with("250 ") {
+        accepted += 1;
+    }
+    assert!(
+        accepted > 40,
+        "only {accepted} messages of 20 kB on a disk of 2 MB"
+    );
+    wait_for("the reason in the log", || {
+        sandbox.log().contains("queue file system full: ") && sandbox.log().contains(" octets, there are ")
+    });
+    disk.fill();
+    sandbox.edit_main_cf("defer_transports", "");
+    sandbox.reload();
+    sandbox.run("postqueue", &["-f"], "").success();
+    wait_for("the deliveries", || {
+        sandbox.maildir("alice", "Maildir").len() == accepted
+    });
+    wait_for("an empty queue", || super::queue_is_empty(&sandbox));
+    for _ in 0..3 {
+        sandbox.restart();
+        assert!(
+            super::queue_is_empty(&sandbox),
+            "{}",
+            sandbox.run("mailq", &[], "")
+        );
+    }
+    assert!(super::offer(&sandbox, "after", 20_000).starts_with("250 "));
+    wait_for("one more", || {
+        sandbox.maildir("alice", "Maildir").len() == accepted + 1
+    });
+    assert!(
+        !sandbox.log().contains("did not stop cleanly"),
+        "{}",
+        sandbox.log()
+    );
+    sandbox.stop();
+    drop(disk);
+}
+
+#[test]
 fn mail_waits_while_the_mailbox_disk_is_full() {
     let mut sandbox = Sandbox::start();
     sandbox.stop();
