@@ -172,7 +172,7 @@ impl Engine {
             _ => false,
         };
         let room = self.failed.is_none()
-            && (there_is_room || self.make_room(LOW_WATER_BYTES, Room::Reserved, outcomes).is_ok());
+            && (there_is_room || self.make_room(LOW_WATER_BYTES, &Room::Reserved, outcomes).is_ok());
         if room {
             // Making room may have raised it further.
             self.low_water = self.low_water.max(low_water);
@@ -181,17 +181,12 @@ impl Engine {
         room
     }
 
-    fn take(&mut self, pending: Pending, outcomes: &mut Vec<Outcome>) {
-        let bytes = pending
-            .records
-            .iter()
-            .map(|record| record::encoded_bytes(record.payload.len()))
-            .sum();
-        let room = if pending.records.is_empty() {
-            Ok(())
-        } else {
-            self.make_room(bytes, pending.room, outcomes)
-        };
+    fn take(&mut self, mut pending: Pending, outcomes: &mut Vec<Outcome>) {
+        let mut room = self.make_room_for(&pending.records, &pending.room, outcomes);
+        if let (Err(Error::Full { .. }), Room::Shorter(instead)) = (&room, &mut pending.room) {
+            pending.records = std::mem::take(instead);
+            room = self.make_room_for(&pending.records, &Room::Reserved, outcomes);
+        }
         if let Err(error) = room {
             outcomes.extend(pending.done.map(|done| (done, Err(error))));
             return;
@@ -207,6 +202,16 @@ impl Engine {
             offset: 0,
         });
         self.buffered.push((pending.done, position));
+    }
+
+    fn make_room_for(&mut self, records: &[Record], room: &Room, outcomes: &mut Vec<Outcome>) -> Result<()> {
+        let sizes = records
+            .iter()
+            .map(|record| record::encoded_bytes(record.payload.len()));
+        if records.is_empty() {
+            return Ok(());
+        }
+        self.make_room(sizes.sum(), room, outcomes)
     }
 
     /// The position of the next record.
@@ -240,15 +245,15 @@ impl Engine {
 
     /// Begins a new segment unless the current one has room; then what is buffered is written first. When the disk is
     /// full and nothing in the log is needed, the current one is begun anew.
-    fn make_room(&mut self, bytes: u64, room: Room, outcomes: &mut Vec<Outcome>) -> Result<()> {
+    fn make_room(&mut self, bytes: u64, room: &Room, outcomes: &mut Vec<Outcome>) -> Result<()> {
         if let Some(error) = &self.failed {
             return Err(Error::Closed(error.clone()));
         }
         let reserve = match room {
-            Room::Free => self.segments.reserve_bytes(),
+            Room::Free | Room::Shorter(_) => self.segments.reserve_bytes(),
             Room::Reserved => 0,
         };
-        if room == Room::Free && self.is_worn() {
+        if *room != Room::Reserved && self.is_worn() {
             self.begin_again(bytes.saturating_add(reserve), outcomes);
         }
         if self.fits(bytes.saturating_add(reserve)) {

@@ -102,12 +102,14 @@ pub enum Urgency {
 }
 
 /// Which part of the segments a record may have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Room {
     /// What is free: behind it, the octets of [`Journal::reserve`] are left in segments that are there already.
     Free,
     /// Also the reserve, so that a full disk refuses it last.
     Reserved,
+    /// What is free; when that is not enough, these are written instead, which may have the reserve.
+    Shorter(Vec<Record>),
 }
 
 /// What went wrong.

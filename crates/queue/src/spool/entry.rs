@@ -25,9 +25,13 @@ pub(super) const META_AT: usize = 4;
 
 /// What the record of a removal takes in the log.
 const REMOVAL_BYTES: u64 = 64;
-/// What an outcome takes in a record of its own, with a text of 150 octets. Longer ones are rare, and not every
-/// recipient of a message gets one before it is removed.
+/// What an outcome takes in a record of its own, if its texts are usual, or short.
 const OUTCOME_BYTES: u64 = 256;
+/// The same without the record's header.
+pub(super) const OUTCOME_PAYLOAD_BYTES: usize = OUTCOME_BYTES as usize - journal::HEADER_BYTES;
+/// How much of an outcome's text, and of its relay, is short. With these the above holds.
+pub(super) const SHORT_TEXT_BYTES: usize = 100;
+pub(super) const SHORT_RELAY_BYTES: usize = 60;
 
 const VERSION: u8 = 1;
 

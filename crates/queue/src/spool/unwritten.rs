@@ -1,10 +1,8 @@
-//! What became of messages, on its way to the disk: appended without anybody waiting, and, what could not be written,
-//! remembered and written again.
+//! What became of messages, on its way to the disk: appended without anybody waiting; what could not be written is
+//! remembered, and the message's state of then is written again, so that nothing old can overtake something new.
 //!
-//! Not the record that failed is kept but whose it was: written again is the message's state of then, so that nothing
-//! old can overtake something new, and what is kept is no more than the messages are. Outcomes that end a recipient,
-//! and removals, may have the room that was reserved for them when the message was accepted; deferrals, which come again
-//! and again, may not, for losing one costs an earlier try.
+//! Outcomes that end a recipient, and removals, may have the room that was reserved for them when the message was
+//! accepted; deferrals, which come again and again, may not: losing one costs an earlier try.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -59,13 +57,18 @@ impl Inner {
         let known = known.filter_map(|recipient| Some((recipient, message.outcome(recipient)?)));
         let (done, deferred): (Vec<(u32, &Outcome)>, Vec<_>) =
             known.partition(|(_, outcome)| is_done(outcome));
-        for (outcomes, room) in [(done, Room::Reserved), (deferred, Room::Free)] {
+        for (outcomes, is_end) in [(done, true), (deferred, false)] {
             if outcomes.is_empty() {
                 continue;
             }
             let record = Record {
                 kind: entry::KIND_OUTCOMES,
                 payload: entry::encode_outcomes(id, &outcomes),
+            };
+            let room = if is_end {
+                room_of_end(id, &outcomes, record.payload.len())
+            } else {
+                Room::Free
             };
             let change = Change {
                 recipients: outcomes.iter().map(|(recipient, _)| *recipient).collect(),
@@ -217,6 +220,31 @@ impl Inner {
             log.unreserve(bytes);
         }
     }
+}
+
+/// The room that the record of outcomes that end recipients may have: the reserve; but when they say more than was reckoned
+/// with, the reserve is for their first words.
+fn room_of_end(id: &QueueId, outcomes: &[(u32, &Outcome)], payload_bytes: usize) -> Room {
+    if payload_bytes <= outcomes.len() * entry::OUTCOME_PAYLOAD_BYTES {
+        return Room::Reserved;
+    }
+    let cut = |text: &str, bytes: usize| text[..text.floor_char_boundary(bytes)].to_owned();
+    let short: Vec<(u32, Outcome)> = outcomes
+        .iter()
+        .map(|(recipient, outcome)| {
+            let outcome = Outcome {
+                text: cut(&outcome.text, entry::SHORT_TEXT_BYTES),
+                relay: cut(&outcome.relay, entry::SHORT_RELAY_BYTES),
+                ..(*outcome).clone()
+            };
+            (*recipient, outcome)
+        })
+        .collect();
+    let short: Vec<(u32, &Outcome)> = short.iter().map(|(index, outcome)| (*index, outcome)).collect();
+    Room::Shorter(vec![Record {
+        kind: entry::KIND_OUTCOMES,
+        payload: entry::encode_outcomes(id, &short),
+    }])
 }
 
 impl index::Index {
