@@ -1,5 +1,4 @@
-//! What can be wrong with values that have their shape: names that nobody set, hosts that are none, a mail system
-//! that relays for everybody.
+//! What can be wrong with values that have their shape: names that nobody set, hosts that are none.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -8,16 +7,6 @@ use std::path::Path;
 use settings::{Postfix, Values, expand, kinds, params};
 
 use crate::{Problem, Severity};
-
-/// The restrictions of which one must stand behind what a list permits (smtpd(8) does not start without).
-const CLOSING: &[&str] = &[
-    "check_relay_domains",
-    "defer",
-    "defer_if_permit",
-    "defer_unauth_destination",
-    "reject",
-    "reject_unauth_destination",
-];
 
 /// What is wrong beyond single words, each with the parameter to blame.
 pub(crate) fn faults(postfix: &Postfix) -> Vec<(&'static str, String)> {
@@ -45,26 +34,6 @@ pub(crate) fn faults(postfix: &Postfix) -> Vec<(&'static str, String)> {
     }
     faults.extend(log_file(postfix).map(|what| ("maillog_file", what)));
     faults
-}
-
-/// Whether an SMTP server with these settings would relay for everybody.
-pub(crate) fn relays_for_all(postfix: &Postfix) -> bool {
-    let lists = [
-        &postfix.smtpd_relay_restrictions,
-        &postfix.smtpd_recipient_restrictions,
-    ];
-    !lists.iter().any(|list| closes(postfix, list, 0))
-}
-
-fn closes(postfix: &Postfix, list: &[String], depth: usize) -> bool {
-    /// How deep classes of restrictions may name each other.
-    const DEPTH_MAX: usize = 10;
-    list.iter().any(|word| {
-        let class = postfix.smtpd_restriction_classes.contains(word);
-        let inner = postfix.others.get(word).filter(|_| class && depth < DEPTH_MAX);
-        CLOSING.contains(&word.as_str())
-            || inner.is_some_and(|text| closes(postfix, &kinds::words(text), depth + 1))
-    })
 }
 
 /// A literal address, or a name that could be one's.

@@ -275,7 +275,6 @@ pub(crate) fn lower(
     problems: &mut Vec<Problem>,
 ) -> Vec<Service> {
     let mut services = Vec::new();
-    let mut told_of_relaying = false;
     for row in rows {
         problems.extend(about(&row));
         let settings = if row.overrides.is_empty() {
@@ -290,10 +289,6 @@ pub(crate) fn lower(
                 &row.name,
                 what,
             ));
-        }
-        if row.command == "smtpd" && main_checks::relays_for_all(&settings) && !told_of_relaying {
-            problems.push(relays_for_all(&row));
-            told_of_relaying = row.overrides.is_empty();
         }
         let [private, unprivileged, chroot, wakeup, limit] = &row.fields;
         let process_limit = match limit.as_str() {
@@ -321,14 +316,6 @@ pub(crate) fn lower(
         });
     }
     services
-}
-
-/// Postfix refuses to serve then, and so do we: an open relay is found and misused within hours.
-fn relays_for_all(row: &Row) -> Problem {
-    let what = "neither smtpd_relay_restrictions nor smtpd_recipient_restrictions refuses mail for elsewhere, so \
-        everybody could send through here";
-    Problem::new(Severity::Error, ("master.cf", row.line), &row.name, what)
-        .with_hint("Add reject_unauth_destination to one of them")
 }
 
 fn about(row: &Row) -> Option<Problem> {

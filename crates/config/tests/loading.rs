@@ -139,25 +139,6 @@ fn silent_mistakes_are_told() {
 }
 
 #[test]
-fn nobody_relays_for_everybody() {
-    let main = "compatibility_level = 3.6\nsmtpd_relay_restrictions =\n";
-    let open = loaded(&[("main.cf", main), ("master.cf", "smtp inet n - n - - smtpd\n")]);
-    assert!(open.has_errors());
-    assert!(told(&open)[0].starts_with("master.cf:1: smtp: neither smtpd_relay_restrictions nor "));
-    let master = "smtp inet n - n - - smtpd -o smtpd_recipient_restrictions=permit_mynetworks,reject_unauth_destination\n";
-    assert_eq!(
-        told(&loaded(&[("main.cf", main), ("master.cf", master)])),
-        [""; 0]
-    );
-    let main = format!(
-        "{main}smtpd_restriction_classes = strict\nstrict = permit_mynetworks, reject\n\
-        smtpd_recipient_restrictions = strict\n"
-    );
-    let closed = loaded(&[("main.cf", &main), ("master.cf", "smtp inet n - n - - smtpd\n")]);
-    assert_eq!(told(&closed), [""; 0]);
-}
-
-#[test]
 fn files_that_are_not_quite_text_are_read() {
     let dir = directory(&[("master.cf", "smtp inet n - n - - smtpd\n")]);
     let main = b"# caf\xe9\n  mydomain = x\ncompatibility_level = 3.6\nmyhostname = a.example\nsmtpd_banner = \xe9\n";

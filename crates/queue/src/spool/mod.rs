@@ -451,7 +451,7 @@ impl Spool {
         let message = index.messages.get_mut(id).ok_or_else(|| no_such(id))?;
         let change = Change {
             recipients: outcomes.iter().map(|(recipient, _)| *recipient).collect(),
-            moved: false,
+            ..Change::default()
         };
         message.take_outcomes(outcomes);
         self.inner.note(&index, id, change)
@@ -500,9 +500,11 @@ impl Spool {
         if std::mem::replace(&mut state.forced_expire, true) {
             return Ok(false);
         }
-        self.inner
-            .note(entry::KIND_EXPIRED, entry::encode_removed(id))
-            .map(|()| true)
+        let change = Change {
+            expired: true,
+            ..Change::default()
+        };
+        self.inner.note(&index, id, change).map(|()| true)
     }
 
     /// Forgets a message: all its recipients are done and the reports about them are committed, or an administrator

@@ -33,6 +33,8 @@ pub(super) struct Change {
     pub(super) recipients: Vec<u32>,
     /// Its queue and next try.
     pub(super) moved: bool,
+    /// That it is to be returned at its next try.
+    pub(super) expired: bool,
 }
 
 impl Unwritten {
@@ -72,7 +74,7 @@ impl Inner {
             };
             let change = Change {
                 recipients: outcomes.iter().map(|(recipient, _)| *recipient).collect(),
-                moved: false,
+                ..Change::default()
             };
             log.append_lazily(vec![record], room, self.noted(id, change));
         }
@@ -83,6 +85,17 @@ impl Inner {
             };
             let change = Change {
                 moved: true,
+                ..Change::default()
+            };
+            log.append_lazily(vec![record], Room::Free, self.noted(id, change));
+        }
+        if change.expired {
+            let record = Record {
+                kind: entry::KIND_EXPIRED,
+                payload: entry::encode_removed(id),
+            };
+            let change = Change {
+                expired: true,
                 ..Change::default()
             };
             log.append_lazily(vec![record], Room::Free, self.noted(id, change));
@@ -259,6 +272,7 @@ impl index::Index {
             known.recipients.sort_unstable();
             known.recipients.dedup();
             known.moved |= change.moved;
+            known.expired |= change.expired;
         }
     }
 
