@@ -138,6 +138,7 @@ fn an_mbox_line_on_top_stays_only_when_it_came_from_the_network() {
     let local = Origin::Local {
         uid: 1,
         full_name: String::new(),
+        is_relayed: false,
     };
     let (kept, _) = take_in("From a\n>From b\n c\nSubject: x\n\nbody\n", &local, 3).expect("taken");
     assert!(
@@ -151,6 +152,7 @@ fn a_lone_cr_becomes_a_space_whoever_sends_it() {
     let local = Origin::Local {
         uid: 1,
         full_name: String::new(),
+        is_relayed: false,
     };
     let (kept, _) = take_in("Subject: a\rb\n\nc\rd\r\ne", &local, 4).expect("taken");
     assert!(
