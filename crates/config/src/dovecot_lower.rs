@@ -197,6 +197,17 @@ impl Lowering<'_> {
         let there: &[&str] = match name {
             "auth_mechanisms" => &["plain", "login"],
             "mail_plugins" => &[],
+            // Every session would fail.
+            "mail_location" if has_other_layout(text) => {
+                let what = "mailboxes in directories (LAYOUT=fs) are not there yet for Maildir";
+                return self.tell(Severity::Error, place, name, what);
+            }
+            "pop3_uidl_format" if pop3::uidl::UidlFormat::parse(text).is_none() => {
+                let what = format!(
+                    "\"{text}\" cannot be used: write %u, %v, %f or %g, so that messages are told apart"
+                );
+                return self.tell(Severity::Error, place, name, what);
+            }
             _ => return,
         };
         for word in settings::kinds::words(text) {
@@ -688,6 +699,15 @@ fn condition(block: &Block) -> Result<Condition, Error> {
         "local" => Condition::Local(networks()?),
         _ => Condition::Remote(networks()?),
     })
+}
+
+/// Whether the folders of a Maildir are to lie otherwise than Maildir++ has them.
+fn has_other_layout(location: &str) -> bool {
+    let mut parts = location.split(':');
+    parts.next() == Some("maildir")
+        && parts
+            .filter_map(|part| part.strip_prefix("LAYOUT="))
+            .any(|layout| !layout.eq_ignore_ascii_case("maildir++"))
 }
 
 /// The settings of the 2.4 dialect that are parts of `mail_location`.

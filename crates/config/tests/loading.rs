@@ -429,3 +429,28 @@ mod never_panics {
         }
     }
 }
+
+#[test]
+fn settings_with_which_every_session_would_fail_are_mistakes() {
+    let dovecot = "mail_location = maildir:~/Maildir:LAYOUT=fs\npop3_uidl_format = %m\n";
+    let of_dovecot = |text: &str| loaded(&[("main.cf", ""), ("master.cf", ""), ("dovecot.conf", text)]);
+    let loaded = of_dovecot(dovecot);
+    assert!(loaded.has_errors());
+    let told = told(&loaded);
+    assert!(
+        told.iter()
+            .any(|line| line.starts_with("dovecot.conf:1: mail_location: ")),
+        "{told:#?}"
+    );
+    assert!(
+        told.iter()
+            .any(|line| line.starts_with("dovecot.conf:2: pop3_uidl_format: ")),
+        "{told:#?}"
+    );
+    let fine = "mail_location = mbox:~/mail:LAYOUT=fs\npop3_uidl_format = %g\n";
+    assert!(
+        !of_dovecot(fine).has_errors(),
+        "{:#?}",
+        self::told(&of_dovecot(fine))
+    );
+}

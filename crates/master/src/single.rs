@@ -119,9 +119,19 @@ pub fn load(start: &Start) -> Loaded {
         _ => {
             let mut loaded = config::load(&directory, &options);
             loaded.problems.extend(complaints::of(&loaded));
+            sort(&mut loaded.problems);
             loaded
         }
     }
+}
+
+/// By file, in the order in which they are read, and line.
+fn sort(problems: &mut [config::Problem]) {
+    let files: Vec<String> = problems.iter().map(|problem| problem.file.clone()).collect();
+    problems.sort_by_key(|problem| {
+        let rank = files.iter().position(|file| *file == problem.file);
+        (rank, problem.line)
+    });
 }
 
 /// Binds, gives up root, opens log and queue. Nothing is read from the network yet.
