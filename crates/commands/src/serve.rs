@@ -122,12 +122,6 @@ fn serve(wanted: &Wanted) -> Result<()> {
 
 fn serve_embedded(directory: &Path, port_base: Option<u16>) -> Result<()> {
     let ports = Ports::above(port_base.unwrap_or(PORT_BASE)).context("the port base is too large")?;
-    if port_base.is_some() && embedded::is_ours(directory) {
-        eprint_line(&format!(
-            "yubin: --port-base has no effect: the ports are in master.cf and dovecot.conf in {}/etc by now",
-            directory.display()
-        ));
-    }
     let user = os::identity::is_root()
         .then(|| identity::embedded_user(directory))
         .transpose()?;
@@ -165,6 +159,12 @@ fn serve_embedded(directory: &Path, port_base: Option<u16>) -> Result<()> {
     };
     let ready = prepare(start, &mut |line| eprint_line(line))?;
     let served = ready.ports();
+    if port_base.is_some() && !served.iter().any(|(_, port)| *port == ports.smtp) {
+        eprint_line(&format!(
+            "yubin: --port-base has no effect: the ports are in master.cf and dovecot.conf in {}/etc by now",
+            directory.display()
+        ));
+    }
     ready.run_and_tell(|| show(directory, &prepared, &served))?;
     print_line("Stopped.");
     Ok(())
