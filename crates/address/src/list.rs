@@ -33,6 +33,9 @@ pub struct Mailbox {
     pub local: Vec<u8>,
     /// The domain.
     pub domain: Option<Vec<u8>>,
+    /// The words that were taken for the local part or the name, when there are several and no brackets tell what they
+    /// are: `bob smith`, `bob smith@x`.
+    pub words: Vec<Vec<u8>>,
 }
 
 impl Mailbox {
@@ -46,6 +49,25 @@ impl Mailbox {
             None => None,
         };
         Some(Address::new(local, domain))
+    }
+
+    /// The addresses, as a mail system that is to deliver reads them (sendmail(1)): of several words without brackets
+    /// each is one, and the domain belongs to the last. `None` for one that mail cannot be sent to.
+    pub fn recipients(&self) -> Vec<Option<Address>> {
+        let Some((last, others)) = self.words.split_last() else {
+            return vec![self.address()];
+        };
+        let alone = |local: &Vec<u8>, domain: Option<Vec<u8>>| {
+            let word = Mailbox {
+                local: local.clone(),
+                domain,
+                ..Mailbox::default()
+            };
+            word.address()
+        };
+        let mut recipients: Vec<_> = others.iter().map(|word| alone(word, None)).collect();
+        recipients.push(alone(last, self.domain.clone()));
+        recipients
     }
 }
 
@@ -108,6 +130,11 @@ enum End {
     Semicolon,
 }
 
+/// More than one word.
+fn several(words: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
+    if words.len() > 1 { words } else { Vec::new() }
+}
+
 struct Parser<'a> {
     input: &'a [u8],
     at: usize,
@@ -125,10 +152,17 @@ impl Parser<'_> {
         self.comment = None;
         // The words so far, with the space between them (a display name) and without (a local part).
         let (mut phrase, mut local) = (Vec::new(), Vec::new());
+        let mut words: Vec<Vec<u8>> = Vec::new();
+        let mut add = |text: &[u8], space: bool| match words.last_mut() {
+            Some(word) if !space || word.ends_with(b".") || text.starts_with(b".") => {
+                word.extend_from_slice(text)
+            }
+            _ => words.push(text.to_vec()),
+        };
         loop {
             let space = self.skip_space();
             let Some(byte) = self.peek() else {
-                return (self.bare(&phrase, local), End::Comma);
+                return (self.bare(&phrase, local, several(words)), End::Comma);
             };
             if space && !phrase.is_empty() {
                 phrase.push(b' ');
@@ -137,7 +171,7 @@ impl Parser<'_> {
                 b',' | b';' => {
                     self.at += 1;
                     let end = if byte == b';' { End::Semicolon } else { End::Comma };
-                    return (self.bare(&phrase, local), end);
+                    return (self.bare(&phrase, local, several(words)), end);
                 }
                 b':' if !in_group && !phrase.is_empty() => {
                     self.at += 1;
@@ -160,6 +194,7 @@ impl Parser<'_> {
                             route: None,
                             local,
                             domain,
+                            words: several(words),
                         }),
                         end,
                     );
@@ -168,6 +203,7 @@ impl Parser<'_> {
                     let text = self.quoted();
                     phrase.extend_from_slice(&text);
                     local.extend_from_slice(&text);
+                    add(&text, space);
                 }
                 _ => {
                     let start = self.at;
@@ -177,13 +213,14 @@ impl Parser<'_> {
                     }
                     phrase.extend_from_slice(&self.input[start..self.at]);
                     local.extend_from_slice(&self.input[start..self.at]);
+                    add(&self.input[start..self.at], space);
                 }
             }
         }
     }
 
     /// An entry without `@` and without brackets: one word is a local part, several are a name that lacks its address.
-    fn bare(&mut self, phrase: &[u8], local: Vec<u8>) -> Item {
+    fn bare(&mut self, phrase: &[u8], local: Vec<u8>, words: Vec<Vec<u8>>) -> Item {
         if local.is_empty() {
             return Item::Nothing;
         }
@@ -191,6 +228,7 @@ impl Parser<'_> {
         if phrase != local {
             return Item::Mailbox(Mailbox {
                 name: Some(phrase.to_vec()),
+                words,
                 ..Mailbox::default()
             });
         }
@@ -199,6 +237,7 @@ impl Parser<'_> {
             route: None,
             local,
             domain: None,
+            words,
         })
     }
 

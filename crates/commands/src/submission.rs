@@ -141,7 +141,7 @@ pub(crate) fn sender_of(text: &str) -> Result<Option<Address>, Option<Address>> 
 pub(crate) fn recipients_of(word: &str) -> Result<Vec<Recipient>, String> {
     let entries = address::list::parse(word.as_bytes());
     let addresses: Option<Vec<Address>> = address::list::mailboxes(&entries)
-        .map(address::list::Mailbox::address)
+        .flat_map(address::list::Mailbox::recipients)
         .collect();
     match addresses {
         Some(addresses) if !addresses.is_empty() => Ok(addresses.into_iter().map(Recipient::new).collect()),

@@ -106,8 +106,17 @@ pub(crate) fn by_bytes(text: &str) -> String {
 
 fn write_next(path: &Path, next: &Path, text: &[u8]) -> std::io::Result<()> {
     use std::io::Write;
-    let mut file = std::fs::File::create(next)?;
-    file.set_permissions(std::fs::metadata(path)?.permissions())?;
+    use std::os::unix::fs::{MetadataExt, fchown};
+    let old = std::fs::metadata(path)?;
+    // The leaving of a crash, or a link that somebody put there.
+    let _ = std::fs::remove_file(next);
+    let mut file = std::fs::File::options().write(true).create_new(true).open(next)?;
+    // Who could read it must still be able to: the mail system may run as its owner.
+    let new = file.metadata()?;
+    if (new.uid(), new.gid()) != (old.uid(), old.gid()) {
+        fchown(&file, Some(old.uid()), Some(old.gid()))?;
+    }
+    file.set_permissions(old.permissions())?;
     file.write_all(text)?;
     file.sync_all()?;
     std::fs::rename(next, path)?;

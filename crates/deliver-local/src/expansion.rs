@@ -61,6 +61,10 @@ impl Expander<'_> {
     /// The [`Failure`] that decides the recipient's fate.
     pub fn expand(&self, address: &Address) -> Result<Expansion, Failure> {
         let mut expansion = Expansion::default();
+        if let Some(name) = mailbox_of(address) {
+            expansion.users.push(name.to_owned());
+            return Ok(expansion);
+        }
         let mut way = Way::default();
         self.follow(address, &mut way, &mut expansion)?;
         match way.circle {
@@ -157,6 +161,11 @@ impl Expander<'_> {
             expansion.users.push(user);
         }
     }
+}
+
+/// The user whose mailbox is meant whatever the aliases say: `\name` (local(8)).
+pub fn mailbox_of(address: &Address) -> Option<&str> {
+    address.local().strip_prefix('\\')
 }
 
 fn not_yet(address: &Address, kind: &str, target: &str) -> Failure {

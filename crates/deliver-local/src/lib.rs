@@ -116,9 +116,11 @@ impl Local {
             forwards,
             forward_header: forward_header.clone(),
         };
+        // What is for the mailbox itself (`\name`) has nowhere to come back from.
+        let is_final = expansion::mailbox_of(address).is_some();
         match delivered_to::already_here(job.content, &self.full(address)) {
-            Ok(false) => {}
-            Ok(true) => {
+            Ok(was_here) if is_final || !was_here => {}
+            Ok(_) => {
                 let text = format!("mail forwarding loop for {}", self.full(address));
                 return done(bounced(StatusCode::permanent(4, 6), text), Vec::new());
             }
@@ -195,7 +197,7 @@ impl Local {
     }
 
     /// Writes every mailbox, collects every forward. A mailbox that cannot be written now while others could is
-    /// queued for itself, so that nobody gets the message twice.
+    /// queued for itself, past its aliases (`\name`), so that nobody gets the message twice.
     fn deliver_expansion(&self, job: &Job<'_>, expansion: Expansion) -> (Outcome, Vec<Address>) {
         let mut forwards = expansion.forwards;
         let single = expansion.users.len() == 1 && forwards.is_empty();
@@ -205,7 +207,10 @@ impl Local {
             match outcome.result {
                 DeliveryResult::Sent => outcomes.push(outcome),
                 _ if single => return (outcome, Vec::new()),
-                _ => forwards.push(Address::new(name, None)),
+                _ => {
+                    let domain = job.recipient.address.domain().cloned();
+                    forwards.push(Address::new(&format!("\\{name}"), domain));
+                }
             }
         }
         let outcome = match outcomes.pop() {
@@ -243,6 +248,9 @@ impl Local {
 
     /// The address with a domain.
     fn full(&self, address: &Address) -> String {
+        if let Some(name) = expansion::mailbox_of(address) {
+            return self.full(&Address::new(name, address.domain().cloned()));
+        }
         match address.domain() {
             Some(_) => address.to_string(),
             None => format!("{address}@{}", self.settings.myhostname),

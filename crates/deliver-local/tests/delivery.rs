@@ -225,8 +225,25 @@ fn who_cannot_be_reached_now_is_queued_for_himself() {
     let setup = setup("two: alice, broken\n", |_| {});
     let delivery = setup.deliver("two@example.com");
     assert_eq!(delivery.outcome.result, DeliveryResult::Sent);
-    assert_eq!(delivery.forwards, [Address::new("broken", None)]);
+    let later = "\"\\\\broken\"@example.com";
+    assert_eq!(delivery.forwards, [Address::parse(later).expect("an address")]);
     assert_eq!(setup.mail_of("alice").len(), 1);
+}
+
+/// What comes back for a mailbox that could not be written goes there, past the aliases, and is no loop.
+#[test]
+fn a_mailbox_that_waited_is_written_past_its_aliases() {
+    let setup = setup("alice: alice, bob\n", |_| {});
+    let again = "Delivered-To: alice@example.com\nSubject: x\n\nagain\n";
+    let delivery = setup.deliver_message("\"\\\\alice\"@example.com", again);
+    assert_eq!(
+        delivery.outcome.result,
+        DeliveryResult::Sent,
+        "{:?}",
+        delivery.outcome
+    );
+    assert!(delivery.forwards.is_empty());
+    assert_eq!((setup.mail_of("alice").len(), setup.mail_of("bob").len()), (1, 0));
 }
 
 #[test]

@@ -17,7 +17,8 @@ pub fn of_header(message: &[u8]) -> Vec<Address> {
     let mut recipients: Vec<Address> = Vec::new();
     let mut seen = std::collections::HashSet::new();
     for field in named(names) {
-        for address in list::mailboxes(&list::parse(field.body)).filter_map(recipient) {
+        let entries = list::parse(field.body);
+        for address in list::mailboxes(&entries).flat_map(of_entry) {
             if seen.insert(address.clone()) {
                 recipients.push(address);
             }
@@ -26,9 +27,9 @@ pub fn of_header(message: &[u8]) -> Vec<Address> {
     recipients
 }
 
-/// The address of an entry; `<@x>` too, which has no local part: what becomes of it is for the host `x` to say, and its
+/// The addresses of an entry; `<@x>` too, which has no local part: what becomes of it is for the host `x` to say, and its
 /// sender hears of it.
-fn recipient(mailbox: &list::Mailbox) -> Option<Address> {
+fn of_entry(mailbox: &list::Mailbox) -> Vec<Address> {
     let lacks_local = mailbox.local.is_empty() && mailbox.domain.is_some();
     let filled = || {
         let mut filled = mailbox.clone();
@@ -36,9 +37,10 @@ fn recipient(mailbox: &list::Mailbox) -> Option<Address> {
         filled.address()
     };
     if lacks_local {
-        return filled().map(|address| Address::new("", address.domain().cloned()));
+        let filled = filled().map(|address| Address::new("", address.domain().cloned()));
+        return filled.into_iter().collect();
     }
-    mailbox.address()
+    mailbox.recipients().into_iter().flatten().collect()
 }
 
 #[cfg(test)]
@@ -58,6 +60,11 @@ mod tests {
             ["a@b", "c", "d@e"]
         );
         assert_eq!(found("To: <@x>, a\n\n"), ["\"\"@x", "a"]);
+        // Nobody is made up, nobody is passed over.
+        assert_eq!(
+            found("To: q r@e.test, bob smith, Joe Doe <j@d>, a . b@c\n\n"),
+            ["q", "r@e.test", "bob", "smith", "j@d", "a.b@c"]
+        );
         assert_eq!(found("To: a@b\nResent-To: x@y\n\n"), ["x@y"]);
     }
 }

@@ -346,6 +346,15 @@ impl Sandbox {
         read_lossy(&self.directory.join("log/mail.log"))
     }
 
+    /// Waits until the MTA's log has this; lines may gather for a moment before they are written.
+    ///
+    /// # Panics
+    /// When it does not come.
+    #[track_caller]
+    pub fn wait_for_log(&self, text: &str) {
+        wait_for(&format!("{text:?} in the log"), || self.log().contains(text));
+    }
+
     /// The mailbox services' log so far.
     pub fn mailbox_log(&self) -> String {
         read_lossy(&self.directory.join("log/dovecot.log"))

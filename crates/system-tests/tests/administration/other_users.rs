@@ -40,8 +40,7 @@ fn anybody_may_hand_mail_in_while_the_system_runs() {
     let message = sandbox.maildir("alice", "Maildir").remove(0);
     let text = String::from_utf8_lossy(&message);
     assert!(text.contains(&format!("from userid {STRANGER})\n")), "{text}");
-    let picked_up = format!(": uid={STRANGER} from=<stranger@example.org>\n");
-    wait_for("the line in the log", || sandbox.log().contains(&picked_up));
+    sandbox.wait_for_log(&format!(": uid={STRANGER} from=<stranger@example.org>\n"));
     sandbox.edit_main_cf("message_size_limit", "20000");
     sandbox.reload();
     let refused = sendmail(&sandbox, &vec![b'x'; 30_000]);
