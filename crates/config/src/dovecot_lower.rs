@@ -41,6 +41,7 @@ pub(crate) fn lower(tree: &Tree, problems: &mut Vec<Problem>) -> Dovecot {
         dovecot: Dovecot::defaults(),
         newer: tree.is_newer_dialect(),
         mail: BTreeMap::new(),
+        layout_place: None,
         namespaces: Vec::new(),
         problems,
     };
@@ -58,6 +59,8 @@ struct Lowering<'p> {
     newer: bool,
     /// `mail_driver`, `mail_path` … of the 2.4 dialect.
     mail: BTreeMap<String, String>,
+    /// Where `mailbox_list_layout` stands.
+    layout_place: Option<Place>,
     namespaces: Vec<(Namespace, Place)>,
     problems: &'p mut Vec<Problem>,
 }
@@ -75,6 +78,9 @@ impl Lowering<'_> {
     fn setting(&mut self, setting: &Setting) {
         if is_mail_part(&setting.name) {
             let text = self.text(&setting.text);
+            if setting.name == "mailbox_list_layout" {
+                self.layout_place = Some(setting.place.clone());
+            }
             self.mail.insert(setting.name.clone(), text);
             return;
         }
@@ -633,6 +639,9 @@ impl Lowering<'_> {
 
     fn finish(mut self) -> Dovecot {
         if let Some(location) = location_of(&self.mail) {
+            if let Some(place) = self.layout_place.take() {
+                self.words_not_there("mail_location", &location, &place);
+            }
             self.dovecot.mail_location = location;
         }
         let used: Vec<&(Namespace, Place)> = self

@@ -229,8 +229,10 @@ pub(crate) fn not_honoured(
     text: &str,
     place: (&str, usize),
 ) -> Option<Problem> {
+    // What is not there is off.
+    let is_so_anyway = (parameter.name, text) == ("biff", "no");
     match parameter.support {
-        Support::NotSupported(reason) if text != parameter.default => Some(Problem::new(
+        Support::NotSupported(reason) if text != parameter.default && !is_so_anyway => Some(Problem::new(
             Severity::Note,
             place,
             parameter.name,

@@ -338,7 +338,7 @@ fn the_forms_of_dovecot_1() {
 
 const NEWER: &str = "dovecot_config_version = 2.4.0\ndovecot_storage_version = 2.4.0\nprotocols {\n  imap = yes\n  pop3 = no\n}\n\
     ssl_server_cert_file = cert.pem\nssl_server_key_file = cert.pem\nauth_allow_cleartext = yes\n\
-    mail_driver = maildir\nmail_path = ~/%{user | username}/Maildir\nmailbox_list_layout = fs\n\
+    mail_driver = maildir\nmail_path = ~/%{user | username}/Maildir\nmailbox_list_layout = maildir++\n\
     passdb passwd-file {\n  passwd_file_path = /users\n  default_password_scheme = plain\n}\n\
     userdb static {\n  fields {\n    uid = vmail\n    gid = vmail\n    home = /home/%{user}\n  }\n}\n\
     namespace inbox {\n  inbox = yes\n  mailbox Drafts { special_use = \"\\\\Drafts\" }\n}\n";
@@ -354,7 +354,7 @@ fn the_newer_dialect() {
     assert_eq!(dovecot.protocols, ["imap"]);
     assert_eq!(dovecot.ssl_cert, "C");
     assert!(!dovecot.disable_plaintext_auth);
-    assert_eq!(dovecot.mail_location, "maildir:~/%n/Maildir:LAYOUT=fs");
+    assert_eq!(dovecot.mail_location, "maildir:~/%n/Maildir:LAYOUT=maildir++");
     assert_eq!(
         (
             dovecot.passdbs[0].driver.as_str(),
@@ -447,6 +447,9 @@ fn settings_with_which_every_session_would_fail_are_mistakes() {
             .any(|line| line.starts_with("dovecot.conf:2: pop3_uidl_format: ")),
         "{told:#?}"
     );
+    let newer = "dovecot_config_version = 2.4.0\nmail_driver = maildir\nmail_path = ~/Maildir\nmailbox_list_layout = fs\n";
+    let loaded = of_dovecot(newer);
+    assert!(loaded.has_errors(), "{:#?}", self::told(&loaded));
     let fine = "mail_location = mbox:~/mail:LAYOUT=fs\npop3_uidl_format = %g\n";
     assert!(
         !of_dovecot(fine).has_errors(),

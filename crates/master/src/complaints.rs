@@ -7,7 +7,7 @@ use access::{Gap, review};
 use config::{Loaded, Problem, Severity};
 use front::qmgr::TRANSPORTS;
 use settings::kinds::{Shape, words};
-use settings::{NetworkPattern, Networks, Service, Support, TableRef, params};
+use settings::{NetworkPattern, Networks, NotifyClass, Service, Support, TableRef, params};
 use tables::Tables;
 
 /// Everything that is to be told. A warning where mail is treated otherwise than the file says, a note elsewhere.
@@ -19,6 +19,7 @@ pub fn of(loaded: &Loaded) -> Vec<Problem> {
         problems.extend(certificates(loaded, service));
     }
     problems.extend(log_directory(loaded));
+    problems.extend(notices(loaded));
     problems.extend(transports(loaded));
     problems.extend(values(loaded));
     problems.retain(|problem| told.insert(problem.to_string()));
@@ -120,6 +121,20 @@ fn log_directory(loaded: &Loaded) -> Option<Problem> {
         )
         .with_hint("Create it, or name another file")
     })
+}
+
+/// Events of which the postmaster is not told, though main.cf asks for it.
+fn notices(loaded: &Loaded) -> Option<Problem> {
+    let name = "notify_classes";
+    loaded.values.explicit().get(name)?;
+    let asked = loaded.postfix.notify_classes.iter();
+    let missing: Vec<String> = asked
+        .filter(|class| **class != NotifyClass::TwoBounce)
+        .map(|class| class.as_str().to_owned())
+        .collect();
+    let text = format!("{}: not there yet, no notices are sent", missing.join(", "));
+    (!missing.is_empty())
+        .then(|| Problem::new(Severity::Note, ("main.cf", loaded.main.line_of(name)), name, text))
 }
 
 /// Transports that nobody serves: mail that needs them waits.

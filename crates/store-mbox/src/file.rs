@@ -44,6 +44,8 @@ pub(crate) struct MailboxFile {
     /// As the file was when `places` was right.
     fingerprint: Option<Fingerprint>,
     places: HashMap<Uid, Place>,
+    /// The file may be read, not written.
+    read_only: bool,
     /// What of an index that was here is gone, so that the mailbox got a new UIDVALIDITY.
     damage: Option<String>,
 }
@@ -79,6 +81,7 @@ impl MailboxFile {
             file: None,
             fingerprint: None,
             places: HashMap::new(),
+            read_only: false,
             damage,
         })
     }
@@ -90,6 +93,11 @@ impl MailboxFile {
         Some(format!(
             "Corrupted index: {damage}: it is made anew, and messages get new UIDs under UIDVALIDITY {uid_validity}"
         ))
+    }
+
+    /// Whether changes are refused; known since the last look at the file.
+    pub(crate) fn is_read_only(&self) -> bool {
+        self.read_only
     }
 
     /// Takes the index's lock and learns what other programs did to the file.
@@ -108,7 +116,9 @@ impl MailboxFile {
             if Some(now) == self.fingerprint && !interrupted {
                 return Ok(());
             }
-            let handle = Arc::new(open_file(&self.paths.file)?);
+            let (handle, read_only) = open_file(&self.paths.file)?;
+            let handle = Arc::new(handle);
+            self.read_only = read_only;
             if interrupted {
                 let held = Held::take(&handle, &self.paths.file, Mode::Exclusive, &self.locks)?;
                 self.target(&handle).recover()?;
@@ -119,21 +129,33 @@ impl MailboxFile {
             if Fingerprint::of_path(&self.paths.file)?.map(|f| f.inode) != Some(seen.inode) {
                 continue;
             }
-            let scan = scan::scan(&handle, &self.paths.file, seen.size)?;
+            let scan = self.scan(&handle, seen)?;
             drop(held);
-            if scan.garbage_bytes > 0 && scan.messages.is_empty() {
-                return Err(Error::NotAMailbox(
-                    self.paths.file.clone(),
-                    "it does not begin with a From line",
-                )
-                .into());
-            }
-            self.reconcile(lock, scan)?;
-            self.file = Some(handle);
-            self.fingerprint = Some(seen);
-            return Ok(());
+            return self.take_in(lock, handle, (scan, seen));
         }
         Err(Error::Replaced(self.paths.file.clone()).into())
+    }
+
+    /// What is in the file. Under a lock on it.
+    fn scan(&self, handle: &Handle, seen: Fingerprint) -> mailbox::Result<Scan> {
+        let scan = scan::scan(handle, &self.paths.file, seen.size)?;
+        if scan.garbage_bytes > 0 && scan.messages.is_empty() {
+            let what = "it does not begin with a From line";
+            return Err(Error::NotAMailbox(self.paths.file.clone(), what).into());
+        }
+        Ok(scan)
+    }
+
+    fn take_in(
+        &mut self,
+        lock: &Lock,
+        handle: Arc<Handle>,
+        (scan, seen): (Scan, Fingerprint),
+    ) -> mailbox::Result<()> {
+        self.reconcile(lock, scan)?;
+        self.file = Some(handle);
+        self.fingerprint = Some(seen);
+        Ok(())
     }
 
     fn missing(&mut self, lock: &Lock) -> mailbox::Result<()> {
@@ -246,10 +268,21 @@ impl MailboxFile {
                 }
             }
             let Some(handle) = self.file.clone() else { continue };
+            if self.read_only {
+                return Err(mailbox::Error::ReadOnly(self.paths.file.display().to_string()));
+            }
             let path = self.paths.file.clone();
             let locks = self.locks.clone();
             let held = Held::take(&handle, &path, Mode::Exclusive, &locks)?;
-            if Fingerprint::of_path(&path)? == self.fingerprint {
+            let seen = Fingerprint::of_file(&handle, &path)?;
+            let is_there = Fingerprint::of_path(&path)?.map(|found| found.inode) == Some(seen.inode);
+            if is_there && !crate::rewrite::is_interrupted(&self.paths.index) {
+                // Whatever came since the last look is taken in under this lock: who waits for it elsewhere may be quicker
+                // every time.
+                if Some(seen) != self.fingerprint {
+                    let scan = self.scan(&handle, seen)?;
+                    self.take_in(lock, Arc::clone(&handle), (scan, seen))?;
+                }
                 let result = work(self, &held);
                 drop(held);
                 return result;
@@ -358,6 +391,9 @@ impl MailboxFile {
     /// Writes flags that only the index knows into the file, for other programs.
     pub(crate) fn write_back(&mut self) -> mailbox::Result<()> {
         let lock = self.lock()?;
+        if self.read_only {
+            return Ok(());
+        }
         if self.index.records().iter().any(|r| self.is_dirty(r)) {
             self.exclusively(&lock, |mailbox, held| {
                 mailbox.rewrite(&lock, held.file(), &UidSet::new())
@@ -561,14 +597,20 @@ fn add_found(change: &mut Change, found: &scan::Found, key: Key) -> mailbox::Res
     Ok(added?)
 }
 
-fn open_file(path: &Path) -> Result<Handle> {
+/// The open file, and whether it may be read only.
+fn open_file(path: &Path) -> Result<(Handle, bool)> {
     let open = match os::files::open_regular(path, File::options().read(true).write(true)) {
-        Err(error) if error.kind() == ErrorKind::PermissionDenied => {
-            os::files::open_regular(path, File::options().read(true))
+        Err(error) if is_closed(error.kind()) => {
+            os::files::open_regular(path, File::options().read(true)).map(|file| (file, true))
         }
-        other => other,
+        other => other.map(|file| (file, false)),
     };
-    open.map(Handle::new).map_err(Error::io("open", path))
+    open.map(|(file, read_only)| (Handle::new(file), read_only))
+        .map_err(Error::io("open", path))
+}
+
+fn is_closed(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem)
 }
 
 /// Notes, on disk, that the UIDs have been taken over from the file.

@@ -208,17 +208,18 @@ impl Store for MboxStore {
         }
         let id = MailboxId(Arc::from(name.as_str()));
         let look = || {
-            self.shared
-                .with(&id, |mailbox, _| Ok(mailbox.index.uid_validity()))
+            self.shared.with(&id, |mailbox, _| {
+                Ok((mailbox.index.uid_validity(), mailbox.is_read_only()))
+            })
         };
-        let uid_validity = match look() {
+        let (uid_validity, read_only) = match look() {
             Err(Error::UidValidityChanged) => look()?,
             result => result?,
         };
         Ok(Opened {
             id,
             uid_validity,
-            read_only: false,
+            read_only,
         })
     }
 
