@@ -17,6 +17,7 @@ pub fn of(loaded: &Loaded) -> Vec<Problem> {
     for service in smtp_services(loaded) {
         problems.extend(restrictions(loaded, service));
         problems.extend(certificates(loaded, service));
+        problems.extend(log_ins(loaded, service));
     }
     problems.extend(log_directory(loaded));
     problems.extend(notices(loaded));
@@ -92,6 +93,17 @@ fn restrictions(loaded: &Loaded, service: &Service) -> Vec<Problem> {
         problems.push(problem.with_hint(hint));
     }
     problems
+}
+
+/// Log-ins need the accounts of a dovecot.conf: those of another program are out of reach.
+fn log_ins(loaded: &Loaded, service: &Service) -> Option<Problem> {
+    let name = "smtpd_sasl_auth_enable";
+    let nobody_can = service.settings.smtpd_sasl_auth_enable && loaded.dovecot.is_none();
+    nobody_can.then(|| {
+        let text = "nobody can log in: there is no dovecot.conf beside main.cf, and asking another program \
+                    (smtpd_sasl_path) is not there yet";
+        Problem::new(Severity::Warning, place(loaded, service, name), name, text)
+    })
 }
 
 fn certificates(loaded: &Loaded, service: &Service) -> Option<Problem> {
@@ -287,6 +299,16 @@ mod tests {
         let told = told("", &submission);
         assert!(
             told.len() == 1 && told[0].starts_with("Error master.cf:2: smtpd_relay_"),
+            "{told:#?}"
+        );
+    }
+
+    #[test]
+    fn log_ins_without_accounts_are_told() {
+        let told = told("smtpd_sasl_auth_enable = yes\nsmtpd_sasl_type = dovecot\n", SMTP);
+        assert!(
+            told.len() == 1
+                && told[0].starts_with("Warning main.cf:1: smtpd_sasl_auth_enable: nobody can log in"),
             "{told:#?}"
         );
     }
