@@ -527,7 +527,7 @@ mod tests {
         #[test]
         fn a_quoted_name_comes_back(name in "[a-zA-Z ,.<>@]{0,20}[a-z]", local in "[a-z.]{1,8}", domain in "[a-z]{1,8}") {
             let field = format!("\"{name}\" <{local}@{domain}>");
-            let expected = Mailbox { name: Some(name.into_bytes()), route: None, local: local.into_bytes(), domain: Some(domain.into_bytes()) };
+            let expected = Mailbox { name: Some(name.into_bytes()), route: None, local: local.into_bytes(), domain: Some(domain.into_bytes()), words: Vec::new() };
             prop_assert_eq!(parse(field.as_bytes()), vec![Entry::Mailbox(expected)]);
         }
     }
