@@ -148,29 +148,11 @@ fn folded_behind(head: String, row: &Row) -> Vec<String> {
     lines
 }
 
+/// The fields in columns; of the last one only the command.
 fn head(row: &Row) -> String {
-    let [
-        name,
-        service_type,
-        private,
-        unprivileged,
-        chroot,
-        wakeup,
-        limit,
-        _,
-    ] = fields(row);
-    let command = row.command.clone();
+    let mut all = fields(row);
+    all[7].clone_from(&row.command);
     let mut line = String::new();
-    let all = [
-        name,
-        service_type,
-        private,
-        unprivileged,
-        chroot,
-        wakeup,
-        limit,
-        command,
-    ];
     for (text, column) in all.iter().zip(COLUMNS) {
         let blanks = match line.len() {
             0 => 0,
