@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use auth::Account;
+use auth::{Account, Ticket};
 use maillog::Log;
 use maillog::lines::problem::Problem;
 use maillog::lines::session::{ImapCounts, ImapDisconnected, Pop3Counts, Pop3Disconnected, Who};
@@ -35,7 +35,7 @@ pub struct Sessions {
 
 impl Sessions {
     /// Runs a session until it ends, by the settings that the filters `local`, `remote` and `protocol` make for it.
-    pub async fn run(&self, handover: Handover<Account>) {
+    pub async fn run(&self, handover: Handover<Account, Ticket>) {
         if self.settings.filters.is_empty() {
             return self.run_here(handover).await;
         }
@@ -52,12 +52,13 @@ impl Sessions {
         sessions.run_here(handover).await;
     }
 
-    async fn run_here(&self, handover: Handover<Account>) {
+    async fn run_here(&self, handover: Handover<Account, Ticket>) {
         let Handover {
             protocol,
             mut link,
             unread,
             account,
+            ticket: _,
             session,
             hold: _hold,
         } = handover;

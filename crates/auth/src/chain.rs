@@ -11,7 +11,7 @@ use crate::passdb::{self, Answer, Found, words};
 use crate::passwd_file::Files;
 use crate::userdb::{self, Fields};
 use crate::variables::{Variables, expand};
-use crate::{Account, Error, Failure, Reason, Request, Verdict};
+use crate::{Account, Error, Failure, Reason, Request, Ticket, Verdict};
 
 /// The chains of one configuration.
 #[derive(Debug)]
@@ -150,10 +150,10 @@ impl Auth {
 
     /// Verifies a login. Reads files and hashes: it may take a second.
     pub fn verify(&self, request: &Request<'_>) -> Verdict {
-        let failed = |user: String, database, reason| {
+        let failed = |user: String, database: &'static str, reason| {
             Verdict::Failed(Failure {
                 user,
-                database,
+                database: database.into(),
                 reason,
                 delay: self.failure_delay,
             })
@@ -178,8 +178,8 @@ impl Auth {
             };
         }
         let user = progress.found.user.clone().unwrap_or(user);
-        match self.ask_userdbs(&user, request.service, &progress.found.userdb, true) {
-            Ok(Some(account)) => Verdict::Ok(account),
+        match self.ask_userdbs(&user, &request.asker.service, &progress.found.userdb, true) {
+            Ok(Some(account)) => Verdict::Ok(account, Ticket::default()),
             Ok(None) => Verdict::Temporary(format!(
                 "user {user}: the password is right, but no userdb knows the user"
             )),

@@ -3,12 +3,13 @@
 //! In charge of the order of the blocks, of what each driver answers, of user names and `%u`-like variables. Not in
 //! charge of the dialogue (crate `sasl`), of delays (the caller waits, see [`Failure::delay`]) nor of log lines.
 //!
-//! Entry: [`Auth::new`] from the settings, then [`Auth::verify`] and [`Auth::lookup`]. Both read files and hash
+//! Entry: [`Auth::new`] from the settings, then [`Auth::verify`] and [`Auth::lookup`]; services ask by the trait [`Authority`]. All read files and hash
 //! passwords: call them where blocking is allowed. An error of a file is never "no such user".
 //! Sources: Dovecot 2.3's auth, passwd-file(5) as Dovecot writes it. Limits: [`passwd_file::FILE_BYTES_MAX`],
 //! [`variables::EXPANDED_BYTES_MAX`], [`USER_BYTES_MAX`]. Test data is made by the tests.
 
 mod account;
+mod authority;
 mod chain;
 mod names;
 mod passdb;
@@ -17,13 +18,15 @@ mod userdb;
 pub mod variables;
 
 pub use account::Account;
+pub use authority::{Asker, Authority, Exchange, Progress, Ticket};
 pub use chain::{Auth, matches};
 pub use names::USER_BYTES_MAX;
 
-use std::net::IpAddr;
+use std::borrow::Cow;
 use std::time::Duration;
 
 use sasl::Password;
+use serde::{Deserialize, Serialize};
 
 /// A login to be verified.
 #[derive(Debug, Clone)]
@@ -36,21 +39,15 @@ pub struct Request<'a> {
     pub password: &'a Password,
     /// `PLAIN`, `LOGIN`; POP3's USER/PASS and IMAP's LOGIN count as PLAIN.
     pub mechanism: &'a str,
-    /// `imap`, `pop3`, `smtp`, `sieve`.
-    pub service: &'a str,
-    /// The client's address.
-    pub remote: Option<IpAddr>,
-    /// Our address.
-    pub local: Option<IpAddr>,
-    /// Whether nobody can listen: TLS, or the same host.
-    pub secured: bool,
+    /// Who asks.
+    pub asker: &'a Asker,
 }
 
 /// What became of a login.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Verdict {
     /// Welcome.
-    Ok(Account),
+    Ok(Account, Ticket),
     /// The client is to be told "Authentication failed", after the delay.
     Failed(Failure),
     /// We could not find out: the client is to be told "Temporary authentication failure". The text is for the log.
@@ -58,12 +55,12 @@ pub enum Verdict {
 }
 
 /// Why a login was refused; nothing of it is for the client.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
     /// The user name that was looked up, after normalisation.
     pub user: String,
     /// The driver that decided: `passwd-file`, `static`; `auth` when none was asked.
-    pub database: &'static str,
+    pub database: Cow<'static, str>,
     /// The reason, as the log shows it.
     pub reason: Reason,
     /// How long after the attempt began the answer is to be given (`auth_failure_delay`), so that neither guessing
@@ -72,7 +69,7 @@ pub struct Failure {
 }
 
 /// Why a login was refused.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 pub enum Reason {
     /// The password is wrong.
     #[error("Password mismatch")]
@@ -85,7 +82,7 @@ pub enum Reason {
     EmptyPassword,
     /// The name holds what `auth_username_chars` does not allow, or is too long or empty.
     #[error("Invalid username: {0}")]
-    InvalidName(&'static str),
+    InvalidName(Cow<'static, str>),
     /// A `deny = yes` passdb knows the user.
     #[error("User found from deny passdb")]
     Denied,
@@ -98,6 +95,9 @@ pub enum Reason {
     /// The client wants to act as somebody else.
     #[error("Master user logins are not there yet")]
     OtherIdentity,
+    /// The response of the client is not what its mechanism says.
+    #[error("{0}")]
+    Malformed(Cow<'static, str>),
 }
 
 /// Why the settings cannot be used, or not fully.

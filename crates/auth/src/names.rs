@@ -31,22 +31,22 @@ impl Names {
     /// The name under which a user is looked up.
     pub(crate) fn normalise(&self, given: &str) -> Result<String, Reason> {
         if given.is_empty() {
-            return Err(Reason::InvalidName("empty"));
+            return Err(Reason::InvalidName("empty".into()));
         }
         if given.len() > USER_BYTES_MAX {
-            return Err(Reason::InvalidName("too long"));
+            return Err(Reason::InvalidName("too long".into()));
         }
         let mut user: String = given.chars().map(|c| self.translate(c)).collect();
         if !self.chars.is_empty() && !user.chars().all(|c| self.chars.contains(c)) {
             return Err(Reason::InvalidName(
-                "Username character disallowed by auth_username_chars",
+                "Username character disallowed by auth_username_chars".into(),
             ));
         }
         // Whatever the setting says: a name becomes part of paths and of lines.
         if user.chars().any(|c| c.is_control() || c == '/')
             || user.split('@').any(|part| part == "." || part == "..")
         {
-            return Err(Reason::InvalidName("control character, slash or dots"));
+            return Err(Reason::InvalidName("control character, slash or dots".into()));
         }
         if !self.default_realm.is_empty() && !user.contains('@') {
             user = format!("{user}@{}", self.default_realm);
@@ -59,9 +59,9 @@ impl Names {
             ..Variables::default()
         };
         let user = expand(&self.format, &variables)
-            .map_err(|_| Reason::InvalidName("auth_username_format is wrong"))?;
+            .map_err(|_| Reason::InvalidName("auth_username_format is wrong".into()))?;
         if user.is_empty() {
-            Err(Reason::InvalidName("empty"))
+            Err(Reason::InvalidName("empty".into()))
         } else {
             Ok(user)
         }

@@ -145,7 +145,7 @@ impl Driver {
                 username_format,
                 scheme,
             } => {
-                let users = match file_users(path, user, request.service, files) {
+                let users = match file_users(path, user, &request.asker.service, files) {
                     Ok(users) => users,
                     Err(text) => return Answer::Unavailable(text),
                 };
@@ -322,7 +322,7 @@ fn check_fields(fields: &[(String, String)], request: &Request<'_>) -> Answer {
     let mut found = Found::default();
     for (key, value) in fields {
         match key.as_str() {
-            "allow_nets" if !allows(value, request.remote) => return Answer::Refused(Reason::Network),
+            "allow_nets" if !allows(value, request.asker.remote) => return Answer::Refused(Reason::Network),
             "nologin" if value != "no" => return Answer::Refused(Reason::NoLogin),
             "user" => found.user = Some(value.clone()),
             key => {

@@ -43,10 +43,12 @@ fn login(auth: &Auth, user: &str, password: &str) -> Verdict {
         authzid: "",
         password: &Password::new(password),
         mechanism: "PLAIN",
-        service: "imap",
-        remote: Some("127.0.0.1".parse().unwrap()),
-        local: None,
-        secured: true,
+        asker: &auth::Asker {
+            service: "imap".to_owned(),
+            remote: Some("127.0.0.1".parse().unwrap()),
+            local: None,
+            secured: true,
+        },
     })
 }
 
@@ -61,7 +63,7 @@ fn reason(verdict: Verdict) -> Reason {
 }
 
 fn is_ok(verdict: Verdict) -> bool {
-    matches!(verdict, Verdict::Ok(_))
+    matches!(verdict, Verdict::Ok(_, _))
 }
 
 fn write(directory: &Path, name: &str, text: &str) -> String {
@@ -86,7 +88,7 @@ fn passwd_file_and_static_userdb() {
             "uid=1000 gid=1001 home=/srv/%d/%n quota_rule=*:storage=1G",
         )],
     );
-    let Verdict::Ok(account) = login(&auth, "Alice@Example.test", "secret") else {
+    let Verdict::Ok(account, _) = login(&auth, "Alice@Example.test", "secret") else {
         panic!("refused")
     };
     assert_eq!(
@@ -148,7 +150,7 @@ fn passwd_file_as_userdb_and_its_fields() {
         vec![passdb("passwd-file", &users)],
         vec![userdb("passwd-file", &users)],
     );
-    let Verdict::Ok(alice) = login(&auth, "alice", "a") else {
+    let Verdict::Ok(alice, _) = login(&auth, "alice", "a") else {
         panic!("refused")
     };
     assert_eq!(alice.home.as_deref(), Some(Path::new("/home/%al")));
@@ -157,7 +159,7 @@ fn passwd_file_as_userdb_and_its_fields() {
     assert_eq!(reason(login(&auth, "bob", "x")), Reason::PasswordMismatch);
     assert!(is_ok(login(&auth, "carol", "whatever")));
     assert_eq!(reason(login(&auth, "dave", "")), Reason::EmptyPassword);
-    let Verdict::Ok(erin) = login(&auth, "erin", "e") else {
+    let Verdict::Ok(erin, _) = login(&auth, "erin", "e") else {
         panic!("refused")
     };
     assert_eq!(erin.user, "alice");
@@ -249,7 +251,7 @@ fn system_users_and_prefetch() {
     settings.userdbs = vec![userdb("prefetch", ""), userdb("passwd", "")];
     let (auth, problems) = Auth::new(&settings);
     assert!(problems.is_empty(), "{problems:?}");
-    let Verdict::Ok(account) = login(&auth, "p", "p") else {
+    let Verdict::Ok(account, _) = login(&auth, "p", "p") else {
         panic!("refused")
     };
     assert_eq!(

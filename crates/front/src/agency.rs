@@ -27,5 +27,5 @@ pub trait Agency: Send + Sync {
     fn verify(&self, recipient: &Address) -> Outcome;
 
     /// Takes over a session after its login.
-    fn take(&self, handover: Handover<auth::Account>);
+    fn take(&self, handover: Handover<auth::Account, auth::Ticket>);
 }

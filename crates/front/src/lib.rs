@@ -35,7 +35,7 @@ pub struct Front {
     /// The addresses on which this host receives mail.
     pub own_addresses: Vec<std::net::IpAddr>,
     /// Who may log in.
-    pub auth: Arc<auth::Auth>,
+    pub auth: Arc<dyn auth::Authority>,
     /// Mail for other hosts.
     pub remote: deliver_remote::Remote,
     /// How often clients come.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use auth::variables::Variables;
-use auth::{Account, Auth};
+use auth::{Account, Asker, Authority, Ticket};
 use machine::Machine;
 use machine::login::{Answer, Disconnect, Event, Settings, Tls};
 use maillog::Log;
@@ -19,7 +19,7 @@ use tokio::sync::Notify;
 use tokio::time::timeout;
 
 use crate::agency::Agency;
-use crate::authenticate::{Asker, Conversation, Progress, Refused, verify_plain};
+use crate::authenticate::{Conversation, Progress, Refused, verify_plain};
 use crate::connections::{Connected, Connections};
 
 /// A handshake that takes longer is broken off.
@@ -37,7 +37,7 @@ pub struct LoginService {
     /// Whether TLS begins with the connection.
     pub implicit_tls: bool,
     /// Who may log in.
-    pub auth: Arc<Auth>,
+    pub auth: Arc<dyn Authority>,
     /// The log.
     pub log: Log,
     /// Where sessions go.
@@ -168,7 +168,7 @@ struct LoginHost {
     user: String,
     method: String,
     conversation: Option<Conversation>,
-    account: Option<Account>,
+    account: Option<(Account, Ticket)>,
     connected: Option<Connected>,
 }
 
@@ -203,7 +203,7 @@ impl LoginHost {
 
     /// Gives the session to the agent, with what the client sent too early.
     async fn hand_over(mut self, unread: Option<Vec<u8>>, mut link: Link) {
-        let (Some(unread), Some(account)) = (unread, self.account.take()) else {
+        let (Some(unread), Some((account, ticket))) = (unread, self.account.take()) else {
             link.close().await;
             return;
         };
@@ -216,6 +216,7 @@ impl LoginHost {
             link,
             unread,
             account,
+            ticket,
             session: self.session.clone(),
             hold: Box::new(self.connected.take()),
         };
@@ -241,17 +242,17 @@ impl LoginHost {
 
     fn asker(&self) -> Asker {
         Asker {
-            service: self.service.protocol.name(),
-            remote: self.remote,
-            local: self.local,
-            is_secured: self.secured,
+            service: self.service.protocol.name().to_owned(),
+            remote: Some(self.remote),
+            local: Some(self.local),
+            secured: self.secured,
         }
     }
 
     fn answer(&mut self, progress: Progress) -> Step<Answer> {
         match progress {
             Progress::Challenge(challenge) => Step::Answer(Answer::Challenge(challenge)),
-            Progress::Accepted(account) => {
+            Progress::Accepted(account, ticket) => {
                 self.user.clone_from(&account.user);
                 let most = self.service.settings.mail_max_userip_connections;
                 let connections = &self.service.connections;
@@ -262,7 +263,7 @@ impl LoginHost {
                     let text = format!("{what} (mail_max_userip_connections={most})");
                     return Step::Answer(Answer::TooMany(text));
                 }
-                self.account = Some(*account);
+                self.account = Some((*account, ticket));
                 Step::Answer(Answer::LoggedIn)
             }
             Progress::Failed(refused) => {
@@ -283,7 +284,7 @@ impl LoginHost {
             return;
         }
         self.service.log.write(&maillog::lines::auth::Refused {
-            database: refused.database,
+            database: &refused.database,
             user: &refused.user,
             remote: Some(self.remote),
             session: &self.session,
@@ -329,12 +330,12 @@ where
             },
             Event::PlainLogin { user, password } => {
                 self.method = "PLAIN".to_owned();
-                let progress = verify_plain(&user, password, &self.service.auth, &self.asker()).await;
+                let progress = verify_plain(&user, password, &self.service.auth, self.asker()).await;
                 self.answer(progress)
             }
             Event::SaslStart { mechanism, initial } => {
                 self.method.clone_from(&mechanism);
-                self.conversation = Conversation::start(&mechanism);
+                self.conversation = Conversation::start(&mechanism, &self.service.auth, &self.asker());
                 self.sasl_step(initial).await
             }
             Event::SaslResponse(response) => self.sasl_step(Some(response)).await,
@@ -349,13 +350,8 @@ where
 
 impl LoginHost {
     async fn sasl_step(&mut self, response: Option<Vec<u8>>) -> Step<Answer> {
-        let asker = self.asker();
         let progress = match &mut self.conversation {
-            Some(conversation) => {
-                conversation
-                    .step(response.as_deref(), &self.service.auth, &asker)
-                    .await
-            }
+            Some(conversation) => conversation.step(response).await,
             None => Progress::Unavailable(format!("mechanism {} is not there", self.method)),
         };
         self.answer(progress)

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use anyhow::Result;
-use auth::Auth;
+use auth::{Auth, Authority};
 use config::Loaded;
 use deliver_local::Local;
 use deliver_remote::Remote;
@@ -70,7 +70,7 @@ impl Generation {
         problems
             .iter()
             .for_each(|problem| kept.log.error("auth", &problem.to_string()));
-        let auth = Arc::new(auth);
+        let auth: Arc<dyn Authority> = Arc::new(auth);
         let settings = Arc::new(loaded.postfix.clone());
         let own_addresses = own_addresses(&settings);
         let users = Arc::new(Users(Arc::clone(&auth)));
@@ -166,7 +166,7 @@ fn smtpds(front: &Arc<Front>, loaded: &Loaded, certificates: &Certificates) -> H
 
 fn logins(
     dovecot: &Arc<Dovecot>,
-    auth: &Arc<Auth>,
+    auth: &Arc<dyn Authority>,
     kept: &Kept,
     agency: &Arc<dyn Agency>,
     certificates: &Certificates,

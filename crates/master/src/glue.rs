@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use address::Domain;
-use auth::{Account, Auth};
+use auth::{Account, Authority, Ticket};
 use deliver_local::{Delivery, Job, Local, User};
 use front::agency::{Agency, LocalDelivery};
 use route::{Class, Router};
@@ -13,18 +13,18 @@ use crate::identity::may_become;
 
 /// Users for routing: `userdb:` in `local_recipient_maps` asks dovecot.conf alone. Users of the system are asked for by
 /// `unix:passwd.byname`.
-pub struct Users(pub Arc<Auth>);
+pub struct Users(pub Arc<dyn Authority>);
 
 impl route::Directory for Users {
     fn has_user(&self, name: &str) -> Result<bool, String> {
-        Ok(account(&self.0, name)?.is_some())
+        Ok(self.0.has_userdb() && self.0.lookup(name, "local")?.is_some())
     }
 }
 
 /// Users and domains for local delivery.
 pub struct Host {
     /// Who users are.
-    pub auth: Arc<Auth>,
+    pub auth: Arc<dyn Authority>,
     /// Which domains are ours.
     pub router: Arc<Router>,
     /// As whom this process runs.
@@ -33,7 +33,13 @@ pub struct Host {
 
 impl deliver_local::Directory for Host {
     fn user(&self, name: &str) -> Result<Option<User>, String> {
-        find(&self.auth, name)
+        let account = self.auth.recipient(name)?;
+        Ok(account.map(|account| User {
+            name: account.user,
+            uid: account.uid,
+            gid: account.gid,
+            home: account.home,
+        }))
     }
 
     fn is_local(&self, domain: &Domain) -> Result<bool, String> {
@@ -47,34 +53,6 @@ impl deliver_local::Directory for Host {
     fn may_become(&self, uid: u32) -> bool {
         may_become(self.own_uid, uid) && uid == self.own_uid
     }
-}
-
-/// A user of dovecot.conf; where that has no userdb, or is not there, there is none.
-fn account(auth: &Auth, name: &str) -> Result<Option<Account>, String> {
-    if auth.has_userdb() {
-        auth.lookup(name, "local")
-    } else {
-        Ok(None)
-    }
-}
-
-/// The users of dovecot.conf, then those of the system.
-fn find(auth: &Auth, name: &str) -> Result<Option<User>, String> {
-    if let Some(account) = account(auth, name)? {
-        return Ok(Some(User {
-            name: account.user,
-            uid: account.uid,
-            gid: account.gid,
-            home: account.home,
-        }));
-    }
-    let system = os::users::user_by_name(name).map_err(|error| error.to_string())?;
-    Ok(system.map(|user| User {
-        name: user.name,
-        uid: user.uid,
-        gid: user.gid,
-        home: Some(user.home),
-    }))
 }
 
 /// The agent of this process.
@@ -99,7 +77,7 @@ impl Agency for OwnAgent {
         self.local.verify(recipient)
     }
 
-    fn take(&self, handover: Handover<Account>) {
+    fn take(&self, handover: Handover<Account, Ticket>) {
         if let Some(sessions) = &self.sessions {
             let sessions = Arc::clone(sessions);
             tokio::spawn(async move { sessions.run(handover).await });
@@ -109,7 +87,8 @@ impl Agency for OwnAgent {
 
 #[cfg(test)]
 mod tests {
-    use super::{Users, find};
+    use super::Users;
+    use auth::Authority;
     use route::Directory;
     use std::sync::Arc;
 
@@ -117,7 +96,7 @@ mod tests {
     fn users_of_the_system_are_not_in_the_userdb() {
         let (auth, problems) = auth::Auth::new(&settings::Dovecot::defaults());
         assert!(problems.is_empty());
-        assert!(find(&auth, "root").unwrap().is_some(), "every system has root");
+        assert!(auth.recipient("root").unwrap().is_some(), "every system has root");
         assert_eq!(Users(Arc::new(auth)).has_user("root"), Ok(false));
     }
 }

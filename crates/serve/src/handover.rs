@@ -21,7 +21,7 @@ impl Protocol {
 }
 
 /// What the agent needs to go on where the login phase ended.
-pub struct Handover<Account> {
+pub struct Handover<Account, Ticket> {
     /// The protocol.
     pub protocol: Protocol,
     /// The connection.
@@ -30,6 +30,8 @@ pub struct Handover<Account> {
     pub unread: Vec<u8>,
     /// What the login phase still owes the peer (the tagged OK) is written already; this is who logged in.
     pub account: Account,
+    /// What proves it to the one who passes the session on.
+    pub ticket: Ticket,
     /// The session's name in the log.
     pub session: String,
     /// Dropped when the session ends: what the front holds for it.

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use auth::{Request, Verdict};
+use auth::{Asker, Request, Verdict};
 use sasl::Password;
 
 use super::{Call, NO_PERMISSION, TEMPORARY, ask_password, fatal, open_auth, usage};
@@ -53,22 +53,25 @@ fn test(call: &Call) -> ExitCode {
         Err(code) => return code,
     };
     let password = Password::new(password);
+    let asker = Asker {
+        service,
+        remote,
+        local,
+        secured: true,
+    };
     let request = Request {
         user,
         authzid: "",
         password: &password,
         mechanism: "PLAIN",
-        service: &service,
-        remote,
-        local,
-        secured: true,
+        asker: &asker,
     };
     answer(user, auth.verify(&request))
 }
 
 fn answer(user: &str, verdict: Verdict) -> ExitCode {
     let (outcome, shown, code) = match verdict {
-        Verdict::Ok(account) => ("auth succeeded", account.user, ExitCode::SUCCESS),
+        Verdict::Ok(account, _) => ("auth succeeded", account.user, ExitCode::SUCCESS),
         Verdict::Failed(failure) => ("auth failed", failure.user, ExitCode::from(NO_PERMISSION)),
         Verdict::Temporary(text) => {
             eprint_line(&format!("Error: {text}"));

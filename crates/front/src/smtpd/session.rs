@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use access::{Client, Excess, Happening, Refusal, Request};
 use address::Address;
+use auth::Asker;
 use envelope::StatusCode;
 use intake::{Network, Origin};
 use maillog::lines::Peer;
@@ -18,7 +19,7 @@ use smtp::server::{Answer, Ended, Ending, Event, HeloVerb, MailOptions, Note, Rc
 
 use super::Smtpd;
 use super::transaction::Transaction;
-use crate::authenticate::{Asker, Conversation, Progress};
+use crate::authenticate::{Conversation, Progress};
 
 /// A login.
 #[derive(Debug, Clone)]
@@ -358,13 +359,7 @@ impl Session {
         }
     }
 
-    async fn sasl(&mut self, response: Option<Vec<u8>>, link: &Link) -> Step<Answer> {
-        let asker = Asker {
-            service: "smtp",
-            remote: link.remote.ip(),
-            local: link.local.ip(),
-            is_secured: link.is_secured(),
-        };
+    async fn sasl(&mut self, response: Option<Vec<u8>>) -> Step<Answer> {
         let Some(conversation) = &mut self.conversation else {
             return reply(
                 535,
@@ -372,16 +367,14 @@ impl Session {
                 "Error: authentication failed: Invalid authentication mechanism",
             );
         };
-        let progress = conversation
-            .step(response.as_deref(), &self.service.front.auth, &asker)
-            .await;
-        let method = conversation.mechanism();
+        let progress = conversation.step(response).await;
+        let method = conversation.mechanism().to_owned();
         match progress {
             Progress::Challenge(challenge) => Step::Answer(Answer::Challenge(challenge)),
-            Progress::Accepted(account) => {
+            Progress::Accepted(account, _) => {
                 self.conversation = None;
                 self.login = Some(Login {
-                    method: method.to_owned(),
+                    method,
                     user: account.user.clone(),
                 });
                 Step::Answer(Answer::AuthSuccess { user: account.user })
@@ -391,7 +384,7 @@ impl Session {
                 let username = (!refused.user.is_empty()).then_some(refused.user.as_str());
                 self.service.log.write(&lines::SaslFailed {
                     peer: self.peer(),
-                    method,
+                    method: &method,
                     reason: "",
                     username,
                 });
@@ -524,10 +517,16 @@ impl Host<Server> for Session {
             }
             Event::Auth { .. } if self.is_over(Happening::Login) => self.too_many("many AUTH commands"),
             Event::Auth { mechanism, initial } => {
-                self.conversation = Conversation::start(&mechanism);
-                self.sasl(initial, link).await
+                let asker = Asker {
+                    service: "smtp".to_owned(),
+                    remote: Some(link.remote.ip()),
+                    local: Some(link.local.ip()),
+                    secured: link.is_secured(),
+                };
+                self.conversation = Conversation::start(&mechanism, &self.service.front.auth, &asker);
+                self.sasl(initial).await
             }
-            Event::AuthResponse(response) => self.sasl(Some(response), link).await,
+            Event::AuthResponse(response) => self.sasl(Some(response)).await,
             Event::AuthCancelled => {
                 self.conversation = None;
                 Step::Done

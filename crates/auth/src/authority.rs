@@ -1,0 +1,145 @@
+//! What services ask of the auth role: the chains of this process answer, or another process by the same trait.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use sasl::mechanism::{self, Mechanism, Step};
+use serde::{Deserialize, Serialize};
+
+use crate::{Account, Auth, Failure, Reason, Request, Verdict};
+
+/// Who asks, from where.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asker {
+    /// `smtp`, `imap`, `pop3`, `sieve`.
+    pub service: String,
+    /// The client's address.
+    pub remote: Option<IpAddr>,
+    /// Our address.
+    pub local: Option<IpAddr>,
+    /// Whether nobody can listen: TLS, or the same host.
+    pub secured: bool,
+}
+
+/// What proves to the supervisor that a login was verified: it is good once, and for a short while. Empty where the one
+/// who verifies and the one who would ask are the same process.
+#[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Ticket(pub String);
+
+impl std::fmt::Debug for Ticket {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Ticket(hidden)")
+    }
+}
+
+/// What follows a client's response.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Progress {
+    /// Send this (before base64) and go on.
+    Challenge(Vec<u8>),
+    /// The exchange is over.
+    Done(Verdict),
+}
+
+/// A SASL exchange under way.
+pub trait Exchange: Send {
+    /// Takes the client's response; the first one is `None` when it sent no initial response. Blocks: it may hash.
+    fn step(&mut self, response: Option<&[u8]>) -> Progress;
+}
+
+/// Whoever can tell who somebody is. Everything blocks: files are read and passwords hashed.
+pub trait Authority: Send + Sync {
+    /// Verifies a name and a password.
+    fn verify(&self, request: &Request<'_>) -> Verdict;
+
+    /// Begins an exchange by the mechanism of that name, in any case; `None` when there is no such mechanism.
+    fn exchange(self: Arc<Self>, mechanism: &str, asker: &Asker) -> Option<Box<dyn Exchange>>;
+
+    /// Who a mailbox user is, without a password (see [`Auth::lookup`]).
+    ///
+    /// # Errors
+    /// When a database cannot be asked, or the account makes no sense; the text is for the log.
+    fn lookup(&self, user: &str, service: &str) -> Result<Option<Account>, String>;
+
+    /// Whether [`Authority::lookup`] can tell anything about anybody: a userdb is configured.
+    fn has_userdb(&self) -> bool;
+
+    /// Who gets mail by that name: a mailbox user, or else a user of the system.
+    ///
+    /// # Errors
+    /// As [`Authority::lookup`].
+    fn recipient(&self, name: &str) -> Result<Option<Account>, String> {
+        if self.has_userdb()
+            && let Some(account) = self.lookup(name, "local")?
+        {
+            return Ok(Some(account));
+        }
+        let system = os::users::user_by_name(name).map_err(|error| error.to_string())?;
+        Ok(system.map(|user| Account {
+            user: user.name,
+            uid: user.uid,
+            gid: user.gid,
+            home: Some(user.home),
+            mail_location: String::new(),
+            extra: std::collections::BTreeMap::new(),
+        }))
+    }
+}
+
+impl Authority for Auth {
+    fn verify(&self, request: &Request<'_>) -> Verdict {
+        Auth::verify(self, request)
+    }
+
+    fn exchange(self: Arc<Self>, mechanism: &str, asker: &Asker) -> Option<Box<dyn Exchange>> {
+        let mechanism = mechanism::server(mechanism)?;
+        Some(Box::new(ChainExchange {
+            auth: self,
+            asker: asker.clone(),
+            mechanism,
+            is_started: false,
+        }))
+    }
+
+    fn lookup(&self, user: &str, service: &str) -> Result<Option<Account>, String> {
+        Auth::lookup(self, user, service)
+    }
+
+    fn has_userdb(&self) -> bool {
+        Auth::has_userdb(self)
+    }
+}
+
+/// An exchange that the chains of this process decide.
+struct ChainExchange {
+    auth: Arc<Auth>,
+    asker: Asker,
+    mechanism: Box<dyn Mechanism>,
+    is_started: bool,
+}
+
+impl Exchange for ChainExchange {
+    fn step(&mut self, response: Option<&[u8]>) -> Progress {
+        let step = if std::mem::replace(&mut self.is_started, true) {
+            self.mechanism.step(response.unwrap_or_default())
+        } else {
+            self.mechanism.start(response)
+        };
+        match step {
+            Step::Challenge(challenge) => Progress::Challenge(challenge),
+            Step::Verify(credentials) => Progress::Done(self.auth.verify(&Request {
+                user: &credentials.user,
+                authzid: &credentials.authzid,
+                password: &credentials.password,
+                mechanism: self.mechanism.name(),
+                asker: &self.asker,
+            })),
+            Step::Malformed(why) => Progress::Done(Verdict::Failed(Failure {
+                user: String::new(),
+                database: "auth".into(),
+                reason: Reason::Malformed(why.into()),
+                delay: std::time::Duration::ZERO,
+            })),
+        }
+    }
+}
