@@ -27,6 +27,9 @@ pub enum Error {
         /// The group id that was asked for.
         gid: u32,
     },
+    /// The process could not be locked in: what was tried, and the answer.
+    #[error("cannot {0}")]
+    Sandbox(String),
     /// Another program held the lock during all tries.
     #[error("{0} is locked by another program")]
     Locked(PathBuf),

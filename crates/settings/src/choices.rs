@@ -7,7 +7,7 @@ macro_rules! choices {
     ($($(#[doc = $doc:literal])+ $name:ident = $first:ident { $($(#[doc = $word_doc:literal])+ $variant:ident = $word:literal,)+ })*) => {
         $(
             $(#[doc = $doc])+
-            #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+            #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
             pub enum $name {
                 $($(#[doc = $word_doc])+ $variant,)+
             }
@@ -210,7 +210,7 @@ choices! {
 }
 
 /// Several [`MailboxLock`]s in the order in which they are taken.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, serde::Serialize, serde::Deserialize)]
 pub struct MailboxLocks;
 
 impl Kind for MailboxLocks {
@@ -225,7 +225,7 @@ impl Kind for MailboxLocks {
 }
 
 /// Several [`NotifyClass`]es.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, serde::Serialize, serde::Deserialize)]
 pub struct NotifyClasses;
 
 impl Kind for NotifyClasses {
@@ -240,7 +240,7 @@ impl Kind for NotifyClasses {
 }
 
 /// `inet_protocols`: the IP versions in use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub enum InetProtocols {
     /// Both.
     All,

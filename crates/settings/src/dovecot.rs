@@ -13,7 +13,7 @@ macro_rules! declare {
         ///
         /// `%u`-like variables stay in the texts. Use [`Dovecot::for_connection`] before reading settings that
         /// `protocol`, `local` and `remote` blocks may change.
-        #[derive(Debug, Clone, PartialEq)]
+        #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
         pub struct Dovecot {
             $(
                 #[doc = concat!($summary, "\n\nDefault: `", $default, "`")]
@@ -88,7 +88,7 @@ params::dovecot_server::rows! {
 }
 
 /// A `passdb` block.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Passdb {
     /// The block's name in the 2.4 dialect; otherwise empty.
     pub name: String,
@@ -125,7 +125,7 @@ pub struct Passdb {
 }
 
 /// A `userdb` block.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Userdb {
     /// The block's name in the 2.4 dialect; otherwise empty.
     pub name: String,
@@ -152,7 +152,7 @@ pub struct Userdb {
 }
 
 /// A `namespace` block.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Namespace {
     /// The block's name; may be empty.
     pub name: String,
@@ -185,7 +185,7 @@ pub struct Namespace {
 }
 
 /// A `mailbox` block of a namespace.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct MailboxSetting {
     /// The mailbox's name below the namespace's prefix; may be a pattern.
     pub name: String,
@@ -202,7 +202,7 @@ pub struct MailboxSetting {
 }
 
 /// A `service` block.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct ListenerService {
     /// The TCP listeners by name; a port of 0 switches one off.
     pub inet_listeners: BTreeMap<String, InetListener>,
@@ -221,7 +221,7 @@ pub struct ListenerService {
 }
 
 /// An `inet_listener` block.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct InetListener {
     /// Addresses; empty: `listen`.
     pub address: Vec<String>,
@@ -236,7 +236,7 @@ pub struct InetListener {
 }
 
 /// A `unix_listener` block.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct UnixListener {
     /// The mode; 0: not listening.
     pub mode: u32,
@@ -250,7 +250,7 @@ pub struct UnixListener {
 pub type FifoListener = UnixListener;
 
 /// When a [`Filter`] applies.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Condition {
     /// `protocol imap`; `protocol !imap` with `true`.
     Protocol(String, bool),
@@ -263,7 +263,7 @@ pub enum Condition {
 }
 
 /// Settings that hold only under conditions.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Filter {
     /// All must hold.
     pub conditions: Vec<Condition>,
@@ -274,7 +274,7 @@ pub struct Filter {
 }
 
 /// What a connection is, for choosing among [`Filter`]s.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, serde::Serialize, serde::Deserialize)]
 pub struct Connection<'a> {
     /// `imap`, `pop3`, `lmtp` …
     pub protocol: &'a str,

@@ -8,7 +8,7 @@ use std::str::FromStr;
 use crate::{Error, TableRef, kinds};
 
 /// An address and how many of its leading bits count.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Network {
     address: IpAddr,
     prefix: u8,
@@ -136,7 +136,7 @@ impl fmt::Display for Network {
 }
 
 /// One entry of a list of networks.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum NetworkPattern {
     /// A network.
     Network(Network),
@@ -149,7 +149,7 @@ pub enum NetworkPattern {
 }
 
 /// A list of networks. The first entry that matches decides; `!` makes it a "no".
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Networks {
     /// The entries in order: whether `!` stands before it, and the entry.
     pub patterns: Vec<(bool, NetworkPattern)>,

@@ -10,7 +10,7 @@ macro_rules! declare {
     ([] $($name:ident: $kind:ident = $default:literal, $reload:ident, $summary:literal;)*) => {
         /// `main.cf` as values; a field for every parameter that Yubin reads, named as the parameter.
         #[allow(non_snake_case, reason = "some parameters have capital letters")]
-        #[derive(Debug, Clone, PartialEq)]
+        #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
         pub struct Postfix {
             $(
                 #[doc = concat!($summary, "\n\nDefault: `", $default, "`")]

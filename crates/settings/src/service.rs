@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::Postfix;
 
 /// The second field of a row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub enum ServiceType {
     /// A TCP port.
     Inet,
@@ -46,7 +46,7 @@ impl ServiceType {
 }
 
 /// A row of `master.cf`, defaults filled in.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct Service {
     /// `smtp`, `127.0.0.1:2525`, `[::1]:submission`, `cleanup`: for `inet` a port with an optional host before it.
     pub name: String,

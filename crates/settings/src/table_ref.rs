@@ -6,7 +6,7 @@ use std::str::FromStr;
 use crate::Error;
 
 /// `kind:name`; the name of `proxy:` is again `kind:name`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub struct TableRef {
     /// The type: `hash`, `texthash`, `regexp`, `proxy` …
     pub kind: String,
