@@ -2,10 +2,13 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use serde::{Deserialize, Serialize};
+
 use crate::{DOMAIN_BYTES_MAX, Error};
 
 /// A domain name as written, or an address literal in its brackets; compared without case.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Domain(String);
 
 impl Domain {
@@ -124,6 +127,19 @@ impl Domain {
             return false;
         };
         own[cut..].eq_ignore_ascii_case(parent) && (cut == 0 || own[cut - 1] == b'.')
+    }
+}
+
+impl TryFrom<String> for Domain {
+    type Error = Error;
+    fn try_from(text: String) -> Result<Domain, Error> {
+        Domain::parse(&text)
+    }
+}
+
+impl From<Domain> for String {
+    fn from(domain: Domain) -> String {
+        domain.0
     }
 }
 

@@ -1,15 +1,24 @@
 //! `local@domain`: parse, quote, extensions.
 
+use serde::{Deserialize, Serialize};
+
 use crate::{Domain, Error, LOCAL_BYTES_MAX};
 
 /// `local@domain`, or a local part alone (`root`, as local submission gives it).
 ///
 /// The local part is kept unquoted; [`std::fmt::Display`] quotes it where RFC 5321 needs it. Never holds CR, LF
 /// or NUL.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Address {
+    #[serde(deserialize_with = "local_part")]
     local: String,
     domain: Option<Domain>,
+}
+
+/// A local part that another process wrote, held to the promise of [`Address`].
+fn local_part<'de, D: serde::Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    let text = String::deserialize(from)?;
+    Ok(Address::new(&text, None).local)
 }
 
 /// Local parts that never have an extension, as local(8) treats them.

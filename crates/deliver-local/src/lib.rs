@@ -11,6 +11,7 @@
 pub mod delivered_to;
 pub mod expansion;
 pub mod mailbox;
+pub mod task;
 
 use std::io::Read;
 use std::path::PathBuf;

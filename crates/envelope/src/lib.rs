@@ -32,7 +32,7 @@ pub struct Envelope {
 }
 
 /// One recipient.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recipient {
     /// Where the message goes now, after rewriting.
     pub address: Address,
@@ -85,7 +85,7 @@ pub enum Trace {
 }
 
 /// What became of one recipient in one delivery attempt.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outcome {
     /// Sent, to be tried again, or given up.
     pub result: DeliveryResult,

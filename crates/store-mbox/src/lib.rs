@@ -16,6 +16,7 @@ mod file;
 pub mod folders;
 mod hash;
 mod headers;
+pub mod keeper;
 mod locking;
 mod naming;
 mod rewrite;

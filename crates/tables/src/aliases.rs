@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use serde::{Deserialize, Serialize};
+
 use crate::source::unquote;
 
 /// The most targets that one list may have.
@@ -10,7 +12,7 @@ pub const TARGETS_MAX: usize = 100_000;
 pub const TARGET_BYTES_MAX: usize = 8192;
 
 /// Where mail goes.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Target {
     /// `user`, `user@domain`, `"odd user"@domain`: without angle brackets and comments, otherwise as written.
     Address(String),

@@ -1,0 +1,44 @@
+//! What needs more rights than a user has: files in a mail spool that belongs to a group (`/var/mail`, group mail).
+
+use std::io::{Error, ErrorKind, Result};
+
+use os::locks::Tries;
+
+/// Whoever may make files in the mail spool. Asked only when doing it oneself was refused.
+pub trait Keeper: Send + Sync + std::fmt::Debug {
+    /// Makes the mailbox file of `user` (mode 0600, the user's, group mail) if it is missing.
+    ///
+    /// # Errors
+    /// Why it cannot be made.
+    fn create(&self, user: &str) -> Result<()>;
+
+    /// Makes the lock file of that mailbox.
+    ///
+    /// # Errors
+    /// `WouldBlock` when another program held the lock during all `tries`; else why it cannot be made.
+    fn lock(&self, user: &str, tries: Tries) -> Result<()>;
+
+    /// Removes that lock file.
+    ///
+    /// # Errors
+    /// Why it is still there.
+    fn unlock(&self, user: &str) -> Result<()>;
+}
+
+/// Nobody: what was refused stays refused.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Nobody;
+
+impl Keeper for Nobody {
+    fn create(&self, _: &str) -> Result<()> {
+        Err(Error::from(ErrorKind::PermissionDenied))
+    }
+
+    fn lock(&self, _: &str, _: Tries) -> Result<()> {
+        Err(Error::from(ErrorKind::PermissionDenied))
+    }
+
+    fn unlock(&self, _: &str) -> Result<()> {
+        Err(Error::from(ErrorKind::PermissionDenied))
+    }
+}
