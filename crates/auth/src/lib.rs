@@ -14,6 +14,7 @@ mod chain;
 mod names;
 mod passdb;
 pub mod passwd_file;
+pub mod tickets;
 mod userdb;
 pub mod variables;
 

@@ -1,6 +1,7 @@
 //! What the front asks of the agents: deliver into a mailbox, go on with a session. One process may hold both
 //! roles; the questions stay the same.
 
+use std::pin::Pin;
 use std::sync::Arc;
 
 use address::Address;
@@ -18,6 +19,9 @@ pub struct LocalDelivery {
     pub content: Arc<dyn Content + Send + Sync>,
 }
 
+/// What comes of handing a session over.
+pub type Taking<'a> = Pin<Box<dyn Future<Output = Result<u32, String>> + Send + 'a>>;
+
 /// The agents.
 pub trait Agency: Send + Sync {
     /// Delivers; blocks.
@@ -26,6 +30,6 @@ pub trait Agency: Send + Sync {
     /// What a delivery to an address of this host would come to; blocks.
     fn verify(&self, recipient: &Address) -> Outcome;
 
-    /// Takes over a session after its login.
-    fn take(&self, handover: Handover<auth::Account, auth::Ticket>);
+    /// Takes over a session after its login; tells the id of the process that has it now, or why nobody has it.
+    fn take(&self, handover: Handover<auth::Account, auth::Ticket>) -> Taking<'_>;
 }

@@ -207,10 +207,7 @@ impl LoginHost {
             link.close().await;
             return;
         };
-        self.service.log.write(&lines::Login {
-            service: self.service.log_name(),
-            elements: self.elements(&link),
-        });
+        let protection = self.protection(&link);
         let handover = Handover {
             protocol: self.service.protocol,
             link,
@@ -220,21 +217,36 @@ impl LoginHost {
             session: self.session.clone(),
             hold: Box::new(self.connected.take()),
         };
-        self.service.agency.take(handover);
+        match self.service.agency.take(handover).await {
+            Ok(process) => self.service.log.write(&lines::Login {
+                service: self.service.log_name(),
+                elements: lines::Elements {
+                    mail_pid: Some(process),
+                    ..self.elements(protection)
+                },
+            }),
+            Err(why) => {
+                let text = format!("user {}: the session was not taken: {why}", self.user);
+                self.service.log.error(self.service.log_name(), &text);
+            }
+        }
     }
 
-    fn elements(&self, link: &Link) -> lines::Elements<'_> {
-        let protection = match (link.is_secured(), self.secured) {
+    fn protection(&self, link: &Link) -> lines::Protection {
+        match (link.is_secured(), self.secured) {
             (true, _) => lines::Protection::Tls,
             (false, true) => lines::Protection::Secured,
             (false, false) => lines::Protection::None,
-        };
+        }
+    }
+
+    fn elements(&self, protection: lines::Protection) -> lines::Elements<'_> {
         lines::Elements {
             user: &self.user,
             method: &self.method,
             remote: self.remote,
             local: self.local,
-            mail_pid: self.account.as_ref().map(|_| std::process::id()),
+            mail_pid: None,
             protection,
             session: &self.session,
         }
@@ -310,7 +322,7 @@ impl LoginHost {
             reason,
             failed_attempts: self.failed_attempts,
             duration_secs: u64::try_from((now() - self.started) / machine::SECOND).unwrap_or(0),
-            elements: self.elements(link),
+            elements: self.elements(self.protection(link)),
         });
     }
 }

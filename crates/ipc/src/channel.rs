@@ -75,7 +75,7 @@ impl Inbox {
     ///
     /// # Errors
     /// When it is none of this conversation.
-    pub fn next<T: DeserializeOwned>(&mut self) -> Result<Option<Received<T>>, Error> {
+    pub fn take<T: DeserializeOwned>(&mut self) -> Result<Option<Received<T>>, Error> {
         let Some((head, _)) = self.bytes.split_first_chunk::<HEAD_BYTES>() else {
             return Ok(None);
         };
@@ -103,7 +103,7 @@ impl Inbox {
     /// When the connection breaks or what comes is no frame of this conversation.
     pub fn receive<T: DeserializeOwned>(&mut self) -> Result<Option<Received<T>>, Error> {
         loop {
-            if let Some(received) = self.next()? {
+            if let Some(received) = self.take()? {
                 return Ok(Some(received));
             }
             if self.fill()? == Filled::Ended {
@@ -251,7 +251,7 @@ mod tests {
         while got.is_none() {
             inbox.fill().expect("comes");
             outbox.flush().expect("goes on");
-            got = inbox.next::<String>().expect("a frame");
+            got = inbox.take::<String>().expect("a frame");
         }
         assert_eq!(got.map(|(text, _)| text.len()), Some(long.len()));
         assert!(outbox.is_empty());

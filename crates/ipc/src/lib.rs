@@ -1,9 +1,17 @@
-//! Typed frames between the daemon and commands (later: between roles), one file per conversation.
+//! Typed frames between roles, and between the daemon and commands; one file per conversation.
 //!
-//! A frame is a length (4 octets, big endian) and a JSON value. [`frame`] codes them; each conversation names
-//! its requests and answers as types. Limits: [`frame::FRAME_BYTES_MAX`].
+//! A frame is a length (4 octets, big endian) and a JSON value ([`frame`]); between roles descriptors go with it
+//! ([`channel`]). [`calls`] has many questions under way at a time. Conversations: [`control`] (commands and the front), [`roles`] (the
+//! supervisor and each role), [`logins`] (the front and auth), [`deliveries`] (the front and an agent), [`errand`] (an agent and
+//! the process that runs a command). Not in charge of what an answer means.
+//!
+//! Limits: [`frame::FRAME_BYTES_MAX`], [`os::descriptors::DESCRIPTORS_MAX`].
 
 pub mod calls;
 pub mod channel;
 pub mod control;
+pub mod deliveries;
+pub mod errand;
 pub mod frame;
+pub mod logins;
+pub mod roles;

@@ -1,13 +1,41 @@
-//! Certificates and keys of every service, read while this process may still be root.
+//! Certificates and keys of every service: read as root, used by the front.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
-use config::Loaded;
 use rustls::ServerConfig;
-use settings::{Dovecot, Postfix, SslUse, TlsLevel};
+use serde::{Deserialize, Serialize};
+use settings::{Dovecot, Postfix, Service, SslUse, TlsLevel};
 use tls::pem::Pem;
+use tls::server::Material;
+
+/// Certificates and keys by service, as texts: what whoever may read the keys gives to whoever uses them.
+#[derive(Clone, Default, Serialize, Deserialize)]
+pub struct Keys {
+    smtpd: BTreeMap<String, Material>,
+    mailboxes: Option<Material>,
+}
+
+impl Keys {
+    /// Reads what the configuration names.
+    ///
+    /// # Errors
+    /// A file that cannot be read, with the service that wants it.
+    pub fn read(services: &[Service], dovecot: Option<&Dovecot>) -> Result<Keys> {
+        let mut keys = Keys::default();
+        for service in services.iter().filter(|service| service.command == "smtpd") {
+            let tls = smtpd_tls(&service.settings).with_context(|| place(service.line, &service.name))?;
+            keys.smtpd.extend(tls.map(|tls| (service.name.clone(), tls)));
+        }
+        keys.mailboxes = dovecot.map(mailbox_tls).transpose()?.flatten();
+        Ok(keys)
+    }
+}
+
+fn place(line: usize, name: &str) -> String {
+    format!("master.cf:{line}: {name}")
+}
 
 /// The TLS configurations by service.
 #[derive(Debug, Clone, Default)]
@@ -19,29 +47,23 @@ pub struct Certificates {
 }
 
 impl Certificates {
-    /// Reads what the configuration names.
+    /// Makes configurations of the texts.
     ///
     /// # Errors
-    /// A file that cannot be read or makes no sense, with the service that wants it.
-    pub fn read(loaded: &Loaded) -> Result<Certificates> {
-        let mut certificates = Certificates::default();
-        for service in loaded
-            .services
-            .iter()
-            .filter(|service| service.command == "smtpd")
-        {
-            let tls = smtpd_tls(&service.settings)
-                .with_context(|| format!("master.cf:{}: {}", service.line, service.name))?;
-            certificates
-                .smtpd
-                .extend(tls.map(|tls| (service.name.clone(), tls)));
-        }
-        certificates.mailboxes = loaded.dovecot.as_ref().map(mailbox_tls).transpose()?.flatten();
-        Ok(certificates)
+    /// A text that makes no sense, with the service that wants it.
+    pub fn of(keys: &Keys) -> Result<Certificates> {
+        let smtpd = keys.smtpd.iter().map(|(name, material)| {
+            let config = material.config().with_context(|| format!("master.cf: {name}"))?;
+            Ok((name.clone(), config))
+        });
+        Ok(Certificates {
+            smtpd: smtpd.collect::<Result<_>>()?,
+            mailboxes: keys.mailboxes.as_ref().map(Material::config).transpose()?,
+        })
     }
 }
 
-fn smtpd_tls(settings: &Postfix) -> Result<Option<Arc<ServerConfig>>> {
+fn smtpd_tls(settings: &Postfix) -> Result<Option<Material>> {
     let level = front::smtpd::tls_level(settings);
     if level == TlsLevel::None {
         return Ok(None);
@@ -58,7 +80,7 @@ fn smtpd_tls(settings: &Postfix) -> Result<Option<Arc<ServerConfig>>> {
             .iter()
             .map(std::path::Path::new)
             .collect();
-        return Ok(Some(tls::server::config_of_chain_files(&files, protocols)?));
+        return Ok(Some(Material::of_chain_files(&files, protocols)?));
     }
     let is_named = |file: &str| !file.is_empty() && file != "none";
     let pairs = [
@@ -71,19 +93,15 @@ fn smtpd_tls(settings: &Postfix) -> Result<Option<Arc<ServerConfig>>> {
         }
         return Ok(None);
     };
-    Ok(Some(tls::server::config_of_files(
-        cert.as_ref(),
-        key.as_ref(),
-        protocols,
-    )?))
+    Ok(Some(Material::of_files(cert.as_ref(), key.as_ref(), protocols)?))
 }
 
-fn mailbox_tls(dovecot: &Dovecot) -> Result<Option<Arc<ServerConfig>>> {
+fn mailbox_tls(dovecot: &Dovecot) -> Result<Option<Material>> {
     if dovecot.ssl == SslUse::No || dovecot.ssl_cert.is_empty() {
         return Ok(None);
     }
     let chain = Pem::of_dovecot_value(&dovecot.ssl_cert, "ssl_cert")?;
     let key = Pem::of_dovecot_value(&dovecot.ssl_key, "ssl_key")?;
     let protocols = tls::Protocols::of_dovecot_minimum(&dovecot.ssl_min_protocol)?;
-    Ok(Some(tls::server::config(&chain, &key, protocols)?))
+    Ok(Some(Material::new(chain, key, protocols)))
 }

@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use auth::{Auth, Authority};
-use config::Loaded;
 use deliver_local::Local;
 use deliver_remote::Remote;
 use front::Front;
@@ -19,11 +18,12 @@ use maillog::Log;
 use queue::Spool;
 use route::Router;
 use serve::handover::Protocol;
-use settings::{Dovecot, Postfix};
+use settings::{Dovecot, Postfix, Service};
 
 use crate::certificates::Certificates;
 use crate::glue::{Host, OwnAgent, Users};
 use crate::listeners::Purpose;
+use crate::snapshot::Snapshot;
 
 /// What outlives a generation.
 #[derive(Clone)]
@@ -64,14 +64,14 @@ impl Generation {
     ///
     /// # Errors
     /// What makes a service impossible.
-    pub fn build(loaded: &Loaded, kept: &Kept, certificates: &Certificates) -> Result<Generation> {
-        let dovecot = loaded.dovecot.clone().map(Arc::new);
+    pub fn build(snapshot: &Snapshot, kept: &Kept, certificates: &Certificates) -> Result<Generation> {
+        let dovecot = snapshot.dovecot.clone().map(Arc::new);
         let (auth, problems) = Auth::new(dovecot.as_deref().unwrap_or(&Dovecot::defaults()));
         problems
             .iter()
             .for_each(|problem| kept.log.error("auth", &problem.to_string()));
         let auth: Arc<dyn Authority> = Arc::new(auth);
-        let settings = Arc::new(loaded.postfix.clone());
+        let settings = Arc::new(snapshot.postfix.clone());
         let own_addresses = own_addresses(&settings);
         let users = Arc::new(Users(Arc::clone(&auth)));
         let (router, problems) = Router::new(Arc::clone(&settings), own_addresses.clone(), users);
@@ -117,7 +117,7 @@ impl Generation {
             }
         };
         let smtpds = match &front {
-            Some(front) => smtpds(front, loaded, certificates),
+            Some(front) => smtpds(front, &snapshot.services, certificates),
             None => HashMap::new(),
         };
         let logins = match &dovecot {
@@ -149,13 +149,9 @@ impl Generation {
     }
 }
 
-fn smtpds(front: &Arc<Front>, loaded: &Loaded, certificates: &Certificates) -> HashMap<String, Arc<Smtpd>> {
+fn smtpds(front: &Arc<Front>, services: &[Service], certificates: &Certificates) -> HashMap<String, Arc<Smtpd>> {
     let mut smtpds = HashMap::new();
-    for service in loaded
-        .services
-        .iter()
-        .filter(|service| service.command == "smtpd")
-    {
+    for service in services {
         let settings = Arc::new(service.settings.clone());
         let tls = certificates.smtpd.get(&service.name).cloned();
         let smtpd = Smtpd::new(Arc::clone(front), &service.name, settings, tls);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use address::Domain;
 use auth::{Account, Authority, Ticket};
 use deliver_local::{Delivery, Job, Local, User};
-use front::agency::{Agency, LocalDelivery};
+use front::agency::{Agency, LocalDelivery, Taking};
 use route::{Class, Router};
 use serve::handover::Handover;
 
@@ -77,11 +77,13 @@ impl Agency for OwnAgent {
         self.local.verify(recipient)
     }
 
-    fn take(&self, handover: Handover<Account, Ticket>) {
-        if let Some(sessions) = &self.sessions {
-            let sessions = Arc::clone(sessions);
-            tokio::spawn(async move { sessions.run(handover).await });
-        }
+    fn take(&self, handover: Handover<Account, Ticket>) -> Taking<'_> {
+        let Some(sessions) = &self.sessions else {
+            return Box::pin(std::future::ready(Err("there is no dovecot.conf".to_owned())));
+        };
+        let sessions = Arc::clone(sessions);
+        tokio::spawn(async move { sessions.run(handover).await });
+        Box::pin(std::future::ready(Ok(std::process::id())))
     }
 }
 

@@ -16,3 +16,4 @@ pub mod identity;
 pub mod listeners;
 mod pid_files;
 pub mod single;
+pub mod snapshot;

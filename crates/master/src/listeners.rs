@@ -8,14 +8,7 @@ use anyhow::{Context, Result, bail};
 use serve::handover::Protocol;
 use settings::{Dovecot, InetProtocols, Postfix, Service, ServiceType, SslUse};
 
-/// What answers on a port.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Purpose {
-    /// The `smtpd` row of that name.
-    Smtpd(String),
-    /// A mailbox service; whether TLS begins with the connection.
-    Login(Protocol, bool),
-}
+pub use ipc::roles::Purpose;
 
 /// A port that is bound.
 #[derive(Debug)]

@@ -19,12 +19,13 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
 use crate::announcements;
-use crate::certificates::Certificates;
+use crate::certificates::{Certificates, Keys};
 use crate::complaints;
 use crate::generation::{Generation, Kept};
 use crate::identity;
 use crate::listeners::{self, Bound, Purpose};
 use crate::pid_files::PidFiles;
+use crate::snapshot::Snapshot;
 
 /// How long conversations and deliveries under way may take to end after a graceful stop.
 const GRACE: Duration = Duration::from_secs(5);
@@ -160,7 +161,8 @@ pub fn prepare(start: Start, tell: &mut dyn FnMut(&str)) -> Result<Ready> {
     }
     let bound = listeners::bind(wanted)?;
     let log = open_log(&loaded)?;
-    let certificates = Certificates::read(&loaded)?;
+    let snapshot = Snapshot::of(&loaded)?;
+    let certificates = Certificates::of(&snapshot.keys)?;
     let pid_files = PidFiles::open_as_root(base_dir(&loaded));
     identity::give_up_root(&loaded)?;
     let own_uid = os::identity::Identity::current().uid;
@@ -316,7 +318,7 @@ impl Ready {
         // Before anybody can see that it runs: who starts it may stop it at once.
         let signals = Signals::listen()?;
         let generation = Arc::new(RwLock::new(Arc::new(Generation::build(
-            &loaded,
+            &Snapshot::without_keys(&loaded),
             &kept,
             &certificates,
         )?)));
@@ -500,7 +502,8 @@ impl Orders {
     /// The certificates as they are now. A key that only root could read was read at the start; it goes on being used.
     fn certificates(&self, loaded: &Loaded) -> Certificates {
         let mut newest = self.certificates.lock().unwrap_or_else(PoisonError::into_inner);
-        match Certificates::read(loaded) {
+        let read = Keys::read(&loaded.services, loaded.dovecot.as_ref()).and_then(|keys| Certificates::of(&keys));
+        match read {
             Ok(read) => *newest = read,
             Err(error) => {
                 let text = format!("the certificates read before stay in use: {error:#}");
@@ -533,7 +536,7 @@ impl Supervisor for Orders {
         }
         self.tell_of_ports(&loaded);
         let certificates = self.certificates(&loaded);
-        match Generation::build(&loaded, &self.kept, &certificates) {
+        match Generation::build(&Snapshot::without_keys(&loaded), &self.kept, &certificates) {
             Ok(new) => {
                 let new = Arc::new(new);
                 if let Some(front) = &new.front {

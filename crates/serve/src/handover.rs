@@ -2,23 +2,7 @@
 
 use crate::Link;
 
-/// The protocol that the session speaks from here on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[allow(missing_docs)]
-pub enum Protocol {
-    Imap,
-    Pop3,
-}
-
-impl Protocol {
-    /// Its name in dovecot.conf and in logs.
-    pub fn name(self) -> &'static str {
-        match self {
-            Protocol::Imap => "imap",
-            Protocol::Pop3 => "pop3",
-        }
-    }
-}
+pub use ipc::roles::Protocol;
 
 /// What the agent needs to go on where the login phase ended.
 pub struct Handover<Account, Ticket> {

@@ -12,5 +12,7 @@ pub mod clock;
 pub mod handover;
 pub mod link;
 pub mod pump;
+mod relay;
 
 pub use link::Link;
+pub use relay::Relay;

@@ -2,14 +2,17 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
+
+use crate::relay::Relay;
 
 /// A connection and who is at its ends.
 pub struct Link {
@@ -23,6 +26,8 @@ pub struct Link {
 enum Stream {
     Plain(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
+    /// One that another process handed on: it keeps the TLS layer and passes on what is inside.
+    Inner(UnixStream),
     /// Between the two while a handshake runs, and after one failed.
     Gone,
 }
@@ -42,6 +47,49 @@ impl Link {
         })
     }
 
+    /// A connection that another process handed on, with who it said is at its ends.
+    ///
+    /// # Errors
+    /// When the socket is none, or broken.
+    pub fn handed(socket: OwnedFd, remote: SocketAddr, local: SocketAddr) -> io::Result<Link> {
+        let stream = if rustix::net::sockopt::socket_domain(&socket)? == rustix::net::AddressFamily::UNIX {
+            let stream = std::os::unix::net::UnixStream::from(socket);
+            stream.set_nonblocking(true)?;
+            Stream::Inner(UnixStream::from_std(stream)?)
+        } else {
+            let stream = std::net::TcpStream::from(socket);
+            stream.set_nonblocking(true)?;
+            Stream::Plain(TcpStream::from_std(stream)?)
+        };
+        Ok(Link {
+            stream,
+            remote,
+            local,
+        })
+    }
+
+    /// The connection for another process: itself where it is plain, else one end of a socket pair whose other end must be
+    /// [relayed](Relay).
+    ///
+    /// # Errors
+    /// When descriptors are short, or the connection is gone.
+    pub fn hand_on(self) -> io::Result<(OwnedFd, Option<Relay>)> {
+        match self.stream {
+            Stream::Plain(stream) => Ok((stream.into_std()?.into(), None)),
+            Stream::Inner(stream) => Ok((stream.into_std()?.into(), None)),
+            Stream::Tls(stream) => {
+                let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
+                ours.set_nonblocking(true)?;
+                let relay = Relay {
+                    peer: stream,
+                    owner: UnixStream::from_std(ours)?,
+                };
+                Ok((theirs.into(), Some(relay)))
+            }
+            Stream::Gone => Err(io::ErrorKind::NotConnected.into()),
+        }
+    }
+
     /// Does the server's side of a TLS handshake. On failure the connection is gone.
     ///
     /// # Errors
@@ -58,13 +106,13 @@ impl Link {
     pub fn tls(&self) -> Option<&rustls::ServerConnection> {
         match &self.stream {
             Stream::Tls(stream) => Some(stream.get_ref().1),
-            Stream::Plain(_) | Stream::Gone => None,
+            Stream::Plain(_) | Stream::Inner(_) | Stream::Gone => None,
         }
     }
 
     /// Whether nobody between the peer and us can read along.
     pub fn is_secured(&self) -> bool {
-        self.tls().is_some()
+        matches!(self.stream, Stream::Tls(_) | Stream::Inner(_))
     }
 
     /// Writes all of `bytes` and flushes.
@@ -74,6 +122,7 @@ impl Link {
     pub async fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
         match &mut self.stream {
             Stream::Plain(stream) => stream.write_all(bytes).await,
+            Stream::Inner(stream) => stream.write_all(bytes).await,
             Stream::Tls(stream) => {
                 stream.write_all(bytes).await?;
                 stream.flush().await
@@ -86,6 +135,7 @@ impl Link {
     pub async fn close(&mut self) {
         let _ = match &mut self.stream {
             Stream::Plain(stream) => stream.shutdown().await,
+            Stream::Inner(stream) => stream.shutdown().await,
             Stream::Tls(stream) => stream.shutdown().await,
             Stream::Gone => Ok(()),
         };
@@ -99,6 +149,7 @@ impl Link {
     ) -> Poll<io::Result<()>> {
         match &mut self.stream {
             Stream::Plain(stream) => Pin::new(stream).poll_read(context, into),
+            Stream::Inner(stream) => Pin::new(stream).poll_read(context, into),
             Stream::Tls(stream) => match Pin::new(stream).poll_read(context, into) {
                 // A peer that closes without close_notify is common and not worth an error.
                 Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {

@@ -13,7 +13,7 @@ pub const PEM_BYTES_MAX: u64 = 16 * 1024 * 1024;
 pub const CERTIFICATES_MAX: usize = 10_000;
 
 /// A PEM text and where it came from.
-#[derive(Clone)]
+#[derive(Clone, serde::Serialize, serde::Deserialize)]
 pub struct Pem {
     text: Vec<u8>,
     from: String,

@@ -3,7 +3,7 @@
 use crate::Error;
 
 /// The versions that may be spoken, of the two that Yubin has. At least one is `true`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Protocols {
     tls12: bool,
     tls13: bool,

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rustls::ServerConfig;
+use serde::{Deserialize, Serialize};
 
 use crate::pem::Pem;
 use crate::{Error, Protocols, provider};
@@ -45,37 +46,57 @@ pub fn config(chain: &Pem, key: &Pem, protocols: Protocols) -> Result<Arc<Server
     Ok(Arc::new(config))
 }
 
-/// As [`config`] from two files; an empty `key_file` means that the key is in the certificate's file
-/// (Postfix `smtpd_tls_key_file = $smtpd_tls_cert_file`).
-///
-/// # Errors
-/// As [`config`], and [`Error::File`].
-pub fn config_of_files(
-    cert_file: &Path,
-    key_file: &Path,
+/// What a configuration is made of, read by whoever may read the key.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Material {
+    chain: Pem,
+    key: Pem,
     protocols: Protocols,
-) -> Result<Arc<ServerConfig>, Error> {
-    let chain = Pem::read(cert_file, "certificate")?;
-    let key = if key_file.as_os_str().is_empty() {
-        chain.clone()
-    } else {
-        Pem::read(key_file, "private key")?
-    };
-    config(&chain, &key, protocols)
 }
 
-/// As [`config`] from Postfix's `smtpd_tls_chain_files`: key and certificates in one or several files.
-///
-/// # Errors
-/// As [`config`], and [`Error::File`].
-pub fn config_of_chain_files(
-    files: &[impl AsRef<Path>],
-    protocols: Protocols,
-) -> Result<Arc<ServerConfig>, Error> {
-    let parts = files
-        .iter()
-        .map(|file| Pem::read(file.as_ref(), "certificate chain"))
-        .collect::<Result<Vec<_>, _>>()?;
-    let all = Pem::join(&parts);
-    config(&all, &all, protocols)
+impl Material {
+    /// Of texts that are at hand.
+    pub fn new(chain: Pem, key: Pem, protocols: Protocols) -> Material {
+        Material {
+            chain,
+            key,
+            protocols,
+        }
+    }
+
+    /// Of two files; an empty `key_file` means that the key is in the certificate's file (Postfix `smtpd_tls_key_file =
+    /// $smtpd_tls_cert_file`).
+    ///
+    /// # Errors
+    /// [`Error::File`].
+    pub fn of_files(cert_file: &Path, key_file: &Path, protocols: Protocols) -> Result<Material, Error> {
+        let chain = Pem::read(cert_file, "certificate")?;
+        let key = if key_file.as_os_str().is_empty() {
+            chain.clone()
+        } else {
+            Pem::read(key_file, "private key")?
+        };
+        Ok(Material::new(chain, key, protocols))
+    }
+
+    /// Of Postfix's `smtpd_tls_chain_files`: key and certificates in one or several files.
+    ///
+    /// # Errors
+    /// [`Error::File`].
+    pub fn of_chain_files(files: &[impl AsRef<Path>], protocols: Protocols) -> Result<Material, Error> {
+        let parts = files
+            .iter()
+            .map(|file| Pem::read(file.as_ref(), "certificate chain"))
+            .collect::<Result<Vec<_>, _>>()?;
+        let all = Pem::join(&parts);
+        Ok(Material::new(all.clone(), all, protocols))
+    }
+
+    /// The configuration.
+    ///
+    /// # Errors
+    /// As [`config`].
+    pub fn config(&self) -> Result<Arc<ServerConfig>, Error> {
+        config(&self.chain, &self.key, self.protocols)
+    }
 }

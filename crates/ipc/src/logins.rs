@@ -1,0 +1,311 @@
+//! The conversation between the front and the auth role: [`Question`]s and [`Answer`]s by [`calls`](crate::calls).
+
+use std::collections::HashMap;
+use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use auth::{Account, Asker, Authority, Exchange, Failure, Progress, Reason, Request, Verdict};
+use sasl::Password;
+use serde::{Deserialize, Serialize};
+
+use crate::calls::{self, Caller};
+use crate::frame::Error;
+
+/// How many questions of one front are answered at a time: PAM may take its time with each.
+const THREADS_MAX: usize = 64;
+/// How many exchanges one front may have open.
+const EXCHANGES_MAX: usize = 10_000;
+
+/// What the front asks.
+#[derive(Serialize, Deserialize)]
+pub enum Question {
+    /// Is this the password? (see [`Authority::verify`])
+    #[allow(missing_docs)]
+    Verify {
+        user: String,
+        authzid: String,
+        password: Vec<u8>,
+        mechanism: String,
+        asker: Asker,
+    },
+    /// An exchange begins, with the client's first response if there is one.
+    #[allow(missing_docs)]
+    Begin {
+        mechanism: String,
+        asker: Asker,
+        response: Option<Vec<u8>>,
+    },
+    /// It goes on.
+    #[allow(missing_docs)]
+    Step {
+        exchange: u64,
+        response: Option<Vec<u8>>,
+    },
+    /// It was given up.
+    Forget(u64),
+    /// Who is the mailbox user of that name, to that service?
+    Lookup(String, String),
+    /// Who gets mail by that name?
+    Recipient(String),
+}
+
+/// What the auth role answers.
+#[derive(Serialize, Deserialize)]
+pub enum Answer {
+    /// To [`Question::Verify`].
+    Verdict(Verdict),
+    /// To [`Question::Begin`] and [`Question::Step`]; the number is that of the exchange.
+    Progress(u64, Progress),
+    /// To the look-ups.
+    Account(Result<Option<Account>, String>),
+    /// To [`Question::Forget`].
+    Done,
+}
+
+/// An authority in another process.
+pub struct Remote {
+    caller: Mutex<Arc<Caller<Answer>>>,
+    has_userdb: std::sync::atomic::AtomicBool,
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Remote {
+    /// The one at the other end of `socket`.
+    ///
+    /// # Errors
+    /// When descriptors or threads are short.
+    pub fn new(socket: UnixStream, has_userdb: bool) -> std::io::Result<Remote> {
+        Ok(Remote {
+            caller: Mutex::new(Arc::new(Caller::new(socket)?)),
+            has_userdb: has_userdb.into(),
+        })
+    }
+
+    /// The auth role was started anew: it is at the end of this socket.
+    ///
+    /// # Errors
+    /// As [`Remote::new`].
+    pub fn reconnect(&self, socket: UnixStream) -> std::io::Result<()> {
+        *locked(&self.caller) = Arc::new(Caller::new(socket)?);
+        Ok(())
+    }
+
+    /// The configuration was read again.
+    pub fn set_has_userdb(&self, has_userdb: bool) {
+        self.has_userdb.store(has_userdb, Ordering::Relaxed);
+    }
+
+    fn ask(&self, question: &Question) -> Result<Answer, String> {
+        // A role that was just restarted answers at the second try.
+        let caller = Arc::clone(&locked(&self.caller));
+        match caller.call(question, Vec::new()) {
+            Ok((answer, _)) => Ok(answer),
+            Err(error) => Err(no_answer(&error)),
+        }
+    }
+}
+
+fn no_answer(error: &Error) -> String {
+    format!("the auth service does not answer: {error}")
+}
+
+impl Authority for Remote {
+    fn verify(&self, request: &Request<'_>) -> Verdict {
+        let question = Question::Verify {
+            user: request.user.to_owned(),
+            authzid: request.authzid.to_owned(),
+            password: request.password.bytes().to_vec(),
+            mechanism: request.mechanism.to_owned(),
+            asker: request.asker.clone(),
+        };
+        match self.ask(&question) {
+            Ok(Answer::Verdict(verdict)) => verdict,
+            Ok(_) => Verdict::Temporary("the auth service answers something else".to_owned()),
+            Err(why) => Verdict::Temporary(why),
+        }
+    }
+
+    fn exchange(self: Arc<Self>, mechanism: &str, asker: &Asker) -> Option<Box<dyn Exchange>> {
+        sasl::mechanism::server(mechanism)?;
+        Some(Box::new(RemoteExchange {
+            authority: self,
+            beginning: Some((mechanism.to_owned(), asker.clone())),
+            number: None,
+        }))
+    }
+
+    fn lookup(&self, user: &str, service: &str) -> Result<Option<Account>, String> {
+        match self.ask(&Question::Lookup(user.to_owned(), service.to_owned()))? {
+            Answer::Account(account) => account,
+            _ => Err("the auth service answers something else".to_owned()),
+        }
+    }
+
+    fn has_userdb(&self) -> bool {
+        self.has_userdb.load(Ordering::Relaxed)
+    }
+
+    fn recipient(&self, name: &str) -> Result<Option<Account>, String> {
+        match self.ask(&Question::Recipient(name.to_owned()))? {
+            Answer::Account(account) => account,
+            _ => Err("the auth service answers something else".to_owned()),
+        }
+    }
+}
+
+/// An exchange whose other end is in the auth role.
+struct RemoteExchange {
+    authority: Arc<Remote>,
+    /// Until the first step.
+    beginning: Option<(String, Asker)>,
+    /// From the first step to the end.
+    number: Option<u64>,
+}
+
+impl Exchange for RemoteExchange {
+    fn step(&mut self, response: Option<&[u8]>) -> Progress {
+        let response = response.map(<[u8]>::to_vec);
+        let question = match (self.beginning.take(), self.number) {
+            (Some((mechanism, asker)), _) => Question::Begin {
+                mechanism,
+                asker,
+                response,
+            },
+            (None, Some(exchange)) => Question::Step { exchange, response },
+            (None, None) => return Progress::Done(Verdict::Temporary("the exchange is over".to_owned())),
+        };
+        match self.authority.ask(&question) {
+            Ok(Answer::Progress(number, progress)) => {
+                self.number = matches!(progress, Progress::Challenge(_)).then_some(number);
+                progress
+            }
+            Ok(_) => Progress::Done(Verdict::Temporary(
+                "the auth service answers something else".to_owned(),
+            )),
+            Err(why) => {
+                self.number = None;
+                Progress::Done(Verdict::Temporary(why))
+            }
+        }
+    }
+}
+
+impl Drop for RemoteExchange {
+    fn drop(&mut self) {
+        if let Some(number) = self.number {
+            // When nobody is there, nothing is kept there either.
+            let _ = self.authority.ask(&Question::Forget(number));
+        }
+    }
+}
+
+/// Answers one front until it is gone. `authority` is asked for at each question, as the configuration may change; `issue`
+/// makes the ticket of a login.
+///
+/// # Errors
+/// When the connection breaks.
+pub fn answer(
+    socket: UnixStream,
+    authority: impl Fn() -> Arc<dyn Authority> + Send + Sync + 'static,
+    issue: impl Fn(&Account) -> auth::Ticket + Send + Sync + 'static,
+) -> Result<(), Error> {
+    let open = Open::default();
+    calls::answer(socket, THREADS_MAX, move |question, _| {
+        (reply(question, &authority(), &open, &issue), Vec::new())
+    })
+}
+
+#[derive(Default)]
+struct Open {
+    exchanges: Mutex<HashMap<u64, Box<dyn Exchange>>>,
+    last: AtomicU64,
+}
+
+fn reply(
+    question: Question,
+    authority: &Arc<dyn Authority>,
+    open: &Open,
+    issue: &dyn Fn(&Account) -> auth::Ticket,
+) -> Answer {
+    let ticketed = |verdict| match verdict {
+        Verdict::Ok(account, _) => {
+            let ticket = issue(&account);
+            Verdict::Ok(account, ticket)
+        }
+        other => other,
+    };
+    match question {
+        Question::Verify {
+            user,
+            authzid,
+            password,
+            mechanism,
+            asker,
+        } => Answer::Verdict(ticketed(authority.verify(&Request {
+            user: &user,
+            authzid: &authzid,
+            password: &Password::new(password),
+            mechanism: &mechanism,
+            asker: &asker,
+        }))),
+        Question::Begin {
+            mechanism,
+            asker,
+            response,
+        } => match Arc::clone(authority).exchange(&mechanism, &asker) {
+            Some(exchange) => step(exchange, response.as_deref(), open, &ticketed),
+            None => Answer::Progress(0, Progress::Done(no_such_mechanism())),
+        },
+        Question::Step { exchange, response } => {
+            let found = locked(&open.exchanges).remove(&exchange);
+            match found {
+                Some(exchange) => step(exchange, response.as_deref(), open, &ticketed),
+                None => {
+                    let text = "the exchange is not there any more".to_owned();
+                    Answer::Progress(0, Progress::Done(Verdict::Temporary(text)))
+                }
+            }
+        }
+        Question::Forget(exchange) => {
+            locked(&open.exchanges).remove(&exchange);
+            Answer::Done
+        }
+        Question::Lookup(user, service) => Answer::Account(authority.lookup(&user, &service)),
+        Question::Recipient(name) => Answer::Account(authority.recipient(&name)),
+    }
+}
+
+fn step(
+    mut exchange: Box<dyn Exchange>,
+    response: Option<&[u8]>,
+    open: &Open,
+    ticketed: &dyn Fn(Verdict) -> Verdict,
+) -> Answer {
+    match exchange.step(response) {
+        Progress::Challenge(challenge) => {
+            let number = open.last.fetch_add(1, Ordering::Relaxed) + 1;
+            let mut exchanges = locked(&open.exchanges);
+            if exchanges.len() >= EXCHANGES_MAX {
+                let text = "too many exchanges are open".to_owned();
+                return Answer::Progress(0, Progress::Done(Verdict::Temporary(text)));
+            }
+            exchanges.insert(number, exchange);
+            Answer::Progress(number, Progress::Challenge(challenge))
+        }
+        Progress::Done(verdict) => Answer::Progress(0, Progress::Done(ticketed(verdict))),
+    }
+}
+
+fn no_such_mechanism() -> Verdict {
+    Verdict::Failed(Failure {
+        user: String::new(),
+        database: "auth".into(),
+        reason: Reason::Malformed("unsupported mechanism".into()),
+        delay: Duration::ZERO,
+    })
+}

@@ -1,0 +1,222 @@
+//! What the supervisor and the roles say to each other, besides what two roles say directly. Descriptors are named at each
+//! variant, in the order in which they come.
+
+use std::net::SocketAddr;
+
+use auth::{Account, Ticket};
+use serde::{Deserialize, Serialize};
+
+use crate::control::Haste;
+
+/// What the supervisor tells a role. `C` is the slice of the configuration that it sees.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum Order<C> {
+    /// The first one. Log files; for the front then its new ports.
+    Begin(Begin<C>),
+    /// From now on this configuration holds; of ports that were there already no descriptor comes. New ports.
+    Reconfigure(C, Vec<Port>),
+    /// The log files were opened again. Log files.
+    LogFiles,
+    /// Another role will ask over this channel. A socket.
+    Asker(Asker),
+    /// A mailbox session goes on here (agent). The socket of the session, then one that is held as long as it lasts.
+    Session(Box<Session>),
+    /// Whose ticket is this? (auth)
+    Redeem {
+        /// Of the question.
+        number: u64,
+        /// What the front has.
+        ticket: Ticket,
+    },
+    /// The answer to a question of the role. Descriptors as at [`Answer`].
+    Answer {
+        /// Of the question.
+        number: u64,
+        /// What is said.
+        answer: Answer,
+    },
+    /// End.
+    Stop(Haste),
+}
+
+/// How a role begins.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Begin<C> {
+    /// As whom.
+    pub identity: Identity,
+    /// Its slice of the configuration.
+    pub configuration: C,
+    /// The files that the log goes to, a descriptor for each.
+    pub log_files: Vec<std::path::PathBuf>,
+    /// The ports that the front serves, a descriptor for each.
+    pub ports: Vec<Port>,
+    /// The supervisor's process id.
+    pub supervisor: u32,
+}
+
+/// As whom a role runs.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Identity {
+    /// The user id.
+    pub uid: u32,
+    /// The group id.
+    pub gid: u32,
+    /// The login name, for its other groups; without it there are none.
+    pub user: Option<String>,
+}
+
+/// A port that the front serves.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Port {
+    /// What answers there.
+    pub purpose: Purpose,
+    /// How many conversations at once.
+    pub connections_max: usize,
+    /// Where it is.
+    pub address: SocketAddr,
+}
+
+/// What answers on a port.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Purpose {
+    /// The `smtpd` row of that name.
+    Smtpd(String),
+    /// A mailbox service; whether TLS begins with the connection.
+    Login(Protocol, bool),
+}
+
+/// A mailbox protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub enum Protocol {
+    Imap,
+    Pop3,
+}
+
+impl Protocol {
+    /// Its name in dovecot.conf and in logs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Protocol::Imap => "imap",
+            Protocol::Pop3 => "pop3",
+        }
+    }
+}
+
+/// Who asks over a channel that the supervisor passed on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Asker {
+    /// To an agent: the front, with deliveries. To the auth role: the front, with log-ins. To the front: nobody; the channel
+    /// leads to a new auth role.
+    Front,
+}
+
+/// A mailbox session on its way to the owner's agent.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Session {
+    /// The protocol.
+    pub protocol: Protocol,
+    /// Whose mail.
+    pub account: Account,
+    /// The session's name in the log.
+    pub session: String,
+    /// Bytes that the peer sent after its login command.
+    pub unread: Vec<u8>,
+    /// The peer.
+    pub remote: SocketAddr,
+    /// Our side.
+    pub local: SocketAddr,
+}
+
+/// What a role tells the supervisor.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum Message {
+    /// It asks. Descriptors as at [`Question`].
+    Question {
+        /// For the answer.
+        number: u64,
+        /// What is asked.
+        question: Question,
+    },
+    /// Whose ticket it was: the account and, if it is a user of the system, the login name (auth).
+    Redeemed {
+        /// Of [`Order::Redeem`].
+        number: u64,
+        /// `None`: nobody's, or it was used, or it is too old.
+        account: Option<(Account, Option<String>)>,
+    },
+    /// Nothing is under way in this agent, after it has taken so many orders.
+    Idle {
+        /// How many orders it has taken.
+        orders: u64,
+    },
+    /// A command is to be run with this agent's rights. A socket that leads to whoever asks.
+    Errand,
+    /// It has everything and serves.
+    Up,
+}
+
+/// What a role asks of the supervisor.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub enum Question {
+    /// A channel for deliveries with these rights (front).
+    Deliveries(Whose),
+    /// A session is to go on with its owner (front). As at [`Order::Session`].
+    Session {
+        /// What proves the login.
+        ticket: Ticket,
+        /// The protocol.
+        protocol: Protocol,
+        /// The session's name in the log.
+        session: String,
+        /// Bytes that the peer sent after its login command.
+        unread: Vec<u8>,
+        /// The peer.
+        remote: SocketAddr,
+        /// Our side.
+        local: SocketAddr,
+    },
+    /// The configuration is to be read again (front, for a command).
+    Reload,
+    /// Everything is to stop (front, for a command).
+    Stop(Haste),
+    /// The mailbox file of this agent's user in the mail spool is to be made.
+    CreateMailbox(String),
+    /// Its lock file is to be made.
+    LockMailbox(String),
+    /// Its lock file is to be removed.
+    UnlockMailbox(String),
+}
+
+/// With whose rights something is to be done.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Whose {
+    /// As whom.
+    pub identity: Identity,
+    /// What for.
+    pub kind: Kind,
+}
+
+/// What an agent is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Kind {
+    /// A user of the system: mailbox, `.forward` and commands of its own.
+    User,
+    /// Virtual mailboxes of one uid: no commands.
+    Virtual,
+    /// Commands, files and includes of alias tables.
+    Table,
+}
+
+/// What the supervisor answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Answer {
+    /// It is done.
+    Done,
+    /// It is done by the process with this id. For [`Question::Deliveries`] a socket.
+    Agent(u32),
+    /// It is not done now, and may be later: why.
+    Busy(String),
+    /// It is not done: why.
+    Refused(String),
+}

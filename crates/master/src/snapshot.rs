@@ -1,0 +1,94 @@
+//! The configuration as the roles get it: read once, each role sees its slice only.
+
+use serde::{Deserialize, Serialize};
+use settings::{Dovecot, Passdb, Postfix, Service, Userdb};
+
+use crate::certificates::Keys;
+
+/// Everything that a role knows of the configuration.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// main.cf.
+    pub postfix: Postfix,
+    /// The rows of master.cf that are served.
+    pub services: Vec<Service>,
+    /// dovecot.conf, if there is one.
+    pub dovecot: Option<Dovecot>,
+    /// Certificates and keys.
+    pub keys: Keys,
+}
+
+impl Snapshot {
+    /// All of what was read.
+    ///
+    /// # Errors
+    /// A certificate or key that cannot be read.
+    pub fn of(loaded: &config::Loaded) -> anyhow::Result<Snapshot> {
+        Ok(Snapshot {
+            keys: Keys::read(&loaded.services, loaded.dovecot.as_ref())?,
+            ..Snapshot::without_keys(loaded)
+        })
+    }
+
+    /// All but the keys.
+    pub fn without_keys(loaded: &config::Loaded) -> Snapshot {
+        let is_served = |service: &&Service| service.command == "smtpd";
+        Snapshot {
+            postfix: loaded.postfix.clone(),
+            services: loaded.services.iter().filter(is_served).cloned().collect(),
+            dovecot: loaded.dovecot.clone(),
+            keys: Keys::default(),
+        }
+    }
+
+    /// What the front sees: of the databases of users only that they are there.
+    pub fn for_front(&self) -> Snapshot {
+        Snapshot {
+            dovecot: self.dovecot.as_ref().map(without_databases),
+            ..self.clone()
+        }
+    }
+
+    /// What the auth role sees: no keys, nothing about SMTP.
+    pub fn for_auth(&self) -> Snapshot {
+        Snapshot {
+            services: Vec::new(),
+            keys: Keys::default(),
+            ..self.clone()
+        }
+    }
+
+    /// What an agent sees: neither keys nor databases.
+    pub fn for_agent(&self) -> Snapshot {
+        Snapshot {
+            services: Vec::new(),
+            dovecot: self.dovecot.as_ref().map(without_databases),
+            keys: Keys::default(),
+            ..self.clone()
+        }
+    }
+}
+
+/// Passwords stand in the arguments and files of databases, the key's text perhaps in `ssl_key`.
+fn without_databases(dovecot: &Dovecot) -> Dovecot {
+    let passdbs = dovecot.passdbs.iter().map(|block| Passdb {
+        name: block.name.clone(),
+        driver: block.driver.clone(),
+        ..Passdb::default()
+    });
+    let userdbs = dovecot.userdbs.iter().map(|block| Userdb {
+        name: block.name.clone(),
+        driver: block.driver.clone(),
+        ..Userdb::default()
+    });
+    let is_harmless = |name: &str| !name.contains("pass") && !name.contains("sql") && !name.contains("ldap");
+    let others = dovecot.others.iter().filter(|(name, _)| is_harmless(name));
+    let others = others.map(|(name, text)| (name.clone(), text.clone()));
+    Dovecot {
+        passdbs: passdbs.collect(),
+        userdbs: userdbs.collect(),
+        ssl_key: String::new(),
+        others: others.collect(),
+        ..dovecot.clone()
+    }
+}
