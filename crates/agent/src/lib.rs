@@ -10,4 +10,4 @@ pub mod location;
 pub mod sessions;
 pub mod stores;
 
-pub use sessions::Sessions;
+pub use sessions::{Sessions, sorry};

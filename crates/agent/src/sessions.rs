@@ -33,6 +33,16 @@ pub struct Sessions {
     pub farewell: Arc<Farewell>,
 }
 
+/// What a client hears that has logged in and gets no session.
+pub fn sorry(protocol: Protocol) -> &'static [u8] {
+    match protocol {
+        Protocol::Imap => b"* BYE Internal error occurred. Refer to server log for more information.\r\n",
+        Protocol::Pop3 => {
+            b"-ERR [SYS/TEMP] Internal error occurred. Refer to server log for more information.\r\n"
+        }
+    }
+}
+
 impl Sessions {
     /// Runs a session until it ends, by the settings that the filters `local`, `remote` and `protocol` make for it.
     pub async fn run(&self, handover: Handover<Account, Ticket>) {
@@ -71,10 +81,7 @@ impl Sessions {
             Ok(store) => store,
             Err(error) => {
                 self.problem(&name, &error.to_string());
-                let sorry: &[u8] = match protocol {
-                    Protocol::Imap => b"* BYE Internal error occurred. Refer to server log for more information.\r\n",
-                    Protocol::Pop3 => b"-ERR [SYS/TEMP] Internal error occurred. Refer to server log for more information.\r\n",
-                };
+                let sorry = sorry(protocol);
                 // A peer that is gone already needs no excuse.
                 let _ = link.send(sorry).await;
                 link.close().await;

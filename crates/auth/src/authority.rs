@@ -1,6 +1,7 @@
 //! What services ask of the auth role: the chains of this process answer, or another process by the same trait.
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use sasl::mechanism::{self, Mechanism, Step};
@@ -68,21 +69,61 @@ pub trait Authority: Send + Sync {
     ///
     /// # Errors
     /// As [`Authority::lookup`].
-    fn recipient(&self, name: &str) -> Result<Option<Account>, String> {
-        if self.has_userdb()
-            && let Some(account) = self.lookup(name, "local")?
-        {
-            return Ok(Some(account));
+    fn recipient(&self, name: &str) -> Result<Option<Recipient>, String> {
+        let account = if self.has_userdb() {
+            self.lookup(name, "local")?
+        } else {
+            None
+        };
+        let known_as = account.as_ref().map_or(name, |account| &account.user);
+        let system = os::users::user_by_name(known_as).map_err(|error| error.to_string())?;
+        Ok(match (account, system) {
+            (Some(account), system) => Some(Recipient::of(account, system)),
+            (None, Some(user)) => {
+                let account = Account {
+                    user: user.name.clone(),
+                    uid: user.uid,
+                    gid: user.gid,
+                    home: Some(user.home.clone()),
+                    mail_location: String::new(),
+                    extra: std::collections::BTreeMap::new(),
+                };
+                Some(Recipient::of(account, Some(user)))
+            }
+            (None, None) => None,
+        })
+    }
+}
+
+/// Who gets mail.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recipient {
+    /// Name, rights and home.
+    pub account: Account,
+    /// What the system knows besides, if it is one of its users.
+    pub login: Option<Login>,
+}
+
+/// A user of the system.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Login {
+    /// Its name, by which its groups are found.
+    pub name: String,
+    /// Its shell.
+    pub shell: PathBuf,
+}
+
+impl Recipient {
+    /// `user` is the system's user of that name, if there is one; with another uid it is somebody else.
+    fn of(account: Account, user: Option<os::User>) -> Recipient {
+        let user = user.filter(|user| user.uid == account.uid);
+        Recipient {
+            account,
+            login: user.map(|user| Login {
+                name: user.name,
+                shell: user.shell,
+            }),
         }
-        let system = os::users::user_by_name(name).map_err(|error| error.to_string())?;
-        Ok(system.map(|user| Account {
-            user: user.name,
-            uid: user.uid,
-            gid: user.gid,
-            home: Some(user.home),
-            mail_location: String::new(),
-            extra: std::collections::BTreeMap::new(),
-        }))
     }
 }
 

@@ -19,7 +19,7 @@ mod userdb;
 pub mod variables;
 
 pub use account::Account;
-pub use authority::{Asker, Authority, Exchange, Progress, Ticket};
+pub use authority::{Asker, Authority, Exchange, Login, Progress, Recipient, Ticket};
 pub use chain::{Auth, matches};
 pub use names::USER_BYTES_MAX;
 

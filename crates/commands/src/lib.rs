@@ -20,6 +20,7 @@ mod postfix;
 mod postmap;
 mod postqueue;
 mod postsuper;
+mod role;
 mod sendmail;
 mod serve;
 mod submission;
@@ -141,6 +142,8 @@ pub fn run(argv: impl Iterator<Item = OsString>) -> ExitCode {
             print_line(&format!("yubin {}", env!("CARGO_PKG_VERSION")));
             ExitCode::SUCCESS
         }
+        // For the supervisor: it is in no list.
+        Some("role") => start(&command("role", "", role::run), rest),
         Some(name) if find(name).is_some() => {
             find(name).map_or(ExitCode::FAILURE, |found| start(found, rest))
         }

@@ -9,7 +9,8 @@ use ipc::control::{Haste, Reply, Request, Selection};
 use maillog::lines::master::Script;
 use maillog::lines::problem::Problem;
 use maillog::{Line, Tag};
-use master::single::{Scale, Start};
+use master::running::Scale;
+use master::start::Start;
 
 use crate::detached::{self, Started};
 use crate::mail_queue::{Answer, CommandLog, MailQueue};
@@ -265,7 +266,7 @@ fn needless(command: &str) -> String {
 
 /// Everything that a start would tell about the configuration in a directory.
 fn problems_of(directory: &Path) -> Vec<(Severity, String)> {
-    let loaded = master::single::load(&Start {
+    let loaded = master::start::load(&Start {
         scale: Scale::Host,
         config_directory: Some(directory.to_owned()),
         dovecot: config::DovecotFile::Beside,

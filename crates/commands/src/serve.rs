@@ -7,7 +7,10 @@ use anyhow::{Context, Result, bail};
 use config::DovecotFile;
 use master::embedded::{self, Owner, PORT_BASE, Ports, Prepared};
 use master::identity;
-use master::single::{Offer, Scale, Start, prepare};
+use master::running::Scale;
+use master::single::prepare;
+use master::start::{Offer, Start};
+use master::supervisor;
 
 use crate::{Invocation, eprint_line, print_line};
 
@@ -22,7 +25,8 @@ on loopback are N (2000) plus 525 SMTP, 587 submission, 465 submission with TLS,
 Ctrl-C stops it. Started by root, it gives up root before it reads from the network.
 
   --detached   leave the terminal (what `postfix start` uses)
-  --single     all roles in one process; there is no other way yet";
+  --single     all roles in one process under one uid. Without it, and started by root with -c, each role is a process of its
+               own with the rights that it needs";
 
 /// What the arguments ask for.
 #[derive(Debug, Default)]
@@ -33,6 +37,7 @@ struct Wanted {
     dovecot: Option<PathBuf>,
     mailboxes_only: bool,
     detached: bool,
+    single: bool,
 }
 
 /// Runs the command.
@@ -68,7 +73,7 @@ fn parse(args: &[String]) -> Result<Wanted> {
             "--dovecot" => wanted.dovecot = Some(value()?.into()),
             "--mailboxes" => wanted.mailboxes_only = true,
             "--detached" => wanted.detached = true,
-            "--single" => {}
+            "--single" => wanted.single = true,
             other => bail!("there is no option \"{other}\" (see yubin serve --help)"),
         }
     }
@@ -89,7 +94,6 @@ fn serve(wanted: &Wanted) -> Result<()> {
     if wanted.detached {
         os::process::leave_terminal().context("cannot leave the terminal")?;
     }
-    let mut tell = |line: &str| eprint_line(line);
     match &wanted.config {
         Some(file) if wanted.mailboxes_only => {
             let start = Start {
@@ -97,7 +101,7 @@ fn serve(wanted: &Wanted) -> Result<()> {
                 config_directory: None,
                 dovecot: DovecotFile::At(file.clone()),
             };
-            prepare(start, &mut tell)?.run()
+            run_system(start, wanted.single)
         }
         Some(directory) => {
             let start = Start {
@@ -108,7 +112,7 @@ fn serve(wanted: &Wanted) -> Result<()> {
                     .clone()
                     .map_or(DovecotFile::Beside, DovecotFile::At),
             };
-            prepare(start, &mut tell)?.run()
+            run_system(start, wanted.single)
         }
         None => {
             let directory = wanted
@@ -117,6 +121,16 @@ fn serve(wanted: &Wanted) -> Result<()> {
                 .unwrap_or_else(|| PathBuf::from("yubin-data"));
             serve_embedded(&directory, wanted.port_base)
         }
+    }
+}
+
+/// By processes of their own where root starts them, else in this one.
+fn run_system(start: Start, single: bool) -> Result<()> {
+    let mut tell = |line: &str| eprint_line(line);
+    if os::is_root() && !single {
+        supervisor::prepare(start, &mut tell)?.run()
+    } else {
+        prepare(start, &mut tell)?.run()
     }
 }
 

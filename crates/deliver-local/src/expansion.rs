@@ -1,36 +1,91 @@
-//! Aliases of one recipient, expanded until only users of this host and addresses elsewhere are left.
+//! Aliases of one recipient, expanded until only leaves are left: users of this host, addresses elsewhere, commands and
+//! files (aliases(5)). Files are not read here: `:include:` is a task for an agent.
 
 use std::collections::HashSet;
 
 use address::Address;
+use envelope::{Outcome, StatusCode};
+use settings::{Postfix, TableRef};
 use tables::Tables;
 use tables::aliases::{self, Target};
 
-use crate::Directory;
+use crate::dotforward::restricted;
+use crate::outcomes::{bounced, deferred, misconfigured};
+use crate::task::{Agents, Facts, Kind, Rights, Task, Work};
+use crate::{Content, Directory, facts_of};
 
 /// How deep aliases may name aliases.
 pub const DEPTH_MAX: usize = 100;
 /// How many targets one recipient may expand to.
 pub const TARGETS_MAX: usize = 10_000;
 
-/// Whom a recipient stands for.
+/// What a recipient stands for.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Expansion {
-    /// Users of this host, each once.
-    pub users: Vec<String>,
-    /// Addresses elsewhere, each once.
-    pub forwards: Vec<Address>,
+    /// Each once.
+    pub leaves: Vec<Leaf>,
+    /// For the log.
+    pub warnings: Vec<String>,
 }
 
-/// Why there is no expansion.
+/// One end of an expansion.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Failure {
-    /// A table or the directory cannot be asked now.
-    Temporary(String),
-    /// The alias names something that cannot be delivered to yet.
-    NotYet(String),
-    /// Over a limit, or in a circle.
-    Limit(String),
+pub struct Leaf {
+    /// What it is.
+    pub end: End,
+    /// The address whose expansion named it: that of the user, or the alias of a command.
+    pub at: Address,
+    /// The owner of the list that it is on.
+    pub owner: Option<Owner>,
+}
+
+/// What a leaf is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum End {
+    /// A user of this host: `.forward`, then the mailbox.
+    User(String),
+    /// A user's mailbox (`\name`).
+    Mailbox(String),
+    /// An address elsewhere, or of this host and to be queued anew.
+    Address(Address),
+    /// A command of an alias.
+    Command(String, Actor),
+    /// A file of an alias.
+    File(std::path::PathBuf, Actor),
+    /// Nothing that could be delivered to: what was named, and what becomes of it.
+    Failed(String, Outcome),
+}
+
+/// With whose rights, and with which shell, an alias's commands and files are done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Actor {
+    /// The rights.
+    pub rights: Rights,
+    /// The login shell.
+    pub shell: Option<std::path::PathBuf>,
+}
+
+/// Whoever answers for a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owner {
+    /// The name in whose stead mail is not queued anew.
+    pub name: String,
+    /// The return path of mail to the list (`owner-NAME`); `None` leaves it as it is.
+    pub sender: Option<Address>,
+}
+
+impl Leaf {
+    /// What it is called when it must be found again ([`crate::task::digest`]).
+    pub(crate) fn name(&self) -> String {
+        match &self.end {
+            End::User(name) => name.clone(),
+            End::Mailbox(name) => format!("\\{name}"),
+            End::Address(address) => address.to_string(),
+            End::Command(text, actor) => format!("|{text} {}", actor.rights.uid),
+            End::File(path, actor) => format!("{} {}", path.display(), actor.rights.uid),
+            End::Failed(text, _) => format!("!{text}"),
+        }
+    }
 }
 
 /// Where an expansion is.
@@ -40,52 +95,72 @@ struct Way {
     above: Vec<String>,
     /// All names that were looked up.
     seen: HashSet<String>,
+    /// The names of the leaves so far.
+    known: HashSet<String>,
     /// The alias that led back to one above it.
     circle: Option<String>,
+    owner: Option<Owner>,
 }
 
 /// What expanding needs.
-pub struct Expander<'a> {
-    /// The alias tables.
-    pub aliases: &'a Tables,
-    /// This host.
-    pub directory: &'a dyn Directory,
-    /// `recipient_delimiter`
-    pub delimiters: &'a str,
+pub(crate) struct Expander<'a> {
+    pub(crate) aliases: &'a Tables,
+    pub(crate) directory: &'a dyn Directory,
+    pub(crate) settings: &'a Postfix,
+    /// Who reads include files, and the message it is for.
+    pub(crate) agents: (&'a dyn Agents, &'a dyn Content),
+    /// What is known of the message.
+    pub(crate) facts: &'a Facts,
 }
 
+/// A list of targets and where it stands.
+struct List<'a> {
+    targets: Vec<Target>,
+    /// `None` where nobody need act.
+    actor: Option<&'a Actor>,
+    /// `alias` or `include`, as `allow_mail_to_commands` says.
+    source: &'static str,
+}
+
+/// The name of an alias, its targets, and the table that has it.
+type Found<'a> = (String, Vec<Target>, &'a TableRef);
+
 impl Expander<'_> {
-    /// Expands `address`, which is of this host.
+    /// Expands `address`, which is of this host. `owner` is whose `.forward` names it, if it comes from there.
     ///
     /// # Errors
-    /// The [`Failure`] that decides the recipient's fate.
-    pub fn expand(&self, address: &Address) -> Result<Expansion, Failure> {
+    /// The outcome of the whole recipient.
+    pub(crate) fn expand(&self, address: &Address, owner: Option<Owner>) -> Result<Expansion, Outcome> {
         let mut expansion = Expansion::default();
-        if let Some(name) = mailbox_of(address) {
-            expansion.users.push(name.to_owned());
-            return Ok(expansion);
-        }
-        let mut way = Way::default();
+        let mut way = Way {
+            owner,
+            ..Way::default()
+        };
         self.follow(address, &mut way, &mut expansion)?;
         match way.circle {
             // An alias that comes back to itself adds nobody; without anybody else there is nobody at all.
-            Some(name) if expansion.users.is_empty() && expansion.forwards.is_empty() => {
-                Err(Failure::Limit(format!("alias database loop for {name}")))
-            }
+            Some(name) if expansion.leaves.is_empty() => Err(bounced(
+                StatusCode::permanent(4, 6),
+                format!("alias database loop for {name}"),
+            )),
             _ => Ok(expansion),
         }
     }
 
-    fn follow(&self, address: &Address, way: &mut Way, expansion: &mut Expansion) -> Result<(), Failure> {
-        if way.above.len() > DEPTH_MAX || way.seen.len() > TARGETS_MAX {
-            return Err(Failure::Limit(format!(
-                "alias expansion of {address} is too deep or too wide"
-            )));
+    fn follow(&self, address: &Address, way: &mut Way, expansion: &mut Expansion) -> Result<(), Outcome> {
+        if way.above.len() > DEPTH_MAX || way.seen.len() > TARGETS_MAX || way.known.len() > TARGETS_MAX {
+            let text = format!("alias expansion of {address} is too deep or too wide");
+            return Err(bounced(StatusCode::permanent(4, 6), text));
         }
         let name = address.local().to_lowercase();
+        if let Some(user) = name.strip_prefix('\\') {
+            let end = End::Mailbox(user.to_owned());
+            add(end, &address.at(address.domain().cloned()), way, expansion);
+            return Ok(());
+        }
         if way.above.last() == Some(&name) {
             // `alice: alice, bob`: the user of that name.
-            self.add_user(&name, expansion);
+            self.add_user(address, way, expansion);
             return Ok(());
         }
         if way.above.contains(&name) {
@@ -96,80 +171,305 @@ impl Expander<'_> {
             // Two ways to one alias: it was followed already.
             return Ok(());
         }
-        let Some(targets) = self.targets(address)? else {
-            self.add_user(&name, expansion);
+        let Some((alias, targets, table)) = self.targets(address)? else {
+            self.add_user(address, way, expansion);
             return Ok(());
         };
+        let acts =
+            |target: &Target| matches!(target, Target::Command(_) | Target::File(_) | Target::Include(_));
+        let actor = match targets.iter().any(acts) {
+            true => Some(self.actor_of_table(table)?),
+            false => None,
+        };
+        let outer = way.owner.clone();
+        self.find_owner(&alias, way)?;
         way.above.push(name);
-        for target in targets {
-            match target {
-                Target::Address(text) => self.follow_address(&text, way, expansion)?,
-                Target::Mailbox(user) => self.add_user(&user, expansion),
-                Target::Command(command) => return Err(not_yet(address, "the command", &command)),
-                Target::File(file) => return Err(not_yet(address, "the file", &file.display().to_string())),
-                Target::Include(file) => {
-                    return Err(not_yet(address, "the list", &file.display().to_string()));
-                }
-            }
-        }
+        let list = List {
+            targets,
+            actor: actor.as_ref(),
+            source: "alias",
+        };
+        let followed = self.follow_list(list, address, way, expansion);
         way.above.pop();
+        way.owner = outer;
+        followed
+    }
+
+    fn follow_list(
+        &self,
+        list: List<'_>,
+        at: &Address,
+        way: &mut Way,
+        expansion: &mut Expansion,
+    ) -> Result<(), Outcome> {
+        let settings = self.settings;
+        for target in list.targets {
+            let end = match (target, list.actor) {
+                (Target::Address(text), _) => {
+                    self.follow_address(&text, way, expansion)?;
+                    continue;
+                }
+                (Target::Include(path), Some(actor)) => {
+                    self.follow_include(&path, (actor, at), way, expansion)?;
+                    continue;
+                }
+                (Target::Mailbox(user), _) => {
+                    let address = Address::new(&user, None);
+                    add(End::Mailbox(user.to_lowercase()), &address, way, expansion);
+                    continue;
+                }
+                (Target::Command(text), Some(actor)) => {
+                    match restricted(&settings.allow_mail_to_commands, list.source, "command") {
+                        Some(outcome) => End::Failed(format!("|{text}"), outcome),
+                        None => End::Command(text, actor.clone()),
+                    }
+                }
+                (Target::File(path), Some(actor)) => {
+                    match restricted(&settings.allow_mail_to_files, list.source, "file") {
+                        Some(outcome) => End::Failed(path.display().to_string(), outcome),
+                        None => End::File(path, actor.clone()),
+                    }
+                }
+                (other, None) => End::Failed(format!("{other:?}"), misconfigured()),
+            };
+            add(end, at, way, expansion);
+        }
         Ok(())
     }
 
-    fn follow_address(&self, text: &str, way: &mut Way, expansion: &mut Expansion) -> Result<(), Failure> {
-        let next = Address::parse(text)
-            .map_err(|error| Failure::Temporary(format!("alias target \"{text}\" is no address: {error}")))?;
+    fn follow_address(&self, text: &str, way: &mut Way, expansion: &mut Expansion) -> Result<(), Outcome> {
+        let next = Address::parse(text).map_err(|error| {
+            deferred(
+                StatusCode::temporary(3, 0),
+                format!("alias target \"{text}\" is no address: {error}"),
+            )
+        })?;
         if self.is_local(&next)? {
             return self.follow(&next, way, expansion);
         }
-        if !expansion.forwards.contains(&next) {
-            expansion.forwards.push(next);
-        }
+        add(End::Address(next.clone()), &next, way, expansion);
         Ok(())
     }
 
-    /// The targets of the alias `user+extension`, else of `user`.
-    fn targets(&self, address: &Address) -> Result<Option<Vec<Target>>, Failure> {
-        let plain = address.strip_extension(self.delimiters).map(|(plain, _)| plain);
-        for form in std::iter::once(address).chain(plain.as_ref()) {
-            let found = self.aliases.lookup(&form.local().to_lowercase());
-            let found =
-                found.map_err(|error| Failure::Temporary(format!("alias database unavailable: {error}")))?;
-            if let Some(list) = found {
-                let targets = aliases::targets(&list);
-                let wrong = |error| Failure::Temporary(format!("alias {}: {error}", form.local()));
-                return targets.map(Some).map_err(wrong);
+    /// Has an agent read an include file, with the rights of the table; goes on with those of the file's owner.
+    fn follow_include(
+        &self,
+        path: &std::path::Path,
+        (actor, at): (&Actor, &Address),
+        way: &mut Way,
+        expansion: &mut Expansion,
+    ) -> Result<(), Outcome> {
+        let name = format!(":include:{}", path.display());
+        if !way.seen.insert(name.clone()) {
+            return Ok(());
+        }
+        let task = Task {
+            facts: self.facts.clone(),
+            work: Work::Include(path.to_owned()),
+        };
+        let report = self.agents.0.perform(&actor.rights, &task, self.agents.1);
+        expansion.warnings.extend(report.warnings);
+        let Some(included) = report.included else {
+            if crate::outcomes::is_final(&report.outcome) {
+                add(End::Failed(name, report.outcome), at, way, expansion);
+                return Ok(());
             }
+            // A list whose members are not known now: nobody gets it before it can be read.
+            return Err(report.outcome);
+        };
+        let owner = match included.owner_uid {
+            0 => None,
+            uid => self
+                .directory
+                .owner(uid)
+                .map_err(|why| deferred(StatusCode::temporary(3, 0), why))?,
+        };
+        let outer = way.owner.clone();
+        let own = owner.map(|user| {
+            let sender = outer.as_ref().and_then(|outer| outer.sender.clone());
+            way.owner = Some(Owner {
+                name: user.name.clone(),
+                sender,
+            });
+            Actor::of(user)
+        });
+        way.above.push(name);
+        let list = List {
+            targets: included.targets,
+            actor: own.as_ref().or(Some(actor)),
+            source: "include",
+        };
+        let followed = self.follow_list(list, at, way, expansion);
+        way.above.pop();
+        way.owner = outer;
+        followed
+    }
+
+    /// The name and targets of the alias `user+extension`, else of `user`, and the table that has it.
+    fn targets(&self, address: &Address) -> Result<Option<Found<'_>>, Outcome> {
+        let plain = address
+            .strip_extension(&self.settings.recipient_delimiter)
+            .map(|(plain, _)| plain);
+        for form in std::iter::once(address).chain(plain.as_ref()) {
+            let name = form.local().to_lowercase();
+            let Some((list, table)) = self.lookup(&name)? else {
+                continue;
+            };
+            let targets = aliases::targets(&list);
+            let wrong = |error| deferred(StatusCode::temporary(3, 0), format!("alias {name}: {error}"));
+            let targets = targets.map_err(wrong)?;
+            return Ok(Some((name, targets, table)));
         }
         Ok(None)
     }
 
-    fn is_local(&self, address: &Address) -> Result<bool, Failure> {
-        address.domain().map_or(Ok(true), |domain| {
-            self.directory.is_local(domain).map_err(Failure::Temporary)
-        })
+    fn lookup(&self, name: &str) -> Result<Option<(String, &TableRef)>, Outcome> {
+        let found = self.aliases.lookup_with_source(name);
+        let failed = |error| {
+            deferred(
+                StatusCode::temporary(3, 0),
+                format!("alias database unavailable: {error}"),
+            )
+        };
+        found.map_err(failed)
     }
 
-    fn add_user(&self, name: &str, expansion: &mut Expansion) {
-        let address = Address::new(name, None);
-        let known = |name: &str| matches!(self.directory.user(name), Ok(Some(_)));
-        let plain = address
-            .strip_extension(self.delimiters)
-            .map(|(plain, _)| plain.local().to_owned());
-        let user = plain.filter(|_| !known(name)).unwrap_or_else(|| name.to_owned());
-        if !expansion.users.contains(&user) {
-            expansion.users.push(user);
+    /// `owner-NAME` (aliases(5)): the return path of mail to a list, so that its owner hears of failures. Reports keep the
+    /// null sender.
+    fn find_owner(&self, alias: &str, way: &mut Way) -> Result<(), Outcome> {
+        let name = format!("owner-{alias}");
+        let has_owner = !alias.starts_with("owner-") && !alias.ends_with("-request");
+        let found = if has_owner { self.lookup(&name)? } else { None };
+        let Some((list, _)) = found else {
+            if self.settings.reset_owner_alias {
+                way.owner = None;
+            }
+            return Ok(());
+        };
+        let named = match aliases::targets(&list).as_deref() {
+            Ok([Target::Address(only)]) if self.settings.expand_owner_alias => Address::parse(only).ok(),
+            _ => None,
+        };
+        let address = named.unwrap_or_else(|| Address::new(&name, None));
+        let sender = self.facts.sender.as_ref().map(|_| self.qualified(&address));
+        way.owner = Some(Owner { name, sender });
+        Ok(())
+    }
+
+    fn qualified(&self, address: &Address) -> Address {
+        crate::qualified(address, self.settings)
+    }
+
+    fn is_local(&self, address: &Address) -> Result<bool, Outcome> {
+        let Some(domain) = address.domain() else {
+            return Ok(true);
+        };
+        let answer = self.directory.is_local(domain);
+        answer.map_err(|why| deferred(StatusCode::temporary(3, 0), why))
+    }
+
+    /// A user; one on somebody else's list gets a message of its own.
+    fn add_user(&self, address: &Address, way: &mut Way, expansion: &mut Expansion) {
+        let facts = facts_of(address, (self.facts, self.settings), self.directory);
+        let is_others = way
+            .owner
+            .as_ref()
+            .is_some_and(|owner| !owner.name.eq_ignore_ascii_case(&facts.user));
+        let end = if is_others {
+            End::Address(self.qualified(address))
+        } else {
+            End::User(facts.user)
+        };
+        add(end, address, way, expansion);
+    }
+
+    /// As whom a table's commands and files are done: its owner, or `default_privs` when that is root.
+    fn actor_of_table(&self, table: &TableRef) -> Result<Actor, Outcome> {
+        match owner_of(table) {
+            None | Some(0) => self.default_actor(),
+            Some(uid) => match self.directory.owner(uid) {
+                Ok(Some(user)) => Ok(Actor::of(user)),
+                Ok(None) => {
+                    let text = format!("alias database {table} belongs to uid {uid}, which is no user");
+                    Err(deferred(StatusCode::temporary(3, 5), text))
+                }
+                Err(why) => Err(deferred(StatusCode::temporary(3, 0), why)),
+            },
         }
+    }
+
+    /// `default_privs`, which has neither name nor home for a command.
+    fn default_actor(&self) -> Result<Actor, Outcome> {
+        let name = &self.settings.default_privs;
+        match self.directory.system_user(name) {
+            Ok(Some(user)) if user.uid != 0 => Ok(Actor {
+                rights: Rights {
+                    uid: user.uid,
+                    gid: user.gid,
+                    user: None,
+                    home: None,
+                    kind: Kind::Table,
+                },
+                shell: None,
+            }),
+            Ok(Some(_)) => Err(misconfigured_privs(name, "it is root")),
+            Ok(None) => Err(misconfigured_privs(name, "there is no such user")),
+            Err(why) => Err(deferred(StatusCode::temporary(3, 0), why)),
+        }
+    }
+}
+
+fn misconfigured_privs(name: &str, why: &str) -> Outcome {
+    let outcome = misconfigured();
+    deferred(
+        StatusCode::temporary(3, 5),
+        format!("{}: default_privs = {name}: {why}", outcome.text),
+    )
+}
+
+impl Actor {
+    fn of(user: crate::User) -> Actor {
+        Actor {
+            rights: Rights {
+                uid: user.uid,
+                gid: user.gid,
+                user: Some(user.name),
+                home: user.home,
+                kind: Kind::Table,
+            },
+            shell: user.shell,
+        }
+    }
+}
+
+/// The owner of a table's file; `None` where there is no file, or none that can be looked at.
+fn owner_of(table: &TableRef) -> Option<u32> {
+    use std::os::unix::fs::MetadataExt;
+    let table = table.behind_proxy();
+    let file = match table.kind.as_str() {
+        "hash" | "btree" | "dbm" => format!("{}.db", table.name),
+        "cdb" => format!("{}.cdb", table.name),
+        _ if table.name.starts_with('/') => table.name,
+        _ => return None,
+    };
+    std::fs::metadata(file).ok().map(|meta| meta.uid())
+}
+
+fn add(end: End, at: &Address, way: &mut Way, expansion: &mut Expansion) {
+    let leaf = Leaf {
+        end,
+        at: at.clone(),
+        owner: way.owner.clone(),
+    };
+    if way.known.insert(leaf.name()) {
+        expansion.leaves.push(leaf);
     }
 }
 
 /// The user whose mailbox is meant whatever the aliases say: `\name` (local(8)).
 pub fn mailbox_of(address: &Address) -> Option<&str> {
-    address.local().strip_prefix('\\')
-}
-
-fn not_yet(address: &Address, kind: &str, target: &str) -> Failure {
-    Failure::NotYet(format!(
-        "the alias of {address} names {kind} {target}, which Yubin cannot deliver to yet"
-    ))
+    address
+        .local()
+        .strip_prefix('\\')
+        .filter(|name| !name.starts_with('='))
 }

@@ -1,40 +1,66 @@
-//! Delivery into mailboxes of this host, like local(8).
+//! Delivery into mailboxes of this host, like local(8) and virtual(8).
 //!
-//! In charge of what becomes of a recipient of this host: aliases are expanded, the mailbox is chosen
-//! (`home_mailbox`, `mail_spool_directory`), the header that delivery adds is put on top, the mailbox is written.
-//! Not in charge of queueing: addresses elsewhere are given back as [`Delivery::forwards`] and go through cleanup.
-//! Commands, files and `:include:` in aliases are not there yet: such a recipient is deferred. `~/.forward` is not read yet.
+//! In charge of what becomes of a recipient of this host. Two halves: [`Local`] has no rights; it expands aliases and
+//! decides the order of local(8)'s methods. [`Hands`] act with the rights of one user: `.forward`, `:include:`, commands,
+//! files, mailboxes. Between them go [`task::Task`] and [`task::Report`], through [`task::Agents`].
+//! Not in charge of queueing: what must be queued anew is given back as [`Delivery::forwards`]; nor of who may become whom.
 //!
-//! Entry: [`Local::deliver`]. Sources: local(8), aliases(5), RFC 5321 §4.4 (Return-Path).
-//! Limits: [`expansion::DEPTH_MAX`], [`expansion::TARGETS_MAX`], [`delivered_to::HEADER_BYTES_MAX`].
+//! Entry: [`Local::deliver`], [`Hands::perform`]. Sources: local(8), virtual(8), aliases(5), sysexits.h, RFC 5321 §4.4.
+//! Limits: [`expansion::DEPTH_MAX`], [`expansion::TARGETS_MAX`], [`lists::LIST_BYTES_MAX`], [`command::OUTPUT_BYTES_MAX`].
 
+mod again;
+pub mod command;
 pub mod delivered_to;
+mod dotforward;
 pub mod expansion;
+pub mod hands;
+pub mod lists;
+mod local;
 pub mod mailbox;
+mod outcomes;
+mod quota;
+pub mod spawn;
 pub mod task;
+mod virtual_mailbox;
 
 use std::io::Read;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use address::{Address, Domain};
-use envelope::{DeliveryResult, Outcome, Recipient, StatusCode};
+use envelope::{Outcome, Recipient};
 use settings::Postfix;
-use tables::Tables;
 
-use expansion::Expansion;
+pub use hands::{Hands, OwnHands};
+pub use local::Local;
 
 /// A user whose mailbox can be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct User {
-    /// The login name.
+    /// The name of the mailbox.
     pub name: String,
+    /// The name by which the system knows the user; `None` where only a userdb does.
+    pub login: Option<String>,
     /// Whose files these are.
     pub uid: u32,
     /// Their group.
     pub gid: u32,
-    /// Where `home_mailbox` is.
+    /// Where `home_mailbox` and `.forward` are.
     pub home: Option<PathBuf>,
+    /// The login shell, for the environment of commands.
+    pub shell: Option<PathBuf>,
+}
+
+impl From<os::User> for User {
+    fn from(user: os::User) -> User {
+        User {
+            login: Some(user.name.clone()),
+            name: user.name,
+            uid: user.uid,
+            gid: user.gid,
+            home: Some(user.home),
+            shell: Some(user.shell),
+        }
+    }
 }
 
 /// What the delivery must know about this host. The answers come from `auth` and `route`.
@@ -51,8 +77,29 @@ pub trait Directory: Send + Sync {
     /// Why it cannot be told now; the recipient is deferred.
     fn is_local(&self, domain: &Domain) -> Result<bool, String>;
 
-    /// Whether files of `uid` can be written by whoever runs this.
-    fn may_become(&self, uid: u32) -> bool;
+    /// A user of the system (`default_privs`).
+    ///
+    /// # Errors
+    /// Why it cannot be told now; the recipient is deferred.
+    fn system_user(&self, name: &str) -> Result<Option<User>, String> {
+        let user = os::users::user_by_name(name).map_err(|error| error.to_string())?;
+        Ok(user.map(User::from))
+    }
+
+    /// The user of the system that owns files of `uid` (alias tables, include files).
+    ///
+    /// # Errors
+    /// Why it cannot be told now; the recipient is deferred.
+    fn owner(&self, uid: u32) -> Result<Option<User>, String> {
+        let user = os::users::user_by_uid(uid).map_err(|error| error.to_string())?;
+        Ok(user.map(User::from))
+    }
+}
+
+/// Whoever hands mail to another transport (`mailbox_transport`, `fallback_transport`).
+pub trait Transports: Send + Sync {
+    /// Delivers by `transport` to `next_hop` (may be empty); blocks.
+    fn pass(&self, transport: &str, next_hop: &str, recipient: &Recipient) -> Outcome;
 }
 
 /// A message as delivery reads it: lines end in LF.
@@ -72,8 +119,10 @@ pub struct Job<'a> {
     pub recipient: &'a Recipient,
     /// The message.
     pub content: &'a dyn Content,
-    /// Now, in seconds since the Unix epoch.
-    pub now_secs: i64,
+    /// Where it came from.
+    pub client: &'a task::Client,
+    /// The other transports.
+    pub transports: &'a dyn Transports,
 }
 
 /// What became of it.
@@ -81,208 +130,62 @@ pub struct Job<'a> {
 pub struct Delivery {
     /// The recipient's outcome. It holds only once `forwards` are in the queue.
     pub outcome: Outcome,
-    /// Where the message must be queued anew, with [`Delivery::forward_header`] on top.
-    pub forwards: Vec<Address>,
-    /// `Delivered-To:` of this recipient: what stops the loop when a forward comes back.
-    pub forward_header: String,
+    /// What must be queued anew.
+    pub forwards: Vec<Forward>,
+    /// What the administrator should see in the log.
+    pub warnings: Vec<String>,
 }
 
-/// The local delivery agent.
-pub struct Local {
-    settings: Arc<Postfix>,
-    aliases: Tables,
-    directory: Arc<dyn Directory>,
+/// A message to be queued anew.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Forward {
+    /// Its return path, where that is not the message's own: the owner of a list.
+    pub sender: Option<Address>,
+    /// To whom.
+    pub recipients: Vec<Address>,
+    /// What goes on top: `Delivered-To:` of this recipient, which stops the loop when a forward comes back. Empty for
+    /// what is only tried again.
+    pub header: String,
+    /// Whether the recipients take over who was written to and what reports were asked for.
+    pub keeps_original: bool,
 }
 
-impl Local {
-    /// An agent by `settings`, and the alias tables that cannot be opened: as long as they cannot, mail is deferred.
-    pub fn new(settings: Arc<Postfix>, directory: Arc<dyn Directory>) -> (Local, Vec<tables::Error>) {
-        let (aliases, problems) = Tables::open(&settings.alias_maps);
-        (
-            Local {
-                aliases,
-                settings,
-                directory,
-            },
-            problems,
-        )
-    }
-
-    /// Delivers one message to one recipient. Blocks; runs on a worker thread.
-    pub fn deliver(&self, job: &Job<'_>) -> Delivery {
-        let address = &job.recipient.address;
-        let forward_header = format!("Delivered-To: {}\n", self.full(address));
-        let done = |outcome, forwards| Delivery {
-            outcome,
-            forwards,
-            forward_header: forward_header.clone(),
-        };
-        // What is for the mailbox itself (`\name`) has nowhere to come back from.
-        let is_final = expansion::mailbox_of(address).is_some();
-        match delivered_to::already_here(job.content, &self.full(address)) {
-            Ok(was_here) if is_final || !was_here => {}
-            Ok(_) => {
-                let text = format!("mail forwarding loop for {}", self.full(address));
-                return done(bounced(StatusCode::permanent(4, 6), text), Vec::new());
-            }
-            Err(error) => {
-                return done(
-                    deferred(
-                        StatusCode::temporary(3, 0),
-                        format!("cannot read queued message: {error}"),
-                    ),
-                    Vec::new(),
-                );
-            }
-        }
-        match self.expand(address) {
-            Ok(expansion) => {
-                let (outcome, forwards) = self.deliver_expansion(job, expansion);
-                done(outcome, forwards)
-            }
-            Err(outcome) => done(outcome, Vec::new()),
-        }
-    }
-
-    /// What a delivery to this recipient would come to; nothing is written (`sendmail -bv`). Of an alias with several
-    /// targets the text tells each; one that is not deliverable makes the recipient so.
-    pub fn verify(&self, recipient: &Address) -> Outcome {
-        let expansion = match self.expand(recipient) {
-            Ok(expansion) => expansion,
-            Err(outcome) => return outcome,
-        };
-        let users = expansion
-            .users
-            .iter()
-            .map(|name| (name.clone(), self.verify_user(name)));
-        let forwards = expansion.forwards.iter().map(|address| {
-            let outcome = sent(format!("forwards to {address}"));
-            (address.to_string(), outcome)
-        });
-        let mut told: Vec<(String, Outcome)> = users.chain(forwards).collect();
-        if told.len() < 2 {
-            let only = told.pop().map(|(_, outcome)| outcome);
-            return only.unwrap_or_else(|| sent("expands to nobody"));
-        }
-        let texts = told
-            .iter()
-            .map(|(target, outcome)| format!("{target}: {}", outcome.text));
-        let text = texts.collect::<Vec<_>>().join("; ");
-        let is_bad = |(_, outcome): &(String, Outcome)| outcome.result != DeliveryResult::Sent;
-        let at = told.iter().position(is_bad).unwrap_or(0);
-        Outcome {
-            text,
-            ..told.swap_remove(at).1
-        }
-    }
-
-    fn verify_user(&self, name: &str) -> Outcome {
-        match self.directory.user(name) {
-            Ok(Some(_)) => sent("delivers to mailbox"),
-            Ok(None) => unknown_user(name),
-            Err(why) => deferred(StatusCode::temporary(3, 0), why),
-        }
-    }
-
-    fn expand(&self, address: &Address) -> Result<Expansion, Outcome> {
-        let expander = expansion::Expander {
-            aliases: &self.aliases,
-            directory: &*self.directory,
-            delimiters: &self.settings.recipient_delimiter,
-        };
-        expander.expand(address).map_err(|failure| match failure {
-            expansion::Failure::Temporary(why) => deferred(StatusCode::temporary(3, 0), why),
-            expansion::Failure::NotYet(what) => deferred(StatusCode::temporary(3, 5), what),
-            expansion::Failure::Limit(why) => bounced(StatusCode::permanent(4, 6), why),
-        })
-    }
-
-    /// Writes every mailbox, collects every forward. A mailbox that cannot be written now while others could is
-    /// queued for itself, past its aliases (`\name`), so that nobody gets the message twice.
-    fn deliver_expansion(&self, job: &Job<'_>, expansion: Expansion) -> (Outcome, Vec<Address>) {
-        let mut forwards = expansion.forwards;
-        let single = expansion.users.len() == 1 && forwards.is_empty();
-        let mut outcomes = Vec::new();
-        for name in &expansion.users {
-            let outcome = self.deliver_user(job, name);
-            match outcome.result {
-                DeliveryResult::Sent => outcomes.push(outcome),
-                _ if single => return (outcome, Vec::new()),
-                _ => {
-                    let domain = job.recipient.address.domain().cloned();
-                    forwards.push(Address::new(&format!("\\{name}"), domain));
-                }
-            }
-        }
-        let outcome = match outcomes.pop() {
-            Some(outcome) if forwards.is_empty() => outcome,
-            _ if forwards.is_empty() => sent("expanded to nobody"),
-            _ => sent("forwarded"),
-        };
-        (outcome, forwards)
-    }
-
-    fn deliver_user(&self, job: &Job<'_>, name: &str) -> Outcome {
-        let user = match self.directory.user(name) {
-            Ok(Some(user)) => user,
-            Ok(None) => return unknown_user(name),
-            Err(why) => return deferred(StatusCode::temporary(3, 0), why),
-        };
-        if !self.directory.may_become(user.uid) {
-            let text = format!("cannot write the mail of {name}: Yubin runs as another user and is not root");
-            return deferred(StatusCode::temporary(3, 5), text);
-        }
-        mailbox::deliver(job, &user, &self.settings, &self.header(job))
-    }
-
-    /// What delivery puts on top (RFC 5321 §4.4, local(8)).
-    fn header(&self, job: &Job<'_>) -> String {
-        let sender = job.sender.map(ToString::to_string).unwrap_or_default();
-        let recipient = job.recipient;
-        let mut header = format!("Return-Path: <{sender}>\n");
-        if self.settings.enable_original_recipient {
-            header.push_str(&format!("X-Original-To: {}\n", recipient.original));
-        }
-        header.push_str(&format!("Delivered-To: {}\n", self.full(&recipient.address)));
-        header
-    }
-
-    /// The address with a domain.
-    fn full(&self, address: &Address) -> String {
-        if let Some(name) = expansion::mailbox_of(address) {
-            return self.full(&Address::new(name, address.domain().cloned()));
-        }
-        match address.domain() {
-            Some(_) => address.to_string(),
-            None => format!("{address}@{}", self.settings.myhostname),
-        }
+/// The address with a domain: names alone are of `myorigin`.
+pub(crate) fn qualified(address: &Address, settings: &Postfix) -> Address {
+    match address.domain() {
+        Some(_) => address.clone(),
+        None => address.at(Domain::parse(&settings.myorigin).ok()),
     }
 }
 
-fn unknown_user(name: &str) -> Outcome {
-    bounced(StatusCode::permanent(1, 1), format!("unknown user: \"{name}\""))
-}
-
-fn outcome(result: DeliveryResult, status: StatusCode, text: impl Into<String>) -> Outcome {
-    Outcome {
-        result,
-        status,
-        text: text.into(),
-        relay: "local".to_owned(),
+/// What commands are told of the recipient `address`; of the message, `facts`.
+pub(crate) fn facts_of(
+    address: &Address,
+    (facts, settings): (&task::Facts, &Postfix),
+    directory: &dyn Directory,
+) -> task::Facts {
+    let local = address.local().to_lowercase();
+    let local = local.strip_prefix('\\').unwrap_or(&local);
+    let plain = Address::new(local, None);
+    let known = |name: &str| matches!(directory.user(name), Ok(Some(_)));
+    // A user whose name has the delimiter in it has no extension.
+    let cut = plain
+        .strip_extension(&settings.recipient_delimiter)
+        .filter(|_| !known(local));
+    let (user, extension) = match cut {
+        Some((plain, extension)) => (plain.local().to_owned(), Some(extension.to_owned())),
+        None => (local.to_owned(), None),
+    };
+    let full = qualified(&Address::new(local, address.domain().cloned()), settings);
+    task::Facts {
+        recipient: full.to_string(),
+        local: local.to_owned(),
+        user,
+        extension,
+        domain: full
+            .domain()
+            .map(|domain| domain.as_str().to_owned())
+            .unwrap_or_default(),
+        ..facts.clone()
     }
-}
-
-/// Delivered.
-pub(crate) fn sent(text: impl Into<String>) -> Outcome {
-    outcome(DeliveryResult::Sent, StatusCode::success(0, 0), text)
-}
-
-/// To be tried again.
-pub(crate) fn deferred(status: StatusCode, text: impl Into<String>) -> Outcome {
-    outcome(DeliveryResult::Deferred, status, text)
-}
-
-/// Given up.
-pub(crate) fn bounced(status: StatusCode, text: impl Into<String>) -> Outcome {
-    outcome(DeliveryResult::Bounced, status, text)
 }

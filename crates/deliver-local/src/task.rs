@@ -17,7 +17,8 @@ use crate::Content;
 pub enum Kind {
     /// A user's own mail: `.forward`, the mailbox, commands, all with the user's rights.
     User,
-    /// A virtual mailbox (virtual(8)): no commands, no `.forward`.
+    /// The mail of somebody whom the system does not know, under a uid that others may share: a virtual mailbox
+    /// (virtual(8)), or a user of a userdb. No commands and no files in `.forward`.
     Virtual,
     /// A command, a file or an include of an alias table, as `default_privs` or as the owner of the table or include.
     Table,
@@ -43,9 +44,11 @@ pub struct Rights {
 pub struct Facts {
     /// The return path; `None` is the null sender.
     pub sender: Option<Address>,
-    /// The recipient with its domain: `Delivered-To:`, `RECIPIENT`.
+    /// What `Delivered-To:` says: the recipient that the message was queued for, with its domain.
+    pub delivered_to: String,
+    /// The recipient at hand, with its domain: `RECIPIENT`. Behind an alias it is what the alias names.
     pub recipient: String,
-    /// The recipient as the client wrote it: `X-Original-To:`, `ORIGINAL_RECIPIENT`.
+    /// The recipient as the client wrote it: `X-Original-To:`, `ORIGINAL_RECIPIENT`; empty when it is nobody's business.
     pub original: String,
     /// The local part of the recipient at hand, with its extension: `LOCAL`, `$local`.
     pub local: String,
@@ -55,6 +58,8 @@ pub struct Facts {
     pub extension: Option<String>,
     /// The domain: `DOMAIN`, `$domain`.
     pub domain: String,
+    /// The login shell of whoever has the rights: `SHELL`, `$shell`.
+    pub shell: Option<PathBuf>,
     /// Where the message came from.
     pub client: Client,
 }
@@ -81,7 +86,7 @@ pub struct Task {
     pub work: Work,
 }
 
-/// What is to be done. [`Kind::User`] may do [`Work::User`] only, [`Kind::Virtual`] only [`Work::Virtual`], and
+/// What is to be done. [`Kind::User`] may do [`Work::User`] only, [`Kind::Virtual`] that without commands and files, and [`Work::Virtual`], and
 /// [`Kind::Table`] the others; everything else is refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Work {
@@ -102,8 +107,6 @@ pub enum Work {
 pub struct UserMail {
     /// The login name.
     pub name: String,
-    /// The login shell: `SHELL`, `$shell`.
-    pub shell: Option<PathBuf>,
     /// What of the way to the mailbox is to be gone.
     pub stages: Stages,
 }
@@ -127,9 +130,11 @@ pub enum Next {
     /// With nothing: the outcome says it all.
     #[default]
     Nothing,
-    /// With the mailbox of the user: there is no `.forward` (only after [`Stages::Forward`]), or it names the mailbox
-    /// and that belongs to a transport. The outcome then speaks of the rest.
+    /// With the mailbox of the user and nothing else: there is no `.forward` (only after [`Stages::Forward`]).
     Mailbox,
+    /// With the mailbox too: `.forward` names it, and after [`Stages::Forward`] it is not for the agent to write. The
+    /// outcome speaks of the rest.
+    MailboxToo,
 }
 
 /// The contents of an include file.

@@ -6,8 +6,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use address::{Address, Domain};
-use deliver_local::{Content, Delivery, Directory, Job, Local, User};
-use envelope::{DeliveryResult, Recipient};
+use deliver_local::spawn::SpawnRunner;
+use deliver_local::task::Client;
+use deliver_local::{Content, Delivery, Directory, Hands, Job, Local, OwnHands, Transports, User};
+use envelope::{DeliveryResult, Outcome, Recipient, StatusCode};
 use settings::{Postfix, Surroundings, TableRef};
 
 struct Message(&'static str);
@@ -22,26 +24,39 @@ impl Content for Message {
     }
 }
 
+/// Whom the users of these tests share their files with: whoever runs the tests, or for root somebody who is not root.
+fn own_uid() -> u32 {
+    match os::Identity::current().uid {
+        0 => 4711,
+        uid => uid,
+    }
+}
+
 /// Users with homes below a directory; `root` belongs to somebody else.
 struct Host {
     homes: HashMap<&'static str, std::path::PathBuf>,
 }
 
+fn user(name: &str, home: &Path) -> User {
+    User {
+        name: name.to_owned(),
+        login: Some(name.to_owned()),
+        uid: own_uid(),
+        gid: 1,
+        home: Some(home.to_owned()),
+        shell: Some("/bin/bash".into()),
+    }
+}
+
 impl Directory for Host {
     fn user(&self, name: &str) -> Result<Option<User>, String> {
-        let user = |home: &Path| User {
-            name: name.to_owned(),
-            uid: 1,
-            gid: 1,
-            home: Some(home.to_owned()),
-        };
         match name {
             "broken" => Err("the directory is away".to_owned()),
             "root" => Ok(Some(User {
                 uid: 0,
-                ..user(Path::new("/root"))
+                ..user(name, Path::new("/root"))
             })),
-            name => Ok(self.homes.get(name).map(|home| user(home))),
+            name => Ok(self.homes.get(name).map(|home| user(name, home))),
         }
     }
 
@@ -49,8 +64,30 @@ impl Directory for Host {
         Ok(domain.as_str() == "example.com")
     }
 
-    fn may_become(&self, uid: u32) -> bool {
-        uid == 1
+    fn system_user(&self, name: &str) -> Result<Option<User>, String> {
+        Ok(Some(user(name, Path::new("/nonexistent"))))
+    }
+
+    fn owner(&self, _: u32) -> Result<Option<User>, String> {
+        Ok(Some(user("keeper", Path::new("/nonexistent"))))
+    }
+}
+
+/// Other transports: `busy` defers, every other one takes what it is given and says what that was.
+struct Elsewhere;
+
+impl Transports for Elsewhere {
+    fn pass(&self, transport: &str, next_hop: &str, recipient: &Recipient) -> Outcome {
+        let (result, status) = match transport {
+            "busy" => (DeliveryResult::Deferred, StatusCode::temporary(4, 1)),
+            _ => (DeliveryResult::Sent, StatusCode::success(0, 0)),
+        };
+        Outcome {
+            result,
+            status,
+            text: format!("{transport} {next_hop} {}", recipient.address),
+            relay: transport.to_owned(),
+        }
     }
 }
 
@@ -68,6 +105,7 @@ fn setup(aliases: &str, change: impl FnOnce(&mut Postfix)) -> Setup {
         homes.insert(name, home);
     }
     let file = directory.path().join("aliases");
+    let aliases = aliases.replace("@D@", &directory.path().to_string_lossy());
     std::fs::write(&file, aliases).expect("written");
     let mut settings = Postfix::defaults(&Surroundings::default());
     settings.myhostname = "mail.example.com".to_owned();
@@ -82,7 +120,10 @@ fn setup(aliases: &str, change: impl FnOnce(&mut Postfix)) -> Setup {
         .alias_maps
         .iter()
         .for_each(|table| drop(tables::build::build(table, options).expect("built")));
-    let (local, problems) = Local::new(Arc::new(settings), Arc::new(Host { homes }));
+    let settings = Arc::new(settings);
+    let hands = Hands::new(Arc::clone(&settings), Arc::new(SpawnRunner));
+    let agents = Arc::new(OwnHands::new(hands, own_uid(), || 1_608_816_324));
+    let (local, problems) = Local::new(settings, Arc::new(Host { homes }), agents);
     assert!(problems.is_empty());
     Setup { directory, local }
 }
@@ -95,12 +136,37 @@ impl Setup {
         let address = Address::parse(to).expect("an address");
         let recipient = Recipient::new(address);
         let content = Message(message);
+        let client = Client {
+            helo: "evil`id`".to_owned(),
+            ..Client::default()
+        };
         self.local.deliver(&Job {
             sender: Some(&sender),
             recipient: &recipient,
             content: &content,
-            now_secs: 1_608_816_324,
+            client: &client,
+            transports: &Elsewhere,
         })
+    }
+
+    /// Writes a file of a user's; what others could have written is not believed, whatever the umask is.
+    fn write(&self, name: &str, text: &str) {
+        use std::os::unix::fs::PermissionsExt;
+        let path = self.directory.path().join(name);
+        let text = text.replace("@D@", &self.directory.path().to_string_lossy());
+        std::fs::write(&path, text).expect("written");
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o644)).expect("its own");
+    }
+
+    /// What is in a file below the directory; empty when there is none.
+    fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.directory.path().join(name)).unwrap_or_default()
+    }
+
+    /// The outcome as a log shows it.
+    fn told(&self, to: &str) -> String {
+        let outcome = self.deliver(to).outcome;
+        format!("{:?} {} {}", outcome.result, outcome.status, outcome.text)
     }
 
     fn deliver(&self, to: &str) -> Delivery {
@@ -116,6 +182,12 @@ impl Setup {
             .map(|entry| std::fs::read_to_string(entry.expect("an entry").path()).expect("text"))
             .collect()
     }
+}
+
+/// Who is queued for, in order.
+fn forwards(delivery: &Delivery) -> Vec<String> {
+    let recipients = delivery.forwards.iter().flat_map(|forward| &forward.recipients);
+    recipients.map(ToString::to_string).collect()
 }
 
 #[test]
@@ -155,11 +227,8 @@ fn aliases_are_followed_and_come_to_an_end() {
     let setup = setup(aliases, |_| {});
     let delivery = setup.deliver("team@example.com");
     assert_eq!(delivery.outcome.result, DeliveryResult::Sent);
-    assert_eq!(
-        delivery.forwards,
-        [Address::parse("far@elsewhere.example").expect("an address")]
-    );
-    assert_eq!(delivery.forward_header, "Delivered-To: team@example.com\n");
+    assert_eq!(forwards(&delivery), ["far@elsewhere.example"]);
+    assert_eq!(delivery.forwards[0].header, "Delivered-To: team@example.com\n");
     assert_eq!((setup.mail_of("alice").len(), setup.mail_of("bob").len()), (1, 1));
     assert!(
         setup.mail_of("alice")[0]
@@ -225,9 +294,19 @@ fn who_cannot_be_reached_now_is_queued_for_himself() {
     let setup = setup("two: alice, broken\n", |_| {});
     let delivery = setup.deliver("two@example.com");
     assert_eq!(delivery.outcome.result, DeliveryResult::Sent);
-    let later = "\"\\\\broken\"@example.com";
-    assert_eq!(delivery.forwards, [Address::parse(later).expect("an address")]);
     assert_eq!(setup.mail_of("alice").len(), 1);
+    let [later] = &forwards(&delivery)[..] else {
+        panic!("{delivery:?}")
+    };
+    assert!(later.contains("=two"), "{later}");
+    // He is tried again, and nobody else.
+    let delivery = setup.deliver(later);
+    let outcome = &delivery.outcome;
+    assert_eq!(
+        (outcome.result, outcome.text.as_str()),
+        (DeliveryResult::Deferred, "the directory is away")
+    );
+    assert_eq!((setup.mail_of("alice").len(), delivery.forwards.len()), (1, 0));
 }
 
 /// What comes back for a mailbox that could not be written goes there, past the aliases, and is no loop.
@@ -248,7 +327,9 @@ fn a_mailbox_that_waited_is_written_past_its_aliases() {
 
 #[test]
 fn failures_are_permanent_or_temporary() {
-    let setup = setup("prog: |/bin/true\n", |_| {});
+    let setup = setup("prog: |/bin/true\n", |settings| {
+        settings.allow_mail_to_commands = Vec::new()
+    });
     let of = |to: &str| {
         let outcome = setup.deliver(to).outcome;
         format!("{:?} {} {}", outcome.result, outcome.status, outcome.text)
@@ -256,8 +337,9 @@ fn failures_are_permanent_or_temporary() {
     assert_eq!(of("carol@example.com"), "Bounced 5.1.1 unknown user: \"carol\"");
     assert_eq!(of("broken@example.com"), "Deferred 4.3.0 the directory is away");
     assert!(of("root@example.com").starts_with("Deferred 4.3.5 cannot write the mail of root"));
-    assert!(
-        of("prog@example.com").starts_with("Deferred 4.3.5 the alias of prog@example.com names the command")
+    assert_eq!(
+        of("prog@example.com"),
+        "Bounced 5.7.1 mail to command is restricted"
     );
     let looped = setup
         .deliver_message(
@@ -313,4 +395,354 @@ fn a_verification_tells_what_would_be_done_and_does_nothing() {
     let worse = "bob: delivers to mailbox; nobody1: unknown user: \"nobody1\"";
     assert_eq!(verified("worse@example.com"), bounced(worse));
     assert!(setup.mail_of("alice").is_empty());
+}
+
+#[test]
+fn a_forward_file_is_obeyed_with_every_kind_of_target() {
+    let setup = setup("", |_| {});
+    setup.write("list", "# members\ncarol@far.example, \"|cat > @D@/never\"\n");
+    let forward = "# a comment\n\\alice, \"|cat > @D@/piped; echo $EXTENSION $USER $HOME $CLIENT_HELO >> @D@/piped\"\n\
+                   @D@/file, bob@example.com, eve@far.example\n:include:@D@/list\n";
+    setup.write("alice/.forward", forward);
+    let delivery = setup.deliver("alice+List@example.com");
+    // What an include file may not have makes the sender hear of it; the others have it.
+    let outcome = &delivery.outcome;
+    assert_eq!(
+        (outcome.result, outcome.text.as_str()),
+        (DeliveryResult::Bounced, "mail to command is restricted")
+    );
+    assert_eq!(
+        forwards(&delivery),
+        ["bob@example.com", "eve@far.example", "carol@far.example"]
+    );
+    assert_eq!(setup.mail_of("alice").len(), 1);
+    let piped = setup.read("piped");
+    let home = setup.directory.path().join("alice");
+    assert!(
+        piped.starts_with("From sender@elsewhere.example  Thu Dec 24 "),
+        "{piped}"
+    );
+    assert!(
+        piped.contains("\nDelivered-To: alice+List@example.com\nFrom: a@b\n"),
+        "{piped}"
+    );
+    assert!(
+        piped.ends_with(&format!(
+            "\nFrom here on\nlist alice {} evil_id_\n",
+            home.display()
+        )),
+        "{piped}"
+    );
+    assert!(setup.read("file").ends_with("\n>From here on\n\n"));
+    assert_eq!(setup.read("never"), "");
+}
+
+#[test]
+fn the_idiom_of_procmail_runs_and_defers() {
+    let setup = setup("", |_| {});
+    setup.write(
+        "alice/.forward",
+        "\"|IFS=' ' && exec @D@/none -f- || exit 75 #alice\"\n",
+    );
+    setup.write(
+        "bob/.forward",
+        "\"|IFS=' ' && exec /bin/cat >@D@/bob/got || exit 75 #bob\"\n",
+    );
+    // A shell ends where exec fails; others go on to the `exit 75`.
+    let told = setup.told("alice@example.com");
+    assert!(
+        told.starts_with("Deferred 4.3.0 temporary failure") || told.contains("status 127"),
+        "{told}"
+    );
+    setup.write("alice/.forward", "\"|exit 75\"");
+    assert_eq!(
+        setup.told("alice@example.com"),
+        "Deferred 4.3.0 temporary failure"
+    );
+    assert!(
+        setup
+            .told("bob@example.com")
+            .starts_with("Sent 2.0.0 delivered to command: IFS=' ' && exec /bin/cat")
+    );
+    assert!(setup.read("bob/got").contains("Delivered-To: bob@example.com\n"));
+    assert!(setup.mail_of("alice").is_empty() && setup.mail_of("bob").is_empty());
+}
+
+#[test]
+fn a_forward_file_that_others_may_write_is_ignored_and_told() {
+    use std::os::unix::fs::PermissionsExt;
+    let setup = setup("", |_| {});
+    setup.write("alice/.forward", "eve@far.example\n");
+    let path = setup.directory.path().join("alice/.forward");
+    std::fs::set_permissions(&path, PermissionsExt::from_mode(0o666)).expect("its own");
+    let delivery = setup.deliver("alice@example.com");
+    assert_eq!(delivery.outcome.text, "delivered to maildir");
+    assert_eq!(
+        delivery.warnings,
+        [format!("file {} is group writable", path.display())]
+    );
+    // Of two files the one for the extension is obeyed; one that names nobody is none.
+    setup.write("alice/.forward", "# nobody\n");
+    setup.write("alice/.forward+x", "eve@far.example\n");
+    assert_eq!(
+        setup.deliver("alice@example.com").outcome.text,
+        "delivered to maildir"
+    );
+    assert_eq!(
+        forwards(&setup.deliver("alice+x@example.com")),
+        ["eve@far.example"]
+    );
+    assert_eq!(
+        setup.deliver("alice+y@example.com").outcome.text,
+        "delivered to maildir"
+    );
+    assert_eq!(setup.mail_of("alice").len(), 3);
+}
+
+#[test]
+fn only_what_failed_of_a_forward_file_is_tried_again() {
+    let setup = setup("friend: bob\n", |_| {});
+    setup.write(
+        "alice/.forward",
+        "alice@example.com, friend, \"|test -e @D@/open && cat > @D@/got || exit 75\"\n",
+    );
+    let delivery = setup.deliver("alice@example.com");
+    assert_eq!(delivery.outcome.result, DeliveryResult::Sent);
+    let [bob, again] = &forwards(&delivery)[..] else {
+        panic!("{delivery:?}")
+    };
+    // An alias is followed at once, and its user gets a message of his own.
+    assert_eq!(bob.split('@').next(), Some("bob"));
+    assert_eq!((setup.mail_of("alice").len(), setup.mail_of("bob").len()), (1, 0));
+    assert_eq!(setup.deliver(again).outcome.result, DeliveryResult::Deferred);
+    setup.write("open", "");
+    let delivery = setup.deliver(again);
+    assert_eq!(
+        (delivery.outcome.result, delivery.forwards.len()),
+        (DeliveryResult::Sent, 0)
+    );
+    assert!(
+        setup.read("got").contains("Delivered-To: alice@example.com\n"),
+        "{}",
+        setup.read("got")
+    );
+    assert_eq!(setup.mail_of("alice").len(), 1);
+    // Nobody from outside reaches anything that is not named there.
+    let forged = again.replace("=alice", "=bob");
+    assert!(
+        setup.told(&forged).contains("no longer names"),
+        "{}",
+        setup.told(&forged)
+    );
+}
+
+#[test]
+fn aliases_have_commands_files_and_lists() {
+    let aliases = "prog: \"|id -u > @D@/prog; env >> @D@/prog\"\nfile: @D@/box\nnull: /dev/null\ndir: @D@/md/\n\
+                   list: :include:@D@/list\nopen: :include:@D@/open\ngone: :include:@D@/gone\nfails: alice, \"|exit 67\"\n\
+                   later: alice, \"|test -e @D@/now && exit 0 || exit 75\"\n";
+    let setup = setup(aliases, |settings| {
+        settings.allow_mail_to_commands = vec!["alias".to_owned(), "include".to_owned()];
+    });
+    assert!(
+        setup
+            .told("prog@example.com")
+            .starts_with("Sent 2.0.0 delivered to command: id -u")
+    );
+    let prog = setup.read("prog");
+    for line in [
+        "USER=prog",
+        "RECIPIENT=prog@example.com",
+        "SENDER=sender@elsewhere.example",
+        "PATH=/usr/bin:/bin",
+    ] {
+        assert!(prog.lines().any(|found| found == line), "{line}: {prog}");
+    }
+    assert_eq!(
+        setup.told("file@example.com"),
+        format!(
+            "Sent 2.0.0 delivered to file: {}/box",
+            setup.directory.path().display()
+        )
+    );
+    assert!(setup.read("box").starts_with("From sender@"));
+    assert_eq!(
+        setup.told("null@example.com"),
+        "Sent 2.0.0 delivered to file: /dev/null"
+    );
+    assert_eq!(setup.told("dir@example.com"), "Sent 2.0.0 delivered to maildir");
+    setup.write("list", "alice\n\"|cat > @D@/listed\"\n@D@/restricted\n");
+    let told = setup.told("list@example.com");
+    assert_eq!(told, "Bounced 5.7.1 mail to file is restricted");
+    assert!(setup.read("listed").contains("Delivered-To: list@example.com"));
+    assert_eq!(setup.read("restricted"), "");
+    setup.write("open", "alice\n");
+    std::fs::set_permissions(
+        setup.directory.path().join("open"),
+        std::os::unix::fs::PermissionsExt::from_mode(0o666),
+    )
+    .expect("its own");
+    for name in ["open", "gone"] {
+        let delivery = setup.deliver(&format!("{name}@example.com"));
+        assert_eq!(delivery.outcome.text, "mail system configuration error");
+        assert!(
+            delivery.warnings[0].contains(":include: file"),
+            "{:?}",
+            delivery.warnings
+        );
+    }
+    let before = setup.mail_of("alice").len();
+    assert_eq!(setup.told("fails@example.com"), "Bounced 5.1.1 user unknown");
+    let again = forwards(&setup.deliver("later@example.com"));
+    assert_eq!(setup.mail_of("alice").len(), before + 2);
+    setup.write("now", "");
+    assert!(
+        setup
+            .told(&again[0])
+            .starts_with("Sent 2.0.0 delivered to command")
+    );
+    assert_eq!(setup.mail_of("alice").len(), before + 2);
+}
+
+#[test]
+fn a_list_with_an_owner_gets_mail_from_him() {
+    let aliases = "owner-list: alice\nlist: bob, alice, eve@far.example\nplain: bob\n";
+    let setup = setup(aliases, |_| {});
+    let delivery = setup.deliver("list@example.com");
+    assert_eq!(setup.mail_of("bob").len(), 0, "bob gets a message of his own");
+    let [forward] = &delivery.forwards[..] else {
+        panic!("{delivery:?}")
+    };
+    let sender = forward.sender.as_ref().expect("the owner").to_string();
+    assert!(
+        sender.starts_with("owner-list@") && !forward.keeps_original,
+        "{forward:?}"
+    );
+    assert_eq!(forward.recipients.len(), 3);
+    assert!(setup.deliver("plain@example.com").forwards.is_empty());
+}
+
+#[test]
+fn mail_is_passed_to_the_transports_that_are_set() {
+    let setup = setup("", |settings| {
+        settings.mailbox_transport = "lmtp:unix:/x".to_owned();
+        settings.fallback_transport = "busy".to_owned();
+    });
+    assert_eq!(
+        setup.told("alice@example.com"),
+        "Sent 2.0.0 lmtp unix:/x alice@example.com"
+    );
+    assert_eq!(
+        setup.told("nobody1@example.com"),
+        "Sent 2.0.0 lmtp unix:/x nobody1@example.com"
+    );
+    setup.write("alice/.forward", "eve@far.example, \\alice");
+    let delivery = setup.deliver("alice@example.com");
+    assert_eq!(delivery.outcome.text, "lmtp unix:/x alice@example.com");
+    assert_eq!(forwards(&delivery), ["eve@far.example"]);
+}
+
+#[test]
+fn who_is_nobody_is_caught_by_what_is_set() {
+    let fallback = setup("", |settings| settings.fallback_transport = "busy:hop".to_owned());
+    assert_eq!(
+        fallback.told("nobody1@example.com"),
+        "Deferred 4.4.1 busy hop nobody1@example.com"
+    );
+    assert_eq!(
+        fallback.told("alice@example.com"),
+        "Sent 2.0.0 delivered to maildir"
+    );
+    let relay = setup("", |settings| {
+        settings.luser_relay = "$user+caught@far.example".to_owned()
+    });
+    assert_eq!(
+        forwards(&relay.deliver("nobody1@example.com")),
+        ["nobody1+caught@far.example"]
+    );
+    let nobody = setup("", |_| {});
+    assert!(
+        nobody
+            .told("postmaster@example.com")
+            .starts_with("Sent 2.0.0 undeliverable postmaster")
+    );
+}
+
+#[test]
+fn a_mailbox_command_takes_users_mail() {
+    let setup = setup("", |settings| {
+        settings.mailbox_command = "cat > \"$HOME/cmd-$EXTENSION\"".to_owned();
+    });
+    assert!(
+        setup
+            .told("alice+a@example.com")
+            .starts_with("Sent 2.0.0 delivered to command: cat")
+    );
+    assert!(
+        setup
+            .read("alice/cmd-a")
+            .contains("Delivered-To: alice+a@example.com\n")
+    );
+    // Nothing of an address is shell syntax.
+    setup.told("\"alice+$(touch x);\"@example.com");
+    assert!(setup.read("alice/cmd-__touch_x__").contains("Delivered-To: "));
+}
+
+#[test]
+fn a_full_maildir_is_a_bounce() {
+    let setup = setup("", |_| {});
+    setup.told("alice@example.com");
+    setup.write("alice/Maildir/maildirsize", "0S,1C\n100 1\n");
+    assert_eq!(
+        setup.told("alice@example.com"),
+        "Bounced 5.2.2 mailbox of user alice is full: quota exceeded"
+    );
+    assert_eq!(setup.mail_of("alice").len(), 1);
+}
+
+#[test]
+fn virtual_mailboxes_are_below_their_base_and_nobody_is_root() {
+    let setup = setup("", |settings| {
+        let inline = |text: &str| vec![TableRef::new("inline", text)];
+        settings.virtual_mailbox_base = settings.mail_spool_directory.clone();
+        let maps = "{ { a@v.example = v/a/ }, { b@v.example = v/b }, { up@v.example = ../up }, { @all.example = all/ } }";
+        settings.virtual_mailbox_maps = inline(maps);
+        let uid = format!(
+            "{{ {{ a@v.example = {0} }}, {{ b@v.example = 0 }}, {{ @all.example = {0} }} }}",
+            own_uid()
+        );
+        settings.virtual_uid_maps = inline(&uid);
+        settings.virtual_gid_maps = vec![TableRef::new("static", "1")];
+        settings.virtual_minimum_uid = 1;
+    });
+    let of = |to: &str| {
+        let recipient = Recipient::new(Address::parse(to).expect("an address"));
+        let delivery = setup.local.deliver_virtual(&Job {
+            sender: None,
+            recipient: &recipient,
+            content: &Message(MESSAGE),
+            client: &Client::default(),
+            transports: &Elsewhere,
+        });
+        let outcome = delivery.outcome;
+        assert_eq!(outcome.relay, "virtual");
+        format!("{:?} {} {}", outcome.result, outcome.status, outcome.text)
+    };
+    assert_eq!(of("A+x@v.example"), "Sent 2.0.0 delivered to maildir");
+    assert_eq!(of("any@all.example"), "Sent 2.0.0 delivered to maildir");
+    let new = setup.directory.path().join("spool/v/a/new");
+    let file = std::fs::read_dir(new)
+        .expect("a maildir")
+        .next()
+        .expect("a message")
+        .expect("an entry");
+    let text = std::fs::read_to_string(file.path()).expect("text");
+    assert!(
+        text.starts_with("Return-Path: <>\nX-Original-To: A+x@v.example\nDelivered-To: A+x@v.example\n"),
+        "{text}"
+    );
+    assert_eq!(of("c@v.example"), "Bounced 5.1.1 unknown user: \"c@v.example\"");
+    for wrong in ["b@v.example", "up@v.example"] {
+        assert_eq!(of(wrong), "Deferred 4.3.5 mail system configuration error");
+    }
 }

@@ -5,7 +5,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use address::Address;
-use deliver_local::{Content, Delivery};
+use deliver_local::task::Client;
+use deliver_local::{Content, Delivery, Transports};
 use envelope::{Outcome, Recipient};
 use serve::handover::Handover;
 
@@ -15,8 +16,33 @@ pub struct LocalDelivery {
     pub sender: Option<Address>,
     /// To whom.
     pub recipient: Recipient,
+    /// By which of its agents.
+    pub class: MailboxClass,
     /// The message, with LF line ends.
     pub content: Arc<dyn Content + Send + Sync>,
+    /// Where it came from.
+    pub client: Client,
+    /// The other transports, for mail that is not for a mailbox here.
+    pub transports: Arc<dyn Transports>,
+}
+
+/// The agents of Postfix that write mailboxes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MailboxClass {
+    /// local(8)
+    Local,
+    /// virtual(8)
+    Virtual,
+}
+
+impl MailboxClass {
+    /// The transport, and the name in the log.
+    pub fn name(self) -> &'static str {
+        match self {
+            MailboxClass::Local => "local",
+            MailboxClass::Virtual => "virtual",
+        }
+    }
 }
 
 /// What comes of handing a session over.
@@ -28,7 +54,7 @@ pub trait Agency: Send + Sync {
     fn deliver(&self, delivery: &LocalDelivery) -> Delivery;
 
     /// What a delivery to an address of this host would come to; blocks.
-    fn verify(&self, recipient: &Address) -> Outcome;
+    fn verify(&self, recipient: &Address, class: MailboxClass) -> Outcome;
 
     /// Takes over a session after its login; tells the id of the process that has it now, or why nobody has it.
     fn take(&self, handover: Handover<auth::Account, auth::Ticket>) -> Taking<'_>;

@@ -29,6 +29,11 @@ pub trait Supervisor: Send + Sync {
     /// The services as the configuration makes them now.
     fn front(&self) -> Option<Arc<Front>>;
 
+    /// The id of the process that stops and reloads the system.
+    fn process(&self) -> u32 {
+        std::process::id()
+    }
+
     /// Reads the configuration again.
     ///
     /// # Errors
@@ -158,7 +163,7 @@ impl Conversation {
 
     async fn perform(&mut self, request: Request) -> Result<Reply, frame::Error> {
         match request {
-            Request::Status => self.send(&Reply::Process(std::process::id())).await?,
+            Request::Status => self.send(&Reply::Process(self.supervisor.process())).await?,
             Request::List => return self.list().await,
             Request::Flush(selection) => self.front.qmgr.flush(selection),
             Request::Super(action, selection) => {

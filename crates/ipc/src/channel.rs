@@ -123,15 +123,35 @@ impl AsFd for Inbox {
 #[derive(Debug)]
 pub struct Outbox {
     socket: UnixStream,
-    waiting: VecDeque<Waiting>,
+    waiting: VecDeque<Parcel>,
 }
 
-/// A frame that is not sent yet, or not all of it.
+/// A frame with its descriptors that is not sent yet, or not all of it.
 #[derive(Debug)]
-struct Waiting {
+pub struct Parcel {
     bytes: Vec<u8>,
     sent: usize,
     descriptors: Vec<OwnedFd>,
+}
+
+impl Parcel {
+    /// `value` with its descriptors.
+    ///
+    /// # Errors
+    /// When it is too long, or has too many descriptors.
+    pub fn new<T: Serialize>(value: &T, descriptors: Vec<OwnedFd>) -> Result<Parcel, Error> {
+        let count = u32::try_from(descriptors.len())
+            .ok()
+            .filter(|_| descriptors.len() <= os::descriptors::DESCRIPTORS_MAX);
+        let count = count.ok_or_else(|| Error::from(io::Error::from(io::ErrorKind::InvalidInput)))?;
+        let mut bytes = count.to_be_bytes().to_vec();
+        bytes.extend(frame::encode(value)?);
+        Ok(Parcel {
+            bytes,
+            sent: 0,
+            descriptors,
+        })
+    }
 }
 
 impl Outbox {
@@ -144,22 +164,8 @@ impl Outbox {
     }
 
     /// Puts a frame behind those that wait.
-    ///
-    /// # Errors
-    /// When it is too long, or has too many descriptors.
-    pub fn push<T: Serialize>(&mut self, value: &T, descriptors: Vec<OwnedFd>) -> Result<(), Error> {
-        let count = u32::try_from(descriptors.len())
-            .ok()
-            .filter(|_| descriptors.len() <= os::descriptors::DESCRIPTORS_MAX);
-        let count = count.ok_or_else(|| Error::from(io::Error::from(io::ErrorKind::InvalidInput)))?;
-        let mut bytes = count.to_be_bytes().to_vec();
-        bytes.extend(frame::encode(value)?);
-        self.waiting.push_back(Waiting {
-            bytes,
-            sent: 0,
-            descriptors,
-        });
-        Ok(())
+    pub fn push(&mut self, parcel: Parcel) {
+        self.waiting.push_back(parcel);
     }
 
     /// Sends what waits; whether all of it is sent.
@@ -187,9 +193,9 @@ impl Outbox {
     /// Sends a frame, and what waits before it.
     ///
     /// # Errors
-    /// As [`Outbox::push`] and [`Outbox::flush`].
+    /// As [`Parcel::new`] and [`Outbox::flush`].
     pub fn send<T: Serialize>(&mut self, value: &T, descriptors: Vec<OwnedFd>) -> Result<bool, Error> {
-        self.push(value, descriptors)?;
+        self.push(Parcel::new(value, descriptors)?);
         self.flush()
     }
 
@@ -225,9 +231,8 @@ mod tests {
             let mut outbox = Outbox::new(here);
             for number in 0..200_u32 {
                 let files = (0..number % 3).map(|_| tempfile::tempfile().expect("a file").into());
-                outbox
-                    .push(&(number, "x".repeat(5000)), files.collect())
-                    .expect("fits");
+                let parcel = Parcel::new(&(number, "x".repeat(5000)), files.collect());
+                outbox.push(parcel.expect("fits"));
             }
             outbox.flush().expect("sent")
         });

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use auth::{Account, Asker, Authority, Exchange, Failure, Progress, Reason, Request, Verdict};
+use auth::{Account, Asker, Authority, Exchange, Failure, Progress, Reason, Recipient, Request, Verdict};
 use sasl::Password;
 use serde::{Deserialize, Serialize};
 
@@ -58,8 +58,10 @@ pub enum Answer {
     Verdict(Verdict),
     /// To [`Question::Begin`] and [`Question::Step`]; the number is that of the exchange.
     Progress(u64, Progress),
-    /// To the look-ups.
+    /// To [`Question::Lookup`].
     Account(Result<Option<Account>, String>),
+    /// To [`Question::Recipient`].
+    Recipient(Result<Option<Recipient>, String>),
     /// To [`Question::Forget`].
     Done,
 }
@@ -150,9 +152,9 @@ impl Authority for Remote {
         self.has_userdb.load(Ordering::Relaxed)
     }
 
-    fn recipient(&self, name: &str) -> Result<Option<Account>, String> {
+    fn recipient(&self, name: &str) -> Result<Option<Recipient>, String> {
         match self.ask(&Question::Recipient(name.to_owned()))? {
-            Answer::Account(account) => account,
+            Answer::Recipient(recipient) => recipient,
             _ => Err("the auth service answers something else".to_owned()),
         }
     }
@@ -276,7 +278,7 @@ fn reply(
             Answer::Done
         }
         Question::Lookup(user, service) => Answer::Account(authority.lookup(&user, &service)),
-        Question::Recipient(name) => Answer::Account(authority.recipient(&name)),
+        Question::Recipient(name) => Answer::Recipient(authority.recipient(&name)),
     }
 }
 

@@ -1,9 +1,11 @@
 //! The log of a process: puts time, host, tag and severity before a line and hands it to its sink.
 
+use std::fs::File;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use crate::lines::problem::Problem;
-use crate::sink::{Destination, Sink};
+use crate::sink::{Destination, Sink, open_file};
 use crate::stamp::{Stamps, now};
 use crate::{Error, LINE_BYTES_MAX, Line, Severity, Tag};
 
@@ -18,7 +20,32 @@ pub struct Destinations {
     pub mailbox_info: Destination,
 }
 
+/// Open log files, each with its path.
+pub type Files = Vec<(PathBuf, File)>;
+
 impl Destinations {
+    /// The files among them, each once, opened to be appended to: for processes that may not open them.
+    ///
+    /// # Errors
+    /// [`Error::File`] for the first that cannot be opened.
+    pub fn open_files(&self) -> Result<Files, Error> {
+        let opened = |path: PathBuf| Ok((path.clone(), open_file(&path)?));
+        self.file_paths().into_iter().map(opened).collect()
+    }
+
+    /// The paths of the files among them, each once.
+    pub fn file_paths(&self) -> Vec<PathBuf> {
+        let mut paths = Vec::new();
+        for to in [&self.mta, &self.mailbox, &self.mailbox_info] {
+            if let Destination::File(path) = to
+                && !paths.contains(path)
+            {
+                paths.push(path.clone());
+            }
+        }
+        paths
+    }
+
     /// Everything to one place.
     pub fn all(to: Destination) -> Destinations {
         Destinations {
@@ -102,6 +129,15 @@ impl Log {
     /// # Errors
     /// [`Error::File`] when a log file cannot be opened, [`Error::Thread`].
     pub fn open(options: &Options) -> Result<Log, Error> {
+        Log::with_files(options, Vec::new())
+    }
+
+    /// The same, with files that somebody else opened. They are not opened again by their paths unless this process may:
+    /// whoever opened them [gives](Log::replace_files) new ones.
+    ///
+    /// # Errors
+    /// As [`Log::open`].
+    pub fn with_files(options: &Options, mut files: Files) -> Result<Log, Error> {
         let mut sinks = Vec::new();
         let mut place = |to: &Destination| -> Result<usize, Error> {
             if let Some(at) = sinks
@@ -110,7 +146,11 @@ impl Log {
             {
                 return Ok(at);
             }
-            sinks.push((to.clone(), Sink::open(to)?));
+            let given = files
+                .iter()
+                .position(|(path, _)| *to == Destination::File(path.clone()));
+            let given = given.map(|at| files.swap_remove(at).1);
+            sinks.push((to.clone(), Sink::open(to, given)?));
             Ok(sinks.len() - 1)
         };
         let mta = place(&options.to.mta)?;
@@ -231,6 +271,18 @@ impl Log {
             .forget();
         if let Outlet::Sinks { sinks, .. } = &self.inner.outlet {
             sinks.iter().for_each(|(_, sink)| sink.reopen());
+        }
+    }
+
+    /// From the next line on, these files are written instead of those with the same paths.
+    pub fn replace_files(&self, files: Files) {
+        if let Outlet::Sinks { sinks, .. } = &self.inner.outlet {
+            for (path, file) in files {
+                let to = Destination::File(path);
+                if let Some((_, sink)) = sinks.iter().find(|(known, _)| *known == to) {
+                    sink.replace(file);
+                }
+            }
         }
     }
 

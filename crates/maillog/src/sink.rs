@@ -144,13 +144,15 @@ struct State {
     /// Somebody waits until everything is written.
     is_awaited: bool,
     reopen: bool,
+    /// What is to be written instead of the file that is open.
+    replacement: Option<File>,
     is_closing: bool,
 }
 
 impl Sink {
-    /// Opens `destination` and starts its writer.
-    pub(crate) fn open(destination: &Destination) -> Result<Sink, Error> {
-        let target = Target::open(destination)?;
+    /// Opens `destination`, unless its file is `given`, and starts its writer.
+    pub(crate) fn open(destination: &Destination, given: Option<File>) -> Result<Sink, Error> {
+        let target = Target::open(destination, given)?;
         let shared = Arc::new(Shared::default());
         let for_writer = shared.clone();
         let writer = std::thread::Builder::new()
@@ -190,6 +192,11 @@ impl Sink {
     /// Opens the file again before the next line.
     pub(crate) fn reopen(&self) {
         self.shared.lock().reopen = true;
+    }
+
+    /// Writes `file` instead of the one that is open, from the next line on.
+    pub(crate) fn replace(&self, file: File) {
+        self.shared.lock().replacement = Some(file);
     }
 
     /// Waits until everything queued so far has been handed to the system.
@@ -237,7 +244,11 @@ fn write_all(shared: &Shared, mut target: Target) {
         std::mem::swap(&mut batch, &mut state.waiting);
         state.is_writing = true;
         let reopen = std::mem::take(&mut state.reopen);
+        let replacement = state.replacement.take();
         drop(state);
+        if let Some(file) = replacement {
+            target.replace(file);
+        }
         target.write(&batch, reopen);
         batch.clear();
         batch.shrink_to(GATHER_BYTES);
@@ -273,17 +284,26 @@ enum Target {
 }
 
 impl Target {
-    fn open(destination: &Destination) -> Result<Target, Error> {
+    fn open(destination: &Destination, given: Option<File>) -> Result<Target, Error> {
         Ok(match destination {
             Destination::File(path) => Target::File {
                 path: path.clone(),
-                file: open_file(path)?,
+                file: match given {
+                    Some(file) => file,
+                    None => open_file(path)?,
+                },
             },
             Destination::Stdout => Target::Stdout,
             Destination::Stderr => Target::Stderr,
             Destination::Syslog(_) => Target::Syslog(connect_syslog()),
             Destination::Discard => Target::Discard,
         })
+    }
+
+    fn replace(&mut self, new: File) {
+        if let Target::File { file, .. } = self {
+            *file = new;
+        }
     }
 
     /// Writes whole lines. A log that cannot be written has nobody to complain to; the next batch tries anew.
@@ -311,7 +331,7 @@ impl Target {
     }
 }
 
-fn open_file(path: &Path) -> Result<File, Error> {
+pub(crate) fn open_file(path: &Path) -> Result<File, Error> {
     let file = OpenOptions::new()
         .append(true)
         .create(true)

@@ -6,7 +6,7 @@ use maillog::lines::master as lines;
 use maillog::lines::problem::Problem;
 use maillog::{Log, Severity, Tag};
 
-use crate::single::Start;
+use crate::start::Start;
 
 /// What the log calls this version.
 const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -330,7 +330,6 @@ default_transport = uucp:gate
             "Warning main.cf:2: smtpd_sender_restrictions: reject_unknown_sender_domain is not there yet: it refuses nobody",
             "Warning main.cf:2: smtpd_sender_restrictions: check_sender_access is not there yet: it refuses nobody",
             "Note main.cf:2: smtpd_sender_restrictions: permit_tls_clientcerts is not there yet: it permits nobody",
-            "Warning main.cf:5: virtual_transport: transport \"virtual\" is not there yet: mail for it waits in the queue",
             "Warning main.cf:6: default_transport: transport \"uucp:gate\" is not there yet: mail for it waits in the queue",
             "Warning master.cf:2: smtpd_client_restrictions: reject_unknown_client is not there yet: it refuses nobody",
         ];

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use anyhow::Result;
-use auth::{Auth, Authority};
+use auth::Authority;
 use deliver_local::Local;
 use deliver_remote::Remote;
 use front::Front;
@@ -21,7 +21,7 @@ use serve::handover::Protocol;
 use settings::{Dovecot, Postfix, Service};
 
 use crate::certificates::Certificates;
-use crate::glue::{Host, OwnAgent, Users};
+use crate::glue::{Doors, Host, LocalAgency, Users};
 use crate::listeners::Purpose;
 use crate::snapshot::Snapshot;
 
@@ -32,16 +32,10 @@ pub struct Kept {
     pub queue: Option<(Spool, qmgr::Handle)>,
     /// The log.
     pub log: Log,
-    /// As whom this process runs.
-    pub own_uid: u32,
     /// How often SMTP clients come.
     pub anvil: Arc<access::Anvil>,
     /// How many sessions mailbox users have.
     pub connections: Arc<front::connections::Connections>,
-    /// Open mail stores.
-    pub stores: Arc<agent::stores::Stores>,
-    /// How mailbox sessions learn that the system stops.
-    pub farewell: Arc<agent::farewell::Farewell>,
 }
 
 /// The services.
@@ -64,13 +58,18 @@ impl Generation {
     ///
     /// # Errors
     /// What makes a service impossible.
-    pub fn build(snapshot: &Snapshot, kept: &Kept, certificates: &Certificates) -> Result<Generation> {
+    pub fn build(
+        snapshot: &Snapshot,
+        kept: &Kept,
+        doors: Doors,
+        certificates: &Certificates,
+    ) -> Result<Generation> {
+        let Doors {
+            authority: auth,
+            agents,
+            sessions,
+        } = doors;
         let dovecot = snapshot.dovecot.clone().map(Arc::new);
-        let (auth, problems) = Auth::new(dovecot.as_deref().unwrap_or(&Dovecot::defaults()));
-        problems
-            .iter()
-            .for_each(|problem| kept.log.error("auth", &problem.to_string()));
-        let auth: Arc<dyn Authority> = Arc::new(auth);
         let settings = Arc::new(snapshot.postfix.clone());
         let own_addresses = own_addresses(&settings);
         let users = Arc::new(Users(Arc::clone(&auth)));
@@ -82,22 +81,12 @@ impl Generation {
         let host = Host {
             auth: Arc::clone(&auth),
             router: Arc::clone(&router),
-            own_uid: kept.own_uid,
         };
-        let (local, problems) = Local::new(Arc::clone(&settings), Arc::new(host));
+        let (local, problems) = Local::new(Arc::clone(&settings), Arc::new(host), agents);
         problems
             .iter()
             .for_each(|problem| kept.log.error("local", &problem.to_string()));
-        let sessions = dovecot.as_ref().map(|dovecot| {
-            let (settings, stores) = (Arc::clone(dovecot), Arc::clone(&kept.stores));
-            Arc::new(agent::Sessions {
-                settings,
-                log: kept.log.clone(),
-                stores,
-                farewell: Arc::clone(&kept.farewell),
-            })
-        });
-        let agency: Arc<dyn Agency> = Arc::new(OwnAgent { local, sessions });
+        let agency: Arc<dyn Agency> = Arc::new(LocalAgency { local, sessions });
         let front = match kept.queue.clone() {
             None => None,
             Some((spool, qmgr)) => {
@@ -149,7 +138,11 @@ impl Generation {
     }
 }
 
-fn smtpds(front: &Arc<Front>, services: &[Service], certificates: &Certificates) -> HashMap<String, Arc<Smtpd>> {
+fn smtpds(
+    front: &Arc<Front>,
+    services: &[Service],
+    certificates: &Certificates,
+) -> HashMap<String, Arc<Smtpd>> {
     let mut smtpds = HashMap::new();
     for service in services {
         let settings = Arc::new(service.settings.clone());

@@ -1,15 +1,37 @@
-//! Where the roles meet while they share a process: the front's questions are answered by agent and auth directly.
+//! Where the front's questions are answered: by the auth chains, the hands and the sessions of this process in the single
+//! profile ([`Here`]), by other processes otherwise (see [`roles`](crate::roles)).
 
 use std::sync::Arc;
 
 use address::Domain;
-use auth::{Account, Authority, Ticket};
-use deliver_local::{Delivery, Job, Local, User};
-use front::agency::{Agency, LocalDelivery, Taking};
+use auth::{Account, Auth, Authority, Recipient, Ticket};
+use deliver_local::spawn::SpawnRunner;
+use deliver_local::task::Agents;
+use deliver_local::{Delivery, Hands, Job, Local, OwnHands, User};
+use front::agency::{Agency, LocalDelivery, MailboxClass, Taking};
+use maillog::Log;
 use route::{Class, Router};
 use serve::handover::Handover;
+use settings::Dovecot;
 
-use crate::identity::may_become;
+use crate::snapshot::Snapshot;
+
+/// Where the front asks what it may not do itself.
+#[derive(Clone)]
+pub struct Doors {
+    /// Who somebody is.
+    pub authority: Arc<dyn Authority>,
+    /// Whoever acts with the rights of users.
+    pub agents: Arc<dyn Agents>,
+    /// Whoever takes sessions over.
+    pub sessions: Arc<dyn TakesSessions>,
+}
+
+/// Whoever goes on with a session after its login.
+pub trait TakesSessions: Send + Sync {
+    /// Takes it over; tells the id of the process that has it now, or why nobody has it.
+    fn take(&self, handover: Handover<Account, Ticket>) -> Taking<'_>;
+}
 
 /// Users for routing: `userdb:` in `local_recipient_maps` asks dovecot.conf alone. Users of the system are asked for by
 /// `unix:passwd.byname`.
@@ -27,18 +49,21 @@ pub struct Host {
     pub auth: Arc<dyn Authority>,
     /// Which domains are ours.
     pub router: Arc<Router>,
-    /// As whom this process runs.
-    pub own_uid: u32,
 }
 
 impl deliver_local::Directory for Host {
     fn user(&self, name: &str) -> Result<Option<User>, String> {
-        let account = self.auth.recipient(name)?;
-        Ok(account.map(|account| User {
-            name: account.user,
-            uid: account.uid,
-            gid: account.gid,
-            home: account.home,
+        let recipient = self.auth.recipient(name)?;
+        Ok(recipient.map(|Recipient { account, login }| {
+            let (login, shell) = login.map(|login| (login.name, login.shell)).unzip();
+            User {
+                name: account.user,
+                login,
+                uid: account.uid,
+                gid: account.gid,
+                home: account.home,
+                shell,
+            }
         }))
     }
 
@@ -49,36 +74,80 @@ impl deliver_local::Directory for Host {
             .map(|class| class == Class::Local)
             .map_err(|error| error.to_string())
     }
-
-    fn may_become(&self, uid: u32) -> bool {
-        may_become(self.own_uid, uid) && uid == self.own_uid
-    }
 }
 
-/// The agent of this process.
-pub struct OwnAgent {
-    /// Deliveries.
-    pub local: Local,
-    /// Sessions; there are none without a dovecot.conf.
-    pub sessions: Option<Arc<agent::Sessions>>,
+/// Local delivery and sessions as the front knows them.
+pub(crate) struct LocalAgency {
+    pub(crate) local: Local,
+    pub(crate) sessions: Arc<dyn TakesSessions>,
 }
 
-impl Agency for OwnAgent {
+impl Agency for LocalAgency {
     fn deliver(&self, delivery: &LocalDelivery) -> Delivery {
-        self.local.deliver(&Job {
+        let job = Job {
             sender: delivery.sender.as_ref(),
             recipient: &delivery.recipient,
             content: &*delivery.content,
-            now_secs: serve::clock::now() / machine::SECOND,
-        })
+            client: &delivery.client,
+            transports: &*delivery.transports,
+        };
+        match delivery.class {
+            MailboxClass::Local => self.local.deliver(&job),
+            MailboxClass::Virtual => self.local.deliver_virtual(&job),
+        }
     }
 
-    fn verify(&self, recipient: &address::Address) -> envelope::Outcome {
-        self.local.verify(recipient)
+    fn verify(&self, recipient: &address::Address, class: MailboxClass) -> envelope::Outcome {
+        match class {
+            MailboxClass::Local => self.local.verify(recipient),
+            MailboxClass::Virtual => self.local.verify_virtual(recipient),
+        }
     }
 
     fn take(&self, handover: Handover<Account, Ticket>) -> Taking<'_> {
-        let Some(sessions) = &self.sessions else {
+        self.sessions.take(handover)
+    }
+}
+
+/// The other roles of this process.
+#[derive(Clone, Default)]
+pub(crate) struct Here {
+    stores: Arc<agent::stores::Stores>,
+    /// How mailbox sessions learn that the system stops.
+    pub(crate) farewell: Arc<agent::farewell::Farewell>,
+}
+
+impl Here {
+    /// The doors that lead to them.
+    pub(crate) fn doors(&self, snapshot: &Snapshot, log: &Log) -> Doors {
+        let defaults = Dovecot::defaults();
+        let (auth, problems) = Auth::new(snapshot.dovecot.as_ref().unwrap_or(&defaults));
+        problems
+            .iter()
+            .for_each(|problem| log.error("auth", &problem.to_string()));
+        let sessions = snapshot.dovecot.as_ref().map(|dovecot| agent::Sessions {
+            settings: Arc::new(dovecot.clone()),
+            log: log.clone(),
+            stores: Arc::clone(&self.stores),
+            farewell: Arc::clone(&self.farewell),
+        });
+        let hands = Hands::new(Arc::new(snapshot.postfix.clone()), Arc::new(SpawnRunner));
+        let own_uid = os::identity::Identity::current().uid;
+        let hands = OwnHands::new(hands, own_uid, || serve::clock::now() / machine::SECOND);
+        Doors {
+            authority: Arc::new(auth),
+            agents: Arc::new(hands),
+            sessions: Arc::new(OwnSessions(sessions.map(Arc::new))),
+        }
+    }
+}
+
+/// Sessions go on in this process; without a dovecot.conf there are none.
+struct OwnSessions(Option<Arc<agent::Sessions>>);
+
+impl TakesSessions for OwnSessions {
+    fn take(&self, handover: Handover<Account, Ticket>) -> Taking<'_> {
+        let Some(sessions) = &self.0 else {
             return Box::pin(std::future::ready(Err("there is no dovecot.conf".to_owned())));
         };
         let sessions = Arc::clone(sessions);

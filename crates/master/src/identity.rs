@@ -1,13 +1,14 @@
-//! Who may become which user: one pure function, and giving up root for good.
+//! Who may become which user ([`may_become`], one pure function), and giving up root for good.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use config::Loaded;
+use ipc::roles::Kind;
 use os::identity::Identity;
 use os::users::User;
-use settings::Userdb;
+use settings::{Postfix, Userdb};
 
 /// Whom nothing that reads mail ever runs as.
 const ROOT: u32 = 0;
@@ -18,9 +19,114 @@ const UNPRIVILEGED: [&str; 2] = ["yubin", "nobody"];
 /// What the queue keeps below its directory.
 const QUEUE_PARTS: [&str; 6] = ["large", "lock", "log", "maildrop", "pid", "public"];
 
-/// Whether a process of `own` effective uid may act as `wanted`: as itself, or, being root, as anybody but root.
-pub fn may_become(own: u32, wanted: u32) -> bool {
-    own == wanted || (own == ROOT && wanted != ROOT)
+/// What decides who may become whom.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Policy {
+    /// The effective uid of the supervisor.
+    pub own: u32,
+    /// As whom the front runs: nobody else's business is done as that.
+    pub front: u32,
+    /// The uids that commands, files and includes of alias tables may have: `default_privs`, and owners of tables.
+    pub tables: Vec<u32>,
+}
+
+impl Policy {
+    /// The policy of a supervisor with this configuration.
+    pub fn of(postfix: &Postfix, front: u32) -> Policy {
+        let default_privs = user(&postfix.default_privs).ok().flatten();
+        let owners = postfix.alias_maps.iter().filter_map(|table| {
+            let path = Path::new(&table.name);
+            let database = PathBuf::from(format!("{}.db", table.name));
+            let found = std::fs::metadata(path).or_else(|_| std::fs::metadata(database));
+            found.ok().map(|found| found.uid())
+        });
+        Policy {
+            own: Identity::current().uid,
+            front,
+            tables: default_privs
+                .map(|user| user.uid)
+                .into_iter()
+                .chain(owners)
+                .collect(),
+        }
+    }
+}
+
+/// Why somebody may not be become.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// It is root, or its group.
+    #[error("mail is never handled as root")]
+    Root,
+    /// It owns the queue.
+    #[error("that is the owner of the queue (mail_owner): mail of users needs another uid")]
+    QueueOwner,
+    /// It is no uid of `default_privs` or of an alias table's owner.
+    #[error("alias tables give no rights of that user")]
+    NotOfATable,
+    /// Only root can become somebody else.
+    #[error("Yubin runs as another user and is not root")]
+    NotRoot,
+}
+
+/// Whether a process with `uid` and `gid` may be started for business of that kind (pure).
+///
+/// # Errors
+/// The first [`Refusal`] that holds.
+pub fn may_become(policy: &Policy, uid: u32, gid: u32, kind: Kind) -> std::result::Result<(), Refusal> {
+    if policy.own != ROOT {
+        return if uid == policy.own {
+            Ok(())
+        } else {
+            Err(Refusal::NotRoot)
+        };
+    }
+    if uid == ROOT || gid == ROOT {
+        return Err(Refusal::Root);
+    }
+    if uid == policy.front {
+        return Err(Refusal::QueueOwner);
+    }
+    match kind {
+        Kind::Table if !policy.tables.contains(&uid) => Err(Refusal::NotOfATable),
+        Kind::Table | Kind::User | Kind::Virtual => Ok(()),
+    }
+}
+
+/// As whom the front runs when root starts the system: `mail_owner`.
+///
+/// # Errors
+/// When there is no such user, or it is root.
+pub fn front_user(loaded: &Loaded) -> Result<User> {
+    let name = &loaded.postfix.mail_owner;
+    let place = format!("main.cf:{}: mail_owner", loaded.main.line_of("mail_owner"));
+    match user(name)? {
+        Some(user) if user.uid != ROOT => Ok(user),
+        Some(_) => bail!("{place}: {name} is root: mail is never handled as root"),
+        None => bail!("{place}: there is no user {name}: `yubin install` makes it, --single does without"),
+    }
+}
+
+/// Gives the queue to `user`.
+///
+/// # Errors
+/// What cannot be given.
+pub fn give_queue(postfix: &Postfix, user: &User) -> Result<()> {
+    let queue = &postfix.queue_directory;
+    std::fs::create_dir_all(queue)
+        .with_context(|| format!("cannot create the queue directory {}", queue.display()))?;
+    // Only what is ours: a queue directory may be shared with what another mail system left there.
+    for path in std::iter::once(queue.clone()).chain(QUEUE_PARTS.map(|part| queue.join(part))) {
+        let given: Result<()> = match std::fs::symlink_metadata(&path) {
+            Ok(_) if path == *queue => {
+                std::os::unix::fs::lchown(&path, Some(user.uid), Some(user.gid)).map_err(Into::into)
+            }
+            Ok(_) => os::ownership::give_tree(&path, user.uid, user.gid).map_err(Into::into),
+            Err(_) => Ok(()),
+        };
+        given.with_context(|| format!("cannot give {} to {}", path.display(), user.name))?;
+    }
+    Ok(())
 }
 
 /// As whom the single profile runs when root starts it: the owner of the virtual mailboxes if the configuration names one,
@@ -175,20 +281,7 @@ pub fn give_up_root(loaded: &Loaded) -> Result<()> {
         return Ok(());
     }
     let user = single_user(loaded)?;
-    let queue = &loaded.postfix.queue_directory;
-    std::fs::create_dir_all(queue)
-        .with_context(|| format!("cannot create the queue directory {}", queue.display()))?;
-    // Only what is ours: a queue directory may be shared with what another mail system left there.
-    for path in std::iter::once(queue.clone()).chain(QUEUE_PARTS.map(|part| queue.join(part))) {
-        let given: Result<()> = match std::fs::symlink_metadata(&path) {
-            Ok(_) if path == *queue => {
-                std::os::unix::fs::lchown(&path, Some(user.uid), Some(user.gid)).map_err(Into::into)
-            }
-            Ok(_) => os::ownership::give_tree(&path, user.uid, user.gid).map_err(Into::into),
-            Err(_) => Ok(()),
-        };
-        given.with_context(|| format!("cannot give {} to {}", path.display(), user.name))?;
-    }
+    give_queue(&loaded.postfix, &user)?;
     become_user(&user)
 }
 
@@ -259,8 +352,31 @@ mod tests {
     }
 
     #[test]
-    fn root_becomes_anybody_but_root_and_others_stay_themselves() {
-        assert!(may_become(1000, 1000) && may_become(0, 1000) && may_become(0, 0));
-        assert!(!may_become(1000, 0) && !may_become(1000, 1001));
+    fn who_may_become_whom() {
+        const UIDS: [u32; 5] = [0, 7, 33, 1000, 65_534];
+        let kinds = [Kind::User, Kind::Virtual, Kind::Table];
+        for own in UIDS {
+            let policy = Policy {
+                own,
+                front: 7,
+                tables: vec![0, 7, 65_534],
+            };
+            for (uid, gid, kind) in UIDS
+                .iter()
+                .flat_map(|uid| [0, 8].map(|gid| (*uid, gid)))
+                .flat_map(|(uid, gid)| kinds.map(|kind| (uid, gid, kind)))
+            {
+                let may = may_become(&policy, uid, gid, kind);
+                let expected = match (own, uid, gid, kind) {
+                    (0, 0, ..) | (0, _, 0, _) => Err(Refusal::Root),
+                    (0, 7, ..) => Err(Refusal::QueueOwner),
+                    (0, 33 | 1000, _, Kind::Table) => Err(Refusal::NotOfATable),
+                    (0, 65_534, _, Kind::Table) | (0, _, _, Kind::User | Kind::Virtual) => Ok(()),
+                    (own, uid, ..) if own == uid => Ok(()),
+                    _ => Err(Refusal::NotRoot),
+                };
+                assert_eq!(may, expected, "{own} becomes {uid}:{gid} for {kind:?}");
+            }
+        }
     }
 }

@@ -1,87 +1,30 @@
 //! The single profile: all roles in this process, under one uid, from start to stop.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use config::{DovecotFile, Loaded, Severity};
-use front::control::{self, Supervisor};
-use front::{pickup, qmgr};
+use config::{Loaded, Severity};
+use front::control::Supervisor;
 use ipc::control::Haste;
-use maillog::{Destination, Destinations, Log};
+use maillog::Log;
 use queue::Spool;
-use serve::accept::{self, Listener};
-use serve::handover::Protocol;
-use settings::Postfix;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 
-use crate::announcements;
 use crate::certificates::{Certificates, Keys};
-use crate::complaints;
 use crate::generation::{Generation, Kept};
-use crate::identity;
-use crate::listeners::{self, Bound, Purpose};
+use crate::glue::Here;
+use crate::listeners::{self, Bound};
 use crate::pid_files::PidFiles;
+use crate::running::{GRACE, Queue, Running};
 use crate::snapshot::Snapshot;
+use crate::start::{self, Offer, Start, base_dir, load};
+use crate::{announcements, identity, log_files};
 
-/// How long conversations and deliveries under way may take to end after a graceful stop.
-const GRACE: Duration = Duration::from_secs(5);
 /// How many descriptors are asked for: two for each connection and a reserve.
-const DESCRIPTORS_WANTED: u64 = 65_536;
-
-/// The queue's log segments of the embedded system, in octets: three of them are on disk from its first minute.
-const SMALL_SEGMENT_BYTES: u64 = 8 * 1024 * 1024;
-
-/// How much mail the system is for: what it puts aside beforehand.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scale {
-    /// A user's own, or a test's.
-    Embedded,
-    /// A host's.
-    Host,
-}
-
-/// What to run.
-#[derive(Debug, Clone)]
-pub struct Start {
-    /// How large.
-    pub scale: Scale,
-    /// Where main.cf and master.cf are; `None` serves mailboxes only.
-    pub config_directory: Option<PathBuf>,
-    /// Where dovecot.conf is.
-    pub dovecot: DovecotFile,
-}
-
-/// What a port offers, as a person would say it, and whether TLS begins with the connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub enum Offer {
-    Smtp { tls: bool },
-    Submission { tls: bool },
-    Imap { tls: bool },
-    Pop3 { tls: bool },
-}
-
-impl Offer {
-    fn of(purpose: &Purpose, loaded: &Loaded) -> Offer {
-        match purpose {
-            Purpose::Login(Protocol::Imap, tls) => Offer::Imap { tls: *tls },
-            Purpose::Login(Protocol::Pop3, tls) => Offer::Pop3 { tls: *tls },
-            Purpose::Smtpd(name) => {
-                let service = loaded.services.iter().find(|service| service.name == *name);
-                let tls = service.is_some_and(|service| service.settings.smtpd_tls_wrappermode);
-                // By its custom, a service that users submit to says so in its log name.
-                match service.is_some_and(|service| service.settings.syslog_name.contains("/submission")) {
-                    true => Offer::Submission { tls },
-                    false => Offer::Smtp { tls },
-                }
-            }
-        }
-    }
-}
+pub(crate) const DESCRIPTORS_WANTED: u64 = 65_536;
 
 /// A system that is about to run: configured, bound, and no longer root.
 pub struct Ready {
@@ -89,50 +32,10 @@ pub struct Ready {
     loaded: Loaded,
     bound: Vec<Bound>,
     kept: Kept,
+    agents: Here,
     certificates: Certificates,
-    recovered: queue::Recovered,
-    qmgr: Option<qmgr::Driver>,
-    control: Option<std::os::unix::net::UnixListener>,
+    queue: Option<Queue>,
     pid_files: PidFiles,
-}
-
-/// Reads the configuration of `start`.
-pub fn load(start: &Start) -> Loaded {
-    let directory = start.config_directory.clone().unwrap_or_default();
-    let options = config::Options {
-        surroundings: config::this_machine(),
-        dovecot: start.dovecot.clone(),
-        overrides: Vec::new(),
-    };
-    match (&start.config_directory, &start.dovecot) {
-        (None, DovecotFile::At(file)) => {
-            let (dovecot, problems) = config::load_dovecot(file);
-            let surroundings = &options.surroundings;
-            Loaded {
-                main: config::main_cf::MainCf::default(),
-                postfix: Postfix::defaults(surroundings),
-                values: settings::Values::new(surroundings),
-                services: Vec::new(),
-                dovecot: Some(dovecot),
-                problems,
-            }
-        }
-        _ => {
-            let mut loaded = config::load(&directory, &options);
-            loaded.problems.extend(complaints::of(&loaded));
-            sort(&mut loaded.problems);
-            loaded
-        }
-    }
-}
-
-/// By file, in the order in which they are read, and line.
-fn sort(problems: &mut [config::Problem]) {
-    let files: Vec<String> = problems.iter().map(|problem| problem.file.clone()).collect();
-    problems.sort_by_key(|problem| {
-        let rank = files.iter().position(|file| *file == problem.file);
-        (rank, problem.line)
-    });
 }
 
 /// Binds, gives up root, opens log and queue. Nothing is read from the network yet.
@@ -160,122 +63,38 @@ pub fn prepare(start: Start, tell: &mut dyn FnMut(&str)) -> Result<Ready> {
         Spool::check_unused(&loaded.postfix.queue_directory, &world::World::real())?;
     }
     let bound = listeners::bind(wanted)?;
-    let log = open_log(&loaded)?;
+    let log = log_files::open(&loaded.postfix, loaded.dovecot.as_ref())?;
     let snapshot = Snapshot::of(&loaded)?;
     let certificates = Certificates::of(&snapshot.keys)?;
     let pid_files = PidFiles::open_as_root(base_dir(&loaded));
     identity::give_up_root(&loaded)?;
-    let own_uid = os::identity::Identity::current().uid;
-    let (queue, recovered, driver, control) = if serves_mta {
-        open_queue(&loaded.postfix, start.scale)?
-    } else {
-        none()
-    };
+    let queue = serves_mta
+        .then(|| Queue::open(&loaded.postfix, start.scale))
+        .transpose()?;
     let kept = Kept {
-        queue,
+        queue: queue
+            .as_ref()
+            .map(|queue| (queue.spool.clone(), queue.handle.clone())),
         log,
-        own_uid,
         anvil: Arc::default(),
         connections: Arc::default(),
-        stores: Arc::default(),
-        farewell: Arc::default(),
     };
     Ok(Ready {
         start,
         loaded,
         bound,
         kept,
+        agents: Here::default(),
         certificates,
-        recovered,
-        qmgr: driver,
-        control,
+        queue,
         pid_files,
     })
-}
-
-/// Where the mailbox services have what concerns the running process, if there are any.
-fn base_dir(loaded: &Loaded) -> Option<&Path> {
-    loaded
-        .dovecot
-        .as_ref()
-        .map(|dovecot| Path::new(&dovecot.base_dir))
-}
-
-type Queue = (
-    Option<(Spool, qmgr::Handle)>,
-    queue::Recovered,
-    Option<qmgr::Driver>,
-    Option<std::os::unix::net::UnixListener>,
-);
-
-fn none() -> Queue {
-    (None, queue::Recovered::default(), None, None)
-}
-
-fn open_queue(settings: &Postfix, scale: Scale) -> Result<Queue> {
-    let directory = &settings.queue_directory;
-    let defaults = queue::spool::SpoolOptions::default();
-    let options = queue::spool::SpoolOptions {
-        long_queue_ids: settings.enable_long_queue_ids,
-        segment_bytes: match scale {
-            Scale::Embedded => SMALL_SEGMENT_BYTES,
-            Scale::Host => defaults.segment_bytes,
-        },
-        ..defaults
-    };
-    let (spool, recovered) = Spool::open(directory, &options, &world::World::real())?;
-    // Commands drop mail there, and it must be this process's to pick up.
-    std::fs::create_dir_all(directory.join("maildrop"))
-        .with_context(|| format!("cannot create the maildrop below {}", directory.display()))?;
-    let (handle, driver) = qmgr::new();
-    let control = control::bind(directory)
-        .with_context(|| format!("cannot make the control socket below {}", directory.display()))?;
-    Ok((Some((spool, handle)), recovered, Some(driver), Some(control)))
-}
-
-/// `maillog_file` for the MTA, `log_path` and `info_log_path` for the mailbox services.
-fn open_log(loaded: &Loaded) -> Result<Log> {
-    let postfix = &loaded.postfix;
-    let file = postfix.maillog_file.to_string_lossy();
-    let mta = Destination::of_maillog_file(&file, &postfix.syslog_facility)?;
-    let (mailbox, mailbox_info, instance_name, debug) = match &loaded.dovecot {
-        Some(dovecot) => {
-            let of =
-                |path: &Path| Destination::of_log_path(&path.to_string_lossy(), &dovecot.syslog_facility);
-            let errors = of(&dovecot.log_path)?;
-            let info = if dovecot.info_log_path.as_os_str().is_empty() {
-                errors.clone()
-            } else {
-                of(&dovecot.info_log_path)?
-            };
-            (errors, info, dovecot.instance_name.clone(), dovecot.mail_debug)
-        }
-        None => (mta.clone(), mta.clone(), "dovecot".to_owned(), false),
-    };
-    Ok(Log::open(&maillog::Options {
-        to: Destinations {
-            mta,
-            mailbox,
-            mailbox_info,
-        },
-        hostname: postfix.myhostname.clone(),
-        syslog_name: postfix.syslog_name.clone(),
-        instance_name,
-        debug,
-    })?)
 }
 
 impl Ready {
     /// The ports that are bound, each with what it is for.
     pub fn ports(&self) -> Vec<(Offer, u16)> {
-        let mut ports: Vec<(Offer, u16)> = Vec::new();
-        for bound in &self.bound {
-            let port = (Offer::of(&bound.purpose, &self.loaded), bound.address.port());
-            if !ports.contains(&port) {
-                ports.push(port);
-            }
-        }
-        ports
+        start::ports(&self.bound, &self.loaded)
     }
 
     /// Runs until a signal or a command says stop.
@@ -308,153 +127,43 @@ impl Ready {
             loaded,
             bound,
             kept,
+            agents,
             certificates,
-            recovered,
-            qmgr,
-            control,
+            queue,
             mut pid_files,
         } = self;
         let serves_mta = start.config_directory.is_some();
         // Before anybody can see that it runs: who starts it may stop it at once.
         let signals = Signals::listen()?;
-        let generation = Arc::new(RwLock::new(Arc::new(Generation::build(
-            &Snapshot::without_keys(&loaded),
-            &kept,
-            &certificates,
-        )?)));
-        let (stop, stopping) = watch::channel(false);
+        let snapshot = Snapshot::without_keys(&loaded);
+        let doors = agents.doors(&snapshot, &kept.log);
+        let generation = Generation::build(&snapshot, &kept, doors, &certificates)?;
+        let running = Arc::new(Running::new(generation, kept));
         let (orders, mut received) = mpsc::unbounded_channel();
         let supervisor = Arc::new(Orders {
             orders,
             bound: bound.iter().map(|bound| bound.address).collect(),
             start,
-            kept: kept.clone(),
+            agents,
             certificates: Mutex::new(certificates),
-            generation: Arc::clone(&generation),
+            running: Arc::clone(&running),
         });
-        announcements::started(&supervisor.start, &loaded, &kept.log);
-        recovered
-            .damage
-            .iter()
-            .for_each(|damage| kept.log.error("qmgr", damage));
+        announcements::started(&supervisor.start, &loaded, &running.kept().log);
         let queue_directory = serves_mta.then_some(loaded.postfix.queue_directory.as_path());
         pid_files.write(
             queue_directory,
             base_dir(&loaded),
             supervisor.start.config_directory.as_deref(),
         );
-        for port in bound {
-            tokio::spawn(serve_port(
-                port,
-                Arc::clone(&generation),
-                stopping.clone(),
-                kept.log.clone(),
-            ));
-        }
-        let current = current(&generation);
-        if let (Some(driver), Some(front)) = (qmgr, &current.front) {
-            tokio::spawn(driver.run(
-                Arc::clone(front),
-                Arc::clone(&current.agency),
-                recovered,
-                stopping.clone(),
-            ));
-            tokio::spawn(pickup_regularly(Arc::clone(&generation), stopping.clone()));
-        }
-        if let Some(listener) = control {
-            tokio::spawn(control::serve(listener, supervisor.clone(), stopping.clone()));
+        running.serve(bound);
+        if let Some(queue) = queue {
+            running.start_queue(queue, supervisor.clone());
         }
         up();
-        let haste = wait_for_stop(signals, &mut received, &supervisor, &kept.log).await;
-        let _ = stop.send(true);
-        let mut is_at_rest = false;
-        if haste == Haste::Graceful {
-            let deliveries = async {
-                match &current.front {
-                    Some(front) => tokio::time::timeout(GRACE, front.qmgr.quiesce()).await.is_ok(),
-                    None => true,
-                }
-            };
-            let ((), at_rest) = tokio::join!(kept.farewell.bid(GRACE), deliveries);
-            is_at_rest = at_rest;
-        }
-        let closed = close_queue(&kept, is_at_rest).await;
+        let haste = wait_for_stop(signals, &mut received, &supervisor).await;
+        let stopped = running.stop(haste, supervisor.agents.farewell.bid(GRACE)).await;
         drop(pid_files);
-        closed
-    }
-}
-
-/// Has everything about the queue written. What cannot be written will be forgotten, so whoever stops the system must
-/// know.
-async fn close_queue(kept: &Kept, is_at_rest: bool) -> Result<()> {
-    let Some((spool, _)) = &kept.queue else {
-        return Ok(());
-    };
-    let spool = spool.clone();
-    let close = move || if is_at_rest { spool.finish() } else { spool.flush() };
-    let closed = tokio::task::spawn_blocking(close).await;
-    let closed = closed.context("the queue was not closed")?;
-    if let Err(error) = &closed {
-        kept.log.error("qmgr", &error.to_string());
-    }
-    Ok(closed?)
-}
-
-fn current(generation: &RwLock<Arc<Generation>>) -> Arc<Generation> {
-    Arc::clone(&generation.read().unwrap_or_else(PoisonError::into_inner))
-}
-
-async fn serve_port(
-    port: Bound,
-    generation: Arc<RwLock<Arc<Generation>>>,
-    stopping: watch::Receiver<bool>,
-    log: Log,
-) {
-    let Bound {
-        purpose,
-        connections_max,
-        socket,
-        address,
-    } = port;
-    let converse = move |link: serve::Link| {
-        let now = current(&generation);
-        let (smtpd, login) = (now.smtpd(&purpose), now.login(&purpose));
-        async move {
-            if let Some(smtpd) = smtpd {
-                smtpd.converse(link).await;
-            } else if let Some(login) = login {
-                login.converse(link).await;
-            }
-        }
-    };
-    if let Err(error) = accept::serve(
-        Listener {
-            socket,
-            connections_max,
-        },
-        stopping,
-        converse,
-    )
-    .await
-    {
-        log.error(
-            "master",
-            &format!("cannot serve {address}: {}", os::words(&error)),
-        );
-    }
-}
-
-/// The maildrop is looked at when a command says so, and now and then in case it could not.
-async fn pickup_regularly(generation: Arc<RwLock<Arc<Generation>>>, mut stopping: watch::Receiver<bool>) {
-    const EVERY: Duration = Duration::from_secs(60);
-    loop {
-        if let Some(front) = &current(&generation).front {
-            pickup::run_once(front).await;
-        }
-        tokio::select! {
-            () = tokio::time::sleep(EVERY) => {}
-            _ = stopping.wait_for(|stop| *stop) => return,
-        }
+        stopped
     }
 }
 
@@ -464,28 +173,27 @@ struct Orders {
     /// The ports that were bound at the start: what a reload can serve.
     bound: Vec<SocketAddr>,
     start: Start,
-    kept: Kept,
+    agents: Here,
     /// The newest that could be read.
     certificates: Mutex<Certificates>,
-    generation: Arc<RwLock<Arc<Generation>>>,
+    running: Arc<Running>,
 }
 
 impl Orders {
+    fn log(&self) -> &Log {
+        &self.running.kept().log
+    }
+
     fn stopped_by(&self, signal: SignalKind) -> Haste {
-        let serves_mailboxes = current(&self.generation).serves_mailboxes();
-        announcements::terminating(
-            &self.start,
-            serves_mailboxes,
-            signal.as_raw_value(),
-            &self.kept.log,
-        );
+        let serves_mailboxes = self.running.current().serves_mailboxes();
+        announcements::terminating(&self.start, serves_mailboxes, signal.as_raw_value(), self.log());
         Haste::Graceful
     }
 
     /// Ports that were named since the start: only a restart can bind them, as only root may.
     fn tell_of_ports(&self, loaded: &Loaded) {
         let wanted = listeners::wanted(&loaded.postfix, &loaded.services, loaded.dovecot.as_ref());
-        let log = &self.kept.log;
+        let log = self.log();
         match wanted {
             Err(error) => log.error("master", &format!("{error:#}")),
             Ok(wanted) => {
@@ -502,12 +210,13 @@ impl Orders {
     /// The certificates as they are now. A key that only root could read was read at the start; it goes on being used.
     fn certificates(&self, loaded: &Loaded) -> Certificates {
         let mut newest = self.certificates.lock().unwrap_or_else(PoisonError::into_inner);
-        let read = Keys::read(&loaded.services, loaded.dovecot.as_ref()).and_then(|keys| Certificates::of(&keys));
+        let read =
+            Keys::read(&loaded.services, loaded.dovecot.as_ref()).and_then(|keys| Certificates::of(&keys));
         match read {
             Ok(read) => *newest = read,
             Err(error) => {
                 let text = format!("the certificates read before stay in use: {error:#}");
-                self.kept.log.warning("master", &text);
+                self.log().warning("master", &text);
             }
         }
         newest.clone()
@@ -516,7 +225,7 @@ impl Orders {
 
 impl Supervisor for Orders {
     fn front(&self) -> Option<Arc<front::Front>> {
-        current(&self.generation).front.clone()
+        self.running.current().front.clone()
     }
 
     fn reload(&self) -> Result<(), String> {
@@ -531,25 +240,23 @@ impl Supervisor for Orders {
                 "the configuration has errors, the old one stays: {}",
                 errors.join("; ")
             );
-            self.kept.log.error("master", &why);
+            self.log().error("master", &why);
             return Err(why);
         }
         self.tell_of_ports(&loaded);
         let certificates = self.certificates(&loaded);
-        match Generation::build(&Snapshot::without_keys(&loaded), &self.kept, &certificates) {
+        let snapshot = Snapshot::without_keys(&loaded);
+        let doors = self.agents.doors(&snapshot, self.log());
+        match Generation::build(&snapshot, self.running.kept(), doors, &certificates) {
             Ok(new) => {
-                let new = Arc::new(new);
-                if let Some(front) = &new.front {
-                    front.qmgr.reconfigure(Arc::clone(front), Arc::clone(&new.agency));
-                }
-                *self.generation.write().unwrap_or_else(PoisonError::into_inner) = new;
-                self.kept.log.reopen();
-                announcements::reloaded(&self.start, &loaded, &self.kept.log);
+                self.running.replace(new);
+                self.log().reopen();
+                announcements::reloaded(&self.start, &loaded, self.log());
                 Ok(())
             }
             Err(error) => {
                 let why = format!("the old configuration stays: {error:#}");
-                self.kept.log.error("master", &why);
+                self.log().error("master", &why);
                 Err(why)
             }
         }
@@ -585,12 +292,11 @@ async fn wait_for_stop(
     mut signals: Signals,
     orders: &mut mpsc::UnboundedReceiver<Haste>,
     supervisor: &Orders,
-    log: &Log,
 ) -> Haste {
     loop {
         tokio::select! {
             _ = signals.hangup.recv() => drop(supervisor.reload()),
-            _ = signals.reopen.recv() => log.reopen(),
+            _ = signals.reopen.recv() => supervisor.log().reopen(),
             _ = signals.terminate.recv() => return supervisor.stopped_by(SignalKind::terminate()),
             _ = signals.interrupt.recv() => return supervisor.stopped_by(SignalKind::interrupt()),
             order = orders.recv() => return order.unwrap_or(Haste::Graceful),

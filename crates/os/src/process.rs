@@ -1,6 +1,6 @@
 //! Questions about processes, and the file creation mask (kill(2), umask(2)).
 
-use rustix::process::{Pid, test_kill_process};
+use rustix::process::{Pid, Signal, kill_process_group, test_kill_process};
 
 /// Whether a process with this id exists, be it ours or another user's.
 pub fn exists(pid: u32) -> bool {
@@ -26,6 +26,15 @@ pub fn leave_terminal() -> crate::Result<()> {
     rustix::process::setsid()
         .map(drop)
         .map_err(|error| crate::Error::call("leave the terminal", error))
+}
+
+/// Kills a process group (SIGKILL). That it is gone already is no error.
+pub fn kill_group(group: u32) {
+    // Group 1 would be every process.
+    let group = i32::try_from(group).ok().filter(|group| *group > 1);
+    if let Some(group) = group.and_then(Pid::from_raw) {
+        let _ = kill_process_group(group, Signal::KILL);
+    }
 }
 
 #[cfg(test)]

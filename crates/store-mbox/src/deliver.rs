@@ -10,7 +10,8 @@ use message::mbox::Quoter;
 use os::locks::Mode;
 
 use crate::headers::Filter;
-use crate::locking::{Fingerprint, Handle, Held, Locks};
+use crate::keeper::Spool;
+use crate::locking::{Fingerprint, Handle, Held, Locks, is_forbidden};
 use crate::{Error, Result};
 
 /// How often opening starts anew when the file is replaced before it is locked.
@@ -30,15 +31,52 @@ const PIECE_BYTES: usize = 64 * 1024;
 /// reached by a symbolic link that is not root's; [`Error::NotOwned`] when it belongs to somebody else;
 /// [`Error::Io`], after which the file is as long as it was.
 pub fn deliver(path: &Path, from_line: &str, content: &mut dyn Read, locks: &Locks) -> Result<()> {
+    let place = Place {
+        path,
+        locks,
+        owner: Owner::Ourselves,
+        spool: None,
+    };
+    append(&place, from_line, content)
+}
+
+/// Whose the file must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Owner {
+    /// This process's user's.
+    Ourselves,
+    /// Anybody's who lets us write there (`/file/name` in aliases, `strict_mailbox_ownership = no`).
+    Anybody,
+}
+
+/// Where a message is appended.
+#[derive(Debug, Clone, Copy)]
+pub struct Place<'a> {
+    /// The mbox file.
+    pub path: &'a Path,
+    /// How it is locked.
+    pub locks: &'a Locks,
+    /// Whose it must be.
+    pub owner: Owner,
+    /// Who helps where the directory is the mail group's.
+    pub spool: Option<Spool<'a>>,
+}
+
+/// As [`deliver`], to a place with more to it.
+///
+/// # Errors
+/// As [`deliver`].
+pub fn append(place: &Place<'_>, from_line: &str, content: &mut dyn Read) -> Result<()> {
+    let path = place.path;
     for _ in 0..OPEN_TRIES_MAX {
-        let (file, created) = open_or_create(path)?;
+        let (file, created) = open_or_create(place)?;
         let handle = Handle::new(file);
-        let held = Held::take(&handle, path, Mode::Exclusive, locks)?;
+        let held = Held::take_with(&handle, path, Mode::Exclusive, (place.locks, place.spool))?;
         let meta = handle.metadata().map_err(Error::io("look at", path))?;
         if Fingerprint::of_path(path)?.map(|f| f.inode) != Some((meta.dev(), meta.ino())) {
             continue;
         }
-        check(path, &meta)?;
+        check(place, &meta)?;
         let size = Fingerprint::of_file(&handle, path)?.size;
         held.begin_append(size)?;
         let written = write_message(&handle, path, size, from_line, content).and_then(|()| {
@@ -55,7 +93,20 @@ pub fn deliver(path: &Path, from_line: &str, content: &mut dyn Read, locks: &Loc
     Err(Error::Replaced(path.to_owned()))
 }
 
-fn open_or_create(path: &Path) -> Result<(File, bool)> {
+fn open_or_create(place: &Place<'_>) -> Result<(File, bool)> {
+    match (open_or_create_here(place.path), place.spool) {
+        (Err(error), Some(spool)) if is_forbidden(error.io_kind()) && !place.path.exists() => {
+            spool
+                .keeper
+                .create(spool.user)
+                .map_err(Error::io("create", place.path))?;
+            open_or_create_here(place.path).map(|(file, _)| (file, true))
+        }
+        (opened, _) => opened,
+    }
+}
+
+fn open_or_create_here(path: &Path) -> Result<(File, bool)> {
     let open = || os::files::open_regular(path, OpenOptions::new().read(true).write(true));
     match open() {
         Ok(file) => Ok((file, false)),
@@ -82,14 +133,15 @@ fn open_or_create(path: &Path) -> Result<(File, bool)> {
 }
 
 /// Whether mail may be written there, by the rules of local(8).
-fn check(path: &Path, meta: &std::fs::Metadata) -> Result<()> {
+fn check(place: &Place<'_>, meta: &std::fs::Metadata) -> Result<()> {
+    let path = place.path;
     let complaint = if is_foreign_link(path)? {
         "file is a symbolic link"
     } else if !meta.file_type().is_file() {
         "file is not a regular file"
     } else if meta.nlink() > 1 {
         "file has several hard links"
-    } else if meta.uid() != os::identity::Identity::current().uid {
+    } else if place.owner == Owner::Ourselves && meta.uid() != os::identity::Identity::current().uid {
         return Err(Error::NotOwned(path.to_owned()));
     } else {
         return Ok(());

@@ -162,3 +162,61 @@ fn mail_that_came_after_a_killed_process_stays() {
         assert_eq!(std::fs::read_to_string(&path).unwrap(), format!("{before}{two}"));
     }
 }
+
+/// A keeper of a spool that notes what it is asked.
+#[derive(Debug, Default)]
+struct Noting(std::sync::Mutex<Vec<String>>);
+
+impl crate::keeper::Keeper for Noting {
+    fn create(&self, user: &str) -> std::io::Result<()> {
+        self.0.lock().unwrap().push(format!("create {user}"));
+        Ok(())
+    }
+
+    fn lock(&self, user: &str, _: Tries) -> std::io::Result<()> {
+        self.0.lock().unwrap().push(format!("lock {user}"));
+        Err(ErrorKind::WouldBlock.into())
+    }
+
+    fn unlock(&self, user: &str) -> std::io::Result<()> {
+        self.0.lock().unwrap().push(format!("unlock {user}"));
+        Ok(())
+    }
+}
+
+#[test]
+fn the_keeper_is_asked_only_where_we_may_not() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempfile::tempdir().unwrap();
+    let spool = dir.path().join("spool");
+    std::fs::create_dir(&spool).unwrap();
+    let path = spool.join("ann");
+    let keeper = Noting::default();
+    let place = Place {
+        path: &path,
+        locks: &Locks::default(),
+        owner: Owner::Ourselves,
+        spool: Some(Spool {
+            keeper: &keeper,
+            user: "ann",
+        }),
+    };
+    append(&place, FROM, &mut b"Subject: x\n\nx\n".as_slice()).unwrap();
+    assert!(keeper.0.lock().unwrap().is_empty());
+    std::fs::set_permissions(&spool, std::fs::Permissions::from_mode(0o555)).unwrap();
+    if std::fs::write(spool.join("probe"), "").is_ok() {
+        println!("skipped: root may write everywhere");
+        return;
+    }
+    assert!(matches!(
+        append(&place, FROM, &mut b"x\n".as_slice()),
+        Err(Error::Locked(_))
+    ));
+    assert_eq!(*keeper.0.lock().unwrap(), ["lock ann"]);
+    let other = Place {
+        path: &spool.join("bob"),
+        ..place
+    };
+    assert!(append(&other, FROM, &mut b"x\n".as_slice()).is_err());
+    assert_eq!(keeper.0.lock().unwrap()[1], "create ann");
+}

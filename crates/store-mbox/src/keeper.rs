@@ -25,6 +25,15 @@ pub trait Keeper: Send + Sync + std::fmt::Debug {
     fn unlock(&self, user: &str) -> Result<()>;
 }
 
+/// A mailbox in the spool: whose, and who keeps it.
+#[derive(Debug, Clone, Copy)]
+pub struct Spool<'a> {
+    /// Who may make files there.
+    pub keeper: &'a dyn Keeper,
+    /// The user whose mailbox it is.
+    pub user: &'a str,
+}
+
 /// Nobody: what was refused stays refused.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Nobody;

@@ -26,7 +26,7 @@ mod store;
 mod whole;
 mod zone;
 
-pub use deliver::deliver;
+pub use deliver::{Owner, Place, append, deliver};
 pub use error::{Error, Result};
 pub use locking::{LockKind, Locks};
 pub use store::MboxStore;

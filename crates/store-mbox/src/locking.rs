@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use os::locks::{self, Dotlock, Mode, STALE_AFTER, Tries};
 
+use crate::keeper::Spool;
 use crate::{Error, Result};
 
 /// A kind of lock (`mailbox_delivery_lock`, `mbox_write_locks`).
@@ -134,6 +135,8 @@ pub(crate) struct Held<'a> {
     fcntl: bool,
     flock: bool,
     dotlock: Option<Dotlock>,
+    /// Who made the lock file in our stead.
+    kept: Option<Spool<'a>>,
     /// Given up last, when the others are.
     _among: Among,
 }
@@ -141,6 +144,16 @@ pub(crate) struct Held<'a> {
 impl<'a> Held<'a> {
     /// Takes the locks on `file`, which is open at `path`. For reading, the lock file is not needed.
     pub(crate) fn take(file: &'a Handle, path: &'a Path, mode: Mode, locks: &Locks) -> Result<Held<'a>> {
+        Held::take_with(file, path, mode, (locks, None))
+    }
+
+    /// As [`Held::take`]; where the lock file is forbidden, the keeper of the spool makes it.
+    pub(crate) fn take_with(
+        file: &'a Handle,
+        path: &'a Path,
+        mode: Mode,
+        (locks, spool): (&Locks, Option<Spool<'a>>),
+    ) -> Result<Held<'a>> {
         let among = Among::take(Fingerprint::of_file(file, path)?.inode, path, locks.tries)?;
         retired().held += 1;
         let mut held = Held {
@@ -149,6 +162,7 @@ impl<'a> Held<'a> {
             fcntl: false,
             flock: false,
             dotlock: None,
+            kept: None,
             _among: among,
         };
         let kinds = if mode == Mode::Shared {
@@ -169,8 +183,13 @@ impl<'a> Held<'a> {
                 LockKind::Dotlock if mode == Mode::Shared => {}
                 LockKind::Dotlock => match Dotlock::take(path, locks.tries, locks.stale_after) {
                     Ok(lock) => held.dotlock = Some(lock),
-                    // /var/mail is often the mail group's alone: the other kinds must do.
-                    Err(error) if is_forbidden(error.io_kind()) && locks.kinds.len() > 1 => {}
+                    Err(error) if is_forbidden(error.io_kind()) => {
+                        held.kept = kept(spool, locks, path)?;
+                        // /var/mail is often the mail group's alone: the other kinds must do.
+                        if held.kept.is_none() && locks.kinds.len() < 2 {
+                            return Err(error.into());
+                        }
+                    }
                     Err(error) => return Err(error.into()),
                 },
             }
@@ -244,7 +263,20 @@ fn is_at_most_one_message(file: &File, start: u64) -> std::io::Result<bool> {
     }
 }
 
-fn is_forbidden(kind: Option<ErrorKind>) -> bool {
+/// The lock file that the keeper makes; `None` when that is forbidden too.
+fn kept<'a>(spool: Option<Spool<'a>>, locks: &Locks, path: &Path) -> Result<Option<Spool<'a>>> {
+    let Some(spool) = spool else {
+        return Ok(None);
+    };
+    match spool.keeper.lock(spool.user, locks.tries) {
+        Ok(()) => Ok(Some(spool)),
+        Err(error) if error.kind() == ErrorKind::WouldBlock => Err(Error::Locked(path.to_owned())),
+        Err(error) if is_forbidden(Some(error.kind())) => Ok(None),
+        Err(error) => Err(Error::io("lock", path)(error)),
+    }
+}
+
+pub(crate) fn is_forbidden(kind: Option<ErrorKind>) -> bool {
     matches!(
         kind,
         Some(ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem)
@@ -254,6 +286,10 @@ fn is_forbidden(kind: Option<ErrorKind>) -> bool {
 impl Drop for Held<'_> {
     fn drop(&mut self) {
         self.dotlock = None;
+        if let Some(spool) = &self.kept {
+            // A lock that stays counts as left behind after a while.
+            let _ = spool.keeper.unlock(spool.user);
+        }
         if self.flock {
             let _ = locks::unlock_flock(self.file, self.path);
         }

@@ -46,7 +46,9 @@ fn shake(
 
 fn server_of(directory: &Path, protocols: Protocols) -> Arc<rustls::ServerConfig> {
     let pair = self_signed::ensure(directory, &["mail.example.test"]).unwrap();
-    server::Material::of_files(&pair.cert_file, &pair.key_file, protocols).and_then(|material| material.config()).unwrap()
+    server::Material::of_files(&pair.cert_file, &pair.key_file, protocols)
+        .and_then(|material| material.config())
+        .unwrap()
 }
 
 #[test]
@@ -62,7 +64,9 @@ fn a_self_signed_pair_is_made_once_and_works() {
     assert!(!self_signed::ensure(directory.path(), &[]).unwrap().is_new);
     assert_eq!(std::fs::read(&pair.key_file).unwrap(), before);
 
-    let server = server::Material::of_files(&pair.cert_file, &pair.key_file, Protocols::default()).and_then(|material| material.config()).unwrap();
+    let server = server::Material::of_files(&pair.cert_file, &pair.key_file, Protocols::default())
+        .and_then(|material| material.config())
+        .unwrap();
     let client = client::config(Level::May, None, &[], Protocols::default()).unwrap();
     let session = shake(server, client, "anything.example").unwrap();
     assert_eq!(
@@ -126,7 +130,8 @@ fn wrong_files_are_refused_by_name() {
         self_signed::ensure(two.path(), &[]).unwrap(),
     );
     let complaint = |cert: &Path, key: &Path| {
-        server::Material::of_files(cert, key, Protocols::default()).and_then(|material| material.config())
+        server::Material::of_files(cert, key, Protocols::default())
+            .and_then(|material| material.config())
             .unwrap_err()
             .to_string()
     };
@@ -191,9 +196,21 @@ fn one_file_may_hold_key_and_chain() {
     ]
     .concat();
     std::fs::write(&both, &text).unwrap();
-    assert!(server::Material::of_files(&both, Path::new(""), Protocols::default()).and_then(|material| material.config()).is_ok());
-    assert!(server::Material::of_chain_files(&[&both], Protocols::default()).and_then(|material| material.config()).is_ok());
-    assert!(server::Material::of_chain_files(&[&pair.key_file, &pair.cert_file], Protocols::default()).and_then(|material| material.config()).is_ok());
+    assert!(
+        server::Material::of_files(&both, Path::new(""), Protocols::default())
+            .and_then(|material| material.config())
+            .is_ok()
+    );
+    assert!(
+        server::Material::of_chain_files(&[&both], Protocols::default())
+            .and_then(|material| material.config())
+            .is_ok()
+    );
+    assert!(
+        server::Material::of_chain_files(&[&pair.key_file, &pair.cert_file], Protocols::default())
+            .and_then(|material| material.config())
+            .is_ok()
+    );
     let value = format!("<{}", both.display());
     assert!(
         Pem::of_dovecot_value(&value, "ssl_key")

@@ -3,8 +3,7 @@
 use std::io::Read;
 use std::sync::Arc;
 
-use address::Address;
-use deliver_remote::{NextHop, Request};
+use deliver_local::Forward;
 use envelope::{DeliveryResult, Envelope, Outcome, QueueId, Recipient, StatusCode, Trace};
 use intake::Origin;
 use maillog::Delays;
@@ -14,8 +13,9 @@ use queue::scheduler::{Destination, Feedback};
 use serve::clock::now;
 
 use crate::Front;
-use crate::agency::{Agency, LocalDelivery};
+use crate::agency::{Agency, LocalDelivery, MailboxClass};
 use crate::cleanup::{self, Submission};
+use crate::qmgr::passing::{Passing, Remote, client_of, discarded, given_up};
 
 /// What is to be tried.
 pub(super) struct Attempt {
@@ -28,10 +28,12 @@ pub(super) struct Attempt {
 }
 
 /// The transports that there are.
-pub const TRANSPORTS: [&str; 7] = ["local", "smtp", "relay", "lmtp", "discard", "error", "retry"];
+pub const TRANSPORTS: [&str; 8] = [
+    "local", "virtual", "smtp", "relay", "lmtp", "discard", "error", "retry",
+];
 
 /// A message of the queue as local delivery reads it.
-struct QueuedContent(queue::Content);
+pub(super) struct QueuedContent(pub(super) queue::Content);
 
 impl deliver_local::Content for QueuedContent {
     fn size_bytes(&self) -> u64 {
@@ -71,10 +73,27 @@ impl Attempt {
         let began = now();
         let (message, queue_id) = (&*self.message, &self.message.queue_id);
         let (agent, outcomes, feedback) = match self.destination.transport.as_str() {
-            "local" => ("local", self.local(message).await, Feedback::Reached),
+            "local" => (
+                "local",
+                self.local(message, MailboxClass::Local).await,
+                Feedback::Reached,
+            ),
+            "virtual" => (
+                "virtual",
+                self.local(message, MailboxClass::Virtual).await,
+                Feedback::Reached,
+            ),
             "smtp" | "relay" | "lmtp" => self.remote(message).await,
-            "discard" => ("discard", self.all(&self.discarded()), Feedback::Reached),
-            "error" => ("error", self.all(&self.given_up()), Feedback::Reached),
+            "discard" => (
+                "discard",
+                self.all(&discarded(&self.destination.next_hop)),
+                Feedback::Reached,
+            ),
+            "error" => (
+                "error",
+                self.all(&given_up(&self.destination.next_hop)),
+                Feedback::Reached,
+            ),
             "retry" => (
                 "error",
                 self.all(&deferred("none", self.destination.next_hop.clone())),
@@ -120,138 +139,83 @@ impl Attempt {
             .collect()
     }
 
-    fn discarded(&self) -> Outcome {
-        Outcome {
-            result: DeliveryResult::Sent,
-            status: StatusCode::success(0, 0),
-            text: self.destination.next_hop.clone(),
-            relay: "none".to_owned(),
-        }
-    }
-
-    fn given_up(&self) -> Outcome {
-        let text = self.destination.next_hop.as_str();
-        let (status, text) = StatusCode::split(text).unwrap_or((StatusCode::permanent(0, 0), text));
-        Outcome {
-            result: DeliveryResult::Bounced,
-            status,
-            text: text.to_owned(),
-            relay: "none".to_owned(),
-        }
-    }
-
     /// By SMTP or LMTP to another host.
     async fn remote(&self, message: &Message) -> (&'static str, Vec<(u32, Outcome)>, Feedback) {
-        let agent = if self.destination.transport == "lmtp" {
-            "lmtp"
-        } else {
-            "smtp"
-        };
-        let next_hop = match self.next_hop() {
-            Ok(next_hop) => next_hop,
-            Err(why) => return (agent, self.all(&deferred("none", why)), Feedback::None),
-        };
-        let content = match self.front.spool.content(&message.queue_id) {
-            Ok(content) => content,
-            Err(error) => {
-                return (
-                    agent,
-                    self.all(&deferred("none", error.to_string())),
-                    Feedback::None,
-                );
-            }
-        };
         let wanted: Vec<usize> = self.recipients.iter().map(|index| *index as usize).collect();
-        let mut request = Request::of(next_hop, &message.envelope, &wanted, content.size_bytes());
-        request.message.is_probe = self.only_verifies();
-        if agent == "smtp" {
-            request.credentials = match self.front.remote.login(&self.destination.next_hop) {
-                Ok(credentials) => credentials,
-                Err(error) => {
-                    let outcome = deferred("none", format!("cannot look up the login: {error}"));
-                    return (agent, self.all(&outcome), Feedback::None);
-                }
-            };
-        }
-        let delivery = self.front.remote.deliver(request, &mut content.reader()).await;
-        let outcomes: Vec<(u32, Outcome)> = self.recipients.iter().copied().zip(delivery.outcomes).collect();
-        let unreachable = outcomes.iter().all(|(_, outcome)| outcome.relay == "none");
+        let passing = Remote {
+            front: &self.front,
+            queue_id: &message.queue_id,
+            envelope: &message.envelope,
+            is_probe: self.only_verifies(),
+        };
+        let (agent, delivered, feedback) = passing.deliver(&self.destination, &wanted).await;
         (
             agent,
-            outcomes,
-            if unreachable {
-                Feedback::Unreachable
-            } else {
-                Feedback::Reached
-            },
+            self.recipients.iter().copied().zip(delivered).collect(),
+            feedback,
         )
     }
 
-    /// Where the transport connects to. Without MX lookups only `[host]` is a host; mail for a domain waits.
-    fn next_hop(&self) -> Result<NextHop, String> {
-        let Destination { transport, next_hop } = &self.destination;
-        let settings = &self.front.settings;
-        if transport == "lmtp" {
-            return NextHop::lmtp(next_hop, &settings.lmtp_tcp_port).map_err(|error| error.to_string());
-        }
-        if !next_hop.starts_with('[') {
-            return Err(format!(
-                "mail for {next_hop} needs an MX lookup, which is not there yet: set relayhost = [host]"
-            ));
-        }
-        NextHop::smtp(next_hop, &settings.smtp_tcp_port).map_err(|error| error.to_string())
-    }
-
-    async fn local(&self, message: &Message) -> Vec<(u32, Outcome)> {
+    async fn local(&self, message: &Message, class: MailboxClass) -> Vec<(u32, Outcome)> {
         let mut outcomes = Vec::new();
         for index in &self.recipients {
             let Some(recipient) = message.envelope.recipients.get(*index as usize) else {
                 continue;
             };
-            outcomes.push((*index, self.local_recipient(message, recipient).await));
+            outcomes.push((*index, self.local_recipient(message, recipient, class).await));
         }
         outcomes
     }
 
-    async fn local_recipient(&self, message: &Message, recipient: &Recipient) -> Outcome {
+    async fn local_recipient(
+        &self,
+        message: &Message,
+        recipient: &Recipient,
+        class: MailboxClass,
+    ) -> Outcome {
         if self.only_verifies() {
             let (agency, address) = (Arc::clone(&self.agency), recipient.address.clone());
-            let verified = tokio::task::spawn_blocking(move || agency.verify(&address)).await;
-            return verified.unwrap_or_else(|_| deferred("local", "the look-up was broken off".to_owned()));
+            let verified = tokio::task::spawn_blocking(move || agency.verify(&address, class)).await;
+            return verified
+                .unwrap_or_else(|_| deferred(class.name(), "the look-up was broken off".to_owned()));
         }
         let content = match self.front.spool.content(&message.queue_id) {
             Ok(content) => Arc::new(QueuedContent(content)),
-            Err(error) => return deferred("local", error.to_string()),
+            Err(error) => return deferred(class.name(), error.to_string()),
         };
         let delivery = LocalDelivery {
             sender: message.envelope.sender.clone(),
             recipient: recipient.clone(),
+            class,
             content: Arc::clone(&content) as Arc<dyn deliver_local::Content + Send + Sync>,
+            client: client_of(message),
+            transports: Arc::new(Passing {
+                front: Arc::clone(&self.front),
+                agency: Arc::clone(&self.agency),
+                message: Arc::clone(&self.message),
+                runtime: tokio::runtime::Handle::current(),
+            }),
         };
         let agency = Arc::clone(&self.agency);
         let delivered = match tokio::task::spawn_blocking(move || agency.deliver(&delivery)).await {
             Ok(delivered) => delivered,
-            Err(_) => return deferred("local", "the delivery was broken off".to_owned()),
+            Err(_) => return deferred(class.name(), "the delivery was broken off".to_owned()),
         };
-        if delivered.forwards.is_empty() {
-            return delivered.outcome;
+        for warning in &delivered.warnings {
+            self.front.log.warning(class.name(), warning);
         }
-        match self
-            .forward(
-                message,
-                recipient,
-                delivered.forwards,
-                &delivered.forward_header,
-                &content,
-            )
-            .await
-        {
-            Ok(id) => Outcome {
-                text: format!("forwarded as {id}"),
-                ..delivered.outcome
-            },
-            Err(why) => deferred("local", why),
+        let mut outcome = delivered.outcome;
+        for forward in delivered.forwards {
+            match self.forward(message, recipient, forward, &content).await {
+                Ok(id) if outcome.result == DeliveryResult::Sent => {
+                    outcome.text = format!("forwarded as {id}")
+                }
+                Ok(_) => {}
+                // What was done already is done again: better twice than never.
+                Err(why) => return deferred(class.name(), why),
+            }
         }
+        outcome
     }
 
     /// Queues the message anew for other addresses.
@@ -259,24 +223,32 @@ impl Attempt {
         &self,
         message: &Message,
         recipient: &Recipient,
-        addresses: Vec<Address>,
-        header: &str,
+        forward: Forward,
         content: &QueuedContent,
     ) -> Result<QueueId, String> {
         let settings = &self.front.settings;
-        let recipients = addresses.into_iter().map(|address| Recipient {
-            address: intake::qualify(address, settings),
-            original: recipient.original.clone(),
-            orcpt: recipient.orcpt.clone(),
-            notify: recipient.notify,
+        let keeps = forward.keeps_original;
+        let recipients = forward.recipients.into_iter().map(|address| {
+            let address = intake::qualify(address, settings);
+            Recipient {
+                original: if keeps {
+                    recipient.original.clone()
+                } else {
+                    address.clone()
+                },
+                orcpt: recipient.orcpt.clone().filter(|_| keeps),
+                notify: recipient.notify,
+                address,
+            }
         });
         let envelope = Envelope {
             recipients: recipients.collect(),
+            sender: forward.sender.or_else(|| message.envelope.sender.clone()),
             ..message.envelope.clone()
         };
         let incoming = self.front.spool.begin(now());
         let mut submission = Submission::begin(incoming, Origin::Forward, &envelope, Arc::clone(settings));
-        submission.write(header.as_bytes());
+        submission.write(forward.header.as_bytes());
         let mut reader = content.0.reader();
         let mut piece = vec![0; 64 * 1024];
         loop {

@@ -6,6 +6,7 @@
 mod attempt;
 mod handle;
 mod options;
+mod passing;
 mod report;
 
 use std::collections::{HashMap, HashSet};

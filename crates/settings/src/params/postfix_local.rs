@@ -32,6 +32,9 @@ macro_rules! rows {
             command_time_limit: Seconds = "1000s", Reload, "How long a command may run.";
             command_expansion_filter: Text = "1234567890!@%-_=+:,./abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ", Reload, "Characters that may come into a command from the address.";
             forward_expansion_filter: Text = "1234567890!@%-_=+:,./abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ", Reload, "Characters that may come into forward_path from the address.";
+            command_execution_directory: Text = "", Reload, "Where commands are run.";
+            execution_directory_expansion_filter: Text = "1234567890!@%-_=+:,./abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ", Reload, "Characters that may come into that directory from the address.";
+            prepend_delivered_header: List = "command, file, forward", Reload, "Where Delivered-To: is written.";
             local_command_shell: Text = "", Reload, "The shell for commands; empty: none, when it can be avoided.";
             duplicate_filter_limit: Count = "1000", Reload, "How many addresses are remembered to drop doubles.";
             expand_owner_alias: YesNo = "no", Reload, "Whether the sender becomes what owner-name points to.";
@@ -71,9 +74,4 @@ macro_rules! rows {
 }
 pub(crate) use rows;
 
-crate::params::others! {
-    "command_execution_directory" Text "" NotSupported "not yet: this choice of local delivery comes with a later release"
-        "Where commands are run.";
-    "prepend_delivered_header" Text "command, file, forward" NotSupported "not yet: this choice of local delivery comes with a later release"
-        "Where Delivered-To: is written.";
-}
+crate::params::others! {}

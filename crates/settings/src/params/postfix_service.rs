@@ -98,8 +98,6 @@ crate::params::others! {
         "The name of the DNS log service.";
     "error_service_name" Text "error" NoEffect "services find each other without names in the file system"
         "The name of the error service.";
-    "execution_directory_expansion_filter" Text "1234567890!@%-_=+:,./abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ" NoEffect "Yubin has its own programs and manual pages"
-        "Characters that may come into the execution directory.";
     "fault_injection_code" Count "0" NoEffect "Yubin has its own programs and manual pages"
         "A code for the incumbent's own tests.";
     "flush_service_name" Text "flush" NoEffect "services find each other without names in the file system"

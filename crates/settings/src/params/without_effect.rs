@@ -3,6 +3,7 @@
 /// Name and why nothing changes.
 pub(crate) const WITHOUT_EFFECT: &[(&str, &str)] = &[
     ("auth_realms", "no mechanism that is there asks for a realm"),
+    ("biff", "comsat is gone from today's systems: nobody is told"),
     ("daemon_timeout", ONE_PROCESS),
     ("data_directory", "nothing is kept there"),
     ("default_client_limit", ONE_PROCESS),
@@ -12,7 +13,6 @@ pub(crate) const WITHOUT_EFFECT: &[(&str, &str)] = &[
     ("default_login_user", ONE_PROCESS),
     ("default_vsz_limit", ONE_PROCESS),
     ("dotlock_use_excl", "lock files are always made with O_EXCL"),
-    ("export_environment", "no command is started"),
     ("fork_attempts", ONE_PROCESS),
     ("fork_delay", ONE_PROCESS),
     (

@@ -1,0 +1,573 @@
+//! The half of local(8) that has no rights: the loop check, aliases, the order of the methods, the outcome of all.
+
+use std::sync::Arc;
+
+use address::Address;
+use envelope::{DeliveryResult, Outcome, Recipient, StatusCode};
+use settings::{Postfix, TableRef};
+use tables::Tables;
+
+use crate::expansion::{self, Actor, End, Expander, Expansion, Leaf, Owner};
+use crate::outcomes::{bounced, deferred, is_final, sent, sum};
+use crate::task::{Agents, Facts, Kind, Next, Rights, Stages, Task, UserMail, Work, digest};
+use crate::virtual_mailbox::VirtualMailboxes;
+use crate::{Content, Delivery, Directory, Forward, Job, User, again, delivered_to, facts_of};
+
+/// The local delivery agent.
+pub struct Local {
+    settings: Arc<Postfix>,
+    aliases: Tables,
+    mailbox_transports: Tables,
+    fallback_transports: Tables,
+    virtual_mailboxes: VirtualMailboxes,
+    directory: Arc<dyn Directory>,
+    agents: Arc<dyn Agents>,
+}
+
+/// A delivery while it is being done.
+struct Round<'a> {
+    local: &'a Local,
+    job: &'a Job<'a>,
+    /// What holds for every target.
+    facts: Facts,
+    /// The recipient, without the mark of another try.
+    of: &'a Address,
+    parts: Vec<(String, Outcome)>,
+    forwards: Vec<Forward>,
+    /// Local addresses that are only tried again.
+    again: Vec<Address>,
+    warnings: Vec<String>,
+}
+
+impl Local {
+    /// An agent by `settings`, and the tables that cannot be opened: as long as they cannot, mail is deferred.
+    pub fn new(
+        settings: Arc<Postfix>,
+        directory: Arc<dyn Directory>,
+        agents: Arc<dyn Agents>,
+    ) -> (Local, Vec<tables::Error>) {
+        let mut problems = Vec::new();
+        let mut open = |tables: &[TableRef]| {
+            let (tables, found) = Tables::open(tables);
+            problems.extend(found);
+            tables
+        };
+        let local = Local {
+            aliases: open(&settings.alias_maps),
+            mailbox_transports: open(&settings.mailbox_transport_maps),
+            fallback_transports: open(&settings.fallback_transport_maps),
+            virtual_mailboxes: VirtualMailboxes::open(&settings, &mut open),
+            settings,
+            directory,
+            agents,
+        };
+        (local, problems)
+    }
+
+    /// Delivers one message to one recipient. Blocks; runs on a worker thread.
+    pub fn deliver(&self, job: &Job<'_>) -> Delivery {
+        let address = &job.recipient.address;
+        let again = again::parse(address);
+        let of = again.as_ref().map_or(address, |again| &again.of);
+        let facts = self.facts(job, of);
+        // What is for one mailbox or one target has nowhere to come back from.
+        let is_last = again.is_some() || expansion::mailbox_of(address).is_some();
+        let done = |outcome| Delivery {
+            outcome,
+            forwards: Vec::new(),
+            warnings: Vec::new(),
+        };
+        match delivered_to::already_here(job.content, &facts.delivered_to) {
+            Ok(was_here) if is_last || !was_here => {}
+            Ok(_) => return done(looped(&facts)),
+            Err(error) => return done(unreadable(&error)),
+        }
+        let expansion = match self.expander(&facts, job.content).expand(of, None) {
+            Ok(expansion) => expansion,
+            Err(outcome) => return done(outcome),
+        };
+        let mut round = Round {
+            local: self,
+            job,
+            facts,
+            of,
+            parts: Vec::new(),
+            forwards: Vec::new(),
+            again: Vec::new(),
+            warnings: Vec::new(),
+        };
+        round.warnings.extend(expansion.warnings.iter().cloned());
+        round.leaves(expansion, again.as_ref());
+        round.finish()
+    }
+
+    /// Delivers one message to one virtual mailbox (virtual(8)). Blocks; runs on a worker thread.
+    pub fn deliver_virtual(&self, job: &Job<'_>) -> Delivery {
+        let facts = facts_of(
+            &job.recipient.address,
+            (&self.facts(job, &job.recipient.address), &self.settings),
+            &*self.directory,
+        );
+        let of_virtual = |outcome| Delivery {
+            outcome: Outcome {
+                relay: "virtual".to_owned(),
+                ..outcome
+            },
+            forwards: Vec::new(),
+            warnings: Vec::new(),
+        };
+        match delivered_to::already_here(job.content, &facts.delivered_to) {
+            Ok(false) => {}
+            Ok(true) => return of_virtual(looped(&facts)),
+            Err(error) => return of_virtual(unreadable(&error)),
+        }
+        match self
+            .virtual_mailboxes
+            .find(&job.recipient.address, &self.settings)
+        {
+            Ok((rights, work)) => {
+                let report = self.agents.perform(&rights, &Task { facts, work }, job.content);
+                Delivery {
+                    warnings: report.warnings,
+                    ..of_virtual(report.outcome)
+                }
+            }
+            Err((outcome, warning)) => Delivery {
+                warnings: warning.into_iter().collect(),
+                ..of_virtual(outcome)
+            },
+        }
+    }
+
+    /// What a delivery to a virtual mailbox would come to; nothing is written (`sendmail -bv`).
+    pub fn verify_virtual(&self, recipient: &Address) -> Outcome {
+        let found = self.virtual_mailboxes.find(recipient, &self.settings);
+        let outcome = found.map_or_else(|(outcome, _)| outcome, |_| sent("delivers to mailbox"));
+        Outcome {
+            relay: "virtual".to_owned(),
+            ..outcome
+        }
+    }
+
+    /// What a delivery to this recipient would come to; nothing is written (`sendmail -bv`). Of an alias with several
+    /// targets the text tells each; one that is not deliverable makes the recipient so.
+    pub fn verify(&self, recipient: &Address) -> Outcome {
+        let facts = Facts::default();
+        let expansion = match self.expander(&facts, &Nothing).expand(recipient, None) {
+            Ok(expansion) => expansion,
+            Err(outcome) => return outcome,
+        };
+        let of_leaf = |leaf: &Leaf| match &leaf.end {
+            End::User(name) | End::Mailbox(name) => (name.clone(), self.verify_user(name)),
+            End::Address(address) => (address.to_string(), sent(format!("forwards to {address}"))),
+            End::Command(text, _) => (format!("|{text}"), sent(format!("delivers to command: {text}"))),
+            End::File(path, _) => (
+                path.display().to_string(),
+                sent(format!("delivers to file: {}", path.display())),
+            ),
+            End::Failed(name, outcome) => (name.clone(), outcome.clone()),
+        };
+        let mut told: Vec<(String, Outcome)> = expansion.leaves.iter().map(of_leaf).collect();
+        if told.len() < 2 {
+            let only = told.pop().map(|(_, outcome)| outcome);
+            return only.unwrap_or_else(|| sent("expands to nobody"));
+        }
+        let texts = told
+            .iter()
+            .map(|(target, outcome)| format!("{target}: {}", outcome.text));
+        let text = texts.collect::<Vec<_>>().join("; ");
+        let is_bad = |(_, outcome): &(String, Outcome)| outcome.result != DeliveryResult::Sent;
+        let at = told.iter().position(is_bad).unwrap_or(0);
+        Outcome {
+            text,
+            ..told.swap_remove(at).1
+        }
+    }
+
+    fn verify_user(&self, name: &str) -> Outcome {
+        match self.directory.user(name) {
+            Ok(Some(_)) => sent("delivers to mailbox"),
+            Ok(None) => unknown_user(name),
+            Err(why) => deferred(StatusCode::temporary(3, 0), why),
+        }
+    }
+
+    fn expander<'a>(&'a self, facts: &'a Facts, content: &'a dyn Content) -> Expander<'a> {
+        Expander {
+            aliases: &self.aliases,
+            directory: &*self.directory,
+            settings: &self.settings,
+            agents: (&*self.agents, content),
+            facts,
+        }
+    }
+
+    /// What is known of the message and of its recipient, before aliases.
+    fn facts(&self, job: &Job<'_>, of: &Address) -> Facts {
+        let of = match expansion::mailbox_of(of) {
+            Some(name) => Address::new(name, of.domain().cloned()),
+            None => of.clone(),
+        };
+        let delivered_to = match of.domain() {
+            Some(_) => of.to_string(),
+            None => format!("{of}@{}", self.settings.myhostname),
+        };
+        Facts {
+            sender: job.sender.cloned(),
+            delivered_to,
+            original: job.recipient.original.to_string(),
+            client: job.client.clone(),
+            ..Facts::default()
+        }
+    }
+
+    /// The transport that a table names for a user, else the setting's.
+    ///
+    /// # Errors
+    /// The outcome when a table cannot be asked.
+    fn transport(&self, tables: &Tables, setting: &str, user: &str) -> Result<Option<String>, Outcome> {
+        let found = tables.lookup(user);
+        let found = found.map_err(|error| deferred(StatusCode::temporary(3, 0), error.to_string()))?;
+        Ok(found
+            .or_else(|| Some(setting.to_owned()))
+            .filter(|transport| !transport.is_empty()))
+    }
+}
+
+impl Round<'_> {
+    fn leaves(&mut self, expansion: Expansion, again: Option<&again::Again>) {
+        let mut was_there = false;
+        for leaf in expansion.leaves {
+            let name = digest(&leaf.name());
+            if again.is_some_and(|again| again.leaf != name) {
+                continue;
+            }
+            was_there = true;
+            let target = again.and_then(|again| again.target.as_deref());
+            self.leaf(leaf, &name, target);
+        }
+        if again.is_some() && !was_there {
+            let text = format!(
+                "the alias {} no longer names what this message waited for",
+                self.of
+            );
+            self.parts
+                .push((String::new(), bounced(StatusCode::permanent(3, 0), text)));
+        }
+    }
+
+    fn leaf(&mut self, leaf: Leaf, name: &str, target: Option<&str>) {
+        let facts = self.facts_at(&leaf);
+        let outcome = match leaf.end {
+            End::Address(address) => return self.forward(address, leaf.owner),
+            End::Failed(_, outcome) => outcome,
+            End::Command(text, actor) => self.act(&actor, facts, Work::Command(text)),
+            End::File(path, actor) => self.act(&actor, facts, Work::File(path)),
+            End::User(user) => {
+                let stages = match target {
+                    Some(target) => Stages::Again(target.to_owned()),
+                    None => Stages::ForwardThenMailbox,
+                };
+                return self.user((&user, stages), facts, name);
+            }
+            End::Mailbox(user) => return self.user((&user, Stages::Mailbox), facts, name),
+        };
+        self.parts.push((name.to_owned(), outcome));
+    }
+
+    /// What the target of a leaf is told.
+    fn facts_at(&self, leaf: &Leaf) -> Facts {
+        let local = self.local;
+        let mut facts = facts_of(&leaf.at, (&self.facts, &local.settings), &*local.directory);
+        if let Some(sender) = leaf.owner.as_ref().and_then(|owner| owner.sender.clone()) {
+            facts.sender = Some(sender);
+            facts.original = String::new();
+        }
+        if !local.settings.frozen_delivered_to {
+            facts.delivered_to.clone_from(&facts.recipient);
+        }
+        facts
+    }
+
+    fn act(&mut self, actor: &Actor, facts: Facts, work: Work) -> Outcome {
+        let facts = Facts {
+            shell: actor.shell.clone(),
+            ..facts
+        };
+        let report = self
+            .local
+            .agents
+            .perform(&actor.rights, &Task { facts, work }, self.job.content);
+        self.warnings.extend(report.warnings);
+        report.outcome
+    }
+
+    /// Mail for a user: `.forward`, `mailbox_transport`, the mailbox; for nobody, what is set for that.
+    fn user(&mut self, (user, stages): (&str, Stages), facts: Facts, name: &str) {
+        let local = self.local;
+        let found = match local.directory.user(user) {
+            Ok(found) => found,
+            Err(why) => return self.part(name, deferred(StatusCode::temporary(3, 0), why)),
+        };
+        let transport = local.transport(&local.mailbox_transports, &local.settings.mailbox_transport, user);
+        let (found, transport) = match (found, transport) {
+            (_, Err(outcome)) => return self.part(name, outcome),
+            (None, Ok(Some(transport))) => {
+                let outcome = self.pass(&transport, &facts);
+                return self.part(name, outcome);
+            }
+            (None, Ok(None)) => return self.unknown(user, &facts, name),
+            (Some(found), Ok(transport)) => (found, transport),
+        };
+        let stages = match (&transport, stages) {
+            (Some(transport), Stages::Mailbox) => {
+                let outcome = self.pass(transport, &facts);
+                return self.part(name, outcome);
+            }
+            (Some(_), Stages::ForwardThenMailbox) => Stages::Forward,
+            (_, stages) => stages,
+        };
+        self.perform(found, stages, facts, (name, transport.as_deref()));
+    }
+
+    fn perform(&mut self, user: User, stages: Stages, facts: Facts, (name, transport): (&str, Option<&str>)) {
+        let facts = Facts {
+            shell: user.shell,
+            ..facts
+        };
+        let mail = UserMail {
+            name: user.name.clone(),
+            stages,
+        };
+        let rights = Rights {
+            uid: user.uid,
+            gid: user.gid,
+            // Users that only a userdb knows run no commands.
+            kind: if user.login.is_some() {
+                Kind::User
+            } else {
+                Kind::Virtual
+            },
+            user: user.login,
+            home: user.home,
+        };
+        let task = Task {
+            facts,
+            work: Work::User(mail),
+        };
+        let report = self.local.agents.perform(&rights, &task, self.job.content);
+        self.warnings.extend(report.warnings);
+        let own = |address: &String| again::address(&format!("{name}.{address}"), self.of);
+        self.again.extend(report.again.iter().map(own));
+        let mut is_own = false;
+        for address in report.forwards {
+            is_own |= self.forward_of_user(&address, &user.name, &task.facts);
+        }
+        if let (Next::Mailbox, Some(transport)) = (report.next, transport) {
+            let outcome = self.pass(transport, &task.facts);
+            return self.part(name, outcome);
+        }
+        self.part(name, report.outcome);
+        if is_own || report.next == Next::MailboxToo {
+            self.own_mailbox((&rights, &user.name), &task.facts, transport);
+        }
+    }
+
+    /// The mailbox that a user's `.forward` names among others; what cannot be written now waits by itself.
+    fn own_mailbox(&mut self, (rights, user): (&Rights, &str), facts: &Facts, transport: Option<&str>) {
+        let outcome = match transport {
+            Some(transport) => self.pass(transport, facts),
+            None => {
+                let mail = UserMail {
+                    name: user.to_owned(),
+                    stages: Stages::Mailbox,
+                };
+                let task = Task {
+                    facts: facts.clone(),
+                    work: Work::User(mail),
+                };
+                let report = self.local.agents.perform(rights, &task, self.job.content);
+                self.warnings.extend(report.warnings);
+                report.outcome
+            }
+        };
+        if is_final(&outcome) {
+            return self.part("", outcome);
+        }
+        let domain = self.of.domain().cloned();
+        self.again.push(Address::new(&format!("\\{user}"), domain));
+    }
+
+    /// Whether it is the mailbox of the user himself; if not, it is queued for. An address of a `.forward`: aliases are followed at once, as local(8) does; everything else is queued anew.
+    fn forward_of_user(&mut self, address: &Address, user: &str, facts: &Facts) -> bool {
+        let owner = Owner {
+            name: user.to_owned(),
+            sender: None,
+        };
+        let local = self.local;
+        let is_local = address
+            .domain()
+            .is_none_or(|domain| local.directory.is_local(domain) == Ok(true));
+        let expanded = is_local
+            .then(|| {
+                local
+                    .expander(facts, self.job.content)
+                    .expand(address, Some(owner.clone()))
+            })
+            .and_then(Result::ok);
+        // What acts, or is the user himself, keeps its way through the queue: the loop check ends it there.
+        let is_plain = |expansion: &Expansion| {
+            !expansion.leaves.is_empty()
+                && expansion
+                    .leaves
+                    .iter()
+                    .all(|leaf| matches!(leaf.end, End::Address(_)))
+        };
+        match expanded.filter(is_plain) {
+            Some(expansion) => {
+                for leaf in expansion.leaves {
+                    if let End::Address(address) = leaf.end {
+                        self.forward(address, leaf.owner);
+                    }
+                }
+            }
+            None if is_local && is_named(address, user, facts) => return true,
+            None => self.forward(address.clone(), Some(owner)),
+        }
+        false
+    }
+
+    /// Nobody of that name: `fallback_transport`, `luser_relay`, the sender.
+    fn unknown(&mut self, user: &str, facts: &Facts, name: &str) {
+        let local = self.local;
+        let settings = &local.settings;
+        match local.transport(&local.fallback_transports, &settings.fallback_transport, user) {
+            Err(outcome) => return self.part(name, outcome),
+            Ok(Some(transport)) => {
+                let outcome = self.pass(&transport, facts);
+                return self.part(name, outcome);
+            }
+            Ok(None) => {}
+        }
+        if !settings.luser_relay.is_empty() {
+            let text = crate::command::expanded(&settings.luser_relay, facts, None, (settings, None));
+            let relay = text.and_then(|text| Address::parse(&text).ok());
+            // The catch-all itself is not caught.
+            return match relay.filter(|relay| !relay.local().eq_ignore_ascii_case(user)) {
+                Some(relay) => self.forward(relay, None),
+                None => self.part(name, unknown_user(user)),
+            };
+        }
+        if ["postmaster", "mailer-daemon"]
+            .iter()
+            .any(|special| user.eq_ignore_ascii_case(special))
+        {
+            self.warnings.push(format!(
+                "undeliverable postmaster notification discarded: {}",
+                facts.recipient
+            ));
+            return self.part(name, sent("undeliverable postmaster notification discarded"));
+        }
+        self.part(name, unknown_user(user));
+    }
+
+    fn pass(&self, transport: &str, facts: &Facts) -> Outcome {
+        let (transport, next_hop) = transport.split_once(':').unwrap_or((transport, ""));
+        let Ok(address) = Address::parse(&facts.recipient) else {
+            return bounced(StatusCode::permanent(1, 3), "bad address syntax");
+        };
+        if transport == "local" {
+            let text = format!("mail for {} loops back to the local transport", facts.recipient);
+            return deferred(StatusCode::temporary(4, 6), text);
+        }
+        let recipient = Recipient {
+            address,
+            ..self.job.recipient.clone()
+        };
+        self.job.transports.pass(transport, next_hop, &recipient)
+    }
+
+    fn part(&mut self, name: &str, outcome: Outcome) {
+        self.parts.push((name.to_owned(), outcome));
+    }
+
+    /// Queues for an address, with others of the same list.
+    fn forward(&mut self, address: Address, owner: Option<Owner>) {
+        let sender = owner.and_then(|owner| owner.sender);
+        let address = crate::qualified(&address, &self.local.settings);
+        if let Some(group) = self.forwards.iter_mut().find(|group| group.sender == sender) {
+            if !group.recipients.contains(&address) {
+                group.recipients.push(address);
+            }
+            return;
+        }
+        let wanted = &self.local.settings.prepend_delivered_header;
+        let is_wanted = wanted.iter().any(|word| word.eq_ignore_ascii_case("forward"));
+        self.forwards.push(Forward {
+            keeps_original: sender.is_none(),
+            sender,
+            recipients: vec![address],
+            header: match is_wanted {
+                true => format!("Delivered-To: {}\n", self.facts.delivered_to),
+                false => String::new(),
+            },
+        });
+    }
+
+    fn finish(mut self) -> Delivery {
+        let is_begun = !self.forwards.is_empty() || !self.again.is_empty();
+        let is_empty = self.parts.is_empty();
+        let (outcome, names) = sum(self.parts, is_begun);
+        let outcome = match is_empty {
+            true if is_begun => sent("forwarded"),
+            _ => outcome,
+        };
+        self.again
+            .extend(names.iter().map(|name| again::address(name, self.of)));
+        if !self.again.is_empty() {
+            self.forwards.push(Forward {
+                sender: None,
+                recipients: self.again,
+                header: String::new(),
+                keeps_original: true,
+            });
+        }
+        Delivery {
+            outcome,
+            forwards: self.forwards,
+            warnings: self.warnings,
+        }
+    }
+}
+
+/// Whether an address of a user's `.forward` is the user himself.
+fn is_named(address: &Address, user: &str, facts: &Facts) -> bool {
+    address.local().eq_ignore_ascii_case(user) || address.local().eq_ignore_ascii_case(&facts.local)
+}
+
+fn looped(facts: &Facts) -> Outcome {
+    let text = format!("mail forwarding loop for {}", facts.delivered_to);
+    bounced(StatusCode::permanent(4, 6), text)
+}
+
+fn unreadable(error: &std::io::Error) -> Outcome {
+    let text = format!("cannot read queued message: {}", os::words(error));
+    deferred(StatusCode::temporary(3, 0), text)
+}
+
+fn unknown_user(name: &str) -> Outcome {
+    bounced(StatusCode::permanent(1, 1), format!("unknown user: \"{name}\""))
+}
+
+/// No message.
+struct Nothing;
+
+impl Content for Nothing {
+    fn size_bytes(&self) -> u64 {
+        0
+    }
+
+    fn reader(&self) -> Box<dyn std::io::Read + '_> {
+        Box::new(std::io::empty())
+    }
+}

@@ -1,0 +1,91 @@
+//! Outcomes of local(8), and the one rule by which the outcomes of several targets become one.
+
+use envelope::{DeliveryResult, Outcome, StatusCode};
+
+fn outcome(result: DeliveryResult, status: StatusCode, text: impl Into<String>) -> Outcome {
+    Outcome {
+        result,
+        status,
+        text: text.into(),
+        relay: "local".to_owned(),
+    }
+}
+
+/// Delivered.
+pub(crate) fn sent(text: impl Into<String>) -> Outcome {
+    outcome(DeliveryResult::Sent, StatusCode::success(0, 0), text)
+}
+
+/// To be tried again.
+pub(crate) fn deferred(status: StatusCode, text: impl Into<String>) -> Outcome {
+    outcome(DeliveryResult::Deferred, status, text)
+}
+
+/// Given up.
+pub(crate) fn bounced(status: StatusCode, text: impl Into<String>) -> Outcome {
+    outcome(DeliveryResult::Bounced, status, text)
+}
+
+/// What Postfix says where an administrator has to mend something; the log tells what.
+pub(crate) fn misconfigured() -> Outcome {
+    bounced(StatusCode::permanent(3, 5), "mail system configuration error")
+}
+
+/// Whether it is done with, for better or worse.
+pub(crate) fn is_final(outcome: &Outcome) -> bool {
+    outcome.result != DeliveryResult::Deferred
+}
+
+/// One outcome for all targets, and the names of those that must be tried again by themselves because others are done.
+/// `is_begun`: something besides these was done already and must not be repeated.
+///
+/// Nothing is delivered twice: as soon as one target is done with, the deferred ones are tried again alone. Nothing is lost in
+/// silence: a target that was given up makes the whole so, and the sender is told.
+pub(crate) fn sum(parts: Vec<(String, Outcome)>, is_begun: bool) -> (Outcome, Vec<String>) {
+    let is_begun = is_begun || parts.iter().any(|(_, part)| is_final(part));
+    if !is_begun {
+        let first = parts.into_iter().next().map(|(_, outcome)| outcome);
+        return (first.unwrap_or_else(|| sent("expanded to nobody")), Vec::new());
+    }
+    let (mut again, mut bounce, mut last) = (Vec::new(), None, None);
+    for (name, outcome) in parts {
+        match outcome.result {
+            DeliveryResult::Deferred => again.push(name),
+            DeliveryResult::Bounced => bounce = bounce.or(Some(outcome)),
+            _ => last = Some(outcome),
+        }
+    }
+    (bounce.or(last).unwrap_or_else(|| sent("forwarded")), again)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn part(name: &str, outcome: Outcome) -> (String, Outcome) {
+        (name.to_owned(), outcome)
+    }
+
+    #[test]
+    fn what_is_done_is_never_done_again() {
+        let wait = || deferred(StatusCode::temporary(3, 0), "later");
+        let gone = || bounced(StatusCode::permanent(1, 1), "no");
+        let result = |parts, is_begun| {
+            let (outcome, again) = sum(parts, is_begun);
+            (outcome.result, again)
+        };
+        use DeliveryResult::{Bounced, Deferred, Sent};
+        assert_eq!(result(vec![part("a", sent("ok"))], false), (Sent, vec![]));
+        assert_eq!(
+            result(vec![part("a", wait()), part("b", wait())], false),
+            (Deferred, vec![])
+        );
+        assert_eq!(
+            result(vec![part("a", wait())], true),
+            (Sent, vec!["a".to_owned()])
+        );
+        let mixed = vec![part("a", wait()), part("b", sent("ok")), part("c", gone())];
+        assert_eq!(result(mixed, false), (Bounced, vec!["a".to_owned()]));
+        assert_eq!(result(Vec::new(), false), (Sent, vec![]));
+    }
+}

@@ -1,0 +1,98 @@
+//! Which virtual mailbox a recipient has, and whose it is (virtual(8)).
+
+use std::path::PathBuf;
+
+use address::Address;
+use envelope::{Outcome, StatusCode};
+use settings::{Postfix, TableRef};
+use tables::Tables;
+
+use crate::outcomes::{bounced, deferred};
+use crate::task::{Kind, Rights, Work};
+
+/// `virtual_mailbox_maps`, `virtual_uid_maps`, `virtual_gid_maps`.
+pub(crate) struct VirtualMailboxes {
+    mailboxes: Tables,
+    uids: Tables,
+    gids: Tables,
+}
+
+/// An outcome, and what the administrator is told.
+pub(crate) type Failure = (Outcome, Option<String>);
+
+impl VirtualMailboxes {
+    /// Opens the tables.
+    pub(crate) fn open(settings: &Postfix, open: &mut dyn FnMut(&[TableRef]) -> Tables) -> VirtualMailboxes {
+        VirtualMailboxes {
+            mailboxes: open(&settings.virtual_mailbox_maps),
+            uids: open(&settings.virtual_uid_maps),
+            gids: open(&settings.virtual_gid_maps),
+        }
+    }
+
+    /// Whose rights write the mailbox of `recipient`, and which it is.
+    pub(crate) fn find(&self, recipient: &Address, settings: &Postfix) -> Result<(Rights, Work), Failure> {
+        let Some(path) = lookup(&self.mailboxes, recipient, settings)? else {
+            let text = format!("unknown user: \"{}\"", recipient.to_string().to_lowercase());
+            return Err((bounced(StatusCode::permanent(1, 1), text), None));
+        };
+        if path.is_empty() || path.split('/').any(|part| part == "..") {
+            return Err(wrong(recipient, "virtual_mailbox_maps", &path));
+        }
+        let uid = self.id(&self.uids, (recipient, "virtual_uid_maps"), settings)?;
+        if usize::try_from(uid).unwrap_or(0) < settings.virtual_minimum_uid.max(1) {
+            return Err(wrong(recipient, "virtual_uid_maps", &uid.to_string()));
+        }
+        let gid = self.id(&self.gids, (recipient, "virtual_gid_maps"), settings)?;
+        if gid == 0 {
+            return Err(wrong(recipient, "virtual_gid_maps", "0"));
+        }
+        let rights = Rights {
+            uid,
+            gid,
+            user: None,
+            home: None,
+            kind: Kind::Virtual,
+        };
+        Ok((rights, Work::Virtual(PathBuf::from(path))))
+    }
+
+    fn id(
+        &self,
+        tables: &Tables,
+        (recipient, setting): (&Address, &str),
+        settings: &Postfix,
+    ) -> Result<u32, Failure> {
+        let Some(text) = lookup(tables, recipient, settings)? else {
+            let warning = format!("recipient {recipient}: not found in {setting}");
+            let outcome = deferred(StatusCode::temporary(3, 5), "mail system configuration error");
+            return Err((outcome, Some(warning)));
+        };
+        text.trim().parse().map_err(|_| wrong(recipient, setting, &text))
+    }
+}
+
+fn wrong(recipient: &Address, setting: &str, value: &str) -> Failure {
+    let warning = format!("recipient {recipient}: bad value \"{value}\" in {setting}");
+    let outcome = deferred(StatusCode::temporary(3, 5), "mail system configuration error");
+    (outcome, Some(warning))
+}
+
+/// The keys in virtual(8)'s order: `user+extension@domain`, `user@domain`, `@domain`.
+fn lookup(tables: &Tables, recipient: &Address, settings: &Postfix) -> Result<Option<String>, Failure> {
+    let plain = recipient
+        .strip_extension(&settings.recipient_delimiter)
+        .map(|(plain, _)| plain);
+    let forms = std::iter::once(recipient)
+        .chain(plain.as_ref())
+        .map(ToString::to_string);
+    let domain = recipient.domain().map(|domain| format!("@{}", domain.as_str()));
+    for key in forms.chain(domain) {
+        let found = tables.lookup(&key.to_lowercase());
+        let failed = |error: tables::Error| (deferred(StatusCode::temporary(3, 0), error.to_string()), None);
+        if let Some(value) = found.map_err(failed)? {
+            return Ok(Some(value));
+        }
+    }
+    Ok(None)
+}

@@ -1,0 +1,202 @@
+//! Delivery by a transport that is not for mailboxes of this host: to another host, or to nowhere. Used for what the
+//! queue sends there, and for what local delivery passes on (`mailbox_transport`, `fallback_transport`).
+
+use std::sync::Arc;
+
+use deliver_local::Transports;
+use deliver_local::task::Client;
+use deliver_remote::{NextHop, Request};
+use envelope::{DeliveryResult, Envelope, Outcome, QueueId, Recipient, StatusCode};
+use queue::Message;
+use queue::scheduler::{Destination, Feedback};
+use settings::Postfix;
+
+use crate::Front;
+use crate::agency::{Agency, LocalDelivery, MailboxClass};
+use crate::qmgr::attempt::{QueuedContent, deferred};
+
+/// A message for other hosts.
+pub(super) struct Remote<'a> {
+    pub(super) front: &'a Front,
+    pub(super) queue_id: &'a QueueId,
+    pub(super) envelope: &'a Envelope,
+    pub(super) is_probe: bool,
+}
+
+impl Remote<'_> {
+    /// Delivers to the recipients with these indexes; the agent's name, an outcome for each, and what the scheduler learns.
+    pub(super) async fn deliver(
+        &self,
+        destination: &Destination,
+        wanted: &[usize],
+    ) -> (&'static str, Vec<Outcome>, Feedback) {
+        let agent = if destination.transport == "lmtp" {
+            "lmtp"
+        } else {
+            "smtp"
+        };
+        let all = |why: String| vec![deferred("none", why); wanted.len()];
+        let next_hop = match next_hop(destination, &self.front.settings) {
+            Ok(next_hop) => next_hop,
+            Err(why) => return (agent, all(why), Feedback::None),
+        };
+        let content = match self.front.spool.content(self.queue_id) {
+            Ok(content) => content,
+            Err(error) => return (agent, all(error.to_string()), Feedback::None),
+        };
+        let mut request = Request::of(next_hop, self.envelope, wanted, content.size_bytes());
+        request.message.is_probe = self.is_probe;
+        if agent == "smtp" {
+            request.credentials = match self.front.remote.login(&destination.next_hop) {
+                Ok(credentials) => credentials,
+                Err(error) => {
+                    return (
+                        agent,
+                        all(format!("cannot look up the login: {error}")),
+                        Feedback::None,
+                    );
+                }
+            };
+        }
+        let delivery = self.front.remote.deliver(request, &mut content.reader()).await;
+        let unreachable = delivery.outcomes.iter().all(|outcome| outcome.relay == "none");
+        let feedback = if unreachable {
+            Feedback::Unreachable
+        } else {
+            Feedback::Reached
+        };
+        (agent, delivery.outcomes, feedback)
+    }
+}
+
+/// Where the transport connects to. Without MX lookups only `[host]` is a host; mail for a domain waits.
+fn next_hop(destination: &Destination, settings: &Postfix) -> Result<NextHop, String> {
+    let Destination { transport, next_hop } = destination;
+    if transport == "lmtp" {
+        return NextHop::lmtp(next_hop, &settings.lmtp_tcp_port).map_err(|error| error.to_string());
+    }
+    if !next_hop.starts_with('[') {
+        return Err(format!(
+            "mail for {next_hop} needs an MX lookup, which is not there yet: set relayhost = [host]"
+        ));
+    }
+    NextHop::smtp(next_hop, &settings.smtp_tcp_port).map_err(|error| error.to_string())
+}
+
+/// What the transport `discard` says.
+pub(super) fn discarded(text: &str) -> Outcome {
+    Outcome {
+        result: DeliveryResult::Sent,
+        status: StatusCode::success(0, 0),
+        text: text.to_owned(),
+        relay: "none".to_owned(),
+    }
+}
+
+/// What the transport `error` says.
+pub(super) fn given_up(text: &str) -> Outcome {
+    let (status, text) = StatusCode::split(text).unwrap_or((StatusCode::permanent(0, 0), text));
+    Outcome {
+        result: DeliveryResult::Bounced,
+        status,
+        text: text.to_owned(),
+        relay: "none".to_owned(),
+    }
+}
+
+/// The client of a queued message, for the environment of commands.
+pub(super) fn client_of(message: &Message) -> Client {
+    let named = |name: &str| message.facts.attribute(name).unwrap_or_default().to_owned();
+    Client {
+        address: named("log_client_address"),
+        helo: named("log_helo_name"),
+        hostname: named("log_client_name"),
+        protocol: named("log_protocol_name"),
+        sasl_method: named("sasl_method"),
+        sasl_sender: named("sasl_sender"),
+        sasl_username: named("sasl_username"),
+    }
+}
+
+/// The other transports, for one message that is being delivered on this host.
+pub(super) struct Passing {
+    pub(super) front: Arc<Front>,
+    pub(super) agency: Arc<dyn Agency>,
+    pub(super) message: Arc<Message>,
+    pub(super) runtime: tokio::runtime::Handle,
+}
+
+impl Passing {
+    fn remote(&self, destination: &Destination, recipient: &Recipient) -> Outcome {
+        let envelope = Envelope {
+            recipients: vec![recipient.clone()],
+            ..self.message.envelope.clone()
+        };
+        let remote = Remote {
+            front: &self.front,
+            queue_id: &self.message.queue_id,
+            envelope: &envelope,
+            is_probe: false,
+        };
+        let (_, outcomes, _) = self.runtime.block_on(remote.deliver(destination, &[0]));
+        let only = outcomes.into_iter().next();
+        only.unwrap_or_else(|| deferred("none", "the delivery was broken off".to_owned()))
+    }
+
+    fn virtual_mailbox(&self, recipient: &Recipient) -> Outcome {
+        let content = match self.front.spool.content(&self.message.queue_id) {
+            Ok(content) => content,
+            Err(error) => return deferred("virtual", error.to_string()),
+        };
+        let delivery = LocalDelivery {
+            sender: self.message.envelope.sender.clone(),
+            recipient: recipient.clone(),
+            class: MailboxClass::Virtual,
+            content: Arc::new(QueuedContent(content)),
+            client: client_of(&self.message),
+            transports: Arc::new(Nowhere),
+        };
+        let delivered = self.agency.deliver(&delivery);
+        for warning in &delivered.warnings {
+            self.front.log.warning("virtual", warning);
+        }
+        delivered.outcome
+    }
+}
+
+impl Transports for Passing {
+    fn pass(&self, transport: &str, next_hop: &str, recipient: &Recipient) -> Outcome {
+        let domain = recipient.address.domain().map(address::Domain::as_str);
+        let next_hop = if next_hop.is_empty() {
+            domain.unwrap_or_default()
+        } else {
+            next_hop
+        };
+        match transport {
+            "smtp" | "relay" | "lmtp" => {
+                let destination = Destination {
+                    transport: transport.to_owned(),
+                    next_hop: next_hop.to_owned(),
+                };
+                self.remote(&destination, recipient)
+            }
+            "virtual" => self.virtual_mailbox(recipient),
+            "discard" => discarded(next_hop),
+            "error" => given_up(next_hop),
+            "retry" => deferred("none", next_hop.to_owned()),
+            other => Nowhere.pass(other, next_hop, recipient),
+        }
+    }
+}
+
+/// No transport at all.
+struct Nowhere;
+
+impl Transports for Nowhere {
+    fn pass(&self, transport: &str, _: &str, _: &Recipient) -> Outcome {
+        deferred(
+            "none",
+            format!("mail transport unavailable: {transport} is not there yet"),
+        )
+    }
+}

@@ -1,0 +1,395 @@
+//! The front role: speaks with the network, owns the queue, asks the other roles for what it may not do.
+
+use std::collections::HashMap;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use auth::{Account, Ticket};
+use deliver_local::Content;
+use deliver_local::task::{Agents, Report, Rights, Task};
+use front::agency::Taking;
+use front::control::Supervisor;
+use ipc::calls::Caller;
+use ipc::channel::Inbox;
+use ipc::control::Haste;
+use ipc::deliveries::Delivery;
+use ipc::logins::Remote;
+use ipc::roles::{Answer, Identity, Message, Order, Question, Whose};
+use serve::handover::Handover;
+use tokio::sync::{mpsc, watch};
+
+use super::agent::{deferred, kind_of};
+use super::line::Line;
+use super::{Begun, Slice};
+use crate::certificates::Certificates;
+use crate::generation::{Generation, Kept};
+use crate::glue::{Doors, TakesSessions};
+use crate::running::{GRACE, Queue, Running};
+
+/// A channel to an agent that was not used for so long is closed, so that the agent can end.
+const CHANNEL_IDLE: Duration = Duration::from_secs(10);
+
+pub(super) fn run(begun: Begun, mut inbox: Inbox, line: Line) -> Result<()> {
+    // The auth role is the first thing that the supervisor tells of.
+    let (socket, waiting) = wait_for_auth(&mut inbox)?;
+    let has_userdb = has_userdb(&begun.slice);
+    let authority = Arc::new(Remote::new(socket, has_userdb).context("cannot ask the auth service")?);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the threads of the runtime")?;
+    let log = begun.log.clone();
+    let (sender, orders) = mpsc::unbounded_channel();
+    waiting.into_iter().for_each(|order| drop(sender.send(order)));
+    let answers = line.clone();
+    std::thread::spawn(move || {
+        while let Ok(Some((order, descriptors))) = inbox.receive::<Order<Slice>>() {
+            match order {
+                Order::Answer { number, answer } => answers.answered(number, answer, descriptors),
+                order => {
+                    if sender.send((order, descriptors)).is_err() {
+                        break;
+                    }
+                }
+            }
+        }
+        answers.hung_up();
+    });
+    let done = runtime.block_on(serve(begun, line, authority, orders));
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    log.flush();
+    done
+}
+
+fn has_userdb(slice: &Slice) -> bool {
+    let dovecot = slice.snapshot.dovecot.as_ref();
+    dovecot.is_some_and(|dovecot| !dovecot.userdbs.is_empty())
+}
+
+type Orders = Vec<(Order<Slice>, Vec<OwnedFd>)>;
+
+/// The socket of the auth role, and what was said before it.
+fn wait_for_auth(inbox: &mut Inbox) -> Result<(UnixStream, Orders)> {
+    let mut before = Vec::new();
+    loop {
+        match inbox.receive::<Order<Slice>>()? {
+            Some((Order::Asker(_), mut descriptors)) => {
+                let socket = descriptors
+                    .pop()
+                    .context("the auth service came without its socket")?;
+                return Ok((UnixStream::from(socket), before));
+            }
+            Some(other) => before.push(other),
+            None => bail!("the supervisor is gone"),
+        }
+    }
+}
+
+async fn serve(
+    begun: Begun,
+    line: Line,
+    authority: Arc<Remote>,
+    mut orders: mpsc::UnboundedReceiver<(Order<Slice>, Vec<OwnedFd>)>,
+) -> Result<()> {
+    let Begun {
+        slice,
+        log,
+        bound,
+        supervisor,
+        ..
+    } = begun;
+    let snapshot = &slice.snapshot;
+    // Without master.cf only mailboxes are served.
+    let queue = slice
+        .serves_mta
+        .then(|| Queue::open(&snapshot.postfix, slice.scale))
+        .transpose()?;
+    let kept = Kept {
+        queue: queue
+            .as_ref()
+            .map(|queue| (queue.spool.clone(), queue.handle.clone())),
+        log: log.clone(),
+        anvil: Arc::default(),
+        connections: Arc::default(),
+    };
+    let sessions = Arc::new(OthersSessions {
+        line: line.clone(),
+        open: watch::Sender::new(()),
+    });
+    let agents = Arc::new(OthersAgents {
+        line: line.clone(),
+        channels: Mutex::default(),
+    });
+    let doors = Doors {
+        authority: authority.clone(),
+        agents: agents.clone(),
+        sessions: sessions.clone(),
+    };
+    let certificates = Certificates::of(&snapshot.keys)?;
+    let generation = Generation::build(snapshot, &kept, doors.clone(), &certificates)?;
+    let running = Arc::new(Running::new(generation, kept));
+    running.serve(bound);
+    if let Some(queue) = queue {
+        let upward = Upward {
+            line: line.clone(),
+            running: Arc::clone(&running),
+            supervisor,
+        };
+        running.start_queue(queue, Arc::new(upward));
+    }
+    line.tell(&Message::Up, Vec::new());
+    let mut tick = tokio::time::interval(CHANNEL_IDLE / 2);
+    let haste = loop {
+        let (order, mut descriptors) = tokio::select! {
+            order = orders.recv() => match order {
+                Some(order) => order,
+                // Without its supervisor nobody may be asked for anything.
+                None => break Haste::Graceful,
+            },
+            _ = tick.tick() => {
+                agents.close_unused();
+                continue;
+            }
+        };
+        match order {
+            Order::Asker(_) => {
+                for socket in descriptors.drain(..) {
+                    if let Err(error) = authority.reconnect(UnixStream::from(socket)) {
+                        log.error("auth", &format!("cannot ask the auth service: {error}"));
+                    }
+                }
+            }
+            Order::Reconfigure(slice, ports) => {
+                authority.set_has_userdb(has_userdb(&slice));
+                let addresses: Vec<_> = ports.iter().map(|port| port.address).collect();
+                running.serve_only(&addresses);
+                let new = ports.into_iter().filter(|port| !running.serves(port.address));
+                let new = super::bind(new.collect(), &mut descriptors.into_iter());
+                let built = Certificates::of(&slice.snapshot.keys).and_then(|certificates| {
+                    Generation::build(&slice.snapshot, running.kept(), doors.clone(), &certificates)
+                });
+                match built {
+                    Ok(generation) => running.replace(generation),
+                    Err(error) => log.error("master", &format!("the old services stay: {error:#}")),
+                }
+                running.serve(new);
+            }
+            Order::LogFiles => super::replace_log_files(&log, &slice, descriptors),
+            Order::Stop(haste) => break haste,
+            Order::Begin(_) | Order::Session(_) | Order::Redeem { .. } | Order::Answer { .. } => {}
+        }
+    };
+    let sessions_end = async {
+        // Who does not read in time is cut off.
+        let _ = tokio::time::timeout(GRACE, sessions.open.closed()).await;
+    };
+    running.stop(haste, sessions_end).await
+}
+
+/// What commands ask of the supervisor.
+struct Upward {
+    line: Line,
+    running: Arc<Running>,
+    supervisor: u32,
+}
+
+impl Supervisor for Upward {
+    fn front(&self) -> Option<Arc<front::Front>> {
+        self.running.current().front.clone()
+    }
+
+    fn process(&self) -> u32 {
+        self.supervisor
+    }
+
+    fn reload(&self) -> Result<(), String> {
+        match tokio::task::block_in_place(|| self.line.ask(Question::Reload, Vec::new()).0) {
+            Answer::Busy(why) | Answer::Refused(why) => Err(why),
+            Answer::Done | Answer::Agent(_) => Ok(()),
+        }
+    }
+
+    fn stop(&self, haste: Haste) {
+        let line = self.line.clone();
+        tokio::task::block_in_place(move || drop(line.ask(Question::Stop(haste), Vec::new())));
+    }
+}
+
+/// Sessions go on in the agents of their owners.
+struct OthersSessions {
+    line: Line,
+    /// Each session that this process has a part in holds a receiver.
+    open: watch::Sender<()>,
+}
+
+impl TakesSessions for OthersSessions {
+    fn take(&self, handover: Handover<Account, Ticket>) -> Taking<'_> {
+        Box::pin(self.pass_on(handover))
+    }
+}
+
+impl OthersSessions {
+    async fn pass_on(&self, handover: Handover<Account, Ticket>) -> Result<u32, String> {
+        let Handover {
+            protocol,
+            link,
+            unread,
+            account: _,
+            ticket,
+            session,
+            hold,
+        } = handover;
+        let words = |error: std::io::Error| os::words(&error);
+        let (remote, local) = (link.remote, link.local);
+        let (socket, relay) = link.hand_on().map_err(words)?;
+        // Where nothing stays here, the end of the session shows in a pipe that ends with it.
+        let (end, held) = std::io::pipe().map_err(words)?;
+        let question = Question::Session {
+            ticket,
+            protocol,
+            session,
+            unread,
+            remote,
+            local,
+        };
+        let spare = socket.as_fd().try_clone_to_owned().map_err(words)?;
+        let line = self.line.clone();
+        let asked = move || line.ask(question, vec![socket, OwnedFd::from(held)]).0;
+        let present = self.open.subscribe();
+        let answer = tokio::task::spawn_blocking(asked).await;
+        match answer.unwrap_or_else(|_| Answer::Busy("the question was broken off".to_owned())) {
+            Answer::Agent(process) => {
+                drop(spare);
+                tokio::spawn(async move {
+                    match relay {
+                        Some(relay) => {
+                            relay.run().await;
+                            drop(present);
+                        }
+                        // It is nobody's but the agent's now.
+                        None => {
+                            drop(present);
+                            ended(end).await;
+                        }
+                    }
+                    drop(hold);
+                });
+                Ok(process)
+            }
+            Answer::Busy(why) | Answer::Refused(why) => {
+                apologise(spare, relay, protocol).await;
+                Err(why)
+            }
+            Answer::Done => Err("the supervisor answers something else".to_owned()),
+        }
+    }
+}
+
+/// Waits for the end of a pipe into which nobody writes.
+async fn ended(end: std::io::PipeReader) {
+    let end = OwnedFd::from(end);
+    if let Ok(mut receiver) = tokio::net::unix::pipe::Receiver::from_owned_fd(end) {
+        let mut nothing = [0];
+        let _ = tokio::io::AsyncReadExt::read(&mut receiver, &mut nothing).await;
+    }
+}
+
+/// Tells a client that has logged in already that there is no session after all.
+async fn apologise(socket: OwnedFd, relay: Option<serve::Relay>, protocol: serve::handover::Protocol) {
+    let sorry = agent::sorry(protocol);
+    let told = async {
+        if let Ok(mut link) = serve::Link::handed(socket, NOWHERE, NOWHERE) {
+            // A peer that is gone already needs no excuse.
+            let _ = link.send(sorry).await;
+            link.close().await;
+        }
+    };
+    match relay {
+        Some(relay) => drop(tokio::join!(told, tokio::time::timeout(GRACE, relay.run()))),
+        None => told.await,
+    }
+}
+
+const NOWHERE: std::net::SocketAddr =
+    std::net::SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), 0);
+
+/// Deliveries go to the agents of those whose rights they need.
+struct OthersAgents {
+    line: Line,
+    channels: Mutex<HashMap<Whose, Channel>>,
+}
+
+#[derive(Clone)]
+struct Channel {
+    caller: Arc<Caller<Report>>,
+    last_used: Instant,
+}
+
+impl OthersAgents {
+    fn channels(&self) -> MutexGuard<'_, HashMap<Whose, Channel>> {
+        self.channels.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Closes the channels that nobody has used for a while.
+    fn close_unused(&self) {
+        let is_used = |channel: &Channel| {
+            channel.last_used.elapsed() < CHANNEL_IDLE || Arc::strong_count(&channel.caller) > 1
+        };
+        self.channels()
+            .retain(|_, channel| !channel.caller.is_gone() && is_used(channel));
+    }
+
+    /// A channel to the agent with these rights.
+    fn channel(&self, whose: &Whose) -> Result<Arc<Caller<Report>>, String> {
+        if let Some(channel) = self.channels().get_mut(whose)
+            && !channel.caller.is_gone()
+        {
+            channel.last_used = Instant::now();
+            return Ok(Arc::clone(&channel.caller));
+        }
+        let (answer, mut descriptors) = self.line.ask(Question::Deliveries(whose.clone()), Vec::new());
+        let socket = match (answer, descriptors.pop()) {
+            (Answer::Agent(_), Some(socket)) => UnixStream::from(socket),
+            (Answer::Busy(why) | Answer::Refused(why), _) => return Err(why),
+            _ => return Err("the supervisor answers something else".to_owned()),
+        };
+        let caller = Caller::new(socket).map_err(|error| os::words(&error))?;
+        let caller = Arc::new(caller);
+        let channel = Channel {
+            caller: Arc::clone(&caller),
+            last_used: Instant::now(),
+        };
+        self.channels().insert(whose.clone(), channel);
+        Ok(caller)
+    }
+}
+
+impl Agents for OthersAgents {
+    fn perform(&self, rights: &Rights, task: &Task, content: &dyn Content) -> Report {
+        let whose = Whose {
+            identity: Identity {
+                uid: rights.uid,
+                gid: rights.gid,
+                user: rights.user.clone(),
+            },
+            kind: kind_of(rights),
+        };
+        let message = match os::descriptors::sealed(&mut content.reader()) {
+            Ok(message) => message,
+            Err(error) => return deferred(&format!("cannot read queued message: {}", os::words(&error))),
+        };
+        let caller = match self.channel(&whose) {
+            Ok(caller) => caller,
+            Err(why) => return deferred(&why),
+        };
+        let delivery = Delivery { rights, task };
+        match caller.call(&delivery, vec![message.into()]) {
+            Ok((report, _)) => report,
+            // It may be done or not. At the next try it is done for certain, perhaps a second time.
+            Err(_) => deferred("the agent ended before it answered"),
+        }
+    }
+}

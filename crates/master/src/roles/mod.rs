@@ -1,0 +1,206 @@
+//! What each process does after the supervisor has started it: it hears who it is and what to serve, locks itself in, and
+//! serves. The supervisor speaks on standard input ([`ipc::roles`]).
+//!
+//! In charge of the beginning that all roles share. What a role may is in [`profile`]. One file a role.
+
+mod agent;
+mod auth;
+mod front;
+mod line;
+pub mod profile;
+mod runner;
+pub mod truth;
+
+use std::fs::File;
+use std::net::TcpListener;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+
+use anyhow::{Context, Result, bail};
+use ipc::channel::{Inbox, halves};
+use ipc::roles::{Begin, Kind, Order, Whose};
+use maillog::Log;
+use serde::{Deserialize, Serialize};
+
+use crate::listeners::Bound;
+use crate::log_files;
+use crate::running::Scale;
+use crate::snapshot::Snapshot;
+use line::Line;
+
+/// A role of a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// Speaks with the network and owns the queue.
+    Front,
+    /// Knows passwords and users.
+    Auth,
+    /// Acts with the rights of one user.
+    Agent(Kind),
+    /// Runs one command with the rights of one user.
+    Runner,
+}
+
+impl Role {
+    /// Its name on the command line and in the table of profiles.
+    pub fn name(self) -> &'static str {
+        match self {
+            Role::Front => "front",
+            Role::Auth => "auth",
+            Role::Agent(_) => "agent",
+            Role::Runner => "runner",
+        }
+    }
+}
+
+/// What a role is given of the configuration.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Slice {
+    /// The settings.
+    pub snapshot: Snapshot,
+    /// How much mail the system is for.
+    pub scale: Scale,
+    /// Whether mail is moved, not only read.
+    pub serves_mta: bool,
+    /// What an agent is for; others have none.
+    pub kind: Option<Kind>,
+}
+
+/// Runs the role of that name until the supervisor says stop, or is gone.
+///
+/// # Errors
+/// What makes it impossible; the supervisor tells it and tries again.
+pub fn run(name: &str) -> Result<()> {
+    // More descriptors than the limit allows are a wish, not a need.
+    let _ = os::limits::raise_open_files(crate::single::DESCRIPTORS_WANTED);
+    os::signals::ignore_sigpipe();
+    let (mut inbox, line) = connect()?;
+    let Some((order, descriptors)) = inbox.receive::<Order<Slice>>()? else {
+        return Ok(());
+    };
+    let Order::Begin(begin) = order else {
+        bail!("the supervisor said something else before it said how to begin");
+    };
+    if name == Role::Runner.name() {
+        return runner::run(&begin.identity, descriptors);
+    }
+    let role = match (name, begin.configuration.kind) {
+        ("front", _) => Role::Front,
+        ("auth", _) => Role::Auth,
+        ("agent", Some(kind)) => Role::Agent(kind),
+        _ => bail!("there is no role \"{name}\""),
+    };
+    let begun = begin_as(role, begin, descriptors)?;
+    match role {
+        Role::Front => front::run(begun, inbox, line),
+        Role::Auth => auth::run(begun, inbox, line),
+        Role::Agent(_) | Role::Runner => agent::run(begun, inbox, line),
+    }
+}
+
+/// Takes the supervisor's socket away from standard input, so that nobody started from here has it.
+fn connect() -> Result<(Inbox, Line)> {
+    let socket = std::io::stdin()
+        .as_fd()
+        .try_clone_to_owned()
+        .context("standard input is not the supervisor's socket")?;
+    let nothing = File::open("/dev/null").context("cannot open /dev/null")?;
+    rustix::stdio::dup2_stdin(&nothing).context("cannot let go of standard input")?;
+    let (inbox, outbox) = halves(UnixStream::from(socket))?;
+    Ok((inbox, Line::new(outbox)))
+}
+
+/// A role that is who it should be, and locked in.
+pub(crate) struct Begun {
+    whose: Whose,
+    slice: Slice,
+    log: Log,
+    bound: Vec<Bound>,
+    supervisor: u32,
+}
+
+fn begin_as(role: Role, begin: Begin<Slice>, descriptors: Vec<OwnedFd>) -> Result<Begun> {
+    let Begin {
+        identity,
+        configuration: slice,
+        log_files,
+        ports,
+        supervisor,
+    } = begin;
+    let mut descriptors = descriptors.into_iter();
+    let files = log_files.into_iter().zip(&mut descriptors);
+    let files = files.map(|(path, file)| (path, File::from(file))).collect();
+    let bound = bind(ports, &mut descriptors);
+    let whose = Whose {
+        identity,
+        kind: slice.kind.unwrap_or(Kind::Virtual),
+    };
+    let locked = lock_in(role, &whose, &slice.snapshot)?;
+    let (postfix, dovecot) = (&slice.snapshot.postfix, slice.snapshot.dovecot.as_ref());
+    let log = Log::with_files(&log_files::options(postfix, dovecot)?, files)?;
+    if locked == os::sandbox::Locked::WithoutFiles {
+        log.warning(
+            "master",
+            "this kernel has no Landlock: files are guarded by their modes alone",
+        );
+    }
+    Ok(Begun {
+        whose,
+        slice,
+        log,
+        bound,
+        supervisor,
+    })
+}
+
+/// Becomes who the role is to be, then gives up everything that it does not need.
+fn lock_in(role: Role, whose: &Whose, snapshot: &Snapshot) -> Result<os::sandbox::Locked> {
+    become_identity(&whose.identity)?;
+    match profile::of(role, snapshot) {
+        Some(profile) => Ok(os::sandbox::enter(&profile)?),
+        None => Ok(os::sandbox::Locked::Fully),
+    }
+}
+
+fn become_identity(wanted: &ipc::roles::Identity) -> Result<()> {
+    let own = os::identity::Identity::current();
+    if own.uid == wanted.uid && own.uid != 0 {
+        return Ok(());
+    }
+    let user = match &wanted.user {
+        None => None,
+        Some(name) => os::users::user_by_name(name)?,
+    };
+    let groups = match user {
+        // A name whose uid is another one has groups that are none of ours.
+        Some(user) if user.uid == wanted.uid => os::users::groups_of(&user)?,
+        _ => vec![wanted.gid],
+    };
+    let identity = os::identity::Identity {
+        uid: wanted.uid,
+        gid: wanted.gid,
+        groups,
+    };
+    Ok(identity.take()?)
+}
+
+/// The ports with the sockets that came for them.
+fn bind(ports: Vec<ipc::roles::Port>, sockets: &mut impl Iterator<Item = OwnedFd>) -> Vec<Bound> {
+    let bound = ports.into_iter().zip(sockets).map(|(port, socket)| Bound {
+        purpose: port.purpose,
+        connections_max: port.connections_max,
+        socket: TcpListener::from(socket),
+        address: port.address,
+    });
+    bound.collect()
+}
+
+/// The log files were opened again by the supervisor.
+fn replace_log_files(log: &Log, slice: &Slice, descriptors: Vec<OwnedFd>) {
+    let (postfix, dovecot) = (&slice.snapshot.postfix, slice.snapshot.dovecot.as_ref());
+    if let Ok(options) = log_files::options(postfix, dovecot) {
+        let paths = options.to.file_paths();
+        let files = paths.into_iter().zip(descriptors.into_iter().map(File::from));
+        log.replace_files(files.collect());
+    }
+}

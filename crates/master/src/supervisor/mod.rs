@@ -1,0 +1,647 @@
+//! The supervisor: starts the roles as processes, starts them again when they end, says who may act as whom, and passes
+//! sockets between them. It parses no mail and speaks no protocol of the network.
+//!
+//! One task holds everything ([`Supervisor`]); each child has another one that carries frames ([`child`]).
+
+mod agents;
+mod child;
+mod mail_spool;
+mod restarts;
+mod sessions;
+
+use std::collections::HashMap;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use config::{Loaded, Severity};
+use ipc::control::Haste;
+use ipc::roles::{Answer, Asker, Begin, Identity, Message, Order, Port, Question};
+use maillog::Log;
+use os::users::User;
+use queue::Spool;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use crate::identity::{self, Policy};
+use crate::listeners::{self, Bound};
+use crate::pid_files::PidFiles;
+use crate::roles::{Role, Slice};
+use crate::running::GRACE;
+use crate::snapshot::Snapshot;
+use crate::start::{self, Offer, Start, base_dir, load};
+use crate::{announcements, log_files};
+use agents::Agents;
+use child::{Child, Event};
+use mail_spool::{MailSpool, Place};
+use restarts::Restarts;
+use sessions::Sessions;
+
+/// How long a graceful stop may take in all: what the roles allow themselves, and a little.
+const STOP_PATIENCE: Duration = GRACE.saturating_mul(2);
+
+/// A system that is about to run: configured and bound.
+pub struct Ready {
+    start: Start,
+    loaded: Loaded,
+    snapshot: Snapshot,
+    bound: Vec<Bound>,
+    log: Log,
+    front_user: User,
+    pid_files: PidFiles,
+}
+
+/// Reads the configuration, binds, opens the log, gives the queue to whom it will belong.
+///
+/// # Errors
+/// The first thing that makes running impossible. Problems of the configuration were told to `tell`, all of them.
+pub fn prepare(start: Start, tell: &mut dyn FnMut(&str)) -> Result<Ready> {
+    let loaded = load(&start);
+    loaded
+        .problems
+        .iter()
+        .for_each(|problem| tell(&problem.to_string()));
+    if loaded.has_errors() {
+        bail!("the configuration has errors: nothing was started");
+    }
+    let _ = os::limits::raise_open_files(crate::single::DESCRIPTORS_WANTED);
+    os::signals::ignore_sigpipe();
+    let wanted = listeners::wanted(&loaded.postfix, &loaded.services, loaded.dovecot.as_ref())?;
+    if wanted.is_empty() {
+        bail!("the configuration names no port to listen on: there is nothing to do");
+    }
+    let serves_mta = start.config_directory.is_some();
+    if serves_mta {
+        Spool::check_unused(&loaded.postfix.queue_directory, &world::World::real())?;
+    }
+    let front_user = identity::front_user(&loaded)?;
+    let bound = listeners::bind(wanted)?;
+    let log = log_files::open(&loaded.postfix, loaded.dovecot.as_ref())?;
+    let snapshot = Snapshot::of(&loaded)?;
+    // What makes no sense is told now, not by a process that cannot start.
+    crate::certificates::Certificates::of(&snapshot.keys)?;
+    if serves_mta {
+        identity::give_queue(&loaded.postfix, &front_user)?;
+    }
+    let pid_files = PidFiles::open_as_root(base_dir(&loaded));
+    Ok(Ready {
+        start,
+        loaded,
+        snapshot,
+        bound,
+        log,
+        front_user,
+        pid_files,
+    })
+}
+
+impl Ready {
+    /// The ports that are bound, each with what it is for.
+    pub fn ports(&self) -> Vec<(Offer, u16)> {
+        start::ports(&self.bound, &self.loaded)
+    }
+
+    /// Runs until a signal or a command says stop.
+    ///
+    /// # Errors
+    /// What went wrong after all.
+    pub fn run(self) -> Result<()> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .context("cannot start the runtime")?;
+        let log = self.log.clone();
+        let done = runtime.block_on(self.run_here());
+        log.flush();
+        done
+    }
+
+    async fn run_here(self) -> Result<()> {
+        let Ready {
+            start,
+            loaded,
+            snapshot,
+            bound,
+            log,
+            front_user,
+            mut pid_files,
+        } = self;
+        let signals = Signals::listen()?;
+        let (sender, events) = unbounded_channel();
+        announcements::started(&start, &loaded, &log);
+        let queue_directory = start
+            .config_directory
+            .is_some()
+            .then_some(loaded.postfix.queue_directory.as_path());
+        let mut supervisor = Supervisor {
+            policy: Policy::of(&snapshot.postfix, front_user.uid),
+            start,
+            snapshot,
+            bound,
+            log,
+            front_user,
+            sender,
+            last_id: 0,
+            front: None,
+            auth: None,
+            restarts: HashMap::new(),
+            agents: Agents::default(),
+            sessions: Sessions::default(),
+            mail_spool: MailSpool::default(),
+            runners: HashMap::new(),
+            stopping: None,
+        };
+        supervisor.start_role(Role::Auth)?;
+        supervisor.start_role(Role::Front)?;
+        pid_files.write(
+            queue_directory,
+            base_dir(&loaded),
+            supervisor.start.config_directory.as_deref(),
+        );
+        let stopped = supervisor.work(signals, events).await;
+        drop(pid_files);
+        stopped
+    }
+}
+
+/// Everything that the supervisor knows.
+struct Supervisor {
+    start: Start,
+    snapshot: Snapshot,
+    policy: Policy,
+    /// The ports stay open here: a front that is started again serves on.
+    bound: Vec<Bound>,
+    log: Log,
+    front_user: User,
+    sender: UnboundedSender<Event>,
+    last_id: u64,
+    front: Option<Child>,
+    auth: Option<Child>,
+    restarts: HashMap<Role, Restarts>,
+    agents: Agents,
+    sessions: Sessions,
+    mail_spool: MailSpool,
+    /// Processes that run one command each: they end by themselves.
+    runners: HashMap<u64, Child>,
+    stopping: Option<Haste>,
+}
+
+impl Supervisor {
+    async fn work(&mut self, mut signals: Signals, mut events: UnboundedReceiver<Event>) -> Result<()> {
+        while self.stopping.is_none() {
+            tokio::select! {
+                event = events.recv() => match event {
+                    Some(event) => self.take(event),
+                    None => break,
+                },
+                _ = signals.hangup.recv() => drop(self.reload()),
+                _ = signals.reopen.recv() => self.reopen_log(),
+                _ = signals.terminate.recv() => self.stopped_by(SignalKind::terminate()),
+                _ = signals.interrupt.recv() => self.stopped_by(SignalKind::interrupt()),
+            }
+        }
+        self.stop(&mut events).await
+    }
+
+    fn take(&mut self, event: Event) {
+        match event {
+            Event::Heard(id, message, descriptors) => self.hear(id, message, descriptors),
+            Event::Ended(id, how) => self.ended(id, &how),
+            Event::StartAgain(role) => {
+                if let Err(error) = self.start_role(role) {
+                    self.log.error("master", &format!("{error:#}"));
+                    self.start_later(role);
+                }
+            }
+        }
+    }
+
+    fn hear(&mut self, id: u64, message: Message, descriptors: Vec<OwnedFd>) {
+        let is_front = self.front.as_ref().is_some_and(|front| front.id == id);
+        let is_auth = self.auth.as_ref().is_some_and(|auth| auth.id == id);
+        match message {
+            Message::Question { number, question } if is_front => {
+                self.answer_front(id, number, question, descriptors);
+            }
+            Message::Question { number, question } => self.answer_agent(id, number, &question),
+            Message::Redeemed { number, account } if is_auth => self.redeemed(number, account),
+            Message::Errand => self.run_errand(id, descriptors),
+            Message::Idle { orders } => {
+                if let Some(mut idle) = self.agents.leave(id, orders) {
+                    idle.order(&Order::Stop(Haste::Graceful), Vec::new());
+                    self.agents.keep_leaving(idle);
+                }
+            }
+            Message::Redeemed { .. } | Message::Up => {}
+        }
+    }
+
+    fn answer_front(&mut self, id: u64, number: u64, question: Question, descriptors: Vec<OwnedFd>) {
+        let (answer, descriptors) = match question {
+            Question::Deliveries(whose) => self.open_deliveries(&whose),
+            Question::Session { .. } => return self.ask_whose(number, question, descriptors),
+            Question::Reload => (
+                self.reload().map_or_else(Answer::Refused, |()| Answer::Done),
+                Vec::new(),
+            ),
+            Question::Stop(haste) => {
+                self.stopping = Some(haste);
+                (Answer::Done, Vec::new())
+            }
+            Question::CreateMailbox(_) | Question::LockMailbox(_) | Question::UnlockMailbox(_) => (
+                Answer::Refused("only an agent may ask that".to_owned()),
+                Vec::new(),
+            ),
+        };
+        self.answer(id, number, answer, descriptors);
+    }
+
+    /// Answers a question of the front, if it is still the same process.
+    fn answer(&mut self, id: u64, number: u64, answer: Answer, descriptors: Vec<OwnedFd>) {
+        if let Some(front) = self.front.as_mut().filter(|front| front.id == id) {
+            front.order(&Order::Answer { number, answer }, descriptors);
+        }
+    }
+
+    fn answer_agent(&mut self, id: u64, number: u64, question: &Question) {
+        let Some((agent, whose)) = self.agents.find(id) else {
+            return;
+        };
+        let settings = &self.snapshot.postfix;
+        let place = Place {
+            directory: &settings.mail_spool_directory,
+            stale_after: settings.stale_lock_time,
+        };
+        let answer = self.mail_spool.answer(question, id, &whose.identity, &place);
+        agent.order(&Order::Answer { number, answer }, Vec::new());
+    }
+
+    /// Starts the process that runs one command for an agent, with that agent's identity.
+    fn run_errand(&mut self, id: u64, descriptors: Vec<OwnedFd>) {
+        let Some((_, whose)) = self.agents.find(id) else {
+            return;
+        };
+        if whose.kind == ipc::roles::Kind::Virtual {
+            let text = format!(
+                "an agent of uid {} asks for a command: virtual users have none",
+                whose.identity.uid
+            );
+            self.log.error("master", &text);
+            return;
+        }
+        let identity = whose.identity.clone();
+        match self.start_child(Role::Runner, identity, descriptors) {
+            Ok(runner) => drop(self.runners.insert(runner.id, runner)),
+            Err(error) => self.log.error("master", &format!("{error:#}")),
+        }
+    }
+
+    /// A child is gone.
+    fn ended(&mut self, id: u64, how: &str) {
+        if self.runners.remove(&id).is_some() {
+            return;
+        }
+        let role = if self.front.as_ref().is_some_and(|front| front.id == id) {
+            self.front = None;
+            Role::Front
+        } else if self.auth.as_ref().is_some_and(|auth| auth.id == id) {
+            self.auth = None;
+            self.refuse_sessions("the auth service ended");
+            Role::Auth
+        } else {
+            let settings = &self.snapshot.postfix;
+            let place = Place {
+                directory: &settings.mail_spool_directory,
+                stale_after: settings.stale_lock_time,
+            };
+            self.mail_spool.ended(id, &place);
+            if let Some(agent) = self.agents.ended(id)
+                && self.stopping.is_none()
+            {
+                let text = format!("process {} of role agent: {how}", agent.pid);
+                self.log.warning("master", &text);
+            }
+            return;
+        };
+        if self.stopping.is_none() {
+            self.log
+                .warning("master", &format!("process of role {}: {how}", role.name()));
+            self.start_later(role);
+        }
+    }
+
+    /// Starts a role that ended, at once or after a pause.
+    fn start_later(&mut self, role: Role) {
+        let pause = self.restarts.entry(role).or_default().ended(Instant::now());
+        if !pause.is_zero() {
+            let text = format!(
+                "role {} ended early: started again in {:.1} s",
+                role.name(),
+                pause.as_secs_f32()
+            );
+            self.log.warning("master", &text);
+        }
+        let sender = self.sender.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(pause).await;
+            // The supervisor may have ended meanwhile.
+            let _ = sender.send(Event::StartAgain(role));
+        });
+    }
+
+    /// Starts the front or the auth role, and tells each of the other.
+    fn start_role(&mut self, role: Role) -> Result<()> {
+        let identity = match role {
+            Role::Front => identity_of(&self.front_user),
+            _ => self.auth_identity()?,
+        };
+        let child = self.start_child(role, identity, Vec::new())?;
+        self.restarts.entry(role).or_default().started(Instant::now());
+        match role {
+            Role::Front => self.front = Some(child),
+            _ => self.auth = Some(child),
+        }
+        self.introduce()
+    }
+
+    /// A new channel between the front and the auth role, when both are there.
+    fn introduce(&mut self) -> Result<()> {
+        if let (Some(front), Some(auth)) = (&mut self.front, &mut self.auth) {
+            let (asks, answers) = UnixStream::pair().context("cannot make a socket")?;
+            auth.order(&Order::Asker(Asker::Front), vec![answers.into()]);
+            front.order(&Order::Asker(Asker::Front), vec![asks.into()]);
+        }
+        Ok(())
+    }
+
+    /// As whom passwords are verified: root where the system's own are, else Dovecot's internal user, if there is one.
+    fn auth_identity(&self) -> Result<Identity> {
+        const ROOTS: [&str; 4] = ["pam", "shadow", "passwd", "bsdauth"];
+        let root = Identity {
+            uid: 0,
+            gid: 0,
+            user: None,
+        };
+        let Some(dovecot) = &self.snapshot.dovecot else {
+            return Ok(identity_of(&self.front_user));
+        };
+        if dovecot
+            .passdbs
+            .iter()
+            .any(|passdb| ROOTS.contains(&passdb.driver.as_str()))
+        {
+            return Ok(root);
+        }
+        let user = os::users::user_by_name(&dovecot.default_internal_user)?;
+        Ok(user.map_or(root, |user| identity_of(&user)))
+    }
+
+    /// Starts a process and tells it how to begin.
+    fn start_child(&mut self, role: Role, identity: Identity, mut more: Vec<OwnedFd>) -> Result<Child> {
+        self.last_id += 1;
+        let mut child = Child::start(role, self.last_id, &self.sender)?;
+        let mut descriptors = Vec::new();
+        let log_files = match role {
+            Role::Runner => Vec::new(),
+            _ => self.log_files(&mut descriptors)?,
+        };
+        let mut ports = Vec::new();
+        if role == Role::Front {
+            for bound in &self.bound {
+                descriptors.push(bound.socket.as_fd().try_clone_to_owned()?);
+                ports.push(port(bound));
+            }
+        }
+        descriptors.append(&mut more);
+        let begin = Begin {
+            identity,
+            configuration: self.slice(role),
+            log_files,
+            ports,
+            supervisor: std::process::id(),
+        };
+        child.order(&Order::Begin(begin), descriptors);
+        Ok(child)
+    }
+
+    /// What `role` sees of the configuration.
+    fn slice(&self, role: Role) -> Slice {
+        let snapshot = match role {
+            Role::Front => self.snapshot.for_front(),
+            Role::Auth => self.snapshot.for_auth(),
+            Role::Agent(_) | Role::Runner => self.snapshot.for_agent(),
+        };
+        Slice {
+            snapshot,
+            scale: self.start.scale,
+            serves_mta: self.start.config_directory.is_some(),
+            kind: match role {
+                Role::Agent(kind) => Some(kind),
+                _ => None,
+            },
+        }
+    }
+
+    /// The log's files, opened for a child.
+    fn log_files(&self, descriptors: &mut Vec<OwnedFd>) -> Result<Vec<PathBuf>> {
+        let files = log_files::files(&self.snapshot.postfix, self.snapshot.dovecot.as_ref())?;
+        let (paths, files): (Vec<_>, Vec<_>) = files.into_iter().unzip();
+        descriptors.extend(files.into_iter().map(OwnedFd::from));
+        Ok(paths)
+    }
+
+    /// Everybody but the runners.
+    fn everybody(&mut self) -> impl Iterator<Item = &mut Child> {
+        self.front
+            .iter_mut()
+            .chain(self.auth.iter_mut())
+            .chain(self.agents.all())
+    }
+
+    fn reopen_log(&mut self) {
+        self.log.reopen();
+        let files = log_files::files(&self.snapshot.postfix, self.snapshot.dovecot.as_ref());
+        match files {
+            Err(error) => self
+                .log
+                .error("master", &format!("the old log files stay: {error:#}")),
+            Ok(files) => {
+                for child in self.everybody() {
+                    let copies = files.iter().filter_map(|(_, file)| file.try_clone().ok());
+                    let copies = copies.map(OwnedFd::from).collect();
+                    child.order(&Order::LogFiles, copies);
+                }
+            }
+        }
+    }
+
+    /// Reads the configuration again; the old one stays when the new one has errors.
+    fn reload(&mut self) -> Result<(), String> {
+        let done = self.try_reload();
+        if let Err(why) = &done {
+            self.log.error("master", why);
+        }
+        done
+    }
+
+    fn try_reload(&mut self) -> Result<(), String> {
+        let loaded = load(&self.start);
+        if loaded.has_errors() {
+            let mistakes = loaded
+                .problems
+                .iter()
+                .filter(|problem| problem.severity == Severity::Error);
+            let mistakes: Vec<String> = mistakes.map(ToString::to_string).collect();
+            return Err(format!(
+                "the configuration has errors, the old one stays: {}",
+                mistakes.join("; ")
+            ));
+        }
+        let stays = |error: anyhow::Error| format!("the old configuration stays: {error:#}");
+        let snapshot = Snapshot::of(&loaded).map_err(stays)?;
+        crate::certificates::Certificates::of(&snapshot.keys).map_err(stays)?;
+        let new = self.bind_again(&loaded).map_err(stays)?;
+        if snapshot.postfix.mail_owner != self.snapshot.postfix.mail_owner {
+            self.log
+                .warning("master", "mail_owner has changed: it is heeded at the next start");
+        }
+        self.policy = Policy::of(&snapshot.postfix, self.front_user.uid);
+        self.snapshot = snapshot;
+        self.reopen_log();
+        let ports: Vec<Port> = self.bound.iter().map(port).collect();
+        let slices = [Role::Front, Role::Auth].map(|role| self.slice(role));
+        let [front_slice, auth_slice] = slices;
+        if let Some(front) = &mut self.front {
+            front.order(&Order::Reconfigure(front_slice, ports), new);
+        }
+        if let Some(auth) = &mut self.auth {
+            auth.order(&Order::Reconfigure(auth_slice, Vec::new()), Vec::new());
+        }
+        let slice = self.slice(Role::Runner);
+        for agent in self.agents.all() {
+            let kind = match agent.role {
+                Role::Agent(kind) => Some(kind),
+                _ => None,
+            };
+            let slice = Slice {
+                kind,
+                ..slice.clone()
+            };
+            agent.order(&Order::Reconfigure(slice, Vec::new()), Vec::new());
+        }
+        announcements::reloaded(&self.start, &loaded, &self.log);
+        Ok(())
+    }
+
+    /// Binds ports that are new and lets go of those that are not wanted any more; gives the new ones' sockets.
+    fn bind_again(&mut self, loaded: &Loaded) -> Result<Vec<OwnedFd>> {
+        let wanted = listeners::wanted(&loaded.postfix, &loaded.services, loaded.dovecot.as_ref())?;
+        let addresses: Vec<_> = wanted.iter().map(|port| port.address).collect();
+        let is_new = |port: &listeners::Wanted| self.bound.iter().all(|bound| bound.address != port.address);
+        let (new, known): (Vec<_>, Vec<_>) = wanted.into_iter().partition(is_new);
+        let new = listeners::bind(new)?;
+        let sockets = new
+            .iter()
+            .map(|bound| Ok(bound.socket.as_fd().try_clone_to_owned()?));
+        let sockets = sockets.collect::<Result<Vec<_>>>()?;
+        self.bound.retain(|bound| addresses.contains(&bound.address));
+        for bound in &mut self.bound {
+            if let Some(port) = known.iter().find(|port| port.address == bound.address) {
+                bound.purpose = port.purpose.clone();
+                bound.connections_max = port.connections_max;
+            }
+        }
+        self.bound.extend(new);
+        Ok(sockets)
+    }
+
+    fn stopped_by(&mut self, signal: SignalKind) {
+        announcements::terminating(
+            &self.start,
+            self.snapshot.dovecot.is_some(),
+            signal.as_raw_value(),
+            &self.log,
+        );
+        self.stopping = Some(Haste::Graceful);
+    }
+
+    /// Tells everybody and waits until they have gone. Who stays longer than that is ended with this process: nobody goes on
+    /// without a supervisor.
+    async fn stop(&mut self, events: &mut UnboundedReceiver<Event>) -> Result<()> {
+        let haste = self.stopping.unwrap_or(Haste::Graceful);
+        if let Some(front) = &mut self.front {
+            front.order(&Order::Stop(haste), Vec::new());
+        }
+        for agent in self.agents.all() {
+            agent.order(&Order::Stop(haste), Vec::new());
+        }
+        let mut front_failed = None;
+        let everybody_gone = async {
+            while self.front.is_some() || !self.agents.is_empty() || self.auth.is_some() {
+                // Deliveries may still ask who somebody is.
+                if self.front.is_none()
+                    && let Some(auth) = &mut self.auth
+                {
+                    auth.order(&Order::Stop(haste), Vec::new());
+                }
+                match events.recv().await {
+                    Some(Event::Ended(id, how)) => {
+                        let is_front = self.front.as_ref().is_some_and(|front| front.id == id);
+                        if is_front && how != "exit status 0" {
+                            front_failed = Some(how.clone());
+                        }
+                        self.ended(id, &how);
+                    }
+                    Some(Event::Heard(id, message, descriptors)) => self.hear(id, message, descriptors),
+                    Some(Event::StartAgain(_)) => {}
+                    None => break,
+                }
+            }
+        };
+        if tokio::time::timeout(STOP_PATIENCE, everybody_gone).await.is_err() {
+            self.log.warning("master", "not everybody has gone in time");
+        }
+        match front_failed {
+            Some(how) => bail!("the front did not end well ({how}): see the log"),
+            None => Ok(()),
+        }
+    }
+}
+
+fn port(bound: &Bound) -> Port {
+    Port {
+        purpose: bound.purpose.clone(),
+        connections_max: bound.connections_max,
+        address: bound.address,
+    }
+}
+
+fn identity_of(user: &User) -> Identity {
+    Identity {
+        uid: user.uid,
+        gid: user.gid,
+        user: Some(user.name.clone()),
+    }
+}
+
+/// The signals that are heeded, from the moment this is made.
+struct Signals {
+    hangup: Signal,
+    terminate: Signal,
+    interrupt: Signal,
+    reopen: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Signals> {
+        let listen = |kind| signal(kind).context("cannot listen for signals");
+        Ok(Signals {
+            hangup: listen(SignalKind::hangup())?,
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+            reopen: listen(SignalKind::user_defined1())?,
+        })
+    }
+}
