@@ -1,11 +1,13 @@
 //! The envelope of a message: sender, recipients, DSN options, queue id, status.
 //!
 //! In charge of the words that the MTA's parts say to each other about a message that is not its content.
-//! Not in charge of what the queue does with it. [`codec`] turns envelopes and outcomes into bytes for the spool.
+//! Not in charge of what the queue does with it. [`codec`] turns envelopes and outcomes into bytes for the spool, [`maildrop`] into the
+//! files that `sendmail` and `postdrop` leave.
 //! RFCs: 5321, 3461 (DSN options), 3463 (enhanced status codes), 6152, 6531. Limits: those of [`codec`] and [`dsn`].
 
 pub mod codec;
 pub mod dsn;
+pub mod maildrop;
 pub mod queue_id;
 pub mod status;
 

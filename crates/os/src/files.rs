@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs::{File, OpenOptions};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use rustix::fs::{AtFlags, OFlags, statat};
@@ -23,6 +23,35 @@ pub fn open_regular(path: &Path, options: &OpenOptions) -> std::io::Result<File>
     }
     let kind = std::io::ErrorKind::InvalidInput;
     Err(std::io::Error::new(kind, "it is not a regular file"))
+}
+
+/// Opens a file for reading in a directory where other users may leave anything: it must be a regular file with one name. A
+/// symbolic link is not followed, a FIFO not touched, and what is swapped meanwhile is not opened.
+///
+/// # Errors
+/// What the system says; `InvalidInput` when it is not such a file, with its owner: `uid 1000: not a regular file`.
+pub fn open_alone(path: &Path) -> std::io::Result<File> {
+    let wrong = |uid: u32, why: &str| {
+        let text = format!("uid {uid}: {why}");
+        std::io::Error::new(std::io::ErrorKind::InvalidInput, text)
+    };
+    let seen = path.symlink_metadata()?;
+    if !seen.is_file() {
+        return Err(wrong(seen.uid(), "not a regular file"));
+    }
+    if seen.nlink() > 1 {
+        return Err(wrong(seen.uid(), &format!("file has {} links", seen.nlink())));
+    }
+    let flags = OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::NOFOLLOW;
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(flags.bits().cast_signed())
+        .open(path)?;
+    let found = file.metadata()?;
+    let is_same = (found.dev(), found.ino()) == (seen.dev(), seen.ino()) && found.nlink() <= 1;
+    is_same
+        .then_some(file)
+        .ok_or_else(|| wrong(found.uid(), "the file was swapped for another one"))
 }
 
 /// Length in bytes and time of last modification, in seconds since the Unix epoch, of the file `name` in an open
@@ -48,6 +77,29 @@ mod tests {
         assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);
         std::fs::write(dir.path().join("file"), "x").unwrap();
         assert!(open_regular(&dir.path().join("file"), OpenOptions::new().read(true)).is_ok());
+    }
+
+    #[test]
+    fn what_is_no_file_of_its_own_is_not_opened() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        let why = |name: &str| open_alone(&at(name)).unwrap_err().to_string();
+        rustix::fs::mkfifoat(rustix::fs::CWD, at("fifo"), rustix::fs::Mode::RUSR).unwrap();
+        std::fs::create_dir(at("directory")).unwrap();
+        std::fs::write(at("file"), "x").unwrap();
+        std::os::unix::fs::symlink(at("file"), at("link")).unwrap();
+        for name in ["fifo", "directory", "link"] {
+            assert!(
+                why(name).ends_with(": not a regular file"),
+                "{name}: {}",
+                why(name)
+            );
+        }
+        assert!(open_alone(&at("file")).is_ok());
+        std::fs::hard_link(at("file"), at("second")).unwrap();
+        assert!(why("file").ends_with(": file has 2 links"), "{}", why("file"));
+        let missing = open_alone(&at("missing")).unwrap_err();
+        assert_eq!(missing.kind(), std::io::ErrorKind::NotFound);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What Yubin asks of the operating system, behind safe functions; the only crate with `unsafe`.
 //!
 //! In charge of users and groups ([`users`]), giving up an identity for good ([`identity`]), giving files away ([`ownership`]), locks between
-//! programs ([`locks`]), the host's name and interfaces ([`hostname`], [`interfaces`]), watching directories
+//! programs ([`locks`]), programs with more rights than their caller ([`elevated`]), the host's name and interfaces ([`hostname`], [`interfaces`]), watching directories
 //! ([`watch`]), looking at files by directory ([`files`]), open files between processes ([`descriptors`]), locking a process in ([`sandbox`]), room on disks ([`space`]), and small questions about processes, limits, signals and terminals.
 //! Not in charge of reading or writing mail, or of what a failure means for a message.
 //!
@@ -9,6 +9,7 @@
 //! [`users::GROUPS_MAX`], [`locks::Tries`].
 
 pub mod descriptors;
+pub mod elevated;
 pub mod error;
 pub mod files;
 pub mod hostname;

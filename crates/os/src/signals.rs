@@ -5,7 +5,7 @@
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicPtr, Ordering};
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::pipe::{PipeFlags, pipe_with};
@@ -144,6 +144,89 @@ pub fn caught() -> Option<Gesture> {
         }
     }
     gesture
+}
+
+/// Signals that ask a program to end, or that end it when nobody cares.
+const ENDING: [libc::c_int; 9] = [
+    libc::SIGHUP,
+    libc::SIGINT,
+    libc::SIGQUIT,
+    libc::SIGTERM,
+    libc::SIGALRM,
+    libc::SIGVTALRM,
+    libc::SIGPROF,
+    libc::SIGUSR1,
+    libc::SIGUSR2,
+];
+
+/// A file that is removed when a signal ends this process; null: none. A C string that is never freed.
+static UNFINISHED: AtomicPtr<libc::c_char> = AtomicPtr::new(std::ptr::null_mut());
+
+/// No signal is blocked, running into a file size limit or a closed pipe is an error and not the end, and timers that were
+/// set before the program started are off.
+pub(crate) fn reset_for_elevated() -> Result<()> {
+    // SAFETY: a set of signals is plain data that sigemptyset(3) fills; the other calls take plain numbers.
+    unsafe {
+        let mut none: libc::sigset_t = std::mem::zeroed();
+        libc::sigemptyset(&raw mut none);
+        if libc::sigprocmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut()) != 0 {
+            return Err(Error::last("unblock signals"));
+        }
+        libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
+        libc::signal(libc::SIGPIPE, libc::SIG_IGN);
+        libc::alarm(0);
+        for timer in [libc::ITIMER_VIRTUAL, libc::ITIMER_PROF] {
+            let off: libc::itimerval = std::mem::zeroed();
+            libc::setitimer(timer, &raw const off, std::ptr::null_mut());
+        }
+    }
+    Ok(())
+}
+
+/// From now on a signal that ends this process removes the file `path` first, until [`keep_file`]. Signals that are
+/// ignored stay so (nohup(1)). The path must not depend on a working directory that changes.
+///
+/// # Errors
+/// [`Error::Call`] when the system refuses.
+pub fn remove_file_when_ended(path: &std::ffi::CStr) -> Result<()> {
+    UNFINISHED.store(path.to_owned().into_raw(), Ordering::SeqCst);
+    for signal in ENDING {
+        // SAFETY: both structures are plain data for which zero is a value. The handler makes system calls only, and
+        // touches nothing but an atomic.
+        unsafe {
+            let mut before: libc::sigaction = std::mem::zeroed();
+            if libc::sigaction(signal, std::ptr::null(), &raw mut before) != 0 {
+                return Err(Error::last("ask about a signal"));
+            }
+            if before.sa_sigaction == libc::SIG_IGN {
+                continue;
+            }
+            let mut action: libc::sigaction = std::mem::zeroed();
+            action.sa_sigaction = on_end as extern "C" fn(libc::c_int) as usize;
+            action.sa_flags = libc::SA_RESETHAND;
+            if libc::sigaction(signal, &raw const action, std::ptr::null_mut()) != 0 {
+                return Err(Error::last("catch a signal"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The file of [`remove_file_when_ended`] stays from now on, whatever comes.
+pub fn keep_file() {
+    UNFINISHED.store(std::ptr::null_mut(), Ordering::SeqCst);
+}
+
+extern "C" fn on_end(signal: libc::c_int) {
+    let path = UNFINISHED.swap(std::ptr::null_mut(), Ordering::SeqCst);
+    // SAFETY: unlink(2) and raise(3) may be called here; the path is a C string that is never freed. The signal's
+    // default came back with this call, so that it ends the process as soon as the handler returns.
+    unsafe {
+        if !path.is_null() {
+            libc::unlink(path);
+        }
+        libc::raise(signal);
+    }
 }
 
 #[cfg(test)]

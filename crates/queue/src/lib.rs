@@ -95,6 +95,9 @@ pub enum Error {
     /// What is on disk is not what was written.
     #[error("queue is damaged: {0}")]
     Damaged(String),
+    /// Something lies in the maildrop that can be no message: a directory, a FIFO, a link, a file with a second name.
+    #[error("{0}")]
+    Irregular(String),
     /// A disk operation failed.
     #[error("queue: {0}")]
     Disk(world::Error),

@@ -1,64 +1,26 @@
 //! What `sendmail` drops for the daemon to pick up, whether it runs or not.
 
-use std::fmt::Write as _;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use envelope::{Envelope, QueueId, Trace, codec};
-use world::{OpenMode, World};
+use envelope::maildrop::{DIRECTORY, END, HEAD_BYTES_MAX, Head, begun_micros, temporary_name};
+use envelope::{Envelope, QueueId};
+use world::{Foreign, OpenMode, Owner, World};
+
+pub use envelope::maildrop::Slip;
 
 use crate::{Error, Result};
 
-/// One file a message below `maildrop/`, named after its queue id: a line of magic, `name: value` lines (`uid`, `time` in
-/// microseconds, `envelope` in hexadecimal of `envelope::codec`, `asks` with words of [`Slip`] where there are any,
-/// `size` in octets), an empty line, the content, `end`.
-/// It is written under a name that starts with a dot, synced, renamed, and the directory synced; so a file with another
-/// name is whole, and one that is not (a damaged disk) is noticed. Files with a dot are leavings of a crash, removed by
-/// [`scan`] when they are a day old.
-const MAGIC: &str = "yubin-maildrop 1";
-const END: &[u8] = b"\nend\n";
-const DIR: &str = "maildrop";
+// One file a message below `maildrop/`, named after its queue id: an `envelope::maildrop::Head`, the content, `end`.
+// It is written under a name that starts with a dot, synced, renamed, and the directory synced; so a file with another
+// name is whole, and one that is not (a damaged disk) is noticed. Files with a dot are leavings of a crash, removed by
+// [`scan`] when they are a day old.
 const COPY_BYTES: usize = 64 * 1024;
-/// The longest line of the head: an envelope of very many recipients in hexadecimal.
-const LINE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 const LEAVINGS_AGE_MICROS: i64 = 86_400 * 1_000_000;
-
-/// Who drops a message, and what is to be done with it besides delivering it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Slip {
-    /// The user.
-    pub uid: u32,
-    /// `sendmail -bv`, `sendmail -v`
-    pub trace: Trace,
-    /// `sendmail -G`: it comes from elsewhere, its header stays as it is.
-    pub is_relayed: bool,
-}
-
-const RELAYED: &str = "relayed";
-
-impl Slip {
-    /// What is asked besides a delivery, as words; none: nothing.
-    pub fn asks(&self) -> String {
-        let words = [self.trace.as_str(), if self.is_relayed { RELAYED } else { "" }];
-        let words: Vec<&str> = words.into_iter().filter(|word| !word.is_empty()).collect();
-        words.join(" ")
-    }
-
-    /// The slip of a user with what these words ask.
-    pub fn asking(uid: u32, words: &str) -> Slip {
-        let mut slip = Slip {
-            uid,
-            ..Slip::default()
-        };
-        for word in words.split_whitespace() {
-            match word {
-                RELAYED => slip.is_relayed = true,
-                word => slip.trace = Trace::of_word(word),
-            }
-        }
-        slip
-    }
-}
+/// The permission bits that a file of another user has when it is complete, as Postfix's do.
+const READY: u32 = 0o700;
+/// Where files go that are no messages.
+pub const CORRUPT: &str = "corrupt";
 
 /// A message that waits to be picked up.
 pub struct Dropped {
@@ -87,12 +49,18 @@ pub fn drop_message(
     slip: Slip,
     content: &mut dyn Read,
 ) -> Result<QueueId> {
-    let drop_dir = dir.join(DIR);
+    let drop_dir = dir.join(DIRECTORY);
     world.disk.create_dir(&drop_dir)?;
     let now = world.clock.now_micros();
     let queue_id = QueueId::short(now, world.random.next_u64() % 0x0fff_ffff);
-    let temporary = drop_dir.join(format!(".{now:020}.{queue_id}"));
-    let written = write_file(&temporary, world, &head(envelope, slip, now)?, content)
+    let temporary = drop_dir.join(temporary_name(now, &queue_id));
+    let head = Head {
+        slip,
+        arrival_micros: now,
+        envelope: envelope.clone(),
+        size_bytes: 0,
+    };
+    let written = write_file(&temporary, world, head, content)
         .and_then(|()| Ok(world.disk.rename(&temporary, &drop_dir.join(queue_id.as_str()))?))
         .and_then(|()| Ok(world.disk.sync_dir(&drop_dir)?));
     if let Err(error) = written {
@@ -103,31 +71,10 @@ pub fn drop_message(
     Ok(queue_id)
 }
 
-/// The head, with room for the size, which is only known at the end.
-fn head(envelope: &Envelope, slip: Slip, now_micros: i64) -> Result<String> {
-    let mut bytes = Vec::new();
-    codec::encode_envelope(envelope, &mut bytes).map_err(|_| Error::EnvelopeTooLarge)?;
-    let mut hex = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        // Writing to a String cannot fail.
-        let _ = write!(hex, "{byte:02x}");
-    }
-    let mut head = format!(
-        "{MAGIC}\nuid: {}\ntime: {now_micros}\nenvelope: {hex}\n",
-        slip.uid
-    );
-    let asks = slip.asks();
-    if !asks.is_empty() {
-        let _ = writeln!(head, "asks: {asks}");
-    }
-    Ok(head)
-}
-
-fn write_file(path: &Path, world: &World, head: &str, content: &mut dyn Read) -> Result<()> {
+fn write_file(path: &Path, world: &World, mut head: Head, content: &mut dyn Read) -> Result<()> {
+    let text = head.encode().map_err(|_| Error::EnvelopeTooLarge)?;
     let file = world.disk.open(path, OpenMode::CreateNew)?;
-    let size_line = |size: u64| format!("size: {size:020}\n\n");
-    let start = (head.len() + size_line(0).len()) as u64;
-    file.write_all_at(head.as_bytes(), 0)?;
+    let start = text.len() as u64;
     let mut buffer = vec![0; COPY_BYTES];
     let mut size = 0;
     loop {
@@ -141,7 +88,10 @@ fn write_file(path: &Path, world: &World, head: &str, content: &mut dyn Read) ->
         size += n as u64;
     }
     file.write_all_at(END, start + size)?;
-    file.write_all_at(size_line(size).as_bytes(), head.len() as u64)?;
+    // Its length is the same whatever the size.
+    head.size_bytes = size;
+    let text = head.encode().map_err(|_| Error::EnvelopeTooLarge)?;
+    file.write_all_at(text.as_bytes(), 0)?;
     Ok(file.sync_data()?)
 }
 
@@ -150,7 +100,7 @@ fn write_file(path: &Path, world: &World, head: &str, content: &mut dyn Read) ->
 /// # Errors
 /// [`Error::Disk`]. A maildrop that does not exist is empty.
 pub fn scan(dir: &Path, world: &World) -> Result<Vec<QueueId>> {
-    let drop_dir = dir.join(DIR);
+    let drop_dir = dir.join(DIRECTORY);
     let entries = match world.disk.list(&drop_dir) {
         Ok(entries) => entries,
         Err(world::Error::NotFound { .. }) => return Ok(Vec::new()),
@@ -159,12 +109,9 @@ pub fn scan(dir: &Path, world: &World) -> Result<Vec<QueueId>> {
     let old = world.clock.now_micros().saturating_sub(LEAVINGS_AGE_MICROS);
     let mut found = Vec::new();
     for entry in entries {
-        let stamp = entry
-            .name
-            .strip_prefix('.')
-            .and_then(|rest| rest.split('.').next()?.parse::<i64>().ok());
-        match stamp {
-            Some(stamp) if stamp < old => world.disk.remove(&drop_dir.join(&entry.name))?,
+        match begun_micros(&entry.name) {
+            // What cannot be removed (a directory that somebody made) is in nobody's way.
+            Some(stamp) if stamp < old => drop(world.disk.remove(&drop_dir.join(&entry.name))),
             Some(_) => {}
             None => found.extend(QueueId::parse(&entry.name)),
         }
@@ -172,63 +119,83 @@ pub fn scan(dir: &Path, world: &World) -> Result<Vec<QueueId>> {
     Ok(found)
 }
 
-/// Opens a message that waits.
+/// Opens a message that waits. Whose it is, the file's owner says; only the mail system may say it for others.
 ///
 /// # Errors
-/// [`Error::NoSuchMessage`] when it was picked up meanwhile; [`Error::Damaged`] when it is not whole.
+/// [`Error::NoSuchMessage`] when it was picked up meanwhile, or another user's program has not completed it;
+/// [`Error::Irregular`] when it is no file that could be a message; [`Error::Damaged`] when it is not whole;
+/// [`Error::Disk`] when it cannot be read.
 pub fn read(dir: &Path, world: &World, queue_id: &QueueId) -> Result<Dropped> {
     let path = path_of(dir, queue_id);
-    let file = match world.disk.open(&path, OpenMode::Read) {
-        Err(world::Error::NotFound { .. }) => return Err(Error::NoSuchMessage(queue_id.to_string())),
+    let missing = || Error::NoSuchMessage(queue_id.to_string());
+    let Foreign { file, owner } = match world.disk.open_foreign(&path) {
+        Err(world::Error::NotFound { .. }) => return Err(missing()),
+        Err(world::Error::Failed { source, .. }) if source.kind() == io::ErrorKind::InvalidInput => {
+            return Err(Error::Irregular(format!("{DIRECTORY}/{queue_id}: {source}")));
+        }
         other => other?,
     };
-    let damaged = || Error::Damaged(format!("{} is not a whole maildrop file", path.display()));
+    let uid = match owner {
+        Owner::OfDirectory => None,
+        Owner::Other { mode, .. } if mode & READY != READY => return Err(missing()),
+        Owner::Other { uid, .. } => Some(uid),
+    };
     let total = file.size_bytes()?;
-    let mut reader = BufReader::new(FileReader { file, at: 0 });
-    let mut start = 0;
-    let mut line = || -> Result<String> {
-        let mut text = String::new();
-        let n = (&mut reader)
-            .take(LINE_BYTES_MAX)
-            .read_line(&mut text)
-            .map_err(|_| damaged())?;
-        start += n as u64;
-        text.strip_suffix('\n').map(str::to_owned).ok_or_else(damaged)
+    let mut reader = BufReader::new(FileReader {
+        file: std::sync::Arc::clone(&file),
+        at: 0,
+    });
+    let read = read_head(&mut reader).and_then(|(mut head, start)| {
+        head.slip.uid = uid.unwrap_or(head.slip.uid);
+        let end_at = start.checked_add(head.size_bytes)?;
+        let mut end = [0; END.len()];
+        let mut tail = FileReader { file, at: end_at };
+        let is_whole = Some(total) == end_at.checked_add(END.len() as u64)
+            && tail.read_exact(&mut end).is_ok()
+            && end == END;
+        is_whole.then_some(head)
+    });
+    let Some(head) = read else {
+        let of_user = uid.map(|uid| format!("uid={uid}: ")).unwrap_or_default();
+        let told = format!("{DIRECTORY}/{queue_id}: {of_user}unexpected or malformed record");
+        return Err(Error::Damaged(told));
     };
-    let value = |text: String, name: &str| text.strip_prefix(name).map(str::to_owned).ok_or_else(damaged);
-    value(line()?, MAGIC)?;
-    let uid = value(line()?, "uid: ")?.parse().map_err(|_| damaged())?;
-    let arrival_micros = value(line()?, "time: ")?.parse().map_err(|_| damaged())?;
-    let envelope = unhex(&value(line()?, "envelope: ")?).ok_or_else(damaged)?;
-    let (envelope, _) = codec::decode_envelope(&envelope).map_err(|_| damaged())?;
-    let mut slip = Slip {
-        uid,
-        ..Slip::default()
-    };
-    let mut next = line()?;
-    if let Some(words) = next.strip_prefix("asks: ") {
-        slip = Slip::asking(slip.uid, words);
-        next = line()?;
-    }
-    let size_bytes: u64 = value(next, "size: ")?.parse().map_err(|_| damaged())?;
-    line()?;
-    let mut end = [0; END.len()];
-    let mut tail = FileReader {
-        file: std::sync::Arc::clone(&reader.get_ref().file),
-        at: start + size_bytes,
-    };
-    if total != start + size_bytes + END.len() as u64 || tail.read_exact(&mut end).is_err() || end != END {
-        return Err(damaged());
-    }
-    let content = Box::new(reader.take(size_bytes));
     Ok(Dropped {
         queue_id: queue_id.clone(),
-        slip,
-        arrival_micros,
-        envelope,
-        size_bytes,
-        content,
+        slip: head.slip,
+        arrival_micros: head.arrival_micros,
+        envelope: head.envelope,
+        size_bytes: head.size_bytes,
+        content: Box::new(reader.take(head.size_bytes)),
     })
+}
+
+/// The head and its length in octets.
+fn read_head(reader: &mut impl BufRead) -> Option<(Head, u64)> {
+    let (mut text, mut left) = (String::new(), HEAD_BYTES_MAX as u64);
+    while !text.ends_with("\n\n") {
+        let count = (&mut *reader).take(left).read_line(&mut text).ok()?;
+        if count == 0 {
+            return None;
+        }
+        left -= count as u64;
+    }
+    let head = Head::parse(text.lines().take_while(|line| !line.is_empty())).ok()?;
+    Some((head, text.len() as u64))
+}
+
+/// Moves what is no message out of the way, into the directory `corrupt`, to be looked at.
+///
+/// # Errors
+/// [`Error::NoSuchMessage`], [`Error::Disk`].
+pub fn set_aside(dir: &Path, world: &World, queue_id: &QueueId) -> Result<()> {
+    let corrupt = dir.join(CORRUPT);
+    world.disk.create_dir(&corrupt)?;
+    let to = corrupt.join(queue_id.as_str());
+    match world.disk.rename(&path_of(dir, queue_id), &to) {
+        Err(world::Error::NotFound { .. }) => Err(Error::NoSuchMessage(queue_id.to_string())),
+        other => Ok(other?),
+    }
 }
 
 /// Forgets a message: it was picked up and committed to the spool, or an administrator deleted it. A crash between
@@ -244,22 +211,7 @@ pub fn remove(dir: &Path, world: &World, queue_id: &QueueId) -> Result<()> {
 }
 
 fn path_of(dir: &Path, queue_id: &QueueId) -> PathBuf {
-    dir.join(DIR).join(queue_id.as_str())
-}
-
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    let digit = |byte: u8| {
-        char::from(byte)
-            .to_digit(16)
-            .and_then(|digit| u8::try_from(digit).ok())
-    };
-    let (pairs, []) = text.as_bytes().as_chunks::<2>() else {
-        return None;
-    };
-    pairs
-        .iter()
-        .map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?))
-        .collect()
+    dir.join(DIRECTORY).join(queue_id.as_str())
 }
 
 struct FileReader {
@@ -279,7 +231,7 @@ impl Read for FileReader {
 mod tests {
     use super::*;
     use address::Address;
-    use envelope::{BodyKind, Recipient};
+    use envelope::{BodyKind, Recipient, Trace};
     use world::SimDisk;
 
     fn envelope() -> Envelope {
@@ -342,5 +294,71 @@ mod tests {
                 "cut at {cut}"
             );
         }
+    }
+
+    /// A maildrop on the real disk, with one message in it.
+    fn real() -> (tempfile::TempDir, World, QueueId) {
+        let (dir, world) = (tempfile::tempdir().unwrap(), World::real());
+        let id = drop_message(
+            dir.path(),
+            &world,
+            &envelope(),
+            Slip::default(),
+            &mut &b"hello"[..],
+        )
+        .unwrap();
+        (dir, world, id)
+    }
+
+    #[test]
+    fn what_can_be_no_message_is_told_and_left() {
+        let (dir, world, id) = real();
+        let at = |name: &str| dir.path().join(DIRECTORY).join(name);
+        rustix::fs::mkfifoat(rustix::fs::CWD, at("FIFO01"), rustix::fs::Mode::RWXU).unwrap();
+        std::fs::create_dir(at("FOLDER1")).unwrap();
+        std::os::unix::fs::symlink(at(id.as_str()), at("SYMLINK")).unwrap();
+        for name in ["FIFO01", "FOLDER1", "SYMLINK"] {
+            let found = read(dir.path(), &world, &QueueId::parse(name).unwrap());
+            let Err(Error::Irregular(why)) = found else {
+                panic!("{name} was taken for a message");
+            };
+            assert!(why.starts_with(&format!("maildrop/{name}: uid ")), "{why}");
+            assert!(why.ends_with(": not a regular file"), "{why}");
+        }
+        assert!(read(dir.path(), &world, &id).is_ok());
+        std::fs::hard_link(at(id.as_str()), at("SECOND1")).unwrap();
+        assert!(matches!(read(dir.path(), &world, &id), Err(Error::Irregular(_))));
+    }
+
+    #[test]
+    fn a_file_of_another_user_counts_when_complete_and_for_nobody_else() {
+        use std::os::unix::fs::PermissionsExt;
+        if !os::is_root() {
+            println!("skipped: needs root");
+            return;
+        }
+        let (dir, world, id) = real();
+        let path = path_of(dir.path(), &id);
+        let becomes = |mode| std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        std::os::unix::fs::chown(&path, Some(12_345), None).unwrap();
+        becomes(0o644);
+        assert!(matches!(
+            read(dir.path(), &world, &id),
+            Err(Error::NoSuchMessage(_))
+        ));
+        becomes(0o744);
+        // The file says 0.
+        assert_eq!(read(dir.path(), &world, &id).unwrap().slip.uid, 12_345);
+        std::fs::write(&path, "garbage\n").unwrap();
+        let Err(Error::Damaged(why)) = read(dir.path(), &world, &id) else {
+            panic!("garbage was taken for a message");
+        };
+        assert!(
+            why.ends_with(": uid=12345: unexpected or malformed record"),
+            "{why}"
+        );
+        set_aside(dir.path(), &world, &id).unwrap();
+        assert_eq!(scan(dir.path(), &world).unwrap(), []);
+        assert!(dir.path().join(CORRUPT).join(id.as_str()).exists());
     }
 }

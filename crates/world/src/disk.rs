@@ -88,10 +88,38 @@ pub struct DirEntry {
     pub is_dir: bool,
 }
 
+/// A file that anybody may have left ([`Disk::open_foreign`]).
+pub struct Foreign {
+    /// For reading.
+    pub file: Arc<dyn DiskFile>,
+    /// Whose it is.
+    pub owner: Owner,
+}
+
+/// Whose a file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Owner {
+    /// The owner of the directory in which it lies.
+    OfDirectory,
+    /// Another user.
+    Other {
+        /// Who.
+        uid: u32,
+        /// The permission bits of the file.
+        mode: u32,
+    },
+}
+
 /// Directories and names. What was done is sure to survive a power cut only after [`Disk::sync_dir`].
 pub trait Disk: Send + Sync {
     /// Opens a file.
     fn open(&self, path: &Path, mode: OpenMode) -> Result<Arc<dyn DiskFile>>;
+
+    /// Opens a file for reading where other users may leave anything, without waiting for one of them.
+    ///
+    /// # Errors
+    /// As [`Disk::open`]; [`Error::Failed`] of the kind `InvalidInput` when it is no regular file with one name.
+    fn open_foreign(&self, path: &Path) -> Result<Foreign>;
 
     /// Renames a file, replacing the target.
     fn rename(&self, from: &Path, to: &Path) -> Result<()>;

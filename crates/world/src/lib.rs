@@ -15,7 +15,7 @@ mod sim_disk;
 use std::sync::Arc;
 
 pub use clock::{Clock, RealClock, SimClock};
-pub use disk::{DirEntry, Disk, DiskFile, DiskLock, Error, OpenMode, Result};
+pub use disk::{DirEntry, Disk, DiskFile, DiskLock, Error, Foreign, OpenMode, Owner, Result};
 pub use random::{Random, RealRandom, SimRandom};
 pub use real_disk::RealDisk;
 pub use sim_disk::SimDisk;

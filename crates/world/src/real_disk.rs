@@ -2,11 +2,11 @@
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
-use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::disk::{DirEntry, Disk, DiskFile, DiskLock, Error, OpenMode, Result};
+use crate::disk::{DirEntry, Disk, DiskFile, DiskLock, Error, Foreign, OpenMode, Owner, Result};
 
 /// The machine's file system.
 #[derive(Debug, Clone, Copy)]
@@ -32,6 +32,27 @@ impl Disk for RealDisk {
             file,
             path: path.to_owned(),
         }))
+    }
+
+    fn open_foreign(&self, path: &Path) -> Result<Foreign> {
+        let failed = |e: io::Error| Error::from_io("open", path, e);
+        let file = os::files::open_alone(path).map_err(failed)?;
+        let found = file.metadata().map_err(failed)?;
+        let directory = path.parent().unwrap_or(Path::new("/"));
+        let directory = directory.metadata().map_err(failed)?;
+        let owner = if found.uid() == directory.uid() {
+            Owner::OfDirectory
+        } else {
+            Owner::Other {
+                uid: found.uid(),
+                mode: found.mode() & 0o7777,
+            }
+        };
+        let path = path.to_owned();
+        Ok(Foreign {
+            file: Arc::new(RealFile { file, path }),
+            owner,
+        })
     }
 
     fn rename(&self, from: &Path, to: &Path) -> Result<()> {

@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::disk::{DirEntry, Disk, DiskFile, DiskLock, Error, OpenMode, Result};
+use crate::disk::{DirEntry, Disk, DiskFile, DiskLock, Error, Foreign, OpenMode, Owner, Result};
 use crate::random::split_mix;
 
 /// What a disk writes at least in one piece.
@@ -353,6 +353,14 @@ impl Disk for SimDisk {
             run,
             writable,
         }))
+    }
+
+    /// There is one user.
+    fn open_foreign(&self, path: &Path) -> Result<Foreign> {
+        Ok(Foreign {
+            file: self.open(path, OpenMode::Read)?,
+            owner: Owner::OfDirectory,
+        })
     }
 
     fn rename(&self, from: &Path, to: &Path) -> Result<()> {
