@@ -32,7 +32,9 @@ pub fn run(install: Install) -> Result<()> {
         "warnings",
     ]))?;
     step("program");
-    must(&mut cargo(&["build", "--locked", "--quiet", "-p", "yubin"]))?;
+    must(&mut cargo(&[
+        "build", "--locked", "--quiet", "-p", "yubin", "-p", "postdrop",
+    ]))?;
     step("tests");
     let tests = must(
         cargo(&[

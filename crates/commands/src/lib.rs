@@ -4,6 +4,7 @@
 //! Entry: [`run`], which picks the command by the name the program was called by (`mailq`, `sendmail`) or by
 //! the first argument (`yubin mailq`). One table, [`COMMANDS`], names them all.
 
+mod authorization;
 mod configuration;
 mod detached;
 mod doveadm;
@@ -23,6 +24,7 @@ mod postsuper;
 mod role;
 mod sendmail;
 mod serve;
+mod set_gid;
 mod submission;
 
 use std::ffi::OsString;

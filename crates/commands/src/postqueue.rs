@@ -7,7 +7,7 @@ use queue::admin::{self, Listed};
 use serde_json::ser::Formatter;
 
 use crate::mail_queue::{Answer, MailQueue, is_queue_id, short_date};
-use crate::{Invocation, eprint_line, print_line, try_print};
+use crate::{Invocation, authorization, eprint_line, print_line, try_print};
 
 pub(crate) const HELP: &str = "usage: postqueue [-c DIR] {-p | -j | -f | -i ID | -s SITE}
        mailq [-C DIR]
@@ -104,6 +104,16 @@ fn perform(wanted: &Wanted) -> ExitCode {
         Ok(queue) => queue,
         Err(text) => return fatal(UNAVAILABLE, &text),
     };
+    let (list, what) = match &wanted.task {
+        Task::Print | Task::Json => (&queue.settings.authorized_mailq_users, "view the mail queue"),
+        Task::Flush(_) => (&queue.settings.authorized_flush_users, "flush the mail queue"),
+    };
+    let uid = os::Identity::current().uid;
+    if !queue.is_ours()
+        && let Some(text) = authorization::refusal(list, uid, what)
+    {
+        return fatal(UNAVAILABLE, &text);
+    }
     match &wanted.task {
         Task::Print => show(&queue, |listed| {
             admin::render(listed, queue.settings.enable_long_queue_ids, &short_date)

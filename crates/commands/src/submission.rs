@@ -12,7 +12,7 @@ use queue::maildrop::Slip;
 use settings::Postfix;
 use world::World;
 
-use crate::eprint_line;
+use crate::{authorization, eprint_line, set_gid};
 
 /// `EX_UNAVAILABLE` of sysexits.h.
 pub(crate) const EX_UNAVAILABLE: u8 = 69;
@@ -58,6 +58,15 @@ impl Submitter {
 }
 
 impl Submitter {
+    /// Whether the user may hand mail in.
+    ///
+    /// # Errors
+    /// Why not, in Postfix's words.
+    pub(crate) fn may_submit(&self, settings: &Postfix) -> Result<(), String> {
+        let refusal = authorization::refusal(&settings.authorized_submit_users, self.uid, "submit mail");
+        refusal.map_or(Ok(()), Err)
+    }
+
     /// What goes with mail of this user that is simply to be delivered.
     pub(crate) fn slip(&self) -> Slip {
         Slip {
@@ -78,21 +87,27 @@ impl std::fmt::Display for Submitter {
 pub(crate) enum Refusal {
     /// It is larger than `message_size_limit`.
     TooBig,
+    /// The user may not, or says something that no mail can have: why.
+    NotAllowed(String),
     /// The maildrop cannot be written: why.
     Maildrop(queue::Error),
-    /// The running mail system, which was asked to write it, did not: why.
+    /// The running mail system did not take it: why.
     Handed(control::Error),
+    /// The mail system is down, and this user's mail cannot be left for it meanwhile: why.
+    Down(String),
 }
 
 impl std::fmt::Display for Refusal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Refusal::TooBig => f.write_str("message file too big"),
+            Refusal::NotAllowed(why) => f.write_str(why),
             Refusal::Maildrop(error) => write!(f, "{error}"),
-            Refusal::Handed(control::Error::Down) => f.write_str(
-                "the mail system is down, and only its owner may leave mail for it meanwhile. Start it, or come again",
-            ),
             Refusal::Handed(error) => write!(f, "{error}"),
+            Refusal::Down(why) => write!(
+                f,
+                "the mail system is down, and mail cannot be left for it: {why}"
+            ),
         }
     }
 }
@@ -157,7 +172,8 @@ pub(crate) fn size_max(settings: &Postfix) -> u64 {
     }
 }
 
-/// Hands a message in; it is on disk when this returns. A running mail system is told.
+/// Hands a message in; it is on disk when this returns. The running mail system takes it, under the uid that the kernel
+/// says is the caller's; while it is down the message goes into the maildrop, by the user's own rights or by those of `postdrop`.
 ///
 /// # Errors
 /// [`Refusal`]; nothing was taken then.
@@ -170,28 +186,58 @@ pub(crate) fn submit(
     if content.len() as u64 > size_max(settings) {
         return Err(Refusal::TooBig);
     }
-    let mut reader: &mut dyn Read = &mut &content[..];
-    let dropped = queue::maildrop::drop_message(
-        &settings.queue_directory,
-        &World::real(),
-        envelope,
-        slip,
-        &mut reader,
-    );
-    let queue_id = match dropped {
-        Err(error) if error.is_permission_denied() => return hand_over(settings, slip, envelope, content),
-        dropped => dropped.map_err(Refusal::Maildrop)?,
-    };
-    if os::identity::is_root() {
-        // Failing is harmless while the system runs as root, and shows in its log when it does not.
-        let _ = give_to_owner(&settings.queue_directory.join("maildrop"), &queue_id);
+    if let Some(text) = authorization::refusal(&settings.authorized_submit_users, slip.uid, "submit mail") {
+        return Err(Refusal::NotAllowed(text));
     }
-    // A system that is down finds it when it starts; one that does not answer finds it when it looks around.
+    envelope::maildrop::check(envelope).map_err(|error| Refusal::NotAllowed(error.to_string()))?;
+    match hand_over(settings, slip, envelope, content) {
+        Err(Refusal::Handed(error)) if is_absent(&error) => {}
+        handed => return handed,
+    }
+    let queue_id = if owns_maildrop(settings) {
+        leave(settings, slip, envelope, content)?
+    } else {
+        set_gid::leave(settings, slip, envelope, content).map_err(Refusal::Down)?
+    };
+    // A system that starts meanwhile finds it when it looks around; that one is told is a courtesy.
     let _ = control::ask(&settings.queue_directory, &Request::Pickup, |_| {});
     Ok(queue_id)
 }
 
-/// Lets the mail system write into the maildrop, which belongs to another user.
+/// Whether nobody took the message, or nobody was left to say so: left in the maildrop it may come twice, otherwise it
+/// would be lost.
+fn is_absent(error: &control::Error) -> bool {
+    match error {
+        control::Error::Down | control::Error::Connect(..) => true,
+        control::Error::Frame(error) => matches!(error, ipc::frame::Error::Io(_)),
+        control::Error::Refused(_) => false,
+    }
+}
+
+/// Whether this user may write into the maildrop as what it is: its owner, or root.
+fn owns_maildrop(settings: &Postfix) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let own = os::Identity::current().uid;
+    let queue = &settings.queue_directory;
+    let found = queue.join("maildrop").metadata().or_else(|_| queue.metadata());
+    // Without a queue yet, whoever can make it owns it.
+    own == 0 || found.map_or(true, |found| found.uid() == own)
+}
+
+/// Into the maildrop, by the user's own rights.
+fn leave(settings: &Postfix, slip: Slip, envelope: &Envelope, content: &[u8]) -> Result<QueueId, Refusal> {
+    let mut reader: &mut dyn Read = &mut &content[..];
+    let directory = &settings.queue_directory;
+    let dropped = queue::maildrop::drop_message(directory, &World::real(), envelope, slip, &mut reader);
+    let queue_id = dropped.map_err(Refusal::Maildrop)?;
+    if os::identity::is_root() {
+        // Failing is harmless while the system runs as root, and shows in its log when it does not.
+        let _ = give_to_owner(&directory.join("maildrop"), &queue_id);
+    }
+    Ok(queue_id)
+}
+
+/// To the running mail system.
 fn hand_over(
     settings: &Postfix,
     slip: Slip,

@@ -8,12 +8,14 @@ use crate::text_of;
 
 /// Reads the files named in match lists into the lists. `wrong` hears the parameter and what is wrong.
 pub(crate) fn read_in(postfix: &mut Postfix, wrong: &mut dyn FnMut(&str, String)) {
-    let domains: [(&str, &mut Vec<String>); 6] = [
+    let domains: [(&str, &mut Vec<String>); 8] = [
         ("mydestination", &mut postfix.mydestination),
         ("relay_domains", &mut postfix.relay_domains),
         ("virtual_alias_domains", &mut postfix.virtual_alias_domains),
         ("virtual_mailbox_domains", &mut postfix.virtual_mailbox_domains),
         ("debug_peer_list", &mut postfix.debug_peer_list),
+        ("authorized_flush_users", &mut postfix.authorized_flush_users),
+        ("authorized_mailq_users", &mut postfix.authorized_mailq_users),
         ("authorized_submit_users", &mut postfix.authorized_submit_users),
     ];
     for (name, list) in domains {

@@ -15,8 +15,8 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, watch};
 use world::World;
 
-use crate::name_list::NameList;
 use crate::{Front, pickup};
+use tables::name_list::NameList;
 
 /// How many messages of a listing go into one frame.
 const LISTING_MESSAGES: usize = 100;
@@ -100,12 +100,6 @@ pub async fn serve(
     }
 }
 
-/// The login name of a uid.
-fn user_name(uid: u32) -> String {
-    let user = os::users::user_by_uid(uid).ok().flatten();
-    user.map_or_else(|| "unknown".to_owned(), |user| user.name)
-}
-
 struct Conversation {
     stream: UnixStream,
     front: Arc<Front>,
@@ -135,30 +129,29 @@ impl Conversation {
         Ok(self.stream.write_all(&frame::encode(reply)?).await?)
     }
 
-    /// Why the peer may not ask for this. Who may look and flush is a setting, anybody may drop mail; the rest is for root
-    /// and for whoever runs the system.
+    /// Why the peer may not ask for this. Who may look, flush and drop mail is a setting, the first two do not concern root and
+    /// whoever runs the system; the rest is for these alone.
     fn refusal(&self, request: &Request) -> Option<String> {
         let settings = &self.front.settings;
         let peer = self.stream.peer_cred().ok().map(|peer| peer.uid());
         let own = os::identity::Identity::current().uid;
-        if peer.is_some_and(|uid| uid == 0 || uid == own) {
-            return None;
-        }
+        let is_ours = peer.is_some_and(|uid| uid == 0 || uid == own);
         let (list, what) = match request {
-            Request::Status | Request::Pickup | Request::Drop { .. } => return None,
+            Request::Status | Request::Pickup => return None,
+            Request::Drop { .. } => (&settings.authorized_submit_users, "submit mail"),
+            _ if is_ours => return None,
             Request::List => (&settings.authorized_mailq_users, "view the mail queue"),
             Request::Flush(_) => (&settings.authorized_flush_users, "flush the mail queue"),
             Request::Super(..) | Request::Reload | Request::Stop(_) => {
                 return Some("only root and the owner of the mail system may do that".to_owned());
             }
         };
-        let name = peer.map_or_else(|| "unknown".to_owned(), user_name);
-        // A table that cannot be asked authorises nobody.
-        let is_authorized = NameList::open(list, &mut Vec::new())
-            .contains(&name)
-            .unwrap_or(false);
-        let uid = peer.map_or_else(|| "?".to_owned(), |uid| uid.to_string());
-        (!is_authorized).then(|| format!("User {name}({uid}) is not allowed to {what}"))
+        let uid = match peer {
+            Some(uid) => uid,
+            None => return Some(format!("User unknown(?) is not allowed to {what}")),
+        };
+        let name = NameList::stranger(list, uid)?;
+        Some(format!("User {name}({uid}) is not allowed to {what}"))
     }
 
     async fn perform(&mut self, request: Request) -> Result<Reply, frame::Error> {
@@ -170,7 +163,8 @@ impl Conversation {
                 let acted = self.administer(action, selection).await;
                 self.send(&Reply::Acted(acted)).await?;
             }
-            Request::Pickup => pickup::run_once(&self.front).await,
+            // What is left then is taken in by and by.
+            Request::Pickup => drop(pickup::run_once(&self.front).await),
             Request::Drop {
                 envelope,
                 asks,
@@ -195,6 +189,9 @@ impl Conversation {
         let Ok((envelope, _)) = codec::decode_envelope(&envelope) else {
             return Ok(Reply::Refused("the envelope cannot be read".to_owned()));
         };
+        if let Err(error) = envelope::maildrop::check(&envelope) {
+            return Ok(Reply::Refused(error.to_string()));
+        }
         let slip = Slip::asking(self.stream.peer_cred()?.uid(), asks);
         // The same open socket once more: until the content is read, nobody waits for it in the runtime.
         let stream = std::os::unix::net::UnixStream::from(self.stream.as_fd().try_clone_to_owned()?);
@@ -220,10 +217,10 @@ impl Conversation {
             }
             Err(_) => return Ok(Reply::Refused("the message was not taken".to_owned())),
         };
-        self.send(&Reply::Acted(vec![queue_id.to_string()])).await?;
-        let front = Arc::clone(&self.front);
-        tokio::spawn(async move { pickup::run_once(&front).await });
-        Ok(Reply::Done)
+        // It is on disk: whoever dropped it need not wait for more, but likes to see it in the queue.
+        let acted = self.send(&Reply::Acted(vec![queue_id.to_string()])).await;
+        pickup::take_one(&self.front, &queue_id).await;
+        acted.map(|()| Reply::Done)
     }
 
     async fn list(&mut self) -> Result<Reply, frame::Error> {

@@ -12,7 +12,6 @@ pub mod cleanup;
 pub mod connections;
 pub mod control;
 pub mod login;
-pub mod name_list;
 pub mod pickup;
 pub mod qmgr;
 pub mod smtpd;

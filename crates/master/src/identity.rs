@@ -16,8 +16,8 @@ const ROOT: u32 = 0;
 /// The users that are tried when the configuration names none that exists.
 const UNPRIVILEGED: [&str; 2] = ["yubin", "nobody"];
 
-/// What the queue keeps below its directory.
-const QUEUE_PARTS: [&str; 6] = ["large", "lock", "log", "maildrop", "pid", "public"];
+/// What the queue keeps below its directory, but for the maildrop (`maildrop.rs`).
+const QUEUE_PARTS: [&str; 5] = ["large", "lock", "log", "pid", "public"];
 
 /// What decides who may become whom.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -126,7 +126,7 @@ pub fn give_queue(postfix: &Postfix, user: &User) -> Result<()> {
         };
         given.with_context(|| format!("cannot give {} to {}", path.display(), user.name))?;
     }
-    Ok(())
+    crate::maildrop::prepare(queue, user, &postfix.setgid_group)
 }
 
 /// As whom the single profile runs when root starts it: the owner of the virtual mailboxes if the configuration names one,

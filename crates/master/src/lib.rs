@@ -15,6 +15,7 @@ pub mod glue;
 pub mod identity;
 pub mod listeners;
 mod log_files;
+mod maildrop;
 mod pid_files;
 pub mod roles;
 pub mod running;

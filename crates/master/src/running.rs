@@ -240,8 +240,13 @@ async fn serve_port(
 async fn pickup_regularly(generation: Arc<RwLock<Arc<Generation>>>, mut stopping: watch::Receiver<bool>) {
     const EVERY: Duration = Duration::from_secs(60);
     loop {
-        if let Some(front) = &current(&generation).front {
-            pickup::run_once(front).await;
+        let left = match &current(&generation).front {
+            Some(front) => pickup::run_once(front).await,
+            None => pickup::Left::Nothing,
+        };
+        if left == pickup::Left::More && !*stopping.borrow() {
+            tokio::task::yield_now().await;
+            continue;
         }
         tokio::select! {
             () = tokio::time::sleep(EVERY) => {}

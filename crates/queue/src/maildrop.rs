@@ -95,28 +95,46 @@ fn write_file(path: &Path, world: &World, mut head: Head, content: &mut dyn Read
     Ok(file.sync_data()?)
 }
 
-/// The names of the messages that wait, oldest names first; removes leavings of crashes.
+/// What lies in the maildrop under a name that says it is complete.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Names {
+    /// Queue ids: messages, as far as the name tells.
+    pub messages: Vec<QueueId>,
+    /// What cannot be the name of one.
+    pub odd: Vec<String>,
+}
+
+/// The names of the messages that wait, in order; removes leavings of crashes.
 ///
 /// # Errors
 /// [`Error::Disk`]. A maildrop that does not exist is empty.
 pub fn scan(dir: &Path, world: &World) -> Result<Vec<QueueId>> {
+    Ok(look_into(dir, world)?.messages)
+}
+
+/// As [`scan`], with the names that are none.
+///
+/// # Errors
+/// As [`scan`].
+pub fn look_into(dir: &Path, world: &World) -> Result<Names> {
     let drop_dir = dir.join(DIRECTORY);
+    let mut names = Names::default();
     let entries = match world.disk.list(&drop_dir) {
         Ok(entries) => entries,
-        Err(world::Error::NotFound { .. }) => return Ok(Vec::new()),
+        Err(world::Error::NotFound { .. }) => return Ok(names),
         Err(error) => return Err(error.into()),
     };
     let old = world.clock.now_micros().saturating_sub(LEAVINGS_AGE_MICROS);
-    let mut found = Vec::new();
     for entry in entries {
-        match begun_micros(&entry.name) {
+        match (begun_micros(&entry.name), QueueId::parse(&entry.name)) {
             // What cannot be removed (a directory that somebody made) is in nobody's way.
-            Some(stamp) if stamp < old => drop(world.disk.remove(&drop_dir.join(&entry.name))),
-            Some(_) => {}
-            None => found.extend(QueueId::parse(&entry.name)),
+            (Some(stamp), _) if stamp < old => drop(world.disk.remove(&drop_dir.join(&entry.name))),
+            (Some(_), _) => {}
+            (None, Some(queue_id)) => names.messages.push(queue_id),
+            (None, None) => names.odd.push(entry.name),
         }
     }
-    Ok(found)
+    Ok(names)
 }
 
 /// Opens a message that waits. Whose it is, the file's owner says; only the mail system may say it for others.

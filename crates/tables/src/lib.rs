@@ -15,6 +15,7 @@ pub mod aliases;
 pub mod build;
 pub mod cdb;
 mod changes;
+pub mod name_list;
 pub mod source;
 pub mod types;
 

@@ -53,6 +53,9 @@ pub(crate) fn run(invocation: &Invocation) -> ExitCode {
     if request.mode == Mode::HostStatus {
         return ExitCode::SUCCESS;
     }
+    if let Err(text) = without_line_breaks(&request) {
+        return fatal(name, &format!("{}: {text}", Submitter::current()));
+    }
     if matches!(request.mode, Mode::Submit | Mode::Verify)
         && request.recipients.is_empty()
         && !request.reads_recipients
@@ -65,7 +68,34 @@ pub(crate) fn run(invocation: &Invocation) -> ExitCode {
         Ok(settings) => settings,
         Err(text) => return fatal(name, &text),
     };
+    if matches!(request.mode, Mode::Submit | Mode::Verify | Mode::Smtp)
+        && let Err(text) = Submitter::current().may_submit(&settings)
+    {
+        return fatal(name, &text);
+    }
     perform(name, &request, settings)
+}
+
+/// Refuses words that would be another header field, log line or recipient if somebody took them as they are.
+fn without_line_breaks(request: &Request) -> Result<(), String> {
+    let options = [
+        ("-f", &request.sender),
+        ("-F", &request.full_name),
+        ("-V", &request.envid),
+    ];
+    let options = options
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value.as_deref()?)));
+    let recipients = request
+        .recipients
+        .iter()
+        .map(|word| ("a recipient", word.as_str()));
+    for (what, value) in options.chain(recipients) {
+        if value.contains(['\n', '\r', '\0']) {
+            return Err(format!("{what} with a line break: {value:?}"));
+        }
+    }
+    Ok(())
 }
 
 /// Does what the request is for. Everything that is not sendmail's own speaks in the name of the command that does it.
@@ -293,5 +323,22 @@ mod tests {
         let request = Request::parse("sendmail", &args[..1]).unwrap();
         let mut envelope = submission::envelope_from(None);
         assert!(add_recipients(&request, b"Subject: x\n\n", &mut envelope).is_err());
+    }
+
+    #[test]
+    fn line_breaks_are_refused_wherever_they_come_in() {
+        for args in [
+            ["-f", "a\nb@c", "root"],
+            ["-r", "a\r\nb", "root"],
+            ["-F", "Ann\nBcc: x@y", "root"],
+            ["-i", "--", "a\nb@c"],
+            ["-V", "a\nb", "root"],
+        ] {
+            let request = Request::parse("sendmail", &args.map(str::to_owned)).unwrap();
+            let told = without_line_breaks(&request).unwrap_err();
+            assert!(told.contains("with a line break: "), "{told}");
+        }
+        let request = Request::parse("sendmail", &["-f", "a@b", "root"].map(str::to_owned)).unwrap();
+        assert_eq!(without_line_breaks(&request), Ok(()));
     }
 }

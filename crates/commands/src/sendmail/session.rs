@@ -138,7 +138,7 @@ impl Session<'_> {
         match taken {
             Ok(queue_id) => Answer::Queued(queue_id),
             Err(Refusal::TooBig) => Answer::Reply(Reply::bare(552, "5.3.4 Error: message file too big")),
-            Err(error @ (Refusal::Maildrop(_) | Refusal::Handed(_))) => {
+            Err(error) => {
                 submission::warn("sendmail", &error.to_string());
                 Answer::Reply(Reply::bare(451, "4.3.0 Error: queue file write error"))
             }

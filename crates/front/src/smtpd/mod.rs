@@ -17,10 +17,10 @@ use tokio::sync::Notify;
 use tokio::time::timeout;
 
 use crate::Front;
-use crate::name_list::NameList;
 use serve::Link;
 use serve::clock::now;
 use serve::pump::{End, Work, pump};
+use tables::name_list::NameList;
 
 /// One SMTP service.
 pub struct Smtpd {

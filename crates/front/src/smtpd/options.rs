@@ -8,7 +8,7 @@ use machine::SECOND;
 use settings::{BareNewline, Postfix, TlsLevel};
 use smtp::server::{Auth, BareNewline as Strictness, Config, Limits, Protocol, Tls};
 
-use crate::name_list::NameList;
+use tables::name_list::NameList;
 
 /// The machine's configuration by parameters.
 pub(super) fn config(settings: &Postfix, has_certificate: bool, filter: &NameList) -> Config {

@@ -21,7 +21,6 @@ pub(crate) const NOT_YET: &[(&str, &str)] = &[
         "auth_verbose_passwords",
         "not yet: choosing how much of logins is logged",
     ),
-    ("authorized_submit_users", "not yet: a choice of who may submit"),
     ("body_checks", "not yet: looking at bodies"),
     ("body_checks_size_limit", "not yet: looking at bodies"),
     ("bounce_notice_recipient", "not yet: copies for the postmaster"),
@@ -213,7 +212,6 @@ pub(crate) const NOT_YET: &[(&str, &str)] = &[
     ),
     ("sender_dependent_relayhost_maps", "not yet: routing by sender"),
     ("sendmail_fix_line_endings", "not yet: a choice of line ends"),
-    ("setgid_group", "not yet: a maildrop that only a group may write"),
     ("shutdown_clients", "not yet: sessions that outlive the system"),
     ("smtp_always_send_ehlo", "not yet: a choice between HELO and EHLO"),
     (

@@ -59,6 +59,8 @@ macro_rules! rows {
             stress: Text = "", Reload, "Not empty while a service is overloaded.";
             allow_min_user: YesNo = "no", Reload, "Whether recipients may begin with a minus sign.";
             soft_bounce: YesNo = "no", Reload, "Whether mail that would be returned is kept in the queue instead.";
+            alternate_config_directories: List = "", Reload, "Other configuration directories that users may name to postdrop.";
+            command_directory: Path = "/usr/sbin", Reload, "Where postdrop lies, unless it lies beside the program.";
             authorized_flush_users: List = "static:anyone", Reload, "Who may run postqueue -f.";
             authorized_mailq_users: List = "static:anyone", Reload, "Who may see the queue.";
             authorized_submit_users: List = "static:anyone", Reload, "Who may submit by sendmail(1).";
@@ -70,8 +72,6 @@ pub(crate) use rows;
 crate::params::others! {
     "address_verify_service_name" Text "verify" NoEffect "services find each other without names in the file system"
         "The name of the verification service.";
-    "alternate_config_directories" Text "" NoEffect "Yubin has its own programs and manual pages"
-        "Other configuration directories that commands may name.";
     "application_event_drain_time" Seconds "100s" NoEffect "services find each other without names in the file system"
         "How long pending work may take at the end.";
     "berkeley_db_create_buffer_size" Count "16777216" NoEffect "Yubin has its own programs and manual pages"
@@ -82,8 +82,6 @@ crate::params::others! {
         "The name of the bounce service.";
     "cleanup_service_name" Text "cleanup" NoEffect "services find each other without names in the file system"
         "The name of the cleanup service.";
-    "command_directory" Text "/usr/sbin" NoEffect "Yubin has its own programs and manual pages"
-        "Where the incumbent's commands lie.";
     "connection_cache_service_name" Text "scache" NoEffect "services find each other without names in the file system"
         "The name of the connection cache.";
     "daemon_directory" Text "/usr/lib/postfix/sbin" NoEffect "Yubin has its own programs and manual pages"

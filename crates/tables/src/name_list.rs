@@ -1,8 +1,8 @@
 //! Lists of names as `authorized_mailq_users` and `smtpd_sasl_mechanism_filter` write them: names, tables, `!` before
 //! what does not belong; the first entry that matches decides.
 
+use crate::{Error, Tables};
 use settings::TableRef;
-use tables::Tables;
 
 /// A list of names.
 #[derive(Default)]
@@ -18,7 +18,7 @@ enum Pattern {
 impl NameList {
     /// A list of its words; `type:name` is a table keyed by names. A table that cannot be opened is told to `problems`,
     /// and every lookup in it fails.
-    pub fn open(words: &[String], problems: &mut Vec<tables::Error>) -> NameList {
+    pub fn open(words: &[String], problems: &mut Vec<Error>) -> NameList {
         let mut entries = Vec::new();
         for word in words {
             let bare = word.trim_start_matches('!');
@@ -40,7 +40,7 @@ impl NameList {
     ///
     /// # Errors
     /// When a table cannot be asked.
-    pub fn contains(&self, name: &str) -> Result<bool, tables::Error> {
+    pub fn contains(&self, name: &str) -> Result<bool, Error> {
         for (negated, pattern) in &self.entries {
             let matches = match pattern {
                 Pattern::Name(known) => known.eq_ignore_ascii_case(name),
@@ -51,6 +51,23 @@ impl NameList {
             }
         }
         Ok(false)
+    }
+}
+
+impl NameList {
+    /// The login name of the user `uid` when the list of these words does not have it, `unknown` where the system has none.
+    /// A list that cannot be asked has nobody.
+    pub fn stranger(words: &[String], uid: u32) -> Option<String> {
+        // The usual case does not depend on the name service.
+        if words == ["static:anyone"] {
+            return None;
+        }
+        let user = os::users::user_by_uid(uid).ok().flatten();
+        let name = user.map_or_else(|| "unknown".to_owned(), |user| user.name);
+        let is_listed = NameList::open(words, &mut Vec::new())
+            .contains(&name)
+            .unwrap_or(false);
+        (!is_listed).then_some(name)
     }
 }
 
@@ -69,5 +86,25 @@ mod tests {
         assert!(has("!bob static:anyone", "alice") && !has("!bob static:anyone", "BOB"));
         assert!(has("root alice", "alice") && !has("root alice", "bob"));
         assert!(!has("!alice", "bob"), "what no entry names is not in the list");
+    }
+
+    #[test]
+    fn users_are_known_by_name_and_strangers_as_unknown() {
+        let stranger = |words: &str, uid| {
+            let words: Vec<String> = words.split(' ').map(str::to_owned).collect();
+            NameList::stranger(&words, uid)
+        };
+        assert_eq!(stranger("root", 0), None);
+        assert_eq!(stranger("!root static:anyone", 0).as_deref(), Some("root"));
+        assert_eq!(stranger("static:anyone", 4_000_000_000), None);
+        assert_eq!(stranger("root", 4_000_000_000).as_deref(), Some("unknown"));
+        assert_eq!(
+            stranger("!unknown static:all", 4_000_000_000).as_deref(),
+            Some("unknown")
+        );
+        assert_eq!(
+            stranger("hash:/no/such/table static:all", 0).as_deref(),
+            Some("root")
+        );
     }
 }
