@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -60,8 +61,11 @@ impl Queue {
             ..defaults
         };
         let (spool, recovered) = Spool::open(directory, &options, &world::World::real())?;
-        // Commands drop mail there, and it must be this process's to pick up.
-        std::fs::create_dir_all(directory.join("maildrop"))
+        // Commands drop mail there, and it must be this process's to pick up. (Root made it for others too.)
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(directory.join("maildrop"))
             .with_context(|| format!("cannot create the maildrop below {}", directory.display()))?;
         let (handle, driver) = qmgr::new();
         let control = control::bind(directory)

@@ -10,6 +10,7 @@ mod other_users;
 mod pair;
 mod queue;
 mod tracing;
+mod while_down;
 
 use system_tests::{Sandbox, wait_for};
 
