@@ -12,6 +12,10 @@ const EXCEPTIONS: [&str; 2] = ["not_yet.rs", "without_effect.rs"];
 /// Parameters that no crate reads by name, and why they are honoured all the same.
 const READ_OTHERWISE: &[(&str, &str)] = &[
     (
+        "alternate_config_directories",
+        "postdrop reads it, which has no typed settings",
+    ),
+    (
         "compatibility_level",
         "the defaults of other parameters are made of it",
     ),

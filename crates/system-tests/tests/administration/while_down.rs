@@ -311,6 +311,7 @@ fn who_may_submit_is_asked_of_sendmail_postdrop_and_the_running_system() {
 fn what_can_be_no_mail_is_told_and_holds_nothing_up() {
     let Some(mut host) = Host::prepare() else { return };
     let good = host.input("Subject: test\n\nGood mail.\n");
+    let big = host.input(&format!("Subject: test\n\n{}", "A line.\n".repeat(1000)));
     let maildrop = host.maildrop();
     let leave = |name: &str, content: &str, uid: u32, mode: u32| {
         let path = maildrop.join(name);
@@ -335,6 +336,10 @@ fn what_can_be_no_mail_is_told_and_holds_nothing_up() {
     leave("AAAAAB1", &good[..good.len() - 7], STRANGER, 0o744);
     let huge = good.replace("envelope: ", &format!("envelope: {}", "00".repeat(9 << 20)));
     leave("AAAAAB2", &huge, STRANGER, 0o744);
+    let grown = format!("{good}more");
+    leave("AAAAAB3", &grown, STRANGER, 0o744);
+    leave("AAAAAB4", &big, STRANGER, 0o744);
+    host.sandbox.edit_main_cf("message_size_limit", "5000");
     leave("odd\nname", &good, STRANGER, 0o744);
     leave("ZZZZZZ9", &good, STRANGER, 0o744);
     host.launch();
@@ -351,6 +356,8 @@ fn what_can_be_no_mail_is_told_and_holds_nothing_up() {
         "spool/maildrop/AAAAAA9: Permission denied",
         "maildrop/AAAAAB1: uid=54321: unexpected or malformed record: moved to corrupt/AAAAAB1",
         "maildrop/AAAAAB2: uid=54321: unexpected or malformed record: moved to corrupt/AAAAAB2",
+        "maildrop/AAAAAB3: uid=54321: unexpected or malformed record: moved to corrupt/AAAAAB3",
+        "maildrop/AAAAAB4: uid=54321: message file too big: moved to corrupt/AAAAAB4",
         "bogus file name: maildrop/odd\\nname",
     ] {
         host.sandbox.wait_for_log(told);
