@@ -257,3 +257,18 @@ fn qualified(mut envelope: Envelope, settings: &settings::Postfix) -> Envelope {
     }
     envelope
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_in_one_hand() {
+        let queue_id = QueueId::parse("HANDTEST1").expect("an id");
+        let first = Hand::on(&queue_id);
+        assert!(first.is_some());
+        assert!(Hand::on(&queue_id).is_none());
+        drop(first);
+        assert!(Hand::on(&queue_id).is_some());
+    }
+}

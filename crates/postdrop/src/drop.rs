@@ -143,7 +143,11 @@ impl Unfinished<'_> {
             renamed => renamed.map_err(Into::into),
         };
         self.written(renamed)?;
-        self.written(self.sync_name())?;
+        if let Err(error) = self.sync_name() {
+            // Nobody was told that it is there. Picked up meanwhile, it comes twice when it is sent again.
+            let _ = std::fs::remove_file(to);
+            return self.written(Err(error));
+        }
         Ok(queue_id)
     }
 
