@@ -160,7 +160,10 @@ pub(crate) fn included(path: &std::path::Path) -> Result<lists::List, (Outcome, 
     let named = |why: &str| why.replacen("file ", ":include: file ", 1);
     lists::read(path, Trust::NotTheWorld).map_err(|missing| match missing {
         Missing::NoFile => {
-            let why = format!("unable to lookup :include: file {}: no such file", path.display());
+            let why = format!(
+                "unable to lookup :include: file {}: No such file or directory",
+                path.display()
+            );
             (misconfigured(), why)
         }
         Missing::Unsafe(why) | Missing::Senseless(why) => (misconfigured(), named(&why)),

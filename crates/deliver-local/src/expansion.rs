@@ -113,6 +113,14 @@ pub(crate) struct Expander<'a> {
     pub(crate) facts: &'a Facts,
 }
 
+/// An alias that was found.
+struct Alias<'a> {
+    name: String,
+    targets: Vec<Target>,
+    /// Where.
+    table: &'a TableRef,
+}
+
 /// A list of targets and where it stands.
 struct List<'a> {
     targets: Vec<Target>,
@@ -121,9 +129,6 @@ struct List<'a> {
     /// `alias` or `include`, as `allow_mail_to_commands` says.
     source: &'static str,
 }
-
-/// The name of an alias, its targets, and the table that has it.
-type Found<'a> = (String, Vec<Target>, &'a TableRef);
 
 impl Expander<'_> {
     /// Expands `address`, which is of this host. `owner` is whose `.forward` names it, if it comes from there.
@@ -171,7 +176,12 @@ impl Expander<'_> {
             // Two ways to one alias: it was followed already.
             return Ok(());
         }
-        let Some((alias, targets, table)) = self.targets(address)? else {
+        let Some(Alias {
+            name: alias,
+            targets,
+            table,
+        }) = self.targets(address)?
+        else {
             self.add_user(address, way, expansion);
             return Ok(());
         };
@@ -306,7 +316,7 @@ impl Expander<'_> {
     }
 
     /// The name and targets of the alias `user+extension`, else of `user`, and the table that has it.
-    fn targets(&self, address: &Address) -> Result<Option<Found<'_>>, Outcome> {
+    fn targets(&self, address: &Address) -> Result<Option<Alias<'_>>, Outcome> {
         let plain = address
             .strip_extension(&self.settings.recipient_delimiter)
             .map(|(plain, _)| plain);
@@ -318,7 +328,7 @@ impl Expander<'_> {
             let targets = aliases::targets(&list);
             let wrong = |error| deferred(StatusCode::temporary(3, 0), format!("alias {name}: {error}"));
             let targets = targets.map_err(wrong)?;
-            return Ok(Some((name, targets, table)));
+            return Ok(Some(Alias { name, targets, table }));
         }
         Ok(None)
     }

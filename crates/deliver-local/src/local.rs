@@ -30,9 +30,12 @@ struct Round<'a> {
     job: &'a Job<'a>,
     /// What holds for every target.
     facts: Facts,
-    /// The recipient, without the mark of another try.
-    of: &'a Address,
-    parts: Vec<(String, Outcome)>,
+    /// The recipient, without the mark of another try; for `luser_relay`, that.
+    of: Address,
+    /// Whether it is `luser_relay`, which is not caught again.
+    is_caught: bool,
+    /// What was done, and the address that stands for it alone.
+    parts: Vec<(Address, Outcome)>,
     forwards: Vec<Forward>,
     /// Local addresses that are only tried again.
     again: Vec<Address>,
@@ -90,7 +93,8 @@ impl Local {
             local: self,
             job,
             facts,
-            of,
+            of: of.clone(),
+            is_caught: false,
             parts: Vec::new(),
             forwards: Vec::new(),
             again: Vec::new(),
@@ -251,8 +255,7 @@ impl Round<'_> {
                 "the alias {} no longer names what this message waited for",
                 self.of
             );
-            self.parts
-                .push((String::new(), bounced(StatusCode::permanent(3, 0), text)));
+            self.part("", bounced(StatusCode::permanent(3, 0), text));
         }
     }
 
@@ -272,7 +275,7 @@ impl Round<'_> {
             }
             End::Mailbox(user) => return self.user((&user, Stages::Mailbox), facts, name),
         };
-        self.parts.push((name.to_owned(), outcome));
+        self.part(name, outcome);
     }
 
     /// What the target of a leaf is told.
@@ -357,7 +360,7 @@ impl Round<'_> {
         };
         let report = self.local.agents.perform(&rights, &task, self.job.content);
         self.warnings.extend(report.warnings);
-        let own = |address: &String| again::address(&format!("{name}.{address}"), self.of);
+        let own = |address: &String| again::address(&format!("{name}.{address}"), &self.of);
         self.again.extend(report.again.iter().map(own));
         let mut is_own = false;
         for address in report.forwards {
@@ -449,12 +452,10 @@ impl Round<'_> {
             }
             Ok(None) => {}
         }
-        if !settings.luser_relay.is_empty() {
+        if !settings.luser_relay.is_empty() && !self.is_caught {
             let text = crate::command::expanded(&settings.luser_relay, facts, None, (settings, None));
-            let relay = text.and_then(|text| Address::parse(&text).ok());
-            // The catch-all itself is not caught.
-            return match relay.filter(|relay| !relay.local().eq_ignore_ascii_case(user)) {
-                Some(relay) => self.forward(relay, None),
+            return match text.and_then(|text| Address::parse(&text).ok()) {
+                Some(relay) => self.catch(relay, facts, name),
                 None => self.part(name, unknown_user(user)),
             };
         }
@@ -469,6 +470,29 @@ impl Round<'_> {
             return self.part(name, sent("undeliverable postmaster notification discarded"));
         }
         self.part(name, unknown_user(user));
+    }
+
+    /// Delivers to `luser_relay`: on this host at once, elsewhere through the queue.
+    fn catch(&mut self, relay: Address, facts: &Facts, name: &str) {
+        let local = self.local;
+        let domain = relay.domain();
+        match domain.map_or(Ok(true), |domain| local.directory.is_local(domain)) {
+            Err(why) => return self.part(name, deferred(StatusCode::temporary(3, 0), why)),
+            Ok(false) => return self.forward(relay, None),
+            Ok(true) => {}
+        }
+        match local.expander(facts, self.job.content).expand(&relay, None) {
+            Ok(expansion) => {
+                self.warnings.extend(expansion.warnings.iter().cloned());
+                let domain = relay.domain().or(self.of.domain()).cloned();
+                let caught = std::mem::replace(&mut self.of, relay.at(domain));
+                self.is_caught = true;
+                self.leaves(expansion, None);
+                self.is_caught = false;
+                self.of = caught;
+            }
+            Err(outcome) => self.part(name, outcome),
+        }
     }
 
     fn pass(&self, transport: &str, facts: &Facts) -> Outcome {
@@ -488,7 +512,7 @@ impl Round<'_> {
     }
 
     fn part(&mut self, name: &str, outcome: Outcome) {
-        self.parts.push((name.to_owned(), outcome));
+        self.parts.push((again::address(name, &self.of), outcome));
     }
 
     /// Queues for an address, with others of the same list.
@@ -522,8 +546,7 @@ impl Round<'_> {
             true if is_begun => sent("forwarded"),
             _ => outcome,
         };
-        self.again
-            .extend(names.iter().map(|name| again::address(name, self.of)));
+        self.again.extend(names);
         if !self.again.is_empty() {
             self.forwards.push(Forward {
                 sender: None,

@@ -41,7 +41,7 @@ pub(crate) fn is_final(outcome: &Outcome) -> bool {
 ///
 /// Nothing is delivered twice: as soon as one target is done with, the deferred ones are tried again alone. Nothing is lost in
 /// silence: a target that was given up makes the whole so, and the sender is told.
-pub(crate) fn sum(parts: Vec<(String, Outcome)>, is_begun: bool) -> (Outcome, Vec<String>) {
+pub(crate) fn sum<N>(parts: Vec<(N, Outcome)>, is_begun: bool) -> (Outcome, Vec<N>) {
     let is_begun = is_begun || parts.iter().any(|(_, part)| is_final(part));
     if !is_begun {
         let first = parts.into_iter().next().map(|(_, outcome)| outcome);

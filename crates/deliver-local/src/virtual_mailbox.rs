@@ -37,15 +37,15 @@ impl VirtualMailboxes {
             return Err((bounced(StatusCode::permanent(1, 1), text), None));
         };
         if path.is_empty() || path.split('/').any(|part| part == "..") {
-            return Err(wrong(recipient, "virtual_mailbox_maps", &path));
+            return Err(wrong(recipient, "virtual_mailbox_maps", &format!("path {path}")));
         }
         let uid = self.id(&self.uids, (recipient, "virtual_uid_maps"), settings)?;
         if usize::try_from(uid).unwrap_or(0) < settings.virtual_minimum_uid.max(1) {
-            return Err(wrong(recipient, "virtual_uid_maps", &uid.to_string()));
+            return Err(wrong(recipient, "virtual_uid_maps", &format!("uid {uid}")));
         }
         let gid = self.id(&self.gids, (recipient, "virtual_gid_maps"), settings)?;
         if gid == 0 {
-            return Err(wrong(recipient, "virtual_gid_maps", "0"));
+            return Err(wrong(recipient, "virtual_gid_maps", "gid 0"));
         }
         let rights = Rights {
             uid,
@@ -68,12 +68,14 @@ impl VirtualMailboxes {
             let outcome = deferred(StatusCode::temporary(3, 5), "mail system configuration error");
             return Err((outcome, Some(warning)));
         };
-        text.trim().parse().map_err(|_| wrong(recipient, setting, &text))
+        text.trim()
+            .parse()
+            .map_err(|_| wrong(recipient, setting, &format!("number {text}")))
     }
 }
 
 fn wrong(recipient: &Address, setting: &str, value: &str) -> Failure {
-    let warning = format!("recipient {recipient}: bad value \"{value}\" in {setting}");
+    let warning = format!("recipient {recipient}: bad {value} in {setting}");
     let outcome = deferred(StatusCode::temporary(3, 5), "mail system configuration error");
     (outcome, Some(warning))
 }

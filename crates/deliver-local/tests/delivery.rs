@@ -660,6 +660,17 @@ fn who_is_nobody_is_caught_by_what_is_set() {
         forwards(&relay.deliver("nobody1@example.com")),
         ["nobody1+caught@far.example"]
     );
+    let caught = setup("team: bob, carol\n", |settings| {
+        settings.luser_relay = "$extension".to_owned();
+    });
+    caught.deliver("nobody1+alice@example.com");
+    let mail = caught.mail_of("alice");
+    let header = "X-Original-To: nobody1+alice@example.com\nDelivered-To: nobody1+alice@example.com\n";
+    assert!(mail[0].contains(header), "{mail:?}");
+    let unknown = |name: &str| format!("Bounced 5.1.1 unknown user: \"{name}\"");
+    assert_eq!(caught.told("nobody1+nobody2@example.com"), unknown("nobody2"));
+    assert_eq!(caught.told("nobody1+team@example.com"), unknown("carol"));
+    assert_eq!(caught.mail_of("bob").len(), 1);
     let nobody = setup("", |_| {});
     assert!(
         nobody
