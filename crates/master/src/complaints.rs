@@ -152,7 +152,7 @@ fn notices(loaded: &Loaded) -> Option<Problem> {
 /// Transports that nobody serves: mail that needs them waits.
 fn transports(loaded: &Loaded) -> Vec<Problem> {
     let settings = &loaded.postfix;
-    let used: [(&str, &str, bool); 4] = [
+    let used: [(&str, &str, bool); 6] = [
         (
             "local_transport",
             &settings.local_transport,
@@ -169,16 +169,23 @@ fn transports(loaded: &Loaded) -> Vec<Problem> {
             !settings.relay_domains.is_empty(),
         ),
         ("default_transport", &settings.default_transport, true),
+        (
+            "mailbox_transport",
+            &settings.mailbox_transport,
+            !settings.mailbox_transport.is_empty(),
+        ),
+        (
+            "fallback_transport",
+            &settings.fallback_transport,
+            !settings.fallback_transport.is_empty(),
+        ),
     ];
     let missing = used.into_iter().filter(|(_, text, is_used)| {
         let name = text.split(':').next().unwrap_or_default();
         *is_used && !TRANSPORTS.contains(&name)
     });
     let about = |(parameter, text, _): (&str, &str, bool)| {
-        let line = match loaded.main.line_of(parameter) {
-            0 if parameter == "virtual_transport" => loaded.main.line_of("virtual_mailbox_domains"),
-            line => line,
-        };
+        let line = loaded.main.line_of(parameter);
         let text = format!("transport \"{text}\" is not there yet: mail for it waits in the queue");
         Problem::new(Severity::Warning, ("main.cf", line), parameter, text)
     };
@@ -319,7 +326,7 @@ mod tests {
 smtpd_sender_restrictions = reject_unknown_sender_domain,
   check_sender_access hash:/etc/senders, permit_tls_clientcerts
 alias_maps = ldap:/etc/aliases.cf, hash:/no/such/file
-virtual_mailbox_domains = v.example
+mailbox_transport = cyrus
 default_transport = uucp:gate
 ";
         let master =
@@ -330,6 +337,7 @@ default_transport = uucp:gate
             "Warning main.cf:2: smtpd_sender_restrictions: reject_unknown_sender_domain is not there yet: it refuses nobody",
             "Warning main.cf:2: smtpd_sender_restrictions: check_sender_access is not there yet: it refuses nobody",
             "Note main.cf:2: smtpd_sender_restrictions: permit_tls_clientcerts is not there yet: it permits nobody",
+            "Warning main.cf:5: mailbox_transport: transport \"cyrus\" is not there yet: mail for it waits in the queue",
             "Warning main.cf:6: default_transport: transport \"uucp:gate\" is not there yet: mail for it waits in the queue",
             "Warning master.cf:2: smtpd_client_restrictions: reject_unknown_client is not there yet: it refuses nobody",
         ];
