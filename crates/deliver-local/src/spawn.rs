@@ -1,7 +1,7 @@
 //! A runner of commands that starts them in this process's identity.
 
 use std::io::{ErrorKind, Read, Write};
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::os::unix::process::ExitStatusExt;
 use std::process::Stdio;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,7 +12,7 @@ use crate::task::{Command, End, Exit, Runner};
 /// How much is handed to a command at once, in octets.
 const PIECE_BYTES: usize = 64 * 1024;
 
-/// Starts each command in a process group of its own, with nothing open but its input and its outputs, and kills the group
+/// Starts each command in a session of its own, with umask 077 and nothing open but its input and its outputs, and kills the group
 /// when the time is up.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SpawnRunner;
@@ -34,8 +34,8 @@ impl Runner for SpawnRunner {
             .envs(command.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::piped())
             .stdout(into)
-            .stderr(also)
-            .process_group(0);
+            .stderr(also);
+        os::process::set_apart(&mut prepared);
         if let Some(directory) = &command.directory {
             prepared.current_dir(directory);
         }
@@ -155,6 +155,7 @@ mod tests {
         assert_eq!(exit.end, End::Status(3));
         let output = String::from_utf8(exit.output).unwrap();
         assert_eq!(output, "line one\nline two\nb c\n/\n");
+        assert_eq!(run("umask", LONG).unwrap().output, b"0077\n");
         assert_eq!(run("kill -9 $$", LONG).unwrap().end, End::Signal(9));
         assert_eq!(run("exec <&-; exit 0", LONG).unwrap().end, End::Status(0));
         assert_eq!(run("yes | head -c 1000000", LONG).unwrap().output.len(), 100);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use address::{Address, Domain};
 use deliver_local::spawn::SpawnRunner;
-use deliver_local::task::Client;
+use deliver_local::task::{Client, Facts, Kind, Report, Rights, Stages, Task, UserMail, Work};
 use deliver_local::{Content, Delivery, Directory, Hands, Job, Local, OwnHands, Transports, User};
 use envelope::{DeliveryResult, Outcome, Recipient, StatusCode};
 use settings::{Postfix, Surroundings, TableRef};
@@ -755,5 +755,56 @@ fn virtual_mailboxes_are_below_their_base_and_nobody_is_root() {
     assert_eq!(of("c@v.example"), "Bounced 5.1.1 unknown user: \"c@v.example\"");
     for wrong in ["b@v.example", "up@v.example"] {
         assert_eq!(of(wrong), "Deferred 4.3.5 mail system configuration error");
+    }
+}
+
+/// Rights over a user's mail are none to run what an alias table names, nor the other way round.
+#[test]
+fn hands_do_only_what_their_rights_are_for() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut settings = Postfix::defaults(&Surroundings::default());
+    settings.mail_spool_directory = directory.path().to_owned();
+    settings.virtual_mailbox_base = directory.path().to_owned();
+    let hands = Hands::new(Arc::new(settings), Arc::new(SpawnRunner));
+    let mark = directory.path().join("mark");
+    let works = [
+        (Kind::Table, Work::Command(format!("echo > {}", mark.display()))),
+        (Kind::Table, Work::File(mark.clone())),
+        (Kind::Virtual, Work::Virtual("mark".into())),
+        (
+            Kind::User,
+            Work::User(UserMail {
+                name: "mark".to_owned(),
+                stages: Stages::Mailbox,
+            }),
+        ),
+    ];
+    for (meant, work) in works {
+        for kind in [Kind::User, Kind::Virtual, Kind::Table] {
+            let rights = Rights {
+                uid: own_uid(),
+                gid: 1,
+                user: None,
+                home: None,
+                kind,
+            };
+            let task = Task {
+                facts: Facts::default(),
+                work: work.clone(),
+            };
+            // As it comes through a socket.
+            let text = serde_json::to_string(&(&rights, &task)).expect("it can be written");
+            let (rights, task): (Rights, Task) = serde_json::from_str(&text).expect("it can be read");
+            let report = hands.perform(&task, &rights, &Message(MESSAGE), 0);
+            let text = serde_json::to_string(&report).expect("it can be written");
+            assert_eq!(
+                serde_json::from_str::<Report>(&text).expect("it can be read"),
+                report
+            );
+            let is_done = report.outcome.result == DeliveryResult::Sent;
+            assert_eq!(is_done, kind == meant, "{work:?} {kind:?} {:?}", report.outcome);
+            assert_eq!(mark.exists(), is_done);
+            let _ = std::fs::remove_file(&mark);
+        }
     }
 }

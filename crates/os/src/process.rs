@@ -1,4 +1,6 @@
-//! Questions about processes, and the file creation mask (kill(2), umask(2)).
+//! Questions about processes, the file creation mask, and programs that are started apart (kill(2), umask(2), setsid(2)).
+
+#![allow(unsafe_code)]
 
 use rustix::process::{Pid, Signal, kill_process_group, test_kill_process};
 
@@ -34,6 +36,20 @@ pub fn kill_group(group: u32) {
     let group = i32::try_from(group).ok().filter(|group| *group > 1);
     if let Some(group) = group.and_then(Pid::from_raw) {
         let _ = kill_process_group(group, Signal::KILL);
+    }
+}
+
+/// Has `command` lead a session and process group of its own, and make files that nobody else may read (umask 077).
+pub fn set_apart(command: &mut std::process::Command) {
+    use std::os::unix::process::CommandExt;
+    let begin = || {
+        rustix::process::setsid()?;
+        rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+        Ok(())
+    };
+    // SAFETY: between fork and exec the closure makes two system calls, and neither allocates nor locks.
+    unsafe {
+        command.pre_exec(begin);
     }
 }
 
