@@ -802,9 +802,46 @@ fn hands_do_only_what_their_rights_are_for() {
                 report
             );
             let is_done = report.outcome.result == DeliveryResult::Sent;
-            assert_eq!(is_done, kind == meant, "{work:?} {kind:?} {:?}", report.outcome);
+            // The mailbox of a user whom only a userdb knows is a user's as well.
+            let is_meant = kind == meant || (meant, kind) == (Kind::User, Kind::Virtual);
+            assert_eq!(is_done, is_meant, "{work:?} {kind:?} {:?}", report.outcome);
             assert_eq!(mark.exists(), is_done);
             let _ = std::fs::remove_file(&mark);
         }
+    }
+}
+
+#[test]
+fn users_who_share_a_uid_have_no_commands_and_files() {
+    let directory = tempfile::tempdir().unwrap();
+    let mark = directory.path().join("mark");
+    let settings = Arc::new(Postfix::defaults(&Surroundings::default()));
+    let hands = Hands::new(settings, Arc::new(SpawnRunner));
+    let forwards = [format!("|echo > {}", mark.display()), mark.display().to_string()];
+    for forward in forwards {
+        std::fs::write(directory.path().join(".forward"), &forward).unwrap();
+        let rights = Rights {
+            uid: own_uid(),
+            gid: 1,
+            user: None,
+            home: Some(directory.path().to_owned()),
+            kind: Kind::Virtual,
+        };
+        let mail = UserMail {
+            name: "ann".to_owned(),
+            stages: Stages::ForwardThenMailbox,
+        };
+        let facts = Facts {
+            user: "ann".to_owned(),
+            ..Facts::default()
+        };
+        let task = Task {
+            facts,
+            work: Work::User(mail),
+        };
+        let outcome = hands.perform(&task, &rights, &Message(MESSAGE), 0).outcome;
+        assert_eq!(outcome.result, DeliveryResult::Bounced, "{outcome:?}");
+        assert_eq!(outcome.status, StatusCode::permanent(7, 1), "{outcome:?}");
+        assert!(!mark.exists(), "{forward}");
     }
 }
