@@ -23,6 +23,8 @@ const PACKAGES: &[(&str, &str)] = &[
     ("openssl", "/usr/bin/openssl"),
     ("python3", "/usr/bin/python3"),
     ("bsdutils", "/usr/bin/script"),
+    ("util-linux", "/usr/bin/unshare"),
+    ("iproute2", "/sbin/ip"),
 ];
 
 /// Whether packages may be installed.

@@ -448,7 +448,7 @@ impl Drop for Sandbox {
 }
 
 /// The program under test.
-fn binary() -> PathBuf {
+pub(crate) fn binary() -> PathBuf {
     if let Some(path) = std::env::var_os("YUBIN_BINARY") {
         return path.into();
     }

@@ -1,0 +1,73 @@
+//! What the log says of each recipient and each trouble, without what changes from run to run.
+
+/// The daemons whose warnings belong to deliveries.
+const DELIVERERS: &[&str] = &["/local[", "/virtual[", "/pipe["];
+
+/// The outcomes in the log, sorted: address, original address, DSN code, status, text.
+pub(super) fn outcomes(log: &str) -> Vec<String> {
+    let mut found: Vec<String> = log.lines().filter_map(outcome).collect();
+    found.sort();
+    found
+}
+
+fn outcome(line: &str) -> Option<String> {
+    let (_, fields) = line.split_once(": to=<")?;
+    let (fields, status) = fields.split_once(", status=")?;
+    let mut text = format!("to=<{}", fields.split_once('>')?.0);
+    text.push('>');
+    for field in fields.split(", ") {
+        if ["orig_to=", "relay=", "dsn="].iter().any(|name| field.starts_with(name)) {
+            text.push_str(", ");
+            text.push_str(field);
+        }
+    }
+    Some(format!("{text}, status={}", without_queue_ids(status)))
+}
+
+/// The warnings of deliveries, sorted.
+pub(super) fn warnings(log: &str) -> Vec<String> {
+    let is_of_a_delivery = |line: &&str| DELIVERERS.iter().any(|name| line.contains(name));
+    let warning = |line: &str| {
+        ["warning: ", "fatal: ", "error: "].iter().find_map(|grade| {
+            let (_, text) = line.split_once(grade)?;
+            Some(format!("{grade}{}", without_queue_ids(text)))
+        })
+    };
+    let mut found: Vec<String> = log.lines().filter(is_of_a_delivery).filter_map(warning).collect();
+    found.sort();
+    found.dedup();
+    found
+}
+
+/// Queue ids after the words that precede them.
+pub(super) fn without_queue_ids(text: &str) -> String {
+    let mut words: Vec<&str> = text.split(' ').collect();
+    for at in 1..words.len() {
+        let follows = ["forwarded", "as"].contains(&words[at - 1]);
+        let bare = words[at].trim_end_matches([')', ':', ',']);
+        let is_id = bare.len() >= 6 && bare.bytes().all(|octet| octet.is_ascii_alphanumeric());
+        if follows && is_id && bare.bytes().any(|octet| octet.is_ascii_digit()) {
+            words[at] = match words[at].ends_with(')') {
+                true => "ID)",
+                false => "ID",
+            };
+        }
+    }
+    words.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_changes_from_run_to_run_is_left_out() {
+        let log = "Nov 28 19:47:30 mail postfix/local[156]: 955E432: to=<bob@a.test>, orig_to=<all@a.test>, relay=local, \
+                   delay=0.06, delays=0.03/0.03/0/0, dsn=2.0.0, status=sent (forwarded as 12ABCDEF)\n\
+                   Nov 28 19:47:30 mail postfix/local[156]: warning: group or other writable file: /x\n\
+                   Nov 28 19:47:30 mail postfix/qmgr[156]: warning: of another\n";
+        let wanted = "to=<bob@a.test>, orig_to=<all@a.test>, relay=local, dsn=2.0.0, status=sent (forwarded as ID)";
+        assert_eq!(outcomes(log), [wanted]);
+        assert_eq!(warnings(log), ["warning: group or other writable file: /x"]);
+    }
+}
