@@ -62,6 +62,8 @@ file=$1; shift
 /// The host that this process is alone in.
 pub struct Host {
     program: PathBuf,
+    /// /etc/group, which scenarios may change.
+    groups: String,
 }
 
 impl Host {
@@ -96,6 +98,7 @@ impl Host {
         settle();
         let host = Host {
             program: PathBuf::from(PROGRAM),
+            groups: fs::read_to_string("/etc/group").expect("it was written"),
         };
         host.renew();
         host
@@ -133,6 +136,7 @@ impl Host {
     pub fn furnish(&self, scenario: &Scenario) {
         self.renew();
         fs::write("/etc/aliases", "").expect("it can be written");
+        fs::write("/etc/group", &self.groups).expect("it can be written");
         for piece in &scenario.pieces {
             match piece {
                 Piece::File(path, owner, mode, text) => {

@@ -6,7 +6,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
 use super::account::accounts;
-use super::outcome::{outcomes, warnings};
+use super::outcome::{outcomes, warnings, without_queue_ids};
 
 /// The places that mail may land in.
 const PLACES: &[&str] = &["/home", "/var/mail", "/srv", "/root"];
@@ -74,7 +74,10 @@ fn walk(directory: &Path, files: &mut BTreeMap<String, (String, Vec<u8>)>) {
                 true => fs::read(&path).unwrap_or_default(),
                 false => Vec::new(),
             };
-            files.insert(name, (look(&metadata), content));
+            // Databases are as different as the programs.
+            if !name.ends_with(".db") {
+                files.insert(name, (look(&metadata), content));
+            }
         }
     }
 }
@@ -164,7 +167,17 @@ fn message(text: &str) -> String {
         .collect();
     if let Some((_, report)) = body.split_once("Content-Type: message/delivery-status") {
         let report = report.split("\n--").next().unwrap_or_default().replace("\n    ", " ");
-        parts.extend(report.lines().filter(|line| is_wanted(line, REPORT)).map(str::to_owned));
+        // One group of lines a recipient, in the order in which their deliveries ended.
+        let mut groups: Vec<String> = report
+            .split("\n\n")
+            .map(|group| {
+                let wanted = group.lines().filter(|line| is_wanted(line, REPORT));
+                wanted.map(without_queue_ids).collect::<Vec<_>>().join(" | ")
+            })
+            .filter(|group| !group.is_empty())
+            .collect();
+        groups.sort();
+        parts.extend(groups);
     }
     parts.join(" | ")
 }

@@ -2,6 +2,8 @@
 
 /// The daemons whose warnings belong to deliveries.
 const DELIVERERS: &[&str] = &["/local[", "/virtual[", "/pipe["];
+/// How much of a line is told, in characters; how much of a long output there is depends on how the pipe is read.
+const SHOWN_MAX: usize = 400;
 
 /// The outcomes in the log, sorted: address, original address, DSN code, status, text.
 pub(super) fn outcomes(log: &str) -> Vec<String> {
@@ -39,21 +41,38 @@ pub(super) fn warnings(log: &str) -> Vec<String> {
     found
 }
 
-/// Queue ids after the words that precede them.
+/// A text without queue ids (after `forwarded as`, and before a colon at the start) and names of files in Maildirs.
 pub(super) fn without_queue_ids(text: &str) -> String {
-    let mut words: Vec<&str> = text.split(' ').collect();
-    for at in 1..words.len() {
-        let follows = ["forwarded", "as"].contains(&words[at - 1]);
+    let mut words: Vec<String> = text.split(' ').map(without_maildir_name).collect();
+    for at in 0..words.len() {
         let bare = words[at].trim_end_matches([')', ':', ',']);
-        let is_id = bare.len() >= 6 && bare.bytes().all(|octet| octet.is_ascii_alphanumeric());
-        if follows && is_id && bare.bytes().any(|octet| octet.is_ascii_digit()) {
-            words[at] = match words[at].ends_with(')') {
-                true => "ID)",
-                false => "ID",
-            };
+        let end = words[at][bare.len()..].to_owned();
+        let may_be_one = match at {
+            0 => end == ":",
+            _ => words[at - 1] == "as",
+        };
+        if may_be_one && is_queue_id(bare) {
+            words[at] = format!("ID{end}");
         }
     }
-    words.join(" ")
+    words.join(" ").chars().take(SHOWN_MAX).collect()
+}
+
+fn is_queue_id(word: &str) -> bool {
+    word.len() >= 6
+        && word.bytes().all(|octet| octet.is_ascii_alphanumeric())
+        && word.bytes().any(|octet| octet.is_ascii_digit())
+}
+
+/// `…/tmp/1795896059.P6150.mail.sandbox.test:` is `…/tmp/*:`.
+fn without_maildir_name(word: &str) -> String {
+    match word.split_once("/tmp/") {
+        Some((directory, name)) if name.starts_with(|first: char| first.is_ascii_digit()) => {
+            let end = if name.ends_with(':') { ":" } else { "" };
+            format!("{directory}/tmp/*{end}")
+        }
+        _ => word.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -65,9 +84,11 @@ mod tests {
         let log = "Nov 28 19:47:30 mail postfix/local[156]: 955E432: to=<bob@a.test>, orig_to=<all@a.test>, relay=local, \
                    delay=0.06, delays=0.03/0.03/0/0, dsn=2.0.0, status=sent (forwarded as 12ABCDEF)\n\
                    Nov 28 19:47:30 mail postfix/local[156]: warning: group or other writable file: /x\n\
+                   Nov 28 19:47:30 mail postfix/local[156]: warning: 75491F6A: odd /x/tmp/1795896059.P6150.mail: no\n\
                    Nov 28 19:47:30 mail postfix/qmgr[156]: warning: of another\n";
         let wanted = "to=<bob@a.test>, orig_to=<all@a.test>, relay=local, dsn=2.0.0, status=sent (forwarded as ID)";
         assert_eq!(outcomes(log), [wanted]);
-        assert_eq!(warnings(log), ["warning: group or other writable file: /x"]);
+        let wanted = ["warning: ID: odd /x/tmp/*: no", "warning: group or other writable file: /x"];
+        assert_eq!(warnings(log), wanted);
     }
 }

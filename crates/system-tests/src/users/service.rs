@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
@@ -135,6 +135,11 @@ impl Service {
         let _ = fs::remove_file(LOG);
         empty_queue(kind, kind.spool());
         for path in std::iter::once("/etc/aliases").chain(scenario.aliases.iter().map(String::as_str)) {
+            // postalias(1) waits for the next second after the text was written.
+            let old = SystemTime::now() - Duration::from_secs(10);
+            let text = fs::File::options().append(true).open(path);
+            let dated = text.and_then(|text| text.set_modified(old));
+            dated.expect("the aliases are there");
             let table = format!("hash:{path}");
             command(kind, host.program(), "postalias", &[&table]).success();
         }
