@@ -28,7 +28,9 @@ impl Differences {
                 [scenario, what, reason] if !what.is_empty() && !reason.is_empty() => {
                     ((*scenario).to_owned(), (*what).to_owned())
                 }
-                _ => panic!("delivery-differences.tsv: {row:?} is not a scenario, a part of a line, and a reason"),
+                _ => panic!(
+                    "delivery-differences.tsv: {row:?} is not a scenario, a part of a line, and a reason"
+                ),
             })
             .collect();
         let used = vec![false; rows.len()];

@@ -81,7 +81,14 @@ impl Host {
         let [etc, run] = ["etc", "run"].map(|name| staging.path().join(name));
         for directory in [&etc, &run] {
             fs::create_dir(directory).expect("it can be made");
-            mount(&["-t", "tmpfs", "-o", "mode=0755", "tmpfs", &directory.to_string_lossy()]);
+            mount(&[
+                "-t",
+                "tmpfs",
+                "-o",
+                "mode=0755",
+                "tmpfs",
+                &directory.to_string_lossy(),
+            ]);
         }
         keep(&etc);
         // Before anything that the program may lie below is emptied.
@@ -117,7 +124,10 @@ impl Host {
         for directory in ["/home", "/var/mail", "/srv", "/root"] {
             empty(Path::new(directory));
         }
-        for account in accounts().iter().filter(|account| account.home != "/home/missing") {
+        for account in accounts()
+            .iter()
+            .filter(|account| account.home != "/home/missing")
+        {
             make_directory(Path::new(account.home), account, 0o700);
         }
         for (directory, mode) in [("/srv/bin", 0o755), ("/srv/out", 0o1777)] {
@@ -192,8 +202,16 @@ fn keep(etc: &Path) {
     write("passwd", &passwd, 0o644);
     write("group", &group, 0o644);
     write("shadow", &shadow, 0o640);
-    write("nsswitch.conf", "passwd: files\ngroup: files\nshadow: files\nhosts: files\n", 0o644);
-    write("hosts", "127.0.0.1 localhost\n127.0.1.1 mail.sandbox.test mail\n", 0o644);
+    write(
+        "nsswitch.conf",
+        "passwd: files\ngroup: files\nshadow: files\nhosts: files\n",
+        0o644,
+    );
+    write(
+        "hosts",
+        "127.0.0.1 localhost\n127.0.1.1 mail.sandbox.test mail\n",
+        0o644,
+    );
     write("resolv.conf", "", 0o644);
     write("hostname", "mail.sandbox.test\n", 0o644);
     write("mailname", "sandbox.test\n", 0o644);
@@ -210,7 +228,10 @@ fn system_rows(file: &str, number: usize) -> String {
         let id = row.split(':').nth(number).and_then(|id| id.parse::<u32>().ok());
         id.is_some_and(|id| id < FIRST_PERSON || id == NOBODY)
     };
-    text.lines().filter(is_system).map(|row| format!("{row}\n")).collect()
+    text.lines()
+        .filter(is_system)
+        .map(|row| format!("{row}\n"))
+        .collect()
 }
 
 /// Loopback, the host name, and the owners of the emptied directories.
@@ -221,7 +242,12 @@ fn settle() {
     run("/sbin/ip", &["link", "set", "lo", "up"]);
     run("hostname", &["mail.sandbox.test"]);
     run("chown", &["root:mail", "/var/mail"]);
-    for directory in ["/var/spool/postfix", "/var/spool/yubin", "/var/lib/postfix", "/var/lib/yubin"] {
+    for directory in [
+        "/var/spool/postfix",
+        "/var/spool/yubin",
+        "/var/lib/postfix",
+        "/var/lib/yubin",
+    ] {
         fs::create_dir(directory).expect("it can be made");
     }
 }

@@ -13,7 +13,13 @@ const PLACES: &[&str] = &["/home", "/var/mail", "/srv", "/root"];
 /// The header fields that are compared.
 const FIELDS: &[&str] = &["return-path:", "x-original-to:", "delivered-to:", "subject:"];
 /// The fields of a delivery report that are compared.
-const REPORT: &[&str] = &["final-recipient:", "original-recipient:", "action:", "status:", "diagnostic-code:"];
+const REPORT: &[&str] = &[
+    "final-recipient:",
+    "original-recipient:",
+    "action:",
+    "status:",
+    "diagnostic-code:",
+];
 /// Lines of another file that are shown.
 const LINES_SHOWN_MAX: usize = 200;
 
@@ -123,7 +129,11 @@ fn describe(path: &str, look: &str, content: &[u8]) -> Vec<String> {
         false => split_mbox(&text).into_iter().map(message).collect(),
     };
     messages.sort();
-    lines.extend(messages.into_iter().map(|message| format!("{name}: message {message}")));
+    lines.extend(
+        messages
+            .into_iter()
+            .map(|message| format!("{name}: message {message}")),
+    );
     if lines.len() == 1 && !text.is_empty() {
         let shown = text.lines().take(LINES_SHOWN_MAX);
         lines.extend(shown.map(|line| format!("{name}: text {line}")));
@@ -166,7 +176,11 @@ fn message(text: &str) -> String {
         .map(str::to_owned)
         .collect();
     if let Some((_, report)) = body.split_once("Content-Type: message/delivery-status") {
-        let report = report.split("\n--").next().unwrap_or_default().replace("\n    ", " ");
+        let report = report
+            .split("\n--")
+            .next()
+            .unwrap_or_default()
+            .replace("\n    ", " ");
         // One group of lines a recipient, in the order in which their deliveries ended.
         let mut groups: Vec<String> = report
             .split("\n\n")
@@ -185,8 +199,12 @@ fn message(text: &str) -> String {
 /// The lines that only one of two runs told, `-` for those of the first and `+` for those of the second.
 pub fn compare(first: &str, second: &str) -> Vec<String> {
     let mut counts: BTreeMap<&str, i32> = BTreeMap::new();
-    first.lines().for_each(|line| *counts.entry(line).or_default() += 1);
-    second.lines().for_each(|line| *counts.entry(line).or_default() -= 1);
+    first
+        .lines()
+        .for_each(|line| *counts.entry(line).or_default() += 1);
+    second
+        .lines()
+        .for_each(|line| *counts.entry(line).or_default() -= 1);
     let mut differences = Vec::new();
     for (line, count) in counts {
         let sign = if count > 0 { '-' } else { '+' };

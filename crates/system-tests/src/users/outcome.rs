@@ -18,7 +18,10 @@ fn outcome(line: &str) -> Option<String> {
     let mut text = format!("to=<{}", fields.split_once('>')?.0);
     text.push('>');
     for field in fields.split(", ") {
-        if ["orig_to=", "relay=", "dsn="].iter().any(|name| field.starts_with(name)) {
+        if ["orig_to=", "relay=", "dsn="]
+            .iter()
+            .any(|name| field.starts_with(name))
+        {
             text.push_str(", ");
             text.push_str(field);
         }
@@ -86,9 +89,13 @@ mod tests {
                    Nov 28 19:47:30 mail postfix/local[156]: warning: group or other writable file: /x\n\
                    Nov 28 19:47:30 mail postfix/local[156]: warning: 75491F6A: odd /x/tmp/1795896059.P6150.mail: no\n\
                    Nov 28 19:47:30 mail postfix/qmgr[156]: warning: of another\n";
-        let wanted = "to=<bob@a.test>, orig_to=<all@a.test>, relay=local, dsn=2.0.0, status=sent (forwarded as ID)";
+        let wanted =
+            "to=<bob@a.test>, orig_to=<all@a.test>, relay=local, dsn=2.0.0, status=sent (forwarded as ID)";
         assert_eq!(outcomes(log), [wanted]);
-        let wanted = ["warning: ID: odd /x/tmp/*: no", "warning: group or other writable file: /x"];
+        let wanted = [
+            "warning: ID: odd /x/tmp/*: no",
+            "warning: group or other writable file: /x",
+        ];
         assert_eq!(warnings(log), wanted);
     }
 }

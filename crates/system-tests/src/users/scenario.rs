@@ -243,7 +243,10 @@ mod tests {
     fn a_mistake_is_told_with_its_line() {
         let wrong = |text| Scenario::parse(text).expect_err("it is wrong");
         assert_eq!(wrong("mail alice\n").0, 1);
-        assert_eq!(wrong("scenario a: b\nfile /x zoe 0600\n"), (2, "zoe is no user of the host".to_owned()));
+        assert_eq!(
+            wrong("scenario a: b\nfile /x zoe 0600\n"),
+            (2, "zoe is no user of the host".to_owned())
+        );
         assert_eq!(wrong("scenario a: b\n\nsend alice\n").0, 3);
     }
 }

@@ -118,28 +118,29 @@ impl Service {
         let mut main_cf = MAIN_CF.to_owned();
         match kind {
             Kind::Postfix => main_cf.push_str("data_directory = /var/lib/postfix\n"),
-            Kind::Yubin => main_cf.push_str("queue_directory = /var/spool/yubin\ndata_directory = /var/lib/yubin\n"),
+            Kind::Yubin => {
+                main_cf.push_str("queue_directory = /var/spool/yubin\ndata_directory = /var/lib/yubin\n")
+            }
         }
         for setting in &scenario.settings {
             let name = setting.split('=').next().unwrap_or_default().trim();
             // Postfix warns of a setting that is there twice.
             let is_other = |line: &&str| line.split('=').next().is_none_or(|other| other.trim() != name);
-            main_cf = main_cf.lines().filter(is_other).map(|line| format!("{line}\n")).collect();
+            main_cf = main_cf
+                .lines()
+                .filter(is_other)
+                .map(|line| format!("{line}\n"))
+                .collect();
             main_cf.push_str(&format!("{setting}\n"));
         }
-        fs::write(directory.join("main.cf"), main_cf).expect("it can be written");
-        fs::write(directory.join("master.cf"), MASTER_CF).expect("it can be written");
+        write_old(&directory.join("main.cf"), &main_cf);
+        write_old(&directory.join("master.cf"), MASTER_CF);
         if !directory.join("dovecot.conf").exists() && kind == Kind::Yubin {
             fs::write(directory.join("dovecot.conf"), "protocols =\n").expect("it can be written");
         }
         let _ = fs::remove_file(LOG);
         empty_queue(kind, kind.spool());
         for path in std::iter::once("/etc/aliases").chain(scenario.aliases.iter().map(String::as_str)) {
-            // postalias(1) waits for the next second after the text was written.
-            let old = SystemTime::now() - Duration::from_secs(10);
-            let text = fs::File::options().append(true).open(path);
-            let dated = text.and_then(|text| text.set_modified(old));
-            dated.expect("the aliases are there");
             let table = format!("hash:{path}");
             command(kind, host.program(), "postalias", &[&table]).success();
         }
@@ -159,12 +160,17 @@ impl Service {
             let ended = self.child.try_wait().expect("it is our own child");
             match ended {
                 Some(status) => Some(Some(status)),
-                None => (self.log().contains("daemon started") && LineClient::try_connect(25).is_ok()).then_some(None),
+                None => (self.log().contains("daemon started") && LineClient::try_connect(25).is_ok())
+                    .then_some(None),
             }
         });
         if let Some(status) = ended {
             let said = fs::read_to_string("/var/log/said").unwrap_or_default();
-            panic!("{} ended while starting ({status}):\n{said}\n{}", self.kind.name(), self.log());
+            panic!(
+                "{} ended while starting ({status}):\n{said}\n{}",
+                self.kind.name(),
+                self.log()
+            );
         }
     }
 
@@ -174,11 +180,20 @@ impl Service {
             Way::Smtp => submit_by_smtp(mail, subject),
             Way::Sendmail(uid) => {
                 let mut command = bare_command(self.kind, &self.program, "sendmail");
-                command.args(["-i", "-f", &mail.from]).args(&mail.to).uid(uid).gid(uid).current_dir("/");
+                command
+                    .args(["-i", "-f", &mail.from])
+                    .args(&mail.to)
+                    .uid(uid)
+                    .gid(uid)
+                    .current_dir("/");
                 let done = program::run(&mut command, content(mail, subject).as_bytes());
                 match done.code {
                     Some(0) => Vec::new(),
-                    _ => vec![format!("sendmail: {} {}", done.code.unwrap_or(-1), done.stderr.trim())],
+                    _ => vec![format!(
+                        "sendmail: {} {}",
+                        done.code.unwrap_or(-1),
+                        done.stderr.trim()
+                    )],
                 }
             }
         }
@@ -245,6 +260,14 @@ impl Drop for Service {
         let _ = kill_process_group(Pid::from_child(&self.child), Signal::KILL);
         let _ = self.child.wait();
     }
+}
+
+/// Writes a file that looks ten seconds old: Postfix reads one of this second again and again, until it is older.
+fn write_old(file: &Path, text: &str) {
+    fs::write(file, text).expect("it can be written");
+    let written = fs::File::options().append(true).open(file);
+    let dated = written.and_then(|file| file.set_modified(SystemTime::now() - Duration::from_secs(10)));
+    dated.expect("it was written");
 }
 
 fn launch(kind: Kind, program: &Path) -> Child {

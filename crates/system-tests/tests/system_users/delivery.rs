@@ -63,11 +63,20 @@ fn report(all: &[Scenario], postfix: &Told, yubin: &Told) -> Report {
         }
         if !left.is_empty() {
             let lines = left.join("\n  ");
-            writeln!(different, "{name} ({}): - Postfix, + Yubin\n  {lines}\n", scenario.why).unwrap();
+            writeln!(
+                different,
+                "{name} ({}): - Postfix, + Yubin\n  {lines}\n",
+                scenario.why
+            )
+            .unwrap();
         }
     }
     for row in differences.unused(|of| !shows_all && (of == "*" || postfix.contains_key(of))) {
-        writeln!(different, "a difference of delivery-differences.tsv is gone: {row}").unwrap();
+        writeln!(
+            different,
+            "a difference of delivery-differences.tsv is gone: {row}"
+        )
+        .unwrap();
     }
     Report { table, different }
 }
@@ -107,7 +116,10 @@ fn run(kind: Kind, host: &Host, scenario: &Scenario) -> String {
     told + &Snapshot::take().tell(&before, &service.log())
 }
 
-#[allow(clippy::print_stdout, reason = "what a test prints is shown with its failure, or with --nocapture")]
+#[allow(
+    clippy::print_stdout,
+    reason = "what a test prints is shown with its failure, or with --nocapture"
+)]
 fn show(text: &str) {
     println!("{text}");
 }
