@@ -42,6 +42,8 @@ const PROGRAM: &str = "/run/yubin-test/yubin";
 /// Uids of people of the machine, who are not in the host, start here; `nobody` is above them.
 const FIRST_PERSON: u32 = 1000;
 const NOBODY: u32 = 65_534;
+/// Debian's group `mail`.
+const MAIL_GROUP: u32 = 8;
 /// The user of the mail system, where the machine has none.
 const MAIL_OWNER: (&str, u32) = ("yubin", 990);
 
@@ -53,7 +55,7 @@ file=$1; shift
   for argument; do echo "[$argument]"; done
   echo "-- as $(id)"
   echo "-- in $(pwd)"
-  env -u _ -u SHLVL -u OLDPWD -u PWD LC_ALL=C | LC_ALL=C sort
+  env -u _ -u SHLVL -u OLDPWD -u PWD | LC_ALL=C sort
   echo "-- reads"
   sed -n '1,/^$/p' | grep -iE '^(From |Return-Path|X-Original-To|Delivered-To|Subject)'
 } >>"$file"
@@ -124,6 +126,9 @@ impl Host {
         for directory in ["/home", "/var/mail", "/srv", "/root"] {
             empty(Path::new(directory));
         }
+        // A scenario may have closed it. The bit for the group is Debian's, and gives new files the group mail.
+        chown("/var/mail", Some(0), Some(MAIL_GROUP)).expect("root may");
+        allow(Path::new("/var/mail"), 0o2775);
         for account in accounts()
             .iter()
             .filter(|account| account.home != "/home/missing")
@@ -241,7 +246,6 @@ fn settle() {
     };
     run("/sbin/ip", &["link", "set", "lo", "up"]);
     run("hostname", &["mail.sandbox.test"]);
-    run("chown", &["root:mail", "/var/mail"]);
     for directory in [
         "/var/spool/postfix",
         "/var/spool/yubin",
