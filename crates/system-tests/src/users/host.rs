@@ -246,12 +246,7 @@ fn settle() {
     };
     run("/sbin/ip", &["link", "set", "lo", "up"]);
     run("hostname", &["mail.sandbox.test"]);
-    for directory in [
-        "/var/spool/postfix",
-        "/var/spool/yubin",
-        "/var/lib/postfix",
-        "/var/lib/yubin",
-    ] {
+    for directory in ["/var/spool/postfix", "/var/lib/postfix", "/var/lib/yubin"] {
         fs::create_dir(directory).expect("it can be made");
     }
 }

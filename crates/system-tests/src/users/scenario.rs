@@ -1,15 +1,5 @@
 //! Scenarios of local delivery as they stand in `scenarios/*.scenarios`: settings, files, mails.
-//!
-//! ```text
-//! scenario NAME: why it exists
-//! set NAME = VALUE                        a line of main.cf
-//! aliases [PATH [OWNER[:GROUP]]]          an aliases(5) file (/etc/aliases), built into a database
-//! file PATH OWNER[:GROUP] MODE            a file; its lines follow, indented by two
-//! dir PATH OWNER[:GROUP] MODE             a directory
-//! do TEXT                                 a line for the shell, as root
-//! mail RECIPIENT… [from=ADDRESS] [lines=N] [header=TEXT_WITHOUT_BLANKS]
-//! sendmail USER RECIPIENT…                the same by the command, as this user
-//! ```
+//! [`Scenario`] says how a file looks.
 
 use std::path::Path;
 
@@ -60,6 +50,17 @@ pub struct Mail {
 }
 
 /// A scenario.
+///
+/// ```text
+/// scenario NAME: why it exists
+/// set NAME = VALUE                        a line of main.cf
+/// aliases [PATH [OWNER[:GROUP]]]          an aliases(5) file (/etc/aliases), built into a database
+/// file PATH OWNER[:GROUP] MODE            a file; its lines follow, indented by two
+/// dir PATH OWNER[:GROUP] MODE             a directory
+/// do TEXT                                 a line for the shell, as root
+/// mail RECIPIENT… [from=ADDRESS] [lines=N] [header=TEXT_WITHOUT_BLANKS]
+/// sendmail USER RECIPIENT…                the same by the command, as this user
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Scenario {
     /// Its name.

@@ -16,6 +16,8 @@ use crate::wait::wait_for_value;
 
 /// The log of both.
 const LOG: &str = "/var/log/mail.log";
+/// The queue of both, so that commands start in the same directory.
+const SPOOL: &str = "/var/spool/postfix";
 /// How long a queue may be busy with a scenario.
 const REST: Duration = Duration::from_secs(40);
 /// How often the queue is looked at.
@@ -91,13 +93,6 @@ impl Kind {
             Kind::Yubin => "/etc/yubin",
         })
     }
-
-    fn spool(self) -> &'static Path {
-        Path::new(match self {
-            Kind::Postfix => "/var/spool/postfix",
-            Kind::Yubin => "/var/spool/yubin",
-        })
-    }
 }
 
 /// A mail system that runs in the host.
@@ -119,7 +114,7 @@ impl Service {
         match kind {
             Kind::Postfix => main_cf.push_str("data_directory = /var/lib/postfix\n"),
             Kind::Yubin => {
-                main_cf.push_str("queue_directory = /var/spool/yubin\ndata_directory = /var/lib/yubin\n")
+                main_cf.push_str("queue_directory = /var/spool/postfix\ndata_directory = /var/lib/yubin\n")
             }
         }
         for setting in &scenario.settings {
@@ -139,7 +134,7 @@ impl Service {
             fs::write(directory.join("dovecot.conf"), "protocols =\n").expect("it can be written");
         }
         let _ = fs::remove_file(LOG);
-        empty_queue(kind, kind.spool());
+        empty_queue(kind, Path::new(SPOOL));
         for path in std::iter::once("/etc/aliases").chain(scenario.aliases.iter().map(String::as_str)) {
             let table = format!("hash:{path}");
             command(kind, host.program(), "postalias", &[&table]).success();
