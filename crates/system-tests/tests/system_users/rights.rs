@@ -59,7 +59,7 @@ fn a_command_of_the_aliases_runs_as_default_privs() {
     );
 }
 
-/// Sampled before each mail and while it is delivered; the first line says who listens on port 25.
+/// Looked at after the start, after each mail has been accepted and after each delivery.
 #[test]
 fn nothing_that_reads_the_network_is_root() {
     let Some(told) = told("rights") else { return };
