@@ -14,6 +14,9 @@ pub const ENTRY_BYTES_MAX: usize = 1 << 20;
 /// The most groups a user may be in (Linux: NGROUPS_MAX).
 pub const GROUPS_MAX: usize = 65536;
 
+/// The most users that are listed.
+pub const USERS_MAX: usize = 1_000_000;
+
 /// A user of the system (passwd(5)).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct User {
@@ -136,6 +139,39 @@ pub fn groups_of(user: &User) -> Result<Vec<u32>> {
     }
 }
 
+/// Who walks through the user database: the walk's position belongs to the process.
+static WALK: std::sync::Mutex<()> = std::sync::Mutex::new(());
+
+/// Name and uid of every user that the name service lists (getpwent(3)); a network service may list none.
+///
+/// # Errors
+/// [`Error::EntryTooLarge`] for more than [`USERS_MAX`].
+pub fn all_users() -> Result<Vec<(String, u32)>> {
+    let _walk = WALK.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let mut users = Vec::new();
+    // SAFETY: the lock keeps other walks of this program out, nothing else in it calls these functions, and an entry is copied
+    // before the next call.
+    unsafe {
+        libc::setpwent();
+        loop {
+            let entry = libc::getpwent();
+            if entry.is_null() {
+                break;
+            }
+            let name = String::from_utf8_lossy(&bytes((*entry).pw_name)).into_owned();
+            users.push((name, (*entry).pw_uid));
+            if users.len() > USERS_MAX {
+                break;
+            }
+        }
+        libc::endpwent();
+    }
+    if users.len() > USERS_MAX {
+        return Err(Error::EntryTooLarge("the list of users".to_owned()));
+    }
+    Ok(users)
+}
+
 fn lookup_user(
     what: &str,
     ask: impl Fn(*mut libc::passwd, &mut [u8], *mut *mut libc::passwd) -> libc::c_int,
@@ -199,7 +235,7 @@ fn lookup_group(
 }
 
 /// Judges the answer of a `get…_r` call: true when it has to be asked again, `buffer` having grown.
-fn again_with_more_room(what: &str, answer: libc::c_int, buffer: &mut Vec<u8>) -> Result<bool> {
+pub(crate) fn again_with_more_room(what: &str, answer: libc::c_int, buffer: &mut Vec<u8>) -> Result<bool> {
     match answer {
         libc::ERANGE if buffer.len() < ENTRY_BYTES_MAX => {
             buffer.resize(buffer.len() * 4, 0);
@@ -258,6 +294,7 @@ mod tests {
             root.home
         );
         assert!(groups_of(&root).unwrap().contains(&0));
+        assert!(all_users().unwrap().contains(&("root".to_owned(), 0)));
     }
 
     #[test]
