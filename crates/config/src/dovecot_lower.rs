@@ -1,6 +1,7 @@
 //! From the tree of dovecot.conf to typed settings; what is wrong or not there is told.
 
 mod databases;
+mod sql_file;
 
 use std::collections::BTreeMap;
 
@@ -638,6 +639,7 @@ impl Lowering<'_> {
     }
 
     fn finish(mut self) -> Dovecot {
+        self.complete_sql();
         if let Some(location) = location_of(&self.mail) {
             if let Some(place) = self.layout_place.take() {
                 self.words_not_there("mail_location", &location, &place);

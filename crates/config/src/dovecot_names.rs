@@ -22,6 +22,7 @@ const SAME: &[(&str, &str)] = &[
     ),
     ("imap_max_line_len", "imap_max_line_length"),
     ("mail_extra_groups", "mail_access_groups"),
+    ("master_user_separator", "auth_master_user_separator"),
     ("managesieve_max_line_len", "managesieve_max_line_length"),
     ("max_mail_processes", "default_process_limit"),
     ("ssl_cert_file", "ssl_cert"),

@@ -5,17 +5,16 @@ use std::collections::BTreeMap;
 use settings::kinds::{Kind, List, YesNo};
 use settings::{Passdb, Userdb, params};
 
-use super::{Lowering, settings_of};
-use crate::Severity;
+use super::{Lowering, settings_of, sql_file};
 use crate::dovecot_conf::{Block, Entry};
+use crate::{Problem, Severity};
 
-/// Passdb and userdb drivers that are there.
-const DRIVERS: &[&str] = &["passwd-file", "static", "passwd"];
+/// Passdb drivers that are there.
+const PASSDB_DRIVERS: &[&str] = &["pam", "passwd-file", "sql", "shadow", "passwd", "static"];
+/// Userdb drivers that are there.
+const USERDB_DRIVERS: &[&str] = &["passwd", "passwd-file", "sql", "static", "prefetch", "nss"];
 /// Drivers of Dovecot that are not there yet.
 const DRIVERS_LATER: &[&str] = &[
-    "pam",
-    "shadow",
-    "sql",
     "ldap",
     "dict",
     "bsdauth",
@@ -23,10 +22,17 @@ const DRIVERS_LATER: &[&str] = &[
     "lua",
     "oauth2",
     "imap",
-    "prefetch",
     "vpopmail",
-    "nss",
 ];
+
+/// 2.4's settings of SQL databases, which may stand outside of the blocks that use them.
+const SQL_SETTINGS: &[&str] = &[
+    "sql_driver",
+    "sqlite_path",
+    "sqlite_journal_mode",
+    "sqlite_readonly",
+];
+
 impl Lowering<'_> {
     pub(super) fn passdb(&mut self, block: &Block) {
         let mut passdb = Passdb {
@@ -102,9 +108,17 @@ impl Lowering<'_> {
                     fields.insert(name.to_owned(), self.text(&setting.text));
                 }
                 Entry::Block(inner) => {
+                    let kept = inner
+                        .kind
+                        .strip_prefix(kind)
+                        .and_then(|rest| rest.strip_prefix('_'));
+                    let group = kept.unwrap_or(&inner.kind);
                     for setting in settings_of(inner) {
                         let text = self.text(&setting.text);
-                        fields.insert(format!("{}/{}", inner.kind, setting.name), text);
+                        match group {
+                            "sqlite" => fields.insert(format!("sqlite_{}", setting.name), text),
+                            group => fields.insert(format!("{group}/{}", setting.name), text),
+                        };
                     }
                 }
             }
@@ -112,24 +126,131 @@ impl Lowering<'_> {
         if self.newer {
             newer_database(&mut fields, &block.name);
         }
-        let driver = fields.get("driver").cloned().unwrap_or_default();
-        if DRIVERS_LATER.contains(&driver.as_str()) {
-            self.tell(
-                Severity::Note,
-                &block.place,
-                kind,
-                format!("its driver {driver} is not there yet"),
-            );
-        } else if !DRIVERS.contains(&driver.as_str()) {
-            let list = DRIVERS.join(", ");
-            let what = if driver.is_empty() {
-                format!("it names no driver: write driver = {list}")
-            } else {
-                format!("there is no driver {driver}: write one of {list}")
-            };
-            self.tell(Severity::Error, &block.place, kind, what);
+        self.driver(block, kind, &fields);
+        if fields.get("driver").is_some_and(|driver| driver == "sql") && !self.newer {
+            self.sql_file(block, kind, &mut fields);
         }
         fields
+    }
+
+    fn driver(&mut self, block: &Block, kind: &str, fields: &BTreeMap<String, String>) {
+        let driver = fields.get("driver").map(String::as_str).unwrap_or_default();
+        let there = if kind == "passdb" {
+            PASSDB_DRIVERS
+        } else {
+            USERDB_DRIVERS
+        };
+        if there.contains(&driver) {
+            return;
+        }
+        let list = there.join(", ");
+        if DRIVERS_LATER.contains(&driver) {
+            let what = if kind == "passdb" {
+                format!("its driver {driver} is not there yet: log-ins that ask it fail temporarily")
+            } else {
+                format!("its driver {driver} is not there yet: looking up its users fails temporarily")
+            };
+            return self.tell(Severity::Warning, &block.place, kind, what);
+        }
+        let what = if driver.is_empty() {
+            format!("it names no driver: write driver = {list}")
+        } else {
+            format!("there is no driver {driver}: write one of {list}")
+        };
+        self.tell(Severity::Error, &block.place, kind, what);
+    }
+
+    /// What the file of a 2.3 `sql` block says becomes `sql/…` settings of the block.
+    fn sql_file(&mut self, block: &Block, kind: &str, fields: &mut BTreeMap<String, String>) {
+        let file = fields.get("args").cloned().unwrap_or_default();
+        if file.is_empty() {
+            let what = "args names no file: write args = /etc/dovecot/dovecot-sql.conf.ext";
+            return self.tell(Severity::Error, &block.place, kind, what);
+        }
+        match sql_file::read(std::path::Path::new(&file)) {
+            Ok(found) => {
+                let driver = found.get("driver").cloned().unwrap_or_default();
+                self.sql_driver(&block.place, kind, &driver);
+                fields.extend(found.into_iter().map(|(key, text)| (format!("sql/{key}"), text)));
+            }
+            Err(wrong) => {
+                for (line, what) in wrong {
+                    let problem = match line {
+                        0 => Problem::new(Severity::Error, (&block.place.0, block.place.1), kind, what),
+                        line => Problem::new(Severity::Error, (&file, line), kind, what),
+                    };
+                    self.problems.push(problem);
+                }
+            }
+        }
+    }
+
+    fn sql_driver(&mut self, place: &crate::dovecot_conf::Place, kind: &str, driver: &str) {
+        let (severity, what) = match driver {
+            "sqlite" => return,
+            "mysql" | "pgsql" | "cassandra" => (
+                Severity::Warning,
+                format!("SQL by {driver} is not there yet: what asks it fails temporarily. There is sqlite"),
+            ),
+            "" => (
+                Severity::Error,
+                "it names no SQL driver: write driver = sqlite".to_owned(),
+            ),
+            other => (
+                Severity::Error,
+                format!("there is no SQL driver {other}: write sqlite"),
+            ),
+        };
+        self.tell(severity, place, kind, what);
+    }
+
+    /// Gives the 2.4 `sql` blocks what stands outside of them.
+    pub(super) fn complete_sql(&mut self) {
+        if !self.newer {
+            return;
+        }
+        let outside: Vec<(String, String)> = SQL_SETTINGS
+            .iter()
+            .filter_map(|name| Some(((*name).to_owned(), self.dovecot.others.get(*name)?.clone())))
+            .collect();
+        let passdbs = self.dovecot.passdbs.iter_mut();
+        let passdbs = passdbs.map(|block| ("passdb", &block.driver, &mut block.options, &block.place));
+        let userdbs = self.dovecot.userdbs.iter_mut();
+        let userdbs = userdbs.map(|block| ("userdb", &block.driver, &mut block.options, &block.place));
+        let mut used = Vec::new();
+        for (kind, driver, options, place) in passdbs.chain(userdbs) {
+            if driver != "sql" {
+                continue;
+            }
+            for (name, text) in &outside {
+                options.entry(name.clone()).or_insert_with(|| text.clone());
+            }
+            let mut copy = |from: &str, to: &str| {
+                if let Some(text) = options.get(from).cloned() {
+                    options.insert(format!("sql/{to}"), text);
+                }
+            };
+            copy("sql_driver", "driver");
+            copy("sqlite_path", "connect");
+            copy("default_password_scheme", "default_pass_scheme");
+            copy(
+                "query",
+                if kind == "passdb" {
+                    "password_query"
+                } else {
+                    "user_query"
+                },
+            );
+            copy("iterate_query", "iterate_query");
+            used.push((
+                kind,
+                place.clone(),
+                options.get("sql/driver").cloned().unwrap_or_default(),
+            ));
+        }
+        for (kind, place, driver) in used {
+            self.sql_driver(&place, kind, &driver);
+        }
     }
 }
 
@@ -140,48 +261,50 @@ fn newer_database(fields: &mut BTreeMap<String, String>, name: &str) {
         .or_insert_with(|| name.to_owned())
         .clone();
     let mut args: Vec<String> = Vec::new();
+    let prefix = format!("{}_", driver.replace('-', "_"));
+    let prefixed: Vec<String> = fields
+        .keys()
+        .filter(|key| key.starts_with(&prefix))
+        .cloned()
+        .collect();
+    for key in prefixed {
+        // `sql_driver` is the kind of SQL, not of the block.
+        if !SQL_SETTINGS.contains(&key.as_str())
+            && let Some(text) = fields.remove(&key)
+        {
+            fields.insert(key[prefix.len()..].to_owned(), text);
+        }
+    }
     let mut arg = |key: &str, text: Option<String>| args.extend(text.map(|text| format!("{key}={text}")));
     match driver.as_str() {
         "passwd-file" => {
             arg("scheme", fields.remove("default_password_scheme"));
             arg("username_format", fields.remove("auth_username_format"));
-            args.extend(fields.remove("passwd_file_path"));
+            args.extend(fields.remove("path"));
+        }
+        "pam" => {
+            for key in ["session", "setcred", "max_requests", "failure_show_msg"] {
+                arg(key, fields.remove(key));
+            }
+            args.extend(fields.remove("service_name"));
         }
         "static" => {
-            arg(
-                "password",
-                fields
-                    .remove("static_password")
-                    .or_else(|| fields.remove("password")),
-            );
+            arg("password", fields.remove("password"));
+            arg("allow_all_users", fields.remove("allow_all_users"));
+            // Words end at white space; a value with some stays what it is.
+            let is_word = |(key, text): &(&String, &String)| {
+                key.starts_with("fields/") && !text.contains(char::is_whitespace)
+            };
             let keys: Vec<String> = fields
-                .keys()
-                .filter(|key| key.starts_with("fields/"))
-                .cloned()
+                .iter()
+                .filter(is_word)
+                .map(|(key, _)| key.clone())
                 .collect();
             for key in keys {
                 arg(key.trim_start_matches("fields/"), fields.remove(&key));
             }
         }
         _ => {}
-    }
-    let keys: Vec<String> = fields
-        .keys()
-        .filter(|key| key.starts_with("fields/"))
-        .cloned()
-        .collect();
-    let overrides: Vec<String> = keys
-        .iter()
-        .filter_map(|key| {
-            Some(format!(
-                "{}={}",
-                key.trim_start_matches("fields/"),
-                fields.remove(key)?
-            ))
-        })
-        .collect();
-    if !overrides.is_empty() {
-        fields.insert("override_fields".to_owned(), overrides.join(" "));
     }
     if !args.is_empty() {
         fields.insert("args".to_owned(), args.join(" "));

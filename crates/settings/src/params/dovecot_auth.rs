@@ -34,7 +34,7 @@ macro_rules! rows {
 pub(crate) use rows;
 
 crate::params::others! {
-    "auth_cache_verify_password_with_worker" YesNo "no" NotSupported "not yet: this choice of authentication comes with a later release"
+    "auth_cache_verify_password_with_worker" YesNo "no" NoEffect "passwords are always checked on threads of their own"
         "Whether cached passwords are checked in another process.";
     "auth_gssapi_hostname" Text "" NotSupported "not yet: this choice of authentication comes with a later release"
         "The host name for Kerberos.";
@@ -72,6 +72,6 @@ crate::params::others! {
         "The program for that.";
     "dict_db_config" Text "" NotSupported "not yet: this choice of authentication comes with a later release"
         "The configuration file of Berkeley DB dictionaries.";
-    "master_user_separator" Text "" NotSupported "not yet: this choice of authentication comes with a later release"
+    "master_user_separator" Text "" NoEffect "read as auth_master_user_separator"
         "An older name of auth_master_user_separator.";
 }

@@ -117,8 +117,14 @@ crate::params::others! {
         "Where a Sieve script is.";
     "sieve_script_type" Text "" NotSupported "not yet: this setting of the 2.4 dialect"
         "The kind of a Sieve script.";
-    "sql_driver" Text "" NotSupported "not yet: this setting of the 2.4 dialect"
+    "sql_driver" Text "" NoEffect "read as part of the sql blocks"
         "The kind of SQL database.";
+    "sqlite_journal_mode" Text "delete" NoEffect "the file of the database says it"
+        "How an SQLite database keeps its journal.";
+    "sqlite_path" Text "" NoEffect "read as part of the sql blocks"
+        "The file of an SQLite database.";
+    "sqlite_readonly" YesNo "no" NoEffect "read as part of the sql blocks"
+        "Whether an SQLite database is only read.";
     "ssl_cert_file" Text "" NoEffect "read as the 2.3 names that it stands for"
         "The certificate file (before 2.0).";
     "ssl_disable" Text "" NoEffect "read as the 2.3 names that it stands for"
