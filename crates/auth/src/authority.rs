@@ -65,6 +65,16 @@ pub trait Authority: Send + Sync {
     /// Whether [`Authority::lookup`] can tell anything about anybody: a userdb is configured.
     fn has_userdb(&self) -> bool;
 
+    /// How long a login from there is to wait before it is looked at, because of failures before it (see [`crate::penalty`]).
+    fn penalty(&self, _asker: &Asker) -> std::time::Duration {
+        std::time::Duration::ZERO
+    }
+
+    /// Forgets what databases said of these users, of everybody when none is named; how many answers that were.
+    fn flush_cache(&self, _users: &[String]) -> usize {
+        0
+    }
+
     /// Who gets mail by that name: a mailbox user, or else a user of the system.
     ///
     /// # Errors
@@ -148,6 +158,14 @@ impl Authority for Auth {
 
     fn has_userdb(&self) -> bool {
         Auth::has_userdb(self)
+    }
+
+    fn flush_cache(&self, users: &[String]) -> usize {
+        Auth::flush_cache(self, users)
+    }
+
+    fn penalty(&self, asker: &Asker) -> std::time::Duration {
+        Auth::penalty(self, asker)
     }
 }
 

@@ -1,33 +1,43 @@
-//! The blocks in their order: what follows from each answer, and the account at the end.
+//! The chains of one configuration: a login from the name to the account.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use settings::Dovecot;
 
-use crate::names::Names;
-use crate::passdb::{self, Answer, Found, words};
+use crate::cache::Cache;
+use crate::completion::Completion;
+use crate::driver::{Fields, block_fields, is_set, words};
+use crate::names::{Login, Names};
+use crate::notes::{Level, Note, Notes, Sink};
+use crate::passdb;
+use crate::passdbs::{Chain, Progress, Purpose};
 use crate::passwd_file::Files;
-use crate::userdb::{self, Fields};
-use crate::variables::{Variables, expand};
-use crate::{Account, Error, Failure, Reason, Request, Ticket, Verdict};
+use crate::penalty::Penalties;
+use crate::shown::ShownPasswords;
+use crate::userdb;
+use crate::variables::Variables;
+use crate::{Account, Asker, Error, Failure, Reason, Request, Ticket, Verdict};
 
 /// The chains of one configuration.
 #[derive(Debug)]
 pub struct Auth {
     names: Names,
-    passdbs: Vec<Passdb>,
+    pub(crate) passdbs: Vec<Passdb>,
     userdbs: Vec<Userdb>,
     completion: Completion,
     failure_delay: Duration,
-    files: Files,
+    penalties: Option<Penalties>,
+    trusted: Vec<settings::Network>,
+    shown: ShownPasswords,
+    pub(crate) files: Files,
+    pub(crate) cache: Option<Cache>,
+    pub(crate) notes: Notes,
 }
 
 #[derive(Debug)]
-struct Passdb {
-    driver: passdb::Driver,
-    settings: settings::Passdb,
+pub(crate) struct Passdb {
+    pub(crate) driver: passdb::Driver,
+    pub(crate) settings: settings::Passdb,
 }
 
 #[derive(Debug)]
@@ -36,20 +46,9 @@ struct Userdb {
     settings: settings::Userdb,
 }
 
-/// What completes an account, and the bounds it must keep.
-#[derive(Debug)]
-struct Completion {
-    mail_uid: String,
-    mail_gid: String,
-    mail_home: String,
-    mail_location: String,
-    uids: (usize, usize),
-    gids: (usize, usize),
-}
-
 /// What follows from a block's answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Next {
+pub(crate) enum Next {
     Stop,
     StopOk,
     StopFail,
@@ -59,7 +58,7 @@ enum Next {
 }
 
 impl Next {
-    fn of(text: &str, default: Next) -> Next {
+    pub(crate) fn of(text: &str, default: Next) -> Next {
         match text {
             "return" => Next::Stop,
             "return-ok" => Next::StopOk,
@@ -71,12 +70,12 @@ impl Next {
         }
     }
 
-    fn stops(self) -> bool {
+    pub(crate) fn stops(self) -> bool {
         matches!(self, Next::Stop | Next::StopOk | Next::StopFail)
     }
 
     /// Whether the login is good so far.
-    fn judge(self, so_far: bool) -> bool {
+    pub(crate) fn judge(self, so_far: bool) -> bool {
         match self {
             Next::StopOk | Next::ContinueOk => true,
             Next::StopFail | Next::ContinueFail => false,
@@ -85,13 +84,13 @@ impl Next {
     }
 }
 
-/// How a chain of passdbs went so far.
-#[derive(Debug, Default)]
-struct Progress {
-    is_ok: bool,
-    found: Found,
-    refused: Option<(&'static str, Reason)>,
-    unavailable: Option<String>,
+/// A verdict, with what `doveadm auth test` shows besides.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tested {
+    /// What became of the login.
+    pub verdict: Verdict,
+    /// What the passdbs told, `user` first; a field without a value has an empty one.
+    pub fields: Vec<(String, String)>,
 }
 
 impl Auth {
@@ -108,14 +107,6 @@ impl Auth {
             settings: block.clone(),
         });
         let passdbs = passdbs.collect();
-        for block in settings.passdbs.iter().filter(|block| block.master) {
-            let place = format!("{}:{}", block.place.0, block.place.1);
-            problems.push(Error::NotYet {
-                place,
-                kind: "passdb",
-                what: "master = yes".to_owned(),
-            });
-        }
         let userdbs = settings.userdbs.iter().map(|block| Userdb {
             driver: userdb::Driver::of(block).unwrap_or_else(|error| {
                 let text = error.to_string();
@@ -125,60 +116,177 @@ impl Auth {
             settings: block.clone(),
         });
         let userdbs = userdbs.collect();
-        let completion = Completion {
-            mail_uid: settings.mail_uid.clone(),
-            mail_gid: settings.mail_gid.clone(),
-            mail_home: settings.mail_home.clone(),
-            mail_location: settings.mail_location.clone(),
-            uids: (settings.first_valid_uid, settings.last_valid_uid),
-            gids: (settings.first_valid_gid, settings.last_valid_gid),
-        };
-        let names = Names::of(settings);
-        let failure_delay = settings.auth_failure_delay;
-        (
-            Auth {
-                names,
-                passdbs,
-                userdbs,
-                completion,
-                failure_delay,
-                files: Files::default(),
+        let trusted = settings.login_trusted_networks.iter();
+        let auth = Auth {
+            names: Names::of(settings),
+            passdbs,
+            userdbs,
+            completion: Completion::of(settings),
+            failure_delay: settings.auth_failure_delay,
+            penalties: has_penalties(settings).then(Penalties::default),
+            trusted: trusted.filter_map(|word| word.parse().ok()).collect(),
+            shown: ShownPasswords::of(&settings.auth_verbose_passwords),
+            files: Files::default(),
+            cache: Cache::of(settings),
+            notes: Notes {
+                sink: None,
+                is_debug: settings.auth_debug || settings.auth_debug_passwords,
             },
-            problems,
-        )
+        };
+        (auth, problems)
+    }
+
+    /// Tells `sink` what happens with logins, as far as `auth_debug` wants it known.
+    #[must_use]
+    pub fn telling(mut self, sink: Sink) -> Auth {
+        self.notes.sink = Some(sink);
+        self
     }
 
     /// Verifies a login. Reads files and hashes: it may take a second.
     pub fn verify(&self, request: &Request<'_>) -> Verdict {
-        let failed = |user: String, database: &'static str, reason| {
-            Verdict::Failed(Failure {
-                user,
-                database: database.into(),
-                reason,
-                delay: self.failure_delay,
-            })
+        self.test(request).verdict
+    }
+
+    /// As [`Auth::verify`], with what the passdbs told.
+    pub fn test(&self, request: &Request<'_>) -> Tested {
+        let login = self.names.login(request.user, request.authzid);
+        let (mut tested, nodelay) = match login {
+            Ok(Login::Plain(user)) => self.plain_login(user, request),
+            Ok(Login::Master { user, master }) => self.master_login(user, &master, request),
+            Err(reason) => {
+                let tested = failed(request.user, "auth", reason);
+                (tested, Fields::new())
+            }
         };
-        let user = match self.names.normalise(request.user) {
-            Ok(user) => user,
-            Err(reason) => return failed(request.user.to_owned(), "auth", reason),
-        };
-        if !request.authzid.is_empty() && self.names.normalise(request.authzid).as_ref() != Ok(&user) {
-            return failed(user, "auth", Reason::OtherIdentity);
-        }
-        let progress = match self.ask_passdbs(&user, request) {
-            Ok(progress) => progress,
-            Err((database, reason)) => return failed(user, database, reason),
-        };
-        if !progress.is_ok {
-            return match (progress.refused, progress.unavailable) {
-                // A refusal by one database says nothing while another could not be asked.
-                (_, Some(text)) => Verdict::Temporary(text),
-                (Some((database, reason)), None) => failed(user, database, reason),
-                (None, None) => failed(user, self.last_database(), Reason::UnknownUser),
+        let attempt = (request.user, request.password.bytes());
+        if let Verdict::Failed(failure) = &mut tested.verdict {
+            failure.delay = if is_set(&nodelay, "nodelay") {
+                Duration::ZERO
+            } else {
+                self.failure_delay + self.penalty(request.asker)
             };
+            if let Some(shown) = self.shown.of_password(request.password.bytes()) {
+                let reason = failure.reason.clone();
+                if matches!(reason, Reason::PasswordMismatch | Reason::UnknownUser) {
+                    failure.reason = Reason::WithPassword(Box::new(reason), shown);
+                }
+            }
         }
-        let user = progress.found.user.clone().unwrap_or(user);
-        match self.ask_userdbs(&user, &request.asker.service, &progress.found.userdb, true) {
+        self.remember(request.asker, attempt, &tested.verdict);
+        tested
+    }
+
+    /// How much longer than `auth_failure_delay` the answer to a failure waits, because of failures before it.
+    pub(crate) fn penalty(&self, asker: &Asker) -> Duration {
+        match (&self.penalties, self.punishable(asker)) {
+            (Some(penalties), Some(address)) => penalties.wait(address, Instant::now()),
+            _ => Duration::ZERO,
+        }
+    }
+
+    /// Counts a login for or against the address it came from.
+    pub(crate) fn remember(&self, asker: &Asker, attempt: (&str, &[u8]), verdict: &Verdict) {
+        let (Some(penalties), Some(address)) = (&self.penalties, self.punishable(asker)) else {
+            return;
+        };
+        match verdict {
+            Verdict::Ok(..) => penalties.succeeded(address),
+            Verdict::Failed(_) => penalties.failed(address, attempt, Instant::now()),
+            Verdict::Temporary(_) => {}
+        }
+    }
+
+    fn punishable(&self, asker: &Asker) -> Option<std::net::IpAddr> {
+        let is_trusted = |address| self.trusted.iter().any(|network| network.contains(address));
+        asker.remote.filter(|address| !is_trusted(*address))
+    }
+
+    fn plain_login(&self, user: String, request: &Request<'_>) -> (Tested, Fields) {
+        let variables = variables_of(&user, request);
+        let progress = self.ask_passdbs(&variables, Chain::Users, Purpose::Login(request.mechanism));
+        if !progress.is_ok {
+            let tested = progress.refusal(&user, self.last_database(Chain::Users));
+            return (tested, progress.fields);
+        }
+        let told = progress.fields.clone();
+        (self.finish(&user, &variables, progress), told)
+    }
+
+    /// `authzid` is to be logged in, by the word of `master`, whose password it is.
+    fn master_login(&self, user: String, master: &str, request: &Request<'_>) -> (Tested, Fields) {
+        if !self.passdbs.iter().any(|block| block.settings.master) {
+            return (failed(master, "auth", Reason::OtherIdentity), Fields::new());
+        }
+        let variables = variables_of(master, request);
+        let text = format!("Master user lookup for login: {user}");
+        self.note(&variables, Chain::Masters, ("auth", Level::Debug, &text));
+        let progress = self.ask_passdbs(&variables, Chain::Masters, Purpose::Login(request.mechanism));
+        if !progress.is_ok {
+            let mut tested = progress.refusal(master, self.last_database(Chain::Masters));
+            tested.fields = vec![("user".to_owned(), master.to_owned())];
+            return (tested, progress.fields);
+        }
+        let text = format!("Master user {master} logging in as {user}");
+        self.note(&variables, Chain::Masters, ("auth", Level::Info, &text));
+        let variables = Variables {
+            user: &user,
+            master_user: master,
+            original_user: master,
+            ..variables_of(&user, request)
+        };
+        let target = if progress.passes_on {
+            let target = self.ask_passdbs(&variables, Chain::Users, Purpose::Existence);
+            if !target.is_ok {
+                let mut tested = target.refusal(&user, self.last_database(Chain::Users));
+                tested.fields.push(("code".to_owned(), "authz_fail".to_owned()));
+                tested.fields.extend(of_master(master));
+                return (tested, target.fields);
+            }
+            target
+        } else {
+            Progress {
+                is_ok: true,
+                ..Progress::default()
+            }
+        };
+        let told = target.fields.clone();
+        let mut tested = self.finish(&user, &variables, target);
+        tested.fields.extend(of_master(master));
+        if let Verdict::Ok(account, _) = &mut tested.verdict {
+            account.extra.insert("master_user".to_owned(), master.to_owned());
+        }
+        (tested, told)
+    }
+
+    /// The passdbs said yes: what they told besides may still say no, and the userdbs tell who it is.
+    fn finish(&self, asked: &str, variables: &Variables<'_>, progress: Progress) -> Tested {
+        let user = progress.user.clone().unwrap_or_else(|| asked.to_owned());
+        let fields = progress.shown_fields(&user, asked);
+        let verdict = self.admit(&user, variables, &progress);
+        Tested { verdict, fields }
+    }
+
+    fn admit(&self, user: &str, variables: &Variables<'_>, progress: &Progress) -> Verdict {
+        if is_set(&progress.fields, "proxy") || is_set(&progress.fields, "proxy_maybe") {
+            return Verdict::Temporary(format!(
+                "user {user}: the passdb says proxy: proxying is not there yet"
+            ));
+        }
+        if is_set(&progress.fields, "nologin") {
+            let told = progress.fields.iter().rev().find(|(key, _)| key == "reason");
+            let reason = match told {
+                Some((_, text)) => Reason::Closed(text.clone()),
+                None => Reason::NoLogin,
+            };
+            return failed(user, progress.database, reason).verdict;
+        }
+        let variables = Variables {
+            user,
+            passdb: &progress.fields,
+            ..*variables
+        };
+        match self.ask_userdbs(&variables, &progress.userdb, true) {
             Ok(Some(account)) => Verdict::Ok(account, Ticket::default()),
             Ok(None) => Verdict::Temporary(format!(
                 "user {user}: the password is right, but no userdb knows the user"
@@ -187,15 +295,43 @@ impl Auth {
         }
     }
 
+    /// What the passdbs tell of a user without a password (`doveadm auth lookup`); `None` when there is no such user.
+    ///
+    /// # Errors
+    /// When a database cannot be asked; the text is for the log.
+    pub fn passdb_lookup(&self, user: &str, asker: &Asker) -> Result<Option<Fields>, String> {
+        let Ok(user) = self.names.normalise(user) else {
+            return Ok(None);
+        };
+        let variables = Variables {
+            user: &user,
+            service: &asker.service,
+            remote: asker.remote,
+            local: asker.local,
+            ..Variables::default()
+        };
+        let progress = self.ask_passdbs(&variables, Chain::Users, Purpose::Existence);
+        if progress.is_ok {
+            let found = progress.user.clone().unwrap_or_else(|| user.clone());
+            return Ok(Some(progress.shown_fields(&found, &user)));
+        }
+        progress.unavailable.map_or(Ok(None), Err)
+    }
+
     /// Who a user is, without a password (delivery, `doveadm user`). `None` when there is no such user.
     ///
     /// # Errors
     /// When a database cannot be asked, or the account makes no sense; the text is for the log.
     pub fn lookup(&self, user: &str, service: &str) -> Result<Option<Account>, String> {
-        match self.names.normalise(user) {
-            Ok(user) => self.ask_userdbs(&user, service, &[], false),
-            Err(_) => Ok(None),
-        }
+        let Ok(user) = self.names.normalise(user) else {
+            return Ok(None);
+        };
+        let variables = Variables {
+            user: &user,
+            service,
+            ..Variables::default()
+        };
+        self.ask_userdbs(&variables, &[], false)
     }
 
     /// Whether a userdb is configured. Without one, [`Auth::lookup`] can tell nothing about anybody.
@@ -203,21 +339,28 @@ impl Auth {
         !self.userdbs.is_empty()
     }
 
+    /// Forgets what databases said of these users, of everybody when none is named; how many answers that were.
+    pub fn flush_cache(&self, users: &[String]) -> usize {
+        self.cache.as_ref().map_or(0, |cache| cache.flush(users))
+    }
+
     /// All users that the userdbs can list, or, where none can, the passdbs; sorted, each once.
     ///
     /// # Errors
     /// When a database cannot be read, or none can list its users; the text is for the screen.
     pub fn list(&self) -> Result<Vec<String>, String> {
-        let of_userdbs = self
-            .userdbs
-            .iter()
-            .filter_map(|block| block.driver.list(&self.files));
-        let mut lists: Vec<Result<Vec<String>, String>> = of_userdbs.collect();
+        let uids = self.completion.uids;
+        let of_userdbs = self.userdbs.iter();
+        let mut lists: Vec<Result<Vec<String>, String>> = of_userdbs
+            .filter_map(|block| block.driver.list(&self.files, uids))
+            .collect();
         if lists.is_empty() {
-            lists = self
+            let passdbs = self
                 .passdbs
                 .iter()
-                .filter_map(|block| block.driver.list(&self.files))
+                .filter(|block| !block.settings.master && !block.settings.deny);
+            lists = passdbs
+                .filter_map(|block| block.driver.list(&self.files, uids))
                 .collect();
         }
         if lists.is_empty() {
@@ -234,67 +377,31 @@ impl Auth {
         Ok(users)
     }
 
-    fn last_database(&self) -> &'static str {
-        self.passdbs.last().map_or("auth", |block| block.driver.name())
+    fn last_database(&self, chain: Chain) -> &'static str {
+        let blocks = self.passdbs.iter().filter(|block| chain.has(block));
+        blocks.last().map_or("auth", |block| block.driver.name())
     }
 
-    /// Goes through the passdbs. `Err` is a refusal that ends it at once.
-    fn ask_passdbs(&self, user: &str, request: &Request<'_>) -> Result<Progress, (&'static str, Reason)> {
-        let mut progress = Progress::default();
-        if self.passdbs.is_empty() {
-            progress.unavailable = Some("no passdb is configured".to_owned());
-        }
-        for block in self.passdbs.iter().filter(|block| !block.settings.master) {
-            if is_skipped(&block.settings, progress.is_ok, request.mechanism, user) {
-                continue;
-            }
-            let database = block.driver.name();
-            let answer = block.driver.verify(user, request, &self.files);
-            if block.settings.deny {
-                match answer {
-                    Answer::Match(_) | Answer::Refused(_) => return Err((database, Reason::Denied)),
-                    Answer::Unavailable(text) => {
-                        return Ok(Progress {
-                            unavailable: Some(text),
-                            ..Progress::default()
-                        });
-                    }
-                    Answer::Unknown => continue,
-                }
-            }
-            let next = match answer {
-                Answer::Match(found) => {
-                    progress.take(found, &block.settings);
-                    let default = if block.settings.pass {
-                        Next::ContinueOk
-                    } else {
-                        Next::StopOk
-                    };
-                    Next::of(&block.settings.result_success, default)
-                }
-                Answer::Refused(reason) => {
-                    progress.refused = Some((database, reason));
-                    Next::of(&block.settings.result_failure, Next::Continue)
-                }
-                Answer::Unknown => Next::of(&block.settings.result_failure, Next::Continue),
-                Answer::Unavailable(text) => {
-                    progress.unavailable = Some(text);
-                    Next::of(&block.settings.result_internalfail, Next::Continue)
-                }
-            };
-            progress.is_ok = next.judge(progress.is_ok);
-            if next.stops() {
-                break;
-            }
-        }
-        Ok(progress)
+    pub(crate) fn note(
+        &self,
+        variables: &Variables<'_>,
+        chain: Chain,
+        (database, level, text): (&str, Level, &str),
+    ) {
+        self.notes.say(&Note {
+            level,
+            database,
+            user: variables.user,
+            remote: variables.remote,
+            is_master: chain == Chain::Masters,
+            text,
+        });
     }
 
     /// Goes through the userdbs. `is_verified`: the password was right, so a static block may be believed.
     fn ask_userdbs(
         &self,
-        user: &str,
-        service: &str,
+        variables: &Variables<'_>,
         prefetched: &[(String, String)],
         is_verified: bool,
     ) -> Result<Option<Account>, String> {
@@ -303,7 +410,7 @@ impl Auth {
             .is_empty()
             .then(|| "no userdb is configured".to_owned());
         let mut found: Option<Fields> = None;
-        for block in &self.userdbs {
+        for (number, block) in self.userdbs.iter().enumerate() {
             let skip = block.settings.skip.as_str();
             if skip == "always"
                 || (skip == "found" && found.is_some())
@@ -311,16 +418,18 @@ impl Auth {
             {
                 continue;
             }
-            if block.driver.needs_proof() && !is_verified && !self.is_known(user)? {
+            if block.driver.needs_proof() && !is_verified && !self.is_known(variables)? {
                 continue;
             }
-            let next = match block.driver.find(user, service, prefetched, &self.files) {
+            let database = block.driver.name();
+            self.note(
+                variables,
+                Chain::Users,
+                (database, Level::Debug, "Performing userdb lookup"),
+            );
+            let next = match self.ask_userdb((number, block), variables, prefetched) {
                 Ok(Some(fields)) => {
-                    let mut all = words(&block.settings.default_fields);
-                    all.extend(found.take().unwrap_or_default());
-                    all.extend(fields);
-                    all.extend(words(&block.settings.override_fields));
-                    found = Some(all);
+                    found = Some(merged(found.take().unwrap_or_default(), fields, &block.settings));
                     Next::of(&block.settings.result_success, Next::StopOk)
                 }
                 Ok(None) => Next::of(&block.settings.result_failure, Next::Continue),
@@ -329,200 +438,107 @@ impl Auth {
                     Next::of(&block.settings.result_internalfail, Next::Continue)
                 }
             };
+            self.note(
+                variables,
+                Chain::Users,
+                (database, Level::Debug, "Finished userdb lookup"),
+            );
             if next.stops() {
+                if next == Next::StopFail {
+                    found = None;
+                }
                 break;
             }
         }
         match (found, unavailable) {
-            (Some(fields), _) => self.completion.account(user, service, fields).map(Some),
+            (Some(fields), _) => self.completion.account(variables, fields).map(Some),
             (None, Some(text)) => Err(text),
             (None, None) => Ok(None),
         }
     }
 
+    fn ask_userdb(
+        &self,
+        (number, block): (usize, &Userdb),
+        variables: &Variables<'_>,
+        prefetched: &[(String, String)],
+    ) -> Result<Option<Fields>, String> {
+        let find = || block.driver.find(variables, prefetched, &self.files);
+        let key = block.driver.cache_key(variables);
+        let (Some(cache), Some(key)) = (&self.cache, key) else {
+            return find();
+        };
+        let (key, now) = (format!("u{number}\t{key}"), Instant::now());
+        if let Some(kept) = cache.find(&key, now) {
+            return Ok(kept.record.map(|record| record.fields));
+        }
+        let found = find()?;
+        cache.keep(
+            &key,
+            variables.user,
+            found.clone().map(crate::driver::Record::of_fields),
+            now,
+        );
+        Ok(found)
+    }
+
     /// Whether some passdb knows the user (static userdb without `allow_all_users`).
-    fn is_known(&self, user: &str) -> Result<bool, String> {
-        let mut unavailable = None;
-        for block in self
-            .passdbs
-            .iter()
-            .filter(|block| !block.settings.deny && !block.settings.master)
-        {
-            match block.driver.exists(user, &self.files) {
-                Ok(true) => return Ok(true),
-                Ok(false) => {}
-                Err(text) => unavailable = Some(text),
-            }
-        }
-        unavailable.map_or(Ok(false), Err)
-    }
-}
-
-impl Progress {
-    fn take(&mut self, found: Found, block: &settings::Passdb) {
-        if found.user.is_some() {
-            self.found.user = found.user;
-        }
-        let of_settings = |fields: &str| -> Vec<(String, String)> {
-            let prefixed = words(fields).into_iter();
-            prefixed
-                .filter_map(|(key, value)| Some((key.strip_prefix("userdb_")?.to_owned(), value)))
-                .collect()
-        };
-        self.found.userdb.extend(of_settings(&block.default_fields));
-        self.found.userdb.extend(found.userdb);
-        self.found.userdb.extend(of_settings(&block.override_fields));
-    }
-}
-
-/// `skip`, `mechanisms` and `username_filter` of a passdb block.
-fn is_skipped(block: &settings::Passdb, is_ok: bool, mechanism: &str, user: &str) -> bool {
-    let by_state = match block.skip.as_str() {
-        "authenticated" => is_ok,
-        "unauthenticated" => !is_ok,
-        _ => false,
-    };
-    let by_mechanism = !block.mechanisms.is_empty()
-        && !block
-            .mechanisms
-            .iter()
-            .any(|name| name.eq_ignore_ascii_case(mechanism));
-    by_state || by_mechanism || !passes(&block.username_filter, user)
-}
-
-/// Dovecot's `username_filter`: patterns with `*` and `?`; one after `!` excludes.
-fn passes(filter: &str, user: &str) -> bool {
-    let (mut is_in, mut has_positive) = (false, false);
-    for pattern in filter.split([' ', ',']).filter(|pattern| !pattern.is_empty()) {
-        match pattern.strip_prefix('!') {
-            Some(pattern) if matches_pattern(pattern.as_bytes(), user.as_bytes()) => return false,
-            Some(_) => {}
-            None => {
-                has_positive = true;
-                is_in |= matches_pattern(pattern.as_bytes(), user.as_bytes());
-            }
+    fn is_known(&self, variables: &Variables<'_>) -> Result<bool, String> {
+        let progress = self.ask_passdbs(variables, Chain::Users, Purpose::Existence);
+        match progress.unavailable {
+            Some(text) if !progress.is_ok => Err(text),
+            _ => Ok(progress.is_ok),
         }
     }
-    is_in || !has_positive
 }
 
-/// Whether a user name fits a pattern in which `*` is any text and `?` any byte (`doveadm user 'a*'`).
-pub fn matches(pattern: &str, user: &str) -> bool {
-    matches_pattern(pattern.as_bytes(), user.as_bytes())
-}
-
-/// `*` is any text, `?` any byte. Linear in memory; time is the product of the lengths, both bounded.
-fn matches_pattern(pattern: &[u8], text: &[u8]) -> bool {
-    let (mut p, mut t, mut retry) = (0, 0, None);
-    while t < text.len() {
-        match pattern.get(p) {
-            Some(b'*') => {
-                retry = Some((p + 1, t));
-                p += 1;
-            }
-            Some(c) if *c == b'?' || *c == text[t] => (p, t) = (p + 1, t + 1),
-            _ => match retry {
-                Some((after, from)) => {
-                    retry = Some((after, from + 1));
-                    (p, t) = (after, from + 1);
-                }
-                None => return false,
-            },
-        }
+/// A userdb's fields upon those found before: the last of equal names counts.
+fn merged(before: Fields, fields: Fields, block: &settings::Userdb) -> Fields {
+    let mut all = words(&block.default_fields);
+    all.extend(before);
+    all.extend(fields);
+    all.extend(words(&block.override_fields));
+    if block.driver != "static" {
+        all.extend(block_fields(&block.options));
     }
-    pattern[p..].iter().all(|c| *c == b'*')
+    all
 }
 
-impl Completion {
-    /// The account of a user's fields, whose variables are still to be expanded; the last of equal names counts.
-    fn account(&self, user: &str, service: &str, fields: Fields) -> Result<Account, String> {
-        let mut extra: BTreeMap<String, String> = fields.into_iter().collect();
-        let failed = |cause: String| format!("user {user}: {cause}");
-        let mut take = |name: &str, default: &str, variables: &Variables<'_>| {
-            let text = extra
-                .remove(name)
-                .filter(|text| !text.is_empty())
-                .unwrap_or_else(|| default.to_owned());
-            expand(&text, variables).map_err(|error| failed(format!("{name}={text}: {error}")))
-        };
-        let by_name = Variables {
-            user,
-            service,
-            ..Variables::default()
-        };
-        let user = take("user", "%u", &by_name)?;
-        let variables = Variables {
-            user: &user,
-            service,
-            ..Variables::default()
-        };
-        let uid = uid_of(&take("uid", &self.mail_uid, &variables)?).map_err(failed)?;
-        let gid = gid_of(&take("gid", &self.mail_gid, &variables)?).map_err(failed)?;
-        in_bounds("UID", "uid", uid, self.uids).map_err(failed)?;
-        in_bounds("GID", "gid", gid, self.gids).map_err(failed)?;
-        let variables = Variables {
-            uid: Some(uid),
-            gid: Some(gid),
-            ..variables
-        };
-        let home = take("home", &self.mail_home, &variables)?;
-        let variables = Variables {
-            home: &home,
-            ..variables
-        };
-        let mail_location = take("mail", &self.mail_location, &variables)?;
-        for (name, value) in &mut extra {
-            *value = expand(value, &variables).map_err(|error| failed(format!("{name}={value}: {error}")))?;
-        }
-        let home = Some(home.clone())
-            .filter(|home| !home.is_empty())
-            .map(PathBuf::from);
-        Ok(Account {
-            user,
-            uid,
-            gid,
-            home,
-            mail_location,
-            extra,
-        })
+fn of_master(master: &str) -> [(String, String); 2] {
+    ["original_user", "auth_user"].map(|name| (name.to_owned(), master.to_owned()))
+}
+
+/// A refusal whose delay is not yet known.
+pub(crate) fn failed(user: &str, database: &'static str, reason: Reason) -> Tested {
+    Tested {
+        verdict: Verdict::Failed(Failure {
+            user: user.to_owned(),
+            database: database.into(),
+            reason,
+            delay: Duration::ZERO,
+        }),
+        fields: vec![("user".to_owned(), user.to_owned())],
     }
 }
 
-fn uid_of(text: &str) -> Result<u32, String> {
-    if text.is_empty() {
-        return Err("the userdb gives no uid (see mail_uid)".to_owned());
-    }
-    match text.parse() {
-        Ok(uid) => Ok(uid),
-        Err(_) => match os::users::user_by_name(text) {
-            Ok(Some(user)) => Ok(user.uid),
-            Ok(None) => Err(format!("uid={text}: there is no such user of the system")),
-            Err(error) => Err(format!("uid={text}: {error}")),
-        },
-    }
-}
-
-fn gid_of(text: &str) -> Result<u32, String> {
-    if text.is_empty() {
-        return Err("the userdb gives no gid (see mail_gid)".to_owned());
-    }
-    match text.parse() {
-        Ok(gid) => Ok(gid),
-        Err(_) => match os::users::group_by_name(text) {
-            Ok(Some(group)) => Ok(group.gid),
-            Ok(None) => Err(format!("gid={text}: there is no such group of the system")),
-            Err(error) => Err(format!("gid={text}: {error}")),
-        },
+fn variables_of<'a>(user: &'a str, request: &Request<'a>) -> Variables<'a> {
+    Variables {
+        user,
+        service: &request.asker.service,
+        remote: request.asker.remote,
+        local: request.asker.local,
+        // A password that is no text has no place in a query or a path.
+        password: std::str::from_utf8(request.password.bytes()).unwrap_or_default(),
+        mechanism: request.mechanism,
+        is_secured: request.asker.secured,
+        original_user: request.user,
+        ..Variables::default()
     }
 }
 
-/// `first_valid_uid` and its like; a last one of 0 means any.
-fn in_bounds(shown: &str, name: &str, id: u32, (first, last): (usize, usize)) -> Result<(), String> {
-    let number = id as usize;
-    if number >= first && (last == 0 || number <= last) {
-        return Ok(());
-    }
-    Err(format!(
-        "Mail access for users with {shown} {id} not permitted (see first_valid_{name} in config file)"
-    ))
+/// Penalties are off when the socket by which Dovecot's processes talk of them is: `unix_listener anvil-auth-penalty { mode = 0 }`.
+fn has_penalties(settings: &Dovecot) -> bool {
+    let anvil = settings.services.get("anvil");
+    let listener = anvil.and_then(|service| service.unix_listeners.get("anvil-auth-penalty"));
+    listener.is_none_or(|listener| listener.mode != 0)
 }

@@ -10,18 +10,31 @@
 
 mod account;
 mod authority;
+mod cache;
 mod chain;
+mod completion;
+mod driver;
+mod filters;
 mod names;
+mod notes;
+pub mod pam;
 mod passdb;
+mod passdbs;
 pub mod passwd_file;
+mod patterns;
+pub mod penalty;
+mod shown;
+mod sql;
 pub mod tickets;
 mod userdb;
 pub mod variables;
 
 pub use account::Account;
 pub use authority::{Asker, Authority, Exchange, Login, Progress, Recipient, Ticket};
-pub use chain::{Auth, matches};
+pub use chain::{Auth, Tested};
 pub use names::USER_BYTES_MAX;
+pub use notes::{Level, Note, Sink};
+pub use patterns::matches;
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -93,12 +106,43 @@ pub enum Reason {
     /// `nologin` is set.
     #[error("User is not allowed to log in")]
     NoLogin,
-    /// The client wants to act as somebody else.
-    #[error("Master user logins are not there yet")]
+    /// `nologin` is set, with a `reason` that the client is told.
+    #[error("User is not allowed to log in: {0}")]
+    Closed(String),
+    /// The system's entry cannot be logged in to (`!`, `*`).
+    #[error("invalid password field")]
+    Disabled,
+    /// PAM's words.
+    #[error("{0}")]
+    Pam(String),
+    /// PAM's words, and what its modules told the client (`failure_show_msg`).
+    #[error("{why}")]
+    Told {
+        /// For the log.
+        why: String,
+        /// For the client.
+        told: String,
+    },
+    /// The reason, and the password as `auth_verbose_passwords` shows it.
+    #[error("{0} ({1})")]
+    WithPassword(Box<Reason>, String),
+    /// The client wants to act as somebody else, and there is no master passdb.
+    #[error("Attempted master login with no master passdbs")]
     OtherIdentity,
     /// The response of the client is not what its mechanism says.
     #[error("{0}")]
     Malformed(Cow<'static, str>),
+}
+
+impl Reason {
+    /// What the client is to be told instead of "Authentication failed".
+    pub fn told(&self) -> Option<&str> {
+        match self {
+            Reason::Closed(text) | Reason::Told { told: text, .. } => Some(text),
+            Reason::NoLogin => Some("Login disabled for this user"),
+            _ => None,
+        }
+    }
 }
 
 /// Why the settings cannot be used, or not fully.

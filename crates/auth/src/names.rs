@@ -16,6 +16,22 @@ pub(crate) struct Names {
     /// Pairs: replace the first by the second.
     translation: Vec<char>,
     default_realm: String,
+    /// `auth_master_user_separator`: `user*master`.
+    separator: Option<char>,
+}
+
+/// Who is to be logged in by whose password.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Login {
+    /// Oneself.
+    Plain(String),
+    /// Another user.
+    Master {
+        /// Who is logged in.
+        user: String,
+        /// Whose password it is.
+        master: String,
+    },
 }
 
 impl Names {
@@ -25,7 +41,27 @@ impl Names {
             chars: settings.auth_username_chars.clone(),
             translation: settings.auth_username_translation.chars().collect(),
             default_realm: settings.auth_default_realm.clone(),
+            separator: settings.auth_master_user_separator.chars().next(),
         }
+    }
+
+    /// Who is to be logged in: by `authzid` (empty: nobody else), or by a name that holds the separator.
+    pub(crate) fn login(&self, given: &str, authzid: &str) -> Result<Login, Reason> {
+        let (user, master) = match self.separator.and_then(|separator| given.split_once(separator)) {
+            Some((user, master)) if authzid.is_empty() && !user.is_empty() && !master.is_empty() => {
+                (user, master)
+            }
+            _ => (authzid, given),
+        };
+        let master = self.normalise(master)?;
+        if user.is_empty() {
+            return Ok(Login::Plain(master));
+        }
+        let user = self.normalise(user)?;
+        Ok(match user == master {
+            true => Login::Plain(user),
+            false => Login::Master { user, master },
+        })
     }
 
     /// The name under which a user is looked up.
@@ -78,6 +114,27 @@ impl Names {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn master_users_come_by_separator_or_by_authzid() {
+        let mut settings = Dovecot::defaults();
+        let master = |user: &str, master: &str| {
+            Ok(Login::Master {
+                user: user.to_owned(),
+                master: master.to_owned(),
+            })
+        };
+        let plain = |user: &str| Ok(Login::Plain(user.to_owned()));
+        let names = Names::of(&settings);
+        assert!(names.login("ann*boss", "").is_err());
+        assert_eq!(names.login("boss", "Ann"), master("ann", "boss"));
+        settings.auth_master_user_separator = "*".to_owned();
+        let names = Names::of(&settings);
+        assert_eq!(names.login("Ann*boss", ""), master("ann", "boss"));
+        assert_eq!(names.login("ann*ann", ""), plain("ann"));
+        assert_eq!(names.login("ann", "ANN"), plain("ann"));
+        assert!(names.login("*boss", "").is_err() && names.login("ann*a*b", "").is_err());
+    }
 
     #[test]
     fn names_are_normalised_and_checked() {

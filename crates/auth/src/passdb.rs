@@ -1,20 +1,19 @@
-//! The passdb blocks: does the password fit, by the word of one database?
-
-use std::net::IpAddr;
-use std::path::PathBuf;
+//! The passdb blocks: one database's word about a user and a password.
 
 use sasl::scheme::{self, Scheme};
-use settings::Network;
 
-use crate::passwd_file::{Entry, Files};
+use crate::driver::{Fields, FileArgs, Record, Uids, block_fields, is_set, literal, system_users, words};
+use crate::pam::Pam;
+use crate::passwd_file::Files;
+use crate::sql::Sql;
 use crate::variables::{Variables, expand};
-use crate::{Error, Reason, Request};
+use crate::{Error, Reason};
 
 /// What one database says of a login.
 #[derive(Debug)]
 pub(crate) enum Answer {
-    /// The password fits.
-    Match(Found),
+    /// The password fits; the fields are what the database tells besides.
+    Match(Fields),
     /// The user is there, the password or something else is not right.
     Refused(Reason),
     /// The user is not there.
@@ -23,35 +22,49 @@ pub(crate) enum Answer {
     Unavailable(String),
 }
 
-/// What a database tells besides.
-#[derive(Debug, Default, Clone)]
-pub(crate) struct Found {
-    /// The user's real name (`user=` field).
-    pub(crate) user: Option<String>,
-    /// `userdb_…` fields, for the prefetch userdb.
-    pub(crate) userdb: Vec<(String, String)>,
-}
-
 /// A driver with its arguments.
 #[derive(Debug)]
 pub(crate) enum Driver {
+    Pam(Pam),
     PasswdFile {
-        path: String,
-        username_format: String,
+        file: FileArgs,
+        scheme: Scheme,
+    },
+    Sql(Sql),
+    Shadow {
+        scheme: Scheme,
+    },
+    Passwd {
         scheme: Scheme,
     },
     Static {
         password: Option<String>,
         scheme: Scheme,
-        fields: Vec<(String, String)>,
+        fields: Fields,
     },
     NotYet(String),
 }
 
+/// Drivers that Dovecot has and Yubin does not.
+const LATER: [&str; 8] = [
+    "bsdauth",
+    "ldap",
+    "dict",
+    "checkpassword",
+    "imap",
+    "lua",
+    "oauth2",
+    "vpopmail",
+];
+
 impl Driver {
     pub(crate) fn name(&self) -> &'static str {
         match self {
+            Driver::Pam(_) => "pam",
             Driver::PasswdFile { .. } => "passwd-file",
+            Driver::Sql(_) => "sql",
+            Driver::Shadow { .. } => "shadow",
+            Driver::Passwd { .. } => "passwd",
             Driver::Static { .. } => "static",
             Driver::NotYet(_) => "auth",
         }
@@ -66,52 +79,65 @@ impl Driver {
             driver: block.driver.clone(),
             cause,
         };
+        let scheme_of = |name: &str| {
+            let parsed = name.parse::<Scheme>();
+            parsed.map_err(|error| wrong(error.to_string()))
+        };
+        let default_scheme = |otherwise: &'static str| {
+            let set = block.options.get("default_password_scheme");
+            scheme_of(set.map_or(otherwise, String::as_str))
+        };
         match block.driver.as_str() {
+            "pam" => Pam::of(&block.args).map(Driver::Pam).map_err(wrong),
             "passwd-file" => {
-                let default = block
-                    .options
-                    .get("default_password_scheme")
-                    .map_or("CRYPT", String::as_str);
-                let args = FileArgs::of(&block.args, &block.options).map_err(&wrong)?;
-                let scheme = args.scheme.as_deref().unwrap_or(default).parse();
-                let scheme = scheme.map_err(|error: sasl::Error| wrong(error.to_string()))?;
-                Ok(Driver::PasswdFile {
-                    path: args.path,
-                    username_format: args.username_format,
-                    scheme,
-                })
+                let file = FileArgs::of(&block.args, &block.options).map_err(&wrong)?;
+                let scheme = match &file.scheme {
+                    Some(name) => scheme_of(name)?,
+                    None => default_scheme("CRYPT")?,
+                };
+                Ok(Driver::PasswdFile { file, scheme })
             }
+            "sql" => match block.options.get("sql/driver").map(String::as_str) {
+                Some(other @ ("mysql" | "pgsql" | "cassandra")) => Err(Error::NotYet {
+                    place,
+                    kind: "passdb",
+                    what: format!("driver sql by {other}"),
+                }),
+                _ => Sql::of(&block.options, "PLAIN").map(Driver::Sql).map_err(wrong),
+            },
+            "shadow" => Ok(Driver::Shadow {
+                scheme: default_scheme("CRYPT")?,
+            }),
+            "passwd" => Ok(Driver::Passwd {
+                scheme: default_scheme("CRYPT")?,
+            }),
             "static" => {
                 let mut fields = words(&block.args);
-                fields.extend(block.options.iter().filter_map(|(name, value)| {
-                    let name = if name == "password" {
-                        "password"
-                    } else {
-                        name.strip_prefix("fields/")?
-                    };
-                    Some((name.to_owned(), value.clone()))
-                }));
+                fields.extend(
+                    block
+                        .options
+                        .get("password")
+                        .map(|text| ("password".to_owned(), text.clone())),
+                );
+                fields.extend(block_fields(&block.options));
                 let password = fields
                     .iter()
                     .find(|(key, _)| key == "password")
                     .map(|(_, value)| value.clone());
-                if password.is_none() && !has_nopassword(&fields) {
+                if password.is_none() && !is_set(&fields, "nopassword") {
                     return Err(wrong("password=… or nopassword=y wanted".to_owned()));
                 }
-                let scheme = "PLAIN"
-                    .parse()
-                    .map_err(|error: sasl::Error| wrong(error.to_string()))?;
+                fields.retain(|(key, _)| key != "password");
                 Ok(Driver::Static {
                     password,
-                    scheme,
+                    scheme: default_scheme("PLAIN")?,
                     fields,
                 })
             }
-            "pam" | "shadow" | "passwd" | "bsdauth" | "sql" | "ldap" | "dict" | "checkpassword" | "imap"
-            | "lua" | "oauth2" => Err(Error::NotYet {
+            other if LATER.contains(&other) => Err(Error::NotYet {
                 place,
                 kind: "passdb",
-                what: format!("driver {}", block.driver),
+                what: format!("driver {other}"),
             }),
             other => Err(Error::UnknownDriver {
                 place,
@@ -121,67 +147,89 @@ impl Driver {
         }
     }
 
-    /// Whether the password fits.
-    pub(crate) fn verify(&self, user: &str, request: &Request<'_>, files: &Files) -> Answer {
+    /// What is looked up is the same for equal keys; `None` where nothing is gained by keeping it.
+    pub(crate) fn cache_key(&self, variables: &Variables<'_>) -> Option<String> {
         match self {
-            Driver::NotYet(text) => Answer::Unavailable(text.clone()),
+            Driver::Sql(sql) => sql.password_query(variables).ok(),
+            Driver::Shadow { .. } | Driver::Passwd { .. } => Some(variables.user.to_owned()),
+            Driver::Pam(pam) => expand(pam.cache_key.as_deref()?, variables).ok(),
+            Driver::PasswdFile { .. } | Driver::Static { .. } | Driver::NotYet(_) => None,
+        }
+    }
+
+    /// What the database holds of a user. PAM holds nothing that can be shown: it can only be asked with a password.
+    ///
+    /// # Errors
+    /// When the database cannot be asked; the text is for the log.
+    pub(crate) fn record(&self, variables: &Variables<'_>, files: &Files) -> Result<Option<Record>, String> {
+        match self {
+            Driver::NotYet(text) => Err(text.clone()),
+            Driver::Pam(_) => Err("pam: it can only be asked with a password".to_owned()),
             Driver::Static {
                 password,
                 scheme,
                 fields,
             } => {
-                let answer = check_fields(fields, request);
-                let Some(password) = password else {
-                    return answer;
-                };
-                after_password(
-                    scheme::verify(request.password.bytes(), password, scheme),
-                    answer,
-                    "static",
-                )
+                let password = password.as_ref().map(|text| expand(text, variables));
+                Ok(Some(Record {
+                    password: password.transpose().map_err(|error| format!("static: {error}"))?,
+                    scheme: scheme.clone(),
+                    fields: fields.clone(),
+                }))
             }
-            Driver::PasswdFile {
-                path,
-                username_format,
-                scheme,
-            } => {
-                let users = match file_users(path, user, &request.asker.service, files) {
-                    Ok(users) => users,
-                    Err(text) => return Answer::Unavailable(text),
-                };
-                let name = match formatted(username_format, user) {
-                    Ok(name) => name,
-                    Err(text) => return Answer::Unavailable(text),
-                };
-                match users.find(&name) {
-                    Some(entry) => verify_entry(entry, scheme, request),
-                    None => {
-                        // As costly as for a user who is there.
-                        if let Some(stored) = users.any_password() {
-                            let _ = scheme::verify(request.password.bytes(), stored, scheme);
-                        }
-                        Answer::Unknown
-                    }
-                }
+            Driver::PasswdFile { file, scheme } => {
+                let users = file.users(variables, files)?;
+                let found = users.find(&file.name(variables)?);
+                Ok(found.map(|entry| Record {
+                    password: Some(entry.password.clone()),
+                    scheme: scheme.clone(),
+                    fields: entry.extra.clone(),
+                }))
+            }
+            Driver::Sql(sql) => sql.passdb_record(variables),
+            Driver::Shadow { scheme } => {
+                let found =
+                    os::shadow::shadow_by_name(variables.user).map_err(|error| format!("shadow: {error}"))?;
+                Ok(found.map(|entry| hashed(entry.password, scheme)))
+            }
+            Driver::Passwd { scheme } => {
+                let found =
+                    os::shadow::passwd_field(variables.user).map_err(|error| format!("passwd: {error}"))?;
+                Ok(found.map(|field| hashed(field, scheme)))
             }
         }
     }
 
-    /// Whether the user is there, without a password.
+    /// The stored password of a user with its scheme; `None` when there is no such user, or none is stored.
     ///
     /// # Errors
-    /// When the database cannot be asked; the text is for the log.
-    pub(crate) fn exists(&self, user: &str, files: &Files) -> Result<bool, String> {
-        match self {
-            Driver::NotYet(text) => Err(text.clone()),
-            Driver::Static { .. } => Ok(true),
-            Driver::PasswdFile {
-                path,
-                username_format,
-                ..
-            } => Ok(file_users(path, user, "", files)?
-                .find(&formatted(username_format, user)?)
-                .is_some()),
+    /// When the database cannot be asked, or the stored text names an unknown scheme; the text is for the log.
+    pub(crate) fn stored(
+        &self,
+        variables: &Variables<'_>,
+        files: &Files,
+    ) -> Result<Option<(Scheme, String)>, String> {
+        if let Driver::Pam(_) = self {
+            return Ok(None);
+        }
+        let Some(record) = self.record(variables, files)? else {
+            return Ok(None);
+        };
+        let Some(stored) = record.password.filter(|stored| !stored.is_empty()) else {
+            return Ok(None);
+        };
+        let (scheme, text) =
+            scheme::split(&stored, &record.scheme).map_err(|error| format!("{}: {error}", self.name()))?;
+        Ok(Some((scheme, text.to_owned())))
+    }
+
+    /// Spends as much on an unknown user as a wrong password costs, so that the time does not tell who is there.
+    pub(crate) fn waste_time(&self, variables: &Variables<'_>, files: &Files) {
+        if let Driver::PasswdFile { file, scheme } = self
+            && let Ok(users) = file.users(variables, files)
+            && let Some(stored) = users.any_password()
+        {
+            let _ = scheme::verify(variables.password.as_bytes(), stored, scheme);
         }
     }
 
@@ -189,158 +237,55 @@ impl Driver {
     ///
     /// # Errors
     /// When the database cannot be asked; the text is for the log.
-    pub(crate) fn list(&self, files: &Files) -> Option<Result<Vec<String>, String>> {
+    pub(crate) fn list(&self, files: &Files, uids: Uids) -> Option<Result<Vec<String>, String>> {
         match self {
-            Driver::PasswdFile { path, .. } if !path.contains('%') => Some(
-                files
-                    .users(&PathBuf::from(path))
-                    .map(|users| users.names().to_vec()),
-            ),
+            Driver::PasswdFile { file, .. } => file.list(files),
+            Driver::Sql(sql) => sql.list(),
+            Driver::Shadow { .. } | Driver::Passwd { .. } => Some(system_users(uids)),
             _ => None,
         }
     }
 }
 
-/// `scheme=… username_format=… /path`
-pub(crate) struct FileArgs {
-    pub(crate) path: String,
-    pub(crate) username_format: String,
-    pub(crate) scheme: Option<String>,
-}
-
-impl FileArgs {
-    pub(crate) fn of(
-        args: &str,
-        options: &std::collections::BTreeMap<String, String>,
-    ) -> Result<FileArgs, String> {
-        let mut found = FileArgs {
-            path: String::new(),
-            username_format: String::new(),
-            scheme: None,
-        };
-        let mut rest = args.trim();
-        while !rest.starts_with('/') && !rest.starts_with('%') && !rest.is_empty() {
-            let (word, after) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
-            match word.split_once('=') {
-                Some(("scheme", scheme)) => found.scheme = Some(scheme.to_owned()),
-                Some(("username_format", format)) => found.username_format = format.to_owned(),
-                Some((key, _)) => return Err(format!("\"{key}\" is not known (scheme, username_format)")),
-                None => break,
-            }
-            rest = after.trim_start();
-        }
-        found.path = rest.to_owned();
-        if let Some(path) = options.get("passwd_file_path") {
-            found.path = path.clone();
-        }
-        if let Some(format) = options
-            .get("auth_username_format")
-            .or(options.get("username_format"))
-        {
-            found.username_format = format.clone();
-        }
-        if found.path.is_empty() {
-            Err("the path of the file is missing".to_owned())
-        } else {
-            Ok(found)
-        }
+/// A record of the system: a hash that begins with `*` or `!` fits nothing.
+fn hashed(password: String, scheme: &Scheme) -> Record {
+    Record {
+        password: Some(password),
+        scheme: scheme.clone(),
+        fields: Vec::new(),
     }
 }
 
-/// `key=value` words; one without `=` has the value `yes`.
-pub(crate) fn words(text: &str) -> Vec<(String, String)> {
-    let pairs = text
-        .split_ascii_whitespace()
-        .map(|word| word.split_once('=').unwrap_or((word, "yes")));
-    pairs
-        .map(|(key, value)| (key.to_owned(), value.to_owned()))
-        .collect()
-}
-
-pub(crate) fn file_users(
-    path: &str,
-    user: &str,
-    service: &str,
-    files: &Files,
-) -> Result<std::sync::Arc<crate::passwd_file::Users>, String> {
-    let variables = Variables {
-        user,
-        service,
-        ..Variables::default()
-    };
-    let path = expand(path, &variables).map_err(|error| format!("passwd-file {path}: {error}"))?;
-    files.users(&PathBuf::from(path))
-}
-
-pub(crate) fn formatted(username_format: &str, user: &str) -> Result<String, String> {
-    match username_format {
-        "" => Ok(user.to_owned()),
-        format => expand(
-            format,
-            &Variables {
-                user,
-                ..Variables::default()
-            },
-        )
-        .map_err(|error| format!("username_format={format}: {error}")),
-    }
-}
-
-fn verify_entry(entry: &Entry, scheme: &Scheme, request: &Request<'_>) -> Answer {
-    let answer = check_fields(&entry.extra, request);
-    if entry.password.is_empty() {
-        return if has_nopassword(&entry.extra) {
-            answer
+/// Whether the password fits what was stored. Says nothing yet of the other fields.
+pub(crate) fn judge(record: &Record, password: &[u8], driver: &Driver) -> Answer {
+    let database = driver.name();
+    let Some(stored) = record.password.as_deref().filter(|stored| !stored.is_empty()) else {
+        return if is_set(&record.fields, "nopassword") {
+            Answer::Match(record.fields.clone())
         } else {
             Answer::Refused(Reason::EmptyPassword)
         };
+    };
+    let is_locked = stored.starts_with(['*', '!']);
+    if is_locked && matches!(driver, Driver::Shadow { .. } | Driver::Passwd { .. }) {
+        return Answer::Refused(Reason::Disabled);
     }
-    after_password(
-        scheme::verify(request.password.bytes(), &entry.password, scheme),
-        answer,
-        "passwd-file",
-    )
-}
-
-fn has_nopassword(fields: &[(String, String)]) -> bool {
-    fields
-        .iter()
-        .any(|(key, value)| key == "nopassword" && value != "no" && value != "n")
-}
-
-/// The password comes first: without it, nothing else is told.
-fn after_password(fits: Result<bool, sasl::Error>, answer: Answer, database: &str) -> Answer {
-    match fits {
-        Ok(true) => answer,
+    match scheme::verify(password, stored, &record.scheme) {
+        Ok(true) => Answer::Match(record.fields.clone()),
         Ok(false) => Answer::Refused(Reason::PasswordMismatch),
+        // In a system's file, whatever is no hash is a way of saying that nobody can log in by it.
+        Err(_) if matches!(driver, Driver::Shadow { .. } | Driver::Passwd { .. }) => {
+            Answer::Refused(Reason::PasswordMismatch)
+        }
         Err(error) => Answer::Unavailable(format!("{database}: {error}")),
     }
 }
 
-/// `allow_nets`, `nologin`, `user` and `userdb_…` fields.
-fn check_fields(fields: &[(String, String)], request: &Request<'_>) -> Answer {
-    let mut found = Found::default();
-    for (key, value) in fields {
-        match key.as_str() {
-            "allow_nets" if !allows(value, request.asker.remote) => return Answer::Refused(Reason::Network),
-            "nologin" if value != "no" => return Answer::Refused(Reason::NoLogin),
-            "user" => found.user = Some(value.clone()),
-            key => {
-                if let Some(name) = key.strip_prefix("userdb_") {
-                    found.userdb.push((name.to_owned(), value.clone()));
-                }
-            }
-        }
+/// What a passdb without a stored password knows once the password was right.
+pub(crate) fn renamed(user: &str, asked: &str) -> Fields {
+    if user == asked {
+        Vec::new()
+    } else {
+        vec![("user".to_owned(), literal(user))]
     }
-    Answer::Match(found)
-}
-
-/// A comma-separated list of networks; `local` stands for no address.
-fn allows(networks: &str, remote: Option<IpAddr>) -> bool {
-    networks.split(',').map(str::trim).any(|network| match remote {
-        None => network == "local",
-        Some(remote) => network
-            .parse::<Network>()
-            .is_ok_and(|network| network.contains(remote)),
-    })
 }

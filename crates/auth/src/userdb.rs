@@ -1,19 +1,17 @@
 //! The userdb blocks: who is a user, by the word of one database?
 
-use std::path::PathBuf;
-
 use crate::Error;
-use crate::passdb::{FileArgs, file_users, formatted, words};
+use crate::driver::{Fields, FileArgs, Uids, block_fields, is_set, literal, system_users, words};
 use crate::passwd_file::Files;
+use crate::sql::Sql;
+use crate::variables::Variables;
 
-/// What a database says of a user: fields under their userdb names (`uid`, `gid`, `home`, `mail`, others). Variables
-/// in them are expanded when the account is made.
-pub(crate) type Fields = Vec<(String, String)>;
-
-/// A driver with its arguments.
+/// A driver with its arguments. What it finds are fields under their userdb names (`uid`, `gid`, `home`, `mail`, others),
+/// whose variables are expanded when the account is made.
 #[derive(Debug)]
 pub(crate) enum Driver {
-    PasswdFile { path: String, username_format: String },
+    PasswdFile(FileArgs),
+    Sql(Sql),
     Static { fields: Fields, allow_all_users: bool },
     Passwd,
     Prefetch,
@@ -21,6 +19,17 @@ pub(crate) enum Driver {
 }
 
 impl Driver {
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Driver::PasswdFile(_) => "passwd-file",
+            Driver::Sql(_) => "sql",
+            Driver::Static { .. } => "static",
+            Driver::Passwd => "passwd",
+            Driver::Prefetch => "prefetch",
+            Driver::NotYet(_) => "auth",
+        }
+    }
+
     /// Reads a block's driver and arguments.
     pub(crate) fn of(block: &settings::Userdb) -> Result<Driver, Error> {
         let place = format!("{}:{}", block.place.0, block.place.1);
@@ -32,20 +41,13 @@ impl Driver {
         };
         match block.driver.as_str() {
             "passwd-file" => {
-                let args = FileArgs::of(&block.args, &block.options).map_err(wrong)?;
-                Ok(Driver::PasswdFile {
-                    path: args.path,
-                    username_format: args.username_format,
-                })
+                let file = FileArgs::of(&block.args, &block.options).map_err(wrong)?;
+                Ok(Driver::PasswdFile(file))
             }
             "static" => {
                 let mut fields = words(&block.args);
-                fields.extend(block.options.iter().filter_map(|(name, value)| {
-                    Some((name.strip_prefix("fields/")?.to_owned(), value.clone()))
-                }));
-                let allow_all_users = fields
-                    .iter()
-                    .any(|(key, value)| key == "allow_all_users" && value == "yes")
+                fields.extend(block_fields(&block.options));
+                let allow_all_users = is_set(&fields, "allow_all_users")
                     || block
                         .options
                         .get("static_allow_all_users")
@@ -56,9 +58,18 @@ impl Driver {
                     allow_all_users,
                 })
             }
-            "passwd" => Ok(Driver::Passwd),
+            "sql" => match block.options.get("sql/driver").map(String::as_str) {
+                Some(other @ ("mysql" | "pgsql" | "cassandra")) => Err(Error::NotYet {
+                    place,
+                    kind: "userdb",
+                    what: format!("driver sql by {other}"),
+                }),
+                _ => Sql::of(&block.options, "PLAIN").map(Driver::Sql).map_err(wrong),
+            },
+            // Both ask the name service of the system.
+            "passwd" | "nss" => Ok(Driver::Passwd),
             "prefetch" => Ok(Driver::Prefetch),
-            "sql" | "ldap" | "dict" | "checkpassword" | "lua" | "nss" => Err(Error::NotYet {
+            "ldap" | "dict" | "checkpassword" | "lua" | "vpopmail" => Err(Error::NotYet {
                 place,
                 kind: "userdb",
                 what: format!("driver {}", block.driver),
@@ -82,14 +93,22 @@ impl Driver {
         )
     }
 
+    /// What is looked up is the same for equal keys; `None` where nothing is gained by keeping it.
+    pub(crate) fn cache_key(&self, variables: &Variables<'_>) -> Option<String> {
+        match self {
+            Driver::Sql(sql) => sql.user_query(variables).ok(),
+            Driver::Passwd => Some(variables.user.to_owned()),
+            _ => None,
+        }
+    }
+
     /// What the database says of a user; `None` when it is not there. `prefetched` are the passdb's `userdb_` fields.
     ///
     /// # Errors
     /// When the database cannot be asked; the text is for the log.
     pub(crate) fn find(
         &self,
-        user: &str,
-        service: &str,
+        variables: &Variables<'_>,
         prefetched: &[(String, String)],
         files: &Files,
     ) -> Result<Option<Fields>, String> {
@@ -100,15 +119,16 @@ impl Driver {
                 Ok(is_complete.then(|| prefetched.to_vec()))
             }
             Driver::Static { fields, .. } => Ok(Some(fields.clone())),
+            Driver::Sql(sql) => sql.userdb_fields(variables),
             Driver::Passwd => {
-                let found =
-                    os::users::user_by_name(user).map_err(|error| format!("userdb passwd: {error}"))?;
+                let found = os::users::user_by_name(variables.user)
+                    .map_err(|error| format!("userdb passwd: {error}"))?;
                 Ok(found.map(|user| {
-                    let home = literal(&user.home.to_string_lossy());
                     let pairs = [
+                        ("system_groups_user", literal(&user.name)),
                         ("uid", user.uid.to_string()),
                         ("gid", user.gid.to_string()),
-                        ("home", home),
+                        ("home", literal(&user.home.to_string_lossy())),
                     ];
                     pairs
                         .into_iter()
@@ -116,12 +136,9 @@ impl Driver {
                         .collect()
                 }))
             }
-            Driver::PasswdFile {
-                path,
-                username_format,
-            } => {
-                let users = file_users(path, user, service, files)?;
-                let Some(entry) = users.find(&formatted(username_format, user)?) else {
+            Driver::PasswdFile(file) => {
+                let users = file.users(variables, files)?;
+                let Some(entry) = users.find(&file.name(variables)?) else {
                     return Ok(None);
                 };
                 let mut fields = vec![
@@ -141,19 +158,12 @@ impl Driver {
     }
 
     /// All users, when the driver can list them.
-    pub(crate) fn list(&self, files: &Files) -> Option<Result<Vec<String>, String>> {
+    pub(crate) fn list(&self, files: &Files, uids: Uids) -> Option<Result<Vec<String>, String>> {
         match self {
-            Driver::PasswdFile { path, .. } if !path.contains('%') => Some(
-                files
-                    .users(&PathBuf::from(path))
-                    .map(|users| users.names().to_vec()),
-            ),
+            Driver::PasswdFile(file) => file.list(files),
+            Driver::Sql(sql) => sql.list(),
+            Driver::Passwd => Some(system_users(uids)),
             _ => None,
         }
     }
-}
-
-/// A text of a database in which a percent sign means itself.
-fn literal(text: &str) -> String {
-    text.replace('%', "%%")
 }

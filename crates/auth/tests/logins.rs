@@ -28,8 +28,18 @@ fn userdb(driver: &str, args: &str) -> Userdb {
     }
 }
 
-fn auth(passdbs: Vec<Passdb>, userdbs: Vec<Userdb>) -> Auth {
+/// Settings by which a failure waits no longer because of others before it.
+fn without_penalties() -> Dovecot {
     let mut settings = Dovecot::defaults();
+    let anvil = settings.services.entry("anvil".to_owned()).or_default();
+    anvil
+        .unix_listeners
+        .insert("anvil-auth-penalty".to_owned(), settings::UnixListener::default());
+    settings
+}
+
+fn auth(passdbs: Vec<Passdb>, userdbs: Vec<Userdb>) -> Auth {
+    let mut settings = without_penalties();
     settings.mail_location = "maildir:%h/Maildir".to_owned();
     (settings.passdbs, settings.userdbs) = (passdbs, userdbs);
     let (auth, problems) = Auth::new(&settings);
@@ -267,7 +277,8 @@ fn system_users_and_prefetch() {
 fn problems_are_named_with_their_place() {
     let mut settings = Dovecot::defaults();
     settings.passdbs = vec![
-        passdb("pam", "dovecot"),
+        passdb("pam", "sesion=yes"),
+        passdb("ldap", "/x"),
         passdb("passwd-file", "scheme=FOO /x"),
         passdb("passwd-file", ""),
         passdb("static", ""),
@@ -279,7 +290,8 @@ fn problems_are_named_with_their_place() {
     assert_eq!(
         texts,
         [
-            "dovecot.conf:7: passdb driver pam is not there yet",
+            "dovecot.conf:7: passdb pam: args: \"sesion\" is not known",
+            "dovecot.conf:7: passdb driver ldap is not there yet",
             "dovecot.conf:7: passdb passwd-file: args: Unknown scheme: FOO",
             "dovecot.conf:7: passdb passwd-file: args: the path of the file is missing",
             "dovecot.conf:7: passdb static: args: password=… or nopassword=y wanted",

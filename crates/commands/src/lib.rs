@@ -146,6 +146,8 @@ pub fn run(argv: impl Iterator<Item = OsString>) -> ExitCode {
         }
         // For the supervisor: it is in no list.
         Some("role") => start(&command("role", "", role::run), rest),
+        // Not for people: the process that asks PAM.
+        Some(::auth::pam::WORKER) => ::auth::pam::work(),
         Some(name) if find(name).is_some() => {
             find(name).map_or(ExitCode::FAILURE, |found| start(found, rest))
         }

@@ -28,11 +28,15 @@ pub struct Refused {
     pub database: String,
     /// Why.
     pub reason: String,
+    /// What the peer is told of it; `None`: that it failed.
+    pub told: Option<String>,
 }
 
 /// A SASL exchange under way.
 pub struct Conversation {
     mechanism: String,
+    /// How long the first step waits, because of failures from the same address.
+    penalty: Duration,
     /// It is away while a thread steps it.
     exchange: Option<Box<dyn Exchange>>,
 }
@@ -43,6 +47,7 @@ impl Conversation {
         let exchange = Arc::clone(authority).exchange(name, asker)?;
         Some(Conversation {
             mechanism: name.to_ascii_uppercase(),
+            penalty: authority.penalty(asker),
             exchange: Some(exchange),
         })
     }
@@ -57,6 +62,7 @@ impl Conversation {
         let Some(mut exchange) = self.exchange.take() else {
             return Progress::Unavailable("the exchange is over".to_owned());
         };
+        tokio::time::sleep(std::mem::take(&mut self.penalty)).await;
         let began = Instant::now();
         let work = move || {
             let progress = exchange.step(response.as_deref());
@@ -84,6 +90,7 @@ pub async fn verify_plain(
         String::from_utf8_lossy(user).into_owned(),
         Password::new(password),
     );
+    tokio::time::sleep(authority.penalty(&asker)).await;
     let (authority, began) = (Arc::clone(authority), Instant::now());
     let work = move || {
         authority.verify(&auth::Request {
@@ -109,11 +116,11 @@ async fn conclude(verdict: Verdict, began: Instant) -> Progress {
         Verdict::Ok(account, ticket) => Progress::Accepted(Box::new(account), ticket),
         Verdict::Failed(failure) => {
             hold_back(began, failure.delay).await;
-            let reason = failure.reason.to_string();
             Progress::Failed(Refused {
                 user: failure.user,
                 database: failure.database.into_owned(),
-                reason,
+                reason: failure.reason.to_string(),
+                told: failure.reason.told().map(str::to_owned),
             })
         }
         Verdict::Temporary(why) => Progress::Unavailable(why),

@@ -142,7 +142,7 @@ impl Conversation {
             _ if is_ours => return None,
             Request::List => (&settings.authorized_mailq_users, "view the mail queue"),
             Request::Flush(_) => (&settings.authorized_flush_users, "flush the mail queue"),
-            Request::Super(..) | Request::Reload | Request::Stop(_) => {
+            Request::Super(..) | Request::Reload | Request::Stop(_) | Request::FlushAuthCache { .. } => {
                 return Some("only root and the owner of the mail system may do that".to_owned());
             }
         };
@@ -170,6 +170,10 @@ impl Conversation {
                 asks,
                 size_bytes,
             } => return self.drop(envelope, &asks, size_bytes).await,
+            Request::FlushAuthCache { users } => {
+                let count = self.front.auth.flush_cache(&users);
+                self.send(&Reply::Count(count)).await?;
+            }
             Request::Reload => {
                 if let Err(why) = self.supervisor.reload() {
                     return Ok(Reply::Refused(why));

@@ -282,7 +282,10 @@ impl LoginHost {
                 self.failed_attempts += 1;
                 self.log_refusal(&refused);
                 self.user = refused.user;
-                Step::Answer(Answer::Failed)
+                Step::Answer(match refused.told {
+                    Some(text) => Answer::Closed(text),
+                    None => Answer::Failed,
+                })
             }
             Progress::Unavailable(why) => {
                 self.service.log.error("auth", &why);

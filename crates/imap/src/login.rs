@@ -346,6 +346,7 @@ impl Login {
             }
             Answer::Failed => self.say(&format!("{tag} NO [AUTHENTICATIONFAILED] Authentication failed.")),
             Answer::Refused(text) => self.say(&format!("{tag} NO [AUTHORIZATIONFAILED] {}", one_line(&text))),
+            Answer::Closed(text) => self.say(&format!("{tag} NO [CONTACTADMIN] {}", one_line(&text))),
             Answer::TooMany(text) => self.say(&format!("{tag} NO [LIMIT] {}", one_line(&text))),
             Answer::Bye(text) => {
                 self.say(&format!("* BYE {}", one_line(&text)));

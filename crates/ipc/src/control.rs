@@ -44,6 +44,11 @@ pub enum Request {
     Reload,
     /// Stop: gracefully, or at once.
     Stop(Haste),
+    /// Forget what databases said of these users, of everybody when none is named: [`Reply::Count`].
+    FlushAuthCache {
+        /// Their names.
+        users: Vec<String>,
+    },
 }
 
 /// Which messages are meant.
@@ -87,6 +92,8 @@ pub enum Reply {
     Acted(Vec<String>),
     /// The daemon's process id.
     Process(u32),
+    /// How many of what was asked for there were.
+    Count(usize),
     /// That was all.
     Done,
     /// It cannot be done: why.

@@ -49,6 +49,10 @@ pub enum Question {
     Lookup(String, String),
     /// Who gets mail by that name?
     Recipient(String),
+    /// How long does a login from there wait?
+    Penalty(Asker),
+    /// What is known of these users, of everybody when none is named, is to be forgotten.
+    FlushCache(Vec<String>),
 }
 
 /// What the auth role answers.
@@ -62,6 +66,10 @@ pub enum Answer {
     Account(Result<Option<Account>, String>),
     /// To [`Question::Recipient`].
     Recipient(Result<Option<Recipient>, String>),
+    /// To [`Question::Penalty`].
+    Wait(Duration),
+    /// To [`Question::FlushCache`]: how many answers were forgotten.
+    Count(usize),
     /// To [`Question::Forget`].
     Done,
 }
@@ -152,6 +160,21 @@ impl Authority for Remote {
         self.has_userdb.load(Ordering::Relaxed)
     }
 
+    fn penalty(&self, asker: &Asker) -> Duration {
+        match self.ask(&Question::Penalty(asker.clone())) {
+            Ok(Answer::Wait(wait)) => wait,
+            // The login itself will tell that nobody answers.
+            _ => Duration::ZERO,
+        }
+    }
+
+    fn flush_cache(&self, users: &[String]) -> usize {
+        match self.ask(&Question::FlushCache(users.to_vec())) {
+            Ok(Answer::Count(count)) => count,
+            _ => 0,
+        }
+    }
+
     fn recipient(&self, name: &str) -> Result<Option<Recipient>, String> {
         match self.ask(&Question::Recipient(name.to_owned()))? {
             Answer::Recipient(recipient) => recipient,
@@ -159,6 +182,7 @@ impl Authority for Remote {
         }
     }
 }
+
 
 /// An exchange whose other end is in the auth role.
 struct RemoteExchange {
@@ -277,6 +301,8 @@ fn reply(
             locked(&open.exchanges).remove(&exchange);
             Answer::Done
         }
+        Question::Penalty(asker) => Answer::Wait(authority.penalty(&asker)),
+        Question::FlushCache(users) => Answer::Count(authority.flush_cache(&users)),
         Question::Lookup(user, service) => Answer::Account(authority.lookup(&user, &service)),
         Question::Recipient(name) => Answer::Recipient(authority.recipient(&name)),
     }

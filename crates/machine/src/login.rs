@@ -86,6 +86,8 @@ pub enum Answer {
     Failed,
     /// The account may not log in, and the client may read why.
     Refused(String),
+    /// The password is right, or nobody looked; the account is closed to log-ins, for this reason.
+    Closed(String),
     /// The account has as many sessions as it may have; the client may read this.
     TooMany(String),
     /// The password could not be verified now.

@@ -135,7 +135,7 @@ impl Here {
         let own_uid = os::identity::Identity::current().uid;
         let hands = OwnHands::new(hands, own_uid, || serve::clock::now() / machine::SECOND);
         Doors {
-            authority: Arc::new(auth),
+            authority: Arc::new(auth.telling(crate::auth_notes::to(log.clone()))),
             agents: Arc::new(hands),
             sessions: Arc::new(OwnSessions(sessions.map(Arc::new))),
         }

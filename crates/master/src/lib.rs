@@ -7,6 +7,7 @@
 //! protocol. What of a configuration is not there yet is told by [`complaints`].
 
 mod announcements;
+pub mod auth_notes;
 pub mod certificates;
 pub mod complaints;
 pub mod embedded;

@@ -291,7 +291,9 @@ impl Login {
                 self.state = State::AwaitingResponse;
             }
             Answer::Failed => self.say("-ERR [AUTH] Authentication failed."),
-            Answer::Refused(text) => self.say(&format!("-ERR [AUTH] {}", one_line(&text))),
+            Answer::Refused(text) | Answer::Closed(text) => {
+                self.say(&format!("-ERR [AUTH] {}", one_line(&text)));
+            }
             Answer::TooMany(text) => self.say(&format!("-ERR [IN-USE] {}", one_line(&text))),
             Answer::Bye(text) => {
                 self.say(&format!("-ERR {}", one_line(&text)));

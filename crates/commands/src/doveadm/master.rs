@@ -39,6 +39,11 @@ impl Master {
         }
     }
 
+    /// The configuration directory of the mail system when that is the same process.
+    pub(crate) fn mail_system(&self) -> Option<&str> {
+        self.mail_system.as_deref()
+    }
+
     /// Sends it a signal.
     ///
     /// # Errors

@@ -24,7 +24,8 @@ const HELP: &str = "usage: doveadm [-Dv] [-c FILE] COMMAND [ARGUMENTS]
   -f FORM   shows fields as tab, flow, pager, table or json
   -o NAME=VALUE   takes this as if the file said it
 Commands:
-  auth      test [-x INFO] USER [PASSWORD]: tries a login
+  auth      test USER [PASSWORD]: tries a login; lookup USER...: shows what the passdbs say;
+            cache flush [USER...]: has what databases said forgotten
   log       find [DIR]: shows where the logs are; test: writes a line of each kind; reopen: opens them again
   pw        makes a stored password from a password, or tests one
   reload    has the configuration read again

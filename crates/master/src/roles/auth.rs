@@ -56,7 +56,7 @@ fn chains(slice: &Slice, log: &Log) -> Arc<dyn Authority> {
     let (auth, problems) = Auth::new(slice.snapshot.dovecot.as_ref().unwrap_or(&defaults));
     let problems = problems.iter().map(ToString::to_string);
     problems.for_each(|problem| log.error("auth", &problem));
-    Arc::new(auth)
+    Arc::new(auth.telling(crate::auth_notes::to(log.clone())))
 }
 
 /// Answers one front, in threads of its own.
