@@ -155,7 +155,10 @@ impl Auth {
             Ok(Login::Plain(user)) => self.plain_login(user, request),
             Ok(Login::Master { user, master }) => self.master_login(user, &master, request),
             Err(reason) => {
-                let tested = failed(request.user, "auth", reason);
+                let mut tested = failed(request.user, "auth", reason);
+                tested
+                    .fields
+                    .push(("original_user".to_owned(), request.user.to_owned()));
                 (tested, Fields::new())
             }
         };
@@ -206,11 +209,15 @@ impl Auth {
         let variables = variables_of(&user, request);
         let progress = self.ask_passdbs(&variables, Chain::Users, Purpose::Login(request.mechanism));
         if !progress.is_ok {
-            let tested = progress.refusal(&user, self.last_database(Chain::Users));
+            let mut tested = progress.refusal(&user, self.last_database(Chain::Users));
+            if user != request.user {
+                let original = ("original_user".to_owned(), request.user.to_owned());
+                tested.fields.push(original);
+            }
             return (tested, progress.fields);
         }
         let told = progress.fields.clone();
-        (self.finish(&user, &variables, progress), told)
+        (self.finish((&user, request.user), &variables, progress), told)
     }
 
     /// `authzid` is to be logged in, by the word of `master`, whose password it is.
@@ -251,7 +258,7 @@ impl Auth {
             }
         };
         let told = target.fields.clone();
-        let mut tested = self.finish(&user, &variables, target);
+        let mut tested = self.finish((&user, &user), &variables, target);
         tested.fields.extend(of_master(master));
         if let Verdict::Ok(account, _) = &mut tested.verdict {
             account.extra.insert("master_user".to_owned(), master.to_owned());
@@ -260,9 +267,9 @@ impl Auth {
     }
 
     /// The passdbs said yes: what they told besides may still say no, and the userdbs tell who it is.
-    fn finish(&self, asked: &str, variables: &Variables<'_>, progress: Progress) -> Tested {
+    fn finish(&self, (asked, given): (&str, &str), variables: &Variables<'_>, progress: Progress) -> Tested {
         let user = progress.user.clone().unwrap_or_else(|| asked.to_owned());
-        let fields = progress.shown_fields(&user, asked);
+        let fields = progress.shown_fields(&user, given);
         let verdict = self.admit(&user, variables, &progress);
         Tested { verdict, fields }
     }
@@ -510,6 +517,13 @@ fn of_master(master: &str) -> [(String, String); 2] {
 
 /// A refusal whose delay is not yet known.
 pub(crate) fn failed(user: &str, database: &'static str, reason: Reason) -> Tested {
+    let mut fields = vec![("user".to_owned(), user.to_owned())];
+    let code = match &reason {
+        Reason::Denied | Reason::Disabled => Some("user_disabled"),
+        Reason::Expired(_) => Some("pass_expired"),
+        _ => None,
+    };
+    fields.extend(code.map(|code| ("code".to_owned(), code.to_owned())));
     Tested {
         verdict: Verdict::Failed(Failure {
             user: user.to_owned(),
@@ -517,7 +531,7 @@ pub(crate) fn failed(user: &str, database: &'static str, reason: Reason) -> Test
             reason,
             delay: Duration::ZERO,
         }),
-        fields: vec![("user".to_owned(), user.to_owned())],
+        fields,
     }
 }
 

@@ -115,6 +115,9 @@ pub enum Reason {
     /// PAM's words.
     #[error("{0}")]
     Pam(String),
+    /// The password or the account has expired, in PAM's words.
+    #[error("{0}")]
+    Expired(String),
     /// PAM's words, and what its modules told the client (`failure_show_msg`).
     #[error("{why}")]
     Told {

@@ -82,14 +82,13 @@ impl Progress {
         }
     }
 
-    /// What `doveadm auth test` shows: `user`, then the fields.
+    /// What `doveadm auth test` shows: `user`, then the fields, then the name that was `asked` for when it is another.
     pub(crate) fn shown_fields(&self, user: &str, asked: &str) -> Fields {
         let mut shown = vec![("user".to_owned(), user.to_owned())];
         let visible = |name: &str| !HIDDEN.contains(&name) && !name.starts_with("event_");
         for (name, value) in self.fields.iter().filter(|(name, _)| visible(name)) {
-            let value = if name == "nologin" { "" } else { value };
             shown.retain(|(known, _)| known != name);
-            shown.push((name.clone(), value.to_owned()));
+            shown.push((name.clone(), value.clone()));
         }
         if user != asked {
             shown.push(("original_user".to_owned(), asked.to_owned()));
@@ -323,7 +322,7 @@ fn ask_pam(pam: &Pam, variables: &Variables<'_>, purpose: Purpose<'_>) -> (Answe
         }
         Outcome::Refused { why, .. } => Answer::Refused(Reason::Pam(why)),
         Outcome::UnknownUser => Answer::Unknown,
-        Outcome::Expired(why) => Answer::Refused(Reason::Pam(why)),
+        Outcome::Expired(why) => Answer::Refused(Reason::Expired(why)),
         Outcome::Unavailable(why) => Answer::Unavailable(why),
     };
     (answer, None)

@@ -531,7 +531,9 @@ impl Lowering<'_> {
         let is_served = listener.kind == "inet_listener" && matches!(service, "imap-login" | "pop3-login");
         let is_listener =
             ["inet_listener", "unix_listener", "fifo_listener"].contains(&listener.kind.as_str());
-        if is_listener && !is_served {
+        // What switches off penalties by address is obeyed by the auth role.
+        let is_asked = listener.name == "anvil-auth-penalty";
+        if is_listener && !is_served && !is_asked {
             let name = format!("service {service}");
             let what = format!("{} {}: nobody listens there yet", listener.kind, listener.name);
             self.tell(Severity::Note, &listener.place, &name, what.replace(" :", ":"));

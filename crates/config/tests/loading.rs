@@ -317,7 +317,7 @@ fn the_forms_of_dovecot_1() {
             "dovecot.conf:22: nosuch: there is no such setting"
         ]
     );
-    assert_eq!(problems[8].severity, Severity::Error);
+    assert_eq!(problems[7].severity, Severity::Error);
     assert_eq!(dovecot.auth_mechanisms, ["plain"]);
     let driver = (
         dovecot.passdbs[0].driver.as_str(),

@@ -18,6 +18,6 @@ mod wait;
 
 pub use ports::Ports;
 pub use program::Finished;
-pub use sandbox::Sandbox;
+pub use sandbox::{Sandbox, binary};
 pub use testkit::skip::{has_program, skip};
 pub use wait::{PATIENCE, wait_for, wait_for_value};

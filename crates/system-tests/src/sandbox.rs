@@ -448,7 +448,10 @@ impl Drop for Sandbox {
 }
 
 /// The program under test.
-pub(crate) fn binary() -> PathBuf {
+///
+/// # Panics
+/// When it is not built.
+pub fn binary() -> PathBuf {
     if let Some(path) = std::env::var_os("YUBIN_BINARY") {
         return path.into();
     }

@@ -125,9 +125,10 @@ fn answer(user: &str, tested: &auth::Tested) -> ExitCode {
     print_line(&format!("passdb: {user} {outcome}"));
     print_line("extra fields:");
     for (name, value) in &tested.fields {
-        match value.as_str() {
-            "" => print_line(&format!("  {name}")),
-            value => print_line(&format!("  {name}={value}")),
+        // As Dovecot, which gives this field no value on its way.
+        match name.as_str() {
+            "nologin" => print_line("  nologin"),
+            name => print_line(&format!("  {name}={value}")),
         }
     }
     code

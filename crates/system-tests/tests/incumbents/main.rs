@@ -3,5 +3,6 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panic")]
 
+mod accounts;
 mod dovecot;
 mod postfix;
