@@ -35,6 +35,7 @@ impl Completion {
     /// The account of a user's fields, whose variables are still to be expanded; the last of equal names counts.
     pub(crate) fn account(&self, asked: &Variables<'_>, fields: Fields) -> Result<Account, String> {
         let mut extra: BTreeMap<String, String> = fields.into_iter().collect();
+        self.take_mail_path(&mut extra);
         let asked_user = asked.user;
         let failed = |cause: String| format!("user {asked_user}: {cause}");
         let mut take = |name: &str, default: &str, variables: &Variables<'_>| {
@@ -78,6 +79,25 @@ impl Completion {
             mail_location,
             extra,
         })
+    }
+}
+
+impl Completion {
+    /// 2.4's `mail_path` and `mail_driver` are one `mail`; the driver of the settings counts when the user has none.
+    fn take_mail_path(&self, extra: &mut BTreeMap<String, String>) {
+        let Some(path) = extra.remove("mail_path") else {
+            return;
+        };
+        let of_settings = self
+            .mail_location
+            .split_once(':')
+            .map_or("maildir", |(driver, _)| driver);
+        let driver = extra
+            .remove("mail_driver")
+            .unwrap_or_else(|| of_settings.to_owned());
+        extra
+            .entry("mail".to_owned())
+            .or_insert_with(|| format!("{driver}:{path}"));
     }
 }
 

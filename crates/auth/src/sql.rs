@@ -172,7 +172,7 @@ fn filled(query: Option<&str>, what: &str, variables: &Variables<'_>) -> Result<
 
 fn read(connection: &Connection, query: &str, most: usize) -> rusqlite::Result<Vec<Row>> {
     let mut statement = connection.prepare(query)?;
-    let names: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+    let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
     let mut rows = statement.query([])?;
     let mut all = Vec::new();
     while let Some(row) = rows.next()? {

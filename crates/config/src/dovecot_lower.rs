@@ -641,7 +641,7 @@ impl Lowering<'_> {
     }
 
     fn finish(mut self) -> Dovecot {
-        self.complete_sql();
+        self.complete_databases();
         if let Some(location) = location_of(&self.mail) {
             if let Some(place) = self.layout_place.take() {
                 self.words_not_there("mail_location", &location, &place);

@@ -365,6 +365,69 @@ fn the_newer_dialect() {
     assert_eq!(dovecot.namespaces[0].mailboxes[0].special_use, ["\\Drafts"]);
 }
 
+/// SQL in both dialects: a file with queries, and queries in the block.
+#[test]
+fn sql_blocks() {
+    let dir = directory(&[(
+        "sql.conf",
+        "driver = sqlite\nconnect = /u.sqlite\npassword_query = SELECT password \\\n  FROM users\n",
+    )]);
+    let file = dir.path().join("dovecot.conf");
+    let load = |text: &str| {
+        std::fs::write(&file, text).expect("a file");
+        let (dovecot, problems) = load_dovecot(&file);
+        let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        (dovecot, told)
+    };
+    let older = format!(
+        "passdb {{\n  driver = sql\n  args = {}/sql.conf\n}}\n",
+        dir.path().display()
+    );
+    let (dovecot, told) = load(&older);
+    assert_eq!(told, [""; 0]);
+    let options = &dovecot.passdbs[0].options;
+    assert_eq!(options["sql/password_query"], "SELECT password FROM users");
+    assert_eq!(
+        (
+            options["sql/connect"].as_str(),
+            options["sql/default_pass_scheme"].as_str()
+        ),
+        ("/u.sqlite", "MD5")
+    );
+    std::fs::write(dir.path().join("sql.conf"), "driver = pgsql\nconect = x\n").expect("a file");
+    let (_, told) = load(&older);
+    assert!(
+        told.len() == 1 && told[0].contains("sql.conf:2: passdb: there is no setting conect"),
+        "{told:?}"
+    );
+    std::fs::write(dir.path().join("sql.conf"), "driver = pgsql\n").expect("a file");
+    let (_, told) = load(&older);
+    assert!(
+        told.len() == 1 && told[0].contains("SQL by pgsql is not there yet"),
+        "{told:?}"
+    );
+    let (dovecot, told) = load(
+        "dovecot_config_version = 2.4.0\nsql_driver = sqlite\nsqlite_path = /u.sqlite\npassdb_default_password_scheme = plain\n\
+         passdb sql {\n  query = SELECT 1 WHERE '%{user | username}'\n  fields {\n    userdb_x = two words\n  }\n}\n\
+         userdb sql {\n  query = SELECT 2\n  iterate_query = SELECT 3\n}\npassdb pam {\n  service_name = x\n  session = yes\n}\n",
+    );
+    assert_eq!(told, [""; 0]);
+    let (one, other) = (&dovecot.passdbs[0].options, &dovecot.userdbs[0].options);
+    assert_eq!(one["sql/password_query"], "SELECT 1 WHERE '%n'");
+    assert_eq!(
+        (
+            one["sql/default_pass_scheme"].as_str(),
+            one["fields/userdb_x"].as_str()
+        ),
+        ("plain", "two words")
+    );
+    assert_eq!(
+        (other["sql/user_query"].as_str(), other["sql/connect"].as_str()),
+        ("SELECT 2", "/u.sqlite")
+    );
+    assert_eq!(dovecot.passdbs[1].args, "session=yes x");
+}
+
 #[test]
 fn groups_of_the_newer_dialect_are_their_settings() {
     let dir = directory(&[("cert.pem", "C\n"), ("key.pem", "K\n")]);

@@ -202,6 +202,7 @@ unsafe fn steps(library: &Library, attempt: &Attempt, handle: Handle) -> (Outcom
     for (name, flags) in wanted {
         // SAFETY: all five have this signature; the handle is the caller's.
         let code = match unsafe { library.get::<Step>(name.as_bytes()) } {
+            // SAFETY: as above.
             Ok(step) => unsafe { step(handle, flags) },
             Err(error) => return (Outcome::Unavailable(error.to_string()), SUCCESS),
         };

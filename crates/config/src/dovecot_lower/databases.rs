@@ -204,10 +204,20 @@ impl Lowering<'_> {
         self.tell(severity, place, kind, what);
     }
 
-    /// Gives the 2.4 `sql` blocks what stands outside of them.
-    pub(super) fn complete_sql(&mut self) {
+    /// Gives the blocks of 2.4 what stands outside of them.
+    pub(super) fn complete_databases(&mut self) {
         if !self.newer {
             return;
+        }
+        let scheme = self.dovecot.others.get("passdb_default_password_scheme").cloned();
+        for block in &mut self.dovecot.passdbs {
+            // A passwd-file's own scheme is in its arguments already.
+            if let Some(scheme) = &scheme {
+                let options = &mut block.options;
+                options
+                    .entry("default_password_scheme".to_owned())
+                    .or_insert_with(|| scheme.clone());
+            }
         }
         let outside: Vec<(String, String)> = SQL_SETTINGS
             .iter()

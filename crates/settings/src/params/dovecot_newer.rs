@@ -109,6 +109,8 @@ crate::params::others! {
         "How many actions a script may take.";
     "sieve_max_redirects" Text "" NotSupported "not yet: this setting of the 2.4 dialect"
         "How many redirects a script may make.";
+    "passdb_default_password_scheme" Text "PLAIN" NoEffect "read as part of the passdb blocks"
+        "The scheme of stored passwords that name none.";
     "sieve_max_script_size" Text "" NotSupported "not yet: this setting of the 2.4 dialect"
         "The largest Sieve script.";
     "sieve_plugins" Text "" NotSupported "not yet: this setting of the 2.4 dialect"
