@@ -1,9 +1,7 @@
 //! passdb `pam`: each attempt is made by a process of its own kind, the *worker*, which is this program again under the name
-//! [`WORKER`].
-//!
-//! PAM modules are foreign C: they block for seconds, leak, change environment and signals of the whole process, and may
-//! crash. In a worker, a crash is one login that fails temporarily, and what leaks goes after `max_requests` logins. Limits:
-//! [`WORKERS_MAX`] at once, [`PATIENCE`] for an answer.
+//! [`WORKER`]. PAM modules are foreign C: they block for seconds, leak, change environment and signals of the whole process,
+//! and may crash. In a worker, a crash is one login that fails temporarily, and what leaks goes after `max_requests` logins.
+//! Limits: [`WORKERS_MAX`] at once, [`PATIENCE`] for an answer.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
