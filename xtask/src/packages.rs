@@ -10,7 +10,10 @@ const PACKAGES: &[(&str, &str)] = &[
     ("dovecot-lmtpd", "/usr/lib/dovecot/lmtp"),
     ("dovecot-sieve", "/usr/bin/sievec"),
     ("dovecot-managesieved", "/usr/lib/dovecot/managesieve"),
-    ("dovecot-sqlite", "/usr/lib/dovecot/modules/auth/libdriver_sqlite.so"),
+    (
+        "dovecot-sqlite",
+        "/usr/lib/dovecot/modules/auth/libdriver_sqlite.so",
+    ),
     ("libpam-modules", "/usr/share/doc/libpam-modules"),
     ("sqlite3", "/usr/bin/sqlite3"),
     ("swaks", "/usr/bin/swaks"),

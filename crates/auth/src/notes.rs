@@ -24,7 +24,7 @@ pub struct Note<'a> {
     pub remote: Option<IpAddr>,
     /// Whether a master user's password is looked at.
     pub is_master: bool,
-    /// What happened. No password is in it, unless `auth_debug_passwords` asks for that.
+    /// What happened. No password is in it.
     pub text: &'a str,
 }
 

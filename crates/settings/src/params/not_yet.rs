@@ -6,6 +6,10 @@ pub(crate) const NOT_YET: &[(&str, &str)] = &[
     ("access_map_reject_code", "not yet: access tables"),
     ("anvil_status_update_time", "not yet: figures about clients"),
     ("auth_anonymous_username", "not yet: anonymous logins"),
+    (
+        "auth_debug_passwords",
+        "not yet: passwords in what is logged of lookups",
+    ),
     ("auth_ssl_require_client_cert", "not yet: client certificates"),
     ("auth_ssl_username_from_cert", "not yet: client certificates"),
     ("body_checks", "not yet: looking at bodies"),
