@@ -183,7 +183,6 @@ impl Authority for Remote {
     }
 }
 
-
 /// An exchange whose other end is in the auth role.
 struct RemoteExchange {
     authority: Arc<Remote>,

@@ -30,6 +30,17 @@ pub fn leave_terminal() -> crate::Result<()> {
         .map_err(|error| crate::Error::call("leave the terminal", error))
 }
 
+/// Other processes of the same user may neither look into this one nor take it over, and no image of it is left when it
+/// ends badly (prctl(2), PR_SET_DUMPABLE).
+///
+/// # Errors
+/// When the system refuses.
+pub fn close_to_others() -> crate::Result<()> {
+    let behavior = rustix::process::DumpableBehavior::NotDumpable;
+    rustix::process::set_dumpable_behavior(behavior)
+        .map_err(|error| crate::Error::call("close this process to others", error))
+}
+
 /// Kills a process group (SIGKILL). That it is gone already is no error.
 pub fn kill_group(group: u32) {
     // Group 1 would be every process.

@@ -156,17 +156,27 @@ fn begin_as(role: Role, begin: Begin<Slice>, descriptors: Vec<OwnedFd>) -> Resul
 /// Becomes who the role is to be, then gives up everything that it does not need.
 fn lock_in(role: Role, whose: &Whose, snapshot: &Snapshot) -> Result<os::sandbox::Locked> {
     become_identity(&whose.identity)?;
+    os::process::close_to_others()?;
     match profile::of(role, snapshot) {
         Some(profile) => Ok(os::sandbox::enter(&profile)?),
         None => Ok(os::sandbox::Locked::Fully),
     }
 }
 
+/// The supervisor has started this process as who it is to be; a trial begins as root.
 fn become_identity(wanted: &ipc::roles::Identity) -> Result<()> {
     let own = os::identity::Identity::current();
-    if own.uid == wanted.uid && own.uid != 0 {
+    if own.uid == wanted.uid && own.gid == wanted.gid {
         return Ok(());
     }
+    Ok(with_groups(wanted)?.take()?)
+}
+
+/// With the groups that the system gives the user; one whom it does not know has none but its own.
+///
+/// # Errors
+/// When the system cannot be asked.
+pub(crate) fn with_groups(wanted: &ipc::roles::Identity) -> Result<os::identity::Identity> {
     let user = match &wanted.user {
         None => None,
         Some(name) => os::users::user_by_name(name)?,
@@ -176,12 +186,11 @@ fn become_identity(wanted: &ipc::roles::Identity) -> Result<()> {
         Some(user) if user.uid == wanted.uid => os::users::groups_of(&user)?,
         _ => vec![wanted.gid],
     };
-    let identity = os::identity::Identity {
+    Ok(os::identity::Identity {
         uid: wanted.uid,
         gid: wanted.gid,
         groups,
-    };
-    Ok(identity.take()?)
+    })
 }
 
 /// The ports with the sockets that came for them.

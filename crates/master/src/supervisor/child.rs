@@ -8,12 +8,12 @@ use std::process::Stdio;
 use anyhow::{Context, Result};
 use ipc::channel::{Filled, Inbox, Outbox, Parcel, halves};
 use ipc::frame::Error;
-use ipc::roles::{Message, Order};
+use ipc::roles::{Identity, Message, Order};
 use tokio::io::Interest;
 use tokio::process::{Child as Process, Command};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use crate::roles::{Role, Slice};
+use crate::roles::{Role, Slice, with_groups};
 
 /// This program as it was when it started, even if its file was replaced since.
 const PROGRAM: &str = "/proc/self/exe";
@@ -41,8 +41,13 @@ pub(super) struct Child {
 }
 
 impl Child {
-    /// Starts `role`; what it says and its end are told to `events` under `id`.
-    pub(super) fn start(role: Role, id: u64, events: &UnboundedSender<Event>) -> Result<Child> {
+    /// Starts `role` as `identity`; what it says and its end are told to `events` under `id`.
+    pub(super) fn start(
+        role: Role,
+        identity: &Identity,
+        id: u64,
+        events: &UnboundedSender<Event>,
+    ) -> Result<Child> {
         let (ours, theirs) = UnixStream::pair().context("cannot make a socket")?;
         let mut command = Command::new(PROGRAM);
         command
@@ -59,6 +64,7 @@ impl Child {
             .stdout(Stdio::null())
             // The terminal's keys are for the supervisor.
             .process_group(0);
+        with_groups(identity)?.give_to(command.as_std_mut());
         let process = command
             .spawn()
             .with_context(|| format!("cannot start the process of role {}", role.name()))?;

@@ -401,7 +401,7 @@ impl Supervisor {
     /// Starts a process and tells it how to begin.
     fn start_child(&mut self, role: Role, identity: Identity, mut more: Vec<OwnedFd>) -> Result<Child> {
         self.last_id += 1;
-        let mut child = Child::start(role, self.last_id, &self.sender)?;
+        let mut child = Child::start(role, &identity, self.last_id, &self.sender)?;
         let mut descriptors = Vec::new();
         let log_files = match role {
             Role::Runner => Vec::new(),
