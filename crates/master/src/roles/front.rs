@@ -30,7 +30,7 @@ use crate::glue::{Doors, TakesSessions};
 use crate::running::{GRACE, Queue, Running};
 
 /// A channel to an agent that was not used for so long is closed, so that the agent can end.
-const CHANNEL_IDLE: Duration = Duration::from_secs(10);
+const CHANNEL_IDLE: Duration = Duration::from_secs(2);
 
 pub(super) fn run(begun: Begun, mut inbox: Inbox, line: Line) -> Result<()> {
     // The auth role is the first thing that the supervisor tells of.
