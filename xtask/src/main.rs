@@ -16,6 +16,8 @@ usage: cargo xtask COMMAND
 
   test [--no-install]  every check and every test; installs the Debian packages that tests use when run by root
   tidy [--shrink]      the structural checks alone; --shrink lowers the recorded sizes to today's
+  bench handover [--program PROGRAM]
+                       what it costs that a session goes on in another process (root; about 2 minutes)
   bench smtp [--program PROGRAM]
                        Yubin (as built now, or PROGRAM) beside Debian's Postfix: rates, CPU, disk flushes; start and
                        memory (about 4 minutes)
@@ -30,6 +32,8 @@ fn main() -> ExitCode {
         ["test", "--no-install"] => test::run(packages::Install::Never),
         ["tidy"] => tidy::run(tidy::Ratchet::Hold),
         ["tidy", "--shrink"] => tidy::run(tidy::Ratchet::Shrink),
+        ["bench", "handover"] => bench::handover(None),
+        ["bench", "handover", "--program", program] => bench::handover(Some(Path::new(program))),
         ["bench", "smtp"] => bench::smtp(None),
         ["bench", "smtp", "--program", program] => bench::smtp(Some(Path::new(program))),
         ["dev", rest @ ..] => dev::run(rest),

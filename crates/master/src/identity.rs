@@ -93,14 +93,21 @@ pub fn may_become(policy: &Policy, uid: u32, gid: u32, kind: Kind) -> std::resul
     }
 }
 
-/// As whom the front runs when root starts the system: `mail_owner`.
+/// As whom the front runs when root starts the system: `mail_owner`; where only mailboxes are served, `default_login_user`.
 ///
 /// # Errors
 /// When there is no such user, or it is root.
-pub fn front_user(loaded: &Loaded) -> Result<User> {
-    let name = &loaded.postfix.mail_owner;
-    let place = format!("main.cf:{}: mail_owner", loaded.main.line_of("mail_owner"));
-    match user(name)? {
+pub fn front_user(loaded: &Loaded, serves_mta: bool) -> Result<User> {
+    let of_main = || {
+        let place = format!("main.cf:{}: mail_owner", loaded.main.line_of("mail_owner"));
+        (loaded.postfix.mail_owner.clone(), place)
+    };
+    let of_mailboxes = loaded.dovecot.as_ref().filter(|_| !serves_mta).map(|dovecot| {
+        let place = "dovecot.conf: default_login_user".to_owned();
+        (dovecot.default_login_user.clone(), place)
+    });
+    let (name, place) = of_mailboxes.unwrap_or_else(of_main);
+    match user(&name)? {
         Some(user) if user.uid != ROOT => Ok(user),
         Some(_) => bail!("{place}: {name} is root: mail is never handled as root"),
         None => bail!("{place}: there is no user {name}: `yubin install` makes it, --single does without"),

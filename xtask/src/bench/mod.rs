@@ -3,6 +3,7 @@
 
 mod disk;
 mod figures;
+mod handover;
 mod idle;
 mod processes;
 mod servers;
@@ -26,6 +27,15 @@ pub fn smtp(program: Option<&Path>) -> Result<()> {
     println!("{}", disk.describe());
     smtp::run(&program, &disk)?;
     idle::run(&program, &disk)
+}
+
+/// Measures what the hand-over of sessions between processes costs.
+pub fn handover(program: Option<&Path>) -> Result<()> {
+    let program = program.map_or_else(release_program, |program| Ok(program.canonicalize()?))?;
+    println!("{}", machine());
+    let disk = disk::Disk::make()?;
+    println!("{}", disk.describe());
+    handover::run(&program, &disk.directory().join("handover"))
 }
 
 fn release_program() -> Result<PathBuf> {

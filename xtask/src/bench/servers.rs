@@ -67,7 +67,7 @@ pub fn configure(directory: &Path, port: u16) -> Result<()> {
          maillog_file = {shown}/log/mail.log\nmaillog_file_prefixes = {shown}\n\
          inet_interfaces = 127.0.0.1\ninet_protocols = ipv4\nmyhostname = bench.localdomain\n\
          mydestination = bench.test\nlocal_recipient_maps =\nalias_maps =\nmynetworks = 127.0.0.0/8\n\
-         local_transport = discard:bench\n"
+         local_transport = discard:bench\nmail_owner = postfix\n"
     );
     fs::write(directory.join("etc/main.cf"), main_cf)?;
     let master_cf = format!("127.0.0.1:{port} inet n - n - - smtpd\n{MASTER_CF}");
@@ -120,6 +120,21 @@ pub fn postfix(directory: &Path, port: u16) -> Result<Server> {
     })
 }
 
+/// Starts a program that greets on `port` with these octets.
+pub fn greeting(command: &mut Command, port: u16, greeting: &[u8; 3]) -> Result<Server> {
+    let mut child = spawn(command, Stdio::null())?;
+    if let Err(error) = wait_for(port, greeting) {
+        let _ = child.kill().and_then(|()| child.wait());
+        return Err(error);
+    }
+    Ok(Server {
+        name: "Yubin",
+        pid: child.id(),
+        port,
+        how_to_stop: Stop::Child(child),
+    })
+}
+
 fn spawn(command: &mut Command, screen: Stdio) -> Result<Child> {
     command
         .stdin(Stdio::null())
@@ -143,14 +158,19 @@ fn greeted(mut child: Child, port: u16) -> Result<Server> {
 
 /// Connects until somebody says 220.
 fn wait_for_greeting(port: u16) -> Result<()> {
+    wait_for(port, b"220")
+}
+
+/// Connects until somebody greets.
+fn wait_for(port: u16, expected: &[u8; 3]) -> Result<()> {
     let began = Instant::now();
     while began.elapsed() < START_TIMEOUT {
         if let Ok(mut stream) = TcpStream::connect(("127.0.0.1", port)) {
             stream.set_read_timeout(Some(START_TIMEOUT))?;
             let mut greeting = [0; 3];
             stream.read_exact(&mut greeting).context("no greeting")?;
-            if &greeting != b"220" {
-                bail!("port {port} does not greet with 220");
+            if greeting != *expected {
+                bail!("port {port} does not greet with {}", String::from_utf8_lossy(expected));
             }
             return Ok(());
         }

@@ -76,7 +76,7 @@ pub fn prepare(start: Start, tell: &mut dyn FnMut(&str)) -> Result<Ready> {
     if serves_mta {
         Spool::check_unused(&loaded.postfix.queue_directory, &world::World::real())?;
     }
-    let front_user = identity::front_user(&loaded)?;
+    let front_user = identity::front_user(&loaded, serves_mta)?;
     let bound = listeners::bind(wanted)?;
     let log = log_files::open(&loaded.postfix, loaded.dovecot.as_ref())?;
     let snapshot = Snapshot::of(&loaded)?;
