@@ -9,7 +9,7 @@ use master::embedded::{self, Owner, PORT_BASE, Ports, Prepared};
 use master::identity;
 use master::running::Scale;
 use master::single::prepare;
-use master::start::{Offer, Start};
+use master::start::{self, Offer, Start};
 use master::supervisor;
 
 use crate::{Invocation, eprint_line, print_line};
@@ -127,7 +127,9 @@ fn serve(wanted: &Wanted) -> Result<()> {
 /// By processes of their own where root starts them, else in this one.
 fn run_system(start: Start, single: bool) -> Result<()> {
     let mut tell = |line: &str| eprint_line(line);
-    if os::is_root() && !single {
+    let serves_mta = start.config_directory.is_some();
+    let may_part = || identity::missing_default_user(&start::load(&start), serves_mta).is_none();
+    if os::is_root() && !single && may_part() {
         supervisor::prepare(start, &mut tell)?.run()
     } else {
         prepare(start, &mut tell)?.run()

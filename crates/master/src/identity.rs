@@ -8,7 +8,7 @@ use config::Loaded;
 use ipc::roles::Kind;
 use os::identity::Identity;
 use os::users::User;
-use settings::{Postfix, Userdb};
+use settings::{Dovecot, Postfix, Userdb};
 
 /// Whom nothing that reads mail ever runs as.
 const ROOT: u32 = 0;
@@ -98,20 +98,72 @@ pub fn may_become(policy: &Policy, uid: u32, gid: u32, kind: Kind) -> std::resul
 /// # Errors
 /// When there is no such user, or it is root.
 pub fn front_user(loaded: &Loaded, serves_mta: bool) -> Result<User> {
-    let of_main = || {
-        let place = format!("main.cf:{}: mail_owner", loaded.main.line_of("mail_owner"));
-        (loaded.postfix.mail_owner.clone(), place)
-    };
-    let of_mailboxes = loaded.dovecot.as_ref().filter(|_| !serves_mta).map(|dovecot| {
-        let place = "dovecot.conf: default_login_user".to_owned();
-        (dovecot.default_login_user.clone(), place)
-    });
-    let (name, place) = of_mailboxes.unwrap_or_else(of_main);
+    let (name, place) = front_user_name(loaded, serves_mta);
     match user(&name)? {
         Some(user) if user.uid != ROOT => Ok(user),
         Some(_) => bail!("{place}: {name} is root: mail is never handled as root"),
         None => bail!("{place}: there is no user {name}: `yubin install` makes it, --single does without"),
     }
+}
+
+/// As whom passwords are verified: Dovecot's internal user, or root (`None`) where the system's own passwords are asked for,
+/// where a database is a file that the internal user may not read, or where there is no such user.
+///
+/// # Errors
+/// When the system cannot be asked for the user.
+pub fn auth_user(dovecot: &Dovecot) -> Result<Option<User>> {
+    const ROOTS: [&str; 4] = ["pam", "shadow", "passwd", "bsdauth"];
+    let Some(user) = user(&dovecot.default_internal_user)? else {
+        return Ok(None);
+    };
+    let groups = os::users::groups_of(&user)?;
+    let is_open = |path: &str| match std::fs::metadata(path) {
+        Ok(found) if found.uid() == user.uid => found.mode() & 0o400 != 0,
+        Ok(found) if groups.contains(&found.gid()) => found.mode() & 0o040 != 0,
+        Ok(found) => found.mode() & 0o004 != 0,
+        // It will be told by the one who needs it.
+        Err(_) => true,
+    };
+    let passdbs = dovecot.passdbs.iter();
+    let of_passdbs = passdbs.clone().map(|block| (block.args.as_str(), &block.options));
+    let userdbs = dovecot.userdbs.iter();
+    let of_userdbs = userdbs.map(|block| (block.args.as_str(), &block.options));
+    let mut files = of_passdbs.chain(of_userdbs).flat_map(|(args, options)| {
+        let words = args
+            .split_whitespace()
+            .chain(options.values().map(String::as_str));
+        words.filter(|word| word.starts_with('/') && !word.contains('%'))
+    });
+    let needs_root = passdbs
+        .clone()
+        .any(|block| ROOTS.contains(&block.driver.as_str()));
+    Ok((!needs_root && files.all(is_open)).then_some(user))
+}
+
+/// The name of [`front_user`], and where it stands.
+fn front_user_name(loaded: &Loaded, serves_mta: bool) -> (String, String) {
+    match &loaded.dovecot {
+        Some(dovecot) if !serves_mta => (
+            dovecot.default_login_user.clone(),
+            "dovecot.conf: default_login_user".to_owned(),
+        ),
+        _ => {
+            let place = format!("main.cf:{}: mail_owner", loaded.main.line_of("mail_owner"));
+            (loaded.postfix.mail_owner.clone(), place)
+        }
+    }
+}
+
+/// A user that a default names and nobody made: a system that was never installed. It runs in one process.
+pub fn missing_default_user(loaded: &Loaded, serves_mta: bool) -> Option<String> {
+    let (name, _) = front_user_name(loaded, serves_mta);
+    let default = match &loaded.dovecot {
+        Some(_) if !serves_mta => Dovecot::defaults().default_login_user,
+        _ if loaded.values.explicit().contains_key("mail_owner") => return None,
+        _ => name.clone(),
+    };
+    let is_missing = || user(&name).is_ok_and(|user| user.is_none());
+    (name == default && is_missing()).then_some(name)
 }
 
 /// Gives the queue to `user`.

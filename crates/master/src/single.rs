@@ -66,6 +66,10 @@ pub fn prepare(start: Start, tell: &mut dyn FnMut(&str)) -> Result<Ready> {
     let log = log_files::open(&loaded.postfix, loaded.dovecot.as_ref())?;
     let snapshot = Snapshot::of(&loaded)?;
     let certificates = Certificates::of(&snapshot.keys)?;
+    if let Some(name) = identity::missing_default_user(&loaded, serves_mta).filter(|_| os::is_root()) {
+        let what = "all roles run in one process; `yubin install` makes the user";
+        log.warning("master", &format!("there is no user {name}: {what}"));
+    }
     let pid_files = PidFiles::open_as_root(base_dir(&loaded));
     identity::give_up_root(&loaded)?;
     let queue = serves_mta

@@ -50,7 +50,14 @@ pub fn run(program: &Path, directory: &Path) -> Result<()> {
 }
 
 fn measure() -> Result<(f64, f64)> {
-    let arguments = ["-c", GENERATOR, &PORT.to_string(), &LOGINS.to_string(), "ann", "pw"];
+    let arguments = [
+        "-c",
+        GENERATOR,
+        &PORT.to_string(),
+        &LOGINS.to_string(),
+        "ann",
+        "pw",
+    ];
     let printed = output("python3", &arguments)?;
     let mut words = printed.split_whitespace().map(str::parse::<f64>);
     match (words.next(), words.next()) {
@@ -61,7 +68,9 @@ fn measure() -> Result<(f64, f64)> {
 
 fn start(program: &Path, directory: &Path, single: bool) -> Result<Server> {
     let mut command = Command::new(program);
-    command.args(["serve", "--mailboxes", "-c"]).arg(directory.join("dovecot.conf"));
+    command
+        .args(["serve", "--mailboxes", "-c"])
+        .arg(directory.join("dovecot.conf"));
     if single {
         command.arg("--single");
     }
@@ -79,9 +88,19 @@ fn prepare(directory: &Path) -> Result<()> {
     let body = line.repeat(MESSAGE_BYTES / line.len());
     for number in 0..MESSAGES {
         let text = format!("Subject: {number}\nMessage-ID: <{number}@bench>\n\n{body}");
-        fs::write(mail.join(format!("cur/{}.M{number}.bench:2,S", 1_700_000_000 + number)), text)?;
+        fs::write(
+            mail.join(format!("cur/{}.M{number}.bench:2,S", 1_700_000_000 + number)),
+            text,
+        )?;
     }
-    output("chown", &["-R", &format!("{uid}:{gid}"), &directory.join("mail").to_string_lossy()])?;
+    output(
+        "chown",
+        &[
+            "-R",
+            &format!("{uid}:{gid}"),
+            &directory.join("mail").to_string_lossy(),
+        ],
+    )?;
     let shown = directory.display();
     let pair = self_signed(directory)?;
     let conf = format!(
@@ -108,7 +127,18 @@ fn self_signed(directory: &Path) -> Result<(String, String)> {
     output(
         "openssl",
         &[
-            "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", &key, "-out", &cert, "-days", "2", "-subj",
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-keyout",
+            &key,
+            "-out",
+            &cert,
+            "-days",
+            "2",
+            "-subj",
             "/CN=localhost",
         ],
     )?;

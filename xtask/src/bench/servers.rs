@@ -170,7 +170,10 @@ fn wait_for(port: u16, expected: &[u8; 3]) -> Result<()> {
             let mut greeting = [0; 3];
             stream.read_exact(&mut greeting).context("no greeting")?;
             if greeting != *expected {
-                bail!("port {port} does not greet with {}", String::from_utf8_lossy(expected));
+                bail!(
+                    "port {port} does not greet with {}",
+                    String::from_utf8_lossy(expected)
+                );
             }
             return Ok(());
         }

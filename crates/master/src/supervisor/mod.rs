@@ -376,25 +376,17 @@ impl Supervisor {
         Ok(())
     }
 
-    /// As whom passwords are verified: root where the system's own are, else Dovecot's internal user, if there is one.
+    /// As whom passwords are verified.
     fn auth_identity(&self) -> Result<Identity> {
-        const ROOTS: [&str; 4] = ["pam", "shadow", "passwd", "bsdauth"];
+        let user = match &self.snapshot.dovecot {
+            None => Some(self.front_user.clone()),
+            Some(dovecot) => identity::auth_user(dovecot)?,
+        };
         let root = Identity {
             uid: 0,
             gid: 0,
             user: None,
         };
-        let Some(dovecot) = &self.snapshot.dovecot else {
-            return Ok(identity_of(&self.front_user));
-        };
-        if dovecot
-            .passdbs
-            .iter()
-            .any(|passdb| ROOTS.contains(&passdb.driver.as_str()))
-        {
-            return Ok(root);
-        }
-        let user = os::users::user_by_name(&dovecot.default_internal_user)?;
         Ok(user.map_or(root, |user| identity_of(&user)))
     }
 

@@ -105,7 +105,7 @@ impl Host {
             log.matches("daemon started").count()
         };
         let (before, etc) = (started(), self.sandbox.config_directory());
-        let words = ["serve", "-c", &etc.display().to_string()];
+        let words = ["serve", "--single", "-c", &etc.display().to_string()];
         self.sandbox.launch_with(&words, |_| started() > before);
     }
 
