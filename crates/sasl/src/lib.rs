@@ -5,15 +5,21 @@
 //!
 //! Entries: [`mechanism::server`] and [`client::Client`] for the dialogue; [`scheme::verify`] and
 //! [`scheme::generate`] for stored passwords. Pure: randomness is an argument.
-//! RFCs: 4422, 4616 (PLAIN), draft-murchison-sasl-login (LOGIN), 2307 (`{SCHEME}hash`), 8018 (PBKDF2), 9106 (Argon2).
+//! RFCs: 4422 (EXTERNAL too), 4505 (ANONYMOUS), 4616 (PLAIN), draft-murchison-sasl-login (LOGIN), 2195 (CRAM-MD5), 5802 and
+//! 7677 (SCRAM), 9266 (channel binding), 2307 (`{SCHEME}hash`), 8018 (PBKDF2), 9106 (Argon2).
 //! Limits: [`RESPONSE_BYTES_MAX`], [`PASSWORD_BYTES_MAX`]. Test vectors come from Debian's `doveadm pw` and crypt(3).
 
 pub mod client;
+mod cram_md5;
+mod external;
+mod hmac_md5;
 pub mod mechanism;
+mod plain;
 pub mod scheme;
+pub mod scram;
 pub mod wire;
 
-pub use mechanism::{Credentials, Mechanism, Step};
+pub use mechanism::{Context, Credentials, Identity, Mechanism, Step, Stored};
 
 /// The longest response of a client that is looked at, in bytes, after base64.
 pub const RESPONSE_BYTES_MAX: usize = 8192;
@@ -49,8 +55,25 @@ pub enum Error {
     #[error("Unknown scheme: {0}")]
     UnknownScheme(String),
     /// Dovecot has the scheme, Yubin does not.
-    #[error("password scheme {0} is not supported")]
-    UnsupportedScheme(String),
+    #[error("password scheme {scheme} is not supported: {why}. A new password is needed")]
+    UnsupportedScheme {
+        /// The scheme's name.
+        scheme: String,
+        /// Why Yubin does not have it.
+        why: &'static str,
+    },
+    /// The scheme is weak, and the settings do not allow weak ones.
+    #[error(
+        "password scheme {0} is weak and therefore refused. Give the user a new password, or allow such schemes with \
+         auth_allow_weak_schemes = yes"
+    )]
+    WeakScheme(String),
+    /// A mechanism such as CRAM-MD5 cannot be served from the stored form.
+    #[error("the password is stored as {0}, which this mechanism cannot use")]
+    Unfit(String),
+    /// The user's name goes into the hash, and was not given.
+    #[error("DIGEST-MD5 needs the user name")]
+    UserWanted,
     /// The stored text is not what its scheme makes.
     #[error("the stored {scheme} password is damaged: {what}")]
     Damaged {

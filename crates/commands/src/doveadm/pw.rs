@@ -2,19 +2,20 @@
 
 use std::process::ExitCode;
 
-use sasl::scheme::{self, RANDOM_BYTES, Scheme};
+use sasl::scheme::{self, RANDOM_BYTES, Scheme, Weak};
 
 use super::{Call, ask_password, fatal, usage};
 use crate::print_line;
 
 const HELP: &str = "usage: doveadm pw -l
-       doveadm pw [-p PASSWORD] [-r ROUNDS] [-s SCHEME] [-V]
-       doveadm pw -t HASH [-p PASSWORD]
+       doveadm pw [-p PASSWORD] [-r ROUNDS] [-s SCHEME] [-u USER] [-V]
+       doveadm pw -t HASH [-p PASSWORD] [-u USER]
   -l           lists the schemes
   -p PASSWORD  takes this password instead of asking for it
   -r ROUNDS    the cost, for schemes that have one
   -s SCHEME    the scheme, perhaps with .b64 or .hex (default: CRYPT, which makes bcrypt)
   -t HASH      tells whether the password fits to HASH
+  -u USER      the user's name, which goes into DIGEST-MD5's hash
   -V           verifies what was made and says so";
 
 /// What the arguments ask for.
@@ -25,6 +26,7 @@ struct Request {
     rounds: Option<u32>,
     scheme: Option<String>,
     test: Option<String>,
+    user: Option<String>,
     verify: bool,
     help: bool,
 }
@@ -81,8 +83,7 @@ fn request_of(args: &[String]) -> Option<Request> {
             "-r" => request.rounds = Some(value()?.parse().ok()?),
             "-s" => request.scheme = Some(value()?),
             "-t" => request.test = Some(value()?),
-            // The user name matters to DIGEST-MD5 only.
-            "-u" => drop(value()?),
+            "-u" => request.user = Some(value()?),
             "--" if arg == "--help" => request.help = true,
             _ => return None,
         }
@@ -96,9 +97,9 @@ fn test(request: &Request, hash: &str) -> Result<String, String> {
         None => ask_password("Enter password to verify: ").map_err(|error| error.to_string())?,
     };
     if !hash.starts_with('{') {
-        return Err("Failed to extract scheme from password hash: {SCHEME}hash wanted".to_owned());
+        return Err("Missing {scheme} prefix from hash".to_owned());
     }
-    check(&password, hash)?;
+    check(request, &password, hash)?;
     Ok(format!("{hash} (verified)"))
 }
 
@@ -111,22 +112,27 @@ fn make(request: &Request) -> Result<String, String> {
     };
     let mut random = [0; RANDOM_BYTES];
     getrandom::fill(&mut random).map_err(|error| format!("no random numbers: {error}"))?;
-    let generate = |rounds| scheme::generate(&scheme, password.as_bytes(), rounds, &random);
+    let (user, wanted) = (request.user.as_deref(), (&scheme, password.as_bytes()));
+    let generate = |rounds| scheme::generate_for(user, wanted, rounds, &random);
     // Too little is raised to the least, as Dovecot does; too much would take days.
     let hash = match generate(request.rounds) {
         Err(sasl::Error::Rounds { rounds, low, .. }) if rounds < low => generate(Some(low)),
         other => other,
     };
-    let stored = format!(
-        "{{{}}}{}",
-        scheme.name(),
-        hash.map_err(|error| error.to_string())?
-    );
+    let stored = format!("{{{}}}{}", scheme.name(), hash.map_err(|error| told(&error))?);
     if !request.verify {
         return Ok(stored);
     }
-    check(&password, &stored)?;
+    check(request, &password, &stored)?;
     Ok(format!("{stored} (verified)"))
+}
+
+/// An error, and what to do about it here.
+fn told(error: &sasl::Error) -> String {
+    match error {
+        sasl::Error::UserWanted => format!("{error}. Name it with -u"),
+        error => error.to_string(),
+    }
 }
 
 /// Asked for twice on a terminal, since nobody sees what is typed.
@@ -139,12 +145,17 @@ fn new_password() -> Result<String, String> {
     Ok(password)
 }
 
-fn check(password: &str, stored: &str) -> Result<(), String> {
+fn check(request: &Request, password: &str, stored: &str) -> Result<(), String> {
     let plain: Scheme = "PLAIN".parse().map_err(|error: sasl::Error| error.to_string())?;
-    match scheme::verify(password.as_bytes(), stored, &plain) {
+    // Whoever asks has the hash at hand: weak or not, it is tested.
+    let plain = plain.with_weak(Weak::Allowed);
+    match scheme::verify_of(request.user.as_deref(), password.as_bytes(), stored, &plain) {
         Ok(true) => Ok(()),
         Ok(false) => Err("reverse password verification check failed: Password mismatch".to_owned()),
-        Err(error) => Err(format!("reverse password verification check failed: {error}")),
+        Err(error) => Err(format!(
+            "reverse password verification check failed: {}",
+            told(&error)
+        )),
     }
 }
 
@@ -158,7 +169,16 @@ mod tests {
 
     #[test]
     fn what_is_made_passes_the_test() {
-        for scheme in ["sha512-crypt", "PLAIN", "SSHA256.hex", "BLF-CRYPT"] {
+        let schemes = [
+            "sha512-crypt",
+            "PLAIN",
+            "SSHA256.hex",
+            "BLF-CRYPT",
+            "MD5",
+            "CRAM-MD5",
+            "SCRAM-SHA-256",
+        ];
+        for scheme in schemes {
             let made = make(&request(&format!("-s {scheme} -p secret -V -r0"))).unwrap();
             let stored = made.strip_suffix(" (verified)").unwrap();
             assert!(
@@ -175,6 +195,12 @@ mod tests {
         assert!(make(&request("-s BLF-CRYPT -p x -r 99")).is_err());
         let damaged = test(&request("-p x"), "{SHA512-CRYPT}bad").unwrap_err();
         assert!(!damaged.contains("DES-CRYPT"), "{damaged}");
+        let digest = make(&request("-s DIGEST-MD5 -p x -u alice@a.b -V")).unwrap();
+        assert_eq!(digest, "{DIGEST-MD5}cd65dead49acac6027d90fb73c338073 (verified)");
+        let nameless = make(&request("-s DIGEST-MD5 -p x")).unwrap_err();
+        assert_eq!(nameless, "DIGEST-MD5 needs the user name. Name it with -u");
+        let broken = make(&request("-s OTP -p x")).unwrap_err();
+        assert!(broken.contains("OTP is not supported: it is a list"), "{broken}");
         assert_eq!(make(&request("-s FOO -p x")).unwrap_err(), "Unknown scheme: FOO");
         assert!(request_of(&["-Z".to_owned()]).is_none());
         assert!(request_of(&["-p".to_owned()]).is_none());

@@ -47,11 +47,12 @@ pub(super) fn verify(password: &[u8], hash: &str, scheme: &str) -> Result<bool, 
         }
         // What shadow(5) writes for "no password will ever fit".
         "" if hash.starts_with(['!', '*']) => Ok(false),
-        "" if matches!(scheme, "CRYPT" | "DES-CRYPT") => {
-            Err(Error::UnsupportedScheme("DES-CRYPT".to_owned()))
-        }
+        "" if matches!(scheme, "CRYPT" | "DES-CRYPT") => Err(super::unsupported("DES-CRYPT")),
         "" => Err(damaged("it does not begin as a hash of the scheme does")),
-        _ => Err(Error::UnsupportedScheme(format!("CRYPT with ${id}$"))),
+        _ => Err(Error::UnsupportedScheme {
+            scheme: format!("CRYPT with ${id}$"),
+            why: "Yubin does not have this kind of crypt(3)",
+        }),
     }
 }
 

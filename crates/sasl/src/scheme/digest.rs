@@ -178,6 +178,31 @@ fn pbkdf2_sha1(password: &[u8], salt: &[u8], rounds: u32) -> [u8; 20] {
     key
 }
 
+/// DIGEST-MD5's: the MD5 of `user:realm:password`, the realm being what follows the `@` (RFC 2831 §2.1.2.1).
+pub(super) fn digest_md5(user: Option<&str>, password: &[u8]) -> Result<[u8; 16], Error> {
+    let user = user.ok_or(Error::UserWanted)?;
+    let (name, realm) = user.split_once('@').unwrap_or((user, ""));
+    let parts = [name.as_bytes(), realm.as_bytes(), password].join(&b':');
+    Ok(<Md5 as sha2::Digest>::digest(parts).into())
+}
+
+pub(super) fn verify_digest_md5(
+    user: Option<&str>,
+    password: &[u8],
+    hash: &str,
+    scheme: &Scheme,
+) -> Result<bool, Error> {
+    let encoding = scheme.encoding.unwrap_or(match hash.len() {
+        32 => Encoding::Hex,
+        _ => Encoding::Base64,
+    });
+    let stored = decode(hash, encoding, &scheme.name)?;
+    if stored.len() != 16 {
+        return Err(super::damaged(scheme, "its length is wrong"));
+    }
+    Ok(equal(&stored, &digest_md5(user, password)?))
+}
+
 /// `bytes` as they are (they are text) or encoded.
 pub(super) fn encode_plain(bytes: &[u8], encoding: Option<Encoding>) -> String {
     match encoding {
@@ -186,7 +211,7 @@ pub(super) fn encode_plain(bytes: &[u8], encoding: Option<Encoding>) -> String {
     }
 }
 
-fn encode(bytes: &[u8], encoding: Encoding) -> String {
+pub(super) fn encode(bytes: &[u8], encoding: Encoding) -> String {
     match encoding {
         Encoding::Base64 => BASE64.encode(bytes),
         Encoding::Hex => bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
