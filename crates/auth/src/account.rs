@@ -21,3 +21,17 @@ pub struct Account {
     /// Other fields, such as `quota_rule`, without the `userdb_` before them.
     pub extra: BTreeMap<String, String>,
 }
+
+impl Account {
+    /// Somebody of whom nothing but the name is known: nothing of it may be opened (the uid is the one that means nobody).
+    pub(crate) fn of_name(user: String) -> Account {
+        Account {
+            user,
+            uid: u32::MAX,
+            gid: u32::MAX,
+            home: None,
+            mail_location: String::new(),
+            extra: BTreeMap::new(),
+        }
+    }
+}

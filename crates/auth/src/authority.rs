@@ -4,13 +4,12 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use sasl::mechanism::{self, Mechanism, Step};
 use serde::{Deserialize, Serialize};
 
-use crate::{Account, Auth, Failure, Reason, Request, Verdict};
+use crate::{Account, Auth, Request, Verdict};
 
 /// Who asks, from where.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Asker {
     /// `smtp`, `imap`, `pop3`, `sieve`.
     pub service: String,
@@ -18,8 +17,25 @@ pub struct Asker {
     pub remote: Option<IpAddr>,
     /// Our address.
     pub local: Option<IpAddr>,
+    /// The client's port.
+    pub remote_port: Option<u16>,
+    /// Our port.
+    pub local_port: Option<u16>,
+    /// The session as the log names it; empty where it has no name.
+    pub session: String,
     /// Whether nobody can listen: TLS, or the same host.
     pub secured: bool,
+    /// The TLS connection's channel binding data by type (`tls-exporter`, RFC 9266).
+    pub bindings: Vec<(String, Vec<u8>)>,
+    /// The client's certificate, if it has one that was verified.
+    pub certificate: Option<Certificate>,
+}
+
+/// A client's verified certificate.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Certificate {
+    /// The user name in it (`ssl_cert_username_field`), if there is one.
+    pub user: Option<String>,
 }
 
 /// What proves to the supervisor that a login was verified: it is good once, and for a short while. Empty where the one
@@ -53,7 +69,12 @@ pub trait Authority: Send + Sync {
     /// Verifies a name and a password.
     fn verify(&self, request: &Request<'_>) -> Verdict;
 
-    /// Begins an exchange by the mechanism of that name, in any case; `None` when there is no such mechanism.
+    /// The mechanisms that are offered, in capitals. Those that need TLS (-PLUS) or a certificate (EXTERNAL) are among
+    /// them. It may block.
+    fn mechanisms(&self) -> Vec<String>;
+
+    /// Begins an exchange by the mechanism of that name, in any case; `None` when there is no such mechanism, or not on
+    /// such a connection.
     fn exchange(self: Arc<Self>, mechanism: &str, asker: &Asker) -> Option<Box<dyn Exchange>>;
 
     /// Who a mailbox user is, without a password (see [`Auth::lookup`]).
@@ -64,6 +85,12 @@ pub trait Authority: Send + Sync {
 
     /// Whether [`Authority::lookup`] can tell anything about anybody: a userdb is configured.
     fn has_userdb(&self) -> bool;
+
+    /// All users that can be listed.
+    ///
+    /// # Errors
+    /// When a database cannot be read, or none can list its users; the text is for the log.
+    fn list(&self) -> Result<Vec<String>, String>;
 
     /// How long a login from there is to wait before it is looked at, because of failures before it (see [`crate::penalty`]).
     fn penalty(&self, _asker: &Asker) -> std::time::Duration {
@@ -142,14 +169,16 @@ impl Authority for Auth {
         Auth::verify(self, request)
     }
 
+    fn mechanisms(&self) -> Vec<String> {
+        self.sasl
+            .mechanisms
+            .iter()
+            .map(|name| (*name).to_owned())
+            .collect()
+    }
+
     fn exchange(self: Arc<Self>, mechanism: &str, asker: &Asker) -> Option<Box<dyn Exchange>> {
-        let mechanism = mechanism::server(mechanism)?;
-        Some(Box::new(ChainExchange {
-            auth: self,
-            asker: asker.clone(),
-            mechanism,
-            is_started: false,
-        }))
+        Auth::exchange(self, mechanism, asker)
     }
 
     fn lookup(&self, user: &str, service: &str) -> Result<Option<Account>, String> {
@@ -160,45 +189,15 @@ impl Authority for Auth {
         Auth::has_userdb(self)
     }
 
+    fn list(&self) -> Result<Vec<String>, String> {
+        Auth::list(self)
+    }
+
     fn flush_cache(&self, users: &[String]) -> usize {
         Auth::flush_cache(self, users)
     }
 
     fn penalty(&self, asker: &Asker) -> std::time::Duration {
         Auth::penalty(self, asker)
-    }
-}
-
-/// An exchange that the chains of this process decide.
-struct ChainExchange {
-    auth: Arc<Auth>,
-    asker: Asker,
-    mechanism: Box<dyn Mechanism>,
-    is_started: bool,
-}
-
-impl Exchange for ChainExchange {
-    fn step(&mut self, response: Option<&[u8]>) -> Progress {
-        let step = if std::mem::replace(&mut self.is_started, true) {
-            self.mechanism.step(response.unwrap_or_default())
-        } else {
-            self.mechanism.start(response)
-        };
-        match step {
-            Step::Challenge(challenge) => Progress::Challenge(challenge),
-            Step::Verify(credentials) => Progress::Done(self.auth.verify(&Request {
-                user: &credentials.user,
-                authzid: &credentials.authzid,
-                password: &credentials.password,
-                mechanism: self.mechanism.name(),
-                asker: &self.asker,
-            })),
-            Step::Malformed(why) => Progress::Done(Verdict::Failed(Failure {
-                user: String::new(),
-                database: "auth".into(),
-                reason: Reason::Malformed(why.into()),
-                delay: std::time::Duration::ZERO,
-            })),
-        }
     }
 }

@@ -6,7 +6,9 @@ use settings::Dovecot;
 
 use crate::cache::Cache;
 use crate::completion::Completion;
+use crate::credentials::weak;
 use crate::driver::{Fields, block_fields, is_set, words};
+use crate::exchange::Mechanisms;
 use crate::names::{Login, Names};
 use crate::notes::{Level, Note, Notes, Sink};
 use crate::passdb;
@@ -32,6 +34,7 @@ pub struct Auth {
     pub(crate) files: Files,
     pub(crate) cache: Option<Cache>,
     pub(crate) notes: Notes,
+    pub(crate) sasl: Mechanisms,
 }
 
 #[derive(Debug)]
@@ -93,6 +96,57 @@ pub struct Tested {
     pub fields: Vec<(String, String)>,
 }
 
+/// A login of which the passdbs have said yes, as far as they could without a proof.
+#[derive(Debug)]
+pub(crate) struct Begun {
+    login: Login,
+    /// The name as the client gave it, or as its certificate has it.
+    given: String,
+    pub(crate) progress: Progress,
+}
+
+impl Begun {
+    /// Of somebody who needs no passdb.
+    pub(crate) fn without_passdb(user: String) -> Begun {
+        Begun {
+            given: user.clone(),
+            login: Login::Plain(user),
+            progress: Progress::welcome(),
+        }
+    }
+
+    /// The verdict when the client has not proved who it is.
+    pub(crate) fn refusal(self) -> Refusal {
+        let (Login::Plain(asked) | Login::Master { master: asked, .. }) = &self.login;
+        let tested = failed(asked, self.progress.database, Reason::PasswordMismatch);
+        Refusal::of(tested, self.progress)
+    }
+}
+
+/// A login that does not end well, whatever follows.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    /// The verdict, and what the passdbs told.
+    pub(crate) told: (Tested, Fields),
+    /// A stored password with which the dialogue may go on.
+    pub(crate) decoy: Option<String>,
+}
+
+impl Refusal {
+    fn of(tested: Tested, progress: Progress) -> Refusal {
+        Refusal {
+            told: (tested, progress.fields),
+            decoy: progress.decoy.or(progress.stored),
+        }
+    }
+}
+
+impl From<Tested> for Refusal {
+    fn from(tested: Tested) -> Refusal {
+        Refusal::of(tested, Progress::default())
+    }
+}
+
 impl Auth {
     /// The chains of the settings, and every problem with them. A block that is not there yet takes part as one that
     /// cannot be asked; a block with wrong arguments too: neither turns into "no such user".
@@ -105,6 +159,10 @@ impl Auth {
                 passdb::Driver::NotYet(text)
             }),
             settings: block.clone(),
+        });
+        let passdbs = passdbs.map(|block| Passdb {
+            driver: block.driver.with_weak(weak(settings, &block.settings)),
+            ..block
         });
         let passdbs = passdbs.collect();
         let userdbs = settings.userdbs.iter().map(|block| Userdb {
@@ -132,6 +190,7 @@ impl Auth {
                 sink: None,
                 is_debug: settings.auth_debug || settings.auth_debug_passwords,
             },
+            sasl: Mechanisms::of(settings),
         };
         (auth, problems)
     }
@@ -150,33 +209,73 @@ impl Auth {
 
     /// As [`Auth::verify`], with what the passdbs told.
     pub fn test(&self, request: &Request<'_>) -> Tested {
-        let login = self.names.login(request.user, request.authzid);
-        let (mut tested, nodelay) = match login {
-            Ok(Login::Plain(user)) => self.plain_login(user, request),
-            Ok(Login::Master { user, master }) => self.master_login(user, &master, request),
-            Err(reason) => {
-                let mut tested = failed(request.user, "auth", reason);
-                tested
-                    .fields
-                    .push(("original_user".to_owned(), request.user.to_owned()));
-                (tested, Fields::new())
-            }
+        let told = match self.begin(request, Purpose::Login(request.mechanism)) {
+            Ok(begun) => self.complete(begun, request),
+            Err(refusal) => refusal.told,
         };
-        let attempt = (request.user, request.password.bytes());
+        self.settle(request, request.password.bytes(), told)
+    }
+
+    /// Asks the passdbs about whom a client wants to be.
+    pub(crate) fn begin(&self, request: &Request<'_>, purpose: Purpose<'_>) -> Result<Begun, Refusal> {
+        let given = match self.sasl.given(request.user, request.asker) {
+            Ok(given) => given,
+            Err(reason) => return Err(failed(request.user, "auth", reason).into()),
+        };
+        match self.names.login(given, request.authzid) {
+            Ok(Login::Plain(user)) => self.begin_plain(user, &named(request, given), purpose),
+            Ok(Login::Master { user, master }) => {
+                self.begin_master((user, master), &named(request, given), purpose)
+            }
+            Err(reason) => {
+                let mut tested = failed(given, "auth", reason);
+                tested.fields.push(("original_user".to_owned(), given.to_owned()));
+                Err(tested.into())
+            }
+        }
+    }
+
+    /// The passdbs said yes, and the client has proved who it is.
+    pub(crate) fn complete(&self, begun: Begun, request: &Request<'_>) -> (Tested, Fields) {
+        let request = &named(request, &begun.given);
+        match begun.login {
+            Login::Plain(user) => {
+                let told = begun.progress.fields.clone();
+                let variables = variables_of(&user, request);
+                (
+                    self.finish((&user, request.user), &variables, begun.progress),
+                    told,
+                )
+            }
+            Login::Master { user, master } => {
+                self.complete_master((&user, &master), &begun.progress, request)
+            }
+        }
+    }
+
+    /// What is left to do about a verdict: its delay, and the count of failures. `attempt` is what makes one guess
+    /// differ from another.
+    pub(crate) fn settle(
+        &self,
+        request: &Request<'_>,
+        attempt: &[u8],
+        (mut tested, nodelay): (Tested, Fields),
+    ) -> Tested {
         if let Verdict::Failed(failure) = &mut tested.verdict {
             failure.delay = if is_set(&nodelay, "nodelay") {
                 Duration::ZERO
             } else {
                 self.failure_delay + self.penalty(request.asker)
             };
-            if let Some(shown) = self.shown.of_password(request.password.bytes()) {
+            let password = request.password.bytes();
+            if let Some(shown) = self.shown.of_password(password).filter(|_| !password.is_empty()) {
                 let reason = failure.reason.clone();
                 if matches!(reason, Reason::PasswordMismatch | Reason::UnknownUser) {
                     failure.reason = Reason::WithPassword(Box::new(reason), shown);
                 }
             }
         }
-        self.remember(request.asker, attempt, &tested.verdict);
+        self.remember(request.asker, (request.user, attempt), &tested.verdict);
         tested
     }
 
@@ -205,60 +304,83 @@ impl Auth {
         asker.remote.filter(|address| !is_trusted(*address))
     }
 
-    fn plain_login(&self, user: String, request: &Request<'_>) -> (Tested, Fields) {
-        let variables = variables_of(&user, request);
-        let progress = self.ask_passdbs(&variables, Chain::Users, Purpose::Login(request.mechanism));
-        if !progress.is_ok {
-            let mut tested = progress.refusal(&user, self.last_database(Chain::Users));
-            if user != request.user {
-                let original = ("original_user".to_owned(), request.user.to_owned());
-                tested.fields.push(original);
-            }
-            return (tested, progress.fields);
+    fn begin_plain(
+        &self,
+        user: String,
+        request: &Request<'_>,
+        purpose: Purpose<'_>,
+    ) -> Result<Begun, Refusal> {
+        let progress = self.ask_passdbs(&variables_of(&user, request), Chain::Users, purpose);
+        if progress.is_ok {
+            return Ok(Begun {
+                login: Login::Plain(user),
+                given: request.user.to_owned(),
+                progress,
+            });
         }
-        let told = progress.fields.clone();
-        (self.finish((&user, request.user), &variables, progress), told)
+        let mut tested = progress.refusal(&user, self.last_database(Chain::Users));
+        if user != request.user {
+            let original = ("original_user".to_owned(), request.user.to_owned());
+            tested.fields.push(original);
+        }
+        Err(Refusal::of(tested, progress))
     }
 
-    /// `authzid` is to be logged in, by the word of `master`, whose password it is.
-    fn master_login(&self, user: String, master: &str, request: &Request<'_>) -> (Tested, Fields) {
+    /// `user` is to be logged in, by the word of `master`, whose password it is.
+    fn begin_master(
+        &self,
+        (user, master): (String, String),
+        request: &Request<'_>,
+        purpose: Purpose<'_>,
+    ) -> Result<Begun, Refusal> {
         if !self.passdbs.iter().any(|block| block.settings.master) {
-            return (failed(master, "auth", Reason::OtherIdentity), Fields::new());
+            return Err(failed(&master, "auth", Reason::OtherIdentity).into());
         }
-        let variables = variables_of(master, request);
+        let variables = variables_of(&master, request);
         let text = format!("Master user lookup for login: {user}");
         self.note(&variables, Chain::Masters, ("auth", Level::Debug, &text));
-        let progress = self.ask_passdbs(&variables, Chain::Masters, Purpose::Login(request.mechanism));
-        if !progress.is_ok {
-            let mut tested = progress.refusal(master, self.last_database(Chain::Masters));
-            tested.fields = vec![("user".to_owned(), master.to_owned())];
-            return (tested, progress.fields);
+        let progress = self.ask_passdbs(&variables, Chain::Masters, purpose);
+        if progress.is_ok {
+            return Ok(Begun {
+                login: Login::Master { user, master },
+                given: request.user.to_owned(),
+                progress,
+            });
         }
+        let mut tested = progress.refusal(&master, self.last_database(Chain::Masters));
+        tested.fields = vec![("user".to_owned(), master)];
+        Err(Refusal::of(tested, progress))
+    }
+
+    fn complete_master(
+        &self,
+        (user, master): (&str, &str),
+        progress: &Progress,
+        request: &Request<'_>,
+    ) -> (Tested, Fields) {
         let text = format!("Master user {master} logging in as {user}");
-        self.note(&variables, Chain::Masters, ("auth", Level::Info, &text));
+        let of_its_own = variables_of(master, request);
+        self.note(&of_its_own, Chain::Masters, ("auth", Level::Info, &text));
         let variables = Variables {
-            user: &user,
+            user,
             master_user: master,
             original_user: master,
-            ..variables_of(&user, request)
+            ..of_its_own
         };
         let target = if progress.passes_on {
             let target = self.ask_passdbs(&variables, Chain::Users, Purpose::Existence);
             if !target.is_ok {
-                let mut tested = target.refusal(&user, self.last_database(Chain::Users));
+                let mut tested = target.refusal(user, self.last_database(Chain::Users));
                 tested.fields.push(("code".to_owned(), "authz_fail".to_owned()));
                 tested.fields.extend(of_master(master));
                 return (tested, target.fields);
             }
             target
         } else {
-            Progress {
-                is_ok: true,
-                ..Progress::default()
-            }
+            Progress::welcome()
         };
         let told = target.fields.clone();
-        let mut tested = self.finish((&user, &user), &variables, target);
+        let mut tested = self.finish((user, user), &variables, target);
         tested.fields.extend(of_master(master));
         if let Verdict::Ok(account, _) = &mut tested.verdict {
             account.extra.insert("master_user".to_owned(), master.to_owned());
@@ -535,6 +657,14 @@ pub(crate) fn failed(user: &str, database: &'static str, reason: Reason) -> Test
     }
 }
 
+/// The request of whoever has this name.
+fn named<'a>(request: &Request<'a>, user: &'a str) -> Request<'a> {
+    Request {
+        user,
+        ..request.clone()
+    }
+}
+
 fn variables_of<'a>(user: &'a str, request: &Request<'a>) -> Variables<'a> {
     Variables {
         user,
@@ -545,6 +675,9 @@ fn variables_of<'a>(user: &'a str, request: &Request<'a>) -> Variables<'a> {
         password: std::str::from_utf8(request.password.bytes()).unwrap_or_default(),
         mechanism: request.mechanism,
         is_secured: request.asker.secured,
+        remote_port: request.asker.remote_port,
+        local_port: request.asker.local_port,
+        session: &request.asker.session,
         original_user: request.user,
         ..Variables::default()
     }

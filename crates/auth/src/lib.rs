@@ -3,7 +3,8 @@
 //! In charge of the order of the blocks, of what each driver answers, of user names and `%u`-like variables. Not in
 //! charge of the dialogue (crate `sasl`), of delays (the caller waits, see [`Failure::delay`]) nor of log lines.
 //!
-//! Entry: [`Auth::new`] from the settings, then [`Auth::verify`] and [`Auth::lookup`]; services ask by the trait [`Authority`]. All read files and hash
+//! Entry: [`Auth::new`] from the settings, then [`Auth::verify`] and [`Auth::lookup`]; services ask by the trait [`Authority`], other
+//! programs by [`socket`]. All read files and hash
 //! passwords: call them where blocking is allowed. An error of a file is never "no such user".
 //! Sources: Dovecot 2.3's auth, passwd-file(5) as Dovecot writes it. Limits: [`passwd_file::FILE_BYTES_MAX`],
 //! [`variables::EXPANDED_BYTES_MAX`], [`USER_BYTES_MAX`]. Test data is made by the tests.
@@ -13,7 +14,9 @@ mod authority;
 mod cache;
 mod chain;
 mod completion;
+mod credentials;
 mod driver;
+mod exchange;
 mod filters;
 mod names;
 mod notes;
@@ -24,14 +27,16 @@ pub mod passwd_file;
 mod patterns;
 pub mod penalty;
 mod shown;
+pub mod socket;
 mod sql;
 pub mod tickets;
 mod userdb;
 pub mod variables;
 
 pub use account::Account;
-pub use authority::{Asker, Authority, Exchange, Login, Progress, Recipient, Ticket};
+pub use authority::{Asker, Authority, Certificate, Exchange, Login, Progress, Recipient, Ticket};
 pub use chain::{Auth, Tested};
+pub use exchange::offered as mechanisms;
 pub use names::USER_BYTES_MAX;
 pub use notes::{Level, Note, Sink};
 pub use patterns::matches;
@@ -132,6 +137,20 @@ pub enum Reason {
     /// The client wants to act as somebody else, and there is no master passdb.
     #[error("Attempted master login with no master passdbs")]
     OtherIdentity,
+    /// The password is stored in a form that the mechanism cannot use.
+    #[error("Requested {wanted} scheme, but we have only {stored}")]
+    Scheme {
+        /// The best form.
+        wanted: Cow<'static, str>,
+        /// The form that there is.
+        stored: Cow<'static, str>,
+    },
+    /// `auth_ssl_require_client_cert` is set, and there is no certificate.
+    #[error("Client didn't present valid SSL certificate")]
+    NoCertificate,
+    /// The mechanism is not offered, or not on such a connection.
+    #[error("Unsupported authentication mechanism: {0}")]
+    Mechanism(Cow<'static, str>),
     /// The response of the client is not what its mechanism says.
     #[error("{0}")]
     Malformed(Cow<'static, str>),

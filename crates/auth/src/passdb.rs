@@ -200,37 +200,24 @@ impl Driver {
         }
     }
 
-    /// The stored password of a user with its scheme; `None` when there is no such user, or none is stored.
-    ///
-    /// # Errors
-    /// When the database cannot be asked, or the stored text names an unknown scheme; the text is for the log.
-    pub(crate) fn stored(
-        &self,
-        variables: &Variables<'_>,
-        files: &Files,
-    ) -> Result<Option<(Scheme, String)>, String> {
-        if let Driver::Pam(_) = self {
-            return Ok(None);
-        }
-        let Some(record) = self.record(variables, files)? else {
-            return Ok(None);
-        };
-        let Some(stored) = record.password.filter(|stored| !stored.is_empty()) else {
-            return Ok(None);
-        };
-        let (scheme, text) =
-            scheme::split(&stored, &record.scheme).map_err(|error| format!("{}: {error}", self.name()))?;
-        Ok(Some((scheme, text.to_owned())))
-    }
-
     /// Spends as much on an unknown user as a wrong password costs, so that the time does not tell who is there.
     pub(crate) fn waste_time(&self, variables: &Variables<'_>, files: &Files) {
         if let Driver::PasswdFile { file, scheme } = self
             && let Ok(users) = file.users(variables, files)
             && let Some(stored) = users.any_password()
         {
-            let _ = scheme::verify(variables.password.as_bytes(), stored, scheme);
+            let password = variables.password.as_bytes();
+            let _ = scheme::verify_of(Some(variables.user), password, stored, scheme);
         }
+    }
+
+    fn is_of_system(&self) -> bool {
+        matches!(self, Driver::Shadow { .. } | Driver::Passwd { .. })
+    }
+
+    /// Whether a stored password is the system's way of saying that nobody logs in by it.
+    pub(crate) fn is_locked(&self, stored: &str) -> bool {
+        self.is_of_system() && stored.starts_with(['*', '!'])
     }
 
     /// All users, when the driver can list them.
@@ -257,7 +244,7 @@ fn hashed(password: String, scheme: &Scheme) -> Record {
 }
 
 /// Whether the password fits what was stored. Says nothing yet of the other fields.
-pub(crate) fn judge(record: &Record, password: &[u8], driver: &Driver) -> Answer {
+pub(crate) fn judge(record: &Record, variables: &Variables<'_>, driver: &Driver) -> Answer {
     let database = driver.name();
     let Some(stored) = record.password.as_deref().filter(|stored| !stored.is_empty()) else {
         return if is_set(&record.fields, "nopassword") {
@@ -266,17 +253,16 @@ pub(crate) fn judge(record: &Record, password: &[u8], driver: &Driver) -> Answer
             Answer::Refused(Reason::EmptyPassword)
         };
     };
-    let is_locked = stored.starts_with(['*', '!']);
-    if is_locked && matches!(driver, Driver::Shadow { .. } | Driver::Passwd { .. }) {
+    if driver.is_locked(stored) {
         return Answer::Refused(Reason::Disabled);
     }
-    match scheme::verify(password, stored, &record.scheme) {
+    let password = variables.password.as_bytes();
+    match scheme::verify_of(Some(variables.user), password, stored, &record.scheme) {
         Ok(true) => Answer::Match(record.fields.clone()),
         Ok(false) => Answer::Refused(Reason::PasswordMismatch),
+        Err(error @ sasl::Error::WeakScheme(_)) => Answer::Unavailable(format!("{database}: {error}")),
         // In a system's file, whatever is no hash is a way of saying that nobody can log in by it.
-        Err(_) if matches!(driver, Driver::Shadow { .. } | Driver::Passwd { .. }) => {
-            Answer::Refused(Reason::PasswordMismatch)
-        }
+        Err(_) if driver.is_of_system() => Answer::Refused(Reason::PasswordMismatch),
         Err(error) => Answer::Unavailable(format!("{database}: {error}")),
     }
 }

@@ -8,6 +8,7 @@ use sasl::scheme::{self, RANDOM_BYTES, Scheme};
 use settings::Network;
 
 use crate::chain::{Auth, Next, Passdb, Tested, failed};
+use crate::credentials::{Stored, fit};
 use crate::driver::{Fields, Record, block_fields, words};
 use crate::notes::Level;
 use crate::pam::Pam;
@@ -35,8 +36,24 @@ impl Chain {
 pub(crate) enum Purpose<'a> {
     /// Whether the password fits, by this mechanism.
     Login(&'a str),
+    /// Which stored password a mechanism can use that never sees the password.
+    Credentials {
+        /// Its name.
+        mechanism: &'a str,
+        /// The schemes that serve besides the password itself, best first.
+        schemes: &'static [&'static str],
+    },
     /// Whether the user is there, whatever the password.
     Existence,
+}
+
+impl Purpose<'_> {
+    fn mechanism(&self) -> Option<&str> {
+        match self {
+            Purpose::Login(mechanism) | Purpose::Credentials { mechanism, .. } => Some(mechanism),
+            Purpose::Existence => None,
+        }
+    }
 }
 
 /// How a chain of passdbs went so far.
@@ -55,6 +72,10 @@ pub(crate) struct Progress {
     pub(crate) userdb: Fields,
     pub(crate) refused: Option<(&'static str, Reason)>,
     pub(crate) unavailable: Option<String>,
+    /// To [`Purpose::Credentials`]: the stored password with its `{SCHEME}`.
+    pub(crate) stored: Option<String>,
+    /// Another one, with which a dialogue that is to fail goes on.
+    pub(crate) decoy: Option<String>,
 }
 
 /// Fields that are not shown to whoever asks what the passdbs told.
@@ -68,6 +89,14 @@ const HIDDEN: [&str; 6] = [
 ];
 
 impl Progress {
+    /// The one of somebody whom no passdb is asked about.
+    pub(crate) fn welcome() -> Progress {
+        Progress {
+            is_ok: true,
+            ..Progress::default()
+        }
+    }
+
     /// The verdict when the chain did not end well.
     pub(crate) fn refusal(&self, user: &str, last_database: &'static str) -> Tested {
         match (&self.refused, &self.unavailable) {
@@ -162,7 +191,7 @@ impl Auth {
                 (database, Level::Debug, "Finished passdb lookup"),
             );
             if block.settings.deny {
-                match answer {
+                match answer.answer {
                     Answer::Unknown => continue,
                     Answer::Match(_) | Answer::Refused(_) => {
                         progress.refused = Some((database, Reason::Denied));
@@ -186,18 +215,21 @@ impl Auth {
         &self,
         progress: &mut Progress,
         block: &Passdb,
-        answer: Answer,
+        found: Stored,
         variables: &Variables<'_>,
     ) -> Next {
         let (settings, database) = (&block.settings, block.driver.name());
-        let answer = match answer {
-            Answer::Match(found) => match refused_by_fields(&found, settings, variables) {
-                Some(reason) => Answer::Refused(reason),
-                None => Answer::Match(found),
-            },
-            other => other,
+        let refused = match &found.answer {
+            Answer::Match(fields) => refused_by_fields(fields, settings, variables),
+            _ => None,
         };
-        match answer {
+        let found = match refused {
+            Some(reason) => found.refused(reason),
+            None => found,
+        };
+        progress.stored = found.stored.or(progress.stored.take());
+        progress.decoy = found.decoy.or(progress.decoy.take());
+        match found.answer {
             Answer::Match(found) => {
                 if let Err(text) = progress.take((found, settings), variables) {
                     progress.unavailable = Some(format!("{database}: {text}"));
@@ -227,10 +259,11 @@ impl Auth {
         (number, block): (usize, &Passdb),
         variables: &Variables<'_>,
         purpose: Purpose<'_>,
-    ) -> Answer {
+    ) -> Stored {
         let judge = |record: &Record| match purpose {
-            Purpose::Existence => Answer::Match(record.fields.clone()),
-            Purpose::Login(_) => passdb::judge(record, variables.password.as_bytes(), &block.driver),
+            Purpose::Existence => Answer::Match(record.fields.clone()).into(),
+            Purpose::Login(_) => passdb::judge(record, variables, &block.driver).into(),
+            Purpose::Credentials { schemes, .. } => fit(record, schemes, &block.driver),
         };
         let key = block
             .driver
@@ -241,60 +274,48 @@ impl Auth {
             && let Some(kept) = cache.find(key, Instant::now())
         {
             match kept.record.as_ref().map(judge) {
-                None => return Answer::Unknown,
-                Some(Answer::Refused(_)) if !kept.may_refuse => {}
-                Some(answer) => return answer,
+                None => return Answer::Unknown.into(),
+                Some(found) if matches!(found.answer, Answer::Refused(_)) && !kept.may_refuse => {}
+                Some(found) => return found,
             }
         }
-        let (answer, record) = match &block.driver {
-            Driver::Pam(pam) => ask_pam(pam, variables, purpose),
+        let (found, record) = match &block.driver {
+            Driver::Pam(pam) => {
+                let (answer, record) = ask_pam(pam, variables, purpose);
+                (answer.into(), record)
+            }
             driver => match driver.record(variables, &self.files) {
                 Ok(Some(record)) => (judge(&record), Some(record)),
-                Ok(None) => {
-                    if purpose != Purpose::Existence {
-                        driver.waste_time(variables, &self.files);
-                    }
-                    (Answer::Unknown, None)
-                }
-                Err(text) => (Answer::Unavailable(text), None),
+                Ok(None) => (self.unknown(driver, variables, purpose), None),
+                Err(text) => (Answer::Unavailable(text).into(), None),
             },
         };
         if let Some((cache, key)) = cache {
-            let is_known = record.is_some() || matches!(answer, Answer::Unknown);
+            let is_known = record.is_some() || matches!(found.answer, Answer::Unknown);
             if is_known {
                 cache.keep(key, variables.user, record, Instant::now());
             }
-            if matches!((&answer, purpose), (Answer::Match(_), Purpose::Login(_))) {
+            if matches!((&found.answer, purpose), (Answer::Match(_), Purpose::Login(_))) {
                 cache.succeeded(key);
             }
         }
-        answer
+        found
     }
 
-    /// The stored password of a user and its scheme's name, for mechanisms that never see the password; `None` when
-    /// there is none. The first passdb that knows the user counts.
-    ///
-    /// # Errors
-    /// When a database cannot be asked, or the stored text makes no sense; the text is for the log.
-    pub fn stored_password(&self, user: &str, mechanism: &str) -> Result<Option<(Scheme, String)>, String> {
-        let variables = Variables {
-            user,
-            mechanism,
-            ..Variables::default()
+    /// Nobody is there; that is not to be seen from the time it takes.
+    fn unknown(&self, driver: &Driver, variables: &Variables<'_>, purpose: Purpose<'_>) -> Stored {
+        let decoy = match purpose {
+            Purpose::Existence => None,
+            Purpose::Login(_) => {
+                driver.waste_time(variables, &self.files);
+                None
+            }
+            Purpose::Credentials { .. } => driver.decoy(variables, &self.files),
         };
-        let blocks = self
-            .passdbs
-            .iter()
-            .filter(|block| Chain::Users.has(block) && !block.settings.deny);
-        for block in blocks {
-            if is_skipped(&block.settings, false, Purpose::Login(mechanism), user) {
-                continue;
-            }
-            if let Some(stored) = block.driver.stored(&variables, &self.files)? {
-                return Ok(Some(stored));
-            }
+        Stored {
+            decoy,
+            ..Answer::Unknown.into()
         }
-        Ok(None)
     }
 }
 
@@ -303,6 +324,10 @@ fn ask_pam(pam: &Pam, variables: &Variables<'_>, purpose: Purpose<'_>) -> (Answe
     if purpose == Purpose::Existence {
         let text = "pam: it can only be asked with a password".to_owned();
         return (Answer::Unavailable(text), None);
+    }
+    if let Purpose::Credentials { mechanism, .. } = purpose {
+        let text = format!("PAM cannot be asked by {mechanism}: it wants the password");
+        return (Answer::Refused(Reason::Pam(text)), None);
     }
     if variables.password.is_empty() {
         // Modules such as pam_permit would let everybody in whose client sent nothing.
@@ -363,13 +388,10 @@ fn is_skipped(block: &settings::Passdb, is_ok: bool, purpose: Purpose<'_>, user:
         "unauthenticated" => !is_ok,
         _ => false,
     };
-    let by_mechanism = match purpose {
-        Purpose::Existence => false,
-        Purpose::Login(mechanism) => {
-            let mut names = block.mechanisms.iter();
-            !block.mechanisms.is_empty() && !names.any(|name| name.eq_ignore_ascii_case(mechanism))
-        }
-    };
+    let by_mechanism = purpose.mechanism().is_some_and(|mechanism| {
+        let mut names = block.mechanisms.iter();
+        !block.mechanisms.is_empty() && !names.any(|name| name.eq_ignore_ascii_case(mechanism))
+    });
     by_state || by_mechanism || !passes(&block.username_filter, user)
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags};
-use sasl::scheme::Scheme;
+use sasl::scheme::{Scheme, Weak};
 
 use crate::driver::{Fields, Record, literal};
 use crate::variables::{Variables, expand_escaped};
@@ -65,6 +65,14 @@ impl Sql {
             iterate_query: text("iterate_query"),
             idle: Mutex::new(Vec::new()),
         })
+    }
+
+    /// The same, with weak schemes of stored passwords believed or not.
+    pub(crate) fn with_weak(self, weak: Weak) -> Sql {
+        Sql {
+            scheme: self.scheme.clone().with_weak(weak),
+            ..self
+        }
     }
 
     /// The query for a password, with its variables replaced.

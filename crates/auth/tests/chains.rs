@@ -39,6 +39,7 @@ fn asker() -> Asker {
         remote: Some([192, 0, 2, 1].into()),
         local: None,
         secured: true,
+        ..Asker::default()
     }
 }
 
@@ -268,11 +269,6 @@ fn what_databases_tell_besides() {
         panic!("refused");
     };
     assert_eq!(account.user, "alias-real");
-    assert_eq!(
-        auth.stored_password("quick", "CRAM-MD5").unwrap().unwrap().1,
-        "pw"
-    );
-    assert_eq!(auth.stored_password("nobody", "CRAM-MD5").unwrap(), None);
 }
 
 #[test]

@@ -41,6 +41,7 @@ fn without_penalties() -> Dovecot {
 fn auth(passdbs: Vec<Passdb>, userdbs: Vec<Userdb>) -> Auth {
     let mut settings = without_penalties();
     settings.mail_location = "maildir:%h/Maildir".to_owned();
+    settings.auth_allow_weak_schemes = true;
     (settings.passdbs, settings.userdbs) = (passdbs, userdbs);
     let (auth, problems) = Auth::new(&settings);
     assert!(problems.is_empty(), "{problems:?}");
@@ -58,6 +59,7 @@ fn login(auth: &Auth, user: &str, password: &str) -> Verdict {
             remote: Some("127.0.0.1".parse().unwrap()),
             local: None,
             secured: true,
+            ..auth::Asker::default()
         },
     })
 }

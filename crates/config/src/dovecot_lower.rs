@@ -202,7 +202,7 @@ impl Lowering<'_> {
 
     fn words_not_there(&mut self, name: &str, text: &str, place: &Place) {
         let there: &[&str] = match name {
-            "auth_mechanisms" => &["plain", "login"],
+            "auth_mechanisms" => return self.mechanisms(text, place),
             "mail_plugins" => &[],
             // Every session would fail.
             "mail_location" if has_other_layout(text) => {
@@ -220,6 +220,26 @@ impl Lowering<'_> {
         for word in settings::kinds::words(text) {
             if !there.contains(&word.to_ascii_lowercase().as_str()) {
                 self.tell(Severity::Note, place, name, format!("{word} is not there yet"));
+            }
+        }
+    }
+
+    /// Mechanisms that nobody will be offered: those of Dovecot that are not there, and words that are none.
+    fn mechanisms(&mut self, text: &str, place: &Place) {
+        for word in settings::kinds::words(text) {
+            let is_of_dovecot = || {
+                let mut missing = sasl::mechanism::NOT_THERE.into_iter();
+                missing.any(|known| known.eq_ignore_ascii_case(&word))
+            };
+            if sasl::mechanism::known(&word).is_some() {
+                continue;
+            }
+            if is_of_dovecot() {
+                let text = format!("{word} is not there yet: nobody is offered it");
+                self.tell(Severity::Warning, place, "auth_mechanisms", text);
+            } else {
+                let text = format!("there is no mechanism {word}");
+                self.tell(Severity::Error, place, "auth_mechanisms", text);
             }
         }
     }

@@ -30,7 +30,6 @@ fn the_pair_of_the_incumbents_loads() {
             "master.cf:37: mailman: its command pipe is not there yet; the row has no effect",
             "dovecot.conf:5: protocols: lmtp is not there yet",
             "dovecot.conf:5: protocols: sieve is not there yet",
-            "dovecot.conf:12: auth_mechanisms: cram-md5 is not there yet",
             "dovecot.conf:19: mail_attribute_dict: it is not honoured: not yet: METADATA",
             "dovecot.conf:20: imap_urlauth_host: it is not honoured: not yet: URLAUTH",
             "dovecot.conf:22: imap_id_log: it is not honoured: not yet: logging clients' IDs",

@@ -6,7 +6,42 @@ use std::time::Duration;
 
 use auth::{Account, Asker, Authority, Exchange, Ticket, Verdict};
 use sasl::Password;
+use serve::Link;
 use tokio::time::Instant;
+
+/// The client at the other end of a connection, for the service of that name.
+pub fn asker_of(service: &str, link: &Link) -> Asker {
+    Asker {
+        service: service.to_owned(),
+        remote: Some(link.remote.ip()),
+        local: Some(link.local.ip()),
+        remote_port: Some(link.remote.port()),
+        local_port: Some(link.local.port()),
+        session: String::new(),
+        secured: link.is_secured(),
+        bindings: bindings(link),
+        certificate: None,
+    }
+}
+
+/// What an exchange can be bound to. TLS 1.2 has nothing for it: whether a session has the extended master secret, without
+/// which RFC 9266 §4.2 forbids `tls-exporter`, the library does not tell.
+fn bindings(link: &Link) -> Vec<(String, Vec<u8>)> {
+    let exporter = link
+        .tls()
+        .filter(|tls| tls.protocol_version() == Some(rustls::ProtocolVersion::TLSv1_3))
+        .and_then(|tls| {
+            let label = b"EXPORTER-Channel-Binding";
+            tls.export_keying_material([0; 32], label, Some(b"")).ok()
+        });
+    let exporter = exporter.map(|data| ("tls-exporter".to_owned(), data.to_vec()));
+    exporter.into_iter().collect()
+}
+
+/// Whether mechanisms that are bound to the connection can be offered on it.
+pub fn can_bind(link: &Link) -> bool {
+    !bindings(link).is_empty()
+}
 
 /// What came of a step.
 pub enum Progress {

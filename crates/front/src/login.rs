@@ -19,7 +19,7 @@ use tokio::sync::Notify;
 use tokio::time::timeout;
 
 use crate::agency::Agency;
-use crate::authenticate::{Conversation, Progress, Refused, verify_plain};
+use crate::authenticate::{Conversation, Progress, Refused, asker_of, can_bind, verify_plain};
 use crate::connections::{Connected, Connections};
 
 /// A handshake that takes longer is broken off.
@@ -122,13 +122,18 @@ impl LoginService {
         }
     }
 
-    fn mechanisms(&self) -> Vec<String> {
-        let known = |name: &String| sasl::mechanism::NAMES.contains(&name.as_str());
-        self.settings
-            .auth_mechanisms
-            .iter()
-            .map(|name| name.to_ascii_uppercase())
-            .filter(known)
+    /// The mechanisms of the settings. Those with -PLUS where the connection can be bound to: TLS 1.3, from its beginning
+    /// or as the only version that STARTTLS leads to.
+    fn mechanisms(&self, link: &Link) -> Vec<String> {
+        let can_bind = match self.implicit_tls {
+            true => can_bind(link),
+            false => self.tls.is_some() && self.settings.ssl_min_protocol == "TLSv1.3",
+        };
+        let names = self.settings.auth_mechanisms.iter();
+        names
+            .filter_map(|name| sasl::mechanism::known(name))
+            .filter(|name| can_bind || !name.ends_with("-PLUS"))
+            .map(str::to_owned)
             .collect()
     }
 
@@ -151,7 +156,7 @@ impl LoginService {
             secured,
             plaintext_needs_tls: self.settings.disable_plaintext_auth
                 || self.settings.ssl == SslUse::Required,
-            mechanisms: self.mechanisms(),
+            mechanisms: self.mechanisms(link),
         }
     }
 }
@@ -252,12 +257,11 @@ impl LoginHost {
         }
     }
 
-    fn asker(&self) -> Asker {
+    fn asker(&self, link: &Link) -> Asker {
         Asker {
-            service: self.service.protocol.name().to_owned(),
-            remote: Some(self.remote),
-            local: Some(self.local),
+            session: self.session.clone(),
             secured: self.secured,
+            ..asker_of(self.service.protocol.name(), link)
         }
     }
 
@@ -345,12 +349,12 @@ where
             },
             Event::PlainLogin { user, password } => {
                 self.method = "PLAIN".to_owned();
-                let progress = verify_plain(&user, password, &self.service.auth, self.asker()).await;
+                let progress = verify_plain(&user, password, &self.service.auth, self.asker(link)).await;
                 self.answer(progress)
             }
             Event::SaslStart { mechanism, initial } => {
                 self.method.clone_from(&mechanism);
-                self.conversation = Conversation::start(&mechanism, &self.service.auth, &self.asker());
+                self.conversation = Conversation::start(&mechanism, &self.service.auth, &self.asker(link));
                 self.sasl_step(initial).await
             }
             Event::SaslResponse(response) => self.sasl_step(Some(response)).await,
@@ -367,7 +371,13 @@ impl LoginHost {
     async fn sasl_step(&mut self, response: Option<Vec<u8>>) -> Step<Answer> {
         let progress = match &mut self.conversation {
             Some(conversation) => conversation.step(response).await,
-            None => Progress::Unavailable(format!("mechanism {} is not there", self.method)),
+            // It was offered, and the connection lacks what it needs: a certificate for EXTERNAL.
+            None => Progress::Failed(Refused {
+                user: String::new(),
+                database: "auth".to_owned(),
+                reason: format!("{} is not possible on this connection", self.method),
+                told: None,
+            }),
         };
         self.answer(progress)
     }

@@ -120,6 +120,7 @@ impl Login {
 
     fn is_offered(&self, mechanism: &str) -> bool {
         !(self.refuses_plaintext() && matches!(mechanism, "PLAIN" | "LOGIN"))
+            && (self.settings.tls == Tls::On || !mechanism.ends_with("-PLUS"))
     }
 
     fn say(&mut self, line: &str) {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use auth::{Account, Asker, Authority, Exchange, Failure, Progress, Reason, Recipient, Request, Verdict};
 use sasl::Password;
 use serde::{Deserialize, Serialize};
+use settings::Dovecot;
 
 use crate::calls::{self, Caller};
 use crate::frame::Error;
@@ -49,6 +50,8 @@ pub enum Question {
     Lookup(String, String),
     /// Who gets mail by that name?
     Recipient(String),
+    /// Who are all the users?
+    List,
     /// How long does a login from there wait?
     Penalty(Asker),
     /// What is known of these users, of everybody when none is named, is to be forgotten.
@@ -66,6 +69,8 @@ pub enum Answer {
     Account(Result<Option<Account>, String>),
     /// To [`Question::Recipient`].
     Recipient(Result<Option<Recipient>, String>),
+    /// To [`Question::List`].
+    Users(Result<Vec<String>, String>),
     /// To [`Question::Penalty`].
     Wait(Duration),
     /// To [`Question::FlushCache`]: how many answers were forgotten.
@@ -74,10 +79,27 @@ pub enum Answer {
     Done,
 }
 
+/// What one need not ask: it is known from the settings that both ends have.
+#[derive(Debug, Clone, Default)]
+struct Known {
+    has_userdb: bool,
+    mechanisms: Vec<String>,
+}
+
+impl Known {
+    fn of(settings: &Dovecot) -> Known {
+        let mechanisms = auth::mechanisms(settings).into_iter();
+        Known {
+            has_userdb: !settings.userdbs.is_empty(),
+            mechanisms: mechanisms.map(str::to_owned).collect(),
+        }
+    }
+}
+
 /// An authority in another process.
 pub struct Remote {
     caller: Mutex<Arc<Caller<Answer>>>,
-    has_userdb: std::sync::atomic::AtomicBool,
+    known: Mutex<Known>,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -85,14 +107,14 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Remote {
-    /// The one at the other end of `socket`.
+    /// The one at the other end of `socket`, which has these settings.
     ///
     /// # Errors
     /// When descriptors or threads are short.
-    pub fn new(socket: UnixStream, has_userdb: bool) -> std::io::Result<Remote> {
+    pub fn new(socket: UnixStream, settings: &Dovecot) -> std::io::Result<Remote> {
         Ok(Remote {
             caller: Mutex::new(Arc::new(Caller::new(socket)?)),
-            has_userdb: has_userdb.into(),
+            known: Mutex::new(Known::of(settings)),
         })
     }
 
@@ -106,8 +128,8 @@ impl Remote {
     }
 
     /// The configuration was read again.
-    pub fn set_has_userdb(&self, has_userdb: bool) {
-        self.has_userdb.store(has_userdb, Ordering::Relaxed);
+    pub fn configure(&self, settings: &Dovecot) {
+        *locked(&self.known) = Known::of(settings);
     }
 
     fn ask(&self, question: &Question) -> Result<Answer, String> {
@@ -141,7 +163,9 @@ impl Authority for Remote {
     }
 
     fn exchange(self: Arc<Self>, mechanism: &str, asker: &Asker) -> Option<Box<dyn Exchange>> {
-        sasl::mechanism::server(mechanism)?;
+        let is_offered = |name| locked(&self.known).mechanisms.iter().any(|known| known == name);
+        let is_possible = !mechanism.eq_ignore_ascii_case("EXTERNAL") || asker.certificate.is_some();
+        sasl::mechanism::known(mechanism).filter(|name| is_offered(*name) && is_possible)?;
         Some(Box::new(RemoteExchange {
             authority: self,
             beginning: Some((mechanism.to_owned(), asker.clone())),
@@ -156,8 +180,19 @@ impl Authority for Remote {
         }
     }
 
+    fn mechanisms(&self) -> Vec<String> {
+        locked(&self.known).mechanisms.clone()
+    }
+
     fn has_userdb(&self) -> bool {
-        self.has_userdb.load(Ordering::Relaxed)
+        locked(&self.known).has_userdb
+    }
+
+    fn list(&self) -> Result<Vec<String>, String> {
+        match self.ask(&Question::List)? {
+            Answer::Users(users) => users,
+            _ => Err("the auth service answers something else".to_owned()),
+        }
     }
 
     fn penalty(&self, asker: &Asker) -> Duration {
@@ -284,7 +319,7 @@ fn reply(
             response,
         } => match Arc::clone(authority).exchange(&mechanism, &asker) {
             Some(exchange) => step(exchange, response.as_deref(), open, &ticketed),
-            None => Answer::Progress(0, Progress::Done(no_such_mechanism())),
+            None => Answer::Progress(0, Progress::Done(no_such_mechanism(mechanism))),
         },
         Question::Step { exchange, response } => {
             let found = locked(&open.exchanges).remove(&exchange);
@@ -300,6 +335,7 @@ fn reply(
             locked(&open.exchanges).remove(&exchange);
             Answer::Done
         }
+        Question::List => Answer::Users(authority.list()),
         Question::Penalty(asker) => Answer::Wait(authority.penalty(&asker)),
         Question::FlushCache(users) => Answer::Count(authority.flush_cache(&users)),
         Question::Lookup(user, service) => Answer::Account(authority.lookup(&user, &service)),
@@ -328,11 +364,11 @@ fn step(
     }
 }
 
-fn no_such_mechanism() -> Verdict {
+fn no_such_mechanism(name: String) -> Verdict {
     Verdict::Failed(Failure {
         user: String::new(),
         database: "auth".into(),
-        reason: Reason::Malformed("unsupported mechanism".into()),
+        reason: Reason::Mechanism(name.into()),
         delay: Duration::ZERO,
     })
 }

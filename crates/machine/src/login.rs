@@ -13,8 +13,8 @@ pub struct Settings {
     /// Whether plain log-ins and plaintext mechanisms are refused while the connection is not private
     /// (`disable_plaintext_auth`).
     pub plaintext_needs_tls: bool,
-    /// The SASL mechanisms offered, in capitals. `PLAIN` and `LOGIN` are those that send the password as it is; others
-    /// are offered with or without TLS.
+    /// The SASL mechanisms offered, in capitals. `PLAIN` and `LOGIN` are those that send the password as it is; those that
+    /// end in `-PLUS` need TLS; others are offered with or without it.
     pub mechanisms: Vec<String>,
 }
 

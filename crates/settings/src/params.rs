@@ -125,9 +125,12 @@ pub fn dovecot_block_defaults(kind: &str) -> &'static [(&'static str, &'static s
 
 /// Whether a known name belongs to the 2.3 dialect, and not to 2.4 or to versions before 2.0.
 pub fn is_dovecot_2_3(name: &str) -> bool {
-    !dovecot_newer::OTHERS
-        .iter()
-        .any(|parameter| parameter.name == name)
+    // One of 2.4 that a field is made of.
+    const TYPED: [&str; 1] = ["auth_allow_weak_schemes"];
+    !TYPED.contains(&name)
+        && !dovecot_newer::OTHERS
+            .iter()
+            .any(|parameter| parameter.name == name)
 }
 
 /// Every `main.cf` row, sorted by name.

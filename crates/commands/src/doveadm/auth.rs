@@ -30,9 +30,8 @@ impl Options {
         let mut options = Options {
             asker: Asker {
                 service: "doveadm".to_owned(),
-                remote: None,
-                local: None,
                 secured: true,
+                ..Asker::default()
             },
             master: None,
             field: None,
@@ -45,6 +44,9 @@ impl Options {
                     Some(("service", name)) => name.clone_into(&mut options.asker.service),
                     Some(("rip", address)) => options.asker.remote = address.parse().ok(),
                     Some(("lip", address)) => options.asker.local = address.parse().ok(),
+                    Some(("rport", port)) => options.asker.remote_port = port.parse().ok(),
+                    Some(("lport", port)) => options.asker.local_port = port.parse().ok(),
+                    Some(("session", session)) => session.clone_into(&mut options.asker.session),
                     _ => {}
                 },
                 // The databases are asked directly.

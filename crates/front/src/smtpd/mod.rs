@@ -6,9 +6,11 @@ mod transaction;
 
 pub use options::tls_level;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use access::{Access, Happening};
+use auth::Authority;
 use maillog::lines::Peer;
 use maillog::lines::smtpd as lines;
 use settings::Postfix;
@@ -30,6 +32,12 @@ pub struct Smtpd {
     settings: Arc<Postfix>,
     access: Access,
     config: Arc<Config>,
+    /// Which of the authority's mechanisms are offered.
+    filter: NameList,
+    /// Who decides about log-ins.
+    authority: Arc<dyn Authority>,
+    /// It is another program, whose mechanisms are asked for anew by each connection.
+    is_foreign: bool,
     tls: Option<Arc<rustls::ServerConfig>>,
     log: maillog::Log,
 }
@@ -47,16 +55,49 @@ impl Smtpd {
         problems
             .iter()
             .for_each(|problem| front.log.error("smtpd", &problem.to_string()));
-        let config = Arc::new(options::config(&settings, tls.is_some(), &filter));
+        let mechanisms = front.auth.mechanisms();
+        let config = Arc::new(options::config(&settings, tls.is_some(), &filter, &mechanisms));
         Smtpd {
             access: Access::new(Arc::clone(&settings), Arc::clone(&front.router)),
             log: front.log.named(&settings.syslog_name),
+            authority: Arc::clone(&front.auth),
+            is_foreign: false,
+            filter,
             front,
             name: name.to_owned(),
             settings,
             config,
             tls,
         }
+    }
+
+    /// The same service with another program that decides about log-ins (`smtpd_sasl_path`).
+    pub fn asking(self, authority: Arc<dyn Authority>) -> Smtpd {
+        Smtpd {
+            authority,
+            is_foreign: true,
+            ..self
+        }
+    }
+
+    /// The machine's configuration for one client.
+    async fn config_for(&self, client: IpAddr) -> Arc<Config> {
+        let mut config = Arc::clone(&self.config);
+        if self.is_foreign && self.settings.smtpd_sasl_auth_enable {
+            let authority = Arc::clone(&self.authority);
+            let mechanisms = tokio::task::spawn_blocking(move || authority.mechanisms()).await;
+            let mechanisms = mechanisms.unwrap_or_default();
+            if mechanisms.is_empty() {
+                let path = &self.settings.smtpd_sasl_path;
+                let text = format!("the auth socket {path} offers no mechanism: nobody can log in");
+                self.log.error("smtpd", &text);
+            }
+            config = Arc::new(Config {
+                auth: options::auth(&self.settings, &self.filter, &mechanisms),
+                ..Config::clone(&config)
+            });
+        }
+        options::for_client(&config, &self.settings, client)
     }
 
     /// Speaks with one client until it is gone.
@@ -74,7 +115,7 @@ impl Smtpd {
             });
             return;
         }
-        let config = options::for_client(&self.config, &self.settings, link.remote.ip());
+        let config = self.config_for(link.remote.ip()).await;
         let mut server = Server::new(config, now());
         let end = pump(&mut server, &mut session, &mut link, Work::Quick, &Notify::new()).await;
         if let End::Broken(error) = &end

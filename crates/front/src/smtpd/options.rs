@@ -5,13 +5,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use machine::SECOND;
+use sasl::mechanism::Trait;
 use settings::{BareNewline, Postfix, TlsLevel};
 use smtp::server::{Auth, BareNewline as Strictness, Config, Limits, Protocol, Tls};
 
 use tables::name_list::NameList;
 
 /// The machine's configuration by parameters.
-pub(super) fn config(settings: &Postfix, has_certificate: bool, filter: &NameList) -> Config {
+/// Which log-ins there are: `mechanisms` are those of the authority, in capitals.
+pub(super) fn config(
+    settings: &Postfix,
+    has_certificate: bool,
+    filter: &NameList,
+    mechanisms: &[String],
+) -> Config {
     let upper = |list: &[String]| {
         list.iter()
             .map(|word| word.to_ascii_uppercase())
@@ -42,7 +49,7 @@ pub(super) fn config(settings: &Postfix, has_certificate: bool, filter: &NameLis
             TlsLevel::May => Tls::Offered,
             _ => Tls::Required,
         },
-        auth: auth(settings, filter),
+        auth: auth(settings, filter, mechanisms),
         vrfy: !settings.disable_vrfy_command,
         strict_envelopes: settings.strict_rfc821_envelopes,
         allow_leading_minus: settings.allow_min_user,
@@ -97,29 +104,54 @@ pub fn tls_level(settings: &Postfix) -> TlsLevel {
     }
 }
 
-fn auth(settings: &Postfix, filter: &NameList) -> Auth {
+/// `smtpd_sasl_security_options` and its like over the mechanisms of the authority.
+pub(super) fn auth(settings: &Postfix, filter: &NameList, mechanisms: &[String]) -> Auth {
     if !settings.smtpd_sasl_auth_enable {
         return Auth::default();
     }
-    // Every mechanism that is there sends the password as it is, and knows who logs in.
     let allowed = |options: &[String]| -> Vec<String> {
-        if options.iter().any(|option| option == "noplaintext") {
-            return Vec::new();
-        }
-        let names = sasl::mechanism::NAMES.iter();
+        let names = mechanisms.iter();
         names
+            .filter(|name| options.iter().all(|option| fits(name, option)))
             .filter(|name| matches!(filter.contains(name), Ok(true)))
-            .map(|name| (*name).to_owned())
+            .cloned()
             .collect()
+    };
+    // Bound to TLS, which must be 1.3: here nobody knows beforehand which version it will be.
+    let unbound = |list: Vec<String>| -> Vec<String> {
+        let can_bind = settings
+            .smtpd_tls_mandatory_protocols
+            .iter()
+            .any(|word| word == ">=TLSv1.3");
+        list.into_iter()
+            .filter(|name| can_bind || !name.ends_with("-PLUS"))
+            .collect()
+    };
+    let plain = |list: Vec<String>| -> Vec<String> {
+        list.into_iter().filter(|name| !name.ends_with("-PLUS")).collect()
     };
     Auth {
         mechanisms_without_tls: if settings.smtpd_tls_auth_only {
             Vec::new()
         } else {
-            allowed(&settings.smtpd_sasl_security_options)
+            plain(allowed(&settings.smtpd_sasl_security_options))
         },
-        mechanisms_with_tls: allowed(&settings.smtpd_sasl_tls_security_options),
+        mechanisms_with_tls: unbound(allowed(&settings.smtpd_sasl_tls_security_options)),
         broken_clients: settings.broken_sasl_auth_clients,
+    }
+}
+
+/// Whether a mechanism may be offered under one of the security options.
+fn fits(name: &str, option: &str) -> bool {
+    let traits = sasl::mechanism::traits(name);
+    match option {
+        "noplaintext" => !traits.contains(&Trait::Plaintext),
+        "noactive" => !traits.contains(&Trait::Active) && !traits.contains(&Trait::Plaintext),
+        "nodictionary" => !traits.contains(&Trait::Dictionary) && !traits.contains(&Trait::Plaintext),
+        "noanonymous" => !traits.contains(&Trait::Anonymous),
+        "forward_secrecy" => traits.contains(&Trait::ForwardSecrecy),
+        "mutual_auth" => traits.contains(&Trait::Mutual),
+        _ => true,
     }
 }
 
@@ -140,21 +172,44 @@ mod tests {
 
     fn offered(settings: &Postfix) -> (Vec<String>, Vec<String>) {
         let filter = NameList::open(&settings.smtpd_sasl_mechanism_filter, &mut Vec::new());
-        let auth = config(settings, true, &filter).auth;
+        let known = [
+            "PLAIN",
+            "LOGIN",
+            "CRAM-MD5",
+            "SCRAM-SHA-256",
+            "SCRAM-SHA-256-PLUS",
+            "ANONYMOUS",
+        ];
+        let auth = config(settings, true, &filter, &known.map(str::to_owned)).auth;
         (auth.mechanisms_without_tls, auth.mechanisms_with_tls)
     }
 
     #[test]
     fn mechanisms_are_offered_as_the_options_allow() {
-        let both = || vec!["PLAIN".to_owned(), "LOGIN".to_owned()];
+        let list = |names: &str| -> Vec<String> { names.split_whitespace().map(str::to_owned).collect() };
+        let all = "PLAIN LOGIN CRAM-MD5 SCRAM-SHA-256";
         let mut settings = settings();
-        assert_eq!(offered(&settings), (both(), both()));
+        assert_eq!(offered(&settings), (list(all), list(all)));
         settings.smtpd_sasl_mechanism_filter = vec!["!login".to_owned(), "static:rest".to_owned()];
-        assert_eq!(offered(&settings).0, ["PLAIN"]);
         settings.smtpd_sasl_security_options = vec!["noplaintext".to_owned()];
-        assert_eq!(offered(&settings), (vec![], vec!["PLAIN".to_owned()]));
-        settings.smtpd_sasl_tls_security_options = vec!["noplaintext".to_owned()];
-        assert_eq!(offered(&settings), (vec![], vec![]));
+        let without = list("CRAM-MD5 SCRAM-SHA-256 ANONYMOUS");
+        assert_eq!(
+            offered(&settings),
+            (without, list("PLAIN CRAM-MD5 SCRAM-SHA-256"))
+        );
+        for (option, wanted) in [
+            ("nodictionary", "SCRAM-SHA-256 ANONYMOUS"),
+            ("noactive", "SCRAM-SHA-256 ANONYMOUS"),
+            ("mutual_auth", "SCRAM-SHA-256"),
+            ("forward_secrecy", ""),
+        ] {
+            settings.smtpd_sasl_security_options = vec![option.to_owned()];
+            assert_eq!(offered(&settings).0, list(wanted), "{option}");
+        }
+        settings.smtpd_tls_auth_only = true;
+        settings.smtpd_tls_mandatory_protocols = vec![">=TLSv1.3".to_owned()];
+        let bound = list("PLAIN CRAM-MD5 SCRAM-SHA-256 SCRAM-SHA-256-PLUS");
+        assert_eq!(offered(&settings), (vec![], bound));
     }
 
     #[test]
@@ -200,7 +255,7 @@ mod tests {
             (settings::BareNewline::No, BareNewline::Allow, BareNewline::Allow),
         ] {
             settings.smtpd_forbid_bare_newline = word;
-            let config = Arc::new(config(&settings, false, &filter));
+            let config = Arc::new(config(&settings, false, &filter, &[]));
             assert_eq!(
                 for_client(&config, &settings, stranger).bare_newline,
                 for_stranger

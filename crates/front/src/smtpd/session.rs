@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use access::{Client, Excess, Happening, Refusal, Request};
 use address::Address;
-use auth::Asker;
 use envelope::StatusCode;
 use intake::{Network, Origin};
 use maillog::lines::Peer;
@@ -19,7 +18,7 @@ use smtp::server::{Answer, Ended, Ending, Event, HeloVerb, MailOptions, Note, Rc
 
 use super::Smtpd;
 use super::transaction::Transaction;
-use crate::authenticate::{Conversation, Progress};
+use crate::authenticate::{Conversation, Progress, asker_of};
 
 /// A login.
 #[derive(Debug, Clone)]
@@ -517,13 +516,8 @@ impl Host<Server> for Session {
             }
             Event::Auth { .. } if self.is_over(Happening::Login) => self.too_many("many AUTH commands"),
             Event::Auth { mechanism, initial } => {
-                let asker = Asker {
-                    service: "smtp".to_owned(),
-                    remote: Some(link.remote.ip()),
-                    local: Some(link.local.ip()),
-                    secured: link.is_secured(),
-                };
-                self.conversation = Conversation::start(&mechanism, &self.service.front.auth, &asker);
+                let asker = asker_of(&self.service.settings.smtpd_sasl_service, link);
+                self.conversation = Conversation::start(&mechanism, &self.service.authority, &asker);
                 self.sasl(initial).await
             }
             Event::AuthResponse(response) => self.sasl(Some(response)).await,

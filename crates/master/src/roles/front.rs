@@ -1,5 +1,6 @@
 //! The front role: speaks with the network, owns the queue, asks the other roles for what it may not do.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
@@ -19,6 +20,7 @@ use ipc::deliveries::Delivery;
 use ipc::logins::Remote;
 use ipc::roles::{Answer, Identity, Message, Order, Question, Whose};
 use serve::handover::Handover;
+use settings::Dovecot;
 use tokio::sync::{mpsc, watch};
 
 use super::agent::{deferred, kind_of};
@@ -35,8 +37,8 @@ const CHANNEL_IDLE: Duration = Duration::from_secs(2);
 pub(super) fn run(begun: Begun, mut inbox: Inbox, line: Line) -> Result<()> {
     // The auth role is the first thing that the supervisor tells of.
     let (socket, waiting) = wait_for_auth(&mut inbox)?;
-    let has_userdb = has_userdb(&begun.slice);
-    let authority = Arc::new(Remote::new(socket, has_userdb).context("cannot ask the auth service")?);
+    let authority = Remote::new(socket, &dovecot(&begun.slice)).context("cannot ask the auth service")?;
+    let authority = Arc::new(authority);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -64,9 +66,10 @@ pub(super) fn run(begun: Begun, mut inbox: Inbox, line: Line) -> Result<()> {
     done
 }
 
-fn has_userdb(slice: &Slice) -> bool {
+/// The settings that the auth role has too; without a dovecot.conf, those of an empty one.
+fn dovecot(slice: &Slice) -> Cow<'_, Dovecot> {
     let dovecot = slice.snapshot.dovecot.as_ref();
-    dovecot.is_some_and(|dovecot| !dovecot.userdbs.is_empty())
+    dovecot.map_or_else(|| Cow::Owned(Dovecot::defaults()), Cow::Borrowed)
 }
 
 type Orders = Vec<(Order<Slice>, Vec<OwnedFd>)>;
@@ -163,7 +166,7 @@ async fn serve(
                 }
             }
             Order::Reconfigure(slice, ports) => {
-                authority.set_has_userdb(has_userdb(&slice));
+                authority.configure(&dovecot(&slice));
                 let addresses: Vec<_> = ports.iter().map(|port| port.address).collect();
                 running.serve_only(&addresses);
                 let new = ports.into_iter().filter(|port| !running.serves(port.address));

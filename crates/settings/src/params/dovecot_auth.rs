@@ -6,6 +6,7 @@ macro_rules! rows {
         $($next)*! {
             [$($more)*] $($row)*
             auth_mechanisms: List = "plain", Reload, "The mechanisms that are offered.";
+            auth_allow_weak_schemes: YesNo = "no", Reload, "Whether passwords stored by weak schemes are believed (2.4).";
             disable_plaintext_auth: YesNo = "yes", Reload, "Whether plaintext passwords need TLS.";
             auth_username_format: Text = "%Lu", Reload, "How a user name is changed before the lookup.";
             auth_username_chars: Text = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01234567890.-_@", Reload, "Characters allowed in user names; empty: all.";

@@ -5,7 +5,6 @@ pub(crate) const NOT_YET: &[(&str, &str)] = &[
     ("access_map_defer_code", "not yet: access tables"),
     ("access_map_reject_code", "not yet: access tables"),
     ("anvil_status_update_time", "not yet: figures about clients"),
-    ("auth_anonymous_username", "not yet: anonymous logins"),
     (
         "auth_debug_passwords",
         "not yet: passwords in what is logged of lookups",

@@ -1,0 +1,401 @@
+//! The server of Dovecot's authentication protocol: what Postfix asks when `smtpd_sasl_type = dovecot`.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use machine::lines::{Line, Lines};
+use machine::{Machine, Stamp};
+
+use crate::escape::{fields, push_line};
+use crate::request::Request;
+use crate::{Error, LINE_BYTES_MAX};
+
+/// The most exchanges that one client may have under way.
+pub const EXCHANGES_MAX: usize = 64;
+
+/// What the server says first.
+#[derive(Debug, Clone, Default)]
+pub struct Hello {
+    /// The mechanisms, each with the words that say what it gives away (`plaintext`).
+    pub mechanisms: Vec<(String, Vec<String>)>,
+    /// The server's process id.
+    pub pid: u32,
+    /// The number of this connection.
+    pub connection: u32,
+    /// A secret of this connection, by which another protocol refers to it.
+    pub cookie: [u8; 16],
+}
+
+/// What the caller decides.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// An exchange begins.
+    Begin {
+        /// The client's number for it.
+        id: u32,
+        /// The mechanism's name as the client wrote it.
+        mechanism: String,
+        /// Who asks.
+        request: Request,
+        /// The initial response, if there is one.
+        initial: Option<Vec<u8>>,
+    },
+    /// The client's response to the last challenge of an exchange.
+    Response {
+        /// The client's number for it.
+        id: u32,
+        /// The response.
+        response: Vec<u8>,
+    },
+    /// An exchange is given up. Needs no answer.
+    Cancelled(u32),
+    /// The client makes no sense; the conversation is over. Needs no answer.
+    Broken(Error),
+}
+
+/// What is answered to [`Event::Begin`] and [`Event::Response`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// Send this challenge (before base64).
+    Challenge(Vec<u8>),
+    /// The client is this user.
+    Ok {
+        /// The name.
+        user: String,
+    },
+    /// It is not.
+    Fail {
+        /// The name that was tried; empty when none was given.
+        user: String,
+        /// Whether it could not be found out.
+        is_temporary: bool,
+        /// What the client may read; empty: nothing.
+        reason: String,
+    },
+}
+
+/// One client.
+#[derive(Debug)]
+pub struct Server {
+    lines: Lines,
+    output: Vec<u8>,
+    event: Option<Event>,
+    /// The exchange that waits for an answer.
+    open: Option<u32>,
+    /// Exchanges that wait for the client.
+    under_way: Vec<u32>,
+    /// The client has said which version it speaks.
+    has_version: bool,
+    is_finished: bool,
+}
+
+impl Server {
+    /// A client that has just connected.
+    pub fn new(hello: &Hello) -> Server {
+        let mut output = Vec::new();
+        push_line(&mut output, ["VERSION", "1", "2"]);
+        for (name, traits) in &hello.mechanisms {
+            let words = ["MECH", name]
+                .into_iter()
+                .chain(traits.iter().map(String::as_str));
+            push_line(&mut output, words);
+        }
+        push_line(&mut output, ["SPID", &hello.pid.to_string()]);
+        push_line(&mut output, ["CUID", &hello.connection.to_string()]);
+        let cookie: String = hello.cookie.iter().map(|byte| format!("{byte:02x}")).collect();
+        push_line(&mut output, ["COOKIE", &cookie]);
+        push_line(&mut output, ["DONE"]);
+        Server {
+            lines: Lines::new(),
+            output,
+            event: None,
+            open: None,
+            under_way: Vec::new(),
+            has_version: false,
+            is_finished: false,
+        }
+    }
+
+    fn line(&mut self, line: &[u8]) -> Result<(), Error> {
+        let fields = fields(line);
+        let mut fields = fields.iter().map(String::as_str);
+        match fields.next().unwrap_or_default() {
+            "VERSION" => match fields.next() {
+                Some("1") => self.has_version = true,
+                other => return Err(Error::Version(other.unwrap_or_default().to_owned())),
+            },
+            _ if !self.has_version => return Err(Error::Line("the version is missing")),
+            "AUTH" => self.begin(fields)?,
+            "CONT" => self.response(fields)?,
+            "CANCEL" => {
+                let id = number(fields.next())?;
+                self.under_way.retain(|known| *known != id);
+                self.event = Some(Event::Cancelled(id));
+            }
+            // CPID, and what later versions may say.
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn begin<'a>(&mut self, mut fields: impl Iterator<Item = &'a str>) -> Result<(), Error> {
+        let id = number(fields.next())?;
+        if self.under_way.contains(&id) {
+            return Err(Error::Line("AUTH with a number that is in use"));
+        }
+        if self.under_way.len() >= EXCHANGES_MAX {
+            return Err(Error::Line("too many exchanges at once"));
+        }
+        let mechanism = fields.next().unwrap_or_default().to_owned();
+        let (mut request, mut initial) = (Request::default(), None);
+        for field in fields {
+            match field.strip_prefix("resp=") {
+                Some(text) => {
+                    let decoded = STANDARD.decode(text);
+                    initial =
+                        Some(decoded.map_err(|_| Error::Line("AUTH with a response that is not base64"))?);
+                }
+                None => request.take(field),
+            }
+        }
+        self.ask(
+            id,
+            Event::Begin {
+                id,
+                mechanism,
+                request,
+                initial,
+            },
+        );
+        Ok(())
+    }
+
+    fn response<'a>(&mut self, mut fields: impl Iterator<Item = &'a str>) -> Result<(), Error> {
+        let id = number(fields.next())?;
+        let text = fields.next().unwrap_or_default();
+        if !self.under_way.contains(&id) {
+            // It has failed meanwhile, for example by being cancelled.
+            push_line(&mut self.output, ["FAIL", &id.to_string(), "reason=Timeouted"]);
+            return Ok(());
+        }
+        let response = STANDARD
+            .decode(text)
+            .map_err(|_| Error::Line("CONT with a response that is not base64"))?;
+        self.under_way.retain(|known| *known != id);
+        self.ask(id, Event::Response { id, response });
+        Ok(())
+    }
+
+    fn ask(&mut self, id: u32, event: Event) {
+        self.open = Some(id);
+        self.event = Some(event);
+    }
+}
+
+impl Machine for Server {
+    type Event = Event;
+    type Answer = Answer;
+
+    fn feed(&mut self, input: &[u8], _now: Stamp) {
+        self.lines.feed(input);
+    }
+
+    fn end_of_input(&mut self, _now: Stamp) {
+        self.is_finished = true;
+    }
+
+    fn next_event(&mut self) -> Option<Event> {
+        while self.event.is_none() && self.open.is_none() && !self.is_finished {
+            let outcome = match self.lines.next_line(LINE_BYTES_MAX)? {
+                Line::Complete(line) => self.line(&line),
+                Line::TooLong => Err(Error::TooLong),
+            };
+            if let Err(error) = outcome {
+                self.is_finished = true;
+                self.event = Some(Event::Broken(error));
+            }
+        }
+        self.event.take()
+    }
+
+    fn answer(&mut self, answer: Answer, _now: Stamp) {
+        let Some(id) = self.open.take() else { return };
+        let number = id.to_string();
+        match answer {
+            Answer::Challenge(challenge) => {
+                self.under_way.push(id);
+                push_line(&mut self.output, ["CONT", &number, &STANDARD.encode(challenge)]);
+            }
+            Answer::Ok { user } => push_line(&mut self.output, ["OK", &number, &format!("user={user}")]),
+            Answer::Fail {
+                user,
+                is_temporary,
+                reason,
+            } => {
+                let mut words = vec!["FAIL".to_owned(), number];
+                if !user.is_empty() {
+                    words.push(format!("user={user}"));
+                }
+                if is_temporary {
+                    words.extend(["temp".to_owned(), "code=temp_fail".to_owned()]);
+                }
+                if !reason.is_empty() {
+                    words.push(format!("reason={reason}"));
+                }
+                push_line(&mut self.output, words.iter().map(String::as_str));
+            }
+        }
+    }
+
+    fn next_output(&mut self, into: &mut Vec<u8>, _limit: usize) {
+        into.append(&mut self.output);
+    }
+
+    fn deadline(&self) -> Option<Stamp> {
+        None
+    }
+
+    fn time_out(&mut self, _now: Stamp) {}
+
+    fn wants_input(&self) -> bool {
+        self.event.is_none() && self.open.is_none() && !self.is_finished && !self.lines.has_line()
+    }
+
+    fn is_finished(&self) -> bool {
+        self.is_finished
+    }
+}
+
+fn number(text: Option<&str>) -> Result<u32, Error> {
+    let number = text.and_then(|text| text.parse().ok());
+    number.ok_or(Error::Line("a number is missing"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::path::Path;
+    use testkit::{Dialogue, Given, MachinePeer, Policy, Run};
+
+    /// Everybody's password is `secret`; `CHALLENGE` asks once more.
+    #[derive(Default)]
+    struct House(Vec<String>);
+
+    impl Policy for House {
+        type Machine = Server;
+
+        fn given(&mut self, _key: &str, _value: &str) -> Given {
+            Given::NotHere
+        }
+
+        fn machine(&mut self, _now: Stamp) -> Server {
+            Server::new(&Hello {
+                mechanisms: vec![
+                    ("PLAIN".to_owned(), vec!["plaintext".to_owned()]),
+                    ("SCRAM-SHA-1".to_owned(), Vec::new()),
+                ],
+                pid: 17,
+                connection: 1,
+                cookie: [0xab; 16],
+            })
+        }
+
+        fn decide(&mut self, event: Event, _now: Stamp) -> Option<Answer> {
+            match event {
+                Event::Begin {
+                    id,
+                    mechanism,
+                    request,
+                    initial,
+                } => {
+                    self.0.push(format!("{id} {mechanism} {request:?}"));
+                    Some(match (mechanism.as_str(), initial) {
+                        ("CHALLENGE", _) => Answer::Challenge(b"more".to_vec()),
+                        (_, None) => Answer::Challenge(Vec::new()),
+                        (_, Some(response)) => outcome(&response),
+                    })
+                }
+                Event::Response { response, .. } => Some(outcome(&response)),
+                Event::Cancelled(id) => {
+                    self.0.push(format!("cancelled {id}"));
+                    None
+                }
+                Event::Broken(error) => {
+                    self.0.push(error.to_string());
+                    None
+                }
+            }
+        }
+
+        fn facts(&mut self, kind: &str) -> Option<Vec<String>> {
+            (kind == "log").then(|| std::mem::take(&mut self.0))
+        }
+    }
+
+    fn outcome(response: &[u8]) -> Answer {
+        let user = "al\tice".to_owned();
+        match response {
+            b"\0alice\0secret" => Answer::Ok { user },
+            b"\0alice\0later" => Answer::Fail {
+                user,
+                is_temporary: true,
+                reason: String::new(),
+            },
+            _ => Answer::Fail {
+                user: String::new(),
+                is_temporary: false,
+                reason: "no\nreason".to_owned(),
+            },
+        }
+    }
+
+    #[test]
+    fn dialogues() {
+        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("dialogues");
+        for dialogue in Dialogue::all_in(&directory, "auth").unwrap() {
+            for cuts in [None, Some(1), Some(2)] {
+                let mut peer = MachinePeer::new(House::default());
+                if let Err(failure) = (Run { cuts }).run(&dialogue, &mut peer) {
+                    panic!("{failure}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn exchanges_are_bounded() {
+        let mut server = House::default().machine(0);
+        server.feed(b"VERSION\t1\t2\n", 0);
+        for id in 0..=EXCHANGES_MAX {
+            server.feed(format!("AUTH\t{id}\tPLAIN\tservice=smtp\n").as_bytes(), 0);
+            match server.next_event() {
+                Some(Event::Begin { .. }) => server.answer(Answer::Challenge(Vec::new()), 0),
+                other => {
+                    assert_eq!(id, EXCHANGES_MAX);
+                    assert!(matches!(other, Some(Event::Broken(_))), "{other:?}");
+                }
+            }
+        }
+        assert!(server.is_finished());
+        let mut server = House::default().machine(0);
+        server.feed(&[b'x'; LINE_BYTES_MAX + 2], 0);
+        server.next_event();
+        server.feed(b"\n", 0);
+        assert_eq!(server.next_event(), Some(Event::Broken(Error::TooLong)));
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(lines in proptest::collection::vec(
+            "(VERSION|AUTH|CONT|CANCEL|CPID|X)(\t(1|2|PLAIN|rip=x|resp=AA==|=|secured|é)){0,5}", 0..9)) {
+            let mut server = House::default().machine(0);
+            for line in lines {
+                server.feed(line.as_bytes(), 0);
+                server.feed(b"\n", 0);
+                while server.next_event().is_some() {
+                    server.answer(Answer::Challenge(Vec::new()), 0);
+                }
+            }
+        }
+    }
+}
