@@ -115,10 +115,10 @@ impl Begun {
         }
     }
 
-    /// The verdict when the client has not proved who it is.
-    pub(crate) fn refusal(self) -> Refusal {
+    /// The verdict when the client cannot prove, or has not proved, who it is.
+    pub(crate) fn refusal(self, reason: Reason) -> Refusal {
         let (Login::Plain(asked) | Login::Master { master: asked, .. }) = &self.login;
-        let tested = failed(asked, self.progress.database, Reason::PasswordMismatch);
+        let tested = failed(asked, self.progress.database, reason);
         Refusal::of(tested, self.progress)
     }
 }

@@ -4,7 +4,7 @@ use sasl::scheme::{self, Scheme, Weak};
 use settings::Dovecot;
 
 use crate::Reason;
-use crate::driver::Record;
+use crate::driver::{Record, is_set};
 use crate::passdb::{Answer, Driver};
 use crate::passwd_file::Files;
 use crate::variables::Variables;
@@ -95,7 +95,12 @@ impl Driver {
 /// What a user's record has for a mechanism that can use `schemes`. Says nothing yet of the other fields.
 pub(crate) fn fit(record: &Record, schemes: &[&str], driver: &Driver) -> Stored {
     let Some(stored) = record.password.as_deref().filter(|stored| !stored.is_empty()) else {
-        return Answer::Refused(Reason::EmptyPassword).into();
+        // Without a password there is nothing to prove; a block before this one may have one.
+        return if is_set(&record.fields, "nopassword") {
+            Answer::Match(record.fields.clone()).into()
+        } else {
+            Answer::Refused(Reason::EmptyPassword).into()
+        };
     };
     if driver.is_locked(stored) {
         return Answer::Refused(Reason::Disabled).into();

@@ -133,13 +133,12 @@ impl ChainExchange {
             mechanism: self.mechanism.name(),
             schemes: self.mechanism.schemes(),
         };
-        let begun = self.with_request(identity, |auth, request| auth.begin(request, purpose));
-        let begun = self.begun.insert(begun);
-        self.mechanism.give(match begun {
-            Ok(Begun { progress, .. }) => match &progress.stored {
-                Some(stored) => Stored::Known(stored),
-                None => Stored::Unknown(None),
-            },
+        let begun = match self.with_request(identity, |auth, request| auth.begin(request, purpose)) {
+            Ok(begun) if begun.progress.stored.is_none() => Err(begun.refusal(Reason::EmptyPassword)),
+            begun => begun,
+        };
+        self.mechanism.give(match self.begun.insert(begun) {
+            Ok(begun) => Stored::Known(begun.progress.stored.as_deref().unwrap_or_default()),
             Err(refusal) => Stored::Unknown(refusal.decoy.as_deref()),
         })
     }
@@ -156,7 +155,7 @@ impl ChainExchange {
         self.with_request(identity, |auth, request| {
             let told = match begun {
                 Some(Ok(begun)) if has_proved => auth.complete(begun, request),
-                Some(Ok(begun)) => begun.refusal().told,
+                Some(Ok(begun)) => begun.refusal(Reason::PasswordMismatch).told,
                 Some(Err(refusal)) => refusal.told,
                 None => (
                     failed(&identity.user, "auth", Reason::PasswordMismatch),

@@ -125,6 +125,17 @@ impl Progress {
         shown
     }
 
+    /// Takes the stored password of a block. The first one by which the login is good counts: blocks after it may add
+    /// fields, not another password.
+    fn accept(&mut self, stored: Option<String>) {
+        let before = self.stored.take();
+        if self.is_ok {
+            self.stored = before.or(stored);
+        } else {
+            self.decoy = stored.or(before).or(self.decoy.take());
+        }
+    }
+
     /// Adds what a block that said yes tells.
     fn take(
         &mut self,
@@ -201,8 +212,9 @@ impl Auth {
                 progress.is_ok = false;
                 break;
             }
-            let next = self.follow(&mut progress, block, answer, variables);
+            let (next, stored) = self.follow(&mut progress, block, answer, variables);
             progress.is_ok = next.judge(progress.is_ok);
+            progress.accept(stored);
             if next.stops() {
                 break;
             }
@@ -210,14 +222,14 @@ impl Auth {
         progress
     }
 
-    /// Takes a block's answer into account; what is next.
+    /// Takes a block's answer into account; what is next, and the stored password that it gave.
     fn follow(
         &self,
         progress: &mut Progress,
         block: &Passdb,
         found: Stored,
         variables: &Variables<'_>,
-    ) -> Next {
+    ) -> (Next, Option<String>) {
         let (settings, database) = (&block.settings, block.driver.name());
         let refused = match &found.answer {
             Answer::Match(fields) => refused_by_fields(fields, settings, variables),
@@ -227,13 +239,12 @@ impl Auth {
             Some(reason) => found.refused(reason),
             None => found,
         };
-        progress.stored = found.stored.or(progress.stored.take());
         progress.decoy = found.decoy.or(progress.decoy.take());
-        match found.answer {
+        let next = match found.answer {
             Answer::Match(found) => {
                 if let Err(text) = progress.take((found, settings), variables) {
                     progress.unavailable = Some(format!("{database}: {text}"));
-                    return Next::of(&settings.result_internalfail, Next::Continue);
+                    return (Next::of(&settings.result_internalfail, Next::Continue), None);
                 }
                 (progress.database, progress.passes_on) = (database, settings.pass);
                 let default = match settings.pass && !settings.master {
@@ -251,7 +262,8 @@ impl Auth {
                 progress.unavailable = Some(text);
                 Next::of(&settings.result_internalfail, Next::Continue)
             }
-        }
+        };
+        (next, found.stored)
     }
 
     fn ask_passdb(

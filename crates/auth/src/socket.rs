@@ -4,7 +4,7 @@ mod client;
 mod server;
 
 pub use client::{Client, Place};
-pub use server::{Kind, Report, Sockets};
+pub use server::{Bound, Kind, Report, Sockets, Tell};
 
 use sidecar::request::Request;
 

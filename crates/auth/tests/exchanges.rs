@@ -342,3 +342,58 @@ fn a_database_serves_what_it_stores_and_the_cache_what_it_keeps() {
     auth.flush_cache(&[]);
     assert!(is_in("new") && !is_in("secret"));
 }
+
+#[test]
+fn the_first_password_that_is_good_is_the_one_to_prove() {
+    let fixed = |args: &str| Passdb {
+        driver: "static".to_owned(),
+        args: args.to_owned(),
+        ..Passdb::default()
+    };
+    let continuing = |args: &str, success: &str| Passdb {
+        result_success: success.to_owned(),
+        ..fixed(args)
+    };
+    for (blocks, good, bad) in [
+        (
+            vec![continuing("password=a", "continue-ok"), fixed("password=b")],
+            Some("a"),
+            "b",
+        ),
+        (
+            vec![continuing("password=a", "continue"), fixed("password=b")],
+            Some("b"),
+            "a",
+        ),
+        (
+            vec![
+                continuing("password=a", "continue-ok"),
+                fixed("nopassword=y user=late"),
+                fixed("password=b"),
+            ],
+            Some("a"),
+            "b",
+        ),
+        (vec![fixed("nopassword=y")], None, ""),
+        (
+            vec![Passdb {
+                result_failure: "return-ok".to_owned(),
+                args: "/dev/null".to_owned(),
+                driver: "passwd-file".to_owned(),
+                ..Passdb::default()
+            }],
+            None,
+            "",
+        ),
+    ] {
+        let auth = auth(|settings| settings.passdbs = blocks.clone());
+        for mechanism in ["CRAM-MD5", "SCRAM-SHA-256"] {
+            if let Some(good) = good {
+                let verdict = login(&auth, mechanism, "alice", good);
+                assert!(matches!(verdict, Verdict::Ok(..)), "{mechanism} {blocks:?}");
+            }
+            let verdict = login(&auth, mechanism, "alice", bad);
+            assert!(matches!(verdict, Verdict::Failed(_)), "{mechanism} {blocks:?}");
+        }
+    }
+}

@@ -6,7 +6,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use auth::socket::{Client, Kind, Place, Report, Sockets};
+use auth::socket::{Bound, Client, Kind, Place, Report, Sockets};
 use auth::{Asker, Auth, Authority, Progress, Reason, Verdict};
 use sasl::client::{Client as Saslient, Surroundings};
 use sasl::{Credentials, Password};
@@ -40,8 +40,16 @@ fn serve(path: &Path, kind: Kind, authority: &Arc<dyn Authority>) -> Reports {
     let reports = Reports::default();
     let own = Arc::clone(&reports);
     let listener = UnixListener::bind(path).unwrap();
-    let tell = Box::new(move |report| own.lock().unwrap().push(report));
-    Sockets::new(vec![(listener, kind)], tell).serve(authority);
+    let sockets = Sockets::default();
+    sockets.decided_by(
+        Arc::clone(authority),
+        Arc::new(move |report| own.lock().unwrap().push(report)),
+    );
+    sockets.listen(vec![Bound {
+        path: path.to_owned(),
+        kind,
+        listener,
+    }]);
     reports
 }
 
@@ -190,4 +198,46 @@ fn users_are_told_on_a_userdb_socket() {
     assert_eq!(lines.next().unwrap(), "NOTFOUND\t2");
     assert_eq!(lines.next().unwrap(), "LIST\t3\talice");
     assert_eq!(lines.next().unwrap(), "DONE\t3");
+}
+
+#[test]
+fn sockets_come_and_go_and_who_decides_changes() {
+    let directory = tempfile::tempdir().unwrap();
+    let sockets = Sockets::default();
+    let bind = |name: &str| {
+        let path = directory.path().join(name);
+        let listener = UnixListener::bind(&path).unwrap();
+        let kind = Kind::of(name);
+        Bound { path, kind, listener }
+    };
+    let greeting = |name: &str| {
+        let stream = UnixStream::connect(directory.path().join(name))?;
+        let mut lines = BufReader::new(stream).lines();
+        lines
+            .find(|line| line.as_ref().map_or(true, |line| line.starts_with("MECH")))
+            .transpose()
+    };
+    sockets.decided_by(house(directory.path(), &["plain"]), Arc::new(|_| {}));
+    let first = bind("first");
+    let again = Bound {
+        path: first.path.clone(),
+        kind: first.kind,
+        listener: first.listener.try_clone().unwrap(),
+    };
+    sockets.listen(vec![first, bind("second")]);
+    assert_eq!(
+        greeting("first").unwrap().as_deref(),
+        Some("MECH\tPLAIN\tplaintext")
+    );
+    assert_eq!(
+        greeting("second").unwrap().as_deref(),
+        Some("MECH\tPLAIN\tplaintext")
+    );
+    sockets.listen(vec![again]);
+    sockets.decided_by(house(directory.path(), &["login"]), Arc::new(|_| {}));
+    assert_eq!(
+        greeting("first").unwrap().as_deref(),
+        Some("MECH\tLOGIN\tplaintext")
+    );
+    assert!(greeting("second").is_err(), "nobody is there any more");
 }

@@ -548,7 +548,11 @@ impl Lowering<'_> {
 
     /// A socket that other programs will look for in vain.
     fn tell_of_listener(&mut self, service: &str, listener: &Block) {
-        let is_served = listener.kind == "inet_listener" && matches!(service, "imap-login" | "pop3-login");
+        let is_served = match listener.kind.as_str() {
+            "inet_listener" => matches!(service, "imap-login" | "pop3-login"),
+            "unix_listener" => service == "auth",
+            _ => false,
+        };
         let is_listener =
             ["inet_listener", "unix_listener", "fifo_listener"].contains(&listener.kind.as_str());
         // What switches off penalties by address is obeyed by the auth role.

@@ -313,11 +313,10 @@ fn the_forms_of_dovecot_1() {
             "dovecot.conf:6: count: it is gone and has no effect",
             "dovecot.conf:7: passdb: passdb passwd-file { } is passdb { driver = passwd-file } now",
             "dovecot.conf:10: userdb: userdb passwd { } is userdb { driver = passwd } now",
-            "dovecot.conf:13: service auth: unix_listener /run/auth: nobody listens there yet",
             "dovecot.conf:22: nosuch: there is no such setting"
         ]
     );
-    assert_eq!(problems[7].severity, Severity::Error);
+    assert_eq!(problems[6].severity, Severity::Error);
     assert_eq!(dovecot.auth_mechanisms, ["plain"]);
     let driver = (
         dovecot.passdbs[0].driver.as_str(),

@@ -38,7 +38,6 @@ fn the_pair_of_the_incumbents_loads() {
             "dovecot.conf:26: postmaster_address: it is not honoured: not yet: delivery by Dovecot's LDA and LMTP",
             "dovecot.conf:67: service managesieve-login: inet_listener sieve: nobody listens there yet",
             "dovecot.conf:72: service lmtp: inet_listener lmtp: nobody listens there yet",
-            "dovecot.conf:77: service auth: unix_listener auth-client: nobody listens there yet",
             "dovecot.conf:80: service auth: inet_listener: nobody listens there yet",
             "dovecot.conf:85: service stats: unix_listener stats-writer: nobody listens there yet",
             "dovecot.conf:90: mail_plugins: sieve is not there yet",

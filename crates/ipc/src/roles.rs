@@ -19,6 +19,8 @@ pub enum Order<C> {
     LogFiles,
     /// Another role will ask over this channel. A socket.
     Asker(Asker),
+    /// Other programs ask about log-ins on these sockets, and on no others any more (auth). A listening socket for each.
+    AuthSockets(Vec<AuthSocket>),
     /// A mailbox session goes on here (agent). The socket of the session, then one that is held as long as it lasts.
     Session(Box<Session>),
     /// Whose ticket is this? (auth)
@@ -109,6 +111,15 @@ pub enum Asker {
     /// To an agent: the front, with deliveries. To the auth role: the front, with log-ins. To the front: nobody; the channel
     /// leads to a new auth role.
     Front,
+}
+
+/// A socket on which other programs ask about log-ins.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuthSocket {
+    /// Where it is.
+    pub path: std::path::PathBuf,
+    /// What it is for.
+    pub kind: auth::socket::Kind,
 }
 
 /// A mailbox session on its way to the owner's agent.

@@ -10,6 +10,8 @@ use settings::kinds::{Shape, words};
 use settings::{NetworkPattern, Networks, NotifyClass, Service, Support, TableRef, params};
 use tables::Tables;
 
+use crate::auth_sockets;
+
 /// Everything that is to be told. A warning where mail is treated otherwise than the file says, a note elsewhere.
 pub fn of(loaded: &Loaded) -> Vec<Problem> {
     let mut told = BTreeSet::new();
@@ -95,13 +97,14 @@ fn restrictions(loaded: &Loaded, service: &Service) -> Vec<Problem> {
     problems
 }
 
-/// Log-ins need the accounts of a dovecot.conf: those of another program are out of reach.
+/// Log-ins need the accounts of a dovecot.conf, or another program to ask.
 fn log_ins(loaded: &Loaded, service: &Service) -> Option<Problem> {
     let name = "smtpd_sasl_auth_enable";
-    let nobody_can = service.settings.smtpd_sasl_auth_enable && loaded.dovecot.is_none();
+    let is_asked = auth_sockets::foreign(&service.settings, loaded.dovecot.as_ref()).is_some();
+    let nobody_can = service.settings.smtpd_sasl_auth_enable && loaded.dovecot.is_none() && !is_asked;
     nobody_can.then(|| {
-        let text = "nobody can log in: there is no dovecot.conf beside main.cf, and asking another program \
-                    (smtpd_sasl_path) is not there yet";
+        let text = "nobody can log in: there is no dovecot.conf beside main.cf. Write one, or ask another program \
+                    with smtpd_sasl_type = dovecot and smtpd_sasl_path";
         Problem::new(Severity::Warning, place(loaded, service, name), name, text)
     })
 }
@@ -312,7 +315,10 @@ mod tests {
 
     #[test]
     fn log_ins_without_accounts_are_told() {
-        let told = told("smtpd_sasl_auth_enable = yes\nsmtpd_sasl_type = dovecot\n", SMTP);
+        let foreign =
+            "smtpd_sasl_auth_enable = yes\nsmtpd_sasl_type = dovecot\nsmtpd_sasl_path = private/auth\n";
+        assert_eq!(told(foreign, SMTP), [""; 0]);
+        let told = told("smtpd_sasl_auth_enable = yes\n", SMTP);
         assert!(
             told.len() == 1
                 && told[0].starts_with("Warning main.cf:1: smtpd_sasl_auth_enable: nobody can log in"),

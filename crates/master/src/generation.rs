@@ -18,8 +18,9 @@ use maillog::Log;
 use queue::Spool;
 use route::Router;
 use serve::handover::Protocol;
-use settings::{Dovecot, Postfix, Service};
+use settings::{Dovecot, Postfix};
 
+use crate::auth_sockets;
 use crate::certificates::Certificates;
 use crate::glue::{Doors, Host, LocalAgency, Users};
 use crate::listeners::Purpose;
@@ -106,7 +107,7 @@ impl Generation {
             }
         };
         let smtpds = match &front {
-            Some(front) => smtpds(front, &snapshot.services, certificates),
+            Some(front) => smtpds(front, snapshot, certificates),
             None => HashMap::new(),
         };
         let logins = match &dovecot {
@@ -140,14 +141,18 @@ impl Generation {
 
 fn smtpds(
     front: &Arc<Front>,
-    services: &[Service],
+    snapshot: &Snapshot,
     certificates: &Certificates,
 ) -> HashMap<String, Arc<Smtpd>> {
     let mut smtpds = HashMap::new();
-    for service in services {
+    for service in &snapshot.services {
         let settings = Arc::new(service.settings.clone());
         let tls = certificates.smtpd.get(&service.name).cloned();
-        let smtpd = Smtpd::new(Arc::clone(front), &service.name, settings, tls);
+        let asked = auth_sockets::asked_by(&settings, snapshot.dovecot.as_ref());
+        let mut smtpd = Smtpd::new(Arc::clone(front), &service.name, settings, tls);
+        if let Some(asked) = asked {
+            smtpd = smtpd.asking(asked);
+        }
         smtpds.insert(service.name.clone(), Arc::new(smtpd));
     }
     smtpds

@@ -1,9 +1,10 @@
 //! Where the front's questions are answered: by the auth chains, the hands and the sessions of this process in the single
 //! profile ([`Here`]), by other processes otherwise (see [`roles`](crate::roles)).
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use address::Domain;
+use auth::socket::Sockets;
 use auth::{Account, Auth, Authority, Recipient, Ticket};
 use deliver_local::spawn::SpawnRunner;
 use deliver_local::task::Agents;
@@ -14,6 +15,7 @@ use route::{Class, Router};
 use serve::handover::Handover;
 use settings::Dovecot;
 
+use crate::auth_sockets::{self, AuthSockets};
 use crate::snapshot::Snapshot;
 
 /// Where the front asks what it may not do itself.
@@ -115,9 +117,19 @@ pub(crate) struct Here {
     stores: Arc<agent::stores::Stores>,
     /// How mailbox sessions learn that the system stops.
     pub(crate) farewell: Arc<agent::farewell::Farewell>,
+    /// On which other programs ask about log-ins.
+    auth_sockets: Arc<(Mutex<AuthSockets>, Sockets)>,
 }
 
 impl Here {
+    /// Binds the sockets on which other programs ask about log-ins. Before root is given up their owners can be others.
+    pub(crate) fn bind_auth_sockets(&self, dovecot: Option<&Dovecot>, log: &Log) {
+        let (bound, sockets) = &*self.auth_sockets;
+        let mut bound = bound.lock().unwrap_or_else(PoisonError::into_inner);
+        bound.bind(dovecot, log);
+        sockets.listen(bound.to_pass());
+    }
+
     /// The doors that lead to them.
     pub(crate) fn doors(&self, snapshot: &Snapshot, log: &Log) -> Doors {
         let defaults = Dovecot::defaults();
@@ -134,8 +146,11 @@ impl Here {
         let hands = Hands::new(Arc::new(snapshot.postfix.clone()), Arc::new(SpawnRunner));
         let own_uid = os::identity::Identity::current().uid;
         let hands = OwnHands::new(hands, own_uid, || serve::clock::now() / machine::SECOND);
+        let authority: Arc<dyn Authority> = Arc::new(auth.telling(crate::auth_notes::to(log.clone())));
+        let tell = auth_sockets::teller(snapshot.dovecot.as_ref(), log);
+        self.auth_sockets.1.decided_by(Arc::clone(&authority), tell);
         Doors {
-            authority: Arc::new(auth.telling(crate::auth_notes::to(log.clone()))),
+            authority,
             agents: Arc::new(hands),
             sessions: Arc::new(OwnSessions(sessions.map(Arc::new))),
         }

@@ -8,6 +8,7 @@
 
 mod announcements;
 pub mod auth_notes;
+mod auth_sockets;
 pub mod certificates;
 pub mod complaints;
 pub mod embedded;

@@ -71,6 +71,8 @@ pub fn prepare(start: Start, tell: &mut dyn FnMut(&str)) -> Result<Ready> {
         log.warning("master", &format!("there is no user {name}: {what}"));
     }
     let pid_files = PidFiles::open_as_root(base_dir(&loaded));
+    let agents = Here::default();
+    agents.bind_auth_sockets(loaded.dovecot.as_ref(), &log);
     identity::give_up_root(&loaded)?;
     let queue = serves_mta
         .then(|| Queue::open(&loaded.postfix, start.scale))
@@ -88,7 +90,7 @@ pub fn prepare(start: Start, tell: &mut dyn FnMut(&str)) -> Result<Ready> {
         loaded,
         bound,
         kept,
-        agents: Here::default(),
+        agents,
         certificates,
         queue,
         pid_files,
@@ -251,6 +253,7 @@ impl Supervisor for Orders {
         let certificates = self.certificates(&loaded);
         let snapshot = Snapshot::without_keys(&loaded);
         let doors = self.agents.doors(&snapshot, self.log());
+        self.agents.bind_auth_sockets(loaded.dovecot.as_ref(), self.log());
         match Generation::build(&snapshot, self.running.kept(), doors, &certificates) {
             Ok(new) => {
                 self.running.replace(new);

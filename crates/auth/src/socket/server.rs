@@ -2,14 +2,18 @@
 //! no more connections than a limit says.
 
 use std::collections::HashMap;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
+use std::net::Shutdown;
+use std::os::fd::OwnedFd;
 use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use machine::Machine;
 use sasl::mechanism;
+use serde::{Deserialize, Serialize};
 use sidecar::auth_server::{self, Answer, Event, Hello};
 use sidecar::auth_userdb;
 
@@ -22,7 +26,7 @@ const CONNECTIONS_MAX: usize = 512;
 const READ_BYTES: usize = 4096;
 
 /// What a socket is for, as Dovecot knows it by its name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Kind {
     /// Log-ins.
     Client,
@@ -55,19 +59,41 @@ pub enum Report {
     Error(String),
 }
 
-/// The sockets of one process. They outlive reloads; who decides is put in anew each time.
-pub struct Sockets {
-    shared: Arc<Shared>,
+/// What is done with a report.
+pub type Tell = Arc<dyn Fn(Report) + Send + Sync>;
+
+/// A socket that is bound.
+#[derive(Debug)]
+pub struct Bound {
+    /// Where it is: the name by which it is known.
+    pub path: PathBuf,
+    /// What it is for.
+    pub kind: Kind,
+    /// The socket itself.
+    pub listener: UnixListener,
 }
 
+/// The sockets that one process answers on. They outlive reloads; who decides is put in anew each time.
+#[derive(Default)]
+pub struct Sockets {
+    shared: Arc<Shared>,
+    /// Those that are answered, each with what ends that.
+    listening: Mutex<HashMap<PathBuf, UnixStream>>,
+}
+
+/// Who decides about log-ins, and who is told of it.
+#[derive(Clone)]
+struct Decider {
+    authority: Arc<dyn Authority>,
+    tell: Tell,
+}
+
+#[derive(Default)]
 struct Shared {
-    /// Nobody until the first call of [`Sockets::serve`].
-    authority: RwLock<Option<Arc<dyn Authority>>>,
-    tell: Box<dyn Fn(Report) + Send + Sync>,
+    /// Nobody until the first call of [`Sockets::decided_by`].
+    decider: RwLock<Option<Decider>>,
     connections: AtomicUsize,
     numbers: AtomicU32,
-    /// Bound, and not served yet.
-    waiting: RwLock<Vec<(UnixListener, Kind)>>,
 }
 
 impl std::fmt::Debug for Sockets {
@@ -77,53 +103,66 @@ impl std::fmt::Debug for Sockets {
 }
 
 impl Sockets {
-    /// Sockets that are bound already. Nobody is answered before [`Sockets::serve`]. `tell` is told what is to be logged.
-    pub fn new(bound: Vec<(UnixListener, Kind)>, tell: Box<dyn Fn(Report) + Send + Sync>) -> Sockets {
-        Sockets {
-            shared: Arc::new(Shared {
-                authority: RwLock::new(None),
-                tell,
-                connections: AtomicUsize::new(0),
-                numbers: AtomicU32::new(0),
-                waiting: RwLock::new(bound),
-            }),
-        }
+    /// From now on `authority` decides, and `tell` is told what is to be logged. Nobody is answered before the first call.
+    pub fn decided_by(&self, authority: Arc<dyn Authority>, tell: Tell) {
+        let decider = Decider { authority, tell };
+        *write(&self.shared.decider) = Some(decider);
     }
 
-    /// From now on `authority` decides. The first call starts the threads that accept.
-    pub fn serve(&self, authority: &Arc<dyn Authority>) {
-        let shared = &self.shared;
-        *write(&shared.authority) = Some(Arc::clone(authority));
-        for (listener, kind) in std::mem::take(&mut *write(&shared.waiting)) {
-            let own = Arc::clone(shared);
-            let started = std::thread::Builder::new()
-                .name("auth-socket".to_owned())
-                .spawn(move || accept(&listener, kind, &own));
-            if let Err(error) = started {
-                (shared.tell)(Report::Error(format!(
-                    "cannot serve an auth socket: {}",
+    /// From now on these sockets are answered, and no others. One that was there already goes on as it is. Conversations
+    /// under way go on.
+    pub fn listen(&self, bound: Vec<Bound>) {
+        let mut listening = self.listening.lock().unwrap_or_else(PoisonError::into_inner);
+        listening.retain(|path, end| {
+            let stays = bound.iter().any(|socket| socket.path == *path);
+            if !stays {
+                // A thread that accepts there wakes up and ends.
+                let _ = end.shutdown(Shutdown::Both);
+            }
+            stays
+        });
+        for Bound { path, kind, listener } in bound {
+            if listening.contains_key(&path) {
+                continue;
+            }
+            match start(&self.shared, listener, kind) {
+                Ok(end) => drop(listening.insert(path, end)),
+                Err(error) => self.shared.report(format!(
+                    "cannot serve the auth socket {}: {}",
+                    path.display(),
                     os::words(&error)
-                )));
+                )),
             }
         }
     }
+}
+
+/// Starts the thread that accepts; gives what ends it.
+fn start(shared: &Arc<Shared>, listener: UnixListener, kind: Kind) -> std::io::Result<UnixStream> {
+    let end = UnixStream::from(OwnedFd::from(listener.try_clone()?));
+    let own = Arc::clone(shared);
+    std::thread::Builder::new()
+        .name("auth-socket".to_owned())
+        .spawn(move || accept(&listener, kind, &own))?;
+    Ok(end)
 }
 
 fn write<T>(lock: &RwLock<T>) -> std::sync::RwLockWriteGuard<'_, T> {
     lock.write().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Accepts for ever; it ends with the process.
+/// Accepts until the socket is shut down, or the process ends.
 fn accept(listener: &UnixListener, kind: Kind, shared: &Arc<Shared>) {
     loop {
         let stream = match listener.accept() {
             Ok((stream, _)) => stream,
+            // What accept says of a socket that was shut down.
+            Err(error) if error.kind() == ErrorKind::InvalidInput => return,
             Err(error) => {
-                let text = format!(
+                shared.report(format!(
                     "cannot accept a connection on an auth socket: {}",
                     os::words(&error)
-                );
-                (shared.tell)(Report::Error(text));
+                ));
                 // No descriptors, or no memory: it will not be better at once.
                 std::thread::park_timeout(Duration::from_secs(1));
                 continue;
@@ -131,9 +170,9 @@ fn accept(listener: &UnixListener, kind: Kind, shared: &Arc<Shared>) {
         };
         if shared.connections.fetch_add(1, Ordering::SeqCst) >= CONNECTIONS_MAX {
             shared.connections.fetch_sub(1, Ordering::SeqCst);
-            let text =
-                format!("an auth socket has more than {CONNECTIONS_MAX} connections: one is sent away");
-            (shared.tell)(Report::Error(text));
+            shared.report(format!(
+                "an auth socket has more than {CONNECTIONS_MAX} connections: one is sent away"
+            ));
             continue;
         }
         let own = Arc::clone(shared);
@@ -148,8 +187,7 @@ fn accept(listener: &UnixListener, kind: Kind, shared: &Arc<Shared>) {
                 }
             });
         if let Err(error) = started {
-            let text = format!("cannot answer on an auth socket: {}", os::words(&error));
-            (shared.tell)(Report::Error(text));
+            shared.report(format!("cannot answer on an auth socket: {}", os::words(&error)));
         }
     }
 }
@@ -164,9 +202,23 @@ impl Drop for Connected {
 }
 
 impl Shared {
+    fn decider(&self) -> Option<Decider> {
+        let decider = self.decider.read().unwrap_or_else(PoisonError::into_inner);
+        decider.clone()
+    }
+
     fn authority(&self) -> Option<Arc<dyn Authority>> {
-        let authority = self.authority.read().unwrap_or_else(PoisonError::into_inner);
-        authority.clone()
+        self.decider().map(|decider| decider.authority)
+    }
+
+    fn tell(&self, report: Report) {
+        if let Some(decider) = self.decider() {
+            (decider.tell)(report);
+        }
+    }
+
+    fn report(&self, text: String) {
+        self.tell(Report::Error(text));
     }
 }
 
@@ -194,7 +246,7 @@ fn pump<M: Machine>(
         match stream.read(&mut buffer) {
             Ok(0) => machine.end_of_input(0),
             Ok(count) => machine.feed(&buffer[..count], 0),
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(_) => return,
         }
     }
@@ -272,9 +324,8 @@ impl Conversation {
                 None
             }
             Event::Broken(error) => {
-                (self.shared.tell)(Report::Error(format!(
-                    "a client of an auth socket is sent away: {error}"
-                )));
+                self.shared
+                    .report(format!("a client of an auth socket is sent away: {error}"));
                 None
             }
         }
@@ -297,7 +348,7 @@ impl Conversation {
                 self.refuse(asker, failure)
             }
             Progress::Done(Verdict::Temporary(text)) => {
-                (self.shared.tell)(Report::Error(text));
+                self.shared.report(text);
                 temporary(String::new())
             }
         }
@@ -305,7 +356,7 @@ impl Conversation {
 
     fn refuse(&self, asker: Asker, failure: Failure) -> Answer {
         let user = failure.user.clone();
-        (self.shared.tell)(Report::Refused { asker, failure });
+        self.shared.tell(Report::Refused { asker, failure });
         Answer::Fail {
             user,
             is_temporary: false,
@@ -339,7 +390,7 @@ fn converse_userdb(stream: UnixStream, shared: &Arc<Shared>) {
     pump(stream, auth_userdb::Server::new(std::process::id()), |event| {
         let authority = shared.authority()?;
         let unavailable = |text: String| {
-            (shared.tell)(Report::Error(text));
+            shared.report(text);
             auth_userdb::Answer::Unavailable
         };
         match event {
@@ -355,9 +406,7 @@ fn converse_userdb(stream: UnixStream, shared: &Arc<Shared>) {
                 Err(text) => unavailable(text),
             }),
             auth_userdb::Event::Broken(error) => {
-                (shared.tell)(Report::Error(format!(
-                    "a client of an auth socket is sent away: {error}"
-                )));
+                shared.report(format!("a client of an auth socket is sent away: {error}"));
                 None
             }
         }

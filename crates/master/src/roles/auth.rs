@@ -1,25 +1,28 @@
 //! The auth role: verifies passwords, looks users up, issues tickets and redeems them.
 
-use std::os::unix::net::UnixStream;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
 
 use anyhow::Result;
+use auth::socket::{Bound, Sockets};
 use auth::tickets::Tickets;
 use auth::{Account, Auth, Authority};
 use ipc::channel::Inbox;
-use ipc::roles::{Message, Order};
+use ipc::roles::{AuthSocket, Message, Order};
 use maillog::Log;
 use settings::Dovecot;
 
 use super::line::Line;
 use super::{Begun, Slice};
+use crate::auth_sockets;
 
 type Current = Arc<RwLock<Arc<dyn Authority>>>;
 
 pub(super) fn run(begun: Begun, mut inbox: Inbox, line: Line) -> Result<()> {
     let (log, tickets) = (begun.log, Arc::new(Tickets::default()));
-    let current: Current = Arc::new(RwLock::new(chains(&begun.slice, &log)));
+    let sockets = Sockets::default();
+    let current: Current = Arc::new(RwLock::new(chains(&begun.slice, &sockets, &log)));
     line.tell(&Message::Up, Vec::new());
     while let Some((order, mut descriptors)) = inbox.receive::<Order<Slice>>()? {
         match order {
@@ -38,8 +41,17 @@ pub(super) fn run(begun: Begun, mut inbox: Inbox, line: Line) -> Result<()> {
                 });
             }
             Order::Reconfigure(slice, _) => {
-                let new = chains(&slice, &log);
+                let new = chains(&slice, &sockets, &log);
                 *current.write().unwrap_or_else(PoisonError::into_inner) = new;
+            }
+            Order::AuthSockets(named) => {
+                let bound = named.into_iter().zip(descriptors.drain(..));
+                let bound = bound.map(|(AuthSocket { path, kind }, socket)| Bound {
+                    path,
+                    kind,
+                    listener: UnixListener::from(socket),
+                });
+                sockets.listen(bound.collect());
             }
             Order::LogFiles => super::replace_log_files(&log, &begun.slice, descriptors),
             Order::Answer { number, answer } => line.answered(number, answer, descriptors),
@@ -51,12 +63,16 @@ pub(super) fn run(begun: Begun, mut inbox: Inbox, line: Line) -> Result<()> {
     Ok(())
 }
 
-fn chains(slice: &Slice, log: &Log) -> Arc<dyn Authority> {
+/// The chains of a configuration; from now on they decide on the sockets too.
+fn chains(slice: &Slice, sockets: &Sockets, log: &Log) -> Arc<dyn Authority> {
     let defaults = Dovecot::defaults();
     let (auth, problems) = Auth::new(slice.snapshot.dovecot.as_ref().unwrap_or(&defaults));
     let problems = problems.iter().map(ToString::to_string);
     problems.for_each(|problem| log.error("auth", &problem));
-    Arc::new(auth.telling(crate::auth_notes::to(log.clone())))
+    let authority: Arc<dyn Authority> = Arc::new(auth.telling(crate::auth_notes::to(log.clone())));
+    let tell = auth_sockets::teller(slice.snapshot.dovecot.as_ref(), log);
+    sockets.decided_by(Arc::clone(&authority), tell);
+    authority
 }
 
 /// Answers one front, in threads of its own.

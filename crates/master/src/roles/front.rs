@@ -182,7 +182,11 @@ async fn serve(
             }
             Order::LogFiles => super::replace_log_files(&log, &slice, descriptors),
             Order::Stop(haste) => break haste,
-            Order::Begin(_) | Order::Session(_) | Order::Redeem { .. } | Order::Answer { .. } => {}
+            Order::Begin(_)
+            | Order::AuthSockets(_)
+            | Order::Session(_)
+            | Order::Redeem { .. }
+            | Order::Answer { .. } => {}
         }
     };
     let sessions_end = async {

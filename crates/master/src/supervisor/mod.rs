@@ -18,13 +18,14 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use config::{Loaded, Severity};
 use ipc::control::Haste;
-use ipc::roles::{Answer, Asker, Begin, Identity, Message, Order, Port, Question};
+use ipc::roles::{Answer, Asker, AuthSocket, Begin, Identity, Message, Order, Port, Question};
 use maillog::Log;
 use os::users::User;
 use queue::Spool;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
+use crate::auth_sockets::AuthSockets;
 use crate::identity::{self, Policy};
 use crate::listeners::{self, Bound};
 use crate::pid_files::PidFiles;
@@ -150,9 +151,12 @@ impl Ready {
             agents: Agents::default(),
             sessions: Sessions::default(),
             mail_spool: MailSpool::default(),
+            auth_sockets: AuthSockets::default(),
             runners: HashMap::new(),
             stopping: None,
         };
+        let dovecot = supervisor.snapshot.dovecot.as_ref();
+        supervisor.auth_sockets.bind(dovecot, &supervisor.log);
         supervisor.start_role(Role::Auth)?;
         supervisor.start_role(Role::Front)?;
         pid_files.write(
@@ -183,6 +187,8 @@ struct Supervisor {
     agents: Agents,
     sessions: Sessions,
     mail_spool: MailSpool,
+    /// Other programs find them open while the auth role is started again.
+    auth_sockets: AuthSockets,
     /// Processes that run one command each: they end by themselves.
     runners: HashMap<u64, Child>,
     stopping: Option<Haste>,
@@ -363,7 +369,24 @@ impl Supervisor {
             Role::Front => self.front = Some(child),
             _ => self.auth = Some(child),
         }
+        if role == Role::Auth {
+            self.pass_auth_sockets();
+        }
         self.introduce()
+    }
+
+    /// Tells the auth role on which sockets other programs ask.
+    fn pass_auth_sockets(&mut self) {
+        if let Some(auth) = &mut self.auth {
+            let sockets = self.auth_sockets.to_pass().into_iter();
+            let (named, descriptors) = sockets
+                .map(|socket| {
+                    let (path, kind) = (socket.path, socket.kind);
+                    (AuthSocket { path, kind }, OwnedFd::from(socket.listener))
+                })
+                .unzip();
+            auth.order(&Order::AuthSockets(named), descriptors);
+        }
     }
 
     /// A new channel between the front and the auth role, when both are there.
@@ -511,6 +534,8 @@ impl Supervisor {
         if let Some(auth) = &mut self.auth {
             auth.order(&Order::Reconfigure(auth_slice, Vec::new()), Vec::new());
         }
+        self.auth_sockets.bind(self.snapshot.dovecot.as_ref(), &self.log);
+        self.pass_auth_sockets();
         let slice = self.slice(Role::Runner);
         for agent in self.agents.all() {
             let kind = match agent.role {

@@ -4,5 +4,6 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panic")]
 
 mod accounts;
+mod auth_sockets;
 mod dovecot;
 mod postfix;
