@@ -51,7 +51,7 @@ pub enum Report {
     /// A log-in was refused.
     Refused {
         /// Who asked.
-        asker: Asker,
+        asker: Box<Asker>,
         /// Why.
         failure: Failure,
     },
@@ -356,6 +356,7 @@ impl Conversation {
 
     fn refuse(&self, asker: Asker, failure: Failure) -> Answer {
         let user = failure.user.clone();
+        let asker = Box::new(asker);
         self.shared.tell(Report::Refused { asker, failure });
         Answer::Fail {
             user,

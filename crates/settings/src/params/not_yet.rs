@@ -9,8 +9,14 @@ pub(crate) const NOT_YET: &[(&str, &str)] = &[
         "auth_debug_passwords",
         "not yet: passwords in what is logged of lookups",
     ),
-    ("auth_ssl_require_client_cert", "not yet: client certificates"),
-    ("auth_ssl_username_from_cert", "not yet: client certificates"),
+    (
+        "auth_ssl_require_client_cert",
+        "not yet: client certificates are asked for by nobody, so nobody can log in",
+    ),
+    (
+        "auth_ssl_username_from_cert",
+        "not yet: client certificates are asked for by nobody (those that another program tells on our auth socket count)",
+    ),
     ("body_checks", "not yet: looking at bodies"),
     ("body_checks_size_limit", "not yet: looking at bodies"),
     ("bounce_notice_recipient", "not yet: copies for the postmaster"),
