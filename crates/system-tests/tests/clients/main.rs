@@ -9,6 +9,7 @@ mod dialogues;
 mod fetchmail;
 mod filters;
 mod mbsync;
+mod mechanisms;
 mod msmtp;
 mod mutt;
 mod python;
