@@ -26,6 +26,7 @@ const SAME_LAYER: &[(&str, &str, &str)] = &[
     ("tables", "settings", "a table is named by a setting"),
     ("auth", "settings", "a passdb is a setting"),
     ("ipc", "auth", "log-ins are asked for and answered in frames"),
+    ("ipc", "settings", "which log-ins there are is a setting"),
     ("tls", "settings", "certificates are named by settings"),
     ("maillog", "settings", "where the log goes is a setting"),
     (
