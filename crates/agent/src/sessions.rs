@@ -18,7 +18,8 @@ use tokio::sync::Notify;
 
 use crate::autocreate::make_missing;
 use crate::farewell::{Farewell, Parting};
-use crate::stores::Stores;
+use crate::quota::By;
+use crate::stores::{self, Stores};
 
 /// What every session of an agent shares.
 #[derive(Clone)]
@@ -77,7 +78,7 @@ impl Sessions {
             user: account.user.clone(),
             session,
         };
-        let store = match self.stores.of(&account, &self.settings, self.reporter(&name)) {
+        let store = match self.open(&account, &name) {
             Ok(store) => store,
             Err(error) => {
                 self.problem(&name, &error.to_string());
@@ -135,6 +136,11 @@ impl Sessions {
         }
         link.close().await;
         drop(present);
+    }
+
+    fn open(&self, account: &Account, name: &ServiceName) -> Result<Arc<dyn mailbox::Store>, stores::Error> {
+        let settings = (&*self.settings, By::Session);
+        self.stores.of(account, settings, self.reporter(name))
     }
 
     fn imap_settings(&self) -> imap::session::Settings {

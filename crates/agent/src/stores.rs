@@ -1,6 +1,6 @@
 //! Open stores: sessions of one account share one, so that they hear of each other's changes at once.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use store_maildir::MaildirStore;
 use store_mbox::{LockKind, Locks, MboxStore};
 
 use crate::location::{self, Location};
+use crate::quota::{self, By};
 
 /// Why there is no store.
 #[derive(Debug, thiserror::Error)]
@@ -28,7 +29,12 @@ pub enum Error {
 #[derive(Default)]
 pub struct Stores {
     open: Mutex<HashMap<Location, Weak<dyn Store>>>,
+    /// Stores into which mail was delivered, the oldest first.
+    kept: Mutex<VecDeque<Arc<dyn Store>>>,
 }
+
+/// How many stores stay open after a delivery.
+const KEPT_MAX: usize = 64;
 
 impl Stores {
     /// The store of `account`, as `settings` show it. What it finds damaged while this and other sessions use it is told
@@ -36,16 +42,52 @@ impl Stores {
     ///
     /// # Errors
     /// When the location makes no sense or cannot be used.
-    pub fn of(&self, account: &Account, settings: &Dovecot, report: Report) -> Result<Arc<dyn Store>, Error> {
+    pub fn of(
+        &self,
+        account: &Account,
+        (settings, by): (&Dovecot, By),
+        report: Report,
+    ) -> Result<Arc<dyn Store>, Error> {
         let location = location::parse(&account.mail_location, &account.user, account.home.as_deref())?;
+        let store = self.at(&location, (settings, by), Arc::clone(&report))?;
+        let tell = |text: &str| report(text);
+        Ok(quota::around(store, (account, &location), (settings, by), &tell))
+    }
+
+    fn at(
+        &self,
+        location: &Location,
+        (settings, by): (&Dovecot, By),
+        report: Report,
+    ) -> Result<Arc<dyn Store>, Error> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(store) = open.get(&location).and_then(Weak::upgrade) {
-            return Ok(store);
+        let found = open.get(location).and_then(Weak::upgrade);
+        let store = match found {
+            Some(store) => store,
+            None => {
+                open.retain(|_, store| store.strong_count() > 0);
+                let store = make(location, settings, report)?;
+                open.insert(location.clone(), Arc::downgrade(&store));
+                store
+            }
+        };
+        drop(open);
+        if by == By::Delivery {
+            self.keep(&store);
         }
-        open.retain(|_, store| store.strong_count() > 0);
-        let store = make(&location, settings, report)?;
-        open.insert(location, Arc::downgrade(&store));
         Ok(store)
+    }
+
+    /// Who gets mail often gets more of it soon: the store stays open for a while.
+    fn keep(&self, store: &Arc<dyn Store>) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.iter().any(|known| Arc::ptr_eq(known, store)) {
+            return;
+        }
+        if kept.len() >= KEPT_MAX {
+            kept.pop_front();
+        }
+        kept.push_back(Arc::clone(store));
     }
 }
 

@@ -58,6 +58,7 @@ impl Agents for OwnHands {
             Work::File(path) | Work::Include(path) | Work::Virtual(path) => {
                 format!("open {} as uid {}", path.display(), rights.uid)
             }
+            Work::Save(_) => format!("open a mailbox as uid {}", rights.uid),
         };
         let text = format!("cannot {what}: Yubin runs as another user and is not root");
         let mut outcome = deferred(StatusCode::temporary(3, 5), text);

@@ -18,7 +18,6 @@ pub mod lists;
 mod local;
 pub mod mailbox;
 mod outcomes;
-mod quota;
 pub mod spawn;
 pub mod task;
 mod virtual_mailbox;

@@ -10,12 +10,13 @@ use std::path::{Component, Path, PathBuf};
 use envelope::{DeliveryResult, Outcome, StatusCode};
 use os::locks::Tries;
 use settings::{MailboxLock, Postfix};
+use store_maildir::maildirsize::{self, Amount};
 use store_mbox::keeper::{Keeper, Spool};
 use store_mbox::{LockKind, Locks, Owner};
 
 use crate::outcomes::{bounced, deferred, misconfigured, sent};
 use crate::task::Rights;
-use crate::{Content, quota};
+use crate::Content;
 
 /// A place for mail.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -223,7 +224,7 @@ fn write_maildir(
     if limit > 0 && size > limit {
         return too_large(path, whose);
     }
-    match quota::has_room(path, size) {
+    match maildirsize::has_room(path, size) {
         Ok(true) => {}
         Ok(false) => return over_quota(path, whose),
         Err(error) => return not_written((path, whose), Some(error.kind()), &os::words(&error)),
@@ -231,7 +232,11 @@ fn write_maildir(
     match store_maildir::deliver(path, &mut letter.reader(), &settings.myhostname) {
         Ok(delivered) => {
             let taken = std::fs::metadata(&delivered.path).map_or(size, |meta| meta.len());
-            quota::add(path, taken);
+            let came = Amount {
+                bytes: i64::try_from(taken).unwrap_or(i64::MAX),
+                messages: 1,
+            };
+            maildirsize::add(path, came);
             sent("delivered to maildir")
         }
         Err(error) => {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use address::Address;
+use auth::Account;
 use envelope::Outcome;
 use serde::{Deserialize, Serialize};
 use tables::aliases::Target;
@@ -86,8 +87,8 @@ pub struct Task {
     pub work: Work,
 }
 
-/// What is to be done. [`Kind::User`] may do [`Work::User`] only, [`Kind::Virtual`] that without commands and files, and [`Work::Virtual`], and
-/// [`Kind::Table`] the others; everything else is refused.
+/// What is to be done. [`Kind::User`] may do [`Work::User`] and [`Work::Save`], [`Kind::Virtual`] these without commands and
+/// files, and [`Work::Virtual`], and [`Kind::Table`] the others; everything else is refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Work {
     /// Mail for a user.
@@ -100,6 +101,34 @@ pub enum Work {
     Include(PathBuf),
     /// The mailbox file below `virtual_mailbox_base`; a Maildir when it ends in a slash.
     Virtual(PathBuf),
+    /// Mailboxes of users of dovecot.conf, reached over their stores (`lmtp`): the answers are in [`Report::saved`].
+    Save(Vec<Save>),
+}
+
+/// One mailbox user's part of a message that `lmtp` or `dovecot-lda` delivers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Save {
+    /// The user, as the userdb has it.
+    pub account: Account,
+    /// What is asked.
+    pub what: Saving,
+    /// Lines that go in front of the message, each ended by LF.
+    pub header: String,
+    /// The mailbox; `None` is INBOX. When it is not there and may not be made, INBOX gets the mail.
+    pub mailbox: Option<String>,
+    /// `lmtp` or `lda`: the name in the log, and the `protocol` block that holds.
+    pub service: String,
+    /// The session's name in the log.
+    pub session: String,
+}
+
+/// What is asked of a mailbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Saving {
+    /// To take the message.
+    Message,
+    /// Only whether there is room for one more (`lmtp_rcpt_check_quota`).
+    RoomOnly,
 }
 
 /// Mail for a user of this host.
@@ -157,6 +186,8 @@ pub struct Report {
     pub again: Vec<String>,
     /// What an include file lists.
     pub included: Option<Included>,
+    /// Of [`Work::Save`], an outcome for each, in order.
+    pub saved: Vec<Outcome>,
     /// What the front goes on with.
     pub next: Next,
     /// What the administrator should see in the log, each a line without its tag (`not owned by …`).
@@ -171,6 +202,7 @@ impl Report {
             forwards: Vec::new(),
             again: Vec::new(),
             included: None,
+            saved: Vec::new(),
             next: Next::Nothing,
             warnings: Vec::new(),
         }

@@ -146,6 +146,14 @@ pub trait Append: Send {
 
     /// Puts all messages into the mailbox. When this returns, they are on disk.
     fn commit(self: Box<Self>) -> Result<Appended>;
+
+    /// Whether one more message would be taken; nothing is put anywhere. A store without limits takes any.
+    ///
+    /// # Errors
+    /// [`crate::Error::OverLimit`] when there is no room for even an empty one.
+    fn would_take_one(&self) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// The content of a message, every line ending in CRLF.

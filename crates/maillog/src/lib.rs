@@ -45,6 +45,8 @@ pub enum Tag<'a> {
     Mta(&'a str),
     /// A process of the mailbox services: `imap-login` in `imap-login: Info:`.
     Mailbox(&'a str),
+    /// The same with its process id: `lmtp(123): Info:`.
+    Process(&'a str),
     /// A session of a user: `imap(alice)<123><session>: Info:`.
     Session {
         /// `imap`, `pop3`, `lmtp`, `lda`.

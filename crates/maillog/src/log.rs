@@ -296,7 +296,9 @@ impl Log {
     fn memory_form(&self, tag: Tag<'_>, severity: Severity, text: &str) -> String {
         match tag {
             Tag::Mta(service) => format!("{}/{service}: {}{text}", self.syslog_name, mta_word(severity)),
-            Tag::Mailbox(service) => format!("{service}: {}: {text}", mailbox_word(severity)),
+            Tag::Mailbox(service) | Tag::Process(service) => {
+                format!("{service}: {}: {text}", mailbox_word(severity))
+            }
             Tag::Session { service, user, .. } => {
                 format!("{service}({user}): {}: {text}", mailbox_word(severity))
             }
@@ -332,7 +334,7 @@ impl Log {
                     mta_word(severity)
                 ));
             }
-            Tag::Mailbox(_) | Tag::Session { .. } => {
+            Tag::Mailbox(_) | Tag::Process(_) | Tag::Session { .. } => {
                 if facility.is_some() {
                     line.push_str(&format!("{}: ", self.inner.instance_name));
                 }
@@ -360,6 +362,7 @@ fn mailbox_name(tag: Tag<'_>, pid: u32) -> String {
         } => {
             format!("{service}({})<{pid}><{}>: ", harmless(user), harmless(session))
         }
+        Tag::Process(service) => format!("{service}({pid}): "),
         Tag::Mailbox(service) | Tag::Mta(service) => format!("{service}: "),
     }
 }

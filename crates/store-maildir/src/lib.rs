@@ -1,7 +1,8 @@
 //! Mail in Maildir++ directories, shared with whatever other programs use them.
 //!
 //! In charge of [`MaildirStore`], the [`mailbox::Store`] over `~/Maildir` (INBOX there, other mailboxes in
-//! `.Name.Sub` directories beside `cur`), and of [`deliver()`], which puts one message into `new` and knows no index.
+//! `.Name.Sub` directories beside `cur`), of [`deliver()`], which puts one message into `new` and knows no index, and of
+//! the quota's file ([`maildirsize`]).
 //! Not in charge of UIDs and modseqs on disk (crate `mailbox-index`, files `yubin.index*` in each mailbox).
 //!
 //! What lies on disk: messages with LF lines, `unique,S=bytes,W=bytes_with_crlf:2,FLAGS` in `cur`; `maildirfolder`,
@@ -19,6 +20,7 @@ mod flags;
 mod folder;
 mod folders;
 mod keywords;
+pub mod maildirsize;
 mod message_file;
 pub mod names;
 mod paths;

@@ -143,3 +143,65 @@ impl Line for Saved<'_> {
         say!(out, "msgid={}: saved mail to {}", self.message_id, self.mailbox);
     }
 }
+
+/// `lmtp(alice)<23386><…>: msgid=<…>: save failed to INBOX: Quota exceeded (mailbox for user is full)`
+#[derive(Debug)]
+pub struct NotSaved<'a> {
+    /// Whose mailbox.
+    pub who: Who<'a>,
+    /// The Message-ID with its angle brackets, or `unspecified`.
+    pub message_id: &'a str,
+    /// The mailbox.
+    pub mailbox: &'a str,
+    /// Why.
+    pub why: &'a str,
+}
+
+impl Line for NotSaved<'_> {
+    fn tag(&self) -> Tag<'_> {
+        self.who.tag()
+    }
+    fn text(&self, out: &mut String) {
+        say!(
+            out,
+            "msgid={}: save failed to {}: {}",
+            self.message_id,
+            self.mailbox,
+            self.why
+        );
+    }
+}
+
+/// `lmtp(23386): Connect from 127.0.0.1`, `lmtp(23386): Disconnect from local: Logged out (state=READY)`
+#[derive(Debug)]
+pub enum LmtpConnection<'a> {
+    /// A client is there.
+    Connect {
+        /// Its address; `None` on a socket in the file system.
+        from: Option<std::net::IpAddr>,
+    },
+    /// It is gone.
+    Disconnect {
+        /// Its address.
+        from: Option<std::net::IpAddr>,
+        /// `Logged out`, `Remote closed connection` …
+        reason: &'a str,
+        /// Where the conversation was: `READY`, `MAIL FROM`, `RCPT TO`, `DATA`.
+        state: &'a str,
+    },
+}
+
+impl Line for LmtpConnection<'_> {
+    fn tag(&self) -> Tag<'_> {
+        Tag::Process("lmtp")
+    }
+    fn text(&self, out: &mut String) {
+        let shown = |from: &Option<std::net::IpAddr>| from.map_or("local".to_owned(), |from| from.to_string());
+        match self {
+            LmtpConnection::Connect { from } => say!(out, "Connect from {}", shown(from)),
+            LmtpConnection::Disconnect { from, reason, state } => {
+                say!(out, "Disconnect from {}: {reason} (state={state})", shown(from));
+            }
+        }
+    }
+}
