@@ -5,6 +5,7 @@ mod memory;
 
 use memory::Memory;
 use proptest::prelude::*;
+use smtp::server::{Protocol, Words};
 use std::path::Path;
 use testkit::{Dialogue, MachinePeer, Peer, Ran, Run, TcpPeer};
 
@@ -17,6 +18,28 @@ fn every_dialogue_runs_and_cuts_do_not_matter() {
     for dialogue in dialogues() {
         for cuts in std::iter::once(None).chain((1..=20).map(Some)) {
             let ran = Run { cuts }.run(&dialogue, &mut MachinePeer::new(Memory::new()));
+            assert_eq!(ran.unwrap_or_else(|failure| panic!("{failure}")), Ran::Whole);
+        }
+    }
+}
+
+/// The mail system in memory behind Dovecot's LMTP.
+fn dovecot() -> Memory {
+    let mut memory = Memory::new();
+    memory.config.protocol = Protocol::Lmtp;
+    memory.config.words = Words::Dovecot;
+    memory.config.strict_envelopes = true;
+    memory
+}
+
+#[test]
+fn lmtp_is_spoken_as_dovecot_speaks_it() {
+    let dialogues =
+        Dialogue::all_in(&Path::new(env!("CARGO_MANIFEST_DIR")).join("dialogues"), "lmtp").unwrap();
+    assert!(dialogues.len() > 1);
+    for dialogue in dialogues {
+        for cuts in std::iter::once(None).chain((1..=20).map(Some)) {
+            let ran = Run { cuts }.run(&dialogue, &mut MachinePeer::new(dovecot()));
             assert_eq!(ran.unwrap_or_else(|failure| panic!("{failure}")), Ran::Whole);
         }
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use machine::SECOND;
 use sasl::mechanism::Trait;
 use settings::{BareNewline, Postfix, TlsLevel};
-use smtp::server::{Auth, BareNewline as Strictness, Config, Limits, Protocol, Tls};
+use smtp::server::{Auth, BareNewline as Strictness, Config, Limits, Protocol, Tls, Words};
 
 use tables::name_list::NameList;
 
@@ -30,6 +30,7 @@ pub(super) fn config(
     }
     Config {
         protocol: Protocol::Smtp,
+        words: Words::Postfix,
         hostname: settings.myhostname.clone(),
         banner: settings.smtpd_banner.clone(),
         limits: limits(settings),

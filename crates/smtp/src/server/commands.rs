@@ -1,7 +1,7 @@
 //! The commands: one function each. Content and authentication have files of their own.
 
 use super::{
-    BareNewline, Ending, Event, HeloVerb, Last, Line, Note, Open, Protocol, Server, State, Tls, Verb,
+    BareNewline, Ending, Event, HeloVerb, Last, Line, Note, Open, Protocol, Server, State, Tls, Verb, Words,
 };
 use super::{Transaction, authentication, options};
 use crate::Reply;
@@ -116,6 +116,7 @@ impl Server {
         let mut verb = Verb::parse(word);
         if matches!(verb, Verb::Helo | Verb::Ehlo) && self.config.protocol == Protocol::Lmtp
             || verb == Verb::Lhlo && self.config.protocol == Protocol::Smtp
+            || matches!(verb, Verb::Etrn | Verb::Help) && self.config.words == Words::Dovecot
         {
             verb = Verb::Unknown;
         }
@@ -232,7 +233,11 @@ impl Server {
     pub(super) fn greeting_reply(&self, verb: HeloVerb) -> Reply {
         let config = &self.config;
         let mut lines = vec![config.hostname.clone()];
-        if verb != HeloVerb::Helo {
+        let offers_tls = matches!(config.tls, Tls::Offered | Tls::Required) && !self.tls;
+        if config.words == Words::Dovecot {
+            lines.extend(["8BITMIME", "CHUNKING", "ENHANCEDSTATUSCODES", "PIPELINING"].map(str::to_owned));
+            lines.extend(offers_tls.then(|| "STARTTLS".to_owned()));
+        } else if verb != HeloVerb::Helo {
             lines.push("PIPELINING".to_owned());
             lines.push(match config.limits.message_octets_max {
                 0 => "SIZE".to_owned(),
@@ -242,7 +247,6 @@ impl Server {
                 lines.extend(config.vrfy.then(|| "VRFY".to_owned()));
                 lines.push("ETRN".to_owned());
             }
-            let offers_tls = matches!(config.tls, Tls::Offered | Tls::Required) && !self.tls;
             lines.extend(offers_tls.then(|| "STARTTLS".to_owned()));
             let must_encrypt = config.tls == Tls::Required && !self.tls;
             if !self.mechanisms().is_empty() && !must_encrypt {
@@ -296,7 +300,8 @@ impl Server {
     /// Whether the client must greet first, or in LMTP has not greeted.
     pub(super) fn must_greet(&self) -> Option<Reply> {
         let lmtp = self.config.protocol == Protocol::Lmtp;
-        let missing = self.helo.is_none() && (self.config.helo_required || lmtp);
+        let is_asked_for = self.config.helo_required || (lmtp && self.config.words == Words::Postfix);
+        let missing = self.helo.is_none() && is_asked_for;
         let verbs = if lmtp { "LHLO" } else { "HELO/EHLO" };
         missing.then(|| out_of_order(&format!("Error: send {verbs} first")))
     }

@@ -7,6 +7,8 @@ use machine::{SECOND, Stamp};
 pub struct Config {
     /// Which greeting verbs and reply rules apply.
     pub protocol: Protocol,
+    /// In whose words it answers.
+    pub words: Words,
     /// `myhostname`: in the EHLO reply and in errors.
     pub hostname: String,
     /// `smtpd_banner`, expanded: what follows `220 `.
@@ -46,6 +48,15 @@ pub enum Protocol {
     Smtp,
     /// RFC 2033: LHLO; one reply for each accepted recipient.
     Lmtp,
+}
+
+/// In whose words replies are, where both say the same; and which rules both do not share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Words {
+    /// Postfix's smtpd.
+    Postfix,
+    /// Dovecot's lmtp: a greeting is not asked for, and neither DSN nor SMTPUTF8 is announced.
+    Dovecot,
 }
 
 /// STARTTLS.
@@ -130,6 +141,7 @@ impl Config {
     pub fn new(hostname: &str) -> Config {
         Config {
             protocol: Protocol::Smtp,
+            words: Words::Postfix,
             hostname: hostname.to_owned(),
             banner: format!("{hostname} ESMTP Postfix"),
             limits: Limits::default(),

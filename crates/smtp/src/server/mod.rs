@@ -12,8 +12,9 @@ mod counts;
 mod event;
 mod options;
 mod transfer;
+mod words;
 
-pub use config::{Auth, BareNewline, Config, Limits, Protocol, Tls};
+pub use config::{Auth, BareNewline, Config, Limits, Protocol, Tls, Words};
 pub use counts::{Counts, Verb};
 pub use event::{Answer, Ended, Ending, Event, HeloVerb, MailOptions, Note, RcptOptions};
 
@@ -254,7 +255,7 @@ impl Server {
 
     /// Says something.
     fn say(&mut self, reply: &Reply) {
-        reply.write(&mut self.output);
+        words::worded(self.config.words, reply).write(&mut self.output);
     }
 
     /// A command is over and was accepted.

@@ -2,7 +2,7 @@
 
 use envelope::QueueId;
 use machine::Stamp;
-use smtp::server::{Answer, BareNewline, Config, Event, Protocol, Server, Tls};
+use smtp::server::{Answer, BareNewline, Config, Event, Protocol, Server, Tls, Words};
 use smtp::{Reply, server};
 use std::sync::Arc;
 use testkit::{Given, Policy};
@@ -38,6 +38,20 @@ impl Memory {
             current: Queued::default(),
             log: Vec::new(),
             asked: false,
+        }
+    }
+
+    /// The recipient as Dovecot looks it up, without its detail.
+    fn mailbox_user(&self, address: &address::Address) -> Answer {
+        let known = address
+            .strip_extension("+")
+            .map_or(address.clone(), |(plain, _)| plain);
+        match self.recipient(&known) {
+            Answer::Accept => Answer::Accept,
+            _ => {
+                let text = format!("550 5.1.1 <{address}> User doesn't exist: {known}");
+                Answer::Reply(Reply::parse(&text).unwrap())
+            }
         }
     }
 
@@ -170,7 +184,10 @@ impl Policy for Memory {
                 Answer::Accept
             }
             Event::Rcpt { recipient, .. } => {
-                let answer = self.recipient(&recipient);
+                let answer = match self.config.words {
+                    Words::Postfix => self.recipient(&recipient),
+                    Words::Dovecot => self.mailbox_user(&recipient),
+                };
                 if answer == Answer::Accept {
                     self.current.to.push(recipient.to_string());
                 }
@@ -183,8 +200,17 @@ impl Policy for Memory {
             Event::ContentEnd { octets } => {
                 assert_eq!(octets, self.current.content.len() as u64);
                 let queued = std::mem::take(&mut self.current);
+                let saved =
+                    |to: &String| Reply::parse(&format!("250 2.0.0 <{to}> ooh/P1xhAAB/AAAB Saved")).unwrap();
+                let saved = queued.to.iter().map(saved).collect();
                 self.queue.push(queued);
+                if self.config.words == Words::Dovecot {
+                    return Some(Answer::PerRecipient(saved));
+                }
                 Answer::Queued(QueueId::parse(&format!("4CB18EA{:03}", self.queue.len())).unwrap())
+            }
+            Event::Vrfy { .. } if self.config.words == Words::Dovecot => {
+                Answer::Reply(Reply::parse("252 2.3.3 Try RCPT instead").unwrap())
             }
             Event::Auth { mechanism, initial } => self.auth(&mechanism, initial),
             Event::AuthResponse(response) => self.auth("PLAIN", Some(response)),
