@@ -7,9 +7,9 @@ use std::sync::Arc;
 use deliver_local::Content;
 use deliver_local::task::{Save, Saving};
 use envelope::{DeliveryResult, Outcome, StatusCode};
-use mailbox::{Append, Error, Flags, MailboxName, Store};
+use mailbox::{Append, Error, Flags, MailboxId, MailboxName, Opened, Store};
 use maillog::lines::problem::Problem;
-use maillog::lines::session::{NotSaved, Saved, Who};
+use maillog::lines::session::{NotSaved, Rejected, Saved, Who};
 use maillog::{Log, Severity, Tag};
 use settings::{Connection, Dovecot, MailboxAuto};
 
@@ -60,7 +60,11 @@ impl Saver {
                     .iter()
                     .map(|save| scope.spawn(move || self.save(save, content, now_secs)))
                     .collect();
-                outcomes.extend(works.into_iter().map(|work| work.join().unwrap_or_else(|_| internal())));
+                outcomes.extend(
+                    works
+                        .into_iter()
+                        .map(|work| work.join().unwrap_or_else(|_| internal())),
+                );
             });
         }
         outcomes
@@ -70,7 +74,11 @@ impl Saver {
     pub fn save(&self, save: &Save, content: &dyn Content, now_secs: i64) -> Outcome {
         let job = Job {
             saver: self,
-            settings: if save.service == "lda" { &self.lda } else { &self.lmtp },
+            settings: if save.service == "lda" {
+                &self.lda
+            } else {
+                &self.lmtp
+            },
             save,
             content,
             now_secs,
@@ -89,7 +97,10 @@ impl Saver {
                 text,
             });
         });
-        let store = match self.stores.of(&save.account, (job.settings, By::Delivery), report) {
+        let store = match self
+            .stores
+            .of(&save.account, (job.settings, By::Delivery), report)
+        {
             Ok(store) => store,
             Err(error) => {
                 job.problem(&error.to_string());
@@ -101,6 +112,13 @@ impl Saver {
             Saving::Message => job.deliver(store.as_ref()),
         }
     }
+}
+
+/// Why a mailbox was not written.
+struct Failure {
+    error: Error,
+    /// Whether it could not even be opened.
+    opening: bool,
 }
 
 struct Job<'a> {
@@ -154,11 +172,10 @@ impl Job<'_> {
         };
         let message_id = self.message_id();
         let mut result = self.append(store, &wanted);
-        if let Err(error) = &result
+        if let Err(failure) = &result
             && !wanted.is_inbox()
-            && !matches!(error, Error::OverLimit(_))
         {
-            self.not_saved(&message_id, &wanted, &error.to_string());
+            self.not_saved(&message_id, &wanted, failure);
             let inbox = MailboxName::inbox();
             result = self.append(store, &inbox);
             return self.finish(result, &message_id, &inbox);
@@ -166,7 +183,7 @@ impl Job<'_> {
         self.finish(result, &message_id, &wanted)
     }
 
-    fn finish(&self, result: Result<(), Error>, message_id: &str, mailbox: &MailboxName) -> Outcome {
+    fn finish(&self, result: Result<(), Failure>, message_id: &str, mailbox: &MailboxName) -> Outcome {
         match result {
             Ok(()) => {
                 self.saver.log.write(&Saved {
@@ -176,23 +193,31 @@ impl Job<'_> {
                 });
                 outcome(DeliveryResult::Sent, StatusCode::success(0, 0), "Saved")
             }
-            Err(Error::OverLimit(text)) => {
-                self.not_saved(message_id, mailbox, &text);
-                self.full(&text)
-            }
-            Err(error) => {
-                self.not_saved(message_id, mailbox, &error.to_string());
-                internal()
+            Err(failure) => {
+                self.not_saved(message_id, mailbox, &failure);
+                let Error::OverLimit(text) = failure.error else {
+                    return internal();
+                };
+                let full = self.full(&text);
+                if full.result == DeliveryResult::Bounced && self.save.service == "lda" {
+                    self.saver.log.write(&Rejected {
+                        who: self.who(),
+                        message_id,
+                        why: &text,
+                    });
+                }
+                full
             }
         }
     }
 
-    fn not_saved(&self, message_id: &str, mailbox: &MailboxName, why: &str) {
+    fn not_saved(&self, message_id: &str, mailbox: &MailboxName, failure: &Failure) {
         self.saver.log.write(&NotSaved {
             who: self.who(),
             message_id,
             mailbox: mailbox.as_str(),
-            why,
+            opening: failure.opening,
+            why: &failure.error.to_string(),
         });
     }
 
@@ -233,8 +258,27 @@ impl Job<'_> {
     }
 
     /// Writes the message; on disk when this returns.
-    fn append(&self, store: &dyn Store, name: &MailboxName) -> Result<(), Error> {
-        let opened = match store.open(name) {
+    fn append(&self, store: &dyn Store, name: &MailboxName) -> Result<(), Failure> {
+        let opened = self
+            .open(store, name)
+            .map_err(|error| Failure { error, opening: true })?;
+        self.write(store, &opened.id).map_err(|error| Failure {
+            error,
+            opening: false,
+        })
+    }
+
+    fn write(&self, store: &dyn Store, mailbox: &MailboxId) -> Result<(), Error> {
+        let mut append = store.append(mailbox)?;
+        append.start(Flags::default(), self.now_secs)?;
+        append.write(self.save.header.as_bytes())?;
+        copy(self.content, append.as_mut())?;
+        append.commit().map(drop)
+    }
+
+    /// Opens a mailbox, made if it may be.
+    fn open(&self, store: &dyn Store, name: &MailboxName) -> Result<Opened, Error> {
+        match store.open(name) {
             Err(Error::NoSuchMailbox(_)) if self.auto(name) != MailboxAuto::No => {
                 match store.create(name, None) {
                     // Another delivery was faster.
@@ -244,20 +288,16 @@ impl Job<'_> {
                 if self.auto(name) == MailboxAuto::Subscribe {
                     store.subscribe(name, true)?;
                 }
-                store.open(name)?
+                store.open(name)
             }
-            opened => opened?,
-        };
-        let mut append = store.append(&opened.id)?;
-        append.start(Flags::default(), self.now_secs)?;
-        append.write(self.save.header.as_bytes())?;
-        copy(self.content, append.as_mut())?;
-        append.commit().map(drop)
+            opened => opened,
+        }
     }
 
     /// The Message-ID as the log shows it.
     fn message_id(&self) -> String {
-        let mut head = vec![0; PIECE_BYTES.min(usize::try_from(self.content.size_bytes()).unwrap_or(PIECE_BYTES))];
+        let mut head =
+            vec![0; PIECE_BYTES.min(usize::try_from(self.content.size_bytes()).unwrap_or(PIECE_BYTES))];
         let mut reader = self.content.reader();
         let mut filled = 0;
         while filled < head.len() {

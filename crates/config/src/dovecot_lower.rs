@@ -1,6 +1,7 @@
 //! From the tree of dovecot.conf to typed settings; what is wrong or not there is told.
 
 mod databases;
+mod quota;
 mod sql_file;
 
 use std::collections::BTreeMap;
@@ -18,7 +19,7 @@ use crate::{Problem, Severity, text_of};
 /// What names in `plugin { }` begin with, and what they belong to.
 const PLUGINS: &[(&str, &str)] = &[
     ("sieve", "Sieve"),
-    ("quota", "quota"),
+    ("quota", "this part of quota"),
     ("acl", "shared mailboxes and access lists"),
     ("fts", "full-text search"),
     ("zlib", "compressed mailboxes"),
@@ -83,6 +84,9 @@ impl Lowering<'_> {
                 self.layout_place = Some(setting.place.clone());
             }
             self.mail.insert(setting.name.clone(), text);
+            return;
+        }
+        if self.quota_setting(setting) {
             return;
         }
         if let Some((name, text)) = self.settled(setting) {
@@ -203,7 +207,7 @@ impl Lowering<'_> {
     fn words_not_there(&mut self, name: &str, text: &str, place: &Place) {
         let there: &[&str] = match name {
             "auth_mechanisms" => return self.mechanisms(text, place),
-            "mail_plugins" => &[],
+            "mail_plugins" => &["quota"],
             // Every session would fail.
             "mail_location" if has_other_layout(text) => {
                 let what = "mailboxes in directories (LAYOUT=fs) are not there yet for Maildir";
@@ -254,8 +258,8 @@ impl Lowering<'_> {
                 other => other,
             };
             match plain {
-                "imap" | "pop3" => {}
-                "lmtp" | "sieve" | "submission" => {
+                "imap" | "pop3" | "lmtp" => {}
+                "sieve" | "submission" => {
                     self.tell(
                         Severity::Note,
                         place,
@@ -288,6 +292,7 @@ impl Lowering<'_> {
                     self.dovecot.plugin.insert(name, text);
                 }
             }
+            "quota" if self.newer => self.quota_block(block),
             "protocol" | "local" | "local_name" | "remote" => self.filter(block, Vec::new()),
             "protocols" | "mail_plugins" | "auth_mechanisms" => self.boolean_list(block),
             "dict" => {
@@ -335,9 +340,13 @@ impl Lowering<'_> {
             if let Some((_, subject)) = PLUGINS
                 .iter()
                 .find(|(prefix, _)| setting.name.starts_with(prefix))
+                .filter(|(prefix, _)| *prefix != "quota" || quota::is_missing(&setting.name))
             {
                 let what = format!("it is not honoured: not yet: {subject}");
                 self.tell(Severity::Note, &setting.place, &setting.name, what);
+            }
+            if setting.name == "quota" {
+                self.quota_backend(setting.text.split(':').next().unwrap_or_default(), block);
             }
             list.push((setting.name.clone(), self.text(&setting.text)));
         }
@@ -549,8 +558,8 @@ impl Lowering<'_> {
     /// A socket that other programs will look for in vain.
     fn tell_of_listener(&mut self, service: &str, listener: &Block) {
         let is_served = match listener.kind.as_str() {
-            "inet_listener" => matches!(service, "imap-login" | "pop3-login"),
-            "unix_listener" => service == "auth",
+            "inet_listener" => matches!(service, "imap-login" | "pop3-login" | "lmtp"),
+            "unix_listener" => matches!(service, "auth" | "lmtp"),
             _ => false,
         };
         let is_listener =

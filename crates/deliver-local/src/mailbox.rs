@@ -14,9 +14,9 @@ use store_maildir::maildirsize::{self, Amount};
 use store_mbox::keeper::{Keeper, Spool};
 use store_mbox::{LockKind, Locks, Owner};
 
+use crate::Content;
 use crate::outcomes::{bounced, deferred, misconfigured, sent};
 use crate::task::Rights;
-use crate::Content;
 
 /// A place for mail.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! The role that speaks to the network and owns the queue.
 //!
-//! In charge of: SMTP sessions ([`smtpd`]), the login phases of IMAP and POP3 ([`login`]), everything on its way
+//! In charge of: SMTP sessions ([`smtpd`]), LMTP ([`lmtp`]), the login phases of IMAP and POP3 ([`login`]), everything on its way
 //! into the queue ([`cleanup`], [`pickup`]), the queue's driver ([`qmgr`]) and the socket that commands talk to
 //! ([`control`]). Decisions are made below (access, route, intake, queue); this crate carries events and answers
 //! between machines, disks and peers. It never sees users' files: deliveries and sessions go to the agent
@@ -11,6 +11,7 @@ pub mod authenticate;
 pub mod cleanup;
 pub mod connections;
 pub mod control;
+pub mod lmtp;
 pub mod login;
 pub mod pickup;
 pub mod qmgr;

@@ -75,7 +75,40 @@ pub struct Port {
     /// How many conversations at once.
     pub connections_max: usize,
     /// Where it is.
-    pub address: SocketAddr,
+    pub address: Endpoint,
+}
+
+/// Where a service is reached.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Endpoint {
+    /// A port of an address.
+    Inet(SocketAddr),
+    /// A socket in the file system.
+    Unix(std::path::PathBuf),
+}
+
+impl Endpoint {
+    /// The port, if it is one.
+    pub fn inet(&self) -> Option<SocketAddr> {
+        match self {
+            Endpoint::Inet(address) => Some(*address),
+            Endpoint::Unix(_) => None,
+        }
+    }
+
+    /// Whether it is a port of IPv6.
+    pub fn is_ipv6(&self) -> bool {
+        self.inet().is_some_and(|address| address.is_ipv6())
+    }
+}
+
+impl std::fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Endpoint::Inet(address) => address.fmt(f),
+            Endpoint::Unix(path) => path.display().fmt(f),
+        }
+    }
 }
 
 /// What answers on a port.
@@ -85,6 +118,8 @@ pub enum Purpose {
     Smtpd(String),
     /// A mailbox service; whether TLS begins with the connection.
     Login(Protocol, bool),
+    /// LMTP; whether TLS begins with the connection.
+    Lmtp(bool),
 }
 
 /// A mailbox protocol.

@@ -8,9 +8,11 @@ use std::sync::Arc;
 use anyhow::Result;
 use auth::Authority;
 use deliver_local::Local;
+use deliver_local::task::Agents;
 use deliver_remote::Remote;
 use front::Front;
 use front::agency::Agency;
+use front::lmtp::Lmtp;
 use front::login::LoginService;
 use front::qmgr;
 use front::smtpd::Smtpd;
@@ -47,6 +49,7 @@ pub struct Generation {
     pub agency: Arc<dyn Agency>,
     smtpds: HashMap<String, Arc<Smtpd>>,
     logins: HashMap<(Protocol, bool), Arc<LoginService>>,
+    lmtps: HashMap<bool, Arc<Lmtp>>,
 }
 
 impl Generation {
@@ -82,6 +85,10 @@ impl Generation {
         let host = Host {
             auth: Arc::clone(&auth),
             router: Arc::clone(&router),
+        };
+        let lmtps = match &dovecot {
+            Some(dovecot) => lmtps((dovecot, &settings), (&auth, &agents), kept, certificates),
+            None => HashMap::new(),
         };
         let (local, problems) = Local::new(Arc::clone(&settings), Arc::new(host), agents);
         problems
@@ -119,6 +126,7 @@ impl Generation {
             agency,
             smtpds,
             logins,
+            lmtps,
         })
     }
 
@@ -126,7 +134,15 @@ impl Generation {
     pub fn smtpd(&self, purpose: &Purpose) -> Option<Arc<Smtpd>> {
         match purpose {
             Purpose::Smtpd(name) => self.smtpds.get(name).cloned(),
-            Purpose::Login(..) => None,
+            Purpose::Login(..) | Purpose::Lmtp(_) => None,
+        }
+    }
+
+    /// What answers for a purpose.
+    pub fn lmtp(&self, purpose: &Purpose) -> Option<Arc<Lmtp>> {
+        match purpose {
+            Purpose::Lmtp(implicit_tls) => self.lmtps.get(implicit_tls).cloned(),
+            Purpose::Login(..) | Purpose::Smtpd(_) => None,
         }
     }
 
@@ -134,7 +150,7 @@ impl Generation {
     pub fn login(&self, purpose: &Purpose) -> Option<Arc<LoginService>> {
         match purpose {
             Purpose::Login(protocol, implicit_tls) => self.logins.get(&(*protocol, *implicit_tls)).cloned(),
-            Purpose::Smtpd(_) => None,
+            Purpose::Smtpd(_) | Purpose::Lmtp(_) => None,
         }
     }
 }
@@ -182,6 +198,28 @@ fn logins(
         }
     }
     logins
+}
+
+fn lmtps(
+    (dovecot, postfix): (&Arc<Dovecot>, &Arc<Postfix>),
+    (auth, agents): (&Arc<dyn Authority>, &Arc<dyn Agents>),
+    kept: &Kept,
+    certificates: &Certificates,
+) -> HashMap<bool, Arc<Lmtp>> {
+    let services = [false, true].map(|implicit_tls| {
+        let service = Lmtp {
+            settings: Arc::clone(dovecot),
+            general: Arc::clone(dovecot),
+            hostname: postfix.myhostname.clone(),
+            tls: certificates.mailboxes.clone(),
+            implicit_tls,
+            authority: Arc::clone(auth),
+            agents: Arc::clone(agents),
+            log: kept.log.clone(),
+        };
+        (implicit_tls, Arc::new(service))
+    });
+    HashMap::from(services)
 }
 
 /// The addresses on which this host receives mail, for `user@[192.0.2.1]` and for knowing local clients.

@@ -7,8 +7,8 @@ use address::Domain;
 use auth::socket::Sockets;
 use auth::{Account, Auth, Authority, Recipient, Ticket};
 use deliver_local::spawn::SpawnRunner;
-use deliver_local::task::Agents;
-use deliver_local::{Delivery, Hands, Job, Local, OwnHands, User};
+use deliver_local::task::{Agents, Report, Rights, Save, Task, Work};
+use deliver_local::{Content, Delivery, Hands, Job, Local, OwnHands, User};
 use front::agency::{Agency, LocalDelivery, MailboxClass, Taking};
 use maillog::Log;
 use route::{Class, Router};
@@ -149,11 +149,55 @@ impl Here {
         let authority: Arc<dyn Authority> = Arc::new(auth.telling(crate::auth_notes::to(log.clone())));
         let tell = auth_sockets::teller(snapshot.dovecot.as_ref(), log);
         self.auth_sockets.1.decided_by(Arc::clone(&authority), tell);
+        let saver = snapshot
+            .dovecot
+            .as_ref()
+            .map(|dovecot| agent::Saver::new(dovecot, log.clone(), Arc::clone(&self.stores)));
+        let hands = OwnAgents {
+            hands,
+            own_uid,
+            saver,
+        };
         Doors {
             authority,
             agents: Arc::new(hands),
             sessions: Arc::new(OwnSessions(sessions.map(Arc::new))),
         }
+    }
+}
+
+/// Deliveries happen in this process.
+struct OwnAgents {
+    hands: OwnHands,
+    own_uid: u32,
+    saver: Option<agent::Saver>,
+}
+
+impl Agents for OwnAgents {
+    fn perform(&self, rights: &Rights, task: &Task, content: &dyn Content) -> Report {
+        match (&task.work, &self.saver) {
+            (Work::Save(saves), Some(saver)) if rights.uid == self.own_uid => saved(saver, saves, content),
+            _ => self.hands.perform(rights, task, content),
+        }
+    }
+}
+
+/// Has mailbox users' mail saved in this process.
+pub(crate) fn saved(saver: &agent::Saver, saves: &[Save], content: &dyn Content) -> Report {
+    let saved = saver.save_all(saves, content, serve::clock::now() / machine::SECOND);
+    let first = saved.first().cloned();
+    Report {
+        saved,
+        ..Report::of(first.unwrap_or_else(nothing_to_do))
+    }
+}
+
+fn nothing_to_do() -> envelope::Outcome {
+    envelope::Outcome {
+        result: envelope::DeliveryResult::Sent,
+        status: envelope::StatusCode::success(0, 0),
+        text: "there was nothing to save".to_owned(),
+        relay: "lmtp".to_owned(),
     }
 }
 

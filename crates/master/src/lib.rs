@@ -16,7 +16,7 @@ pub mod generation;
 pub mod glue;
 pub mod identity;
 pub mod listeners;
-mod log_files;
+pub mod log_files;
 mod maildrop;
 mod pid_files;
 pub mod roles;

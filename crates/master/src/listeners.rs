@@ -2,13 +2,16 @@
 //! before anything else happens, so that a port that is taken is told at once.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use serve::accept::Socket;
 use serve::handover::Protocol;
-use settings::{Dovecot, InetProtocols, Postfix, Service, ServiceType, SslUse};
+use settings::{Dovecot, InetProtocols, Postfix, Service, ServiceType, SslUse, UnixListener};
 
-pub use ipc::roles::Purpose;
+pub use ipc::roles::{Endpoint, Purpose};
 
 /// A port that is bound.
 #[derive(Debug)]
@@ -18,9 +21,9 @@ pub struct Bound {
     /// How many conversations at once.
     pub connections_max: usize,
     /// The socket.
-    pub socket: TcpListener,
+    pub socket: Socket,
     /// Where it listens.
-    pub address: SocketAddr,
+    pub address: Endpoint,
 }
 
 /// A port that is wanted.
@@ -31,7 +34,9 @@ pub struct Wanted {
     /// How many conversations at once.
     pub connections_max: usize,
     /// Where.
-    pub address: SocketAddr,
+    pub address: Endpoint,
+    /// Mode and owner of a socket in the file system.
+    pub file: Option<UnixListener>,
     /// Who says so, for the complaint.
     pub place: String,
 }
@@ -58,8 +63,12 @@ pub fn wanted(postfix: &Postfix, services: &[Service], dovecot: Option<&Dovecot>
             ("pop3-login", Protocol::Pop3, "pop3"),
         ] {
             if dovecot.protocols.iter().any(|enabled| enabled == word) {
-                wanted.extend(of_login(dovecot, name, protocol)?);
+                wanted.extend(of_ports(dovecot, name, |tls| Purpose::Login(protocol, tls))?);
             }
+        }
+        if dovecot.serves("lmtp") {
+            wanted.extend(of_ports(dovecot, "lmtp", Purpose::Lmtp)?);
+            wanted.extend(of_files(dovecot, "lmtp", Purpose::Lmtp(false)));
         }
     }
     Ok(wanted)
@@ -82,7 +91,8 @@ fn of_service(postfix: &Postfix, service: &Service) -> Result<Vec<Wanted>> {
             wanted.push(Wanted {
                 purpose: Purpose::Smtpd(service.name.clone()),
                 connections_max: service.process_limit.unwrap_or(SMTP_CONNECTIONS_MAX).max(1),
-                address: SocketAddr::new(ip, port),
+                address: Endpoint::Inet(SocketAddr::new(ip, port)),
+                file: None,
                 place: place.clone(),
             });
         }
@@ -90,7 +100,8 @@ fn of_service(postfix: &Postfix, service: &Service) -> Result<Vec<Wanted>> {
     Ok(wanted)
 }
 
-fn of_login(dovecot: &Dovecot, name: &str, protocol: Protocol) -> Result<Vec<Wanted>> {
+/// The `inet_listener` blocks of a service of dovecot.conf.
+fn of_ports(dovecot: &Dovecot, name: &str, purpose: impl Fn(bool) -> Purpose) -> Result<Vec<Wanted>> {
     let mut wanted = Vec::new();
     let Some(service) = dovecot.services.get(name) else {
         return Ok(wanted);
@@ -120,14 +131,33 @@ fn of_login(dovecot: &Dovecot, name: &str, protocol: Protocol) -> Result<Vec<Wan
                     .with_context(|| format!("{place}: \"{host}\" is not an address"))?,
             };
             wanted.push(Wanted {
-                purpose: Purpose::Login(protocol, listener.ssl),
+                purpose: purpose(listener.ssl),
                 connections_max: LOGIN_CONNECTIONS_MAX,
-                address: SocketAddr::new(ip, listener.port),
+                address: Endpoint::Inet(SocketAddr::new(ip, listener.port)),
+                file: None,
                 place: place.clone(),
             });
         }
     }
     Ok(wanted)
+}
+
+/// Its `unix_listener` blocks: a path is below `base_dir` unless it is a full one.
+fn of_files(dovecot: &Dovecot, name: &str, purpose: Purpose) -> Vec<Wanted> {
+    let Some(service) = dovecot.services.get(name) else {
+        return Vec::new();
+    };
+    let listeners = service.unix_listeners.iter();
+    let wanted = listeners
+        .filter(|(_, listener)| listener.mode != 0)
+        .map(|(path, listener)| Wanted {
+            purpose: purpose.clone(),
+            connections_max: LOGIN_CONNECTIONS_MAX,
+            address: Endpoint::Unix(Path::new(&dovecot.base_dir).join(path)),
+            file: Some(listener.clone()),
+            place: format!("dovecot.conf: service {name}: unix_listener {path}"),
+        });
+    wanted.collect()
 }
 
 /// `all`, `loopback-only`, an address or a name.
@@ -175,16 +205,22 @@ fn port_number(name: &str) -> Option<u16> {
 /// # Errors
 /// The first port that cannot be bound, and why.
 pub fn bind(wanted: Vec<Wanted>) -> Result<Vec<Bound>> {
-    let has_ipv4 = wanted.iter().any(|port| port.address.is_ipv4());
+    let is_ipv4 = |port: &Wanted| port.address.inet().is_some_and(|address| address.is_ipv4());
+    let has_ipv4 = wanted.iter().any(is_ipv4);
     let mut bound = Vec::new();
     for Wanted {
         purpose,
         connections_max,
         address,
+        file,
         place,
     } in wanted
     {
-        match serve::accept::bind(address) {
+        let socket = match &address {
+            Endpoint::Inet(address) => serve::accept::bind(*address).map(Socket::Tcp),
+            Endpoint::Unix(path) => bind_file(path, &file.unwrap_or_default(), &place)?.map(Socket::Unix),
+        };
+        match socket {
             Ok(socket) => bound.push(Bound {
                 purpose,
                 connections_max,
@@ -203,11 +239,121 @@ fn no_ipv6(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::AddrNotAvailable || error.raw_os_error() == Some(EAFNOSUPPORT)
 }
 
+/// Binds a socket in the file system, whose directory is made if it is missing.
+fn bind_file(
+    path: &Path,
+    listener: &UnixListener,
+    place: &str,
+) -> Result<io::Result<std::os::unix::net::UnixListener>> {
+    let id_of = |name: &str, found: Result<Option<u32>, os::Error>| match found {
+        _ if name.is_empty() => Ok(None),
+        Ok(Some(id)) => Ok(Some(id)),
+        Ok(None) => match name.parse() {
+            Ok(number) => Ok(Some(number)),
+            Err(_) => bail!("{place}: there is no user or group {name}"),
+        },
+        Err(error) => bail!("{place}: cannot look {name} up: {error}"),
+    };
+    let user = os::users::user_by_name(&listener.user).map(|user| user.map(|user| user.uid));
+    let group = os::users::group_by_name(&listener.group).map(|group| group.map(|group| group.gid));
+    let (uid, gid) = (id_of(&listener.user, user)?, id_of(&listener.group, group)?);
+    let prepare = |path: &Path| {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(listener.mode))?;
+        // Who is not root has what it makes, and can give nothing away.
+        if os::is_root() && (uid.is_some() || gid.is_some()) {
+            std::os::unix::fs::lchown(path, uid, gid)?;
+        }
+        Ok(())
+    };
+    let made = path.parent().map_or(Ok(()), std::fs::create_dir_all);
+    Ok(made.and_then(|()| serve::accept::bind_unix(path, prepare)))
+}
+
 /// Why a port cannot be listened on.
 pub(crate) fn reason(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::AddrInUse => "another program listens there".to_owned(),
-        io::ErrorKind::PermissionDenied => "ports below 1024 need root".to_owned(),
+        io::ErrorKind::PermissionDenied => {
+            "ports below 1024 need root, and so do directories of others".to_owned()
+        }
         _ => os::words(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lmtp_listens_where_dovecot_conf_says() {
+        let mut dovecot = Dovecot::defaults();
+        dovecot.base_dir = "/run/mail".into();
+        let service = dovecot.services.entry("lmtp".to_owned()).or_default();
+        let private = UnixListener {
+            mode: 0o600,
+            user: "postfix".to_owned(),
+            group: "postfix".to_owned(),
+        };
+        let spool = "/var/spool/postfix/private/dovecot-lmtp";
+        service.unix_listeners.insert(spool.to_owned(), private.clone());
+        service
+            .unix_listeners
+            .insert("off".to_owned(), UnixListener::default());
+        let postfix = Postfix::defaults(&settings::Surroundings::default());
+        let of_lmtp = |dovecot: &Dovecot| {
+            let wanted = wanted(&postfix, &[], Some(dovecot)).unwrap();
+            let of_lmtp = wanted
+                .into_iter()
+                .filter(|port| port.purpose == Purpose::Lmtp(false));
+            of_lmtp.map(|port| (port.address, port.file)).collect::<Vec<_>>()
+        };
+        dovecot.protocols = vec!["imap".to_owned()];
+        assert_eq!(of_lmtp(&dovecot), [], "protocols does not name it");
+        dovecot.protocols.push("lmtp".to_owned());
+        let usual = UnixListener {
+            mode: 0o666,
+            ..UnixListener::default()
+        };
+        let expected = [
+            (Endpoint::Unix(spool.into()), Some(private)),
+            (Endpoint::Unix("/run/mail/lmtp".into()), Some(usual)),
+        ];
+        assert_eq!(of_lmtp(&dovecot), expected);
+    }
+
+    #[test]
+    fn a_socket_in_the_file_system_has_its_mode_and_replaces_what_is_left_behind() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("made/lmtp");
+        let wanted = |mode| Wanted {
+            purpose: Purpose::Lmtp(false),
+            connections_max: 1,
+            address: Endpoint::Unix(path.clone()),
+            file: Some(UnixListener {
+                mode,
+                ..UnixListener::default()
+            }),
+            place: "dovecot.conf: service lmtp: unix_listener lmtp".to_owned(),
+        };
+        let bound = bind(vec![wanted(0o660)]).unwrap();
+        assert_eq!(
+            std::fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o660
+        );
+        let error = bind(vec![wanted(0o600)]).unwrap_err().to_string();
+        assert!(
+            error.ends_with("/made/lmtp: another program listens there"),
+            "{error}"
+        );
+        drop(bound);
+        bind(vec![wanted(0o600)]).unwrap();
+        assert_eq!(
+            std::fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
+        std::fs::remove_file(&path).unwrap();
+        std::fs::write(&path, "a file").unwrap();
+        assert!(bind(vec![wanted(0o600)]).is_err());
+        assert_eq!(std::fs::read(&path).unwrap(), b"a file", "it is somebody's");
     }
 }

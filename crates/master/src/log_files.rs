@@ -45,7 +45,7 @@ pub(crate) fn options(postfix: &Postfix, dovecot: Option<&Dovecot>) -> Result<Op
 ///
 /// # Errors
 /// A file that cannot be opened.
-pub(crate) fn open(postfix: &Postfix, dovecot: Option<&Dovecot>) -> Result<Log> {
+pub fn open(postfix: &Postfix, dovecot: Option<&Dovecot>) -> Result<Log> {
     Ok(Log::open(&options(postfix, dovecot)?)?)
 }
 

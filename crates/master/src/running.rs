@@ -2,7 +2,6 @@
 //! profiles run them, the single one and the front role.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
@@ -11,6 +10,7 @@ use anyhow::{Context, Result};
 use front::control::{self, Supervisor};
 use front::{pickup, qmgr};
 use ipc::control::Haste;
+use ipc::roles::Endpoint;
 use maillog::Log;
 use queue::Spool;
 use serve::accept::{self, Listener};
@@ -86,7 +86,7 @@ pub(crate) struct Running {
     kept: Kept,
     stop: watch::Sender<bool>,
     /// Whoever serves a port hears of its end here.
-    ports: Mutex<HashMap<SocketAddr, watch::Sender<bool>>>,
+    ports: Mutex<HashMap<Endpoint, watch::Sender<bool>>>,
 }
 
 impl Running {
@@ -137,20 +137,20 @@ impl Running {
         let mut ports = self.ports.lock().unwrap_or_else(PoisonError::into_inner);
         for port in bound {
             let (stop, stopping) = watch::channel(false);
-            ports.insert(port.address, stop);
+            ports.insert(port.address.clone(), stop);
             let log = self.kept.log.clone();
             tokio::spawn(serve_port(port, Arc::clone(&self.generation), stopping, log));
         }
     }
 
     /// Whether that port is served.
-    pub(crate) fn serves(&self, address: SocketAddr) -> bool {
+    pub(crate) fn serves(&self, address: &Endpoint) -> bool {
         let ports = self.ports.lock().unwrap_or_else(PoisonError::into_inner);
-        ports.contains_key(&address)
+        ports.contains_key(address)
     }
 
     /// Takes no new connections on other ports than these.
-    pub(crate) fn serve_only(&self, addresses: &[SocketAddr]) {
+    pub(crate) fn serve_only(&self, addresses: &[Endpoint]) {
         let mut ports = self.ports.lock().unwrap_or_else(PoisonError::into_inner);
         ports.retain(|address, stop| {
             let stays = addresses.contains(address);
@@ -221,12 +221,14 @@ async fn serve_port(
     } = port;
     let converse = move |link: serve::Link| {
         let now = current(&generation);
-        let (smtpd, login) = (now.smtpd(&purpose), now.login(&purpose));
+        let (smtpd, login, lmtp) = (now.smtpd(&purpose), now.login(&purpose), now.lmtp(&purpose));
         async move {
             if let Some(smtpd) = smtpd {
                 smtpd.converse(link).await;
             } else if let Some(login) = login {
                 login.converse(link).await;
+            } else if let Some(lmtp) = lmtp {
+                lmtp.converse(link).await;
             }
         }
     };

@@ -1,6 +1,5 @@
 //! The single profile: all roles in this process, under one uid, from start to stop.
 
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -8,6 +7,7 @@ use anyhow::{Context, Result, bail};
 use config::{Loaded, Severity};
 use front::control::Supervisor;
 use ipc::control::Haste;
+use ipc::roles::Endpoint;
 use maillog::Log;
 use queue::Spool;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -148,7 +148,7 @@ impl Ready {
         let (orders, mut received) = mpsc::unbounded_channel();
         let supervisor = Arc::new(Orders {
             orders,
-            bound: bound.iter().map(|bound| bound.address).collect(),
+            bound: bound.iter().map(|bound| bound.address.clone()).collect(),
             start,
             agents,
             certificates: Mutex::new(certificates),
@@ -177,7 +177,7 @@ impl Ready {
 struct Orders {
     orders: mpsc::UnboundedSender<Haste>,
     /// The ports that were bound at the start: what a reload can serve.
-    bound: Vec<SocketAddr>,
+    bound: Vec<Endpoint>,
     start: Start,
     agents: Here,
     /// The newest that could be read.
@@ -204,7 +204,7 @@ impl Orders {
             Err(error) => log.error("master", &format!("{error:#}")),
             Ok(wanted) => {
                 let new = wanted.iter().filter(|port| !self.bound.contains(&port.address));
-                new.filter(|port| port.address.is_ipv4() || self.bound.iter().any(SocketAddr::is_ipv6))
+                new.filter(|port| !port.address.is_ipv6() || self.bound.iter().any(Endpoint::is_ipv6))
                     .for_each(|port| {
                         let text = format!("{}: {} is not served before a restart", port.place, port.address);
                         log.warning("master", &text);

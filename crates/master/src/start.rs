@@ -29,6 +29,7 @@ pub enum Offer {
     Submission { tls: bool },
     Imap { tls: bool },
     Pop3 { tls: bool },
+    Lmtp { tls: bool },
 }
 
 impl Offer {
@@ -36,6 +37,7 @@ impl Offer {
         match purpose {
             Purpose::Login(Protocol::Imap, tls) => Offer::Imap { tls: *tls },
             Purpose::Login(Protocol::Pop3, tls) => Offer::Pop3 { tls: *tls },
+            Purpose::Lmtp(tls) => Offer::Lmtp { tls: *tls },
             Purpose::Smtpd(name) => {
                 let service = loaded.services.iter().find(|service| service.name == *name);
                 let tls = service.is_some_and(|service| service.settings.smtpd_tls_wrappermode);
@@ -99,8 +101,11 @@ pub(crate) fn base_dir(loaded: &Loaded) -> Option<&Path> {
 /// The ports that are bound, each once, with what it is for.
 pub(crate) fn ports(bound: &[Bound], loaded: &Loaded) -> Vec<(Offer, u16)> {
     let mut ports: Vec<(Offer, u16)> = Vec::new();
-    for bound in bound {
-        let port = (Offer::of(&bound.purpose, loaded), bound.address.port());
+    for (bound, address) in bound
+        .iter()
+        .filter_map(|bound| Some((bound, bound.address.inet()?)))
+    {
+        let port = (Offer::of(&bound.purpose, loaded), address.port());
         if !ports.contains(&port) {
             ports.push(port);
         }

@@ -14,5 +14,5 @@ pub mod link;
 pub mod pump;
 mod relay;
 
-pub use link::Link;
+pub use link::{Link, NOWHERE};
 pub use relay::Relay;

@@ -23,6 +23,9 @@ pub struct Link {
     pub local: SocketAddr,
 }
 
+/// The address of whoever has none.
+pub const NOWHERE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), 0);
+
 enum Stream {
     Plain(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
@@ -45,6 +48,15 @@ impl Link {
             remote,
             local,
         })
+    }
+
+    /// A connection of a process of this host over a socket in the file system: it has no address.
+    pub fn of_this_host(stream: UnixStream) -> Link {
+        Link {
+            stream: Stream::Inner(stream),
+            remote: NOWHERE,
+            local: NOWHERE,
+        }
     }
 
     /// A connection that another process handed on, with who it said is at its ends.

@@ -63,12 +63,7 @@ pub fn has_room(maildir: &Path, size_bytes: u64) -> io::Result<bool> {
 ///
 /// # Errors
 /// When the Maildir cannot be looked at.
-pub fn usage(
-    maildir: &Path,
-    limit: Amount,
-    anew: Anew,
-    counts: &dyn Fn(&str) -> bool,
-) -> io::Result<Amount> {
+pub fn usage(maildir: &Path, limit: Amount, anew: Anew, counts: &dyn Fn(&str) -> bool) -> io::Result<Amount> {
     let first = shown(limit);
     if anew == Anew::IfNeeded {
         match read(&maildir.join(FILE)) {

@@ -117,7 +117,9 @@ fn root(text: &str, name: &str, location: &Location, (value, tell): Sources<'_>)
         ("maildir", Location::Maildir { root }) => Backend::Maildir(root.clone()),
         ("noop", _) => return None,
         ("fs", _) => {
-            tell(&format!("{name}: quota of file systems is the system's to enforce: nothing is limited here"));
+            tell(&format!(
+                "{name}: quota of file systems is the system's to enforce: nothing is limited here"
+            ));
             return None;
         }
         // Sums that others keep elsewhere (`dict`) are counted here.

@@ -53,7 +53,8 @@ impl Load {
 impl Limited {
     pub(super) fn new(inner: Arc<dyn Store>, quota: Quota, by: By) -> Limited {
         let personal = inner.namespaces().into_iter().next();
-        let (prefix, separator) = personal.map_or((String::new(), '/'), |space| (space.prefix, space.separator));
+        let (prefix, separator) =
+            personal.map_or((String::new(), '/'), |space| (space.prefix, space.separator));
         let guard = Guard {
             inner: Arc::clone(&inner),
             quota,
@@ -124,7 +125,9 @@ impl Guard {
     fn admit(&self, mailbox: &MailboxName, load: Load) -> Result<()> {
         let largest = self.quota.mail_bytes_max;
         if largest > 0 && load.messages == 1 && load.with_crlf > largest {
-            return Err(Error::OverLimit("Requested allocation size is too large".to_owned()));
+            return Err(Error::OverLimit(
+                "Requested allocation size is too large".to_owned(),
+            ));
         }
         for root in &self.quota.roots {
             if !self.fits(root, mailbox, load)? {
@@ -426,5 +429,113 @@ impl Store for Limited {
 
     fn watch(&self, mailbox: &MailboxId, wake: Wake) -> Result<Watch> {
         self.inner.watch(mailbox, wake)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::around;
+    use super::*;
+    use crate::location::Location;
+    use auth::Account;
+    use settings::Dovecot;
+    use store_maildir::{MaildirStore, Options};
+
+    fn limited(root: &Path, rules: &[(&str, &str)], by: By) -> Arc<dyn Store> {
+        let mut settings = Dovecot::defaults();
+        settings.mail_plugins = vec!["quota".to_owned()];
+        let rules = rules
+            .iter()
+            .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
+        settings.plugin.extend(rules);
+        let account = Account {
+            user: "alice".to_owned(),
+            uid: 1000,
+            gid: 1000,
+            home: None,
+            mail_location: String::new(),
+            extra: std::collections::BTreeMap::new(),
+        };
+        let location = Location::Maildir {
+            root: root.to_owned(),
+        };
+        let store: Arc<dyn Store> = Arc::new(MaildirStore::new(root, Options::default()));
+        around(store, (&account, &location), (&settings, by), &|text| {
+            panic!("{text}")
+        })
+    }
+
+    fn add(store: &dyn Store, mailbox: &MailboxId, octets: usize) -> Result<Uid> {
+        let mut append = store.append(mailbox)?;
+        append.start(Flags::default(), 0)?;
+        append.write(&vec![b'x'; octets - 2])?;
+        append.write(b"\r\n")?;
+        Ok(append.commit()?.uids[0])
+    }
+
+    fn set(uids: &[Uid]) -> UidSet {
+        let mut set = UidSet::new();
+        uids.iter().for_each(|uid| set.insert(*uid));
+        set
+    }
+
+    #[test]
+    fn what_is_full_takes_nothing_until_something_goes() {
+        for backend in ["maildir", "count"] {
+            let dir = tempfile::tempdir().expect("a directory");
+            let backend_text = format!("{backend}:User quota");
+            let rules = [
+                ("quota", backend_text.as_str()),
+                ("quota_rule", "*:bytes=1000:messages=3"),
+                ("quota_rule2", "Junk:ignore"),
+            ];
+            let store = limited(dir.path(), &rules, By::Session);
+            let inbox = store.open(&MailboxName::inbox()).expect("it is made").id;
+            let junk = MailboxName::new("Junk", '.');
+            store.create(&junk, None).expect("possible");
+            let junk = store.open(&junk).expect("it is there").id;
+            let first = add(&*store, &inbox, 600).expect("there is room");
+            let full = |result: Result<()>| matches!(result, Err(Error::OverLimit(text)) if text == super::super::EXCEEDED);
+            assert!(full(add(&*store, &inbox, 600).map(drop)), "{backend}");
+            assert!(
+                full(store.copy(&inbox, &set(&[first]), &inbox).map(drop)),
+                "{backend}"
+            );
+            let ignored = add(&*store, &junk, 5000).expect("it does not count");
+            assert!(
+                full(store.move_messages(&junk, &set(&[ignored]), &inbox).map(drop)),
+                "{backend}"
+            );
+            store
+                .move_messages(&inbox, &set(&[first]), &junk)
+                .expect("there is room");
+            for _ in 0..3 {
+                add(&*store, &inbox, 100).expect("there is room again");
+            }
+            assert!(
+                full(add(&*store, &inbox, 100).map(drop)),
+                "{backend}: three messages"
+            );
+            let one = set(&[store.changes(&inbox, 0).expect("readable").messages[0].uid]);
+            let deleted = FlagChange::Add(Flags::system(mailbox::SystemFlags::DELETED));
+            store.store_flags(&inbox, &one, &deleted, None).expect("possible");
+            store.expunge(&inbox, &one).expect("possible");
+            add(&*store, &inbox, 100).expect("there is room again");
+        }
+    }
+
+    #[test]
+    fn the_last_delivery_may_go_a_little_over() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let rules = [("quota", "maildir:User quota"), ("quota_rule", "*:bytes=1000")];
+        let session = limited(dir.path(), &rules, By::Session);
+        let delivery = limited(dir.path(), &rules, By::Delivery);
+        let inbox = session.open(&MailboxName::inbox()).expect("it is made").id;
+        add(&*session, &inbox, 950).expect("there is room");
+        assert!(add(&*session, &inbox, 100).is_err());
+        add(&*delivery, &inbox, 100).expect("within the grace of 10%");
+        assert!(add(&*delivery, &inbox, 10).is_err(), "it was the last one");
+        let file = std::fs::read_to_string(dir.path().join("maildirsize")).expect("it is kept");
+        assert!(file.starts_with("1000S\n"), "{file}");
     }
 }

@@ -153,6 +153,8 @@ pub struct NotSaved<'a> {
     pub message_id: &'a str,
     /// The mailbox.
     pub mailbox: &'a str,
+    /// Whether it could not even be opened.
+    pub opening: bool,
     /// Why.
     pub why: &'a str,
 }
@@ -164,11 +166,32 @@ impl Line for NotSaved<'_> {
     fn text(&self, out: &mut String) {
         say!(
             out,
-            "msgid={}: save failed to {}: {}",
+            "msgid={}: save failed to {}{}: {}",
             self.message_id,
+            if self.opening { "open mailbox " } else { "" },
             self.mailbox,
             self.why
         );
+    }
+}
+
+/// `lda(alice)<23386><…>: msgid=<…>: rejected: Quota exceeded (mailbox for user is full)`
+#[derive(Debug)]
+pub struct Rejected<'a> {
+    /// Whose mailbox.
+    pub who: Who<'a>,
+    /// The Message-ID with its angle brackets, or `unspecified`.
+    pub message_id: &'a str,
+    /// Why.
+    pub why: &'a str,
+}
+
+impl Line for Rejected<'_> {
+    fn tag(&self) -> Tag<'_> {
+        self.who.tag()
+    }
+    fn text(&self, out: &mut String) {
+        say!(out, "msgid={}: rejected: {}", self.message_id, self.why);
     }
 }
 
@@ -196,7 +219,8 @@ impl Line for LmtpConnection<'_> {
         Tag::Process("lmtp")
     }
     fn text(&self, out: &mut String) {
-        let shown = |from: &Option<std::net::IpAddr>| from.map_or("local".to_owned(), |from| from.to_string());
+        let shown =
+            |from: &Option<std::net::IpAddr>| from.map_or("local".to_owned(), |from| from.to_string());
         match self {
             LmtpConnection::Connect { from } => say!(out, "Connect from {}", shown(from)),
             LmtpConnection::Disconnect { from, reason, state } => {

@@ -10,12 +10,12 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use agent::Sessions;
 use agent::farewell::Farewell;
 use agent::stores::Stores;
+use agent::{Saver, Sessions};
 use anyhow::{Context, Result};
 use auth::Ticket;
-use deliver_local::task::{Command, Exit, Report, Rights, Runner, Task};
+use deliver_local::task::{Command, Exit, Report, Rights, Runner, Save, Task, Work};
 use deliver_local::{Content, Hands};
 use envelope::{DeliveryResult, StatusCode};
 use ipc::channel::{Inbox, halves};
@@ -54,6 +54,7 @@ struct Agent {
 struct Services {
     hands: Arc<Hands>,
     sessions: Option<Arc<Sessions>>,
+    saver: Option<Arc<Saver>>,
     idle: Duration,
 }
 
@@ -177,12 +178,26 @@ impl Agent {
         let content = descriptors.pop().map(File::from).and_then(Sealed::new);
         match content {
             Some(content) if is_own => {
-                let now_secs = serve::clock::now() / machine::SECOND;
-                self.services().hands.perform(task, rights, &content, now_secs)
+                let services = self.services();
+                match (&task.work, &services.saver) {
+                    (Work::Save(saves), Some(saver)) if self.may_save(saves) => {
+                        crate::glue::saved(saver, saves, &content)
+                    }
+                    _ => {
+                        let now_secs = serve::clock::now() / machine::SECOND;
+                        services.hands.perform(task, rights, &content, now_secs)
+                    }
+                }
             }
             Some(_) => deferred("this agent has other rights"),
             None => deferred("the message did not come with the delivery"),
         }
+    }
+
+    /// Mailboxes are written for accounts of this uid, and not with the rights of an alias table.
+    fn may_save(&self, saves: &[Save]) -> bool {
+        let own = &self.whose.identity;
+        self.whose.kind != Kind::Table && saves.iter().all(|save| save.account.uid == own.uid)
     }
 
     fn begin_session(
@@ -260,6 +275,11 @@ impl Services {
             stores: Arc::clone(stores),
             farewell: Arc::clone(farewell),
         });
+        let saver = slice
+            .snapshot
+            .dovecot
+            .as_ref()
+            .map(|dovecot| Arc::new(Saver::new(dovecot, log.clone(), Arc::clone(stores))));
         let idle = slice.snapshot.dovecot.as_ref().map_or_else(
             || Dovecot::defaults().default_idle_kill,
             |dovecot| dovecot.default_idle_kill,
@@ -267,6 +287,7 @@ impl Services {
         Services {
             hands: Arc::new(hands.with_keeper(Arc::new(SpoolKeeper(line.clone())))),
             sessions: sessions.map(Arc::new),
+            saver,
             idle: idle.max(Duration::from_secs(1)),
         }
     }

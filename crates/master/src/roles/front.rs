@@ -167,9 +167,9 @@ async fn serve(
             }
             Order::Reconfigure(slice, ports) => {
                 authority.configure(&dovecot(&slice));
-                let addresses: Vec<_> = ports.iter().map(|port| port.address).collect();
+                let addresses: Vec<_> = ports.iter().map(|port| port.address.clone()).collect();
                 running.serve_only(&addresses);
-                let new = ports.into_iter().filter(|port| !running.serves(port.address));
+                let new = ports.into_iter().filter(|port| !running.serves(&port.address));
                 let new = super::bind(new.collect(), &mut descriptors.into_iter());
                 let built = Certificates::of(&slice.snapshot.keys).and_then(|certificates| {
                     Generation::build(&slice.snapshot, running.kept(), doors.clone(), &certificates)
@@ -308,7 +308,7 @@ async fn ended(end: std::io::PipeReader) {
 async fn apologise(socket: OwnedFd, relay: Option<serve::Relay>, protocol: serve::handover::Protocol) {
     let sorry = agent::sorry(protocol);
     let told = async {
-        if let Ok(mut link) = serve::Link::handed(socket, NOWHERE, NOWHERE) {
+        if let Ok(mut link) = serve::Link::handed(socket, serve::NOWHERE, serve::NOWHERE) {
             // A peer that is gone already needs no excuse.
             let _ = link.send(sorry).await;
             link.close().await;
@@ -319,9 +319,6 @@ async fn apologise(socket: OwnedFd, relay: Option<serve::Relay>, protocol: serve
         None => told.await,
     }
 }
-
-const NOWHERE: std::net::SocketAddr =
-    std::net::SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), 0);
 
 /// Deliveries go to the agents of those whose rights they need.
 struct OthersAgents {

@@ -12,7 +12,6 @@ mod runner;
 pub mod truth;
 
 use std::fs::File;
-use std::net::TcpListener;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 
@@ -21,6 +20,7 @@ use ipc::channel::{Inbox, halves};
 use ipc::roles::{Begin, Kind, Order, Whose};
 use maillog::Log;
 use serde::{Deserialize, Serialize};
+use serve::accept::Socket;
 
 use crate::listeners::Bound;
 use crate::log_files;
@@ -195,11 +195,14 @@ pub(crate) fn with_groups(wanted: &ipc::roles::Identity) -> Result<os::identity:
 
 /// The ports with the sockets that came for them.
 fn bind(ports: Vec<ipc::roles::Port>, sockets: &mut impl Iterator<Item = OwnedFd>) -> Vec<Bound> {
-    let bound = ports.into_iter().zip(sockets).map(|(port, socket)| Bound {
-        purpose: port.purpose,
-        connections_max: port.connections_max,
-        socket: TcpListener::from(socket),
-        address: port.address,
+    let bound = ports.into_iter().zip(sockets).filter_map(|(port, socket)| {
+        Some(Bound {
+            purpose: port.purpose,
+            connections_max: port.connections_max,
+            // The supervisor sends sockets and nothing else.
+            socket: Socket::handed(socket).ok()?,
+            address: port.address,
+        })
     });
     bound.collect()
 }

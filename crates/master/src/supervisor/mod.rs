@@ -555,7 +555,7 @@ impl Supervisor {
     /// Binds ports that are new and lets go of those that are not wanted any more; gives the new ones' sockets.
     fn bind_again(&mut self, loaded: &Loaded) -> Result<Vec<OwnedFd>> {
         let wanted = listeners::wanted(&loaded.postfix, &loaded.services, loaded.dovecot.as_ref())?;
-        let addresses: Vec<_> = wanted.iter().map(|port| port.address).collect();
+        let addresses: Vec<_> = wanted.iter().map(|port| port.address.clone()).collect();
         let is_new = |port: &listeners::Wanted| self.bound.iter().all(|bound| bound.address != port.address);
         let (new, known): (Vec<_>, Vec<_>) = wanted.into_iter().partition(is_new);
         let new = listeners::bind(new)?;
@@ -631,7 +631,7 @@ fn port(bound: &Bound) -> Port {
     Port {
         purpose: bound.purpose.clone(),
         connections_max: bound.connections_max,
-        address: bound.address,
+        address: bound.address.clone(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{InetListener, ListenerService};
+use crate::{InetListener, ListenerService, UnixListener};
 
 /// A listener's name, port and whether TLS comes first.
 type Listener = (&'static str, u16, bool);
@@ -138,5 +138,19 @@ pub(crate) fn default_services() -> BTreeMap<String, ListenerService> {
             };
             ((*name).to_owned(), service)
         })
+        .chain(std::iter::once(("lmtp".to_owned(), lmtp())))
         .collect()
+}
+
+/// LMTP has no port by itself, but a socket in `base_dir` that everybody may write to.
+fn lmtp() -> ListenerService {
+    let listener = UnixListener {
+        mode: 0o666,
+        ..UnixListener::default()
+    };
+    ListenerService {
+        unix_listeners: BTreeMap::from([("lmtp".to_owned(), listener)]),
+        protocol: "lmtp".to_owned(),
+        ..ListenerService::default()
+    }
 }

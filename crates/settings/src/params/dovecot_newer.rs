@@ -95,13 +95,13 @@ crate::params::others! {
         "Defaults of figures.";
     "protocol_defaults" Text "" NotSupported "not yet: this setting of the 2.4 dialect"
         "Defaults of protocols.";
-    "quota_exceeded_message" Text "" NotSupported "not yet: this setting of the 2.4 dialect"
+    "quota_exceeded_message" Text "" NoEffect "read as the 2.3 names that it stands for"
         "The text for mail over quota.";
-    "quota_mail_size" Text "" NotSupported "not yet: this setting of the 2.4 dialect"
+    "quota_mail_size" Text "" NoEffect "read as the 2.3 names that it stands for"
         "The largest message a user may store.";
-    "quota_message_count" Text "" NotSupported "not yet: this setting of the 2.4 dialect"
+    "quota_message_count" Text "" NoEffect "read as the 2.3 names that it stands for"
         "How many messages a user may have.";
-    "quota_storage_size" Text "" NotSupported "not yet: this setting of the 2.4 dialect"
+    "quota_storage_size" Text "" NoEffect "read as the 2.3 names that it stands for"
         "How much a user may store.";
     "sieve_extensions" Text "" NotSupported "not yet: this setting of the 2.4 dialect"
         "The extensions of Sieve.";

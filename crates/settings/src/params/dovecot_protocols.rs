@@ -38,6 +38,7 @@ macro_rules! rows {
             quota_full_tempfail: YesNo = "no", Reload, "Whether mail over quota is deferred.";
             rejection_subject: Text = "Rejected: %s", Reload, "The subject of refusals.";
             rejection_reason: Text = "Your message to <%t> was automatically rejected:%n%r", Reload, "The text of refusals.";
+            lmtp_client_workarounds: List = "", Reload, "Old clients' mistakes that are put up with.";
             lmtp_save_to_detail_mailbox: YesNo = "no", Reload, "Whether user+box goes to box.";
             lmtp_rcpt_check_quota: YesNo = "no", Reload, "Whether RCPT checks the quota.";
             lmtp_add_received_header: YesNo = "yes", Reload, "Whether Received: is written.";
@@ -52,8 +53,6 @@ pub(crate) use rows;
 crate::params::others! {
     "imap_urlauth_logout_format" Text "in=%i out=%o" NotSupported "not yet: LMTP's rarer choices, submission and ManageSieve"
         "What an URLAUTH session's last log line says.";
-    "lmtp_client_workarounds" Text "" NotSupported "not yet: LMTP's rarer choices, submission and ManageSieve"
-        "Old clients' mistakes that are put up with.";
     "lmtp_proxy" YesNo "no" NotSupported "not yet: LMTP's rarer choices, submission and ManageSieve"
         "Whether LMTP passes mail on.";
     "lmtp_proxy_rawlog_dir" Text "" NotSupported "not yet: LMTP's rarer choices, submission and ManageSieve"

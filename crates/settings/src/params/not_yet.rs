@@ -42,10 +42,7 @@ pub(crate) const NOT_YET: &[(&str, &str)] = &[
         "not yet: other digits of logged delays",
     ),
     ("delay_notice_recipient", "not yet: copies for the postmaster"),
-    (
-        "deliver_log_format",
-        "not yet: delivery by Dovecot's LDA and LMTP",
-    ),
+    ("deliver_log_format", "not yet: a log line's own shape"),
     (
         "empty_address_recipient",
         "not yet: a choice of who gets mail for the null address",
@@ -78,35 +75,17 @@ pub(crate) const NOT_YET: &[(&str, &str)] = &[
     ("internal_mail_filter_classes", "not yet: content filters"),
     ("known_tcp_ports", "not yet: names of ports of one's own"),
     (
-        "lda_mailbox_autocreate",
-        "not yet: delivery by Dovecot's LDA and LMTP",
-    ),
-    (
-        "lda_mailbox_autosubscribe",
-        "not yet: delivery by Dovecot's LDA and LMTP",
-    ),
-    (
         "lda_original_recipient_header",
-        "not yet: delivery by Dovecot's LDA and LMTP",
-    ),
-    (
-        "lmtp_add_received_header",
-        "not yet: delivery by Dovecot's LDA and LMTP",
-    ),
-    (
-        "lmtp_hdr_delivery_address",
-        "not yet: delivery by Dovecot's LDA and LMTP",
+        "not yet: filters that ask for the original recipient",
     ),
     ("lmtp_quit_timeout", "not yet: waiting for QUIT's answer"),
-    ("lmtp_rcpt_check_quota", "not yet: quota"),
-    ("lmtp_save_to_detail_mailbox", "not yet: LMTP's choices"),
     (
         "lmtp_user_concurrency_limit",
-        "not yet: delivery by Dovecot's LDA and LMTP",
+        "not yet: limits of one user's deliveries",
     ),
     (
         "lmtp_verbose_replies",
-        "not yet: delivery by Dovecot's LDA and LMTP",
+        "not yet: answers that tell more than others'",
     ),
     ("log_debug", "not yet: a choice of events that are logged"),
     ("log_timestamp", "not yet: a log line's own shape"),
@@ -173,19 +152,21 @@ pub(crate) const NOT_YET: &[(&str, &str)] = &[
     ("pop3_uidl_duplicates", "not yet: UIDLs that are kept"),
     (
         "postmaster_address",
-        "not yet: delivery by Dovecot's LDA and LMTP",
+        "not yet: refusals that delivery sends itself",
     ),
     (
         "qmgr_clog_warn_time",
         "not yet: warnings about a full active queue",
     ),
-    ("quota_full_tempfail", "not yet: quota"),
     ("receive_override_options", "not yet: leaving out stages"),
     ("recipient_bcc_maps", "not yet: automatic copies by table"),
     ("recipient_canonical_classes", "not yet: rewriting of addresses"),
     ("recipient_canonical_maps", "not yet: rewriting of addresses"),
-    ("rejection_reason", "not yet: delivery by Dovecot's LDA and LMTP"),
-    ("rejection_subject", "not yet: delivery by Dovecot's LDA and LMTP"),
+    ("rejection_reason", "not yet: refusals that delivery sends itself"),
+    (
+        "rejection_subject",
+        "not yet: refusals that delivery sends itself",
+    ),
     ("relocated_maps", "not yet: the table of moved users"),
     (
         "remote_header_rewrite_domain",
