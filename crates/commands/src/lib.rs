@@ -10,6 +10,7 @@ mod detached;
 mod doveadm;
 mod doveconf;
 mod dovecot;
+mod lda;
 mod links;
 mod mail;
 mod mail_queue;
@@ -79,12 +80,14 @@ pub const COMMANDS: &[Command] = &[
         "manage the mailbox services: users, passwords, logins",
         doveadm::run,
     ),
+    command("deliver", "put a message into a user's mailbox", lda::run),
     command("doveconf", "show settings of dovecot.conf", doveconf::run),
     command(
         "dovecot",
         "start the mailbox services, stop or reload them",
         dovecot::run,
     ),
+    command("dovecot-lda", "put a message into a user's mailbox", lda::run),
     command("links", "make a symbolic link for every command", links::run),
     command("Mail", "write and read mail", mail::run),
     command("mail", "write and read mail", mail::run),
@@ -167,7 +170,9 @@ fn start(command: &Command, args: Vec<OsString>) -> ExitCode {
             Err(arg) => {
                 eprint_line(&format!("{}: fatal: argument {arg:?} is not UTF-8", command.name));
                 return ExitCode::from(match command.name {
-                    "sendmail" | "mailq" | "newaliases" => submission::EX_TEMPFAIL,
+                    "sendmail" | "mailq" | "newaliases" | "dovecot-lda" | "deliver" => {
+                        submission::EX_TEMPFAIL
+                    }
                     _ => EX_USAGE,
                 });
             }
