@@ -1,6 +1,7 @@
 //! Debian's Postfix and Dovecot, each started privately: its own configuration, directories and ports, gone with the value.
 
 mod dovecot;
+pub mod mailboxes;
 mod postfix;
 
 use std::fs;

@@ -6,4 +6,5 @@
 mod accounts;
 mod auth_sockets;
 mod dovecot;
+mod lmtp;
 mod postfix;
