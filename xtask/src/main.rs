@@ -19,6 +19,7 @@ usage: cargo xtask COMMAND
   bench handover [--program PROGRAM]
                        what it costs that a session goes on in another process (root; about 2 minutes)
   bench smtp [--program PROGRAM]
+  bench smtp|lmtp [--program PROGRAM]
                        Yubin (as built now, or PROGRAM) beside Debian's Postfix: rates, CPU, disk flushes; start and
                        memory (about 4 minutes)
   dev [ARGS]           build and start the embedded mail system below target/dev
@@ -34,6 +35,8 @@ fn main() -> ExitCode {
         ["tidy", "--shrink"] => tidy::run(tidy::Ratchet::Shrink),
         ["bench", "handover"] => bench::handover(None),
         ["bench", "handover", "--program", program] => bench::handover(Some(Path::new(program))),
+        ["bench", "lmtp"] => bench::lmtp(None),
+        ["bench", "lmtp", "--program", program] => bench::lmtp(Some(Path::new(program))),
         ["bench", "smtp"] => bench::smtp(None),
         ["bench", "smtp", "--program", program] => bench::smtp(Some(Path::new(program))),
         ["dev", rest @ ..] => dev::run(rest),

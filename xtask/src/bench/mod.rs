@@ -5,6 +5,7 @@ mod disk;
 mod figures;
 mod handover;
 mod idle;
+mod lmtp;
 mod processes;
 mod servers;
 mod smtp;
@@ -36,6 +37,18 @@ pub fn handover(program: Option<&Path>) -> Result<()> {
     let disk = disk::Disk::make()?;
     println!("{}", disk.describe());
     handover::run(&program, &disk.directory().join("handover"))
+}
+
+/// Measures delivery over LMTP by `program`, or by the release build of this tree.
+pub fn lmtp(program: Option<&Path>) -> Result<()> {
+    if !Path::new(servers::SMTP_SOURCE).exists() {
+        bail!("{} is missing: install Debian's postfix", servers::SMTP_SOURCE);
+    }
+    let program = program.map_or_else(release_program, |program| Ok(program.canonicalize()?))?;
+    println!("{}", machine());
+    let disk = disk::Disk::make()?;
+    println!("{}", disk.describe());
+    lmtp::run(&program, &disk)
 }
 
 fn release_program() -> Result<PathBuf> {

@@ -13,6 +13,8 @@ use super::output;
 
 /// Debian's load generator.
 pub const SMTP_SOURCE: &str = "/usr/sbin/smtp-source";
+const DOVECOT: &str = "/usr/sbin/dovecot";
+const DOVEADM: &str = "/usr/bin/doveadm";
 const POSTFIX: &str = "/usr/sbin/postfix";
 const START_TIMEOUT: Duration = Duration::from_secs(20);
 const MASTER_CF: &str = "\
@@ -54,6 +56,7 @@ pub struct Server {
 enum Stop {
     Child(Child),
     Postfix(PathBuf),
+    Dovecot(PathBuf),
 }
 
 /// A configuration that takes mail for one domain and discards it, everything else at its default.
@@ -103,6 +106,40 @@ pub fn embedded(program: &Path, directory: &Path, port_base: u16) -> Result<(Ser
         }
     }
     Ok((server, password))
+}
+
+/// Starts `yubin serve --mailboxes` with `directory/dovecot.conf`, all roles in one process.
+pub fn mailboxes(program: &Path, directory: &Path, port: u16) -> Result<Server> {
+    let mut command = Command::new(program);
+    command
+        .args(["serve", "--single", "--mailboxes", "-c"])
+        .arg(directory.join("dovecot.conf"));
+    let child = spawn(&mut command, Stdio::null())?;
+    greeted(child, port)
+}
+
+/// Starts Debian's Dovecot with `directory/dovecot.conf`. It needs root.
+pub fn dovecot(directory: &Path, port: u16) -> Result<Server> {
+    let configuration = directory.join("dovecot.conf");
+    let started = Command::new(DOVECOT)
+        .arg("-c")
+        .arg(&configuration)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .context("cannot run Debian's dovecot")?;
+    if !started.success() {
+        bail!("dovecot: {started}");
+    }
+    wait_for_greeting(port)?;
+    let pid = fs::read_to_string(directory.join("run/master.pid"))?;
+    Ok(Server {
+        name: "Dovecot",
+        pid: pid.trim().parse().context("master.pid holds no number")?,
+        port,
+        how_to_stop: Stop::Dovecot(configuration),
+    })
 }
 
 /// Starts Debian's Postfix with the configuration of [`configure`]. It needs root.
@@ -191,6 +228,11 @@ impl Drop for Server {
                     let _ = child.kill();
                 }
                 let _ = child.wait();
+            }
+            Stop::Dovecot(configuration) => {
+                if let Err(error) = output(DOVEADM, &["-c", &configuration.to_string_lossy(), "stop"]) {
+                    println!("Dovecot did not stop: {error:#}");
+                }
             }
             Stop::Postfix(etc) => {
                 if let Err(error) = output(POSTFIX, &["-c", &etc.to_string_lossy(), "stop"]) {
