@@ -18,7 +18,6 @@ usage: cargo xtask COMMAND
   tidy [--shrink]      the structural checks alone; --shrink lowers the recorded sizes to today's
   bench handover [--program PROGRAM]
                        what it costs that a session goes on in another process (root; about 2 minutes)
-  bench smtp [--program PROGRAM]
   bench smtp|lmtp [--program PROGRAM]
                        Yubin (as built now, or PROGRAM) beside Debian's Postfix: rates, CPU, disk flushes; start and
                        memory (about 4 minutes)

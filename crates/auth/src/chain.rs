@@ -8,7 +8,7 @@ use crate::cache::Cache;
 use crate::completion::Completion;
 use crate::credentials::weak;
 use crate::driver::{Fields, block_fields, is_set, words};
-use crate::exchange::Mechanisms;
+use crate::exchange::{self, Mechanisms};
 use crate::names::{Login, Names};
 use crate::notes::{Level, Note, Notes, Sink};
 use crate::passdb;
@@ -164,7 +164,11 @@ impl Auth {
             driver: block.driver.with_weak(weak(settings, &block.settings)),
             ..block
         });
-        let passdbs = passdbs.collect();
+        let passdbs: Vec<Passdb> = passdbs.collect();
+        let wants_passwords = |block: &Passdb| matches!(block.driver, passdb::Driver::Pam(_));
+        if !passdbs.is_empty() && passdbs.iter().all(wants_passwords) {
+            problems.extend(exchange::looking_up(settings).map(Error::Mechanism));
+        }
         let userdbs = settings.userdbs.iter().map(|block| Userdb {
             driver: userdb::Driver::of(block).unwrap_or_else(|error| {
                 let text = error.to_string();

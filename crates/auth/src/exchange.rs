@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use sasl::Password;
-use sasl::mechanism::{self, Context, Identity, Mechanism, Step, Stored};
+use sasl::mechanism::{self, Context, Identity, Mechanism, Step, Stored, Trait};
 use settings::Dovecot;
 
 use crate::chain::{Begun, Refusal, failed};
@@ -25,6 +25,15 @@ pub fn offered(settings: &Dovecot) -> Vec<&'static str> {
         }
     }
     offered
+}
+
+/// Those of them that need a stored password.
+pub(crate) fn looking_up(settings: &Dovecot) -> impl Iterator<Item = &'static str> {
+    let needs_one = |name: &&str| {
+        let traits = mechanism::traits(name);
+        traits.contains(&Trait::Dictionary) || traits.contains(&Trait::Mutual)
+    };
+    offered(settings).into_iter().filter(needs_one)
 }
 
 /// What the settings say about mechanisms.

@@ -202,4 +202,9 @@ pub enum Error {
         /// What is wrong, and what is wanted.
         cause: String,
     },
+    /// No passdb has what the mechanism needs: each wants the password itself (PAM).
+    #[error(
+        "auth_mechanisms: {0} cannot be served by these passdbs: they want the password, which it never sends"
+    )]
+    Mechanism(&'static str),
 }

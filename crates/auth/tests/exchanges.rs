@@ -290,8 +290,12 @@ fn a_deny_passdb_and_one_without_passwords_say_no() {
         Reason::Denied
     );
     let by_pam = auth(|settings| {
-        settings.passdbs[0].driver = "pam".to_owned();
-        settings.passdbs[0].args = String::new();
+        let pam = Passdb {
+            driver: "pam".to_owned(),
+            ..Passdb::default()
+        };
+        settings.passdbs = vec![settings.passdbs[0].clone(), pam];
+        settings.passdbs[0].args = "/dev/null".to_owned();
     });
     let told = reason(login(&by_pam, "CRAM-MD5", "alice", "secret")).to_string();
     assert_eq!(told, "PAM cannot be asked by CRAM-MD5: it wants the password");
@@ -300,6 +304,31 @@ fn a_deny_passdb_and_one_without_passwords_say_no() {
         login(&unreadable, "CRAM-MD5", "alice", "secret"),
         Verdict::Temporary(_)
     ));
+}
+
+#[test]
+fn mechanisms_that_no_passdb_can_serve_are_told() {
+    let mut settings = Dovecot::defaults();
+    settings.auth_mechanisms = ["plain", "cram-md5", "scram-sha-1", "external"]
+        .map(str::to_owned)
+        .to_vec();
+    settings.passdbs = vec![Passdb {
+        driver: "pam".to_owned(),
+        ..Passdb::default()
+    }];
+    let told = |settings: &Dovecot| -> Vec<String> {
+        let (_, problems) = Auth::new(settings);
+        problems.iter().map(ToString::to_string).collect()
+    };
+    let why = "cannot be served by these passdbs: they want the password, which it never sends";
+    let lines = ["CRAM-MD5", "SCRAM-SHA-1"].map(|name| format!("auth_mechanisms: {name} {why}"));
+    assert_eq!(told(&settings), lines);
+    settings.passdbs.push(Passdb {
+        driver: "passwd-file".to_owned(),
+        args: "/dev/null".to_owned(),
+        ..Passdb::default()
+    });
+    assert_eq!(told(&settings), [""; 0]);
 }
 
 #[test]
