@@ -127,7 +127,7 @@ impl Begun {
 #[derive(Debug)]
 pub(crate) struct Refusal {
     /// The verdict, and what the passdbs told.
-    pub(crate) told: (Tested, Fields),
+    pub(crate) told: Box<(Tested, Fields)>,
     /// A stored password with which the dialogue may go on.
     pub(crate) decoy: Option<String>,
 }
@@ -135,7 +135,7 @@ pub(crate) struct Refusal {
 impl Refusal {
     fn of(tested: Tested, progress: Progress) -> Refusal {
         Refusal {
-            told: (tested, progress.fields),
+            told: Box::new((tested, progress.fields)),
             decoy: progress.decoy.or(progress.stored),
         }
     }
@@ -215,7 +215,7 @@ impl Auth {
     pub fn test(&self, request: &Request<'_>) -> Tested {
         let told = match self.begin(request, Purpose::Login(request.mechanism)) {
             Ok(begun) => self.complete(begun, request),
-            Err(refusal) => refusal.told,
+            Err(refusal) => *refusal.told,
         };
         self.settle(request, request.password.bytes(), told)
     }
