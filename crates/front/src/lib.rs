@@ -1,8 +1,8 @@
 //! The role that speaks to the network and owns the queue.
 //!
 //! In charge of: SMTP sessions ([`smtpd`]), LMTP ([`lmtp`]), the login phases of IMAP and POP3 ([`login`]), everything on its way
-//! into the queue ([`cleanup`], [`pickup`]), the queue's driver ([`qmgr`]) and the socket that commands talk to
-//! ([`control`]). Decisions are made below (access, route, intake, queue); this crate carries events and answers
+//! into the queue ([`cleanup`], [`pickup`]), the queue's driver ([`qmgr`]) the socket that commands talk to
+//! ([`control`]), and hosts.allow at every door ([`hosts_access`]). Decisions are made below (access, route, intake, queue); this crate carries events and answers
 //! between machines, disks and peers. It never sees users' files: deliveries and sessions go to the agent
 //! through [`agency::Agency`].
 
@@ -11,6 +11,7 @@ pub mod authenticate;
 pub mod cleanup;
 pub mod connections;
 pub mod control;
+pub mod hosts_access;
 pub mod lmtp;
 pub mod login;
 pub mod pickup;

@@ -39,6 +39,8 @@ pub struct Kept {
     pub anvil: Arc<access::Anvil>,
     /// How many sessions mailbox users have.
     pub connections: Arc<front::connections::Connections>,
+    /// Which clients may connect at all.
+    pub hosts: Arc<front::hosts_access::HostsAccess>,
 }
 
 /// The services.

@@ -8,17 +8,17 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use front::control::{self, Supervisor};
-use front::{pickup, qmgr};
+use front::{hosts_access, pickup, qmgr};
 use ipc::control::Haste;
 use ipc::roles::Endpoint;
-use maillog::Log;
 use queue::Spool;
 use serve::accept::{self, Listener};
+use serve::handover::Protocol;
 use settings::Postfix;
 use tokio::sync::watch;
 
 use crate::generation::{Generation, Kept};
-use crate::listeners::Bound;
+use crate::listeners::{Bound, Purpose};
 
 /// How long conversations and deliveries under way may take to end after a graceful stop.
 pub(crate) const GRACE: Duration = Duration::from_secs(5);
@@ -138,8 +138,8 @@ impl Running {
         for port in bound {
             let (stop, stopping) = watch::channel(false);
             ports.insert(port.address.clone(), stop);
-            let log = self.kept.log.clone();
-            tokio::spawn(serve_port(port, Arc::clone(&self.generation), stopping, log));
+            let generation = Arc::clone(&self.generation);
+            tokio::spawn(serve_port(port, generation, stopping, self.kept.clone()));
         }
     }
 
@@ -211,18 +211,32 @@ async fn serve_port(
     port: Bound,
     generation: Arc<RwLock<Arc<Generation>>>,
     stopping: watch::Receiver<bool>,
-    log: Log,
+    kept: Kept,
 ) {
+    let Kept { log, hosts, .. } = kept;
     let Bound {
         purpose,
         connections_max,
         socket,
         address,
     } = port;
+    let daemon = match &purpose {
+        Purpose::Smtpd(_) => hosts_access::SMTP,
+        Purpose::Login(Protocol::Imap, _) => hosts_access::IMAP,
+        Purpose::Login(Protocol::Pop3, _) => hosts_access::POP3,
+        Purpose::Lmtp(_) => hosts_access::LMTP,
+    };
+    // Programs of this host come by paths; those have modes.
+    let is_open = matches!(address, Endpoint::Unix(_));
+    let door_log = log.clone();
     let converse = move |link: serve::Link| {
         let now = current(&generation);
         let (smtpd, login, lmtp) = (now.smtpd(&purpose), now.login(&purpose), now.lmtp(&purpose));
+        let (hosts, log) = (Arc::clone(&hosts), door_log.clone());
         async move {
+            if !is_open && !hosts.admits(daemon, &link, &log).await {
+                return;
+            }
             if let Some(smtpd) = smtpd {
                 smtpd.converse(link).await;
             } else if let Some(login) = login {

@@ -84,6 +84,7 @@ pub fn prepare(start: Start, tell: &mut dyn FnMut(&str)) -> Result<Ready> {
         log,
         anvil: Arc::default(),
         connections: Arc::default(),
+        hosts: Arc::default(),
     };
     Ok(Ready {
         start,

@@ -17,6 +17,7 @@ pub mod identity;
 pub mod interfaces;
 pub mod limits;
 pub mod locks;
+pub mod names;
 pub mod ownership;
 pub mod pam;
 pub mod process;

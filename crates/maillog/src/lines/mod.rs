@@ -4,6 +4,7 @@ pub mod auth;
 pub mod bounce;
 pub mod cleanup;
 pub mod delivery;
+pub mod hosts_access;
 pub mod login;
 pub mod master;
 pub mod pickup;

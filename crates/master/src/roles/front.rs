@@ -117,6 +117,7 @@ async fn serve(
         log: log.clone(),
         anvil: Arc::default(),
         connections: Arc::default(),
+        hosts: Arc::default(),
     };
     let sessions = Arc::new(OthersSessions {
         line: line.clone(),
