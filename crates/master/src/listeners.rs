@@ -2,7 +2,7 @@
 //! before anything else happens, so that a port that is taken is told at once.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
@@ -200,13 +200,15 @@ fn port_number(name: &str) -> Option<u16> {
     })
 }
 
-/// Binds every port. A machine without IPv6 is no mistake when IPv4 is listened on as well.
+/// Binds every port, but for those that a service manager bound already: their sockets are taken out of `inherited`. A
+/// machine without IPv6 is no mistake when IPv4 is listened on as well.
 ///
 /// # Errors
 /// The first port that cannot be bound, and why.
-pub fn bind(wanted: Vec<Wanted>) -> Result<Vec<Bound>> {
+pub fn bind(wanted: Vec<Wanted>, inherited: &mut Vec<TcpListener>) -> Result<Vec<Bound>> {
     let is_ipv4 = |port: &Wanted| port.address.inet().is_some_and(|address| address.is_ipv4());
     let has_ipv4 = wanted.iter().any(is_ipv4);
+    let for_both: Vec<u16> = inherited.iter().filter_map(port_of_both_families).collect();
     let mut bound = Vec::new();
     for Wanted {
         purpose,
@@ -217,7 +219,12 @@ pub fn bind(wanted: Vec<Wanted>) -> Result<Vec<Bound>> {
     } in wanted
     {
         let socket = match &address {
-            Endpoint::Inet(address) => serve::accept::bind(*address).map(Socket::Tcp),
+            Endpoint::Inet(address) => match take_inherited(inherited, *address) {
+                Some(socket) => Ok(Socket::Tcp(socket)),
+                // The socket for IPv6 serves IPv4 too.
+                None if address.ip() == Ipv4Addr::UNSPECIFIED && for_both.contains(&address.port()) => continue,
+                None => serve::accept::bind(*address).map(Socket::Tcp),
+            },
             Endpoint::Unix(path) => bind_file(path, &file.unwrap_or_default(), &place)?.map(Socket::Unix),
         };
         match socket {
@@ -232,6 +239,32 @@ pub fn bind(wanted: Vec<Wanted>) -> Result<Vec<Bound>> {
         }
     }
     Ok(bound)
+}
+
+/// The port of a socket that listens on all addresses of IPv6 and IPv4.
+fn port_of_both_families(socket: &TcpListener) -> Option<u16> {
+    let address = socket.local_addr().ok()?;
+    let is_both = address.ip() == Ipv6Addr::UNSPECIFIED
+        && rustix::net::sockopt::ipv6_v6only(socket).is_ok_and(|only_v6| !only_v6);
+    is_both.then(|| address.port())
+}
+
+fn take_inherited(inherited: &mut Vec<TcpListener>, address: SocketAddr) -> Option<TcpListener> {
+    let is_it = |socket: &TcpListener| socket.local_addr().is_ok_and(|local| local == address);
+    let found = inherited.iter().position(is_it)?;
+    let socket = inherited.remove(found);
+    socket.set_nonblocking(true).is_ok().then_some(socket)
+}
+
+/// Says of each socket that a service manager bound for nothing. They close with this.
+pub(crate) fn tell_unwanted(inherited: Vec<TcpListener>, tell: &mut dyn FnMut(&str)) {
+    for socket in inherited {
+        if let Ok(address) = socket.local_addr() {
+            tell(&format!(
+                "warning: {address}: the service manager listens there, but neither master.cf nor dovecot.conf names it: nobody serves it"
+            ));
+        }
+    }
 }
 
 fn no_ipv6(error: &io::Error) -> bool {
@@ -335,25 +368,81 @@ mod tests {
             }),
             place: "dovecot.conf: service lmtp: unix_listener lmtp".to_owned(),
         };
-        let bound = bind(vec![wanted(0o660)]).unwrap();
+        let bound = bind(vec![wanted(0o660)], &mut Vec::new()).unwrap();
         assert_eq!(
             std::fs::metadata(&path).unwrap().permissions().mode() & 0o777,
             0o660
         );
-        let error = bind(vec![wanted(0o600)]).unwrap_err().to_string();
+        let error = bind(vec![wanted(0o600)], &mut Vec::new()).unwrap_err().to_string();
         assert!(
             error.ends_with("/made/lmtp: another program listens there"),
             "{error}"
         );
         drop(bound);
-        bind(vec![wanted(0o600)]).unwrap();
+        bind(vec![wanted(0o600)], &mut Vec::new()).unwrap();
         assert_eq!(
             std::fs::metadata(&path).unwrap().permissions().mode() & 0o777,
             0o600
         );
         std::fs::remove_file(&path).unwrap();
         std::fs::write(&path, "a file").unwrap();
-        assert!(bind(vec![wanted(0o600)]).is_err());
+        assert!(bind(vec![wanted(0o600)], &mut Vec::new()).is_err());
         assert_eq!(std::fs::read(&path).unwrap(), b"a file", "it is somebody's");
+    }
+
+    fn wanted_at(address: SocketAddr) -> Wanted {
+        Wanted {
+            purpose: Purpose::Smtpd("smtp".to_owned()),
+            connections_max: 1,
+            address: Endpoint::Inet(address),
+            file: None,
+            place: "master.cf:1: smtp".to_owned(),
+        }
+    }
+
+    #[test]
+    fn sockets_that_were_bound_before_are_served_and_others_are_told() {
+        let listen = || TcpListener::bind("127.0.0.1:0").expect("a port");
+        let (named, stray, taken) = (listen(), listen(), listen());
+        let address = |socket: &TcpListener| socket.local_addr().expect("its address");
+        let (named_at, stray_at, taken_at) = (address(&named), address(&stray), address(&taken));
+        let mut inherited = vec![stray, named];
+        // Bound twice it would be refused.
+        let bound = bind(vec![wanted_at(named_at)], &mut inherited).expect("taken over");
+        assert_eq!(
+            bound.iter().map(|port| port.address.inet()).collect::<Vec<_>>(),
+            [Some(named_at)]
+        );
+        let mut said = Vec::new();
+        tell_unwanted(inherited, &mut |line| said.push(line.to_owned()));
+        assert!(
+            said.len() == 1 && said[0].starts_with(&format!("warning: {stray_at}: ")),
+            "{said:?}"
+        );
+        let refused = bind(vec![wanted_at(taken_at)], &mut Vec::new()).expect_err("it is taken");
+        assert!(
+            refused.to_string().ends_with("another program listens there"),
+            "{refused}"
+        );
+    }
+
+    #[test]
+    fn a_socket_for_both_families_serves_both() {
+        let Ok(both) = TcpListener::bind("[::]:0") else {
+            println!("skipped: needs IPv6");
+            return;
+        };
+        let port = both.local_addr().expect("its address").port();
+        let addresses = [
+            IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+        ];
+        let wanted = addresses.map(|ip| wanted_at(SocketAddr::new(ip, port))).to_vec();
+        if rustix::net::sockopt::ipv6_v6only(&both).expect("asked") {
+            println!("skipped: sockets of this host are for IPv6 alone");
+            return;
+        }
+        let bound = bind(wanted, &mut vec![both]).expect("taken over");
+        assert_eq!(bound.len(), 1);
     }
 }

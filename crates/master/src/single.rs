@@ -9,6 +9,7 @@ use front::control::Supervisor;
 use ipc::control::Haste;
 use ipc::roles::Endpoint;
 use maillog::Log;
+use os::service_manager::{self, News};
 use queue::Spool;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
@@ -62,7 +63,9 @@ pub fn prepare(start: Start, tell: &mut dyn FnMut(&str)) -> Result<Ready> {
     if serves_mta {
         Spool::check_unused(&loaded.postfix.queue_directory, &world::World::real())?;
     }
-    let bound = listeners::bind(wanted)?;
+    let mut inherited = service_manager::inherited_listeners();
+    let bound = listeners::bind(wanted, &mut inherited)?;
+    listeners::tell_unwanted(inherited, tell);
     let log = log_files::open(&loaded.postfix, loaded.dovecot.as_ref())?;
     let snapshot = Snapshot::of(&loaded)?;
     let certificates = Certificates::of(&snapshot.keys)?;
@@ -167,7 +170,9 @@ impl Ready {
             running.start_queue(queue, supervisor.clone());
         }
         up();
+        service_manager::tell(News::Ready);
         let haste = wait_for_stop(signals, &mut received, &supervisor).await;
+        service_manager::tell(News::Stopping);
         let stopped = running.stop(haste, supervisor.agents.farewell.bid(GRACE)).await;
         drop(pid_files);
         stopped
@@ -236,6 +241,20 @@ impl Supervisor for Orders {
     }
 
     fn reload(&self) -> Result<(), String> {
+        service_manager::tell(News::Reloading);
+        let done = self.try_reload();
+        service_manager::tell(News::Ready);
+        done
+    }
+
+    fn stop(&self, haste: Haste) {
+        // When nobody listens any more, the stop is under way.
+        let _ = self.orders.send(haste);
+    }
+}
+
+impl Orders {
+    fn try_reload(&self) -> Result<(), String> {
         let loaded = load(&self.start);
         let mistakes = loaded
             .problems
@@ -269,11 +288,6 @@ impl Supervisor for Orders {
             }
         }
     }
-
-    fn stop(&self, haste: Haste) {
-        // When nobody listens any more, the stop is under way.
-        let _ = self.orders.send(haste);
-    }
 }
 
 /// The signals that are heeded, from the moment this is made.
@@ -301,8 +315,11 @@ async fn wait_for_stop(
     orders: &mut mpsc::UnboundedReceiver<Haste>,
     supervisor: &Orders,
 ) -> Haste {
+    let watchdog = service_manager::watchdog_interval();
+    let mut alive = tokio::time::interval(watchdog.unwrap_or(Duration::from_secs(3600)));
     loop {
         tokio::select! {
+            _ = alive.tick(), if watchdog.is_some() => service_manager::tell(News::Alive),
             _ = signals.hangup.recv() => drop(supervisor.reload()),
             _ = signals.reopen.recv() => supervisor.log().reopen(),
             _ = signals.terminate.recv() => return supervisor.stopped_by(SignalKind::terminate()),

@@ -20,6 +20,7 @@ use config::{Loaded, Severity};
 use ipc::control::Haste;
 use ipc::roles::{Answer, Asker, AuthSocket, Begin, Identity, Message, Order, Port, Question};
 use maillog::Log;
+use os::service_manager::{self, News};
 use os::users::User;
 use queue::Spool;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -78,7 +79,9 @@ pub fn prepare(start: Start, tell: &mut dyn FnMut(&str)) -> Result<Ready> {
         Spool::check_unused(&loaded.postfix.queue_directory, &world::World::real())?;
     }
     let front_user = identity::front_user(&loaded, serves_mta)?;
-    let bound = listeners::bind(wanted)?;
+    let mut inherited = service_manager::inherited_listeners();
+    let bound = listeners::bind(wanted, &mut inherited)?;
+    listeners::tell_unwanted(inherited, tell);
     let log = log_files::open(&loaded.postfix, loaded.dovecot.as_ref())?;
     let snapshot = Snapshot::of(&loaded)?;
     // What makes no sense is told now, not by a process that cannot start.
@@ -196,8 +199,11 @@ struct Supervisor {
 
 impl Supervisor {
     async fn work(&mut self, mut signals: Signals, mut events: UnboundedReceiver<Event>) -> Result<()> {
+        let watchdog = service_manager::watchdog_interval();
+        let mut alive = tokio::time::interval(watchdog.unwrap_or(Duration::from_secs(3600)));
         while self.stopping.is_none() {
             tokio::select! {
+                _ = alive.tick(), if watchdog.is_some() => service_manager::tell(News::Alive),
                 event = events.recv() => match event {
                     Some(event) => self.take(event),
                     None => break,
@@ -240,6 +246,8 @@ impl Supervisor {
                     self.agents.keep_leaving(idle);
                 }
             }
+            // Ports are open, and the queue is read.
+            Message::Up if is_front => service_manager::tell(News::Ready),
             Message::Redeemed { .. } | Message::Up => {}
         }
     }
@@ -494,7 +502,9 @@ impl Supervisor {
 
     /// Reads the configuration again; the old one stays when the new one has errors.
     fn reload(&mut self) -> Result<(), String> {
+        service_manager::tell(News::Reloading);
         let done = self.try_reload();
+        service_manager::tell(News::Ready);
         if let Err(why) = &done {
             self.log.error("master", why);
         }
@@ -558,7 +568,7 @@ impl Supervisor {
         let addresses: Vec<_> = wanted.iter().map(|port| port.address.clone()).collect();
         let is_new = |port: &listeners::Wanted| self.bound.iter().all(|bound| bound.address != port.address);
         let (new, known): (Vec<_>, Vec<_>) = wanted.into_iter().partition(is_new);
-        let new = listeners::bind(new)?;
+        let new = listeners::bind(new, &mut Vec::new())?;
         let sockets = new
             .iter()
             .map(|bound| Ok(bound.socket.as_fd().try_clone_to_owned()?));
@@ -587,6 +597,7 @@ impl Supervisor {
     /// Tells everybody and waits until they have gone. Who stays longer than that is ended with this process: nobody goes on
     /// without a supervisor.
     async fn stop(&mut self, events: &mut UnboundedReceiver<Event>) -> Result<()> {
+        service_manager::tell(News::Stopping);
         let haste = self.stopping.unwrap_or(Haste::Graceful);
         if let Some(front) = &mut self.front {
             front.order(&Order::Stop(haste), Vec::new());
