@@ -21,6 +21,15 @@ fn usual_directory() -> PathBuf {
     PathBuf::from(if is_there { preferred } else { fallback })
 }
 
+/// Where dovecot.conf lies when the user names none: beside main.cf, else where Dovecot has it.
+pub(crate) fn dovecot_file() -> PathBuf {
+    let preferred = Path::new("/etc/yubin/dovecot.conf");
+    match preferred.exists() {
+        true => preferred.to_owned(),
+        false => PathBuf::from("/etc/dovecot/dovecot.conf"),
+    }
+}
+
 /// What `directory/main.cf` says, for a command that hands mail in.
 ///
 /// # Errors

@@ -6,12 +6,12 @@ use std::process::ExitCode;
 use config::doveconf::{For, Form, Printout, Which};
 use config::{Severity, dovecot_conf};
 
-use crate::{Invocation, eprint_line, print_line};
+use crate::{Invocation, configuration, eprint_line, print_line};
 
 const HELP: &str = "usage: doveconf [-adhnNPsSx] [-c FILE] [-f FILTER] [NAME ...]
 Shows settings of dovecot.conf: all of them, or the named ones (ssl, passdb, service/imap-login, plugin/sieve).
   -a         shows everything (the same as no option)
-  -c FILE    reads FILE instead of /etc/dovecot/dovecot.conf
+  -c FILE    reads FILE instead of /etc/yubin/dovecot.conf or /etc/dovecot/dovecot.conf
   -d         shows the defaults
   -f FILTER  shows what holds for one connection: protocol=NAME (or service=NAME), local=ADDRESS, lname=NAME,
              remote=ADDRESS; several may be given
@@ -119,7 +119,10 @@ fn take_filter(connection: &mut For, filter: &str) -> Result<(), String> {
 }
 
 fn show(invocation: &Invocation, request: &Request) -> ExitCode {
-    let file = PathBuf::from(request.file.as_deref().unwrap_or("/etc/dovecot/dovecot.conf"));
+    let file = request
+        .file
+        .as_deref()
+        .map_or_else(configuration::dovecot_file, PathBuf::from);
     let tree = (!request.defaults).then(|| dovecot_conf::read(&file, &mut Vec::new()));
     let code = match &tree {
         Some(_) => tell_problems(invocation, &file),

@@ -6,13 +6,13 @@ use std::process::ExitCode;
 use crate::detached::{self, Started};
 use crate::doveadm::master::{Master, tell};
 use crate::doveadm::{fatal, settings_of};
-use crate::{Invocation, doveconf, eprint_line, print_line, serve};
+use crate::{Invocation, configuration, doveconf, eprint_line, print_line, serve};
 
 const HELP: &str =
     "usage: dovecot [-F] [-c FILE] [-n | -a] [--version] [--hostdomain] [--help] [reload | stop]
 Starts the mailbox services (IMAP, POP3) that a dovecot.conf describes.
   -F            stays in the foreground
-  -c FILE       reads FILE instead of /etc/dovecot/dovecot.conf
+  -c FILE       reads FILE instead of /etc/yubin/dovecot.conf or /etc/dovecot/dovecot.conf
   -n            shows the settings that differ from the defaults (doveconf -n)
   -a            shows all settings (doveconf -a)
   --hostdomain  shows the name of this host
@@ -75,7 +75,7 @@ pub(crate) fn run(invocation: &Invocation) -> ExitCode {
 }
 
 fn wanted_of(args: &[String]) -> Result<(PathBuf, Task), String> {
-    let mut file = PathBuf::from("/etc/dovecot/dovecot.conf");
+    let mut file = configuration::dovecot_file();
     let mut task = Task::Start;
     let mut args = args.iter();
     while let Some(arg) = args.next() {
@@ -141,7 +141,7 @@ mod tests {
 
     #[test]
     fn arguments() {
-        let usual = || PathBuf::from("/etc/dovecot/dovecot.conf");
+        let usual = configuration::dovecot_file;
         assert_eq!(wanted(""), Ok((usual(), Task::Start)));
         assert_eq!(wanted("-F -c /x"), Ok(("/x".into(), Task::StartHere)));
         assert_eq!(wanted("-c/x stop"), Ok(("/x".into(), Task::Tell("stop"))));

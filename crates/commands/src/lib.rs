@@ -5,13 +5,16 @@
 //! the first argument (`yubin mailq`). One table, [`COMMANDS`], names them all.
 
 mod authorization;
+mod check;
 mod configuration;
 mod detached;
 mod doveadm;
 mod doveconf;
 mod dovecot;
+mod install;
 mod lda;
 mod links;
+mod log_rotation;
 mod mail;
 mod mail_queue;
 mod message_keys;
@@ -88,6 +91,12 @@ pub const COMMANDS: &[Command] = &[
         dovecot::run,
     ),
     command("dovecot-lda", "put a message into a user's mailbox", lda::run),
+    command(
+        "check",
+        "say what is wrong with configuration, files, users and certificates",
+        check::run,
+    ),
+    command("install", "put the mail system in its places", install::run),
     command("links", "make a symbolic link for every command", links::run),
     command("Mail", "write and read mail", mail::run),
     command("mail", "write and read mail", mail::run),
@@ -119,6 +128,7 @@ pub const COMMANDS: &[Command] = &[
     ),
     command("serve", "run the mail system in the foreground", serve::run),
     command("sendmail", "take a message from a program", sendmail::run),
+    command("uninstall", "remove what install made", install::run_uninstall),
 ];
 
 /// Runs the command that `argv` names: `argv[0]` itself, else its first argument. Without either, the program

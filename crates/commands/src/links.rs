@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 
+use crate::install::INNER;
 use crate::{COMMANDS, Invocation, print_line};
 
 const HELP: &str = "\
@@ -12,9 +13,6 @@ usage: yubin links DIR
 
 Makes a symbolic link to this program in DIR for every command. Links that point elsewhere and files that are
 already there are left alone and reported.";
-
-/// Commands that make sense only as words after `yubin`.
-const INNER: [&str; 2] = ["links", "serve"];
 
 /// Runs the command.
 pub(crate) fn run(invocation: &Invocation) -> ExitCode {

@@ -1,20 +1,17 @@
 //! `postfix`: starts, stops, reloads, flushes and checks the mail system, as Postfix's postfix(1) does.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use config::Severity;
 use ipc::control::{Haste, Reply, Request, Selection};
 use maillog::lines::master::Script;
 use maillog::lines::problem::Problem;
 use maillog::{Line, Tag};
-use master::running::Scale;
-use master::start::Start;
 
 use crate::detached::{self, Started};
 use crate::mail_queue::{Answer, CommandLog, MailQueue};
-use crate::{Invocation, configuration, eprint_line, postqueue, print_line, serve};
+use crate::{Invocation, check, configuration, eprint_line, log_rotation, postqueue, print_line, serve};
 
 const HELP: &str = "usage: postfix [-c DIR] COMMAND
 Runs the mail system that DIR/main.cf and master.cf describe, and the mailbox services too when a dovecot.conf lies
@@ -26,10 +23,11 @@ beside them.
   flush     has all deferred mail tried now
   reload    has the configuration read again
   status    says whether it runs
-  check     says everything that is wrong with the configuration
+  logrotate renames the file of maillog_file, has a new one opened, compresses the old one
+  check     says everything that is wrong with the configuration and with files that it names
   -c DIR    the directory (MAIL_CONFIG does the same); default: /etc/yubin when it is there, /etc/postfix";
 
-const COMMANDS: &str = "start (or stop, reload, abort, flush, check, status)";
+const COMMANDS: &str = "start (or stop, reload, abort, flush, check, status, logrotate)";
 /// How long a stop may take: conversations under way have some seconds.
 const STOP_TIME_MAX: Duration = Duration::from_secs(30);
 
@@ -96,8 +94,9 @@ impl MailSystem {
             "flush" => return postqueue::flush(&self.queue, &Selection::All),
             "reload" => self.reload(),
             "status" => return self.status(),
+            "logrotate" => self.rotate_log(),
             "check" => return self.check(),
-            later @ ("set-permissions" | "upgrade-configuration" | "post-install" | "tls" | "logrotate") => {
+            later @ ("set-permissions" | "upgrade-configuration" | "post-install" | "tls") => {
                 Err(format!("{}. Usage: postfix {COMMANDS}", needless(later)))
             }
             other => Err(format!("unknown command: '{other}'. Usage: postfix {COMMANDS}")),
@@ -235,20 +234,16 @@ impl MailSystem {
         }
     }
 
+    fn rotate_log(&self) -> Result<(), String> {
+        log_rotation::rotate(&self.queue.settings, self.process()?, &jiff::Zoned::now())
+    }
+
     fn check(&self) -> ExitCode {
-        let problems = problems_of(&self.directory);
-        for (severity, text) in &problems {
-            let word = match severity {
-                Severity::Error => "error: ",
-                Severity::Warning => "warning: ",
-                Severity::Note => "note: ",
-            };
-            self.show(&format!("{word}{text}"));
+        let findings = check::findings(&self.directory);
+        for finding in &findings {
+            self.show(&format!("{}: {}", finding.word(), finding.text));
         }
-        match problems.iter().any(|(severity, _)| *severity == Severity::Error) {
-            true => ExitCode::FAILURE,
-            false => ExitCode::SUCCESS,
-        }
+        check::exit_code(&findings)
     }
 }
 
@@ -256,26 +251,9 @@ impl MailSystem {
 fn needless(command: &str) -> String {
     let why = match command {
         "tls" => "make keys and certificates with openssl, and name them in main.cf",
-        "logrotate" => {
-            "it is not there yet: have logrotate(8) move the file and run doveadm log reopen or postfix reload"
-        }
         _ => "Yubin makes its directories itself and has no configuration of an older version",
     };
     format!("postfix {command}: {why}")
-}
-
-/// Everything that a start would tell about the configuration in a directory.
-fn problems_of(directory: &Path) -> Vec<(Severity, String)> {
-    let loaded = master::start::load(&Start {
-        scale: Scale::Host,
-        config_directory: Some(directory.to_owned()),
-        dovecot: config::DovecotFile::Beside,
-    });
-    loaded
-        .problems
-        .iter()
-        .map(|problem| (problem.severity, problem.to_string()))
-        .collect()
 }
 
 #[cfg(test)]
@@ -294,23 +272,5 @@ mod tests {
         assert_eq!(wanted("status"), Ok((None, "status".to_owned())));
         assert_eq!(wanted(""), Ok((None, String::new())));
         assert!(wanted("-x start").is_err() && wanted("-c").is_err());
-    }
-
-    #[test]
-    fn check_tells_everything_with_its_place() {
-        let dir = tempfile::tempdir().expect("a directory");
-        std::fs::write(
-            dir.path().join("main.cf"),
-            "mynetworks = 10.0.0.0/33\nno_such_name = 1\nsmtpd_client_restrictions = reject_rbl_client bl.example\n",
-        )
-        .expect("written");
-        std::fs::write(dir.path().join("master.cf"), "smtp inet n - n - - smtpd\n").expect("written");
-        let problems = problems_of(dir.path());
-        let of = |severity| problems.iter().filter(move |(found, _)| *found == severity);
-        assert!(of(Severity::Error).all(|(_, text)| text.starts_with("main.cf:1: mynetworks: ")));
-        assert_eq!(of(Severity::Error).count(), 1);
-        assert!(of(Severity::Warning).any(|(_, text)| text.starts_with("main.cf:2: no_such_name")));
-        let unasked = "main.cf:3: smtpd_client_restrictions: reject_rbl_client is not there yet";
-        assert!(of(Severity::Warning).any(|(_, text)| text.starts_with(unasked)));
     }
 }

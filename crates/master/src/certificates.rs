@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use settings::{Dovecot, Postfix, Service, SslUse, TlsLevel};
 use tls::pem::Pem;
 use tls::server::Material;
+use tls::validity::Validity;
 
 /// Certificates and keys by service, as texts: what whoever may read the keys gives to whoever uses them.
 #[derive(Clone, Default, Serialize, Deserialize)]
@@ -30,6 +31,28 @@ impl Keys {
         }
         keys.mailboxes = dovecot.map(mailbox_tls).transpose()?.flatten();
         Ok(keys)
+    }
+
+    /// How long each certificate is valid, by the service that uses it.
+    ///
+    /// # Errors
+    /// The first certificate that makes no sense.
+    pub fn validities(&self) -> Result<Vec<(String, Validity)>> {
+        let smtpd = self
+            .smtpd
+            .iter()
+            .map(|(name, material)| (format!("master.cf: {name}"), material));
+        let mailboxes = self
+            .mailboxes
+            .iter()
+            .map(|material| ("dovecot.conf".to_owned(), material));
+        smtpd
+            .chain(mailboxes)
+            .map(|(service, material)| {
+                let validity = material.validity().with_context(|| service.clone())?;
+                Ok((service, validity))
+            })
+            .collect()
     }
 }
 

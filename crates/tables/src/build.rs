@@ -72,6 +72,11 @@ pub fn has_database(kind: &str) -> bool {
     types::database::suffix(kind).is_some()
 }
 
+/// The file of a table's database; `None` for a type that has none.
+pub fn database_name(table: &TableRef) -> Option<String> {
+    types::database::suffix(&table.kind).map(|suffix| format!("{}{suffix}", table.name))
+}
+
 /// Builds the database of a table from the text source of its name.
 ///
 /// # Errors

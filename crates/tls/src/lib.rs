@@ -1,8 +1,8 @@
 //! TLS configurations for both directions.
 //!
 //! In charge of turning certificate files and policy words into [`rustls`] configurations, of the self-signed
-//! certificate of an embedded start, and of describing an established session for the log and for Received:
-//! fields. Not in charge of sockets: the pump in `serve` and the client in `deliver-remote` do the handshakes.
+//! certificate of an embedded start, of how long a certificate is
+//! valid ([`validity`]), and of describing an established session for the log and for Received: fields. Not in charge of sockets: the pump in `serve` and the client in `deliver-remote` do the handshakes.
 //!
 //! Entries: [`server::config`], [`client::config`], [`self_signed::ensure`], [`session::Description`].
 //! One crypto provider: aws-lc-rs. TLS 1.2 and 1.3 only, whatever older version a setting would allow.
@@ -15,6 +15,7 @@ pub mod protocols;
 pub mod self_signed;
 pub mod server;
 pub mod session;
+pub mod validity;
 
 pub use protocols::Protocols;
 pub use rustls;

@@ -7,6 +7,7 @@ use rustls::ServerConfig;
 use serde::{Deserialize, Serialize};
 
 use crate::pem::Pem;
+use crate::validity::Validity;
 use crate::{Error, Protocols, provider};
 
 /// A server configuration without client certificates.
@@ -90,6 +91,14 @@ impl Material {
             .collect::<Result<Vec<_>, _>>()?;
         let all = Pem::join(&parts);
         Ok(Material::new(all.clone(), all, protocols))
+    }
+
+    /// From when to when the server's own certificate is valid, and where it came from.
+    ///
+    /// # Errors
+    /// [`Error::NoSection`], [`Error::DamagedPem`], [`Error::Unusable`].
+    pub fn validity(&self) -> Result<Validity, Error> {
+        Validity::of(&self.chain)
     }
 
     /// The configuration.

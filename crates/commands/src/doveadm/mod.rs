@@ -10,7 +10,7 @@ mod user;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use crate::{Invocation, eprint_line, print_line};
+use crate::{Invocation, configuration, eprint_line, print_line};
 use formatter::Formatter;
 
 /// sysexits(3), as Dovecot uses them.
@@ -20,7 +20,7 @@ const TEMPORARY: u8 = 75;
 const NO_PERMISSION: u8 = 77;
 
 const HELP: &str = "usage: doveadm [-Dv] [-c FILE] COMMAND [ARGUMENTS]
-  -c FILE   reads FILE instead of /etc/dovecot/dovecot.conf
+  -c FILE   reads FILE instead of /etc/yubin/dovecot.conf or /etc/dovecot/dovecot.conf
   -f FORM   shows fields as tab, flow, pager, table or json
   -o NAME=VALUE   takes this as if the file said it
 Commands:
@@ -44,7 +44,7 @@ struct Call {
 
 /// Runs the command.
 pub(crate) fn run(invocation: &Invocation) -> ExitCode {
-    let mut config_file = PathBuf::from("/etc/dovecot/dovecot.conf");
+    let mut config_file = configuration::dovecot_file();
     let (mut overrides, mut formatter) = (Vec::new(), None);
     let mut args = invocation.args.iter();
     loop {

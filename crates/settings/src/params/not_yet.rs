@@ -114,8 +114,6 @@ pub(crate) const NOT_YET: &[(&str, &str)] = &[
         "not yet: distrust of sizes in file names",
     ),
     ("maildir_empty_new", "not yet: emptying new/ without a session"),
-    ("maillog_file_compressor", "not yet: rotation of the log file"),
-    ("maillog_file_rotate_suffix", "not yet: rotation of the log file"),
     ("maps_rbl_reject_code", "not yet: DNS of our own"),
     ("masquerade_classes", "not yet: rewriting of addresses"),
     ("masquerade_domains", "not yet: rewriting of addresses"),

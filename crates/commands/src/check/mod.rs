@@ -1,0 +1,198 @@
+//! `yubin check`, and `postfix check`: everything that is wrong with the configuration and with what it names, each with what
+//! to do. It reads and looks; it changes nothing.
+
+mod certificates;
+mod files;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use config::{DovecotFile, Loaded, Severity};
+use master::running::Scale;
+use master::start::{self, Start};
+use settings::TableRef;
+
+use crate::{EX_USAGE, Invocation, configuration, print_line};
+
+const HELP: &str = "\
+usage: yubin check [-c DIR]
+
+Says what is wrong with the configuration in DIR, with owners and modes of the queue and of the programs, with users and groups,
+alias databases and certificates. Ends with 1 when there is an error, with 0 when there are only warnings and notes.
+
+  -c DIR    the directory (MAIL_CONFIG does the same); default: /etc/yubin when it is there, /etc/postfix";
+
+/// What is wrong, or would be good to know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Finding {
+    pub(crate) severity: Severity,
+    /// What, where, and what to do.
+    pub(crate) text: String,
+}
+
+impl Finding {
+    fn error(text: String) -> Finding {
+        Finding {
+            severity: Severity::Error,
+            text,
+        }
+    }
+
+    fn warning(text: String) -> Finding {
+        Finding {
+            severity: Severity::Warning,
+            text,
+        }
+    }
+
+    fn note(text: String) -> Finding {
+        Finding {
+            severity: Severity::Note,
+            text,
+        }
+    }
+
+    /// The word before its text.
+    pub(crate) fn word(&self) -> &'static str {
+        match self.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+            Severity::Note => "note",
+        }
+    }
+}
+
+/// Runs the command.
+pub(crate) fn run(invocation: &Invocation) -> ExitCode {
+    if invocation.wants_help() {
+        print_line(HELP);
+        return ExitCode::SUCCESS;
+    }
+    let named = match invocation.args.as_slice() {
+        [] => None,
+        [option, directory] if option == "-c" => Some(directory.as_str()),
+        _ => {
+            invocation.complain("one directory, after -c, please (see --help)");
+            return ExitCode::from(EX_USAGE);
+        }
+    };
+    let findings = findings(&configuration::directory(named));
+    for finding in &findings {
+        print_line(&format!("{}: {}", finding.word(), finding.text));
+    }
+    if findings.is_empty() {
+        print_line("nothing is wrong");
+    }
+    exit_code(&findings)
+}
+
+/// Whether an error is among them.
+pub(crate) fn exit_code(findings: &[Finding]) -> ExitCode {
+    match findings.iter().any(|finding| finding.severity == Severity::Error) {
+        true => ExitCode::FAILURE,
+        false => ExitCode::SUCCESS,
+    }
+}
+
+/// Everything: what a start would tell of the configuration in `directory`, then what it names.
+pub(crate) fn findings(directory: &Path) -> Vec<Finding> {
+    let loaded = start::load(&Start {
+        scale: Scale::Host,
+        config_directory: Some(directory.to_owned()),
+        dovecot: DovecotFile::Beside,
+    });
+    let mut findings: Vec<Finding> = loaded
+        .problems
+        .iter()
+        .map(|problem| Finding {
+            severity: problem.severity,
+            text: problem.to_string(),
+        })
+        .collect();
+    findings.extend(aliases(&loaded));
+    // Whoever is no other user has no owners and modes to check.
+    if os::is_root() {
+        findings.extend(files::of(&loaded, directory));
+    }
+    findings.extend(certificates::of(&loaded, jiff::Timestamp::now().as_second()));
+    findings
+}
+
+/// Whether a table has a database that is missing, or older than its text.
+pub(crate) fn is_old(table: &TableRef) -> bool {
+    let Some(database) = database_of(table) else {
+        return false;
+    };
+    let changed = |path: &str| Path::new(path).metadata().and_then(|found| found.modified()).ok();
+    match (changed(&table.name), changed(&database)) {
+        (Some(text), Some(database)) => text > database,
+        (text, _) => text.is_some(),
+    }
+}
+
+fn database_of(table: &TableRef) -> Option<String> {
+    tables::build::database_name(table)
+}
+
+fn aliases(loaded: &Loaded) -> Vec<Finding> {
+    let old = loaded.postfix.alias_database.iter().filter(|table| is_old(table));
+    old.map(|table| {
+        Finding::warning(format!(
+            "{}: it has changed since its database was built: run newaliases",
+            table.name
+        ))
+    })
+    .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(directory: &Path, severity: Severity) -> Vec<String> {
+        let found = findings(directory).into_iter();
+        found
+            .filter(|finding| finding.severity == severity)
+            .map(|finding| finding.text)
+            .collect()
+    }
+
+    #[test]
+    fn everything_is_told_with_its_place() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let place = dir.path().display();
+        std::fs::write(
+            dir.path().join("main.cf"),
+            format!(
+                "mynetworks = 10.0.0.0/33\nno_such_name = 1\nsmtpd_client_restrictions = reject_rbl_client bl.example\n\
+                 alias_database = hash:{place}/aliases\nqueue_directory = {place}/spool\n"
+            ),
+        )
+        .expect("written");
+        std::fs::write(dir.path().join("master.cf"), "smtp inet n - n - - smtpd\n").expect("written");
+        std::fs::write(dir.path().join("aliases"), "a: b\n").expect("written");
+        let errors = texts(dir.path(), Severity::Error);
+        assert!(
+            errors
+                .iter()
+                .any(|text| text.starts_with("main.cf:1: mynetworks: ")),
+            "{errors:?}"
+        );
+        let warnings = texts(dir.path(), Severity::Warning);
+        let has = |start: &str| warnings.iter().any(|text| text.starts_with(start));
+        assert!(has("main.cf:2: no_such_name"), "{warnings:?}");
+        assert!(has(
+            "main.cf:3: smtpd_client_restrictions: reject_rbl_client is not there yet"
+        ));
+        assert!(
+            has(&format!("{place}/aliases: it has changed since")),
+            "{warnings:?}"
+        );
+        std::fs::write(dir.path().join("aliases.db"), "").expect("written");
+        assert!(
+            !texts(dir.path(), Severity::Warning)
+                .iter()
+                .any(|text| text.contains("newaliases"))
+        );
+    }
+}

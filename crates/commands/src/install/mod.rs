@@ -1,0 +1,590 @@
+//! `yubin install`: programs, links, accounts, directories, units and a first configuration, in their places.
+//!
+//! Order: configuration, accounts, directories, programs and links, what starts the system. It can be run again: what is there
+//! stays, what is missing is made. What was made stands in the [manifest], for `yubin uninstall`.
+
+mod accounts;
+mod hands;
+mod manifest;
+mod places;
+mod uninstall;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use config::{DovecotFile, Loaded};
+use master::running::Scale;
+use master::start::{self, Start};
+
+use crate::{Invocation, check, print_line};
+use accounts::{Accounts, Ids, WantedUser};
+use hands::{Foreign, Hands, Mode};
+use manifest::{Made, Manifest};
+pub(crate) use places::INNER;
+use places::Places;
+pub(crate) use uninstall::run as run_uninstall;
+
+const HELP: &str = "\
+usage: yubin install [--prefix DIR] [--root DIR] [--config DIR] [--postfix DIR] [--dovecot FILE] [--force] [--dry-run]
+
+Puts the mail system in its places: programs, links for every command, users and groups, queue and other directories, units for
+systemd, a script for sysv init, rotation of logs, and a first configuration. What is there stays; it can be run again.
+
+  --prefix DIR    programs below DIR (/usr)
+  --root DIR      everything below DIR, which will be / one day or is another system's root
+  --config DIR    the configuration in DIR (/etc/yubin)
+  --postfix DIR   uses DIR/main.cf and DIR/master.cf where they lie, by links (/etc/postfix)
+  --dovecot FILE  includes FILE where it lies (/etc/dovecot/dovecot.conf)
+  --force         moves files of other programs aside; without it they stay, and are told. `yubin uninstall` moves them back
+  --dry-run       only says what it would do";
+
+/// The oldest users of mail are in everybody's aliases.
+const ALIASES: &str = "/etc/aliases";
+const LOGS: &str = "/var/log/yubin";
+const VMAIL: &str = "vmail";
+/// As whom passwords are verified where that needs no root.
+const AUTH_USER: &str = "yubin-auth";
+
+/// What the arguments ask for.
+#[derive(Debug, PartialEq, Eq)]
+struct Wanted {
+    prefix: PathBuf,
+    root: PathBuf,
+    config: PathBuf,
+    postfix: Option<PathBuf>,
+    dovecot: Option<PathBuf>,
+    force: bool,
+    dry_run: bool,
+}
+
+impl Wanted {
+    fn of(args: &[String]) -> Result<Wanted> {
+        let mut wanted = Wanted {
+            prefix: "/usr".into(),
+            root: "/".into(),
+            config: "/etc/yubin".into(),
+            postfix: None,
+            dovecot: None,
+            force: false,
+            dry_run: false,
+        };
+        let mut args = args.iter();
+        while let Some(arg) = args.next() {
+            let (name, joined) = match arg.split_once('=') {
+                Some((name, value)) => (name, Some(value.to_owned())),
+                None => (arg.as_str(), None),
+            };
+            let mut path = || -> Result<PathBuf> {
+                let value = joined.clone().or_else(|| args.next().cloned());
+                let value = PathBuf::from(value.with_context(|| format!("{name} needs a value"))?);
+                match value.is_absolute() {
+                    true => Ok(value),
+                    false => bail!("{name} needs a path from /, not {}", value.display()),
+                }
+            };
+            match name {
+                "--prefix" => wanted.prefix = path()?,
+                "--root" => wanted.root = path()?,
+                "--config" => wanted.config = path()?,
+                "--postfix" => wanted.postfix = Some(path()?),
+                "--dovecot" => wanted.dovecot = Some(path()?),
+                "--force" => wanted.force = true,
+                "--dry-run" => wanted.dry_run = true,
+                other => bail!("there is no option \"{other}\" (see --help)"),
+            }
+        }
+        Ok(wanted)
+    }
+
+    fn places(&self) -> Places {
+        Places {
+            prefix: self.prefix.clone(),
+            root: self.root.clone(),
+            config: self.config.clone(),
+        }
+    }
+}
+
+/// Runs the command.
+pub(crate) fn run(invocation: &Invocation) -> ExitCode {
+    if invocation.wants_help() {
+        print_line(HELP);
+        return ExitCode::SUCCESS;
+    }
+    let wanted = match Wanted::of(&invocation.args) {
+        Ok(wanted) => wanted,
+        Err(error) => {
+            invocation.complain(format!("{error:#}"));
+            return ExitCode::from(crate::EX_USAGE);
+        }
+    };
+    match install(&wanted) {
+        Ok(0) => ExitCode::SUCCESS,
+        Ok(left) => {
+            print_line(&format!("{left} things were left as they are: see above"));
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            invocation.complain(format!("{error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Installs; gives the number of things that stayed as they are though they should be otherwise.
+fn install(wanted: &Wanted) -> Result<usize> {
+    let places = wanted.places();
+    let is_root = os::is_root();
+    if places.is_here() && !is_root && !wanted.dry_run {
+        bail!("only root can install into this system: become root, or name another place with --root");
+    }
+    let mut hands = Hands {
+        places: &places,
+        mode: if wanted.dry_run { Mode::Tell } else { Mode::Do },
+        foreign: if wanted.force {
+            Foreign::Move
+        } else {
+            Foreign::Stay
+        },
+        manifest: Manifest::read(&places.real(&places.manifest()))?,
+        is_root,
+        left: 0,
+    };
+    let done = perform(wanted, &mut hands);
+    // What was made before something went wrong can be removed all the same.
+    let written = hands.write_down();
+    done.and(written)?;
+    if hands.mode == Mode::Do {
+        tell_what_follows(&places);
+    }
+    Ok(hands.left)
+}
+
+fn perform(wanted: &Wanted, hands: &mut Hands<'_>) -> Result<()> {
+    let places = hands.places;
+    configure(wanted, hands)?;
+    // The configuration names it, and is read next.
+    first_certificate(hands)?;
+    let loaded = load(places, wanted.postfix.as_deref());
+    let accounts = make_accounts(hands, &loaded)?;
+    passwords(hands, &accounts)?;
+    directories(hands, &loaded, &accounts)?;
+    programs(hands, &loaded, &accounts)?;
+    for (link, target) in places.links() {
+        hands.link(&link, &target)?;
+    }
+    starters(hands, &loaded)?;
+    if places.is_here() && hands.mode == Mode::Do {
+        build_aliases(&loaded)?;
+    }
+    Ok(())
+}
+
+/// A text of ours with the places in it.
+fn text_of(template: &str, places: &Places) -> String {
+    template
+        .replace("@PROGRAM@", &places.program().to_string_lossy())
+        .replace("@CONFIG@", &places.config.to_string_lossy())
+}
+
+fn configure(wanted: &Wanted, hands: &mut Hands<'_>) -> Result<()> {
+    let places = hands.places;
+    let config = &places.config;
+    match &wanted.postfix {
+        Some(directory) => {
+            for name in ["main.cf", "master.cf"] {
+                let target = directory.join(name);
+                if !places.real(&target).exists() {
+                    bail!("--postfix: there is no {}", places.real(&target).display());
+                }
+                hands.named(&config.join(name), &target)?;
+            }
+        }
+        None => {
+            let main = include_str!("files/main.cf").replace("@HOSTNAME@", &os::hostname::hostname());
+            hands.configuration(
+                &config.join("main.cf"),
+                text_of(&main, places).as_bytes(),
+                0o644,
+                None,
+            )?;
+            let master = include_str!("files/master.cf");
+            hands.configuration(&config.join("master.cf"), master.as_bytes(), 0o644, None)?;
+        }
+    }
+    let dovecot = match &wanted.dovecot {
+        Some(file) if !places.real(file).exists() => {
+            bail!("--dovecot: there is no {}", places.real(file).display())
+        }
+        Some(file) => format!("!include {}\n", file.display()),
+        None => text_of(include_str!("files/dovecot.conf"), places),
+    };
+    hands.configuration(&config.join("dovecot.conf"), dovecot.as_bytes(), 0o644, None)?;
+    hands.configuration(Path::new(ALIASES), include_bytes!("files/aliases"), 0o644, None)?;
+    let pam = Path::new("/etc/pam.d/dovecot");
+    if places.real(Path::new("/etc/pam.d")).is_dir() {
+        hands.configuration(pam, include_bytes!("files/pam"), 0o644, None)?;
+    }
+    Ok(())
+}
+
+/// What the configuration says; one that is not there yet says nothing.
+fn load(places: &Places, postfix: Option<&Path>) -> Loaded {
+    // Links in another root lead nowhere yet.
+    let named = postfix.filter(|_| !places.is_here());
+    start::load(&Start {
+        scale: Scale::Host,
+        config_directory: Some(places.real(named.unwrap_or(&places.config))),
+        dovecot: DovecotFile::Beside,
+    })
+}
+
+/// The ids that files are given to; `None` where there is nobody.
+struct Owners {
+    mail: Option<Ids>,
+    drop_group: Option<u32>,
+    auth_group: Option<u32>,
+    vmail: Option<Ids>,
+}
+
+fn make_accounts(hands: &mut Hands<'_>, loaded: &Loaded) -> Result<Owners> {
+    let accounts = Accounts::of(hands.places);
+    let postfix = &loaded.postfix;
+    let mail_owner = WantedUser {
+        name: postfix.mail_owner.clone(),
+        home: postfix.data_directory.clone(),
+        comment: "Yubin mail system",
+    };
+    let auth = WantedUser {
+        name: loaded.dovecot.as_ref().map_or_else(
+            || AUTH_USER.to_owned(),
+            |dovecot| dovecot.default_internal_user.clone(),
+        ),
+        home: PathBuf::from("/nonexistent"),
+        comment: "Yubin password check",
+    };
+    let vmail = WantedUser {
+        name: VMAIL.to_owned(),
+        home: PathBuf::from("/var/vmail"),
+        comment: "Owner of virtual mailboxes",
+    };
+    let can = hands.is_root;
+    make_group(hands, &accounts, &postfix.setgid_group, can)?;
+    for user in [&mail_owner, &auth, &vmail] {
+        make_user(hands, &accounts, user, can)?;
+    }
+    Ok(Owners {
+        mail: accounts.user(&mail_owner.name)?,
+        drop_group: accounts.group(&postfix.setgid_group)?,
+        auth_group: accounts.user(&auth.name)?.map(|ids| ids.gid),
+        vmail: accounts.user(VMAIL)?,
+    })
+}
+
+fn make_group(hands: &mut Hands<'_>, accounts: &Accounts<'_>, name: &str, can: bool) -> Result<()> {
+    if accounts.group(name)?.is_some() {
+        return Ok(());
+    }
+    if !can {
+        hands.leave(&format!(
+            "group {name} is not there, and only root can make it: groupadd --system {name}"
+        ));
+        return Ok(());
+    }
+    hands.account(&format!("group {name}"), Made::Group(name.to_owned()), &|| {
+        accounts.add_group(name)
+    })
+}
+
+fn make_user(hands: &mut Hands<'_>, accounts: &Accounts<'_>, user: &WantedUser, can: bool) -> Result<()> {
+    let name = &user.name;
+    if accounts.user(name)?.is_some() {
+        return Ok(());
+    }
+    if !can {
+        hands.leave(&format!(
+            "user {name} is not there, and only root can make it: useradd --system {name}"
+        ));
+        return Ok(());
+    }
+    hands.account(&format!("user {name}"), Made::User(name.clone()), &|| {
+        accounts.add_user(user)
+    })
+}
+
+const ROOT: Ids = Ids { uid: 0, gid: 0 };
+
+fn passwords(hands: &mut Hands<'_>, owners: &Owners) -> Result<()> {
+    let places = hands.places;
+    let readers = owners.auth_group.map(|gid| Ids { uid: 0, gid });
+    let mode = if readers.is_some() { 0o640 } else { 0o600 };
+    let users = places.config.join("users");
+    hands.configuration(
+        &users,
+        include_bytes!("files/users"),
+        mode,
+        readers.or(Some(ROOT)),
+    )
+}
+
+fn first_certificate(hands: &mut Hands<'_>) -> Result<()> {
+    let places = hands.places;
+    let directory = places.config.join("tls");
+    hands.directory(&directory, 0o755, Some(ROOT), Made::Directory(directory.clone()))?;
+    let names = ["cert.pem", "key.pem"].map(|name| directory.join(name));
+    let is_there = names.iter().any(|name| places.real(name).exists());
+    if is_there || hands.mode == Mode::Tell {
+        return Ok(());
+    }
+    let hostname = os::hostname::hostname();
+    tls::self_signed::ensure(&places.real(&directory), &[&hostname])?;
+    print_line(&format!(
+        "write {} (self-signed, for {hostname})",
+        places.real(&names[0]).display()
+    ));
+    for name in names {
+        hands.manifest.add(Made::Configuration(name));
+    }
+    Ok(())
+}
+
+fn directories(hands: &mut Hands<'_>, loaded: &Loaded, owners: &Owners) -> Result<()> {
+    let postfix = &loaded.postfix;
+    let data = |path: &Path| Made::Data(path.to_owned());
+    let queue = &postfix.queue_directory;
+    hands.directory(queue, 0o755, owners.mail, data(queue))?;
+    let maildrop = queue.join("maildrop");
+    let dropping = match (owners.mail, owners.drop_group) {
+        (Some(mail), Some(gid)) => Some((0o1730, Ids { uid: mail.uid, gid })),
+        (Some(mail), None) => Some((0o700, mail)),
+        _ => None,
+    };
+    let (mode, owner) = dropping.unzip();
+    hands.directory(&maildrop, mode.unwrap_or(0o700), owner, data(&maildrop))?;
+    hands.directory(
+        &postfix.data_directory,
+        0o750,
+        owners.mail,
+        data(&postfix.data_directory),
+    )?;
+    let logs = Path::new(LOGS);
+    if postfix.maillog_file.starts_with(logs) {
+        hands.directory(logs, 0o755, Some(ROOT), data(logs))?;
+    }
+    let vmail = Path::new("/var/vmail");
+    hands.directory(vmail, 0o750, owners.vmail, Made::Directory(vmail.to_owned()))
+}
+
+fn programs(hands: &mut Hands<'_>, loaded: &Loaded, owners: &Owners) -> Result<()> {
+    let places = hands.places;
+    let own = std::env::current_exe().context("cannot tell where this program lies")?;
+    let directory = own.parent().context("cannot tell where this program lies")?;
+    let read = |path: &Path| std::fs::read(path).with_context(|| format!("cannot read {}", path.display()));
+    hands.file(&places.program(), &read(&own)?, 0o755, Some(ROOT))?;
+    let postdrop = directory.join("postdrop");
+    if !postdrop.exists() {
+        hands.leave(&format!(
+            "there is no {}: without it users cannot leave mail while the system is down. `cargo build --release -p postdrop` makes it",
+            postdrop.display()
+        ));
+        return Ok(());
+    }
+    let group = owners.drop_group.filter(|_| hands.is_root);
+    let (mode, owner) = match group {
+        Some(gid) => (0o2755, Ids { uid: 0, gid }),
+        None => (0o755, ROOT),
+    };
+    hands.file(
+        &places.programs().join("postdrop"),
+        &read(&postdrop)?,
+        mode,
+        Some(owner),
+    )?;
+    if group.is_none() {
+        hands.leave(&format!(
+            "{} is not set-group-ID {}: only root can make it so",
+            places.real(&places.programs().join("postdrop")).display(),
+            loaded.postfix.setgid_group
+        ));
+    }
+    Ok(())
+}
+
+/// What starts the system, and what turns its logs over.
+fn starters(hands: &mut Hands<'_>, loaded: &Loaded) -> Result<()> {
+    let places = hands.places;
+    let service = text_of(include_str!("files/yubin.service"), places);
+    hands.file(
+        &places.units().join("yubin.service"),
+        service.as_bytes(),
+        0o644,
+        Some(ROOT),
+    )?;
+    let socket = include_str!("files/yubin.socket").replace("@LISTEN@", &listen_lines(loaded));
+    hands.file(
+        &places.units().join("yubin.socket"),
+        socket.as_bytes(),
+        0o644,
+        Some(ROOT),
+    )?;
+    let script = text_of(include_str!("files/yubin.init"), places);
+    hands.file(
+        Path::new("/etc/init.d/yubin"),
+        script.as_bytes(),
+        0o755,
+        Some(ROOT),
+    )?;
+    let rotation = text_of(include_str!("files/logrotate"), places);
+    hands.file(
+        Path::new("/etc/logrotate.d/yubin"),
+        rotation.as_bytes(),
+        0o644,
+        Some(ROOT),
+    )?;
+    let completion = places.prefix.join("share/bash-completion/completions/yubin");
+    hands.file(
+        &completion,
+        include_bytes!("files/bash-completion"),
+        0o644,
+        Some(ROOT),
+    )
+}
+
+/// `ListenStream=` for every port that the configuration asks for; none when it makes no sense (`yubin check` says why).
+fn listen_lines(loaded: &Loaded) -> String {
+    let mut dovecot = loaded.dovecot.clone();
+    // Below another root the certificate does not lie where its name says.
+    if let Some(dovecot) = dovecot.as_mut().filter(|dovecot| dovecot.ssl_cert.is_empty()) {
+        dovecot.ssl_cert = "later".to_owned();
+    }
+    let wanted = master::listeners::wanted(&loaded.postfix, &loaded.services, dovecot.as_ref());
+    let mut addresses: Vec<_> = wanted
+        .unwrap_or_default()
+        .iter()
+        .filter_map(|port| port.address.inet())
+        .collect();
+    addresses.dedup();
+    addresses
+        .iter()
+        .map(|address| format!("ListenStream={address}\n"))
+        .collect()
+}
+
+fn build_aliases(loaded: &Loaded) -> Result<()> {
+    use tables::build::{Options, build};
+    let old = loaded
+        .postfix
+        .alias_database
+        .iter()
+        .filter(|table| check::is_old(table));
+    for table in old {
+        build(table, Options::of(tables::source::Syntax::Aliases))
+            .with_context(|| format!("cannot build {table}"))?;
+        print_line(&format!("build {table}"));
+    }
+    Ok(())
+}
+
+fn tell_what_follows(places: &Places) {
+    if !places.is_here() {
+        return;
+    }
+    print_line("");
+    print_line("Next: look at the configuration, have it checked, start:");
+    print_line(&format!("  {} check", places.prefix.join("sbin/yubin").display()));
+    match Path::new("/run/systemd/system").exists() {
+        true => print_line("  systemctl daemon-reload && systemctl enable --now yubin"),
+        false => print_line("  /etc/init.d/yubin start"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wanted(line: &str) -> Result<Wanted> {
+        Wanted::of(&line.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn arguments() {
+        let given = wanted("--prefix=/opt/mail --root /tmp/x --dry-run").expect("fine");
+        assert_eq!(
+            (given.prefix.as_path(), given.root.as_path()),
+            (Path::new("/opt/mail"), Path::new("/tmp/x"))
+        );
+        assert!(given.dry_run && !given.force);
+        assert!(wanted("--root relative").is_err() && wanted("--prefix").is_err() && wanted("-x").is_err());
+    }
+
+    #[test]
+    fn an_installation_is_complete_can_be_repeated_and_leaves_nothing() {
+        let root = tempfile::tempdir().expect("a directory");
+        let at = |path: &str| root.path().join(path.trim_start_matches('/'));
+        std::fs::create_dir_all(at("/usr/bin")).expect("made");
+        std::fs::write(at("/usr/bin/mail"), "another's").expect("written");
+        // Where root runs the test, users are made.
+        std::fs::create_dir_all(at("/etc")).expect("made");
+        std::fs::write(at("/etc/passwd"), "root:x:0:0::/:/bin/sh\n").expect("written");
+        std::fs::write(at("/etc/group"), "root:x:0:\n").expect("written");
+        let mut wanted = wanted("--prefix /usr").expect("fine");
+        wanted.root = root.path().to_owned();
+        install(&wanted).expect("installed");
+        for path in [
+            "/etc/yubin/main.cf",
+            "/etc/yubin/dovecot.conf",
+            "/etc/yubin/tls/key.pem",
+            "/usr/lib/yubin/yubin",
+            "/usr/lib/systemd/system/yubin.service",
+            "/etc/init.d/yubin",
+            "/var/spool/yubin/maildrop",
+        ] {
+            assert!(at(path).exists(), "{path}");
+        }
+        let link = std::fs::read_link(at("/usr/sbin/sendmail")).expect("a link");
+        assert_eq!(link, Path::new("/usr/lib/yubin/yubin"));
+        assert_eq!(
+            std::fs::read_to_string(at("/usr/bin/mail")).expect("there"),
+            "another's"
+        );
+        let socket = std::fs::read_to_string(at("/usr/lib/systemd/system/yubin.socket")).expect("there");
+        assert!(
+            socket.contains("ListenStream=127.0.0.1:25\n") && socket.contains("ListenStream=[::1]:993\n"),
+            "{socket}"
+        );
+        let manifest = || std::fs::read_to_string(at("/usr/lib/yubin/manifest")).expect("there");
+        let first = manifest();
+        std::fs::write(at("/etc/yubin/main.cf"), "mine\n").expect("written");
+        wanted.force = true;
+        install(&wanted).expect("again");
+        assert_eq!(
+            std::fs::read_to_string(at("/etc/yubin/main.cf")).expect("there"),
+            "mine\n"
+        );
+        assert!(manifest().contains("moved\t/usr/bin/mail") && manifest().len() > first.len());
+        uninstall::remove(&wanted.places(), uninstall::Extent::Everything, Mode::Do).expect("removed");
+        assert_eq!(
+            std::fs::read_to_string(at("/usr/bin/mail")).expect("back"),
+            "another's"
+        );
+        let mut left = Vec::new();
+        files_below(root.path(), &mut left);
+        left.retain(|path| path.parent() != Some(&at("/etc")));
+        assert_eq!(left, [at("/usr/bin/mail")]);
+        let passwd = std::fs::read_to_string(at("/etc/passwd")).expect("there");
+        assert_eq!(passwd, "root:x:0:0::/:/bin/sh\n");
+    }
+
+    fn files_below(directory: &Path, found: &mut Vec<PathBuf>) {
+        for entry in std::fs::read_dir(directory)
+            .expect("readable")
+            .map_while(Result::ok)
+        {
+            match entry.path() {
+                path if path.is_dir() && !path.is_symlink() => files_below(&path, found),
+                path => found.push(path),
+            }
+        }
+    }
+}
