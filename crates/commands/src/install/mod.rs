@@ -164,11 +164,15 @@ fn install(wanted: &Wanted) -> Result<usize> {
 fn perform(wanted: &Wanted, hands: &mut Hands<'_>) -> Result<()> {
     let places = hands.places;
     configure(wanted, hands)?;
-    // The configuration names it, and is read next.
-    first_certificate(hands)?;
+    // Ours names it, and is read next.
+    if wanted.postfix.is_none() || wanted.dovecot.is_none() {
+        first_certificate(hands)?;
+    }
     let loaded = load(places, wanted.postfix.as_deref());
     let accounts = make_accounts(hands, &loaded)?;
-    passwords(hands, &accounts)?;
+    if wanted.dovecot.is_none() {
+        passwords(hands, &accounts)?;
+    }
     directories(hands, &loaded, &accounts)?;
     programs(hands, &loaded, &accounts)?;
     for (link, target) in places.links() {

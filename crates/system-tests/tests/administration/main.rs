@@ -9,6 +9,7 @@ mod mail;
 mod other_users;
 mod pair;
 mod queue;
+mod service_manager;
 mod tracing;
 mod while_down;
 
