@@ -17,6 +17,7 @@ mod links;
 mod log_rotation;
 mod mail;
 mod mail_queue;
+mod mailbox_session;
 mod message_keys;
 mod newaliases;
 mod postcat;
@@ -96,6 +97,11 @@ pub const COMMANDS: &[Command] = &[
         "say what is wrong with configuration, files, users and certificates",
         check::run,
     ),
+    command(
+        "imap",
+        "one IMAP session on standard input (inetd, ssh)",
+        mailbox_session::run,
+    ),
     command("install", "put the mail system in its places", install::run),
     command("links", "make a symbolic link for every command", links::run),
     command("Mail", "write and read mail", mail::run),
@@ -103,6 +109,11 @@ pub const COMMANDS: &[Command] = &[
     command("mailx", "write and read mail", mail::run),
     command("mailq", "show the queue", sendmail::run),
     command("newaliases", "build the alias databases", sendmail::run),
+    command(
+        "pop3",
+        "one POP3 session on standard input (inetd, ssh)",
+        mailbox_session::run,
+    ),
     command(
         "postalias",
         "build or ask an alias database",

@@ -21,6 +21,8 @@ pub enum Order<C> {
     Asker(Asker),
     /// Other programs ask about log-ins on these sockets, and on no others any more (auth). A listening socket for each.
     AuthSockets(Vec<AuthSocket>),
+    /// A client of the front, which somebody else accepted. Its socket.
+    Client(Purpose),
     /// A mailbox session goes on here (agent). The socket of the session, then one that is held as long as it lasts.
     Session(Box<Session>),
     /// Whose ticket is this? (auth)
@@ -200,6 +202,8 @@ pub enum Message {
     Errand,
     /// It has everything and serves.
     Up,
+    /// The client of [`Order::Client`] is gone, or somebody else's (front).
+    ClientLeft,
 }
 
 /// What a role asks of the supervisor.

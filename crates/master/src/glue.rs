@@ -14,6 +14,7 @@ use maillog::Log;
 use route::{Class, Router};
 use serve::handover::Handover;
 use settings::Dovecot;
+use tokio::sync::watch;
 
 use crate::auth_sockets::{self, AuthSockets};
 use crate::snapshot::Snapshot;
@@ -119,6 +120,8 @@ pub(crate) struct Here {
     pub(crate) farewell: Arc<agent::farewell::Farewell>,
     /// On which other programs ask about log-ins.
     auth_sockets: Arc<(Mutex<AuthSockets>, Sockets)>,
+    /// Each session holds a receiver.
+    pub(crate) open: watch::Sender<()>,
 }
 
 impl Here {
@@ -161,7 +164,10 @@ impl Here {
         Doors {
             authority,
             agents: Arc::new(hands),
-            sessions: Arc::new(OwnSessions(sessions.map(Arc::new))),
+            sessions: Arc::new(OwnSessions {
+                sessions: sessions.map(Arc::new),
+                open: self.open.clone(),
+            }),
         }
     }
 }
@@ -202,15 +208,22 @@ fn nothing_to_do() -> envelope::Outcome {
 }
 
 /// Sessions go on in this process; without a dovecot.conf there are none.
-struct OwnSessions(Option<Arc<agent::Sessions>>);
+struct OwnSessions {
+    sessions: Option<Arc<agent::Sessions>>,
+    open: watch::Sender<()>,
+}
 
 impl TakesSessions for OwnSessions {
     fn take(&self, handover: Handover<Account, Ticket>) -> Taking<'_> {
-        let Some(sessions) = &self.0 else {
+        let Some(sessions) = &self.sessions else {
             return Box::pin(std::future::ready(Err("there is no dovecot.conf".to_owned())));
         };
         let sessions = Arc::clone(sessions);
-        tokio::spawn(async move { sessions.run(handover).await });
+        let hold = self.open.subscribe();
+        tokio::spawn(async move {
+            sessions.run(handover).await;
+            drop(hold);
+        });
         Box::pin(std::future::ready(Ok(std::process::id())))
     }
 }

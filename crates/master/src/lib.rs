@@ -15,6 +15,7 @@ pub mod embedded;
 pub mod generation;
 pub mod glue;
 pub mod identity;
+pub mod inetd;
 pub mod listeners;
 pub mod log_files;
 mod maildrop;

@@ -2,6 +2,7 @@
 //! profiles run them, the single one and the front role.
 
 use std::collections::HashMap;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
@@ -12,9 +13,11 @@ use front::{hosts_access, pickup, qmgr};
 use ipc::control::Haste;
 use ipc::roles::Endpoint;
 use queue::Spool;
+use serve::Link;
 use serve::accept::{self, Listener};
 use serve::handover::Protocol;
 use settings::Postfix;
+use tokio::net::TcpStream;
 use tokio::sync::watch;
 
 use crate::generation::{Generation, Kept};
@@ -143,6 +146,26 @@ impl Running {
         }
     }
 
+    /// Speaks with a client whom somebody else has accepted.
+    pub(crate) async fn converse_with(&self, purpose: &Purpose, socket: OwnedFd) {
+        let stream = std::net::TcpStream::from(socket);
+        let link = stream
+            .set_nonblocking(true)
+            .and_then(|()| TcpStream::from_std(stream))
+            .and_then(Link::new);
+        let (Some(login), Ok(link)) = (self.current().login(purpose), link) else {
+            return;
+        };
+        if self
+            .kept
+            .hosts
+            .admits(daemon(purpose), &link, &self.kept.log)
+            .await
+        {
+            login.converse(link).await;
+        }
+    }
+
     /// Whether that port is served.
     pub(crate) fn serves(&self, address: &Endpoint) -> bool {
         let ports = self.ports.lock().unwrap_or_else(PoisonError::into_inner);
@@ -207,6 +230,16 @@ fn current(generation: &RwLock<Arc<Generation>>) -> Arc<Generation> {
     Arc::clone(&generation.read().unwrap_or_else(PoisonError::into_inner))
 }
 
+/// What hosts.allow calls the service.
+fn daemon(purpose: &Purpose) -> hosts_access::Daemon {
+    match purpose {
+        Purpose::Smtpd(_) => hosts_access::SMTP,
+        Purpose::Login(Protocol::Imap, _) => hosts_access::IMAP,
+        Purpose::Login(Protocol::Pop3, _) => hosts_access::POP3,
+        Purpose::Lmtp(_) => hosts_access::LMTP,
+    }
+}
+
 async fn serve_port(
     port: Bound,
     generation: Arc<RwLock<Arc<Generation>>>,
@@ -220,16 +253,11 @@ async fn serve_port(
         socket,
         address,
     } = port;
-    let daemon = match &purpose {
-        Purpose::Smtpd(_) => hosts_access::SMTP,
-        Purpose::Login(Protocol::Imap, _) => hosts_access::IMAP,
-        Purpose::Login(Protocol::Pop3, _) => hosts_access::POP3,
-        Purpose::Lmtp(_) => hosts_access::LMTP,
-    };
+    let daemon = daemon(&purpose);
     // Programs of this host come by paths; those have modes.
     let is_open = matches!(address, Endpoint::Unix(_));
     let door_log = log.clone();
-    let converse = move |link: serve::Link| {
+    let converse = move |link: Link| {
         let now = current(&generation);
         let (smtpd, login, lmtp) = (now.smtpd(&purpose), now.login(&purpose), now.lmtp(&purpose));
         let (hosts, log) = (Arc::clone(&hosts), door_log.clone());

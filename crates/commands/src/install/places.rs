@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::COMMANDS;
 
 /// Commands that make sense only as words after `yubin`.
-pub(crate) const INNER: [&str; 5] = ["check", "install", "links", "serve", "uninstall"];
+pub(crate) const INNER: [&str; 7] = ["check", "imap", "install", "links", "pop3", "serve", "uninstall"];
 /// Commands that everybody uses, in `bin`; the administrators' are in `sbin`. As Debian's packages have it.
 const IN_BIN: [&str; 7] = [
     "Mail",

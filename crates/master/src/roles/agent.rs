@@ -143,7 +143,11 @@ impl Agent {
                 }
                 Order::LogFiles => super::replace_log_files(&self.log, slice, descriptors),
                 Order::Stop(haste) => return haste,
-                Order::Begin(_) | Order::AuthSockets(_) | Order::Redeem { .. } | Order::Answer { .. } => {}
+                Order::Begin(_)
+                | Order::Client(_)
+                | Order::AuthSockets(_)
+                | Order::Redeem { .. }
+                | Order::Answer { .. } => {}
             }
         }
     }

@@ -181,6 +181,15 @@ async fn serve(
                 }
                 running.serve(new);
             }
+            Order::Client(purpose) => {
+                let (running, line) = (Arc::clone(&running), line.clone());
+                tokio::spawn(async move {
+                    for socket in descriptors.drain(..) {
+                        running.converse_with(&purpose, socket).await;
+                    }
+                    line.tell(&Message::ClientLeft, Vec::new());
+                });
+            }
             Order::LogFiles => super::replace_log_files(&log, &slice, descriptors),
             Order::Stop(haste) => break haste,
             Order::Begin(_)

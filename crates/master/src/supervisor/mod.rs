@@ -5,6 +5,7 @@
 
 mod agents;
 mod child;
+mod lone;
 mod mail_spool;
 mod restarts;
 mod sessions;
@@ -37,6 +38,8 @@ use crate::start::{self, Offer, Start, base_dir, load};
 use crate::{announcements, log_files};
 use agents::Agents;
 use child::{Child, Event};
+use lone::Lone;
+pub use lone::serve_one;
 use mail_spool::{MailSpool, Place};
 use restarts::Restarts;
 use sessions::Sessions;
@@ -53,6 +56,7 @@ pub struct Ready {
     log: Log,
     front_user: User,
     pid_files: PidFiles,
+    lone: Option<Lone>,
 }
 
 /// Reads the configuration, binds, opens the log, gives the queue to whom it will belong.
@@ -98,6 +102,7 @@ pub fn prepare(start: Start, tell: &mut dyn FnMut(&str)) -> Result<Ready> {
         log,
         front_user,
         pid_files,
+        lone: None,
     })
 }
 
@@ -131,10 +136,14 @@ impl Ready {
             log,
             front_user,
             mut pid_files,
+            lone,
         } = self;
+        let is_lone = lone.is_some();
         let signals = Signals::listen()?;
         let (sender, events) = unbounded_channel();
-        announcements::started(&start, &loaded, &log);
+        if !is_lone {
+            announcements::started(&start, &loaded, &log);
+        }
         let queue_directory = start
             .config_directory
             .is_some()
@@ -157,16 +166,16 @@ impl Ready {
             auth_sockets: AuthSockets::default(),
             runners: HashMap::new(),
             stopping: None,
+            lone,
         };
         let dovecot = supervisor.snapshot.dovecot.as_ref();
         supervisor.auth_sockets.bind(dovecot, &supervisor.log);
         supervisor.start_role(Role::Auth)?;
         supervisor.start_role(Role::Front)?;
-        pid_files.write(
-            queue_directory,
-            base_dir(&loaded),
-            supervisor.start.config_directory.as_deref(),
-        );
+        if !is_lone {
+            let directory = supervisor.start.config_directory.as_deref();
+            pid_files.write(queue_directory, base_dir(&loaded), directory);
+        }
         let stopped = supervisor.work(signals, events).await;
         drop(pid_files);
         stopped
@@ -195,13 +204,15 @@ struct Supervisor {
     /// Processes that run one command each: they end by themselves.
     runners: HashMap<u64, Child>,
     stopping: Option<Haste>,
+    /// When all of this is for one client.
+    lone: Option<Lone>,
 }
 
 impl Supervisor {
     async fn work(&mut self, mut signals: Signals, mut events: UnboundedReceiver<Event>) -> Result<()> {
         let watchdog = service_manager::watchdog_interval();
         let mut alive = tokio::time::interval(watchdog.unwrap_or(Duration::from_secs(3600)));
-        while self.stopping.is_none() {
+        while self.stopping.is_none() && !self.lone_client_has_left() {
             tokio::select! {
                 _ = alive.tick(), if watchdog.is_some() => service_manager::tell(News::Alive),
                 event = events.recv() => match event {
@@ -247,8 +258,12 @@ impl Supervisor {
                 }
             }
             // Ports are open, and the queue is read.
-            Message::Up if is_front => service_manager::tell(News::Ready),
-            Message::Redeemed { .. } | Message::Up => {}
+            Message::Up if is_front => {
+                service_manager::tell(News::Ready);
+                self.pass_lone_client();
+            }
+            Message::ClientLeft if is_front => self.lone.iter_mut().for_each(Lone::left),
+            Message::Redeemed { .. } | Message::Up | Message::ClientLeft => {}
         }
     }
 

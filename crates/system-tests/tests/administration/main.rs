@@ -10,6 +10,7 @@ mod other_users;
 mod pair;
 mod queue;
 mod service_manager;
+mod sessions_on_stdin;
 mod tracing;
 mod while_down;
 
