@@ -79,7 +79,7 @@ impl Manifest {
     }
 
     /// Everything, what lies deeper first, directories that must be empty last.
-    pub(crate) fn from_the_leaves(&self) -> impl Iterator<Item = &Made> {
+    pub(crate) fn leaves_first(&self) -> impl Iterator<Item = &Made> {
         let mut all: Vec<&Made> = self.0.iter().collect();
         all.sort_by_key(|made| {
             let (rank, path) = match made {
@@ -135,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_is_read_and_goes_from_the_leaves() {
+    fn what_is_written_is_read_and_goes_leaves_first() {
         let mut manifest = Manifest::default();
         for made in [
             Made::Group("g".to_owned()),
@@ -152,7 +152,7 @@ mod tests {
         }
         let text = manifest.to_text();
         assert_eq!(Manifest::parse(&text).expect("read"), manifest);
-        let order: Vec<String> = manifest.from_the_leaves().map(Made::to_line).collect();
+        let order: Vec<String> = manifest.leaves_first().map(Made::to_line).collect();
         let at = |start: &str| {
             order
                 .iter()

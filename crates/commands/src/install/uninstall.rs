@@ -117,7 +117,7 @@ pub(super) fn remove(places: &Places, extent: Extent, mode: Mode) -> Result<()> 
     }
     let accounts = Accounts::of(places);
     for made in manifest
-        .from_the_leaves()
+        .leaves_first()
         .filter(|made| !matches!(made, Made::Directory(_)))
     {
         remove_one(places, &accounts, made, (extent, mode))?;
@@ -131,7 +131,7 @@ pub(super) fn remove(places: &Places, extent: Extent, mode: Mode) -> Result<()> 
         }
     }
     for made in manifest
-        .from_the_leaves()
+        .leaves_first()
         .filter(|made| matches!(made, Made::Directory(_)))
     {
         remove_one(places, &accounts, made, (extent, mode))?;

@@ -18,7 +18,7 @@ use ipc::channel::Inbox;
 use ipc::control::Haste;
 use ipc::deliveries::Delivery;
 use ipc::logins::Remote;
-use ipc::roles::{Answer, Identity, Message, Order, Question, Whose};
+use ipc::roles::{Answer, Identity, Message, Order, Purpose, Question, Whose};
 use serve::handover::Handover;
 use settings::Dovecot;
 use tokio::sync::{mpsc, watch};
@@ -182,13 +182,12 @@ async fn serve(
                 running.serve(new);
             }
             Order::Client(purpose) => {
-                let (running, line) = (Arc::clone(&running), line.clone());
-                tokio::spawn(async move {
-                    for socket in descriptors.drain(..) {
-                        running.converse_with(&purpose, socket).await;
-                    }
-                    line.tell(&Message::ClientLeft, Vec::new());
-                });
+                tokio::spawn(serve_client(
+                    Arc::clone(&running),
+                    line.clone(),
+                    purpose,
+                    descriptors,
+                ));
             }
             Order::LogFiles => super::replace_log_files(&log, &slice, descriptors),
             Order::Stop(haste) => break haste,
@@ -204,6 +203,14 @@ async fn serve(
         let _ = tokio::time::timeout(GRACE, sessions.open.closed()).await;
     };
     running.stop(haste, sessions_end).await
+}
+
+/// Speaks with a client whom somebody else has accepted, and says when there is no more to do.
+async fn serve_client(running: Arc<Running>, line: Line, purpose: Purpose, sockets: Vec<OwnedFd>) {
+    for socket in sockets {
+        running.converse_with(&purpose, socket).await;
+    }
+    line.tell(&Message::ClientLeft, Vec::new());
 }
 
 /// What commands ask of the supervisor.
