@@ -147,7 +147,7 @@ async fn serve(
     line.tell(&Message::Up, Vec::new());
     let mut tick = tokio::time::interval(CHANNEL_IDLE / 2);
     let haste = loop {
-        let (order, mut descriptors) = tokio::select! {
+        let (order, descriptors) = tokio::select! {
             order = orders.recv() => match order {
                 Some(order) => order,
                 // Without its supervisor nobody may be asked for anything.
@@ -159,13 +159,7 @@ async fn serve(
             }
         };
         match order {
-            Order::Asker(_) => {
-                for socket in descriptors.drain(..) {
-                    if let Err(error) = authority.reconnect(UnixStream::from(socket)) {
-                        log.error("auth", &format!("cannot ask the auth service: {error}"));
-                    }
-                }
-            }
+            Order::Asker(_) => reconnect(&authority, descriptors, &log),
             Order::Reconfigure(slice, ports) => {
                 authority.configure(&dovecot(&slice));
                 let addresses: Vec<_> = ports.iter().map(|port| port.address.clone()).collect();
@@ -203,6 +197,15 @@ async fn serve(
         let _ = tokio::time::timeout(GRACE, sessions.open.closed()).await;
     };
     running.stop(haste, sessions_end).await
+}
+
+/// The auth service was started again.
+fn reconnect(authority: &Remote, sockets: Vec<OwnedFd>, log: &maillog::Log) {
+    for socket in sockets {
+        if let Err(error) = authority.reconnect(UnixStream::from(socket)) {
+            log.error("auth", &format!("cannot ask the auth service: {error}"));
+        }
+    }
 }
 
 /// Speaks with a client whom somebody else has accepted, and says when there is no more to do.
