@@ -222,7 +222,9 @@ pub fn bind(wanted: Vec<Wanted>, inherited: &mut Vec<TcpListener>) -> Result<Vec
             Endpoint::Inet(address) => match take_inherited(inherited, *address) {
                 Some(socket) => Ok(Socket::Tcp(socket)),
                 // The socket for IPv6 serves IPv4 too.
-                None if address.ip() == Ipv4Addr::UNSPECIFIED && for_both.contains(&address.port()) => continue,
+                None if address.ip() == Ipv4Addr::UNSPECIFIED && for_both.contains(&address.port()) => {
+                    continue;
+                }
                 None => serve::accept::bind(*address).map(Socket::Tcp),
             },
             Endpoint::Unix(path) => bind_file(path, &file.unwrap_or_default(), &place)?.map(Socket::Unix),
@@ -373,7 +375,9 @@ mod tests {
             std::fs::metadata(&path).unwrap().permissions().mode() & 0o777,
             0o660
         );
-        let error = bind(vec![wanted(0o600)], &mut Vec::new()).unwrap_err().to_string();
+        let error = bind(vec![wanted(0o600)], &mut Vec::new())
+            .unwrap_err()
+            .to_string();
         assert!(
             error.ends_with("/made/lmtp: another program listens there"),
             "{error}"

@@ -18,7 +18,7 @@ use ipc::channel::Inbox;
 use ipc::control::Haste;
 use ipc::deliveries::Delivery;
 use ipc::logins::Remote;
-use ipc::roles::{Answer, Identity, Message, Order, Purpose, Question, Whose};
+use ipc::roles::{Answer, Identity, Message, Order, Port, Purpose, Question, Whose};
 use serve::handover::Handover;
 use settings::Dovecot;
 use tokio::sync::{mpsc, watch};
@@ -162,18 +162,7 @@ async fn serve(
             Order::Asker(_) => reconnect(&authority, descriptors, &log),
             Order::Reconfigure(slice, ports) => {
                 authority.configure(&dovecot(&slice));
-                let addresses: Vec<_> = ports.iter().map(|port| port.address.clone()).collect();
-                running.serve_only(&addresses);
-                let new = ports.into_iter().filter(|port| !running.serves(&port.address));
-                let new = super::bind(new.collect(), &mut descriptors.into_iter());
-                let built = Certificates::of(&slice.snapshot.keys).and_then(|certificates| {
-                    Generation::build(&slice.snapshot, running.kept(), doors.clone(), &certificates)
-                });
-                match built {
-                    Ok(generation) => running.replace(generation),
-                    Err(error) => log.error("master", &format!("the old services stay: {error:#}")),
-                }
-                running.serve(new);
+                reconfigure(&running, &doors, &slice, (ports, descriptors));
             }
             Order::Client(purpose) => {
                 tokio::spawn(serve_client(
@@ -197,6 +186,25 @@ async fn serve(
         let _ = tokio::time::timeout(GRACE, sessions.open.closed()).await;
     };
     running.stop(haste, sessions_end).await
+}
+
+/// The configuration was read again: new services, and the ports that it names, the new ones with their sockets.
+fn reconfigure(running: &Running, doors: &Doors, slice: &Slice, (ports, sockets): (Vec<Port>, Vec<OwnedFd>)) {
+    let addresses: Vec<_> = ports.iter().map(|port| port.address.clone()).collect();
+    running.serve_only(&addresses);
+    let new = ports.into_iter().filter(|port| !running.serves(&port.address));
+    let new = super::bind(new.collect(), &mut sockets.into_iter());
+    let built = Certificates::of(&slice.snapshot.keys).and_then(|certificates| {
+        Generation::build(&slice.snapshot, running.kept(), doors.clone(), &certificates)
+    });
+    match built {
+        Ok(generation) => running.replace(generation),
+        Err(error) => {
+            let text = format!("the old services stay: {error:#}");
+            running.kept().log.error("master", &text);
+        }
+    }
+    running.serve(new);
 }
 
 /// The auth service was started again.

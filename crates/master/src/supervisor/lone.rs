@@ -54,7 +54,7 @@ pub fn serve_one(start: Start, purpose: Purpose, socket: OwnedFd) -> Result<()> 
     }
     let snapshot = Snapshot::of(&loaded)?;
     Certificates::of(&snapshot.keys)?;
-    let front_user = identity::front_user(&loaded, false)?;
+    let front_user = identity::front_user(&loaded, start.config_directory.is_some())?;
     Ready {
         start,
         loaded,
