@@ -48,7 +48,8 @@ fn mailboxes_and_smtp_have_what_auth_mechanisms_names() {
     sandbox.add_account("carol", "pencil");
     sandbox.append_to(
         "dovecot.conf",
-        "auth_mechanisms = cram-md5 scram-sha-1 scram-sha-256 scram-sha-256-plus\nauth_failure_delay = 0\nauth_verbose = yes\n",
+        "service anvil {\n  unix_listener anvil-auth-penalty {\n    mode = 0\n  }\n}\n\
+         auth_mechanisms = cram-md5 scram-sha-1 scram-sha-256 scram-sha-256-plus\nauth_failure_delay = 0\nauth_verbose = yes\n",
     );
     sandbox.edit_main_cf("smtpd_sasl_auth_enable", "yes");
     sandbox.edit_main_cf("smtpd_tls_auth_only", "no");
