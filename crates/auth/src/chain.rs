@@ -116,7 +116,7 @@ impl Begun {
     }
 
     /// The verdict when the client cannot prove, or has not proved, who it is.
-    pub(crate) fn refusal(self, reason: Reason) -> Refusal {
+    pub(crate) fn refusal(self, reason: Reason) -> Box<Refusal> {
         let (Login::Plain(asked) | Login::Master { master: asked, .. }) = &self.login;
         let tested = failed(asked, self.progress.database, reason);
         Refusal::of(tested, self.progress)
@@ -127,22 +127,22 @@ impl Begun {
 #[derive(Debug)]
 pub(crate) struct Refusal {
     /// The verdict, and what the passdbs told.
-    pub(crate) told: Box<(Tested, Fields)>,
+    pub(crate) told: (Tested, Fields),
     /// A stored password with which the dialogue may go on.
     pub(crate) decoy: Option<String>,
 }
 
 impl Refusal {
-    fn of(tested: Tested, progress: Progress) -> Refusal {
-        Refusal {
-            told: Box::new((tested, progress.fields)),
+    fn of(tested: Tested, progress: Progress) -> Box<Refusal> {
+        Box::new(Refusal {
+            told: (tested, progress.fields),
             decoy: progress.decoy.or(progress.stored),
-        }
+        })
     }
 }
 
-impl From<Tested> for Refusal {
-    fn from(tested: Tested) -> Refusal {
+impl From<Tested> for Box<Refusal> {
+    fn from(tested: Tested) -> Box<Refusal> {
         Refusal::of(tested, Progress::default())
     }
 }
@@ -215,13 +215,13 @@ impl Auth {
     pub fn test(&self, request: &Request<'_>) -> Tested {
         let told = match self.begin(request, Purpose::Login(request.mechanism)) {
             Ok(begun) => self.complete(begun, request),
-            Err(refusal) => *refusal.told,
+            Err(refusal) => refusal.told,
         };
         self.settle(request, request.password.bytes(), told)
     }
 
     /// Asks the passdbs about whom a client wants to be.
-    pub(crate) fn begin(&self, request: &Request<'_>, purpose: Purpose<'_>) -> Result<Begun, Refusal> {
+    pub(crate) fn begin(&self, request: &Request<'_>, purpose: Purpose<'_>) -> Result<Begun, Box<Refusal>> {
         let given = match self.sasl.given(request.user, request.asker) {
             Ok(given) => given,
             Err(reason) => return Err(failed(request.user, "auth", reason).into()),
@@ -313,7 +313,7 @@ impl Auth {
         user: String,
         request: &Request<'_>,
         purpose: Purpose<'_>,
-    ) -> Result<Begun, Refusal> {
+    ) -> Result<Begun, Box<Refusal>> {
         let progress = self.ask_passdbs(&variables_of(&user, request), Chain::Users, purpose);
         if progress.is_ok {
             return Ok(Begun {
@@ -336,7 +336,7 @@ impl Auth {
         (user, master): (String, String),
         request: &Request<'_>,
         purpose: Purpose<'_>,
-    ) -> Result<Begun, Refusal> {
+    ) -> Result<Begun, Box<Refusal>> {
         if !self.passdbs.iter().any(|block| block.settings.master) {
             return Err(failed(&master, "auth", Reason::OtherIdentity).into());
         }

@@ -120,7 +120,7 @@ struct ChainExchange {
     mechanism: Box<dyn Mechanism>,
     is_started: bool,
     /// What the passdbs said when the mechanism asked for a stored password.
-    begun: Option<Result<Begun, Refusal>>,
+    begun: Option<Result<Begun, Box<Refusal>>>,
 }
 
 impl ChainExchange {
@@ -164,8 +164,8 @@ impl ChainExchange {
         self.with_request(identity, |auth, request| {
             let told = match begun {
                 Some(Ok(begun)) if has_proved => auth.complete(begun, request),
-                Some(Ok(begun)) => *begun.refusal(Reason::PasswordMismatch).told,
-                Some(Err(refusal)) => *refusal.told,
+                Some(Ok(begun)) => begun.refusal(Reason::PasswordMismatch).told,
+                Some(Err(refusal)) => refusal.told,
                 None => (
                     failed(&identity.user, "auth", Reason::PasswordMismatch),
                     Vec::new(),

@@ -9,7 +9,6 @@ use std::time::Duration;
 use auth::{Account, Asker, Authority, Exchange, Failure, Progress, Reason, Recipient, Request, Verdict};
 use sasl::Password;
 use serde::{Deserialize, Serialize};
-use settings::Dovecot;
 
 use crate::calls::{self, Caller};
 use crate::frame::Error;
@@ -79,21 +78,13 @@ pub enum Answer {
     Done,
 }
 
-/// What one need not ask: it is known from the settings that both ends have.
+/// What need not be asked: whoever asks knows it from its own settings.
 #[derive(Debug, Clone, Default)]
-struct Known {
-    has_userdb: bool,
-    mechanisms: Vec<String>,
-}
-
-impl Known {
-    fn of(settings: &Dovecot) -> Known {
-        let mechanisms = auth::mechanisms(settings).into_iter();
-        Known {
-            has_userdb: !settings.userdbs.is_empty(),
-            mechanisms: mechanisms.map(str::to_owned).collect(),
-        }
-    }
+pub struct Known {
+    /// See [`Authority::has_userdb`].
+    pub has_userdb: bool,
+    /// See [`Authority::mechanisms`].
+    pub mechanisms: Vec<String>,
 }
 
 /// An authority in another process.
@@ -107,14 +98,14 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Remote {
-    /// The one at the other end of `socket`, which has these settings.
+    /// The one at the other end of `socket`, of which this is known.
     ///
     /// # Errors
     /// When descriptors or threads are short.
-    pub fn new(socket: UnixStream, settings: &Dovecot) -> std::io::Result<Remote> {
+    pub fn new(socket: UnixStream, known: Known) -> std::io::Result<Remote> {
         Ok(Remote {
             caller: Mutex::new(Arc::new(Caller::new(socket)?)),
-            known: Mutex::new(Known::of(settings)),
+            known: Mutex::new(known),
         })
     }
 
@@ -128,8 +119,8 @@ impl Remote {
     }
 
     /// The configuration was read again.
-    pub fn configure(&self, settings: &Dovecot) {
-        *locked(&self.known) = Known::of(settings);
+    pub fn configure(&self, known: Known) {
+        *locked(&self.known) = known;
     }
 
     fn ask(&self, question: &Question) -> Result<Answer, String> {

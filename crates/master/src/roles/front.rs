@@ -17,7 +17,7 @@ use ipc::calls::Caller;
 use ipc::channel::Inbox;
 use ipc::control::Haste;
 use ipc::deliveries::Delivery;
-use ipc::logins::Remote;
+use ipc::logins::{Known, Remote};
 use ipc::roles::{Answer, Identity, Message, Order, Port, Purpose, Question, Whose};
 use serve::handover::Handover;
 use settings::Dovecot;
@@ -37,7 +37,7 @@ const CHANNEL_IDLE: Duration = Duration::from_secs(2);
 pub(super) fn run(begun: Begun, mut inbox: Inbox, line: Line) -> Result<()> {
     // The auth role is the first thing that the supervisor tells of.
     let (socket, waiting) = wait_for_auth(&mut inbox)?;
-    let authority = Remote::new(socket, &dovecot(&begun.slice)).context("cannot ask the auth service")?;
+    let authority = Remote::new(socket, known(&begun.slice)).context("cannot ask the auth service")?;
     let authority = Arc::new(authority);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -66,10 +66,15 @@ pub(super) fn run(begun: Begun, mut inbox: Inbox, line: Line) -> Result<()> {
     done
 }
 
-/// The settings that the auth role has too; without a dovecot.conf, those of an empty one.
-fn dovecot(slice: &Slice) -> Cow<'_, Dovecot> {
+/// What this process knows of the auth role; without a dovecot.conf, it has the settings of an empty one.
+fn known(slice: &Slice) -> Known {
     let dovecot = slice.snapshot.dovecot.as_ref();
-    dovecot.map_or_else(|| Cow::Owned(Dovecot::defaults()), Cow::Borrowed)
+    let dovecot = dovecot.map_or_else(|| Cow::Owned(Dovecot::defaults()), Cow::Borrowed);
+    let mechanisms = auth::mechanisms(&dovecot).into_iter();
+    Known {
+        has_userdb: !dovecot.userdbs.is_empty(),
+        mechanisms: mechanisms.map(str::to_owned).collect(),
+    }
 }
 
 type Orders = Vec<(Order<Slice>, Vec<OwnedFd>)>;
@@ -161,7 +166,7 @@ async fn serve(
         match order {
             Order::Asker(_) => reconnect(&authority, descriptors, &log),
             Order::Reconfigure(slice, ports) => {
-                authority.configure(&dovecot(&slice));
+                authority.configure(known(&slice));
                 reconfigure(&running, &doors, &slice, (ports, descriptors));
             }
             Order::Client(purpose) => {
