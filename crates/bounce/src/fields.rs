@@ -36,6 +36,11 @@ fn recipient(software: &str, kind: Kind, fate: &Fate<'_>) -> String {
     add("Action", action(kind, fate));
     add("Status", &outcome.status.to_string());
     match (outcome.result, said(&outcome.text)) {
+        _ if outcome.detail.diagnostic.is_some() => {
+            let diagnostic = outcome.detail.diagnostic.as_deref().unwrap_or_default();
+            let code = format!("Diagnostic-Code: {}", one_line(diagnostic));
+            text.push_str(&wording::wrapped(&code));
+        }
         (DeliveryResult::Relayed, _) => {
             let host = outcome.relay.split('[').next().unwrap_or_default();
             add("Remote-MTA", &format!("dns; {host}"));

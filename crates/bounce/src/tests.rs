@@ -33,6 +33,7 @@ fn failed(text: &str) -> Outcome {
         status: StatusCode::permanent(1, 1),
         text: text.into(),
         relay: "none".into(),
+        detail: Default::default(),
     }
 }
 
@@ -168,6 +169,7 @@ fn a_success_is_told_with_who_took_the_message() {
             relay: relay.to_owned(),
             status: StatusCode::success(0, 0),
             text: text.to_owned(),
+            detail: Default::default(),
         };
         build(&settings(), Kind::Success, &envelope("a@b"), &asked, &outcome)
             .unwrap()

@@ -276,6 +276,7 @@ pub(crate) mod tests {
             text: "connect to mx.example.com[192.0.2.1]:25: Connection refused".to_owned(),
             status: StatusCode::temporary(4, 1),
             relay: "none".to_owned(),
+            detail: Default::default(),
         };
         spool.record(&ids[1], vec![(0, outcome)]).expect("recorded");
         spool.move_to(&ids[1], QueueName::Deferred).expect("moved");

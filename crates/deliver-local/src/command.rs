@@ -3,10 +3,11 @@
 
 use std::path::Path;
 
+use address::Address;
 use envelope::{Outcome, StatusCode};
 use settings::Postfix;
 
-use crate::outcomes::{bounced, deferred, sent};
+use crate::outcomes::{bounced, deferred, diagnosed, sent};
 use crate::task::{Command, End, Exit, Facts, Rights};
 
 /// How much of a command's output becomes part of the outcome, in octets.
@@ -20,37 +21,36 @@ const SHELL: &str = "/bin/sh";
 pub fn command(text: &str, facts: &Facts, rights: &Rights, settings: &Postfix) -> Command {
     let environment = environment(facts, rights, settings);
     let path = environment.iter().find(|(name, _)| name == "PATH");
+    let path = path.map_or(PATH, |(_, path)| path);
+    let (program, argv) = argv(text, &settings.local_command_shell, path);
     Command {
-        argv: argv(
-            text,
-            &settings.local_command_shell,
-            path.map_or(PATH, |(_, path)| path),
-        ),
-        directory: directory(facts, rights, settings),
+        program,
+        argv,
+        directory: Some(directory(facts, rights, settings)),
         environment,
         time_limit: settings.command_time_limit,
         output_bytes_max: OUTPUT_BYTES_MAX,
     }
 }
 
-/// The words of a text in which the shell would find nothing to interpret; anything else is the shell's, and so is the
-/// name of a program that is in none of the directories of `path`: the shell may have it built in.
+/// The program, and the words of a text in which the shell would find nothing to interpret; anything else is the shell's, and
+/// so is the name of a program that is in none of the directories of `path`: the shell may have it built in.
 /// `local_command_shell` gets every text as its last argument.
-fn argv(text: &str, local_shell: &str, path: &str) -> Vec<String> {
+fn argv(text: &str, local_shell: &str, path: &str) -> (String, Vec<String>) {
     let mut shell: Vec<String> = local_shell.split_ascii_whitespace().map(str::to_owned).collect();
     if !shell.is_empty() {
         shell.push(text.to_owned());
-        return shell;
+        return (shell[0].clone(), shell);
     }
     let plain = |c: char| c.is_ascii_alphanumeric() || "!@%-_=+:,./ \t".contains(c);
-    let mut words: Vec<String> = text.split_ascii_whitespace().map(str::to_owned).collect();
+    let words: Vec<String> = text.split_ascii_whitespace().map(str::to_owned).collect();
     if text.chars().all(plain)
         && let Some(program) = words.first().and_then(|name| find(name, path))
     {
-        words[0] = program;
-        return words;
+        return (program, words);
     }
-    vec![SHELL.to_owned(), "-c".to_owned(), text.to_owned()]
+    let words = ["sh", "-c", text].map(str::to_owned);
+    (SHELL.to_owned(), words.to_vec())
 }
 
 /// The file of a program.
@@ -79,11 +79,7 @@ fn environment(facts: &Facts, rights: &Rights, settings: &Postfix) -> Vec<(Strin
     for word in &settings.export_environment {
         let (name, value) = match word.split_once('=') {
             Some((name, value)) => (name, Some(value.to_owned())),
-            None if word == "MAIL_CONFIG" => (
-                word.as_str(),
-                Some(settings.config_directory.display().to_string()),
-            ),
-            None => (word.as_str(), std::env::var(word).ok()),
+            None => (word.as_str(), imported(word, settings)),
         };
         environment.retain(|(known, _)| known != name || value.is_none());
         environment.extend(value.map(|value| (name.to_owned(), value)));
@@ -91,15 +87,16 @@ fn environment(facts: &Facts, rights: &Rights, settings: &Postfix) -> Vec<(Strin
     let path = |path: &Option<std::path::PathBuf>| path.as_ref().map(|path| path.display().to_string());
     let some = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
     let client = &facts.client;
-    let sender = facts.sender.as_ref().map(ToString::to_string).unwrap_or_default();
+    let sender = facts.sender.as_ref().map(unquoted).unwrap_or_default();
+    let address = |text: &str| Address::parse(text).map_or_else(|_| text.to_owned(), |found| unquoted(&found));
     let told = [
         ("HOME", path(&rights.home)),
-        ("LOGNAME", rights.user.clone().or_else(|| some(&facts.user))),
+        ("LOGNAME", some(&facts.user)),
         ("SHELL", path(&facts.shell)),
         ("USER", some(&facts.user)),
         ("SENDER", Some(sender)),
-        ("RECIPIENT", some(&facts.recipient)),
-        ("ORIGINAL_RECIPIENT", some(&facts.original)),
+        ("RECIPIENT", some(&address(&facts.recipient))),
+        ("ORIGINAL_RECIPIENT", some(&address(&facts.original))),
         ("LOCAL", some(&facts.local)),
         ("EXTENSION", facts.extension.clone()),
         ("DOMAIN", some(&facts.domain)),
@@ -119,15 +116,43 @@ fn environment(facts: &Facts, rights: &Rights, settings: &Postfix) -> Vec<(Strin
     environment
 }
 
-/// `command_execution_directory`; `None` when it is not set or comes to nothing.
-fn directory(facts: &Facts, rights: &Rights, settings: &Postfix) -> Option<std::path::PathBuf> {
-    let text = settings.command_execution_directory.as_str();
-    if text.is_empty() {
-        return None;
+/// The value of a variable that this process passes on: `NAME=value` of `import_environment`, else its own.
+fn imported(name: &str, settings: &Postfix) -> Option<String> {
+    let set = settings.import_environment.iter().find_map(|word| {
+        let (known, value) = word.split_once('=')?;
+        (known == name).then(|| value.to_owned())
+    });
+    if name == "MAIL_CONFIG" && set.is_none() {
+        // Commands find the usual place by themselves.
+        let usual = settings::Surroundings::default().config_directory;
+        let is_usual = settings.config_directory == usual || settings.config_directory == Path::new("/etc/postfix");
+        return (!is_usual).then(|| settings.config_directory.display().to_string());
     }
+    set.or_else(|| std::env::var(name).ok())
+}
+
+/// The address as commands get it, which is without quotes.
+fn unquoted(address: &Address) -> String {
+    match address.domain() {
+        Some(domain) => format!("{}@{}", address.local(), domain.as_str()),
+        None => address.local().to_owned(),
+    }
+}
+
+/// `command_execution_directory`; when it is not set or comes to nothing, the queue directory, where local(8) is, or `/`
+/// where that is closed to the user.
+fn directory(facts: &Facts, rights: &Rights, settings: &Postfix) -> std::path::PathBuf {
+    let text = settings.command_execution_directory.as_str();
     let filter = &settings.execution_directory_expansion_filter;
-    let expanded = expanded(text, facts, rights.home.as_deref(), (settings, Some(filter)));
-    expanded.filter(|path| path.starts_with('/')).map(Into::into)
+    let wanted = expanded(text, facts, rights.home.as_deref(), (settings, Some(filter)));
+    if let Some(wanted) = wanted.filter(|path| path.starts_with('/')) {
+        return wanted.into();
+    }
+    let queue = &settings.queue_directory;
+    match std::fs::metadata(queue.join(".")) {
+        Ok(_) => queue.clone(),
+        Err(_) => "/".into(),
+    }
 }
 
 /// A text with `$home`, `$user`, `$extension` … replaced by what the recipient brings along, each kept to the characters of
@@ -176,39 +201,55 @@ fn delimiter(facts: &Facts, settings: &Postfix) -> String {
         .unwrap_or_default()
 }
 
-/// What the end of the command `text` says about the message.
+/// What the end of the command `text` says about the message. What it printed is told as it is, its last line's end a blank.
 pub fn outcome_of(text: &str, exit: &Exit) -> Outcome {
     let output = String::from_utf8_lossy(&exit.output);
     let printable = |c: char| if c.is_control() { ' ' } else { c };
-    let output: String = output.trim().chars().map(printable).collect();
+    let output: String = output.chars().map(printable).collect();
     let shown = match output.as_str() {
         "" => String::new(),
         output => format!(". Command output: {output}"),
     };
-    let failed = |status: StatusCode, text: String| match status.class {
-        envelope::Class::Permanent => bounced(status, text),
-        _ => deferred(status, text),
+    // The report has what was printed, else the words of sysexits.h.
+    let words = |words: &str| match output.trim() {
+        "" => words.to_owned(),
+        output => output.to_owned(),
     };
     match exit.end {
         End::Status(0) => sent(format!("delivered to command: {text}")),
         End::Status(status) => match sysexit(status) {
-            Some((code, words)) => match StatusCode::split(&output) {
-                Some((own, said)) if own.class != envelope::Class::Success => failed(own, said.to_owned()),
-                _ => failed(code, format!("{words}{shown}")),
+            Some((code, meaning)) => match StatusCode::split(&output) {
+                Some((own, said)) if own.class != envelope::Class::Success => {
+                    diagnosed(failed(own, said.to_owned()), said)
+                }
+                _ => diagnosed(failed(code, format!("{meaning}{shown}")), &words(meaning)),
             },
-            None => bounced(
-                StatusCode::permanent(3, 0),
-                format!("Command died with status {status}: \"{text}\"{shown}"),
+            None => diagnosed(
+                bounced(
+                    StatusCode::permanent(3, 0),
+                    format!("Command died with status {status}: \"{text}\"{shown}"),
+                ),
+                &words(&format!("unknown mail system error {status}")),
             ),
         },
         End::Signal(signal) => deferred(
             StatusCode::temporary(3, 0),
             format!("Command died with signal {signal}: \"{text}\"{shown}"),
         ),
-        End::TimedOut => bounced(
-            StatusCode::permanent(3, 0),
-            format!("Command time limit exceeded: \"{text}\"{shown}"),
+        End::TimedOut => diagnosed(
+            bounced(
+                StatusCode::permanent(3, 0),
+                format!("Command time limit exceeded: \"{text}\"{shown}"),
+            ),
+            &words("internal software error"),
         ),
+    }
+}
+
+fn failed(status: StatusCode, text: String) -> Outcome {
+    match status.class {
+        envelope::Class::Permanent => bounced(status, text),
+        _ => deferred(status, text),
     }
 }
 
@@ -241,9 +282,12 @@ mod tests {
 
     #[test]
     fn the_shell_is_asked_only_when_it_is_needed() {
-        let plain = argv("/bin/cat -n  x=y", "", PATH);
+        let (program, plain) = argv("/bin/cat -n  x=y", "", PATH);
         assert_eq!(plain, ["/bin/cat", "-n", "x=y"]);
-        assert!(argv("cat -n", "", PATH)[0].ends_with("bin/cat"), "found in PATH");
+        assert_eq!(program, "/bin/cat");
+        let (program, words) = argv("cat -n", "", PATH);
+        assert!(program.ends_with("bin/cat"), "found in PATH");
+        assert_eq!(words, ["cat", "-n"]);
         for text in [
             "exit 75",
             "cat > /dev/null",
@@ -251,9 +295,12 @@ mod tests {
             "a; b",
             "$HOME/x",
         ] {
-            assert_eq!(argv(text, "", PATH), ["/bin/sh", "-c", text]);
+            let words = ["sh", "-c", text].map(str::to_owned).to_vec();
+            assert_eq!(argv(text, "", PATH), ("/bin/sh".to_owned(), words));
         }
-        assert_eq!(argv("cat x", "/bin/rsh -c", PATH), ["/bin/rsh", "-c", "cat x"]);
+        let (program, words) = argv("cat x", "/bin/rsh -c", PATH);
+        assert_eq!(words, ["/bin/rsh", "-c", "cat x"]);
+        assert_eq!(program, "/bin/rsh");
     }
 
     #[test]
@@ -279,12 +326,12 @@ mod tests {
         assert_eq!(of(End::Status(67), ""), "Bounced 5.1.1 user unknown");
         assert_eq!(
             of(End::Status(75), "temp trouble\n"),
-            "Deferred 4.3.0 temporary failure. Command output: temp trouble"
+            "Deferred 4.3.0 temporary failure. Command output: temp trouble "
         );
-        assert_eq!(of(End::Status(77), "5.7.9 Not you\n"), "Bounced 5.7.9 Not you");
+        assert_eq!(of(End::Status(77), "5.7.9 Not you\n"), "Bounced 5.7.9 Not you ");
         assert_eq!(
             of(End::Status(1), "out put\nmore\n"),
-            "Bounced 5.3.0 Command died with status 1: \"cmd\". Command output: out put more"
+            "Bounced 5.3.0 Command died with status 1: \"cmd\". Command output: out put more "
         );
         assert_eq!(
             of(End::Signal(9), ""),

@@ -69,6 +69,7 @@ pub(crate) fn read(
         }
         let mut reader = Reader {
             facts,
+            home,
             settings,
             found: Forward::default(),
         };
@@ -80,6 +81,7 @@ pub(crate) fn read(
 
 struct Reader<'a> {
     facts: &'a Facts,
+    home: Option<&'a std::path::Path>,
     settings: &'a Postfix,
     found: Forward,
 }
@@ -104,7 +106,7 @@ impl Reader<'_> {
             let text = format!(":include: file {} is too deep in others", path.display());
             bounced(StatusCode::permanent(4, 6), text)
         } else {
-            match included(path) {
+            match included(path, Trust::NotTheWorld) {
                 Ok(list) => return self.add(list.targets, "include", depth + 1),
                 Err((outcome, why)) => {
                     self.found.warnings.push(why);
@@ -131,6 +133,7 @@ impl Reader<'_> {
                 None => Wanted::File(path),
             },
             Target::Include(path) => Wanted::Failed(format!(":include:{}", path.display()), misconfigured()),
+            Target::Address(text) if text.starts_with("~/") => self.wanted(self.at_home(&text), source),
             Target::Address(text) => match Address::parse(&text) {
                 Ok(address) if address.domain().is_none() && self.is_own(address.local()) => {
                     Wanted::OwnMailbox
@@ -147,6 +150,14 @@ impl Reader<'_> {
         }
     }
 
+    /// `~/file`: a file of the home directory.
+    fn at_home(&self, text: &str) -> Target {
+        match self.home {
+            Some(home) => Target::File(home.join(text.trim_start_matches("~/"))),
+            None => Target::Address(text.trim_start_matches("~/").to_owned()),
+        }
+    }
+
     fn is_own(&self, name: &str) -> bool {
         name.eq_ignore_ascii_case(&self.facts.user) || name.eq_ignore_ascii_case(&self.facts.local)
     }
@@ -156,9 +167,9 @@ impl Reader<'_> {
 ///
 /// # Errors
 /// The outcome, and what the administrator is told.
-pub(crate) fn included(path: &std::path::Path) -> Result<lists::List, (Outcome, String)> {
+pub(crate) fn included(path: &std::path::Path, trust: Trust) -> Result<lists::List, (Outcome, String)> {
     let named = |why: &str| why.replacen("file ", ":include: file ", 1);
-    lists::read(path, Trust::NotTheWorld).map_err(|missing| match missing {
+    lists::read(path, trust).map_err(|missing| match missing {
         Missing::NoFile => {
             let why = format!(
                 "unable to lookup :include: file {}: No such file or directory",

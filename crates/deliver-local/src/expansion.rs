@@ -2,6 +2,7 @@
 //! files (aliases(5)). Files are not read here: `:include:` is a task for an agent.
 
 use std::collections::HashSet;
+use std::path::Path;
 
 use address::Address;
 use envelope::{Outcome, StatusCode};
@@ -9,13 +10,14 @@ use settings::{Postfix, TableRef};
 use tables::Tables;
 use tables::aliases::{self, Target};
 
+use crate::delivered_to::Been;
 use crate::dotforward::restricted;
 use crate::outcomes::{bounced, deferred, misconfigured};
 use crate::task::{Agents, Facts, Kind, Rights, Task, Work};
 use crate::{Content, Directory, facts_of};
 
-/// How deep aliases may name aliases.
-pub const DEPTH_MAX: usize = 100;
+/// How deep aliases may name aliases: as deep as local(8) follows them.
+pub const DEPTH_MAX: usize = 25;
 /// How many targets one recipient may expand to.
 pub const TARGETS_MAX: usize = 10_000;
 
@@ -63,6 +65,8 @@ pub struct Actor {
     pub rights: Rights,
     /// The login shell.
     pub shell: Option<std::path::PathBuf>,
+    /// The include file whose owner it is: what the file names is for that user's agent to find there.
+    pub list: Option<std::path::PathBuf>,
 }
 
 /// Whoever answers for a list.
@@ -93,12 +97,14 @@ impl Leaf {
 struct Way {
     /// The aliases that are being followed, the first one first.
     above: Vec<String>,
-    /// All names that were looked up.
-    seen: HashSet<String>,
+    /// All names that were looked up, each with how deep that was.
+    seen: HashSet<(usize, String)>,
+    /// The include files that were read.
+    lists: HashSet<std::path::PathBuf>,
+    /// Whether the list at hand is an include file: local(8) queues its addresses anew.
+    is_included: bool,
     /// The names of the leaves so far.
     known: HashSet<String>,
-    /// The alias that led back to one above it.
-    circle: Option<String>,
     owner: Option<Owner>,
 }
 
@@ -111,12 +117,16 @@ pub(crate) struct Expander<'a> {
     pub(crate) agents: (&'a dyn Agents, &'a dyn Content),
     /// What is known of the message.
     pub(crate) facts: &'a Facts,
+    /// Where the message has been: its `Delivered-To:` fields.
+    pub(crate) been: &'a Been,
 }
 
 /// An alias that was found.
 struct Alias<'a> {
     name: String,
     targets: Vec<Target>,
+    /// The extension of the address, which the alias does not have.
+    extension: Option<String>,
     /// Where.
     table: &'a TableRef,
 }
@@ -128,6 +138,8 @@ struct List<'a> {
     actor: Option<&'a Actor>,
     /// `alias` or `include`, as `allow_mail_to_commands` says.
     source: &'static str,
+    /// An extension that goes along to the addresses of the list.
+    extension: Option<&'a str>,
 }
 
 impl Expander<'_> {
@@ -142,19 +154,12 @@ impl Expander<'_> {
             ..Way::default()
         };
         self.follow(address, &mut way, &mut expansion)?;
-        match way.circle {
-            // An alias that comes back to itself adds nobody; without anybody else there is nobody at all.
-            Some(name) if expansion.leaves.is_empty() => Err(bounced(
-                StatusCode::permanent(4, 6),
-                format!("alias database loop for {name}"),
-            )),
-            _ => Ok(expansion),
-        }
+        Ok(expansion)
     }
 
     fn follow(&self, address: &Address, way: &mut Way, expansion: &mut Expansion) -> Result<(), Outcome> {
-        if way.above.len() > DEPTH_MAX || way.seen.len() > TARGETS_MAX || way.known.len() > TARGETS_MAX {
-            let text = format!("alias expansion of {address} is too deep or too wide");
+        if way.seen.len() > TARGETS_MAX || way.known.len() > TARGETS_MAX {
+            let text = format!("alias expansion of {address} is too wide");
             return Err(bounced(StatusCode::permanent(4, 6), text));
         }
         let name = address.local().to_lowercase();
@@ -163,46 +168,71 @@ impl Expander<'_> {
             add(end, &address.at(address.domain().cloned()), way, expansion);
             return Ok(());
         }
+        if !way.seen.insert((way.above.len(), name.clone())) {
+            return Ok(());
+        }
+        let full = self.qualified(address).to_string();
+        if !way.above.is_empty() && self.been.at(&full) {
+            let outcome = crate::outcomes::looped(&full);
+            add(End::Failed(full, outcome), address, way, expansion);
+            return Ok(());
+        }
         if way.above.last() == Some(&name) {
             // `alice: alice, bob`: the user of that name.
             self.add_user(address, way, expansion);
             return Ok(());
         }
-        if way.above.contains(&name) {
-            way.circle = way.circle.take().or_else(|| way.above.last().cloned());
+        if way.above.len() >= DEPTH_MAX {
+            let text = format!("alias database loop for {name}");
+            expansion.warnings.push(text.clone());
+            let outcome = bounced(StatusCode::permanent(4, 6), text.clone());
+            add(End::Failed(text, outcome), address, way, expansion);
             return Ok(());
         }
-        if !way.seen.insert(name.clone()) {
-            // Two ways to one alias: it was followed already.
-            return Ok(());
+        match self.targets(address, expansion)? {
+            Some(alias) => self.follow_alias(alias, (address, name), way, expansion),
+            None => {
+                self.add_user(address, way, expansion);
+                Ok(())
+            }
         }
-        let Some(Alias {
-            name: alias,
-            targets,
-            table,
-        }) = self.targets(address)?
-        else {
-            self.add_user(address, way, expansion);
-            return Ok(());
-        };
+    }
+
+    fn follow_alias(
+        &self,
+        alias: Alias<'_>,
+        (address, name): (&Address, String),
+        way: &mut Way,
+        expansion: &mut Expansion,
+    ) -> Result<(), Outcome> {
         let acts =
             |target: &Target| matches!(target, Target::Command(_) | Target::File(_) | Target::Include(_));
-        let actor = match targets.iter().any(acts) {
-            true => Some(self.actor_of_table(table)?),
+        let actor = match alias.targets.iter().any(acts) {
+            true => Some(self.actor_of_table(alias.table)?),
             false => None,
         };
-        let outer = way.owner.clone();
-        self.find_owner(&alias, way)?;
+        let (outer, was_included) = (way.owner.clone(), way.is_included);
+        self.find_owner(&alias.name, way)?;
         way.above.push(name);
+        way.is_included = false;
+        let extension = alias.extension.filter(|_| self.propagates("alias"));
         let list = List {
-            targets,
+            targets: alias.targets,
             actor: actor.as_ref(),
             source: "alias",
+            extension: extension.as_deref(),
         };
         let followed = self.follow_list(list, address, way, expansion);
         way.above.pop();
+        way.is_included = was_included;
         way.owner = outer;
         followed
+    }
+
+    /// Whether an extension goes along to what such a list names (`propagate_unmatched_extensions`).
+    fn propagates(&self, source: &str) -> bool {
+        let words = &self.settings.propagate_unmatched_extensions;
+        words.iter().any(|word| word.eq_ignore_ascii_case(source))
     }
 
     fn follow_list(
@@ -216,11 +246,11 @@ impl Expander<'_> {
         for target in list.targets {
             let end = match (target, list.actor) {
                 (Target::Address(text), _) => {
-                    self.follow_address(&text, way, expansion)?;
+                    self.follow_address((&text, list.extension), way, expansion)?;
                     continue;
                 }
                 (Target::Include(path), Some(actor)) => {
-                    self.follow_include(&path, (actor, at), way, expansion)?;
+                    self.follow_include((&path, list.extension), (actor, at), way, expansion)?;
                     continue;
                 }
                 (Target::Mailbox(user), _) => {
@@ -247,13 +277,19 @@ impl Expander<'_> {
         Ok(())
     }
 
-    fn follow_address(&self, text: &str, way: &mut Way, expansion: &mut Expansion) -> Result<(), Outcome> {
+    fn follow_address(
+        &self,
+        (text, extension): (&str, Option<&str>),
+        way: &mut Way,
+        expansion: &mut Expansion,
+    ) -> Result<(), Outcome> {
         let next = Address::parse(text).map_err(|error| {
             deferred(
                 StatusCode::temporary(3, 0),
                 format!("alias target \"{text}\" is no address: {error}"),
             )
         })?;
+        let next = crate::with_extension(next, extension, self.settings);
         if self.is_local(&next)? {
             return self.follow(&next, way, expansion);
         }
@@ -261,26 +297,24 @@ impl Expander<'_> {
         Ok(())
     }
 
-    /// Has an agent read an include file, with the rights of the table; goes on with those of the file's owner.
+    /// Has an agent read an include file; goes on with the rights of the file's owner.
     fn follow_include(
         &self,
-        path: &std::path::Path,
+        (path, extension): (&Path, Option<&str>),
         (actor, at): (&Actor, &Address),
         way: &mut Way,
         expansion: &mut Expansion,
     ) -> Result<(), Outcome> {
-        let name = format!(":include:{}", path.display());
-        if !way.seen.insert(name.clone()) {
+        if !way.lists.insert(path.to_owned()) {
             return Ok(());
         }
-        let task = Task {
-            facts: self.facts.clone(),
-            work: Work::Include(path.to_owned()),
-        };
-        let report = self.agents.0.perform(&actor.rights, &task, self.agents.1);
+        let (rights, work) = self.reader_of(path, actor)?;
+        let facts = self.facts.clone();
+        let report = self.agents.0.perform(&rights, &Task { facts, work }, self.agents.1);
         expansion.warnings.extend(report.warnings);
         let Some(included) = report.included else {
             if crate::outcomes::is_final(&report.outcome) {
+                let name = format!(":include:{}", path.display());
                 add(End::Failed(name, report.outcome), at, way, expansion);
                 return Ok(());
             }
@@ -289,46 +323,92 @@ impl Expander<'_> {
         };
         let owner = match included.owner_uid {
             0 => None,
-            uid => self
-                .directory
-                .owner(uid)
-                .map_err(|why| deferred(StatusCode::temporary(3, 0), why))?,
+            uid => self.owner(uid)?,
         };
-        let outer = way.owner.clone();
+        let (outer, was_included) = (way.owner.clone(), way.is_included);
         let own = owner.map(|user| {
-            let sender = outer.as_ref().and_then(|outer| outer.sender.clone());
-            way.owner = Some(Owner {
-                name: user.name.clone(),
-                sender,
-            });
-            Actor::of(user)
+            // The owner of an alias answers for its lists too.
+            if outer.is_none() {
+                way.owner = Some(Owner {
+                    name: user.name.clone(),
+                    sender: None,
+                });
+            }
+            Actor::of_include(user, path)
         });
-        way.above.push(name);
+        way.above.push(format!(":include:{}", path.display()));
+        way.is_included = true;
         let list = List {
             targets: included.targets,
             actor: own.as_ref().or(Some(actor)),
             source: "include",
+            extension: extension.filter(|_| self.propagates("include")),
         };
         let followed = self.follow_list(list, at, way, expansion);
         way.above.pop();
-        way.owner = outer;
+        (way.owner, way.is_included) = (outer, was_included);
         followed
     }
 
+    /// Who reads an include file: whoever has the rights of the list that names it; for a list of root's, which are not given
+    /// to anybody, the file's owner.
+    fn reader_of(&self, path: &Path, actor: &Actor) -> Result<(Rights, Work), Outcome> {
+        let path = path.to_owned();
+        let of_user = |rights: Rights| {
+            let work = Work::OfInclude {
+                path: path.clone(),
+                target: None,
+            };
+            Ok((rights, work))
+        };
+        if actor.list.is_some() {
+            return of_user(actor.rights.clone());
+        }
+        // The rights of `default_privs` have no name.
+        let uid = nearest_owner(&path).filter(|uid| *uid != 0 && actor.rights.user.is_none());
+        let owner = match uid {
+            Some(uid) => self.owner(uid)?,
+            None => None,
+        };
+        match owner {
+            Some(user) => of_user(Actor::of_include(user, &path).rights),
+            None => Ok((actor.rights.clone(), Work::Include(path))),
+        }
+    }
+
+    fn owner(&self, uid: u32) -> Result<Option<crate::User>, Outcome> {
+        let found = self.directory.owner(uid);
+        found.map_err(|why| deferred(StatusCode::temporary(3, 0), why))
+    }
+
     /// The name and targets of the alias `user+extension`, else of `user`, and the table that has it.
-    fn targets(&self, address: &Address) -> Result<Option<Alias<'_>>, Outcome> {
-        let plain = address
-            .strip_extension(&self.settings.recipient_delimiter)
-            .map(|(plain, _)| plain);
-        for form in std::iter::once(address).chain(plain.as_ref()) {
+    fn targets(&self, address: &Address, expansion: &mut Expansion) -> Result<Option<Alias<'_>>, Outcome> {
+        let plain = address.strip_extension(&self.settings.recipient_delimiter);
+        let forms = std::iter::once((address, None));
+        let forms = forms.chain(plain.as_ref().map(|(plain, extension)| (plain, Some(*extension))));
+        for (form, extension) in forms {
             let name = form.local().to_lowercase();
             let Some((list, table)) = self.lookup(&name)? else {
                 continue;
             };
-            let targets = aliases::targets(&list);
-            let wrong = |error| deferred(StatusCode::temporary(3, 0), format!("alias {name}: {error}"));
-            let targets = targets.map_err(wrong)?;
-            return Ok(Some(Alias { name, targets, table }));
+            let targets = match aliases::targets(&list) {
+                Ok(targets) => targets,
+                Err(aliases::Error::RelativeInclude(path)) => {
+                    let why = format!(":include:{path} uses a relative path");
+                    expansion.warnings.push(why);
+                    return Err(misconfigured());
+                }
+                Err(error) => {
+                    let text = format!("alias {name}: {error}");
+                    return Err(deferred(StatusCode::temporary(3, 0), text));
+                }
+            };
+            return Ok(Some(Alias {
+                name,
+                targets,
+                extension: extension.map(str::to_owned),
+                table,
+            }));
         }
         Ok(None)
     }
@@ -344,8 +424,7 @@ impl Expander<'_> {
         found.map_err(failed)
     }
 
-    /// `owner-NAME` (aliases(5)): the return path of mail to a list, so that its owner hears of failures. Reports keep the
-    /// null sender.
+    /// `owner-NAME` (aliases(5)): the return path of mail to a list, so that its owner hears of failures, of reports too.
     fn find_owner(&self, alias: &str, way: &mut Way) -> Result<(), Outcome> {
         let name = format!("owner-{alias}");
         let has_owner = !alias.starts_with("owner-") && !alias.ends_with("-request");
@@ -361,7 +440,7 @@ impl Expander<'_> {
             _ => None,
         };
         let address = named.unwrap_or_else(|| Address::new(&name, None));
-        let sender = self.facts.sender.as_ref().map(|_| self.qualified(&address));
+        let sender = Some(self.qualified(&address));
         way.owner = Some(Owner { name, sender });
         Ok(())
     }
@@ -385,7 +464,7 @@ impl Expander<'_> {
             .owner
             .as_ref()
             .is_some_and(|owner| !owner.name.eq_ignore_ascii_case(&facts.user));
-        let end = if is_others {
+        let end = if is_others || way.is_included {
             End::Address(self.qualified(address))
         } else {
             End::User(facts.user)
@@ -421,6 +500,7 @@ impl Expander<'_> {
                     kind: Kind::Table,
                 },
                 shell: None,
+                list: None,
             }),
             Ok(Some(_)) => Err(misconfigured_privs(name, "it is root")),
             Ok(None) => Err(misconfigured_privs(name, "there is no such user")),
@@ -448,8 +528,35 @@ impl Actor {
                 kind: Kind::Table,
             },
             shell: user.shell,
+            list: None,
         }
     }
+
+    /// The owner of an include file: that user's own agent.
+    fn of_include(user: crate::User, path: &Path) -> Actor {
+        let of_table = Actor::of(user);
+        Actor {
+            rights: Rights {
+                kind: Kind::User,
+                ..of_table.rights
+            },
+            list: Some(path.to_owned()),
+            ..of_table
+        }
+    }
+}
+
+/// The owner of a file, or of the first directory above it that can be looked at.
+fn nearest_owner(path: &Path) -> Option<u32> {
+    use std::os::unix::fs::MetadataExt;
+    for part in path.ancestors() {
+        match std::fs::metadata(part) {
+            Ok(meta) => return Some(meta.uid()),
+            Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {}
+            Err(_) => return None,
+        }
+    }
+    None
 }
 
 /// The owner of a table's file; `None` where there is no file, or none that can be looked at.

@@ -11,12 +11,14 @@ use message::mbox::FromLine;
 use settings::Postfix;
 use store_mbox::keeper::{Keeper, Nobody};
 use tables::Tables;
+use tables::aliases::Target;
 
 use crate::Content;
 use crate::command::{command, outcome_of};
 use crate::dotforward::{self, Forward, Wanted, included};
 use crate::mailbox::{self, Letter};
-use crate::outcomes::{bounced, deferred, sum};
+use crate::lists::Trust;
+use crate::outcomes::{bounced, deferred, is_final, misconfigured, sum};
 use crate::task::{
     Agents, Facts, Included, Kind, Next, Report, Rights, Runner, Stages, Task, UserMail, Work, digest,
 };
@@ -55,7 +57,7 @@ impl Agents for OwnHands {
         let what = match &task.work {
             Work::User(mail) => format!("write the mail of {}", mail.name),
             Work::Command(text) => format!("run \"{text}\" as uid {}", rights.uid),
-            Work::File(path) | Work::Include(path) | Work::Virtual(path) => {
+            Work::File(path) | Work::Include(path) | Work::Virtual(path) | Work::OfInclude { path, .. } => {
                 format!("open {} as uid {}", path.display(), rights.uid)
             }
             Work::Save(_) => format!("open a mailbox as uid {}", rights.uid),
@@ -106,10 +108,16 @@ impl Hands {
         match (&task.work, rights.kind) {
             (Work::User(mail), Kind::User | Kind::Virtual) => self.user(&job, mail),
             (Work::Command(text), Kind::Table) => Report::of(self.command(&job, text)),
-            (Work::File(path), Kind::Table) => Report::of(self.file(&job, path)),
-            (Work::Include(path), Kind::Table) => include(path),
+            (Work::File(path), Kind::Table) => self.file(&job, path),
+            (Work::Include(path), Kind::Table) => include(path, Trust::NotTheWorld),
+            (Work::OfInclude { path, target: None }, Kind::User) => {
+                include(path, Trust::OwnerOfInclude(rights.uid))
+            }
+            (Work::OfInclude { path, target: Some(target) }, Kind::User) => {
+                Report::of(self.of_include(&job, path, target))
+            }
             (Work::Virtual(path), Kind::Virtual) => {
-                Report::of(mailbox::deliver_virtual(&self.letter(&job), path, &self.settings))
+                written(mailbox::deliver_virtual(&self.letter(&job), (path, rights), &self.settings))
             }
             _ => {
                 let text = "cannot deliver: this is not for the agent that was asked".to_owned();
@@ -139,7 +147,7 @@ impl Hands {
                 ..Report::of(crate::outcomes::sent("no .forward"))
             },
             (None, Stages::Again(_)) => Report::of(is_gone(&mail.name)),
-            (None, _) => Report::of(self.mailbox(job, mail)),
+            (None, _) => self.mailbox(job, mail),
         };
         report.warnings.splice(0..0, warnings);
         report
@@ -155,7 +163,7 @@ impl Hands {
             if matches!(stages, Stages::Again(only) if *only != name) {
                 continue;
             }
-            let outcome = match wanted {
+            let done = match wanted {
                 Wanted::OwnMailbox if *stages == Stages::Forward => {
                     report.next = Next::MailboxToo;
                     continue;
@@ -165,36 +173,70 @@ impl Hands {
                     report.forwards.push(address);
                     continue;
                 }
-                Wanted::Command(_) if job.rights.kind == Kind::Virtual => restricted("command"),
-                Wanted::File(_) if job.rights.kind == Kind::Virtual => restricted("file"),
-                Wanted::Command(text) => self.command(job, &text),
+                Wanted::Command(_) if job.rights.kind == Kind::Virtual => Report::of(restricted("command")),
+                Wanted::File(_) if job.rights.kind == Kind::Virtual => Report::of(restricted("file")),
+                Wanted::Command(text) => Report::of(self.command(job, &text)),
                 Wanted::File(path) => self.file(job, &path),
-                Wanted::Failed(_, outcome) => outcome,
+                Wanted::Failed(_, outcome) => Report::of(outcome),
             };
-            parts.push((name, outcome));
+            report.warnings.extend(done.warnings);
+            parts.push((name, done.outcome));
         }
         let is_elsewhere = !report.forwards.is_empty() || report.next == Next::MailboxToo;
         if !parts.is_empty() || is_elsewhere {
+            let mut done: Vec<Outcome> = parts.iter().map(|(_, outcome)| outcome.clone()).collect();
             (report.outcome, report.again) = sum(parts, is_elsewhere);
+            done.retain(|outcome| report.again.is_empty() || is_final(outcome));
+            report.done = done;
         }
         report
     }
 
+    /// Does what an include file of this user names, if it is this user's alone: what is run is not for the asker to choose.
+    fn of_include(&self, job: &Job<'_>, path: &Path, wanted: &str) -> Outcome {
+        let list = match crate::lists::read(path, Trust::Owner(job.rights.uid)) {
+            Ok(list) if list.owner_uid == job.rights.uid => list,
+            Ok(_) => return misconfigured(),
+            Err(crate::lists::Missing::Unreadable(why)) => {
+                return deferred(StatusCode::temporary(3, 0), why);
+            }
+            Err(_) => return misconfigured(),
+        };
+        for target in list.targets {
+            let settings = &self.settings;
+            match target {
+                Target::Command(text) if digest(&format!("|{text}")) == wanted => {
+                    let refused = dotforward::restricted(&settings.allow_mail_to_commands, "include", "command");
+                    return refused.unwrap_or_else(|| self.command(job, &text));
+                }
+                Target::File(file) if digest(&file.display().to_string()) == wanted => {
+                    let refused = dotforward::restricted(&settings.allow_mail_to_files, "include", "file");
+                    return refused.unwrap_or_else(|| self.file(job, &file).outcome);
+                }
+                _ => {}
+            }
+        }
+        bounced(
+            StatusCode::permanent(3, 0),
+            format!("{} no longer names what this message waited for", path.display()),
+        )
+    }
+
     /// `mailbox_command_maps`, `mailbox_command`, `home_mailbox`, `mail_spool_directory`.
-    fn mailbox(&self, job: &Job<'_>, mail: &UserMail) -> Outcome {
+    fn mailbox(&self, job: &Job<'_>, mail: &UserMail) -> Report {
         let own = match self.mailbox_commands.lookup(&mail.name) {
             Ok(own) => own,
-            Err(error) => return deferred(StatusCode::temporary(3, 0), error.to_string()),
+            Err(error) => return Report::of(deferred(StatusCode::temporary(3, 0), error.to_string())),
         };
         let own = own.unwrap_or_else(|| self.settings.mailbox_command.clone());
         if !own.is_empty() && job.rights.kind != Kind::Virtual {
-            return self.command(job, &own);
+            return Report::of(self.command(job, &own));
         }
-        mailbox::deliver(
+        written(mailbox::deliver(
             &self.letter(job),
             (&mail.name, job.rights),
             (&self.settings, &*self.keeper),
-        )
+        ))
     }
 
     fn command(&self, job: &Job<'_>, text: &str) -> Outcome {
@@ -207,8 +249,12 @@ impl Hands {
         }
     }
 
-    fn file(&self, job: &Job<'_>, path: &Path) -> Outcome {
-        mailbox::deliver_file(&self.letter(job), path, &self.settings)
+    fn file(&self, job: &Job<'_>, path: &Path) -> Report {
+        written(mailbox::deliver_file(
+            &self.letter(job),
+            (path, job.rights),
+            &self.settings,
+        ))
     }
 
     fn letter<'a>(&self, job: &Job<'a>) -> Letter<'a> {
@@ -235,8 +281,15 @@ impl Hands {
     }
 }
 
-fn include(path: &Path) -> Report {
-    match included(path) {
+fn written((outcome, warnings): (Outcome, Vec<String>)) -> Report {
+    Report {
+        warnings,
+        ..Report::of(outcome)
+    }
+}
+
+fn include(path: &Path, trust: Trust) -> Report {
+    match included(path, trust) {
         Ok(list) => Report {
             included: Some(Included {
                 owner_uid: list.owner_uid,

@@ -49,6 +49,19 @@ pub struct User {
     pub shell: Option<PathBuf>,
 }
 
+impl Delivery {
+    /// A delivery that came to one outcome.
+    pub(crate) fn of(recipient: &Address, outcome: Outcome) -> Delivery {
+        Delivery {
+            outcome,
+            recipient: recipient.clone(),
+            told: Vec::new(),
+            forwards: Vec::new(),
+            warnings: Vec::new(),
+        }
+    }
+}
+
 impl From<os::User> for User {
     fn from(user: os::User) -> User {
         User {
@@ -129,6 +142,11 @@ pub struct Job<'a> {
 pub struct Delivery {
     /// The recipient's outcome. It holds only once `forwards` are in the queue.
     pub outcome: Outcome,
+    /// The recipient as the log shows it: without the mark of another try.
+    pub recipient: Address,
+    /// What became of each address that the recipient stands for, as the log tells it: local(8) has a line for each.
+    /// Without any the recipient's outcome is all that there is to tell, or what it is forwarded as.
+    pub told: Vec<(Address, Outcome)>,
     /// What must be queued anew.
     pub forwards: Vec<Forward>,
     /// What the administrator should see in the log.
@@ -154,6 +172,18 @@ pub(crate) fn qualified(address: &Address, settings: &Postfix) -> Address {
     match address.domain() {
         Some(_) => address.clone(),
         None => address.at(Domain::parse(&settings.myorigin).ok()),
+    }
+}
+
+/// The address with an extension that goes along to it (`propagate_unmatched_extensions`).
+pub(crate) fn with_extension(address: Address, extension: Option<&str>, settings: &Postfix) -> Address {
+    let delimiter = settings.recipient_delimiter.chars().next();
+    match extension.zip(delimiter) {
+        Some((extension, delimiter)) => {
+            let local = format!("{}{delimiter}{extension}", address.local());
+            Address::new(&local, address.domain().cloned())
+        }
+        None => address,
     }
 }
 

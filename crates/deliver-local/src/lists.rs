@@ -39,6 +39,8 @@ pub(crate) enum Trust {
     Owner(u32),
     /// `:include:`: anybody, so long as not everybody.
     NotTheWorld,
+    /// An include file that is read with the rights of its owner: root's or this user's, and not everybody's.
+    OwnerOfInclude(u32),
 }
 
 /// Reads the list at `path` with the rights of this process.
@@ -73,7 +75,7 @@ pub(crate) fn read(path: &Path, trust: Trust) -> Result<List, Missing> {
 fn open(path: &Path, trust: Trust) -> Result<File, Missing> {
     let shown = path.display();
     let not_regular = || Missing::Unsafe(format!("file {shown} is not a regular file"));
-    if trust != Trust::NotTheWorld {
+    if matches!(trust, Trust::Owner(_)) {
         match std::fs::symlink_metadata(path) {
             Ok(meta) if !meta.is_file() => return Err(not_regular()),
             _ => {}
@@ -87,15 +89,18 @@ fn open(path: &Path, trust: Trust) -> Result<File, Missing> {
 }
 
 fn distrust(meta: &std::fs::Metadata, trust: Trust) -> Option<String> {
-    if let Trust::Owner(uid) = trust {
-        if meta.uid() != 0 && meta.uid() != uid {
-            return Some(format!("has bad owner uid {}", meta.uid()));
-        }
-        if meta.mode() & 0o020 != 0 {
-            return Some("is group writable".to_owned());
-        }
+    let owner = match trust {
+        Trust::Owner(uid) | Trust::OwnerOfInclude(uid) => Some(uid),
+        Trust::NotTheWorld => None,
+    };
+    if owner.is_some_and(|uid| meta.uid() != 0 && meta.uid() != uid) {
+        return Some(format!("has bad owner uid {}", meta.uid()));
     }
-    (meta.mode() & 0o002 != 0).then(|| "is world writable".to_owned())
+    if meta.mode() & 0o002 != 0 {
+        return Some("is world writable".to_owned());
+    }
+    let is_others = matches!(trust, Trust::Owner(_)) && meta.mode() & 0o020 != 0;
+    is_others.then(|| "is group writable".to_owned())
 }
 
 #[cfg(test)]

@@ -8,10 +8,11 @@ use settings::{Postfix, TableRef};
 use tables::Tables;
 
 use crate::expansion::{self, Actor, End, Expander, Expansion, Leaf, Owner};
-use crate::outcomes::{bounced, deferred, is_final, sent, sum};
+use crate::outcomes::{bounced, deferred, is_final, looped, sent, sum};
 use crate::task::{Agents, Facts, Kind, Next, Rights, Stages, Task, UserMail, Work, digest};
 use crate::virtual_mailbox::VirtualMailboxes;
-use crate::{Content, Delivery, Directory, Forward, Job, User, again, delivered_to, facts_of};
+use crate::delivered_to::Been;
+use crate::{Content, Delivery, Directory, Forward, Job, User, again, facts_of};
 
 /// The local delivery agent.
 pub struct Local {
@@ -34,8 +35,14 @@ struct Round<'a> {
     of: Address,
     /// Whether it is `luser_relay`, which is not caught again.
     is_caught: bool,
+    /// Where the message has been.
+    been: &'a Been,
     /// What was done, and the address that stands for it alone.
     parts: Vec<(Address, Outcome)>,
+    /// What became of each address, for the log.
+    told: Vec<(Address, Outcome)>,
+    /// What is told only if it is not tried again by itself, for that is told then.
+    waiting: Vec<(Address, Outcome)>,
     forwards: Vec<Forward>,
     /// Local addresses that are only tried again.
     again: Vec<Address>,
@@ -75,17 +82,17 @@ impl Local {
         let facts = self.facts(job, of);
         // What is for one mailbox or one target has nowhere to come back from.
         let is_last = again.is_some() || expansion::mailbox_of(address).is_some();
-        let done = |outcome| Delivery {
-            outcome,
-            forwards: Vec::new(),
-            warnings: Vec::new(),
-        };
-        match delivered_to::already_here(job.content, &facts.delivered_to) {
-            Ok(was_here) if is_last || !was_here => {}
-            Ok(_) => return done(looped(&facts)),
+        let done = |outcome| Delivery::of(of, outcome);
+        let been = match Been::of(job.content) {
+            Ok(been) if is_last => {
+                drop(been);
+                Been::default()
+            }
+            Ok(been) if been.at(&facts.delivered_to) => return done(looped(&facts.delivered_to)),
+            Ok(been) => been,
             Err(error) => return done(unreadable(&error)),
-        }
-        let expansion = match self.expander(&facts, job.content).expand(of, None) {
+        };
+        let expansion = match self.expander(&facts, job.content, &been).expand(of, None) {
             Ok(expansion) => expansion,
             Err(outcome) => return done(outcome),
         };
@@ -95,7 +102,10 @@ impl Local {
             facts,
             of: of.clone(),
             is_caught: false,
+            been: &been,
             parts: Vec::new(),
+            told: Vec::new(),
+            waiting: Vec::new(),
             forwards: Vec::new(),
             again: Vec::new(),
             warnings: Vec::new(),
@@ -112,19 +122,13 @@ impl Local {
             (&self.facts(job, &job.recipient.address), &self.settings),
             &*self.directory,
         );
-        let of_virtual = |outcome| Delivery {
-            outcome: Outcome {
+        let of_virtual = |outcome| {
+            let outcome = Outcome {
                 relay: "virtual".to_owned(),
                 ..outcome
-            },
-            forwards: Vec::new(),
-            warnings: Vec::new(),
+            };
+            Delivery::of(&job.recipient.address, outcome)
         };
-        match delivered_to::already_here(job.content, &facts.delivered_to) {
-            Ok(false) => {}
-            Ok(true) => return of_virtual(looped(&facts)),
-            Err(error) => return of_virtual(unreadable(&error)),
-        }
         match self
             .virtual_mailboxes
             .find(&job.recipient.address, &self.settings)
@@ -157,7 +161,8 @@ impl Local {
     /// targets the text tells each; one that is not deliverable makes the recipient so.
     pub fn verify(&self, recipient: &Address) -> Outcome {
         let facts = Facts::default();
-        let expansion = match self.expander(&facts, &Nothing).expand(recipient, None) {
+        let been = Been::default();
+        let expansion = match self.expander(&facts, &Nothing, &been).expand(recipient, None) {
             Ok(expansion) => expansion,
             Err(outcome) => return outcome,
         };
@@ -196,13 +201,14 @@ impl Local {
         }
     }
 
-    fn expander<'a>(&'a self, facts: &'a Facts, content: &'a dyn Content) -> Expander<'a> {
+    fn expander<'a>(&'a self, facts: &'a Facts, content: &'a dyn Content, been: &'a Been) -> Expander<'a> {
         Expander {
             aliases: &self.aliases,
             directory: &*self.directory,
             settings: &self.settings,
             agents: (&*self.agents, content),
             facts,
+            been,
         }
     }
 
@@ -255,27 +261,47 @@ impl Round<'_> {
                 "the alias {} no longer names what this message waited for",
                 self.of
             );
-            self.part("", bounced(StatusCode::permanent(3, 0), text));
+            let mark = self.mark("", &self.of);
+            self.part(&mark, bounced(StatusCode::permanent(3, 0), text));
         }
     }
 
     fn leaf(&mut self, leaf: Leaf, name: &str, target: Option<&str>) {
         let facts = self.facts_at(&leaf);
+        let mark = self.mark(name, &leaf.at);
         let outcome = match leaf.end {
             End::Address(address) => return self.forward(address, leaf.owner),
             End::Failed(_, outcome) => outcome,
-            End::Command(text, actor) => self.act(&actor, facts, Work::Command(text)),
-            End::File(path, actor) => self.act(&actor, facts, Work::File(path)),
+            End::Command(text, actor) => {
+                let target = digest(&format!("|{text}"));
+                self.act((&actor, &target), facts, Work::Command(text))
+            }
+            End::File(path, actor) => {
+                let target = digest(&path.display().to_string());
+                self.act((&actor, &target), facts, Work::File(path))
+            }
             End::User(user) => {
                 let stages = match target {
                     Some(target) => Stages::Again(target.to_owned()),
                     None => Stages::ForwardThenMailbox,
                 };
-                return self.user((&user, stages), facts, name);
+                return self.user((&user, stages), facts, &mark);
             }
-            End::Mailbox(user) => return self.user((&user, Stages::Mailbox), facts, name),
+            End::Mailbox(user) => return self.user((&user, Stages::Mailbox), facts, &mark),
         };
-        self.part(name, outcome);
+        self.part(&mark, outcome);
+    }
+
+    /// How a target is called when it is tried again, and in the log: by the address whose expansion named it.
+    fn mark(&self, name: &str, at: &Address) -> Mark {
+        let at = match expansion::mailbox_of(at) {
+            Some(user) => Address::new(user, at.domain().cloned()),
+            None => at.clone(),
+        };
+        Mark {
+            name: name.to_owned(),
+            at: crate::qualified(&at, &self.local.settings),
+        }
     }
 
     /// What the target of a leaf is told.
@@ -292,7 +318,14 @@ impl Round<'_> {
         facts
     }
 
-    fn act(&mut self, actor: &Actor, facts: Facts, work: Work) -> Outcome {
+    fn act(&mut self, (actor, target): (&Actor, &str), facts: Facts, work: Work) -> Outcome {
+        let work = match &actor.list {
+            Some(path) => Work::OfInclude {
+                path: path.clone(),
+                target: Some(target.to_owned()),
+            },
+            None => work,
+        };
         let facts = Facts {
             shell: actor.shell.clone(),
             ..facts
@@ -306,34 +339,34 @@ impl Round<'_> {
     }
 
     /// Mail for a user: `.forward`, `mailbox_transport`, the mailbox; for nobody, what is set for that.
-    fn user(&mut self, (user, stages): (&str, Stages), facts: Facts, name: &str) {
+    fn user(&mut self, (user, stages): (&str, Stages), facts: Facts, mark: &Mark) {
         let local = self.local;
         let found = match local.directory.user(user) {
             Ok(found) => found,
-            Err(why) => return self.part(name, deferred(StatusCode::temporary(3, 0), why)),
+            Err(why) => return self.part(mark, deferred(StatusCode::temporary(3, 0), why)),
         };
         let transport = local.transport(&local.mailbox_transports, &local.settings.mailbox_transport, user);
         let (found, transport) = match (found, transport) {
-            (_, Err(outcome)) => return self.part(name, outcome),
+            (_, Err(outcome)) => return self.part(mark, outcome),
             (None, Ok(Some(transport))) => {
                 let outcome = self.pass(&transport, &facts);
-                return self.part(name, outcome);
+                return self.part(mark, outcome);
             }
-            (None, Ok(None)) => return self.unknown(user, &facts, name),
+            (None, Ok(None)) => return self.unknown(user, &facts, mark),
             (Some(found), Ok(transport)) => (found, transport),
         };
         let stages = match (&transport, stages) {
             (Some(transport), Stages::Mailbox) => {
                 let outcome = self.pass(transport, &facts);
-                return self.part(name, outcome);
+                return self.part(mark, outcome);
             }
             (Some(_), Stages::ForwardThenMailbox) => Stages::Forward,
             (_, stages) => stages,
         };
-        self.perform(found, stages, facts, (name, transport.as_deref()));
+        self.perform(found, stages, facts, (mark, transport.as_deref()));
     }
 
-    fn perform(&mut self, user: User, stages: Stages, facts: Facts, (name, transport): (&str, Option<&str>)) {
+    fn perform(&mut self, user: User, stages: Stages, facts: Facts, (mark, transport): (&Mark, Option<&str>)) {
         let facts = Facts {
             shell: user.shell,
             ..facts
@@ -360,24 +393,34 @@ impl Round<'_> {
         };
         let report = self.local.agents.perform(&rights, &task, self.job.content);
         self.warnings.extend(report.warnings);
-        let own = |address: &String| again::address(&format!("{name}.{address}"), &self.of);
+        let own = |address: &String| again::address(&format!("{}.{address}", mark.name), &self.of);
         self.again.extend(report.again.iter().map(own));
-        let mut is_own = false;
+        let (mut is_own, is_forwarded) = (false, !report.forwards.is_empty());
         for address in report.forwards {
             is_own |= self.forward_of_user(&address, &user.name, &task.facts);
         }
         if let (Next::Mailbox, Some(transport)) = (report.next, transport) {
             let outcome = self.pass(transport, &task.facts);
-            return self.part(name, outcome);
+            return self.part(mark, outcome);
         }
-        self.part(name, report.outcome);
+        if report.done.is_empty() && !is_forwarded && report.next == Next::Nothing {
+            self.part(mark, report.outcome);
+        } else {
+            self.part_of(mark, report.outcome);
+            report.done.into_iter().for_each(|outcome| self.tell(&mark.at, outcome));
+        }
         if is_own || report.next == Next::MailboxToo {
-            self.own_mailbox((&rights, &user.name), &task.facts, transport);
+            self.own_mailbox((&rights, &user.name), &task.facts, (mark, transport));
         }
     }
 
     /// The mailbox that a user's `.forward` names among others; what cannot be written now waits by itself.
-    fn own_mailbox(&mut self, (rights, user): (&Rights, &str), facts: &Facts, transport: Option<&str>) {
+    fn own_mailbox(
+        &mut self,
+        (rights, user): (&Rights, &str),
+        facts: &Facts,
+        (mark, transport): (&Mark, Option<&str>),
+    ) {
         let outcome = match transport {
             Some(transport) => self.pass(transport, facts),
             None => {
@@ -395,7 +438,8 @@ impl Round<'_> {
             }
         };
         if is_final(&outcome) {
-            return self.part("", outcome);
+            let mark = self.mark("", &mark.at);
+            return self.part(&mark, outcome);
         }
         let domain = self.of.domain().cloned();
         self.again.push(Address::new(&format!("\\{user}"), domain));
@@ -411,10 +455,16 @@ impl Round<'_> {
         let is_local = address
             .domain()
             .is_none_or(|domain| local.directory.is_local(domain) == Ok(true));
+        let full = crate::qualified(address, &local.settings);
+        if is_local && self.been.at(&full.to_string()) {
+            let mark = self.mark("", &full);
+            self.part(&mark, looped(&full.to_string()));
+            return false;
+        }
         let expanded = is_local
             .then(|| {
                 local
-                    .expander(facts, self.job.content)
+                    .expander(facts, self.job.content, self.been)
                     .expand(address, Some(owner.clone()))
             })
             .and_then(Result::ok);
@@ -441,47 +491,45 @@ impl Round<'_> {
     }
 
     /// Nobody of that name: `fallback_transport`, `luser_relay`, the sender.
-    fn unknown(&mut self, user: &str, facts: &Facts, name: &str) {
+    fn unknown(&mut self, user: &str, facts: &Facts, mark: &Mark) {
         let local = self.local;
         let settings = &local.settings;
         match local.transport(&local.fallback_transports, &settings.fallback_transport, user) {
-            Err(outcome) => return self.part(name, outcome),
+            Err(outcome) => return self.part(mark, outcome),
             Ok(Some(transport)) => {
                 let outcome = self.pass(&transport, facts);
-                return self.part(name, outcome);
+                return self.part(mark, outcome);
             }
             Ok(None) => {}
         }
         if !settings.luser_relay.is_empty() && !self.is_caught {
             let text = crate::command::expanded(&settings.luser_relay, facts, None, (settings, None));
             return match text.and_then(|text| Address::parse(&text).ok()) {
-                Some(relay) => self.catch(relay, facts, name),
-                None => self.part(name, unknown_user(user)),
+                Some(relay) => self.catch(relay, facts, mark),
+                None => self.part(mark, unknown_user(user)),
             };
         }
         if ["postmaster", "mailer-daemon"]
             .iter()
             .any(|special| user.eq_ignore_ascii_case(special))
         {
-            self.warnings.push(format!(
-                "undeliverable postmaster notification discarded: {}",
-                facts.recipient
-            ));
-            return self.part(name, sent("undeliverable postmaster notification discarded"));
+            let name = user.to_lowercase();
+            self.warnings.push(format!("required alias not found: {name}"));
+            return self.part(mark, sent("discarded"));
         }
-        self.part(name, unknown_user(user));
+        self.part(mark, unknown_user(user));
     }
 
     /// Delivers to `luser_relay`: on this host at once, elsewhere through the queue.
-    fn catch(&mut self, relay: Address, facts: &Facts, name: &str) {
+    fn catch(&mut self, relay: Address, facts: &Facts, mark: &Mark) {
         let local = self.local;
         let domain = relay.domain();
         match domain.map_or(Ok(true), |domain| local.directory.is_local(domain)) {
-            Err(why) => return self.part(name, deferred(StatusCode::temporary(3, 0), why)),
+            Err(why) => return self.part(mark, deferred(StatusCode::temporary(3, 0), why)),
             Ok(false) => return self.forward(relay, None),
             Ok(true) => {}
         }
-        match local.expander(facts, self.job.content).expand(&relay, None) {
+        match local.expander(facts, self.job.content, self.been).expand(&relay, None) {
             Ok(expansion) => {
                 self.warnings.extend(expansion.warnings.iter().cloned());
                 let domain = relay.domain().or(self.of.domain()).cloned();
@@ -491,7 +539,7 @@ impl Round<'_> {
                 self.is_caught = false;
                 self.of = caught;
             }
-            Err(outcome) => self.part(name, outcome),
+            Err(outcome) => self.part(mark, outcome),
         }
     }
 
@@ -511,8 +559,22 @@ impl Round<'_> {
         self.job.transports.pass(transport, next_hop, &recipient)
     }
 
-    fn part(&mut self, name: &str, outcome: Outcome) {
-        self.parts.push((again::address(name, &self.of), outcome));
+    /// Notes what became of a target, for the log too.
+    fn part(&mut self, mark: &Mark, outcome: Outcome) {
+        self.tell(&mark.at, outcome.clone());
+        self.part_of(mark, outcome);
+    }
+
+    fn part_of(&mut self, mark: &Mark, outcome: Outcome) {
+        self.parts.push((again::address(&mark.name, &self.of), outcome));
+    }
+
+    fn tell(&mut self, at: &Address, outcome: Outcome) {
+        let list = match is_final(&outcome) {
+            true => &mut self.told,
+            false => &mut self.waiting,
+        };
+        list.push((at.clone(), outcome));
     }
 
     /// Queues for an address, with others of the same list.
@@ -542,7 +604,7 @@ impl Round<'_> {
         let is_begun = !self.forwards.is_empty() || !self.again.is_empty();
         let is_empty = self.parts.is_empty();
         let (outcome, names) = sum(self.parts, is_begun);
-        let outcome = match is_empty {
+        let mut outcome = match is_empty {
             true if is_begun => sent("forwarded"),
             _ => outcome,
         };
@@ -554,23 +616,36 @@ impl Round<'_> {
                 header: String::new(),
                 keeps_original: true,
             });
+        } else {
+            self.told.append(&mut self.waiting);
+        }
+        let recipient = crate::qualified(&self.of, &self.local.settings);
+        let is_bounced = |(_, outcome): &&(Address, Outcome)| outcome.result == DeliveryResult::Bounced;
+        let bounced: Vec<&(Address, Outcome)> = self.told.iter().filter(is_bounced).collect();
+        if bounced.len() > 1 || bounced.iter().any(|(at, _)| *at != recipient) {
+            outcome.detail.targets = bounced.into_iter().cloned().collect();
         }
         Delivery {
             outcome,
+            recipient,
+            told: self.told,
             forwards: self.forwards,
             warnings: self.warnings,
         }
     }
 }
 
+/// A target.
+struct Mark {
+    /// What it is called when it is tried again ([`digest`]).
+    name: String,
+    /// The address that the log has for it.
+    at: Address,
+}
+
 /// Whether an address of a user's `.forward` is the user himself.
 fn is_named(address: &Address, user: &str, facts: &Facts) -> bool {
     address.local().eq_ignore_ascii_case(user) || address.local().eq_ignore_ascii_case(&facts.local)
-}
-
-fn looped(facts: &Facts) -> Outcome {
-    let text = format!("mail forwarding loop for {}", facts.delivered_to);
-    bounced(StatusCode::permanent(4, 6), text)
 }
 
 fn unreadable(error: &std::io::Error) -> Outcome {

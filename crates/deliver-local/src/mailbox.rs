@@ -4,10 +4,10 @@
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Read};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::FileTypeExt;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Component, Path, PathBuf};
 
-use envelope::{DeliveryResult, Outcome, StatusCode};
+use envelope::{Outcome, StatusCode};
 use os::locks::Tries;
 use settings::{MailboxLock, Postfix};
 use store_maildir::maildirsize::{self, Amount};
@@ -15,7 +15,7 @@ use store_mbox::keeper::{Keeper, Spool};
 use store_mbox::{LockKind, Locks, Owner};
 
 use crate::Content;
-use crate::outcomes::{bounced, deferred, misconfigured, sent};
+use crate::outcomes::{bounced, deferred, diagnosed, misconfigured, sent};
 use crate::task::Rights;
 
 /// A place for mail.
@@ -87,15 +87,16 @@ fn ends_in_slash(path: &Path) -> bool {
 }
 
 /// `require_home_directory`: why delivery must wait, if it must.
-fn home_is_missing(name: &str, home: Option<&Path>, settings: &Postfix) -> Option<String> {
+fn home_is_missing(home: Option<&Path>, settings: &Postfix) -> Option<String> {
     if !settings.require_home_directory || home.is_some_and(Path::is_dir) {
         return None;
     }
     let home = home.unwrap_or(Path::new("none"));
-    Some(format!(
-        "cannot find home directory {} of user {name}",
-        home.display()
-    ))
+    let why = match std::fs::metadata(home) {
+        Ok(_) => "Not a directory".to_owned(),
+        Err(error) => os::words(&error),
+    };
+    Some(format!("cannot access home directory {}: {why}", home.display()))
 }
 
 /// Writes a message into the mailbox of the user `name`.
@@ -103,7 +104,7 @@ pub(crate) fn deliver(
     letter: &Letter<'_>,
     (name, rights): (&str, &Rights),
     (settings, keeper): (&Postfix, &dyn Keeper),
-) -> Outcome {
+) -> Written {
     let home = rights.home.as_deref();
     // A name is one file in the spool, and nothing above it.
     let is_name = matches!(
@@ -111,16 +112,20 @@ pub(crate) fn deliver(
         [Component::Normal(_)]
     );
     if !is_name {
-        return bounced(StatusCode::permanent(1, 1), format!("unknown user: \"{name}\""));
+        let outcome = bounced(StatusCode::permanent(1, 1), format!("unknown user: \"{name}\""));
+        return (outcome, Vec::new());
     }
-    if let Some(why) = home_is_missing(name, home, settings) {
-        return deferred(StatusCode::temporary(2, 0), why);
+    if let Some(why) = home_is_missing(home, settings) {
+        return (deferred(StatusCode::temporary(3, 0), why), Vec::new());
     }
     let place = match place_of(name, home, settings) {
         Ok(place) => place,
-        Err(why) => return deferred(StatusCode::temporary(2, 0), why),
+        Err(why) => return (deferred(StatusCode::temporary(2, 0), why), Vec::new()),
     };
-    let whose = Whose::User(name);
+    let whose = Whose {
+        kind: Business::User(name),
+        rights,
+    };
     match place {
         Place::Maildir(path) => write_maildir(letter, &path, (&whose, settings.mailbox_size_limit), settings),
         Place::Mbox(path) => {
@@ -143,10 +148,24 @@ pub(crate) fn deliver(
 }
 
 /// Writes a message to `/file/name` of an alias or a `.forward`.
-pub(crate) fn deliver_file(letter: &Letter<'_>, path: &Path, settings: &Postfix) -> Outcome {
+pub(crate) fn deliver_file(
+    letter: &Letter<'_>,
+    (path, rights): (&Path, &Rights),
+    settings: &Postfix,
+) -> Written {
     let limit = settings.mailbox_size_limit;
+    let whose = Whose {
+        kind: Business::File,
+        rights,
+    };
     if ends_in_slash(path) {
-        return write_maildir(letter, path, (&Whose::File, limit), settings);
+        return write_maildir(letter, path, (&whose, limit), settings);
+    }
+    // What can be run would be given mail to run.
+    let is_program = |meta: &std::fs::Metadata| meta.is_file() && meta.permissions().mode() & 0o111 != 0;
+    if std::fs::metadata(path).is_ok_and(|meta| is_program(&meta)) {
+        let text = format!("{}file is executable", cannot(path, &whose));
+        return (bounced(StatusCode::permanent(7, 1), text), Vec::new());
     }
     // /dev/null and its like hold no mailbox.
     if std::fs::metadata(path).is_ok_and(|meta| meta.file_type().is_char_device()) {
@@ -155,8 +174,14 @@ pub(crate) fn deliver_file(letter: &Letter<'_>, path: &Path, settings: &Postfix)
             .open(path)
             .and_then(|mut device| std::io::copy(&mut letter.reader(), &mut device));
         return match written {
-            Ok(_) => sent(format!("delivered to file: {}", path.display())),
-            Err(error) => not_written((path, &Whose::File), Some(error.kind()), &os::words(&error)),
+            Ok(_) => (
+                sent(format!("delivered to file: {}", path.display())),
+                Vec::new(),
+            ),
+            Err(error) => (
+                not_written((path, &whose), Some(error.kind()), &os::words(&error)),
+                Vec::new(),
+            ),
         };
     }
     let locks = locks(&settings.mailbox_delivery_lock, settings);
@@ -166,11 +191,19 @@ pub(crate) fn deliver_file(letter: &Letter<'_>, path: &Path, settings: &Postfix)
         owner: Owner::Anybody,
         spool: None,
     };
-    write_mbox(letter, &place, (&Whose::File, limit))
+    write_mbox(letter, &place, (&whose, limit))
 }
 
 /// Writes a message to the virtual mailbox `name` below `virtual_mailbox_base` (virtual(8)).
-pub(crate) fn deliver_virtual(letter: &Letter<'_>, name: &Path, settings: &Postfix) -> Outcome {
+pub(crate) fn deliver_virtual(
+    letter: &Letter<'_>,
+    (name, rights): (&Path, &Rights),
+    settings: &Postfix,
+) -> Written {
+    let whose = Whose {
+        kind: Business::Virtual,
+        rights,
+    };
     // Never above the base, whatever a table says.
     let is_below = name
         .components()
@@ -182,13 +215,13 @@ pub(crate) fn deliver_virtual(letter: &Letter<'_>, name: &Path, settings: &Postf
     } else {
         base.join(relative)
     };
-    let mut outcome = if !is_below || !path.is_absolute() {
-        misconfigured()
+    let (mut outcome, warnings) = if !is_below || !path.is_absolute() {
+        (misconfigured(), Vec::new())
     } else if ends_in_slash(name) {
         write_maildir(
             letter,
             &path,
-            (&Whose::Virtual, settings.virtual_mailbox_limit),
+            (&whose, settings.virtual_mailbox_limit),
             settings,
         )
     } else {
@@ -201,14 +234,22 @@ pub(crate) fn deliver_virtual(letter: &Letter<'_>, name: &Path, settings: &Postf
             owner,
             spool: None,
         };
-        write_mbox(letter, &place, (&Whose::Virtual, settings.virtual_mailbox_limit))
+        write_mbox(letter, &place, (&whose, settings.virtual_mailbox_limit))
     };
     outcome.relay = "virtual".to_owned();
-    outcome
+    (outcome, warnings)
 }
 
+/// An outcome, and what the administrator is told.
+pub(crate) type Written = (Outcome, Vec<String>);
+
 /// Whose mailbox it is, for the words of an outcome.
-enum Whose<'a> {
+struct Whose<'a> {
+    kind: Business<'a>,
+    rights: &'a Rights,
+}
+
+enum Business<'a> {
     User(&'a str),
     File,
     Virtual,
@@ -219,15 +260,18 @@ fn write_maildir(
     path: &Path,
     (whose, limit): (&Whose<'_>, u64),
     settings: &Postfix,
-) -> Outcome {
+) -> Written {
     let size = letter.size_bytes();
     if limit > 0 && size > limit {
-        return too_large(path, whose);
+        return (too_large(path, whose), Vec::new());
     }
     match maildirsize::has_room(path, size) {
         Ok(true) => {}
-        Ok(false) => return over_quota(path, whose),
-        Err(error) => return not_written((path, whose), Some(error.kind()), &os::words(&error)),
+        Ok(false) => return (over_quota(path, whose), Vec::new()),
+        Err(error) => {
+            let outcome = not_written((path, whose), Some(error.kind()), &os::words(&error));
+            return (outcome, Vec::new());
+        }
     }
     match store_maildir::deliver(path, &mut letter.reader(), &settings.myhostname) {
         Ok(delivered) => {
@@ -237,43 +281,113 @@ fn write_maildir(
                 messages: 1,
             };
             maildirsize::add(path, came);
-            sent("delivered to maildir")
+            (sent("delivered to maildir"), Vec::new())
         }
-        Err(error) => {
-            let kind = match &error {
-                ::mailbox::Error::Io { source, .. } => Some(source.kind()),
-                _ => None,
-            };
-            not_written((path, whose), kind, &error)
-        }
+        Err(error) => maildir_failed((path, whose), &error),
     }
 }
 
-fn write_mbox(
-    letter: &Letter<'_>,
-    place: &store_mbox::Place<'_>,
-    (whose, limit): (&Whose<'_>, u64),
-) -> Outcome {
+fn maildir_failed((path, whose): (&Path, &Whose<'_>), error: &::mailbox::Error) -> Written {
+    let ::mailbox::Error::Io { source, .. } = error else {
+        return (not_written((path, whose), None, error), Vec::new());
+    };
+    let directory = path.display().to_string();
+    let directory = directory.trim_end_matches('/');
+    let why = format!("create maildir file {directory}/tmp/: {}", os::words(source));
+    let kind = source.kind();
+    let outcome = given_up_or_kept(whose, kind, format!("maildir delivery failed: {why}"));
+    let warnings = match kind {
+        ErrorKind::PermissionDenied => vec![
+            format!(
+                "maildir access problem for UID/GID={}/{}: {why}",
+                whose.rights.uid, whose.rights.gid
+            ),
+            "perhaps you need to create the maildirs in advance".to_owned(),
+        ],
+        _ => Vec::new(),
+    };
+    (outcome, warnings)
+}
+
+fn write_mbox(letter: &Letter<'_>, place: &store_mbox::Place<'_>, (whose, limit): (&Whose<'_>, u64)) -> Written {
     let path = place.path;
     let before = std::fs::metadata(path).map_or(0, |file| file.len());
     if limit > 0 && before + letter.size_bytes() > limit {
-        return too_large(path, whose);
+        return (too_large(path, whose), Vec::new());
     }
     match store_mbox::append(place, &letter.from_line, &mut letter.reader()) {
-        Ok(()) => sent(match whose {
-            Whose::File => format!("delivered to file: {}", path.display()),
-            _ => "delivered to mailbox".to_owned(),
-        }),
-        Err(store_mbox::Error::NotAMailbox(_, why)) => {
-            let text = format!("{}. {why}", cannot(path, whose));
-            bounced(StatusCode::permanent(2, 0), text)
+        Ok(()) => {
+            let text = match whose.kind {
+                Business::File => format!("delivered to file: {}", path.display()),
+                _ => "delivered to mailbox".to_owned(),
+            };
+            (sent(text), Vec::new())
         }
-        Err(error) if error.io_kind() == Some(ErrorKind::IsADirectory) => {
-            let text = format!("{}. cannot open file: Is a directory", cannot(path, whose));
-            bounced(StatusCode::permanent(2, 0), text)
-        }
-        Err(error) => not_written((path, whose), error.io_kind(), &error),
+        Err(error) => mbox_failed((place, whose), &error),
     }
+}
+
+fn mbox_failed((place, whose): (&store_mbox::Place<'_>, &Whose<'_>), error: &store_mbox::Error) -> Written {
+    use store_mbox::Error;
+    let path = place.path;
+    let said = |why: &str| format!("{}{why}", cannot(path, whose));
+    let lock = format!("unable to create lock file {}.lock", path.display());
+    let not_owned = || {
+        let text = said(&Error::NotOwned(path.to_owned()).to_string());
+        let hint = "specify \"strict_mailbox_ownership = no\" to ignore mailbox ownership mismatch";
+        (
+            deferred(StatusCode::temporary(2, 0), text),
+            vec![hint.to_owned()],
+        )
+    };
+    match error {
+        Error::NotAMailbox(_, why) => (bounced(StatusCode::permanent(2, 0), said(why)), Vec::new()),
+        Error::HardLinks(_, _) => {
+            let text = said(&error.to_string());
+            (bounced(StatusCode::permanent(2, 0), text), Vec::new())
+        }
+        Error::NotOwned(_) => not_owned(),
+        Error::Locked(_) => {
+            let text = said(&format!("{lock}: File exists"));
+            (deferred(StatusCode::temporary(2, 0), text), Vec::new())
+        }
+        Error::Io { what, source } => {
+            let (kind, words) = (source.kind(), os::words(source));
+            let is_there = path.symlink_metadata().is_ok();
+            if kind == ErrorKind::PermissionDenied && is_there && place.owner == Owner::Ourselves && is_others(path)
+            {
+                return not_owned();
+            }
+            if kind == ErrorKind::IsADirectory || is_there && kind == ErrorKind::PermissionDenied {
+                let text = said(&format!("cannot open file: {words}"));
+                return (bounced(StatusCode::permanent(2, 0), text), Vec::new());
+            }
+            let is_missing = !is_there && what.starts_with("create ");
+            match (is_missing, &whose.kind) {
+                (true, Business::File) => {
+                    let outcome = given_up_or_kept(whose, kind, said(&format!("cannot create file exclusively: {words}")));
+                    (outcome, vec![format!("{lock}: {words}")])
+                }
+                (true, _) => (
+                    given_up_or_kept(whose, kind, said(&format!("{lock}: {words}"))),
+                    Vec::new(),
+                ),
+                (false, _) => (
+                    given_up_or_kept(whose, kind, said(&format!("cannot {what}: {words}"))),
+                    Vec::new(),
+                ),
+            }
+        }
+        Error::Replaced(_) => (not_written((path, whose), None, error), Vec::new()),
+    }
+}
+
+/// Whether a file is another user's, not looking through links.
+fn is_others(path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let own = os::Identity::current().uid;
+    path.symlink_metadata()
+        .is_ok_and(|meta| !meta.is_symlink() && meta.uid() != own)
 }
 
 /// A lock's kinds and its patience.
@@ -295,28 +409,25 @@ fn locks(kinds: &[MailboxLock], settings: &Postfix) -> Locks {
     }
 }
 
+/// What could not be done, up to the reason.
 fn cannot(path: &Path, whose: &Whose<'_>) -> String {
-    match whose {
-        Whose::User(name) => format!("cannot update mailbox {} for user {name}", path.display()),
-        Whose::Virtual => format!("cannot update mailbox {}", path.display()),
-        Whose::File => format!("cannot append message to file {}", path.display()),
+    match whose.kind {
+        Business::User(name) => format!("cannot update mailbox {} for user {name}. ", path.display()),
+        Business::Virtual => format!("delivery failed to mailbox {}: ", path.display()),
+        Business::File => format!("cannot append message to file {}: ", path.display()),
     }
 }
 
 fn too_large(path: &Path, whose: &Whose<'_>) -> Outcome {
-    let text = match whose {
-        Whose::User(name) => format!("mailbox of user {name} would be over mailbox_size_limit"),
-        Whose::Virtual => "mailbox would be over virtual_mailbox_limit".to_owned(),
-        Whose::File => format!("file {} would be over mailbox_size_limit", path.display()),
-    };
-    bounced(StatusCode::permanent(2, 2), text)
+    let text = format!("{}error writing message: File too large", cannot(path, whose));
+    diagnosed(bounced(StatusCode::permanent(2, 2), text), "input/output error")
 }
 
 fn over_quota(path: &Path, whose: &Whose<'_>) -> Outcome {
-    let text = match whose {
-        Whose::User(name) => format!("mailbox of user {name} is full: quota exceeded"),
-        Whose::Virtual => "mailbox is full: quota exceeded".to_owned(),
-        Whose::File => format!("maildir {} is full: quota exceeded", path.display()),
+    let text = match whose.kind {
+        Business::User(name) => format!("mailbox of user {name} is full: quota exceeded"),
+        Business::Virtual => "mailbox is full: quota exceeded".to_owned(),
+        Business::File => format!("maildir {} is full: quota exceeded", path.display()),
     };
     bounced(StatusCode::permanent(2, 2), text)
 }
@@ -326,21 +437,22 @@ fn not_written(
     kind: Option<ErrorKind>,
     error: &dyn std::fmt::Display,
 ) -> Outcome {
-    let text = format!("{}. {error}", cannot(path, whose));
-    // What an alias or a .forward names is for its writer to mend; nobody waits for that.
+    let text = format!("{}{error}", cannot(path, whose));
+    given_up_or_kept(whose, kind.unwrap_or(ErrorKind::Other), text)
+}
+
+/// What an alias or a `.forward` names is for its writer to mend; nobody waits for that. A mailbox that is not there may come
+/// back.
+fn given_up_or_kept(whose: &Whose<'_>, kind: ErrorKind, text: String) -> Outcome {
     let is_theirs = matches!(
         kind,
-        Some(
-            ErrorKind::NotFound
-                | ErrorKind::NotADirectory
-                | ErrorKind::PermissionDenied
-                | ErrorKind::InvalidInput
-        )
+        ErrorKind::NotFound
+            | ErrorKind::NotADirectory
+            | ErrorKind::PermissionDenied
+            | ErrorKind::InvalidInput
     );
-    let result = match whose {
-        Whose::File if is_theirs => bounced(StatusCode::permanent(2, 0), text),
+    match whose.kind {
+        Business::File if is_theirs => bounced(StatusCode::permanent(2, 0), text),
         _ => deferred(StatusCode::temporary(2, 0), text),
-    };
-    debug_assert!(result.result != DeliveryResult::Sent);
-    result
+    }
 }

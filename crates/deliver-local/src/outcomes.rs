@@ -1,6 +1,6 @@
 //! Outcomes of local(8), and the one rule by which the outcomes of several targets become one.
 
-use envelope::{DeliveryResult, Outcome, StatusCode};
+use envelope::{DeliveryResult, Detail, Outcome, StatusCode};
 
 fn outcome(result: DeliveryResult, status: StatusCode, text: impl Into<String>) -> Outcome {
     Outcome {
@@ -8,6 +8,7 @@ fn outcome(result: DeliveryResult, status: StatusCode, text: impl Into<String>) 
         status,
         text: text.into(),
         relay: "local".to_owned(),
+        detail: Detail::default(),
     }
 }
 
@@ -29,6 +30,23 @@ pub(crate) fn bounced(status: StatusCode, text: impl Into<String>) -> Outcome {
 /// What Postfix says where an administrator has to mend something; the log tells what.
 pub(crate) fn misconfigured() -> Outcome {
     bounced(StatusCode::permanent(3, 5), "mail system configuration error")
+}
+
+/// A message that has been at `address` before.
+pub(crate) fn looped(address: &str) -> Outcome {
+    let text = format!("mail forwarding loop for {address}");
+    bounced(StatusCode::permanent(4, 6), text)
+}
+
+/// With what a report says of it in the words of the system (`Diagnostic-Code: x-unix; …`).
+pub(crate) fn diagnosed(outcome: Outcome, words: &str) -> Outcome {
+    Outcome {
+        detail: Detail {
+            diagnostic: Some(format!("x-unix; {words}")),
+            ..outcome.detail
+        },
+        ..outcome
+    }
 }
 
 /// Whether it is done with, for better or worse.

@@ -1,7 +1,7 @@
 //! A runner of commands that starts them in this process's identity.
 
 use std::io::{ErrorKind, Read, Write};
-use std::os::unix::process::ExitStatusExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::Stdio;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,16 +19,18 @@ pub struct SpawnRunner;
 
 impl Runner for SpawnRunner {
     fn run(&self, command: &Command, input: &mut dyn Read) -> Result<Exit, String> {
-        let (program, arguments) = command
+        let (name, arguments) = command
             .argv
             .split_first()
             .ok_or("cannot run a command: it is empty")?;
+        let program = &command.program;
         let failed = |error: std::io::Error| format!("cannot run {program}: {}", os::words(&error));
         let (output, into) = std::io::pipe().map_err(failed)?;
         let also = into.try_clone().map_err(failed)?;
         let began = Instant::now();
         let mut prepared = std::process::Command::new(program);
         prepared
+            .arg0(name)
             .args(arguments)
             .env_clear()
             .envs(command.environment.iter().map(|(name, value)| (name, value)))
@@ -138,7 +140,8 @@ mod tests {
 
     fn run(text: &str, limit: Duration) -> Result<Exit, String> {
         let command = Command {
-            argv: vec!["/bin/sh".to_owned(), "-c".to_owned(), text.to_owned()],
+            program: "/bin/sh".to_owned(),
+            argv: vec!["sh".to_owned(), "-c".to_owned(), text.to_owned()],
             environment: vec![("A".to_owned(), "b c".to_owned())],
             directory: Some("/".into()),
             time_limit: limit,
@@ -181,7 +184,8 @@ mod tests {
     #[test]
     fn a_program_that_is_not_there_is_told() {
         let command = Command {
-            argv: vec!["/no/such/program".to_owned()],
+            program: "/no/such/program".to_owned(),
+            argv: vec!["program".to_owned()],
             environment: Vec::new(),
             directory: None,
             time_limit: LONG,

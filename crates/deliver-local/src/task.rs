@@ -87,8 +87,8 @@ pub struct Task {
     pub work: Work,
 }
 
-/// What is to be done. [`Kind::User`] may do [`Work::User`] and [`Work::Save`], [`Kind::Virtual`] these without commands and
-/// files, and [`Work::Virtual`], and [`Kind::Table`] the others; everything else is refused.
+/// What is to be done. [`Kind::User`] may do [`Work::User`], [`Work::OfInclude`] and [`Work::Save`], [`Kind::Virtual`] the first
+/// without commands and files, [`Work::Save`], and [`Work::Virtual`], and [`Kind::Table`] the others; everything else is refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Work {
     /// Mail for a user.
@@ -99,6 +99,15 @@ pub enum Work {
     File(PathBuf),
     /// `:include:/file/name` of an alias: the answer is [`Report::included`]; nothing is delivered.
     Include(PathBuf),
+    /// `:include:/file/name` of an alias where the file is the user's. Without a target the answer is
+    /// [`Report::included`]; with one ([`digest`] of a command or file), that is done if the file names it and nobody else
+    /// can have written it: whoever asks cannot choose what is run.
+    OfInclude {
+        /// The include file.
+        path: PathBuf,
+        /// The target.
+        target: Option<String>,
+    },
     /// The mailbox file below `virtual_mailbox_base`; a Maildir when it ends in a slash.
     Virtual(PathBuf),
     /// Mailboxes of users of dovecot.conf, reached over their stores (`lmtp`): the answers are in [`Report::saved`].
@@ -180,6 +189,8 @@ pub struct Included {
 pub struct Report {
     /// What became of everything that was done here. It holds for `forwards` only once they are in the queue.
     pub outcome: Outcome,
+    /// What became of each target of a `.forward` that was done here, for the log; `again` has those that are missing.
+    pub done: Vec<Outcome>,
     /// Addresses that the user's `.forward` names.
     pub forwards: Vec<Address>,
     /// Targets of `.forward` ([`digest`]) that must be tried again while others are done.
@@ -199,6 +210,7 @@ impl Report {
     pub fn of(outcome: Outcome) -> Report {
         Report {
             outcome,
+            done: Vec::new(),
             forwards: Vec::new(),
             again: Vec::new(),
             included: None,
@@ -218,7 +230,9 @@ pub trait Agents: Send + Sync {
 /// A command to run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Command {
-    /// The program's file and its arguments. The first has a slash in it.
+    /// The program's file; there is a slash in it.
+    pub program: String,
+    /// What it is called, and its arguments.
     pub argv: Vec<String>,
     /// Its whole environment.
     pub environment: Vec<(String, String)>,

@@ -87,6 +87,7 @@ impl Transports for Elsewhere {
             status,
             text: format!("{transport} {next_hop} {}", recipient.address),
             relay: transport.to_owned(),
+            detail: Default::default(),
         }
     }
 }
@@ -252,8 +253,14 @@ fn an_alias_that_leads_nowhere_but_back_is_a_loop() {
     let delivery = setup.deliver("many@example.com");
     assert_eq!(
         (delivery.outcome.result, delivery.forwards.len()),
-        (DeliveryResult::Sent, 0)
+        (DeliveryResult::Bounced, 0)
     );
+    // Who is in the circle has the mail, and the sender is told of the circle.
+    let told = delivery.told.iter().map(|(to, outcome)| format!("{to} {}", outcome.status));
+    let told: Vec<String> = told.collect();
+    assert!(told.contains(&"alice@mail.example.com 2.0.0".to_owned()), "{told:?}");
+    let targets = delivery.outcome.detail.targets.iter();
+    assert!(targets.clone().count() > 0 && targets.clone().all(|(_, of)| of.status.to_string() == "5.4.6"));
     assert_eq!(setup.mail_of("alice").len(), 1);
     setup.deliver("bob@example.com");
     assert_eq!((setup.mail_of("alice").len(), setup.mail_of("bob").len()), (2, 1));
@@ -280,7 +287,7 @@ fn what_is_no_mailbox_file_is_not_written() {
     std::fs::remove_dir(&mailbox).expect("removed");
     std::fs::write(spool.join("other"), "").expect("written");
     std::fs::hard_link(spool.join("other"), &mailbox).expect("linked");
-    assert_eq!(outcome(), refused("file has several hard links"));
+    assert_eq!(outcome(), refused("file has 2 hard links"));
     std::fs::remove_file(&mailbox).expect("removed");
     std::os::unix::fs::symlink(spool.join("other"), &mailbox).expect("linked");
     use std::os::unix::fs::PermissionsExt;
@@ -479,7 +486,7 @@ fn a_forward_file_that_others_may_write_is_ignored_and_told() {
     assert_eq!(delivery.outcome.text, "delivered to maildir");
     assert_eq!(
         delivery.warnings,
-        [format!("file {} is group writable", path.display())]
+        [format!("file {} is world writable", path.display())]
     );
     // Of two files the one for the extension is obeyed; one that names nobody is none.
     setup.write("alice/.forward", "# nobody\n");
@@ -675,7 +682,7 @@ fn who_is_nobody_is_caught_by_what_is_set() {
     assert!(
         nobody
             .told("postmaster@example.com")
-            .starts_with("Sent 2.0.0 undeliverable postmaster")
+            .starts_with("Sent 2.0.0 discarded")
     );
 }
 

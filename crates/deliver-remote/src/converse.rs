@@ -153,6 +153,7 @@ impl Session<'_> {
             status: StatusCode::temporary(7, 5),
             text: format!("Cannot start TLS: {}", in_words(error)),
             relay: self.config.relay.clone(),
+            detail: Default::default(),
         }
     }
 }
@@ -181,6 +182,7 @@ fn end(report: Option<Report>, failure: Option<Outcome>, handshake_failed: bool,
             status: StatusCode::temporary(4, 0),
             text: "the session ended before the message was begun".to_owned(),
             relay: relay.to_owned(),
+            detail: Default::default(),
         }),
     }
 }

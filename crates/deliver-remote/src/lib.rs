@@ -167,6 +167,7 @@ fn outcome(status: StatusCode, text: String) -> Outcome {
         status,
         text,
         relay: "none".to_owned(),
+        detail: Default::default(),
     }
 }
 

@@ -4,10 +4,14 @@
 
 use address::{Address, Domain};
 
-use crate::{BodyKind, Class, DeliveryResult, Envelope, Notify, Outcome, Recipient, Ret, StatusCode};
+use crate::{BodyKind, Class, DeliveryResult, Detail, Envelope, Notify, Outcome, Recipient, Ret, StatusCode};
 
-/// The version that is written, and the only one that is read so far.
+/// The version that is written, and read.
 pub const VERSION: u8 = 1;
+/// The version of an outcome with a [`Detail`].
+const VERSION_WITH_DETAIL: u8 = 2;
+/// No outcome keeps more targets.
+pub const TARGETS_MAX: usize = 100;
 /// No text in an encoding is longer, in octets.
 pub const TEXT_BYTES_MAX: usize = 64 * 1024;
 /// No envelope has more recipients.
@@ -111,7 +115,32 @@ pub fn decode_envelope(bytes: &[u8]) -> Result<(Envelope, &[u8]), Error> {
 
 /// Appends `outcome`. Texts over [`TEXT_BYTES_MAX`] are cut.
 pub fn encode_outcome(outcome: &Outcome, into: &mut Vec<u8>) {
-    into.push(VERSION);
+    if outcome.detail == Detail::default() {
+        into.push(VERSION);
+        return put_outcome(outcome, into);
+    }
+    into.push(VERSION_WITH_DETAIL);
+    put_outcome(outcome, into);
+    let Detail { diagnostic, targets } = &outcome.detail;
+    into.push(u8::from(diagnostic.is_some()));
+    if let Some(text) = diagnostic {
+        put_cut(text, into);
+    }
+    let kept = targets.iter().filter(|(address, _)| address.to_string().len() <= TEXT_BYTES_MAX);
+    let kept: Vec<&(Address, Outcome)> = kept.take(TARGETS_MAX).collect();
+    put_number(kept.len() as u64, into);
+    for (address, outcome) in kept {
+        // It fits: that was looked at above.
+        let _ = put_address(address, into);
+        into.push(u8::from(outcome.detail.diagnostic.is_some()));
+        if let Some(text) = &outcome.detail.diagnostic {
+            put_cut(text, into);
+        }
+        put_outcome(outcome, into);
+    }
+}
+
+fn put_outcome(outcome: &Outcome, into: &mut Vec<u8>) {
     into.push(match outcome.result {
         DeliveryResult::Sent => 0,
         DeliveryResult::Deferred => 1,
@@ -127,10 +156,14 @@ pub fn encode_outcome(outcome: &Outcome, into: &mut Vec<u8>) {
     put_number(u64::from(outcome.status.subject), into);
     put_number(u64::from(outcome.status.detail), into);
     for text in [&outcome.text, &outcome.relay] {
-        let end = text.floor_char_boundary(TEXT_BYTES_MAX);
-        put_number(end as u64, into);
-        into.extend_from_slice(&text.as_bytes()[..end]);
+        put_cut(text, into);
     }
+}
+
+fn put_cut(text: &str, into: &mut Vec<u8>) {
+    let end = text.floor_char_boundary(TEXT_BYTES_MAX);
+    put_number(end as u64, into);
+    into.extend_from_slice(&text.as_bytes()[..end]);
 }
 
 /// The outcome at the start of `bytes`, and what follows it.
@@ -139,36 +172,26 @@ pub fn encode_outcome(outcome: &Outcome, into: &mut Vec<u8>) {
 /// Every [`Error`].
 pub fn decode_outcome(bytes: &[u8]) -> Result<(Outcome, &[u8]), Error> {
     let mut reader = Reader { bytes };
-    reader.version()?;
-    let result = match reader.byte()? {
-        0 => DeliveryResult::Sent,
-        1 => DeliveryResult::Deferred,
-        2 => DeliveryResult::Bounced,
-        3 => DeliveryResult::Returned,
-        4 => DeliveryResult::Relayed,
-        _ => return Err(Error::BadValue("result")),
-    };
-    let class = match reader.byte()? {
-        2 => Class::Success,
-        4 => Class::Temporary,
-        5 => Class::Permanent,
-        _ => return Err(Error::BadValue("status class")),
-    };
-    let status = StatusCode {
-        class,
-        subject: reader.status_number()?,
-        detail: reader.status_number()?,
-    };
-    let (text, relay) = (reader.text()?, reader.text()?);
-    Ok((
-        Outcome {
-            result,
-            status,
-            text,
-            relay,
-        },
-        reader.bytes,
-    ))
+    let version = reader.byte()?;
+    if version != VERSION && version != VERSION_WITH_DETAIL {
+        return Err(Error::Version(version));
+    }
+    let mut outcome = reader.outcome()?;
+    if version == VERSION_WITH_DETAIL {
+        outcome.detail.diagnostic = reader.option(Reader::text)?;
+        let count = reader.number()?;
+        if count > TARGETS_MAX as u64 {
+            return Err(Error::OverLimit("targets"));
+        }
+        for _ in 0..count {
+            let address = reader.address()?;
+            let diagnostic = reader.option(Reader::text)?;
+            let mut target = reader.outcome()?;
+            target.detail.diagnostic = diagnostic;
+            outcome.detail.targets.push((address, target));
+        }
+    }
+    Ok((outcome, reader.bytes))
 }
 
 fn put_recipient(recipient: &Recipient, into: &mut Vec<u8>) -> Result<(), Error> {
@@ -284,6 +307,36 @@ impl<'a> Reader<'a> {
         Ok(Address::new(&local, domain))
     }
 
+    fn outcome(&mut self) -> Result<Outcome, Error> {
+        let result = match self.byte()? {
+            0 => DeliveryResult::Sent,
+            1 => DeliveryResult::Deferred,
+            2 => DeliveryResult::Bounced,
+            3 => DeliveryResult::Returned,
+            4 => DeliveryResult::Relayed,
+            _ => return Err(Error::BadValue("result")),
+        };
+        let class = match self.byte()? {
+            2 => Class::Success,
+            4 => Class::Temporary,
+            5 => Class::Permanent,
+            _ => return Err(Error::BadValue("status class")),
+        };
+        let status = StatusCode {
+            class,
+            subject: self.status_number()?,
+            detail: self.status_number()?,
+        };
+        let (text, relay) = (self.text()?, self.text()?);
+        Ok(Outcome {
+            result,
+            status,
+            text,
+            relay,
+            detail: Detail::default(),
+        })
+    }
+
     fn recipient(&mut self) -> Result<Recipient, Error> {
         let address = self.address()?;
         let original = self.option(Reader::address)?.unwrap_or_else(|| address.clone());
@@ -384,7 +437,17 @@ mod tests {
         fn outcome_round_trip(text in "\\PC{0,40}", relay in "\\PC{0,20}", subject in 0u16..1000, kind in 0usize..4) {
             let result = [DeliveryResult::Sent, DeliveryResult::Deferred, DeliveryResult::Bounced, DeliveryResult::Relayed][kind];
             let class = [Class::Success, Class::Temporary, Class::Permanent, Class::Success][kind];
-            let outcome = Outcome { result, status: StatusCode { class, subject, detail: 7 }, text, relay };
+            let status = StatusCode { class, subject, detail: 7 };
+            let mut outcome = Outcome { result, status, text, relay, detail: Detail::default() };
+            if subject % 2 == 1 {
+                let mut target = outcome.clone();
+                target.detail.diagnostic = Some("x-unix; no".to_owned()).filter(|_| subject % 3 == 0);
+                let address = Address::parse("a b@example.com").unwrap_or_else(|_| Address::new("a b", None));
+                outcome.detail = Detail {
+                    diagnostic: Some(outcome.text.clone()).filter(|_| subject % 5 == 0),
+                    targets: vec![(address.clone(), target.clone()), (address, target)],
+                };
+            }
             let mut bytes = Vec::new();
             encode_outcome(&outcome, &mut bytes);
             prop_assert_eq!(decode_outcome(&bytes), Ok((outcome, &b""[..])));

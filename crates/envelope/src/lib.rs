@@ -97,6 +97,18 @@ pub struct Outcome {
     pub text: String,
     /// The host or the agent: `mx.example.com[192.0.2.1]:25`, `local`, `none`.
     pub relay: String,
+    /// What a report to the sender says besides.
+    pub detail: Detail,
+}
+
+/// What a report to the sender says of an outcome besides its text.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Detail {
+    /// The value of `Diagnostic-Code:` where it is not the text: `x-unix; user unknown`.
+    pub diagnostic: Option<String>,
+    /// Those of the addresses that the recipient stands for (aliases, `.forward`) that were given up, and why. Empty
+    /// where the outcome is the recipient's own. Of more than [`codec::TARGETS_MAX`] the queue keeps the first.
+    pub targets: Vec<(Address, Outcome)>,
 }
 
 /// How a delivery attempt ended.

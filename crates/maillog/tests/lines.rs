@@ -26,6 +26,7 @@ fn outcome(result: DeliveryResult, status: StatusCode, relay: &str, text: &str) 
         status,
         text: text.to_owned(),
         relay: relay.to_owned(),
+        detail: Default::default(),
     }
 }
 

@@ -152,6 +152,7 @@ fn a_queue_is_listed_and_changed_with_the_daemon_up_and_down() {
         status: StatusCode::temporary(4, 1),
         text: text.into(),
         relay: "none".into(),
+        detail: Default::default(),
     };
     let outcomes = vec![
         (0, outcome(DeliveryResult::Sent, "ok")),

@@ -41,6 +41,7 @@ fn outcome(result: DeliveryResult) -> Outcome {
         status: StatusCode::success(0, 0),
         text: "ok".into(),
         relay: "none".into(),
+        detail: Default::default(),
     }
 }
 

@@ -140,7 +140,7 @@ fn check(place: &Place<'_>, meta: &std::fs::Metadata) -> Result<()> {
     } else if !meta.file_type().is_file() {
         "file is not a regular file"
     } else if meta.nlink() > 1 {
-        "file has several hard links"
+        return Err(Error::HardLinks(path.to_owned(), meta.nlink()));
     } else if place.owner == Owner::Ourselves && meta.uid() != os::identity::Identity::current().uid {
         return Err(Error::NotOwned(path.to_owned()));
     } else {

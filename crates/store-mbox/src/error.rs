@@ -14,6 +14,9 @@ pub enum Error {
     /// The file is none that mail may be written to; the text says why.
     #[error("mailbox {0}: {1}")]
     NotAMailbox(PathBuf, &'static str),
+    /// The file has so many names.
+    #[error("file has {1} hard links")]
+    HardLinks(PathBuf, u64),
     /// The file belongs to another user.
     #[error("destination {0} is not owned by recipient")]
     NotOwned(PathBuf),
@@ -72,7 +75,7 @@ impl From<Error> for mailbox::Error {
                 what: format!("cannot {what}"),
                 source,
             },
-            Error::NotAMailbox(..) | Error::NotOwned(_) | Error::Replaced(_) => {
+            Error::NotAMailbox(..) | Error::HardLinks(..) | Error::NotOwned(_) | Error::Replaced(_) => {
                 mailbox::Error::Damaged(error.to_string())
             }
         }

@@ -52,8 +52,36 @@ pub fn targets(list: &str) -> Result<Vec<Target>, Error> {
     items.iter().map(|item| target(item)).collect()
 }
 
-/// The items of a list as written, trimmed, without empty ones.
+/// The items of a list as written, trimmed, without empty ones. Blanks part items as commas do, except in quotes, in
+/// comments and before an `<address>`, whose name they belong to.
 pub(crate) fn split(list: &str) -> Vec<&str> {
+    let items = split_at(list, |c| matches!(c, ',' | '\n'));
+    let words = |item| match has_brackets(item) || is_comment(item) {
+        true => vec![item],
+        false => split_at(item, char::is_whitespace),
+    };
+    let words: Vec<&str> = items.into_iter().flat_map(words).collect();
+    words.into_iter().filter(|word| !is_comment(word)).collect()
+}
+
+/// Whether there is an `<address>` outside of quotes.
+fn has_brackets(item: &str) -> bool {
+    let mut is_quoted = false;
+    let mut outside = item.chars().filter(|c| {
+        is_quoted ^= *c == '"';
+        !is_quoted
+    });
+    let start = outside.any(|c| c == '<');
+    start && item.contains('>')
+}
+
+/// Whether it is nothing but `(a comment)`.
+fn is_comment(item: &str) -> bool {
+    item.starts_with('(') && item.ends_with(')')
+}
+
+/// The parts of a list between characters that `is_end` names, outside of quotes and comments.
+fn split_at(list: &str, is_end: impl Fn(char) -> bool) -> Vec<&str> {
     let (mut items, mut start) = (Vec::new(), 0);
     let (mut is_quoted, mut is_escaped, mut depth) = (false, false, 0usize);
     for (at, c) in list.char_indices() {
@@ -63,9 +91,9 @@ pub(crate) fn split(list: &str) -> Vec<&str> {
             '"' if depth == 0 => is_quoted = !is_quoted,
             '(' if !is_quoted => depth += 1,
             ')' if !is_quoted => depth = depth.saturating_sub(1),
-            ',' | '\n' if !is_quoted && depth == 0 => {
+            c if is_end(c) && !is_quoted && depth == 0 => {
                 items.push(&list[start..at]);
-                start = at + 1;
+                start = at + c.len_utf8();
             }
             _ => {}
         }

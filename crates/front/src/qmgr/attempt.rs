@@ -3,6 +3,7 @@
 use std::io::Read;
 use std::sync::Arc;
 
+use address::Address;
 use deliver_local::Forward;
 use envelope::{DeliveryResult, Envelope, Outcome, QueueId, Recipient, StatusCode, Trace};
 use intake::Origin;
@@ -52,6 +53,7 @@ pub(super) fn deferred(relay: &str, text: String) -> Outcome {
         status: StatusCode::temporary(3, 0),
         text,
         relay: relay.to_owned(),
+        detail: Default::default(),
     }
 }
 
@@ -72,15 +74,16 @@ impl Attempt {
     pub(super) async fn run(self) -> (Vec<(u32, Outcome)>, Feedback) {
         let began = now();
         let (message, queue_id) = (&*self.message, &self.message.queue_id);
+        let mut told = Vec::new();
         let (agent, outcomes, feedback) = match self.destination.transport.as_str() {
             "local" => (
                 "local",
-                self.local(message, MailboxClass::Local).await,
+                self.local(message, MailboxClass::Local, &mut told).await,
                 Feedback::Reached,
             ),
             "virtual" => (
                 "virtual",
-                self.local(message, MailboxClass::Virtual).await,
+                self.local(message, MailboxClass::Virtual, &mut told).await,
                 Feedback::Reached,
             ),
             "smtp" | "relay" | "lmtp" => self.remote(message).await,
@@ -108,6 +111,9 @@ impl Attempt {
             }
         };
         let outcomes: Vec<(u32, Outcome)> = if self.front.settings.soft_bounce {
+            for (_, _, outcome) in &mut told {
+                *outcome = softened(outcome.clone());
+            }
             let softened = |(index, outcome)| (index, softened(outcome));
             outcomes.into_iter().map(softened).collect()
         } else {
@@ -119,7 +125,10 @@ impl Attempt {
             connection_micros: 0,
             transmission_micros: now() - began,
         };
-        log_outcomes(&self.front, message, agent, &outcomes, delays);
+        match told.is_empty() {
+            true => log_outcomes(&self.front, message, agent, &outcomes, delays),
+            false => log_told(&self.front, message, agent, &told, delays),
+        }
         if let Err(error) = self.front.spool.record(queue_id, outcomes.clone()) {
             // What was not recorded is tried again: at worst a second copy.
             self.front.log.error("qmgr", &format!("{queue_id}: {error}"));
@@ -156,13 +165,25 @@ impl Attempt {
         )
     }
 
-    async fn local(&self, message: &Message, class: MailboxClass) -> Vec<(u32, Outcome)> {
+    /// By local(8) or virtual(8); `told` gets what the log has of each address.
+    async fn local(
+        &self,
+        message: &Message,
+        class: MailboxClass,
+        told: &mut Vec<Told>,
+    ) -> Vec<(u32, Outcome)> {
         let mut outcomes = Vec::new();
         for index in &self.recipients {
             let Some(recipient) = message.envelope.recipients.get(*index as usize) else {
                 continue;
             };
-            outcomes.push((*index, self.local_recipient(message, recipient, class).await));
+            let delivered = self.local_recipient(message, recipient, class).await;
+            let (outcome, lines) = delivered.unwrap_or_else(|outcome| {
+                let line = (recipient.address.clone(), outcome.clone());
+                (outcome, vec![line])
+            });
+            told.extend(lines.into_iter().map(|(to, outcome)| (*index, to, outcome)));
+            outcomes.push((*index, outcome));
         }
         outcomes
     }
@@ -172,16 +193,16 @@ impl Attempt {
         message: &Message,
         recipient: &Recipient,
         class: MailboxClass,
-    ) -> Outcome {
+    ) -> Result<(Outcome, Vec<(Address, Outcome)>), Outcome> {
         if self.only_verifies() {
             let (agency, address) = (Arc::clone(&self.agency), recipient.address.clone());
             let verified = tokio::task::spawn_blocking(move || agency.verify(&address, class)).await;
-            return verified
-                .unwrap_or_else(|_| deferred(class.name(), "the look-up was broken off".to_owned()));
+            return Err(verified
+                .unwrap_or_else(|_| deferred(class.name(), "the look-up was broken off".to_owned())));
         }
         let content = match self.front.spool.content(&message.queue_id) {
             Ok(content) => Arc::new(QueuedContent(content)),
-            Err(error) => return deferred(class.name(), error.to_string()),
+            Err(error) => return Err(deferred(class.name(), error.to_string())),
         };
         let delivery = LocalDelivery {
             sender: message.envelope.sender.clone(),
@@ -199,23 +220,37 @@ impl Attempt {
         let agency = Arc::clone(&self.agency);
         let delivered = match tokio::task::spawn_blocking(move || agency.deliver(&delivery)).await {
             Ok(delivered) => delivered,
-            Err(_) => return deferred(class.name(), "the delivery was broken off".to_owned()),
+            Err(_) => return Err(deferred(class.name(), "the delivery was broken off".to_owned())),
         };
         for warning in &delivered.warnings {
             self.front.log.warning(class.name(), warning);
         }
-        let mut outcome = delivered.outcome;
+        let (mut outcome, mut told) = (delivered.outcome, delivered.told);
+        let mut forwarded_as = None;
         for forward in delivered.forwards {
             match self.forward(message, recipient, forward, &content).await {
-                Ok(id) if outcome.result == DeliveryResult::Sent => {
-                    outcome.text = format!("forwarded as {id}")
-                }
-                Ok(_) => {}
+                Ok(id) => forwarded_as = Some(id),
                 // What was done already is done again: better twice than never.
-                Err(why) => return deferred(class.name(), why),
+                Err(why) => return Err(deferred(class.name(), why)),
             }
         }
-        outcome
+        if let Some(id) = forwarded_as {
+            let text = format!("forwarded as {id}");
+            let forwarded = Outcome {
+                result: DeliveryResult::Sent,
+                status: StatusCode::success(0, 0),
+                text: text.clone(),
+                relay: class.name().to_owned(),
+                detail: Default::default(),
+            };
+            if outcome.result == DeliveryResult::Sent {
+                outcome.text = text;
+            }
+            told.push((delivered.recipient, forwarded));
+        } else if told.is_empty() {
+            told.push((delivered.recipient, outcome.clone()));
+        }
+        Ok((outcome, told))
     }
 
     /// Queues the message anew for other addresses.
@@ -267,6 +302,9 @@ impl Attempt {
     }
 }
 
+/// What the log has of an address: the recipient's index, the address, what became of it.
+type Told = (u32, Address, Outcome);
+
 /// One line for each recipient.
 pub(super) fn log_outcomes(
     front: &Front,
@@ -275,11 +313,21 @@ pub(super) fn log_outcomes(
     outcomes: &[(u32, Outcome)],
     delays: Delays,
 ) {
-    for (index, outcome) in outcomes {
+    let recipients = &message.envelope.recipients;
+    let lines = outcomes.iter().filter_map(|(index, outcome)| {
+        let recipient = recipients.get(*index as usize)?;
+        Some((*index, recipient.address.clone(), outcome.clone()))
+    });
+    log_told(front, message, agent, &lines.collect::<Vec<Told>>(), delays);
+}
+
+/// One line for each address.
+fn log_told(front: &Front, message: &Message, agent: &str, told: &[Told], delays: Delays) {
+    for (index, address, outcome) in told {
         let Some(recipient) = message.envelope.recipients.get(*index as usize) else {
             continue;
         };
-        let (to, original) = (recipient.address.to_string(), recipient.original.to_string());
+        let (to, original) = (address.to_string(), recipient.original.to_string());
         front.log.write(&DeliveryLine {
             agent,
             queue_id: &message.queue_id,

@@ -310,6 +310,7 @@ impl Running {
             status: StatusCode::temporary(7, 0),
             text: "message is administratively expired".to_owned(),
             relay: "none".to_owned(),
+            detail: Default::default(),
         };
         let outcomes: Vec<_> = untried.map(|(index, _)| (index, expired.clone())).collect();
         if !outcomes.is_empty() {
@@ -431,6 +432,7 @@ impl Running {
                 status: StatusCode::temporary(4, 1),
                 text: "delivery temporarily suspended".to_owned(),
                 relay: "none".to_owned(),
+                detail: Default::default(),
             },
         };
         let outcomes: Vec<(u32, Outcome)> =

@@ -90,6 +90,7 @@ pub(super) fn discarded(text: &str) -> Outcome {
         status: StatusCode::success(0, 0),
         text: text.to_owned(),
         relay: "none".to_owned(),
+        detail: Default::default(),
     }
 }
 
@@ -101,6 +102,7 @@ pub(super) fn given_up(text: &str) -> Outcome {
         status,
         text: text.to_owned(),
         relay: "none".to_owned(),
+        detail: Default::default(),
     }
 }
 

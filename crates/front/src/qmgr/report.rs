@@ -267,13 +267,26 @@ fn make(
         arrival: local_date(message.facts.arrival_micros),
         size_bytes: message.size_bytes,
     };
-    let fates: Vec<Fate<'_>> = fates
-        .iter()
-        .map(|(recipient, outcome)| Fate { recipient, outcome })
-        .collect();
+    let targets: Vec<(Recipient, &Outcome)> = fates.iter().flat_map(targets_of).collect();
+    let own = fates.iter().filter(|(_, outcome)| outcome.detail.targets.is_empty());
+    let own = own.map(|(recipient, outcome)| Fate { recipient, outcome });
+    let theirs = targets.iter().map(|(recipient, outcome)| Fate { recipient, outcome });
+    let fates: Vec<Fate<'_>> = own.chain(theirs).collect();
     let mut reader = content.reader();
     let returned = (&mut reader as &mut dyn std::io::Read, local_date(now()));
     bounce::report(&front.settings, kind, &original, &fates, returned).map_err(|error| error.to_string())
+}
+
+/// The targets of an alias or a `.forward` that were given up, as recipients.
+fn targets_of<'a>((recipient, outcome): &(&Recipient, &'a Outcome)) -> Vec<(Recipient, &'a Outcome)> {
+    let targets = outcome.detail.targets.iter();
+    let as_recipient = |address: &address::Address| Recipient {
+        address: address.clone(),
+        ..(*recipient).clone()
+    };
+    targets
+        .map(|(address, outcome)| (as_recipient(address), outcome))
+        .collect()
 }
 
 fn local_date(micros: i64) -> Date {

@@ -304,6 +304,7 @@ pub(super) fn deferred(why: &str) -> Report {
         status: StatusCode::temporary(3, 0),
         text: why.to_owned(),
         relay: "local".to_owned(),
+        detail: Default::default(),
     })
 }
 

@@ -117,7 +117,12 @@ fn directory(place: &Place<'_>) -> io::Result<std::os::fd::OwnedFd> {
 
 fn create(name: &str, identity: &Identity, place: &Place<'_>) -> io::Result<()> {
     let directory = directory(place)?;
-    let group = rustix::fs::fstat(&directory)?.st_gid;
+    let found = rustix::fs::fstat(&directory)?;
+    // The directory's group goes to its files where its mode says so (setgid, as Debian has it), else they are the user's.
+    let group = match found.st_mode & 0o2000 {
+        0 => identity.gid,
+        _ => found.st_gid,
+    };
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     match rustix::fs::openat(&directory, name, flags, Mode::from_raw_mode(0o600)) {
         Ok(file) => Ok(rustix::fs::fchown(

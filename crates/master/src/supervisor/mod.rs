@@ -320,7 +320,11 @@ impl Supervisor {
             self.log.error("master", &text);
             return;
         }
-        let identity = whose.identity.clone();
+        // A command has its user's own group and no other, as local(8)'s have.
+        let identity = Identity {
+            user: None,
+            ..whose.identity.clone()
+        };
         match self.start_child(Role::Runner, identity, descriptors) {
             Ok(runner) => drop(self.runners.insert(runner.id, runner)),
             Err(error) => self.log.error("master", &format!("{error:#}")),

@@ -312,6 +312,7 @@ mod tests {
                 status: StatusCode::temporary(4, 1),
                 text: text.clone(),
                 relay: "none".into(),
+                detail: Default::default(),
             };
             let state = State {
                 queue: QueueName::Deferred,

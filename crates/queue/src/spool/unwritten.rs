@@ -248,6 +248,7 @@ fn room_of_end(id: &QueueId, outcomes: &[(u32, &Outcome)], payload_bytes: usize)
             let outcome = Outcome {
                 text: cut(&outcome.text, entry::SHORT_TEXT_BYTES),
                 relay: cut(&outcome.relay, entry::SHORT_RELAY_BYTES),
+                detail: Default::default(),
                 ..(*outcome).clone()
             };
             (*recipient, outcome)

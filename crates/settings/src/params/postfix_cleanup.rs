@@ -50,8 +50,6 @@ crate::params::others! {
         "Characters that a message must not have.";
     "message_strip_characters" Text "" NotSupported "not yet: this change of messages comes with a later release"
         "Characters that are taken out of messages.";
-    "propagate_unmatched_extensions" Text "canonical, virtual" NotSupported "not yet: this change of messages comes with a later release"
-        "Where an address extension is kept in a rewritten address.";
     "resolve_dequoted_address" YesNo "yes" NotSupported "not yet: this change of messages comes with a later release"
         "Whether a quoted local part is looked into.";
     "strict_7bit_headers" YesNo "no" NotSupported "not yet: this change of messages comes with a later release"

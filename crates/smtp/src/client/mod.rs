@@ -325,6 +325,7 @@ impl Failure {
             status: self.status,
             text: self.text.clone(),
             relay: relay.to_owned(),
+            detail: Default::default(),
         }
     }
 }
