@@ -14,6 +14,8 @@ use crate::task::{Command, End, Exit, Facts, Rights};
 pub const OUTPUT_BYTES_MAX: usize = 4096;
 /// Where programs are looked for that are named without a directory.
 const PATH: &str = "/usr/bin:/bin";
+/// Where commands find the configuration without being told.
+const CONFIG_DIRECTORIES: [&str; 2] = ["/etc/yubin", "/etc/postfix"];
 /// The shell of texts that need one.
 const SHELL: &str = "/bin/sh";
 
@@ -88,7 +90,8 @@ fn environment(facts: &Facts, rights: &Rights, settings: &Postfix) -> Vec<(Strin
     let some = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
     let client = &facts.client;
     let sender = facts.sender.as_ref().map(unquoted).unwrap_or_default();
-    let address = |text: &str| Address::parse(text).map_or_else(|_| text.to_owned(), |found| unquoted(&found));
+    let address =
+        |text: &str| Address::parse(text).map_or_else(|_| text.to_owned(), |found| unquoted(&found));
     let told = [
         ("HOME", path(&rights.home)),
         ("LOGNAME", some(&facts.user)),
@@ -123,10 +126,11 @@ fn imported(name: &str, settings: &Postfix) -> Option<String> {
         (known == name).then(|| value.to_owned())
     });
     if name == "MAIL_CONFIG" && set.is_none() {
-        // Commands find the usual place by themselves.
-        let usual = settings::Surroundings::default().config_directory;
-        let is_usual = settings.config_directory == usual || settings.config_directory == Path::new("/etc/postfix");
-        return (!is_usual).then(|| settings.config_directory.display().to_string());
+        let directory = &settings.config_directory;
+        let is_usual = CONFIG_DIRECTORIES
+            .iter()
+            .any(|usual| directory == Path::new(usual));
+        return (!is_usual).then(|| directory.display().to_string());
     }
     set.or_else(|| std::env::var(name).ok())
 }

@@ -189,7 +189,7 @@ impl Expander<'_> {
             add(End::Failed(text, outcome), address, way, expansion);
             return Ok(());
         }
-        match self.targets(address, expansion)? {
+        match self.targets(address)? {
             Some(alias) => self.follow_alias(alias, (address, name), way, expansion),
             None => {
                 self.add_user(address, way, expansion);
@@ -308,9 +308,18 @@ impl Expander<'_> {
         if !way.lists.insert(path.to_owned()) {
             return Ok(());
         }
+        if !path.is_absolute() {
+            let name = format!(":include:{}", path.display());
+            expansion.warnings.push(format!("{name} uses a relative path"));
+            add(End::Failed(name, misconfigured()), at, way, expansion);
+            return Ok(());
+        }
         let (rights, work) = self.reader_of(path, actor)?;
         let facts = self.facts.clone();
-        let report = self.agents.0.perform(&rights, &Task { facts, work }, self.agents.1);
+        let report = self
+            .agents
+            .0
+            .perform(&rights, &Task { facts, work }, self.agents.1);
         expansion.warnings.extend(report.warnings);
         let Some(included) = report.included else {
             if crate::outcomes::is_final(&report.outcome) {
@@ -382,7 +391,7 @@ impl Expander<'_> {
     }
 
     /// The name and targets of the alias `user+extension`, else of `user`, and the table that has it.
-    fn targets(&self, address: &Address, expansion: &mut Expansion) -> Result<Option<Alias<'_>>, Outcome> {
+    fn targets(&self, address: &Address) -> Result<Option<Alias<'_>>, Outcome> {
         let plain = address.strip_extension(&self.settings.recipient_delimiter);
         let forms = std::iter::once((address, None));
         let forms = forms.chain(plain.as_ref().map(|(plain, extension)| (plain, Some(*extension))));
@@ -393,11 +402,8 @@ impl Expander<'_> {
             };
             let targets = match aliases::targets(&list) {
                 Ok(targets) => targets,
-                Err(aliases::Error::RelativeInclude(path)) => {
-                    let why = format!(":include:{path} uses a relative path");
-                    expansion.warnings.push(why);
-                    return Err(misconfigured());
-                }
+                // It is told where it is followed.
+                Err(aliases::Error::RelativeInclude(path)) => vec![Target::Include(path.into())],
                 Err(error) => {
                     let text = format!("alias {name}: {error}");
                     return Err(deferred(StatusCode::temporary(3, 0), text));

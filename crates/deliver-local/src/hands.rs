@@ -16,8 +16,8 @@ use tables::aliases::Target;
 use crate::Content;
 use crate::command::{command, outcome_of};
 use crate::dotforward::{self, Forward, Wanted, included};
-use crate::mailbox::{self, Letter};
 use crate::lists::Trust;
+use crate::mailbox::{self, Letter};
 use crate::outcomes::{bounced, deferred, is_final, misconfigured, sum};
 use crate::task::{
     Agents, Facts, Included, Kind, Next, Report, Rights, Runner, Stages, Task, UserMail, Work, digest,
@@ -113,12 +113,18 @@ impl Hands {
             (Work::OfInclude { path, target: None }, Kind::User) => {
                 include(path, Trust::OwnerOfInclude(rights.uid))
             }
-            (Work::OfInclude { path, target: Some(target) }, Kind::User) => {
-                Report::of(self.of_include(&job, path, target))
-            }
-            (Work::Virtual(path), Kind::Virtual) => {
-                written(mailbox::deliver_virtual(&self.letter(&job), (path, rights), &self.settings))
-            }
+            (
+                Work::OfInclude {
+                    path,
+                    target: Some(target),
+                },
+                Kind::User,
+            ) => Report::of(self.of_include(&job, path, target)),
+            (Work::Virtual(path), Kind::Virtual) => written(mailbox::deliver_virtual(
+                &self.letter(&job),
+                (path, rights),
+                &self.settings,
+            )),
             _ => {
                 let text = "cannot deliver: this is not for the agent that was asked".to_owned();
                 Report::of(deferred(StatusCode::temporary(3, 0), text))
@@ -206,7 +212,8 @@ impl Hands {
             let settings = &self.settings;
             match target {
                 Target::Command(text) if digest(&format!("|{text}")) == wanted => {
-                    let refused = dotforward::restricted(&settings.allow_mail_to_commands, "include", "command");
+                    let refused =
+                        dotforward::restricted(&settings.allow_mail_to_commands, "include", "command");
                     return refused.unwrap_or_else(|| self.command(job, &text));
                 }
                 Target::File(file) if digest(&file.display().to_string()) == wanted => {

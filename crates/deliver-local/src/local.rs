@@ -7,11 +7,11 @@ use envelope::{DeliveryResult, Outcome, Recipient, StatusCode};
 use settings::{Postfix, TableRef};
 use tables::Tables;
 
+use crate::delivered_to::Been;
 use crate::expansion::{self, Actor, End, Expander, Expansion, Leaf, Owner};
 use crate::outcomes::{bounced, deferred, is_final, looped, sent, sum};
 use crate::task::{Agents, Facts, Kind, Next, Rights, Stages, Task, UserMail, Work, digest};
 use crate::virtual_mailbox::VirtualMailboxes;
-use crate::delivered_to::Been;
 use crate::{Content, Delivery, Directory, Forward, Job, User, again, facts_of};
 
 /// The local delivery agent.
@@ -366,7 +366,13 @@ impl Round<'_> {
         self.perform(found, stages, facts, (mark, transport.as_deref()));
     }
 
-    fn perform(&mut self, user: User, stages: Stages, facts: Facts, (mark, transport): (&Mark, Option<&str>)) {
+    fn perform(
+        &mut self,
+        user: User,
+        stages: Stages,
+        facts: Facts,
+        (mark, transport): (&Mark, Option<&str>),
+    ) {
         let facts = Facts {
             shell: user.shell,
             ..facts
@@ -407,7 +413,10 @@ impl Round<'_> {
             self.part(mark, report.outcome);
         } else {
             self.part_of(mark, report.outcome);
-            report.done.into_iter().for_each(|outcome| self.tell(&mark.at, outcome));
+            report
+                .done
+                .into_iter()
+                .for_each(|outcome| self.tell(&mark.at, outcome));
         }
         if is_own || report.next == Next::MailboxToo {
             self.own_mailbox((&rights, &user.name), &task.facts, (mark, transport));
@@ -529,7 +538,10 @@ impl Round<'_> {
             Ok(false) => return self.forward(relay, None),
             Ok(true) => {}
         }
-        match local.expander(facts, self.job.content, self.been).expand(&relay, None) {
+        match local
+            .expander(facts, self.job.content, self.been)
+            .expand(&relay, None)
+        {
             Ok(expansion) => {
                 self.warnings.extend(expansion.warnings.iter().cloned());
                 let domain = relay.domain().or(self.of.domain()).cloned();

@@ -174,10 +174,7 @@ pub(crate) fn deliver_file(
             .open(path)
             .and_then(|mut device| std::io::copy(&mut letter.reader(), &mut device));
         return match written {
-            Ok(_) => (
-                sent(format!("delivered to file: {}", path.display())),
-                Vec::new(),
-            ),
+            Ok(_) => (sent(format!("delivered to file: {}", path.display())), Vec::new()),
             Err(error) => (
                 not_written((path, &whose), Some(error.kind()), &os::words(&error)),
                 Vec::new(),
@@ -218,12 +215,7 @@ pub(crate) fn deliver_virtual(
     let (mut outcome, warnings) = if !is_below || !path.is_absolute() {
         (misconfigured(), Vec::new())
     } else if ends_in_slash(name) {
-        write_maildir(
-            letter,
-            &path,
-            (&whose, settings.virtual_mailbox_limit),
-            settings,
-        )
+        write_maildir(letter, &path, (&whose, settings.virtual_mailbox_limit), settings)
     } else {
         let locks = locks(&settings.virtual_mailbox_lock, settings);
         let strict = settings.strict_mailbox_ownership;
@@ -309,7 +301,11 @@ fn maildir_failed((path, whose): (&Path, &Whose<'_>), error: &::mailbox::Error) 
     (outcome, warnings)
 }
 
-fn write_mbox(letter: &Letter<'_>, place: &store_mbox::Place<'_>, (whose, limit): (&Whose<'_>, u64)) -> Written {
+fn write_mbox(
+    letter: &Letter<'_>,
+    place: &store_mbox::Place<'_>,
+    (whose, limit): (&Whose<'_>, u64),
+) -> Written {
     let path = place.path;
     let before = std::fs::metadata(path).map_or(0, |file| file.len());
     if limit > 0 && before + letter.size_bytes() > limit {
@@ -335,10 +331,7 @@ fn mbox_failed((place, whose): (&store_mbox::Place<'_>, &Whose<'_>), error: &sto
     let not_owned = || {
         let text = said(&Error::NotOwned(path.to_owned()).to_string());
         let hint = "specify \"strict_mailbox_ownership = no\" to ignore mailbox ownership mismatch";
-        (
-            deferred(StatusCode::temporary(2, 0), text),
-            vec![hint.to_owned()],
-        )
+        (deferred(StatusCode::temporary(2, 0), text), vec![hint.to_owned()])
     };
     match error {
         Error::NotAMailbox(_, why) => (bounced(StatusCode::permanent(2, 0), said(why)), Vec::new()),
@@ -354,7 +347,10 @@ fn mbox_failed((place, whose): (&store_mbox::Place<'_>, &Whose<'_>), error: &sto
         Error::Io { what, source } => {
             let (kind, words) = (source.kind(), os::words(source));
             let is_there = path.symlink_metadata().is_ok();
-            if kind == ErrorKind::PermissionDenied && is_there && place.owner == Owner::Ourselves && is_others(path)
+            if kind == ErrorKind::PermissionDenied
+                && is_there
+                && place.owner == Owner::Ourselves
+                && is_others(path)
             {
                 return not_owned();
             }
@@ -365,7 +361,11 @@ fn mbox_failed((place, whose): (&store_mbox::Place<'_>, &Whose<'_>), error: &sto
             let is_missing = !is_there && what.starts_with("create ");
             match (is_missing, &whose.kind) {
                 (true, Business::File) => {
-                    let outcome = given_up_or_kept(whose, kind, said(&format!("cannot create file exclusively: {words}")));
+                    let outcome = given_up_or_kept(
+                        whose,
+                        kind,
+                        said(&format!("cannot create file exclusively: {words}")),
+                    );
                     (outcome, vec![format!("{lock}: {words}")])
                 }
                 (true, _) => (

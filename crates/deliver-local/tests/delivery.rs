@@ -256,9 +256,15 @@ fn an_alias_that_leads_nowhere_but_back_is_a_loop() {
         (DeliveryResult::Bounced, 0)
     );
     // Who is in the circle has the mail, and the sender is told of the circle.
-    let told = delivery.told.iter().map(|(to, outcome)| format!("{to} {}", outcome.status));
+    let told = delivery
+        .told
+        .iter()
+        .map(|(to, outcome)| format!("{to} {}", outcome.status));
     let told: Vec<String> = told.collect();
-    assert!(told.contains(&"alice@mail.example.com 2.0.0".to_owned()), "{told:?}");
+    assert!(
+        told.contains(&"alice@localhost.localdomain 2.0.0".to_owned()),
+        "{told:?}"
+    );
     let targets = delivery.outcome.detail.targets.iter();
     assert!(targets.clone().count() > 0 && targets.clone().all(|(_, of)| of.status.to_string() == "5.4.6"));
     assert_eq!(setup.mail_of("alice").len(), 1);
@@ -851,4 +857,67 @@ fn users_who_share_a_uid_have_no_commands_and_files() {
         assert_eq!(outcome.status, StatusCode::permanent(7, 1), "{outcome:?}");
         assert!(!mark.exists(), "{forward}");
     }
+}
+
+/// What the log tells of a delivery.
+fn lines(delivery: &Delivery) -> Vec<String> {
+    let told = delivery.told.iter();
+    told.map(|(to, outcome)| format!("{to} {} {}", outcome.status, outcome.text))
+        .collect()
+}
+
+#[test]
+fn each_target_has_its_line_and_the_sender_hears_of_the_failed_ones() {
+    let setup = setup("staff: alice, nobody+x BOB\n", |_| {});
+    let delivery = setup.deliver("staff@example.com");
+    let unknown = "nobody+x@localhost.localdomain 5.1.1 unknown user: \"nobody\"";
+    let sent = |name: &str| format!("{name}@localhost.localdomain 2.0.0 delivered to maildir");
+    assert_eq!(lines(&delivery), [sent("alice"), unknown.to_owned(), sent("BOB")]);
+    let targets = &delivery.outcome.detail.targets;
+    assert_eq!(targets.len(), 1);
+    assert_eq!(targets[0].0.to_string(), "nobody+x@localhost.localdomain");
+    // The recipient's own failure needs no such list.
+    let own = setup.deliver("nobody@example.com");
+    assert!(own.outcome.detail.targets.is_empty(), "{own:?}");
+}
+
+/// Whoever asks a user's agent for what a list names can have what the list names, if only its owner can have written it.
+#[test]
+fn what_a_list_names_is_found_there_by_the_agent_of_its_owner() {
+    use std::os::unix::fs::PermissionsExt;
+    let uid = os::Identity::current().uid;
+    let directory = tempfile::tempdir().expect("a directory");
+    let list = directory.path().join("list");
+    let got = directory.path().join("got");
+    let command = format!("/bin/cat >{}", got.display());
+    std::fs::write(&list, format!("\"|{command}\"\n")).expect("written");
+    let mode = |mode| std::fs::set_permissions(&list, PermissionsExt::from_mode(mode)).expect("its own");
+    let mut settings = Postfix::defaults(&Surroundings::default());
+    settings.allow_mail_to_commands = vec!["include".to_owned()];
+    let hands = Hands::new(Arc::new(settings), Arc::new(SpawnRunner));
+    let rights = |kind| Rights {
+        uid,
+        gid: 1,
+        user: None,
+        home: None,
+        kind,
+    };
+    let ask = |target: &str, kind| {
+        let work = Work::OfInclude {
+            path: list.clone(),
+            target: Some(deliver_local::task::digest(target)),
+        };
+        let facts = Facts::default();
+        let outcome = hands
+            .perform(&Task { facts, work }, &rights(kind), &Message(MESSAGE), 0)
+            .outcome;
+        (outcome.status.to_string(), got.exists())
+    };
+    let named = format!("|{command}");
+    mode(0o664);
+    assert_eq!(ask(&named, Kind::User), ("5.3.5".to_owned(), false));
+    mode(0o644);
+    assert_eq!(ask("|/bin/true", Kind::User), ("5.3.0".to_owned(), false));
+    assert_eq!(ask(&named, Kind::Table), ("4.3.0".to_owned(), false));
+    assert_eq!(ask(&named, Kind::User), ("2.0.0".to_owned(), true));
 }

@@ -126,7 +126,9 @@ pub fn encode_outcome(outcome: &Outcome, into: &mut Vec<u8>) {
     if let Some(text) = diagnostic {
         put_cut(text, into);
     }
-    let kept = targets.iter().filter(|(address, _)| address.to_string().len() <= TEXT_BYTES_MAX);
+    let kept = targets
+        .iter()
+        .filter(|(address, _)| address.to_string().len() <= TEXT_BYTES_MAX);
     let kept: Vec<&(Address, Outcome)> = kept.take(TARGETS_MAX).collect();
     put_number(kept.len() as u64, into);
     for (address, outcome) in kept {

@@ -84,7 +84,7 @@ fn a_locked_or_odd_file_is_refused() {
     std::fs::remove_file(dir.path().join("ann.lock")).unwrap();
     std::fs::hard_link(&path, dir.path().join("other")).unwrap();
     assert!(
-        matches!(put(&path, "x: y\n"), Err(Error::NotAMailbox(..))),
+        matches!(put(&path, "x: y\n"), Err(Error::HardLinks(_, 2))),
         "two names"
     );
     assert!(put(&dir.path().join("missing/ann"), "x: y\n").is_err());

@@ -226,6 +226,16 @@ mod tests {
             [command("IFS=' ' && exec /usr/bin/procmail -f- || exit 75 #user")]
         );
         assert_eq!(targets(" , ,\n").unwrap(), []);
+        // Blanks part what has no quotes.
+        assert_eq!(
+            targets("bob  carol (both), |/bin/a /tmp/b").unwrap(),
+            [
+                address("bob"),
+                address("carol"),
+                command("/bin/a"),
+                Target::File("/tmp/b".into())
+            ]
+        );
     }
 
     #[test]

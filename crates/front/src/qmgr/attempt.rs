@@ -197,8 +197,9 @@ impl Attempt {
         if self.only_verifies() {
             let (agency, address) = (Arc::clone(&self.agency), recipient.address.clone());
             let verified = tokio::task::spawn_blocking(move || agency.verify(&address, class)).await;
-            return Err(verified
-                .unwrap_or_else(|_| deferred(class.name(), "the look-up was broken off".to_owned())));
+            return Err(
+                verified.unwrap_or_else(|_| deferred(class.name(), "the look-up was broken off".to_owned()))
+            );
         }
         let content = match self.front.spool.content(&message.queue_id) {
             Ok(content) => Arc::new(QueuedContent(content)),

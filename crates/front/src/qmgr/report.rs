@@ -268,9 +268,13 @@ fn make(
         size_bytes: message.size_bytes,
     };
     let targets: Vec<(Recipient, &Outcome)> = fates.iter().flat_map(targets_of).collect();
-    let own = fates.iter().filter(|(_, outcome)| outcome.detail.targets.is_empty());
+    let own = fates
+        .iter()
+        .filter(|(_, outcome)| outcome.detail.targets.is_empty());
     let own = own.map(|(recipient, outcome)| Fate { recipient, outcome });
-    let theirs = targets.iter().map(|(recipient, outcome)| Fate { recipient, outcome });
+    let theirs = targets
+        .iter()
+        .map(|(recipient, outcome)| Fate { recipient, outcome });
     let fates: Vec<Fate<'_>> = own.chain(theirs).collect();
     let mut reader = content.reader();
     let returned = (&mut reader as &mut dyn std::io::Read, local_date(now()));

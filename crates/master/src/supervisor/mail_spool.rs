@@ -118,8 +118,8 @@ fn directory(place: &Place<'_>) -> io::Result<std::os::fd::OwnedFd> {
 fn create(name: &str, identity: &Identity, place: &Place<'_>) -> io::Result<()> {
     let directory = directory(place)?;
     let found = rustix::fs::fstat(&directory)?;
-    // The directory's group goes to its files where its mode says so (setgid, as Debian has it), else they are the user's.
-    let group = match found.st_mode & 0o2000 {
+    // Files are the group's where it may write to the directory, as Debian has it, else the user's.
+    let group = match found.st_mode & 0o020 {
         0 => identity.gid,
         _ => found.st_gid,
     };
