@@ -267,7 +267,7 @@ fn a_report_that_comes_back_goes_to_the_postmaster_when_asked_for() {
 #[test]
 fn what_the_system_said_is_the_diagnostic_code() {
     let mut outcome = failed("service unavailable. Command output: no ");
-    outcome.detail.diagnostic = Some("x-unix; no\nEvil: x".to_owned());
+    outcome.detail.diagnostic = Some("x-unix; no\nEvil: x".into());
     let (_, text) = build(
         &settings(),
         Kind::Failed,

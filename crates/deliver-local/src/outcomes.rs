@@ -42,7 +42,7 @@ pub(crate) fn looped(address: &str) -> Outcome {
 pub(crate) fn diagnosed(outcome: Outcome, words: &str) -> Outcome {
     Outcome {
         detail: Detail {
-            diagnostic: Some(format!("x-unix; {words}")),
+            diagnostic: Some(format!("x-unix; {words}").into()),
             ..outcome.detail
         },
         ..outcome

@@ -180,7 +180,7 @@ pub fn decode_outcome(bytes: &[u8]) -> Result<(Outcome, &[u8]), Error> {
     }
     let mut outcome = reader.outcome()?;
     if version == VERSION_WITH_DETAIL {
-        outcome.detail.diagnostic = reader.option(Reader::text)?;
+        outcome.detail.diagnostic = reader.option(Reader::text)?.map(String::into);
         let count = reader.number()?;
         if count > TARGETS_MAX as u64 {
             return Err(Error::OverLimit("targets"));
@@ -189,7 +189,7 @@ pub fn decode_outcome(bytes: &[u8]) -> Result<(Outcome, &[u8]), Error> {
             let address = reader.address()?;
             let diagnostic = reader.option(Reader::text)?;
             let mut target = reader.outcome()?;
-            target.detail.diagnostic = diagnostic;
+            target.detail.diagnostic = diagnostic.map(String::into);
             outcome.detail.targets.push((address, target));
         }
     }
@@ -443,10 +443,10 @@ mod tests {
             let mut outcome = Outcome { result, status, text, relay, detail: Detail::default() };
             if subject % 2 == 1 {
                 let mut target = outcome.clone();
-                target.detail.diagnostic = Some("x-unix; no".to_owned()).filter(|_| subject % 3 == 0);
+                target.detail.diagnostic = Some(Box::from("x-unix; no")).filter(|_| subject % 3 == 0);
                 let address = Address::parse("a b@example.com").unwrap_or_else(|_| Address::new("a b", None));
                 outcome.detail = Detail {
-                    diagnostic: Some(outcome.text.clone()).filter(|_| subject % 5 == 0),
+                    diagnostic: Some(outcome.text.as_str().into()).filter(|_| subject % 5 == 0),
                     targets: vec![(address.clone(), target.clone()), (address, target)],
                 };
             }

@@ -105,7 +105,7 @@ pub struct Outcome {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Detail {
     /// The value of `Diagnostic-Code:` where it is not the text: `x-unix; user unknown`.
-    pub diagnostic: Option<String>,
+    pub diagnostic: Option<Box<str>>,
     /// Those of the addresses that the recipient stands for (aliases, `.forward`) that were given up, and why. Empty
     /// where the outcome is the recipient's own. Of more than [`codec::TARGETS_MAX`] the queue keeps the first.
     pub targets: Vec<(Address, Outcome)>,
