@@ -341,5 +341,6 @@ fn outcome(result: DeliveryResult, status: StatusCode, text: &str) -> Outcome {
         status,
         text: text.to_owned(),
         relay: "lmtp".to_owned(),
+        detail: envelope::Detail::default(),
     }
 }

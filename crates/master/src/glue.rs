@@ -204,6 +204,7 @@ fn nothing_to_do() -> envelope::Outcome {
         status: envelope::StatusCode::success(0, 0),
         text: "there was nothing to save".to_owned(),
         relay: "lmtp".to_owned(),
+        detail: envelope::Detail::default(),
     }
 }
 
