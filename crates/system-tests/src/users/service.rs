@@ -155,8 +155,10 @@ impl Service {
             let ended = self.child.try_wait().expect("it is our own child");
             match ended {
                 Some(status) => Some(Some(status)),
-                None => (self.log().contains("daemon started") && LineClient::try_connect(25).is_ok())
-                    .then_some(None),
+                None => (self.log().contains("daemon started")
+                    && LineClient::try_connect(25).is_ok()
+                    && self.takes_mail_of_users())
+                .then_some(None),
             }
         });
         if let Some(status) = ended {
@@ -167,6 +169,12 @@ impl Service {
                 self.log()
             );
         }
+    }
+
+    /// Whether somebody answers where sendmail(1) asks: the port is there before that.
+    fn takes_mail_of_users(&self) -> bool {
+        let socket = Path::new(SPOOL).join("public/control");
+        self.kind == Kind::Postfix || std::os::unix::net::UnixStream::connect(socket).is_ok()
     }
 
     /// Hands a mail in; what was not accepted, one line each.

@@ -11,7 +11,7 @@ set default_privs = frank
 aliases
   robot: \"|/srv/bin/dump /srv/out/alias\"
 file /home/bob/.forward bob 0644
-  |/srv/bin/dump /srv/out/forward
+  \"|/srv/bin/dump /srv/out/forward\"
 mail alice
 mail bob
 mail robot
