@@ -13,17 +13,7 @@ use tables::aliases::Target;
 
 use crate::Content;
 
-/// Whose business a task is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Kind {
-    /// A user's own mail: `.forward`, the mailbox, commands, all with the user's rights.
-    User,
-    /// The mail of somebody whom the system does not know, under a uid that others may share: a virtual mailbox
-    /// (virtual(8)), or a user of a userdb. No commands and no files in `.forward`.
-    Virtual,
-    /// A command, a file or an include of an alias table, as `default_privs` or as the owner of the table or include.
-    Table,
-}
+pub use ipc::roles::Kind;
 
 /// With whose rights a task is performed.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -247,14 +247,15 @@ pub struct Whose {
     pub kind: Kind,
 }
 
-/// What an agent is for.
+/// Whose business something is, and so what an agent is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Kind {
-    /// A user of the system: mailbox, `.forward` and commands of its own.
+    /// A user of the system: the mailbox, `.forward` and commands, all with the user's rights.
     User,
-    /// Virtual mailboxes of one uid: no commands.
+    /// The mail of somebody whom the system does not know, under a uid that others may share: a virtual mailbox (virtual(8)), or a
+    /// user of a userdb. No commands and no files in `.forward`.
     Virtual,
-    /// Commands, files and includes of alias tables.
+    /// A command, a file or an include of an alias table, as `default_privs` or as the owner of the table.
     Table,
 }
 

@@ -1,10 +1,11 @@
 //! The typed settings of `main.cf`, made from the rows in `params/postfix_*.rs`.
 
+use std::any::Any;
 use std::collections::BTreeMap;
 
 use crate::choices::*;
 use crate::kinds::*;
-use crate::{Surroundings, Values, Wrong, params};
+use crate::{Surroundings, TableRef, Values, Wrong, params};
 
 macro_rules! declare {
     ([] $($name:ident: $kind:ident = $default:literal, $reload:ident, $summary:literal;)*) => {
@@ -30,6 +31,13 @@ macro_rules! declare {
                     others: others(values, &mut wrong),
                 };
                 (settings, wrong)
+            }
+
+            /// Every lookup table that a parameter names.
+            pub fn tables(&self) -> impl Iterator<Item = &TableRef> {
+                let values: Vec<&dyn Any> = vec![$(&self.$name),*];
+                let tables = values.into_iter().filter_map(|value| value.downcast_ref::<Vec<TableRef>>());
+                tables.flatten()
             }
         }
 

@@ -178,7 +178,7 @@ impl Agent {
     fn perform(&self, delivery: &Delivery<Rights, Task>, mut descriptors: Vec<OwnedFd>) -> Report {
         let Delivery { rights, task } = delivery;
         let own = &self.whose.identity;
-        let is_own = rights.uid == own.uid && rights.gid == own.gid && kind_of(rights) == self.whose.kind;
+        let is_own = rights.uid == own.uid && rights.gid == own.gid && rights.kind == self.whose.kind;
         let content = descriptors.pop().map(File::from).and_then(Sealed::new);
         match content {
             Some(content) if is_own => {
@@ -306,15 +306,6 @@ pub(super) fn deferred(why: &str) -> Report {
         relay: "local".to_owned(),
         detail: Default::default(),
     })
-}
-
-/// What an agent is for, in the words of frames.
-pub(super) fn kind_of(rights: &Rights) -> Kind {
-    match rights.kind {
-        deliver_local::task::Kind::User => Kind::User,
-        deliver_local::task::Kind::Virtual => Kind::Virtual,
-        deliver_local::task::Kind::Table => Kind::Table,
-    }
 }
 
 /// A message that came sealed.

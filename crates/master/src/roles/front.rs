@@ -23,7 +23,7 @@ use serve::handover::Handover;
 use settings::Dovecot;
 use tokio::sync::{mpsc, watch};
 
-use super::agent::{deferred, kind_of};
+use super::agent::deferred;
 use super::line::Line;
 use super::{Begun, Slice};
 use crate::certificates::Certificates;
@@ -412,7 +412,7 @@ impl Agents for OthersAgents {
                 gid: rights.gid,
                 user: rights.user.clone(),
             },
-            kind: kind_of(rights),
+            kind: rights.kind,
         };
         let message = match os::descriptors::sealed(&mut content.reader()) {
             Ok(message) => message,

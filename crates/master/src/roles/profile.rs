@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use os::sandbox::{Allowed, Files, Profile};
+use settings::TableRef;
 
 use super::Role;
 use crate::snapshot::Snapshot;
@@ -143,16 +144,14 @@ fn users_directories() -> Vec<PathBuf> {
 
 /// Where the lookup tables of main.cf are.
 fn table_directories(snapshot: &Snapshot) -> Vec<PathBuf> {
-    let postfix = &snapshot.postfix;
-    let tables = [
-        &postfix.alias_maps,
-        &postfix.local_recipient_maps,
-        &postfix.smtp_sasl_password_maps,
-    ];
-    let names = tables.into_iter().flatten().map(|table| table.name.as_str());
-    names
-        .filter(|name| name.starts_with('/'))
-        .filter_map(|name| Path::new(name).parent().map(Path::to_owned))
+    let path = |table: &TableRef| PathBuf::from(table.behind_proxy().name);
+    let files = snapshot
+        .postfix
+        .tables()
+        .map(path)
+        .filter(|path| path.is_absolute());
+    files
+        .filter_map(|path| path.parent().map(Path::to_owned))
         .collect()
 }
 
