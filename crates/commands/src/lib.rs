@@ -145,6 +145,7 @@ pub const COMMANDS: &[Command] = &[
 /// Runs the command that `argv` names: `argv[0]` itself, else its first argument. Without either, the program
 /// starts the embedded mail system.
 pub fn run(argv: impl Iterator<Item = OsString>) -> ExitCode {
+    os::process::keep_descriptors_here();
     let mut words = argv;
     let called = words.next().unwrap_or_default();
     let own_name = Path::new(&called)

@@ -78,11 +78,16 @@ fn open(path: &Path, trust: Trust) -> Result<File, Missing> {
     if matches!(trust, Trust::Owner(_)) {
         match std::fs::symlink_metadata(path) {
             Ok(meta) if !meta.is_file() => return Err(not_regular()),
+            // Perhaps it cannot even be opened; it would not be believed.
+            Ok(meta) if let Some(why) = distrust(&meta, trust) => {
+                return Err(Missing::Unsafe(format!("file {shown} {why}")));
+            }
             _ => {}
         }
     }
     os::files::open_regular(path, OpenOptions::new().read(true)).map_err(|error| match error.kind() {
-        ErrorKind::NotFound | ErrorKind::NotADirectory => Missing::NoFile,
+        // A name that is too long (a long extension) is the name of no file.
+        ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::InvalidFilename => Missing::NoFile,
         ErrorKind::InvalidInput | ErrorKind::IsADirectory => not_regular(),
         _ => Missing::Unreadable(format!("cannot open {shown}: {}", os::words(&error))),
     })

@@ -58,6 +58,9 @@ impl Runner for SpawnRunner {
         let remaining = limit.saturating_sub(began.elapsed());
         // Somebody whom the command left behind may still hold its outputs.
         let is_held = status.is_ok() && fed.is_ok() && !collected.wait_for_end(remaining);
+        if is_held {
+            os::process::kill_group(group);
+        }
         drop(done);
         let was_late = watchdog.join().unwrap_or(false) || is_held;
         let (status, ()) = (status?, fed?);

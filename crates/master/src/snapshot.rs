@@ -41,6 +41,14 @@ impl Snapshot {
         }
     }
 
+    /// The same with another queue: the one that is in use.
+    pub fn keep_queue(&mut self, directory: &std::path::Path) {
+        let of_services = self.services.iter_mut().map(|service| &mut service.settings);
+        for settings in of_services.chain([&mut self.postfix]) {
+            settings.queue_directory = directory.to_owned();
+        }
+    }
+
     /// What the front sees: of the databases of users only that they are there.
     pub fn for_front(&self) -> Snapshot {
         Snapshot {

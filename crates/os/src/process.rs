@@ -41,6 +41,17 @@ pub fn close_to_others() -> crate::Result<()> {
         .map_err(|error| crate::Error::call("close this process to others", error))
 }
 
+/// Has every descriptor above standard error closed in programs that are started from here: what the caller of this process
+/// left open is nobody else's business. Sockets of a service manager stay usable in this process.
+pub fn keep_descriptors_here() {
+    let open = std::fs::read_dir("/proc/self/fd").into_iter().flatten().flatten();
+    let numbers = open.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    for number in numbers.filter(|number| *number > 2).collect::<Vec<_>>() {
+        // SAFETY: a flag of a descriptor is set; one that is not open any more is refused by the system.
+        unsafe { libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC) };
+    }
+}
+
 /// Kills a process group (SIGKILL). That it is gone already is no error.
 pub fn kill_group(group: u32) {
     // Group 1 would be every process.
@@ -66,6 +77,21 @@ pub fn set_apart(command: &mut std::process::Command) {
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn what_was_left_open_reaches_no_program() {
+        use std::os::fd::AsRawFd;
+        let file = std::fs::File::open("/dev/null").expect("it is there");
+        let open = rustix::io::dup(&file).expect("a descriptor");
+        let is_there = || {
+            let script = format!("test -e /proc/self/fd/{}", open.as_raw_fd());
+            let tried = std::process::Command::new("sh").args(["-c", &script]).status();
+            tried.is_ok_and(|status| status.success())
+        };
+        assert!(is_there(), "a plain descriptor is passed on");
+        super::keep_descriptors_here();
+        assert!(!is_there());
+    }
+
     #[test]
     fn we_exist_and_nobody_has_the_largest_id() {
         assert!(super::exists(std::process::id()));

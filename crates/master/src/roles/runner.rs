@@ -17,6 +17,7 @@ pub(super) fn run(identity: &Identity, descriptors: Vec<OwnedFd>) -> Result<()> 
         bail!("nobody says which command to run");
     };
     super::become_identity(identity)?;
+    os::process::close_to_others()?;
     let (mut inbox, mut outbox) = halves(UnixStream::from(socket))?;
     let Some((Errand { command }, mut descriptors)) = inbox.receive::<Errand<Command>>()? else {
         return Ok(());

@@ -544,12 +544,20 @@ impl Supervisor {
             ));
         }
         let stays = |error: anyhow::Error| format!("the old configuration stays: {error:#}");
-        let snapshot = Snapshot::of(&loaded).map_err(stays)?;
+        let mut snapshot = Snapshot::of(&loaded).map_err(stays)?;
         crate::certificates::Certificates::of(&snapshot.keys).map_err(stays)?;
         let new = self.bind_again(&loaded).map_err(stays)?;
         if snapshot.postfix.mail_owner != self.snapshot.postfix.mail_owner {
             self.log
                 .warning("master", "mail_owner has changed: it is heeded at the next start");
+        }
+        let queue = &self.snapshot.postfix.queue_directory;
+        if snapshot.postfix.queue_directory != *queue {
+            self.log.warning(
+                "master",
+                "queue_directory has changed: it is heeded at the next start",
+            );
+            snapshot.keep_queue(queue);
         }
         self.policy = Policy::of(&snapshot.postfix, self.front_user.uid);
         self.snapshot = snapshot;

@@ -329,6 +329,19 @@ fn reload(host: &Host, service: &Service) {
     kill_process(pid, Signal::HUP).unwrap();
     wait_for("the refusal", || refused() > before);
     assert_eq!(LineClient::connect(2526).line(), "220 second");
+    // Another queue waits for the next start; a front that is started again finds the one that is in use.
+    fs::write(
+        "/etc/yubin/main.cf",
+        format!("{main}queue_directory = /var/spool/other\n"),
+    )
+    .unwrap();
+    kill_process(pid, Signal::HUP).unwrap();
+    let is_told = || service.log().contains("queue_directory has changed");
+    wait_for("the warning", is_told);
+    kill(only("front", None));
+    wait_for("the front", || {
+        send("again", &["bob@sandbox.test".to_owned()]).is_some()
+    });
     // What is taken away again is served no more, and agents learn of settings as well.
     fs::write("/etc/yubin/main.cf", format!("{main}home_mailbox = Maildir/\n")).unwrap();
     fs::write("/etc/yubin/master.cf", master).unwrap();
