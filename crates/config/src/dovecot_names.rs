@@ -34,6 +34,7 @@ const SAME: &[(&str, &str)] = &[
     ("ssl_server_key_file", "ssl_key"),
     ("ssl_server_key_password", "ssl_key_password"),
     ("ssl_server_cert_username_field", "ssl_cert_username_field"),
+    ("ssl_server_require_crl", "ssl_require_crl"),
 ];
 
 /// Names whose value is a file where 2.3 has the file's content.

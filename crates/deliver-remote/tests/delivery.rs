@@ -209,8 +209,9 @@ fn tls_peer(directory: &std::path::Path, works: bool) -> (NextHop, JoinHandle<St
     let pair = tls::self_signed::ensure(directory, &["127.0.0.1"]).unwrap();
     let protocols = tls::Protocols::of_postfix("").unwrap();
     let config = tls::server::Material::of_files(&pair.cert_file, &pair.key_file, protocols)
-        .and_then(|material| material.config())
-        .unwrap();
+        .and_then(|material| material.server())
+        .unwrap()
+        .config;
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let next_hop = NextHop::smtp(&format!("[127.0.0.1]:{port}"), "smtp").unwrap();

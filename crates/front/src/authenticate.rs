@@ -4,13 +4,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use auth::{Account, Asker, Authority, Exchange, Ticket, Verdict};
+use auth::{Account, Asker, Authority, Certificate, Exchange, Ticket, Verdict};
 use sasl::Password;
 use serve::Link;
+use tls::server::Server;
 use tokio::time::Instant;
 
-/// The client at the other end of a connection, for the service of that name.
-pub fn asker_of(service: &str, link: &Link) -> Asker {
+/// The client at the other end of a connection, for the service of that name. `tls` is what the connection is or may be
+/// secured with.
+pub fn asker_of(service: &str, link: &Link, tls: Option<&Server>) -> Asker {
     Asker {
         service: service.to_owned(),
         remote: Some(link.remote.ip()),
@@ -20,8 +22,14 @@ pub fn asker_of(service: &str, link: &Link) -> Asker {
         session: String::new(),
         secured: link.is_secured(),
         bindings: bindings(link),
-        certificate: None,
+        certificate: certificate(link, tls),
     }
+}
+
+/// The client's certificate, if it has one that is good.
+pub fn certificate(link: &Link, tls: Option<&Server>) -> Option<Certificate> {
+    let verified = tls?.verified(link.tls()?)?;
+    Some(Certificate { user: verified.user })
 }
 
 /// What an exchange can be bound to. TLS 1.2 has nothing for it: whether a session has the extended master secret, without

@@ -15,11 +15,12 @@ use serve::clock::now;
 use serve::handover::{Handover, Protocol};
 use serve::pump::{End, Host, Step, Work, pump};
 use settings::{Connection, Dovecot, Network, SslUse};
+use tls::server::Server;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
 use crate::agency::Agency;
-use crate::authenticate::{Conversation, Progress, Refused, asker_of, can_bind, verify_plain};
+use crate::authenticate::{Conversation, Progress, Refused, asker_of, can_bind, certificate, verify_plain};
 use crate::connections::{Connected, Connections};
 
 /// A handshake that takes longer is broken off.
@@ -33,7 +34,7 @@ pub struct LoginService {
     /// dovecot.conf.
     pub settings: Arc<Dovecot>,
     /// The certificate, if there is one.
-    pub tls: Option<Arc<rustls::ServerConfig>>,
+    pub tls: Option<Server>,
     /// Whether TLS begins with the connection.
     pub implicit_tls: bool,
     /// Who may log in.
@@ -51,7 +52,7 @@ impl LoginService {
     pub async fn converse(self: Arc<LoginService>, mut link: Link) {
         if self.implicit_tls {
             let Some(tls) = &self.tls else { return };
-            let done = timeout(HANDSHAKE_TIMEOUT, link.start_tls(Arc::clone(tls))).await;
+            let done = timeout(HANDSHAKE_TIMEOUT, link.start_tls(Arc::clone(&tls.config))).await;
             if !matches!(done, Ok(Ok(()))) {
                 LoginHost::new(Arc::clone(&self), &link, false).log_end("TLS handshake failed", &link);
                 return;
@@ -123,16 +124,22 @@ impl LoginService {
     }
 
     /// The mechanisms of the settings. Those with -PLUS where the connection can be bound to: TLS 1.3, from its beginning
-    /// or as the only version that STARTTLS leads to.
+    /// or as the only version that STARTTLS leads to. EXTERNAL where the client's certificate names a user, or may do so
+    /// after STARTTLS.
     fn mechanisms(&self, link: &Link) -> Vec<String> {
         let can_bind = match self.implicit_tls {
             true => can_bind(link),
             false => self.tls.is_some() && self.settings.ssl_min_protocol == "TLSv1.3",
         };
+        let has_name = match self.implicit_tls {
+            true => certificate(link, self.tls.as_ref()).is_some_and(|found| found.user.is_some()),
+            false => self.tls.as_ref().is_some_and(|tls| tls.clients.is_some()),
+        };
         let names = self.settings.auth_mechanisms.iter();
         names
             .filter_map(|name| sasl::mechanism::known(name))
             .filter(|name| can_bind || !name.ends_with("-PLUS"))
+            .filter(|name| has_name || *name != "EXTERNAL")
             .map(str::to_owned)
             .collect()
     }
@@ -261,7 +268,7 @@ impl LoginHost {
         Asker {
             session: self.session.clone(),
             secured: self.secured,
-            ..asker_of(self.service.protocol.name(), link)
+            ..asker_of(self.service.protocol.name(), link, self.service.tls.as_ref())
         }
     }
 
@@ -343,7 +350,7 @@ where
             Event::StartTls => match &self.service.tls {
                 Some(tls) => {
                     self.secured = true;
-                    Step::StartTls(Arc::clone(tls), Answer::TlsStarted)
+                    Step::StartTls(Arc::clone(&tls.config), Answer::TlsStarted)
                 }
                 None => Step::Abort,
             },

@@ -1,14 +1,13 @@
 //! Certificates and keys of every service: read as root, used by the front.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
-use rustls::ServerConfig;
 use serde::{Deserialize, Serialize};
 use settings::{Dovecot, Postfix, Service, SslUse, TlsLevel};
+use tls::clients::{Clients, Demand, Revocation};
 use tls::pem::Pem;
-use tls::server::Material;
+use tls::server::{Material, Server};
 use tls::validity::Validity;
 
 /// Certificates and keys by service, as texts: what whoever may read the keys gives to whoever uses them.
@@ -26,7 +25,8 @@ impl Keys {
     pub fn read(services: &[Service], dovecot: Option<&Dovecot>) -> Result<Keys> {
         let mut keys = Keys::default();
         for service in services.iter().filter(|service| service.command == "smtpd") {
-            let tls = smtpd_tls(&service.settings).with_context(|| place(service.line, &service.name))?;
+            let tls =
+                smtpd_tls(&service.settings, dovecot).with_context(|| place(service.line, &service.name))?;
             keys.smtpd.extend(tls.map(|tls| (service.name.clone(), tls)));
         }
         keys.mailboxes = dovecot.map(mailbox_tls).transpose()?.flatten();
@@ -64,9 +64,9 @@ fn place(line: usize, name: &str) -> String {
 #[derive(Debug, Clone, Default)]
 pub struct Certificates {
     /// By the name of the `smtpd` row; a service without TLS has none.
-    pub smtpd: HashMap<String, Arc<ServerConfig>>,
+    pub smtpd: HashMap<String, Server>,
     /// The mailbox services'.
-    pub mailboxes: Option<Arc<ServerConfig>>,
+    pub mailboxes: Option<Server>,
 }
 
 impl Certificates {
@@ -76,17 +76,17 @@ impl Certificates {
     /// A text that makes no sense, with the service that wants it.
     pub fn of(keys: &Keys) -> Result<Certificates> {
         let smtpd = keys.smtpd.iter().map(|(name, material)| {
-            let config = material.config().with_context(|| format!("master.cf: {name}"))?;
+            let config = material.server().with_context(|| format!("master.cf: {name}"))?;
             Ok((name.clone(), config))
         });
         Ok(Certificates {
             smtpd: smtpd.collect::<Result<_>>()?,
-            mailboxes: keys.mailboxes.as_ref().map(Material::config).transpose()?,
+            mailboxes: keys.mailboxes.as_ref().map(Material::server).transpose()?,
         })
     }
 }
 
-fn smtpd_tls(settings: &Postfix) -> Result<Option<Material>> {
+fn smtpd_tls(settings: &Postfix, dovecot: Option<&Dovecot>) -> Result<Option<Material>> {
     let level = front::smtpd::tls_level(settings);
     if level == TlsLevel::None {
         return Ok(None);
@@ -96,6 +96,7 @@ fn smtpd_tls(settings: &Postfix) -> Result<Option<Material>> {
     } else {
         &settings.smtpd_tls_mandatory_protocols
     };
+    let clients = smtp_clients(settings, dovecot, level)?;
     let protocols = tls::Protocols::of_postfix(&protocols.join(" "))?;
     if !settings.smtpd_tls_chain_files.is_empty() {
         let files: Vec<&std::path::Path> = settings
@@ -103,7 +104,7 @@ fn smtpd_tls(settings: &Postfix) -> Result<Option<Material>> {
             .iter()
             .map(std::path::Path::new)
             .collect();
-        return Ok(Some(Material::of_chain_files(&files, protocols)?));
+        return Ok(Some(Material::of_chain_files(&files, protocols)?.asking(clients)));
     }
     let is_named = |file: &str| !file.is_empty() && file != "none";
     let pairs = [
@@ -116,7 +117,34 @@ fn smtpd_tls(settings: &Postfix) -> Result<Option<Material>> {
         }
         return Ok(None);
     };
-    Ok(Some(Material::of_files(cert.as_ref(), key.as_ref(), protocols)?))
+    let material = Material::of_files(cert.as_ref(), key.as_ref(), protocols)?;
+    Ok(Some(material.asking(clients)))
+}
+
+/// `smtpd_tls_ask_ccert`, `smtpd_tls_req_ccert` (which counts where TLS is mandatory) and `smtpd_tls_CAfile`. Without
+/// authorities no certificate could be verified: nobody is asked. Who somebody is, is read as for mailboxes.
+fn smtp_clients(settings: &Postfix, dovecot: Option<&Dovecot>, level: TlsLevel) -> Result<Option<Clients>> {
+    let demand = match (settings.smtpd_tls_req_ccert, settings.smtpd_tls_ask_ccert) {
+        (true, _) if level != TlsLevel::May => Demand::Require,
+        (false, false) => return Ok(None),
+        _ => Demand::Ask,
+    };
+    let file = &settings.smtpd_tls_CAfile;
+    if file.is_empty() {
+        if demand == Demand::Require {
+            bail!(
+                "smtpd_tls_req_ccert is set, but smtpd_tls_CAfile names no authorities: no client could be verified"
+            );
+        }
+        return Ok(None);
+    }
+    let field = dovecot.map_or("commonName", |dovecot| dovecot.ssl_cert_username_field.as_str());
+    Ok(Some(Clients {
+        trusted: Pem::read(file.as_ref(), "CA file")?,
+        demand,
+        revocation: Revocation::Unchecked,
+        username_field: field.to_owned(),
+    }))
 }
 
 fn mailbox_tls(dovecot: &Dovecot) -> Result<Option<Material>> {
@@ -126,5 +154,36 @@ fn mailbox_tls(dovecot: &Dovecot) -> Result<Option<Material>> {
     let chain = Pem::of_dovecot_value(&dovecot.ssl_cert, "ssl_cert")?;
     let key = Pem::of_dovecot_value(&dovecot.ssl_key, "ssl_key")?;
     let protocols = tls::Protocols::of_dovecot_minimum(&dovecot.ssl_min_protocol)?;
-    Ok(Some(Material::new(chain, key, protocols)))
+    let material = Material::new(chain, key, protocols);
+    Ok(Some(material.asking(mailbox_clients(dovecot)?)))
+}
+
+/// `ssl_verify_client_cert`, which the settings that need a certificate for log-ins imply. Who has none, or a bad one, gets
+/// a connection; `auth_ssl_require_client_cert` is for the log-in.
+///
+/// # Errors
+/// `ssl_ca` is empty or cannot be read.
+pub(crate) fn mailbox_clients(dovecot: &Dovecot) -> Result<Option<Clients>> {
+    let is_needed = dovecot.auth_ssl_require_client_cert || dovecot.auth_ssl_username_from_cert;
+    if dovecot.ssl_ca.is_empty() {
+        if dovecot.ssl_verify_client_cert {
+            bail!(
+                "ssl_verify_client_cert is set, but ssl_ca names no authorities (ssl_server_ca_file in 2.4)"
+            );
+        }
+        return Ok(None);
+    }
+    if !dovecot.ssl_verify_client_cert && !is_needed {
+        return Ok(None);
+    }
+    Ok(Some(Clients {
+        trusted: Pem::of_dovecot_value(&dovecot.ssl_ca, "ssl_ca")?,
+        demand: Demand::Ask,
+        revocation: if dovecot.ssl_require_crl {
+            Revocation::Checked
+        } else {
+            Revocation::Unchecked
+        },
+        username_field: dovecot.ssl_cert_username_field.clone(),
+    }))
 }

@@ -7,10 +7,12 @@ use access::{Gap, review};
 use config::{Loaded, Problem, Severity};
 use front::qmgr::TRANSPORTS;
 use settings::kinds::{Shape, words};
-use settings::{NetworkPattern, Networks, NotifyClass, Service, Support, TableRef, params};
+use settings::{NetworkPattern, Networks, NotifyClass, Service, Support, TableRef, TlsLevel, params};
 use tables::Tables;
+use tls::clients::Revocation;
 
 use crate::auth_sockets;
+use crate::certificates::mailbox_clients;
 
 /// Everything that is to be told. A warning where mail is treated otherwise than the file says, a note elsewhere.
 pub fn of(loaded: &Loaded) -> Vec<Problem> {
@@ -19,8 +21,10 @@ pub fn of(loaded: &Loaded) -> Vec<Problem> {
     for service in smtp_services(loaded) {
         problems.extend(restrictions(loaded, service));
         problems.extend(certificates(loaded, service));
+        problems.extend(client_certificates(loaded, service));
         problems.extend(log_ins(loaded, service));
     }
+    problems.extend(revocation_lists(loaded));
     problems.extend(log_directory(loaded));
     problems.extend(notices(loaded));
     problems.extend(transports(loaded));
@@ -116,6 +120,45 @@ fn certificates(loaded: &Loaded, service: &Service) -> Option<Problem> {
     both.then(|| {
         let text = "a second certificate is not there yet: that of smtpd_tls_cert_file is shown to everybody";
         Problem::new(Severity::Note, place(loaded, service, name), name, text)
+    })
+}
+
+/// Certificates of clients that are less wanted than it looks.
+fn client_certificates(loaded: &Loaded, service: &Service) -> Option<Problem> {
+    let settings = &service.settings;
+    let level = front::smtpd::tls_level(settings);
+    let (name, text) = if level == TlsLevel::None {
+        return None;
+    } else if settings.smtpd_tls_req_ccert && level == TlsLevel::May {
+        let text = "ignored, because TLS is optional: clients are asked for a certificate, and need none. Set \
+                    smtpd_tls_security_level = encrypt to require one";
+        ("smtpd_tls_req_ccert", text)
+    } else if settings.smtpd_tls_ask_ccert && settings.smtpd_tls_CAfile.is_empty() {
+        let text = "clients are not asked: without the authorities of smtpd_tls_CAfile no certificate could be verified";
+        ("smtpd_tls_ask_ccert", text)
+    } else {
+        return None;
+    };
+    Some(Problem::new(
+        Severity::Warning,
+        place(loaded, service, name),
+        name,
+        text,
+    ))
+}
+
+/// `ssl_require_crl`, which holds unless it is switched off, needs lists.
+fn revocation_lists(loaded: &Loaded) -> Option<Problem> {
+    let dovecot = loaded.dovecot.as_ref()?;
+    let asked = mailbox_clients(dovecot).ok().flatten()?;
+    let has_none = asked
+        .trusted
+        .revocation_lists()
+        .is_ok_and(|lists| lists.is_empty());
+    (asked.revocation == Revocation::Checked && has_none).then(|| {
+        let text = "no list of revoked certificates is in ssl_ca: no client's certificate is good";
+        Problem::new(Severity::Warning, ("dovecot.conf", 0), "ssl_require_crl", text)
+            .with_hint("Put the authority's list beside its certificate, or set ssl_require_crl = no")
     })
 }
 
@@ -324,6 +367,26 @@ mod tests {
                 && told[0].starts_with("Warning main.cf:1: smtpd_sasl_auth_enable: nobody can log in"),
             "{told:#?}"
         );
+    }
+
+    #[test]
+    fn certificates_that_nobody_has_to_show_are_told() {
+        let warns = |main: &str, wanted: &str| {
+            let told = told(main, SMTP);
+            assert!(told.len() == 1 && told[0].starts_with(wanted), "{told:#?}");
+        };
+        let may = "smtpd_tls_security_level = may\n";
+        warns(
+            &format!("{may}smtpd_tls_req_ccert = yes\nsmtpd_tls_CAfile = /ca\n"),
+            "Warning main.cf:2: smtpd_tls_req_ccert: ignored, because TLS is optional",
+        );
+        warns(
+            &format!("{may}smtpd_tls_ask_ccert = yes\n"),
+            "Warning main.cf:2: smtpd_tls_ask_ccert: clients are not asked",
+        );
+        let good = "smtpd_tls_security_level = encrypt\nsmtpd_tls_req_ccert = yes\nsmtpd_tls_CAfile = /ca\n";
+        assert_eq!(told(good, SMTP), [""; 0]);
+        assert_eq!(told("smtpd_tls_req_ccert = yes\n", SMTP), [""; 0]);
     }
 
     #[test]

@@ -213,7 +213,7 @@ fn lmtps(
             settings: Arc::clone(dovecot),
             general: Arc::clone(dovecot),
             hostname: postfix.myhostname.clone(),
-            tls: certificates.mailboxes.clone(),
+            tls: certificates.mailboxes.as_ref().map(|tls| Arc::clone(&tls.config)),
             implicit_tls,
             authority: Arc::clone(auth),
             agents: Arc::clone(agents),

@@ -1,7 +1,7 @@
 //! TLS configurations for both directions.
 //!
 //! In charge of turning certificate files and policy words into [`rustls`] configurations, of the self-signed
-//! certificate of an embedded start, of how long a certificate is
+//! certificate of an embedded start, of clients' certificates ([`clients`]), of how long a certificate is
 //! valid ([`validity`]), and of describing an established session for the log and for Received: fields. Not in charge of sockets: the pump in `serve` and the client in `deliver-remote` do the handshakes.
 //!
 //! Entries: [`server::config`], [`client::config`], [`self_signed::ensure`], [`session::Description`].
@@ -10,6 +10,7 @@
 //! Test data is made by the tests themselves.
 
 pub mod client;
+pub mod clients;
 pub mod pem;
 pub mod protocols;
 pub mod self_signed;
@@ -106,6 +107,14 @@ pub enum Error {
         level: String,
         /// Why not.
         cause: &'static str,
+    },
+    /// `ssl_cert_username_field` names no part of a subject that is known.
+    #[error(
+        "\"{field}\" is not a known part of a certificate's subject. Name it by its object identifier (2.5.4.3 is commonName)"
+    )]
+    UnknownField {
+        /// The setting's text.
+        field: String,
     },
     /// `verify`/`secure` without anything to trust.
     #[error("TLS security level {level} needs trusted certificates: set smtp_tls_CAfile")]

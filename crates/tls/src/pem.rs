@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use rustls::pki_types::pem::{self, PemObject, SectionKind};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
 
 use crate::Error;
 
@@ -110,6 +110,17 @@ impl Pem {
             });
         }
         Ok(found)
+    }
+
+    /// All lists of revoked certificates; there may be none.
+    ///
+    /// # Errors
+    /// [`Error::DamagedPem`].
+    pub fn revocation_lists(&self) -> Result<Vec<CertificateRevocationListDer<'static>>, Error> {
+        CertificateRevocationListDer::pem_slice_iter(&self.text)
+            .take(CERTIFICATES_MAX)
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|error| self.damaged(error))
     }
 
     /// The first private key (PKCS#8, PKCS#1 or SEC1).

@@ -3,20 +3,42 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use rustls::ServerConfig;
+use rustls::{ServerConfig, ServerConnection};
 use serde::{Deserialize, Serialize};
 
+use crate::clients::{Clients, Verified, Verifier};
 use crate::pem::Pem;
 use crate::validity::Validity;
 use crate::{Error, Protocols, provider};
 
-/// A server configuration without client certificates.
+/// A server's side of TLS, and how it looks at the clients' certificates.
+#[derive(Debug, Clone)]
+pub struct Server {
+    /// For the handshakes.
+    pub config: Arc<ServerConfig>,
+    /// Clients are asked for certificates.
+    pub clients: Option<Arc<Verifier>>,
+}
+
+impl Server {
+    /// The certificate of the client of a connection that this configuration made, if it has one that is good.
+    pub fn verified(&self, connection: &ServerConnection) -> Option<Verified> {
+        self.clients.as_ref()?.verified(connection)
+    }
+}
+
+/// A server configuration; without `clients` nobody is asked for a certificate.
 ///
 /// `chain` holds the server's certificate first, then its issuers; `key` may be the same text.
 ///
 /// # Errors
 /// Everything that can be wrong with the two texts, with their names.
-pub fn config(chain: &Pem, key: &Pem, protocols: Protocols) -> Result<Arc<ServerConfig>, Error> {
+pub fn config(
+    chain: &Pem,
+    key: &Pem,
+    protocols: Protocols,
+    clients: Option<Arc<Verifier>>,
+) -> Result<Arc<ServerConfig>, Error> {
     let certificates = chain.certificates()?;
     let private_key = key.private_key()?;
     let builder = ServerConfig::builder_with_provider(provider())
@@ -25,8 +47,11 @@ pub fn config(chain: &Pem, key: &Pem, protocols: Protocols) -> Result<Arc<Server
             file: chain.from().to_owned(),
             cause: error.to_string(),
         })?;
+    let builder = match clients {
+        Some(clients) => builder.with_client_cert_verifier(clients),
+        None => builder.with_no_client_auth(),
+    };
     let mut config = builder
-        .with_no_client_auth()
         .with_single_cert(certificates, private_key)
         .map_err(|error| match error {
             rustls::Error::InconsistentKeys(_) => Error::KeyMismatch {
@@ -53,6 +78,7 @@ pub struct Material {
     chain: Pem,
     key: Pem,
     protocols: Protocols,
+    clients: Option<Clients>,
 }
 
 impl Material {
@@ -62,7 +88,13 @@ impl Material {
             chain,
             key,
             protocols,
+            clients: None,
         }
+    }
+
+    /// The same, asking clients for certificates.
+    pub fn asking(self, clients: Option<Clients>) -> Material {
+        Material { clients, ..self }
     }
 
     /// Of two files; an empty `key_file` means that the key is in the certificate's file (Postfix `smtpd_tls_key_file =
@@ -101,11 +133,13 @@ impl Material {
         Validity::of(&self.chain)
     }
 
-    /// The configuration.
+    /// The configuration, with what looks at clients' certificates.
     ///
     /// # Errors
-    /// As [`config`].
-    pub fn config(&self) -> Result<Arc<ServerConfig>, Error> {
-        config(&self.chain, &self.key, self.protocols)
+    /// As [`config`] and [`Verifier::of`].
+    pub fn server(&self) -> Result<Server, Error> {
+        let clients = self.clients.as_ref().map(Verifier::of).transpose()?.map(Arc::new);
+        let config = config(&self.chain, &self.key, self.protocols, clients.clone())?;
+        Ok(Server { config, clients })
     }
 }

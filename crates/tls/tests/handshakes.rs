@@ -47,8 +47,9 @@ fn shake(
 fn server_of(directory: &Path, protocols: Protocols) -> Arc<rustls::ServerConfig> {
     let pair = self_signed::ensure(directory, &["mail.example.test"]).unwrap();
     server::Material::of_files(&pair.cert_file, &pair.key_file, protocols)
-        .and_then(|material| material.config())
+        .and_then(|material| material.server())
         .unwrap()
+        .config
 }
 
 #[test]
@@ -65,8 +66,9 @@ fn a_self_signed_pair_is_made_once_and_works() {
     assert_eq!(std::fs::read(&pair.key_file).unwrap(), before);
 
     let server = server::Material::of_files(&pair.cert_file, &pair.key_file, Protocols::default())
-        .and_then(|material| material.config())
-        .unwrap();
+        .and_then(|material| material.server())
+        .unwrap()
+        .config;
     let client = client::config(Level::May, None, &[], Protocols::default()).unwrap();
     let session = shake(server, client, "anything.example").unwrap();
     assert_eq!(
@@ -131,7 +133,7 @@ fn wrong_files_are_refused_by_name() {
     );
     let complaint = |cert: &Path, key: &Path| {
         server::Material::of_files(cert, key, Protocols::default())
-            .and_then(|material| material.config())
+            .and_then(|material| material.server())
             .unwrap_err()
             .to_string()
     };
@@ -198,17 +200,17 @@ fn one_file_may_hold_key_and_chain() {
     std::fs::write(&both, &text).unwrap();
     assert!(
         server::Material::of_files(&both, Path::new(""), Protocols::default())
-            .and_then(|material| material.config())
+            .and_then(|material| material.server())
             .is_ok()
     );
     assert!(
         server::Material::of_chain_files(&[&both], Protocols::default())
-            .and_then(|material| material.config())
+            .and_then(|material| material.server())
             .is_ok()
     );
     assert!(
         server::Material::of_chain_files(&[&pair.key_file, &pair.cert_file], Protocols::default())
-            .and_then(|material| material.config())
+            .and_then(|material| material.server())
             .is_ok()
     );
     let value = format!("<{}", both.display());

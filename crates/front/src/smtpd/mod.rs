@@ -23,6 +23,7 @@ use serve::Link;
 use serve::clock::now;
 use serve::pump::{End, Work, pump};
 use tables::name_list::NameList;
+use tls::server::Server as TlsServer;
 
 /// One SMTP service.
 pub struct Smtpd {
@@ -38,18 +39,13 @@ pub struct Smtpd {
     authority: Arc<dyn Authority>,
     /// It is another program, whose mechanisms are asked for anew by each connection.
     is_foreign: bool,
-    tls: Option<Arc<rustls::ServerConfig>>,
+    tls: Option<TlsServer>,
     log: maillog::Log,
 }
 
 impl Smtpd {
     /// The service of that name with these settings (`-o` overrides applied). `tls` is there when a certificate is.
-    pub fn new(
-        front: Arc<Front>,
-        name: &str,
-        settings: Arc<Postfix>,
-        tls: Option<Arc<rustls::ServerConfig>>,
-    ) -> Smtpd {
+    pub fn new(front: Arc<Front>, name: &str, settings: Arc<Postfix>, tls: Option<TlsServer>) -> Smtpd {
         let mut problems = Vec::new();
         let filter = NameList::open(&settings.smtpd_sasl_mechanism_filter, &mut problems);
         problems
@@ -139,7 +135,7 @@ impl Smtpd {
     async fn handshake(&self, link: &mut Link, peer: &Peer<'_>) -> bool {
         let Some(tls) = &self.tls else { return false };
         let patience = self.settings.smtpd_starttls_timeout;
-        match timeout(patience, link.start_tls(Arc::clone(tls))).await {
+        match timeout(patience, link.start_tls(Arc::clone(&tls.config))).await {
             Ok(Ok(())) => true,
             Ok(Err(error)) => {
                 self.log.write(&lines::TlsFailed {

@@ -129,7 +129,8 @@ pub(super) fn auth(settings: &Postfix, filter: &NameList, mechanisms: &[String])
             .collect()
     };
     let plain = |list: Vec<String>| -> Vec<String> {
-        list.into_iter().filter(|name| !name.ends_with("-PLUS")).collect()
+        let needs_tls = |name: &String| name.ends_with("-PLUS") || name == "EXTERNAL";
+        list.into_iter().filter(|name| !needs_tls(name)).collect()
     };
     Auth {
         mechanisms_without_tls: if settings.smtpd_tls_auth_only {
@@ -180,6 +181,7 @@ mod tests {
             "SCRAM-SHA-256",
             "SCRAM-SHA-256-PLUS",
             "ANONYMOUS",
+            "EXTERNAL",
         ];
         let auth = config(settings, true, &filter, &known.map(str::to_owned)).auth;
         (auth.mechanisms_without_tls, auth.mechanisms_with_tls)
@@ -191,7 +193,11 @@ mod tests {
         let all = "PLAIN LOGIN CRAM-MD5 SCRAM-SHA-256";
         let mut settings = settings();
         assert_eq!(offered(&settings), (list(all), list(all)));
-        settings.smtpd_sasl_mechanism_filter = vec!["!login".to_owned(), "static:rest".to_owned()];
+        settings.smtpd_sasl_mechanism_filter = vec![
+            "!login".to_owned(),
+            "!external".to_owned(),
+            "static:rest".to_owned(),
+        ];
         settings.smtpd_sasl_security_options = vec!["noplaintext".to_owned()];
         let without = list("CRAM-MD5 SCRAM-SHA-256 ANONYMOUS");
         assert_eq!(
@@ -207,6 +213,13 @@ mod tests {
             settings.smtpd_sasl_security_options = vec![option.to_owned()];
             assert_eq!(offered(&settings).0, list(wanted), "{option}");
         }
+        settings.smtpd_sasl_mechanism_filter = vec!["external".to_owned(), "scram-sha-256".to_owned()];
+        assert_eq!(offered(&settings), (list(""), list("SCRAM-SHA-256 EXTERNAL")));
+        settings.smtpd_sasl_mechanism_filter = vec![
+            "!login".to_owned(),
+            "!external".to_owned(),
+            "static:rest".to_owned(),
+        ];
         settings.smtpd_tls_auth_only = true;
         settings.smtpd_tls_mandatory_protocols = vec![">=TLSv1.3".to_owned()];
         let bound = list("PLAIN CRAM-MD5 SCRAM-SHA-256 SCRAM-SHA-256-PLUS");

@@ -409,7 +409,7 @@ impl Session {
         match &self.service.tls {
             Some(tls) => {
                 self.in_handshake = true;
-                Step::StartTls(Arc::clone(tls), Answer::TlsStarted)
+                Step::StartTls(Arc::clone(&tls.config), Answer::TlsStarted)
             }
             None => Step::Answer(Answer::TlsFailed),
         }
@@ -516,7 +516,11 @@ impl Host<Server> for Session {
             }
             Event::Auth { .. } if self.is_over(Happening::Login) => self.too_many("many AUTH commands"),
             Event::Auth { mechanism, initial } => {
-                let asker = asker_of(&self.service.settings.smtpd_sasl_service, link);
+                let asker = asker_of(
+                    &self.service.settings.smtpd_sasl_service,
+                    link,
+                    self.service.tls.as_ref(),
+                );
                 self.conversation = Conversation::start(&mechanism, &self.service.authority, &asker);
                 self.sasl(initial).await
             }

@@ -47,6 +47,8 @@ macro_rules! rows {
             ssl_alt_key: Text = "", Reload, "Its key.";
             ssl_key_password: Text = "", Reload, "The key's password.";
             ssl_ca: Text = "", Reload, "Authorities for client certificates.";
+            ssl_require_crl: YesNo = "yes", Reload, "Whether lists of revoked certificates must be in ssl_ca.";
+            ssl_cert_username_field: Text = "commonName", Reload, "Where a certificate names the user.";
             ssl_min_protocol: Text = "TLSv1.2", Reload, "The lowest TLS version.";
             ssl_cipher_list: Text = "ALL:!kRSA:!SRP:!kDHd:!DSS:!aNULL:!eNULL:!EXPORT:!DES:!3DES:!MD5:!PSK:!RC4:!ADH:!LOW@STRENGTH", Reload, "The ciphers up to TLS 1.2.";
             ssl_cipher_suites: Text = "", Reload, "The ciphers of TLS 1.3.";
@@ -172,8 +174,6 @@ crate::params::others! {
         "The replication host.";
     "replicator_port" Count "0" NotSupported "not yet: clusters, proxies and remote administration"
         "The replication port.";
-    "ssl_cert_username_field" Text "commonName" NotSupported "not yet: this choice of TLS comes with a later release"
-        "Where a certificate names the user.";
     "ssl_client_cert" Text "" NotSupported "not yet: this choice of TLS comes with a later release"
         "The certificate of connections made from here.";
     "ssl_client_key" Text "" NotSupported "not yet: this choice of TLS comes with a later release"
@@ -188,8 +188,6 @@ crate::params::others! {
         "Diffie-Hellman parameters.";
     "ssl_options" Text "" NoEffect "the TLS library chooses safe ciphers, curves and parameters itself"
         "Options of the TLS library.";
-    "ssl_require_crl" YesNo "yes" NotSupported "not yet: this choice of TLS comes with a later release"
-        "Whether lists of revoked certificates must be there.";
     "stats_http_rawlog_dir" Text "" NotSupported "not yet: clusters, proxies and remote administration"
         "Where requests for figures are logged.";
     "stats_writer_socket_path" Text "stats-writer" NoEffect "parts of the server find each other without this"

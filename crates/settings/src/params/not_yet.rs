@@ -9,14 +9,6 @@ pub(crate) const NOT_YET: &[(&str, &str)] = &[
         "auth_debug_passwords",
         "not yet: passwords in what is logged of lookups",
     ),
-    (
-        "auth_ssl_require_client_cert",
-        "not yet: client certificates are asked for by nobody, so nobody can log in",
-    ),
-    (
-        "auth_ssl_username_from_cert",
-        "not yet: client certificates are asked for by nobody (those that another program tells on our auth socket count)",
-    ),
     ("body_checks", "not yet: looking at bodies"),
     ("body_checks_size_limit", "not yet: looking at bodies"),
     ("bounce_notice_recipient", "not yet: copies for the postmaster"),
@@ -235,20 +227,16 @@ pub(crate) const NOT_YET: &[(&str, &str)] = &[
         "not yet: a limit of AUTH answers of one's own",
     ),
     ("smtpd_sender_login_maps", "not yet: owners of sender addresses"),
-    ("smtpd_tls_ask_ccert", "not yet: client certificates"),
-    ("smtpd_tls_CAfile", "not yet: client certificates"),
     (
         "smtpd_tls_loglevel",
         "not yet: choosing how much of TLS is logged",
     ),
-    ("smtpd_tls_req_ccert", "not yet: client certificates"),
     (
         "smtputf8_autodetect_classes",
         "not yet: finding out what needs SMTPUTF8",
     ),
     ("ssl_alt_cert", "not yet: a second certificate"),
     ("ssl_alt_key", "not yet: a second certificate"),
-    ("ssl_ca", "not yet: client certificates"),
     (
         "ssl_client_ca_dir",
         "not yet: connections made by the mailbox services",
@@ -258,7 +246,6 @@ pub(crate) const NOT_YET: &[(&str, &str)] = &[
         "not yet: connections made by the mailbox services",
     ),
     ("ssl_key_password", "not yet: keys under a password"),
-    ("ssl_verify_client_cert", "not yet: client certificates"),
     ("strict_smtputf8", "not yet: refusing UTF-8 outside SMTPUTF8"),
     (
         "tls_append_default_CA",
