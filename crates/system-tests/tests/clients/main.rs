@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panic")]
 
+mod certificates;
 mod commands;
 mod curl;
 mod dialogues;

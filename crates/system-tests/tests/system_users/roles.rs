@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use system_tests::lines::LineClient;
 use system_tests::users::{self, Host, Kind, Scenario, Service};
-use system_tests::{wait_for, wait_for_value};
+use system_tests::{has_program, program, wait_for, wait_for_value};
 
 /// Where IMAP is served.
 const IMAP: u16 = 143;
@@ -92,6 +92,13 @@ fn a_reload_binds_and_refuses_and_drops_nobody() {
 }
 
 #[test]
+fn a_certificate_is_enough_for_the_auth_role() {
+    if has_program("/usr/bin/openssl", "openssl") {
+        inside("certificate");
+    }
+}
+
+#[test]
 fn five_hundred_users_get_and_read_mail() {
     if let Some(told) = inside("crowd") {
         println!("{}", told["figures"]);
@@ -108,8 +115,10 @@ fn inside_the_host() {
     let scenario = scenario.unwrap().remove(0);
     host.furnish(&scenario);
     fs::write("/etc/yubin/dovecot.conf", DOVECOT).unwrap();
-    if task == "crowd" {
-        make_crowd();
+    match task.as_str() {
+        "crowd" => make_crowd(),
+        "certificate" => make_certificates(),
+        _ => {}
     }
     let mut service = Service::start(Kind::Yubin, &host, &scenario);
     match task.as_str() {
@@ -119,9 +128,57 @@ fn inside_the_host() {
         "idle" => idle(&service),
         "reload" => reload(&host, &service),
         "crowd" => crowd(&service),
+        "certificate" => certificate(),
         other => panic!("there is no task {other}"),
     }
     service.stop();
+}
+
+/// An authority that is the server too, and a certificate of alice's, which root alone can read.
+fn make_certificates() {
+    let directory = Path::new("/etc/yubin/tls");
+    fs::create_dir_all(directory).unwrap();
+    fs::set_permissions(directory, fs::Permissions::from_mode(0o700)).unwrap();
+    let key = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes";
+    for arguments in [
+        format!("req -x509 -days 2 {key} -subj /CN=ours -keyout ca.key -out ca.pem"),
+        format!("req {key} -subj /CN=alice -addext extendedKeyUsage=clientAuth -keyout alice.key -out alice.csr"),
+        "x509 -req -days 2 -copy_extensions copyall -in alice.csr -CA ca.pem -CAkey ca.key -CAcreateserial -out alice.pem"
+            .to_owned(),
+    ] {
+        let mut command = Command::new("/usr/bin/openssl");
+        command.args(arguments.split(' ')).current_dir(directory);
+        program::run(&mut command, b"").success();
+    }
+    let tls = DOVECOT
+        .replace(
+            "ssl = no",
+            "ssl = yes\nssl_cert = </etc/yubin/tls/ca.pem\nssl_key = </etc/yubin/tls/ca.key",
+        )
+        .replace("args = password=pw", "args = nopassword=y")
+        .replace(
+            "service imap-login {",
+            "service imap-login {\n  inet_listener imaps {\n    port = 993\n    ssl = yes\n  }",
+        );
+    let clients = "ssl_ca = </etc/yubin/tls/ca.pem\nssl_require_crl = no\nauth_mechanisms = external\n\
+                   auth_ssl_username_from_cert = yes\nauth_ssl_require_client_cert = yes\n";
+    fs::write("/etc/yubin/dovecot.conf", format!("{tls}{clients}")).unwrap();
+}
+
+/// The front sees the certificate, the auth role believes it, an agent serves its user.
+fn certificate() {
+    let ask = |card: &[&str]| {
+        let mut command = Command::new("/usr/bin/openssl");
+        command.args(["s_client", "-quiet", "-crlf", "-connect", "127.0.0.1:993"]);
+        command.args(card).current_dir("/etc/yubin/tls");
+        let lines = b"a AUTHENTICATE EXTERNAL =\nb SELECT INBOX\nc LOGOUT\n";
+        program::run(&mut command, lines).stdout
+    };
+    let said = ask(&["-cert", "alice.pem", "-key", "alice.key"]);
+    assert!(said.contains("\na OK ") && said.contains("\nb OK "), "{said}");
+    assert_eq!(find("agent", Some(2001)).len(), 1, "alice's agent");
+    let said = ask(&[]);
+    assert!(!said.contains("\na OK ") && said.contains("\nc OK "), "{said}");
 }
 
 /// Tells what each role could do.
