@@ -48,16 +48,18 @@ pub(super) fn speak(
     };
     let mut piece = vec![0; PIECE_BYTES];
     loop {
-        let mut said = Vec::new();
-        server.next_output(&mut said, PIECE_BYTES);
-        if !said.is_empty() {
-            output.write_all(&said)?;
-        } else if let Some(event) = server.next_event() {
+        // Decisions first: what is refused without one is said only then.
+        while let Some(event) = server.next_event() {
             let needs_answer = event.needs_answer();
             let answer = session.answer_to(event);
             if needs_answer {
                 server.answer(answer, now());
             }
+        }
+        let mut said = Vec::new();
+        server.next_output(&mut said, PIECE_BYTES);
+        if !said.is_empty() {
+            output.write_all(&said)?;
         } else if server.is_finished() {
             return output.flush();
         } else {

@@ -71,6 +71,7 @@ impl Mailboxes {
         fs::write(mailboxes.path("dovecot.conf"), configuration).expect("it can be written");
         mailboxes.launch();
         super::wait_until_open(mailboxes.lmtp);
+        wait_for("the socket in the file system", || mailboxes.socket().exists());
         Some(mailboxes)
     }
 
