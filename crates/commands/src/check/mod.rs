@@ -135,14 +135,26 @@ fn database_of(table: &TableRef) -> Option<String> {
 }
 
 fn aliases(loaded: &Loaded) -> Vec<Finding> {
-    let old = loaded.postfix.alias_database.iter().filter(|table| is_old(table));
-    old.map(|table| {
-        Finding::warning(format!(
-            "{}: it has changed since its database was built: run newaliases",
-            table.name
-        ))
-    })
-    .collect()
+    let settings = &loaded.postfix;
+    let old = settings.alias_database.iter().filter(|table| is_old(table));
+    let mut found: Vec<Finding> = old
+        .map(|table| {
+            Finding::warning(format!(
+                "{}: it has changed since its database was built: run newaliases",
+                table.name
+            ))
+        })
+        .collect();
+    let (tables, _) = tables::Tables::open(&settings.alias_maps);
+    // What cannot be asked is told where it is opened.
+    if !settings.alias_maps.is_empty() && tables.lookup("root").is_ok_and(|found| found.is_none()) {
+        found.push(Finding::warning(
+            "alias_maps: root has no alias: mail for root waits, as nothing is delivered as root. Add \"root: SOMEBODY\" and \
+             run newaliases"
+                .to_owned(),
+        ));
+    }
+    found
 }
 
 #[cfg(test)]
@@ -165,7 +177,7 @@ mod tests {
             dir.path().join("main.cf"),
             format!(
                 "mynetworks = 10.0.0.0/33\nno_such_name = 1\nsmtpd_client_restrictions = reject_rbl_client bl.example\n\
-                 alias_database = hash:{place}/aliases\nqueue_directory = {place}/spool\n"
+                 alias_database = hash:{place}/aliases\nalias_maps = texthash:{place}/aliases\nqueue_directory = {place}/spool\n"
             ),
         )
         .expect("written");
@@ -188,11 +200,12 @@ mod tests {
             has(&format!("{place}/aliases: it has changed since")),
             "{warnings:?}"
         );
+        assert!(has("alias_maps: root has no alias"), "{warnings:?}");
         std::fs::write(dir.path().join("aliases.db"), "").expect("written");
         assert!(
             !texts(dir.path(), Severity::Warning)
                 .iter()
-                .any(|text| text.contains("newaliases"))
+                .any(|text| text.contains("it has changed"))
         );
     }
 }
