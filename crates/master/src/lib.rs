@@ -22,6 +22,7 @@ mod maildrop;
 mod pid_files;
 pub mod roles;
 pub mod running;
+mod signals;
 pub mod single;
 pub mod snapshot;
 pub mod start;

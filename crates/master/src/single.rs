@@ -11,7 +11,7 @@ use ipc::roles::Endpoint;
 use maillog::Log;
 use os::service_manager::{self, News};
 use queue::Spool;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::SignalKind;
 use tokio::sync::mpsc;
 
 use crate::certificates::{Certificates, Keys};
@@ -20,6 +20,7 @@ use crate::glue::Here;
 use crate::listeners::{self, Bound};
 use crate::pid_files::PidFiles;
 use crate::running::{GRACE, Queue, Running};
+use crate::signals::Signals;
 use crate::snapshot::Snapshot;
 use crate::start::{self, Offer, Start, base_dir, load};
 use crate::{announcements, identity, log_files};
@@ -287,26 +288,6 @@ impl Orders {
                 Err(why)
             }
         }
-    }
-}
-
-/// The signals that are heeded, from the moment this is made.
-struct Signals {
-    hangup: Signal,
-    terminate: Signal,
-    interrupt: Signal,
-    /// doveadm-log(1): log files are opened again.
-    reopen: Signal,
-}
-
-impl Signals {
-    fn listen() -> Result<Signals> {
-        Ok(Signals {
-            hangup: signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?,
-            terminate: signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?,
-            interrupt: signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?,
-            reopen: signal(SignalKind::user_defined1()).context("cannot listen for SIGUSR1")?,
-        })
     }
 }
 

@@ -24,7 +24,7 @@ use maillog::Log;
 use os::service_manager::{self, News};
 use os::users::User;
 use queue::Spool;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::SignalKind;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::auth_sockets::AuthSockets;
@@ -33,6 +33,7 @@ use crate::listeners::{self, Bound};
 use crate::pid_files::PidFiles;
 use crate::roles::{Role, Slice};
 use crate::running::GRACE;
+use crate::signals::Signals;
 use crate::snapshot::Snapshot;
 use crate::start::{self, Offer, Start, base_dir, load};
 use crate::{announcements, log_files};
@@ -678,25 +679,5 @@ fn identity_of(user: &User) -> Identity {
         uid: user.uid,
         gid: user.gid,
         user: Some(user.name.clone()),
-    }
-}
-
-/// The signals that are heeded, from the moment this is made.
-struct Signals {
-    hangup: Signal,
-    terminate: Signal,
-    interrupt: Signal,
-    reopen: Signal,
-}
-
-impl Signals {
-    fn listen() -> Result<Signals> {
-        let listen = |kind| signal(kind).context("cannot listen for signals");
-        Ok(Signals {
-            hangup: listen(SignalKind::hangup())?,
-            terminate: listen(SignalKind::terminate())?,
-            interrupt: listen(SignalKind::interrupt())?,
-            reopen: listen(SignalKind::user_defined1())?,
-        })
     }
 }
