@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use config::{Loaded, Severity};
 use front::control::Supervisor;
 use ipc::control::Haste;
@@ -25,9 +25,6 @@ use crate::snapshot::Snapshot;
 use crate::start::{self, Offer, Start, base_dir, load};
 use crate::{announcements, identity, log_files};
 
-/// How many descriptors are asked for: two for each connection and a reserve.
-pub(crate) const DESCRIPTORS_WANTED: u64 = 65_536;
-
 /// A system that is about to run: configured, bound, and no longer root.
 pub struct Ready {
     start: Start,
@@ -45,21 +42,7 @@ pub struct Ready {
 /// # Errors
 /// The first thing that makes running impossible. Problems of the configuration were told to `tell`, all of them.
 pub fn prepare(start: Start, tell: &mut dyn FnMut(&str)) -> Result<Ready> {
-    let loaded = load(&start);
-    loaded
-        .problems
-        .iter()
-        .for_each(|problem| tell(&problem.to_string()));
-    if loaded.has_errors() {
-        bail!("the configuration has errors: nothing was started");
-    }
-    // More descriptors than the limit allows are a wish, not a need.
-    let _ = os::limits::raise_open_files(DESCRIPTORS_WANTED);
-    os::signals::ignore_sigpipe();
-    let wanted = listeners::wanted(&loaded.postfix, &loaded.services, loaded.dovecot.as_ref())?;
-    if wanted.is_empty() {
-        bail!("the configuration names no port to listen on: there is nothing to do");
-    }
+    let (loaded, wanted) = start::begin(&start, tell)?;
     let serves_mta = start.config_directory.is_some();
     if serves_mta {
         Spool::check_unused(&loaded.postfix.queue_directory, &world::World::real())?;

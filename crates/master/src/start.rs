@@ -2,13 +2,17 @@
 
 use std::path::{Path, PathBuf};
 
+use anyhow::{Result, bail};
 use config::{DovecotFile, Loaded};
 use serve::handover::Protocol;
 use settings::Postfix;
 
 use crate::complaints;
-use crate::listeners::{Bound, Purpose};
+use crate::listeners::{self, Bound, Purpose, Wanted};
 use crate::running::Scale;
+
+/// How many descriptors are asked for: two for each connection and a reserve.
+pub(crate) const DESCRIPTORS_WANTED: u64 = 65_536;
 
 /// What to run.
 #[derive(Debug, Clone)]
@@ -111,4 +115,28 @@ pub(crate) fn ports(bound: &[Bound], loaded: &Loaded) -> Vec<(Offer, u16)> {
         }
     }
     ports
+}
+
+/// Reads the configuration of `start` and prepares the process for it; what is to be listened on comes back too. Problems of the
+/// configuration are told to `tell`, all of them.
+///
+/// # Errors
+/// When the configuration has errors, or names nothing to listen on.
+pub(crate) fn begin(start: &Start, tell: &mut dyn FnMut(&str)) -> Result<(Loaded, Vec<Wanted>)> {
+    let loaded = load(start);
+    loaded
+        .problems
+        .iter()
+        .for_each(|problem| tell(&problem.to_string()));
+    if loaded.has_errors() {
+        bail!("the configuration has errors: nothing was started");
+    }
+    // More descriptors than the limit allows are a wish, not a need.
+    let _ = os::limits::raise_open_files(DESCRIPTORS_WANTED);
+    os::signals::ignore_sigpipe();
+    let wanted = listeners::wanted(&loaded.postfix, &loaded.services, loaded.dovecot.as_ref())?;
+    if wanted.is_empty() {
+        bail!("the configuration names no port to listen on: there is nothing to do");
+    }
+    Ok((loaded, wanted))
 }

@@ -72,7 +72,7 @@ pub struct Slice {
 /// What makes it impossible; the supervisor tells it and tries again.
 pub fn run(name: &str) -> Result<()> {
     // More descriptors than the limit allows are a wish, not a need.
-    let _ = os::limits::raise_open_files(crate::single::DESCRIPTORS_WANTED);
+    let _ = os::limits::raise_open_files(crate::start::DESCRIPTORS_WANTED);
     os::signals::ignore_sigpipe();
     let (mut inbox, line) = connect()?;
     let Some((order, descriptors)) = inbox.receive::<Order<Slice>>()? else {

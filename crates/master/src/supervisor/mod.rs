@@ -65,20 +65,7 @@ pub struct Ready {
 /// # Errors
 /// The first thing that makes running impossible. Problems of the configuration were told to `tell`, all of them.
 pub fn prepare(start: Start, tell: &mut dyn FnMut(&str)) -> Result<Ready> {
-    let loaded = load(&start);
-    loaded
-        .problems
-        .iter()
-        .for_each(|problem| tell(&problem.to_string()));
-    if loaded.has_errors() {
-        bail!("the configuration has errors: nothing was started");
-    }
-    let _ = os::limits::raise_open_files(crate::single::DESCRIPTORS_WANTED);
-    os::signals::ignore_sigpipe();
-    let wanted = listeners::wanted(&loaded.postfix, &loaded.services, loaded.dovecot.as_ref())?;
-    if wanted.is_empty() {
-        bail!("the configuration names no port to listen on: there is nothing to do");
-    }
+    let (loaded, wanted) = start::begin(&start, tell)?;
     let serves_mta = start.config_directory.is_some();
     if serves_mta {
         Spool::check_unused(&loaded.postfix.queue_directory, &world::World::real())?;
