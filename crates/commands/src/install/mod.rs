@@ -22,7 +22,7 @@ use accounts::{Accounts, Ids, WantedUser};
 use hands::{Foreign, Hands, Mode};
 use manifest::{Made, Manifest};
 pub(crate) use places::INNER;
-use places::Places;
+use places::{Places, absolute};
 pub(crate) use uninstall::run as run_uninstall;
 
 const HELP: &str = "\
@@ -75,14 +75,7 @@ impl Wanted {
                 Some((name, value)) => (name, Some(value.to_owned())),
                 None => (arg.as_str(), None),
             };
-            let mut path = || -> Result<PathBuf> {
-                let value = joined.clone().or_else(|| args.next().cloned());
-                let value = PathBuf::from(value.with_context(|| format!("{name} needs a value"))?);
-                match value.is_absolute() {
-                    true => Ok(value),
-                    false => bail!("{name} needs a path from /, not {}", value.display()),
-                }
-            };
+            let mut path = || absolute(name, joined.clone().or_else(|| args.next().cloned()));
             match name {
                 "--prefix" => wanted.prefix = path()?,
                 "--root" => wanted.root = path()?,

@@ -85,3 +85,14 @@ impl Places {
         links
     }
 }
+/// The path that an option names; it must be one from the root, as what is written down must hold from anywhere.
+///
+/// # Errors
+/// When it is missing or relative.
+pub(super) fn absolute(option: &str, value: Option<String>) -> anyhow::Result<PathBuf> {
+    match value.map(PathBuf::from) {
+        Some(path) if path.is_absolute() => Ok(path),
+        Some(path) => anyhow::bail!("{option} needs a path from /, not {}", path.display()),
+        None => anyhow::bail!("{option} needs a value"),
+    }
+}

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 use super::accounts::Accounts;
 use super::hands::Mode;
 use super::manifest::{Made, Manifest};
-use super::places::Places;
+use super::places::{Places, absolute};
 use crate::mail_queue::{Answer, MailQueue};
 use crate::{EX_USAGE, Invocation, print_line};
 
@@ -69,14 +69,7 @@ fn wanted_of(args: &[String]) -> Result<(Places, Extent, Mode)> {
             Some((name, value)) => (name, Some(value.to_owned())),
             None => (arg.as_str(), None),
         };
-        let mut path = || -> Result<PathBuf> {
-            let value = joined.clone().or_else(|| args.next().cloned());
-            let value = PathBuf::from(value.with_context(|| format!("{name} needs a value"))?);
-            match value.is_absolute() {
-                true => Ok(value),
-                false => bail!("{name} needs a path from /, not {}", value.display()),
-            }
-        };
+        let mut path = || absolute(name, joined.clone().or_else(|| args.next().cloned()));
         match name {
             "--prefix" => places.prefix = path()?,
             "--root" => places.root = path()?,
