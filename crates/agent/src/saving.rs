@@ -273,7 +273,7 @@ impl Job<'_> {
         append.start(Flags::default(), self.now_secs)?;
         append.write(self.save.header.as_bytes())?;
         copy(self.content, append.as_mut())?;
-        append.commit().map(drop)
+        append.deliver()
     }
 
     /// Opens a mailbox, made if it may be.

@@ -20,6 +20,9 @@ pub enum Durability {
     Synced,
     /// May be lost in a crash of the machine, but not out of order: what the store can find out again.
     Cached,
+    /// As `Cached`, for new messages: their UIDs are on disk after [`crate::Index::settle`], before which nobody may hear of
+    /// them.
+    Unshown,
 }
 
 /// A message that the store found or makes.

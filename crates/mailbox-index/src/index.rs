@@ -31,6 +31,8 @@ pub struct Index {
     facts: Facts,
     log: Log,
     operations_in_log: usize,
+    /// Whether there may be UIDs that are not on disk.
+    unsettled: bool,
     created: bool,
     damage: Option<String>,
     out_of_use: bool,
@@ -73,6 +75,7 @@ impl Index {
                 facts: Facts::default(),
                 log,
                 operations_in_log: 0,
+                unsettled: false,
                 created: false,
                 damage: None,
                 out_of_use: false,
@@ -279,20 +282,43 @@ impl Index {
             return self.fold(facts);
         }
         let place = self.log.append(&change.payload)?;
-        if durability == Durability::Synced {
-            if let Err(error) = self.log.sync() {
-                self.log.take_back(&place);
-                self.out_of_use = true;
-                return Err(Error::io("sync", &self.log.path, error));
+        match durability {
+            Durability::Synced => {
+                if let Err(error) = self.sync_log() {
+                    self.log.take_back(&place);
+                    return Err(error);
+                }
             }
-            // Without its mark the record is as durable; only damage to it would not be recognised.
-            let _ = self.log.mark();
+            Durability::Unshown => self.unsettled = true,
+            Durability::Cached => {}
         }
         self.operations_in_log += self.facts.apply(&change.payload).ok_or_else(malformed)?;
         if self.operations_in_log > fold_after {
             // The commit is done; a fold that fails is tried again at the next one.
             let _ = self.fold(self.facts.clone());
         }
+        Ok(())
+    }
+
+    /// Waits until the UIDs of all messages are on disk, if they are not yet.
+    ///
+    /// # Errors
+    /// [`Error::Io`]; after a failed sync this index is [`Error::OutOfUse`].
+    pub fn settle(&mut self, _lock: &Lock) -> Result<()> {
+        match self.unsettled {
+            true => self.sync_log(),
+            false => Ok(()),
+        }
+    }
+
+    fn sync_log(&mut self) -> Result<()> {
+        if let Err(error) = self.log.sync() {
+            self.out_of_use = true;
+            return Err(Error::io("sync", &self.log.path, error));
+        }
+        self.unsettled = false;
+        // Without its mark a record is as durable; only damage to it would not be recognised.
+        let _ = self.log.mark();
         Ok(())
     }
 
@@ -310,6 +336,7 @@ impl Index {
         self.log.rewind(facts.generation);
         let _ = self.log.mark();
         self.operations_in_log = 0;
+        self.unsettled = false;
         self.facts = facts;
         Ok(())
     }
@@ -382,6 +409,8 @@ impl Index {
         debug_assert_eq!(self.log.generation(), self.facts.generation);
         while let Some(payload) = self.log.next()? {
             self.operations_in_log += self.facts.apply(&payload).ok_or_else(malformed)?;
+            // Another process may have left it to us to wait for the disk.
+            self.unsettled |= !self.log.is_marked(header);
         }
         Ok(self.log.damage(header))
     }

@@ -166,6 +166,11 @@ impl Log {
         })
     }
 
+    /// Whether what was read so far is known to be on disk.
+    pub(crate) fn is_marked(&self, header: &Header) -> bool {
+        header.marked_generation == self.generation && header.marked_end >= self.end
+    }
+
     /// What is wrong when no further record can be read: records that are known to have been on disk do not read.
     pub(crate) fn damage(&self, header: &Header) -> Option<String> {
         let lost = header.marked_generation == self.generation && header.marked_end > self.end;

@@ -202,6 +202,38 @@ fn a_mark_that_a_power_cut_took_back_costs_nothing() {
 }
 
 #[test]
+fn uids_that_nobody_was_shown_may_be_lost_until_they_are_settled() {
+    // By whom they are settled: nobody, the one who made them, another opener.
+    for by in ["nobody", "the same", "another"] {
+        let dir = tempfile::tempdir().unwrap();
+        let log = dir.path().join("yubin.index.log");
+        let mut index = open(dir.path());
+        let before = std::fs::read(&log).unwrap();
+        let lock = index.lock().unwrap();
+        let mut change = index.change(&lock);
+        add(&mut change, "message");
+        index.commit(&lock, change, Durability::Unshown).unwrap();
+        drop(lock);
+        let settle = |index: &mut Index| {
+            let lock = index.lock().unwrap();
+            index.settle(&lock).unwrap();
+        };
+        match by {
+            "nobody" => {}
+            "the same" => settle(&mut index),
+            _ => settle(&mut open(dir.path())),
+        }
+        drop(index);
+        let mut lost = std::fs::read(&log).unwrap();
+        assert_eq!(open(dir.path()).records().len(), 1);
+        lost[HEADER..].copy_from_slice(&before[HEADER..]);
+        std::fs::write(&log, &lost).unwrap();
+        let again = Index::open(dir.path(), || 78).unwrap();
+        assert_eq!(again.damage().is_some(), by != "nobody", "settled by {by}");
+    }
+}
+
+#[test]
 fn damage_to_what_was_on_disk_never_takes_uids_back() {
     type Damage = fn(&mut Vec<u8>, usize);
     let damages: [(&str, Damage); 3] = [

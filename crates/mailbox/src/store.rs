@@ -147,6 +147,12 @@ pub trait Append: Send {
     /// Puts all messages into the mailbox. When this returns, they are on disk.
     fn commit(self: Box<Self>) -> Result<Appended>;
 
+    /// As [`Append::commit`], for mail that nobody asks the UIDs of: the messages are on disk when this returns, their
+    /// UIDs only when somebody looks into the mailbox. A store for which that is no less work need not tell the two apart.
+    fn deliver(self: Box<Self>) -> Result<()> {
+        self.commit().map(drop)
+    }
+
     /// Whether one more message would be taken; nothing is put anywhere. A store without limits takes any.
     ///
     /// # Errors

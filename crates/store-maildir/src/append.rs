@@ -54,20 +54,28 @@ impl Append for MaildirAppend {
         }
     }
 
-    fn commit(mut self: Box<Self>) -> Result<Appended> {
+    fn commit(self: Box<Self>) -> Result<Appended> {
+        self.take_in(Durability::Synced)
+    }
+
+    fn deliver(self: Box<Self>) -> Result<()> {
+        self.take_in(Durability::Unshown).map(drop)
+    }
+}
+
+impl MaildirAppend {
+    fn take_in(mut self, durability: Durability) -> Result<Appended> {
         self.finish_last()?;
         let messages = std::mem::take(&mut self.messages);
         self.account.with_folder(&self.mailbox, |folder, lock| {
-            let uids = take_in(folder, lock, messages)?;
+            let uids = take_in(folder, lock, messages, durability)?;
             Ok(Appended {
                 uid_validity: folder.index.uid_validity(),
                 uids,
             })
         })
     }
-}
 
-impl MaildirAppend {
     /// The message started last is complete; waits for the disk.
     fn finish_last(&mut self) -> Result<()> {
         match self.messages.last_mut() {
@@ -77,10 +85,16 @@ impl MaildirAppend {
     }
 }
 
-/// Puts synced messages into a mailbox; on disk when this returns. On an error none of them is in it.
-fn take_in(folder: &mut Folder, lock: &Lock, mut messages: Vec<Arriving>) -> Result<Vec<Uid>> {
+/// Puts synced messages into a mailbox; on disk when this returns, their UIDs as `durability` says. On an error none of them
+/// is in it.
+fn take_in(
+    folder: &mut Folder,
+    lock: &Lock,
+    mut messages: Vec<Arriving>,
+    durability: Durability,
+) -> Result<Vec<Uid>> {
     // What is in the mailbox already comes first, and is not taken for ours.
-    folder.sync(lock)?;
+    folder.look(lock)?;
     let mut change = folder.index.change(lock);
     let mut arrivals = Vec::with_capacity(messages.len());
     for message in &mut messages {
@@ -97,7 +111,7 @@ fn take_in(folder: &mut Folder, lock: &Lock, mut messages: Vec<Arriving>) -> Res
         })?;
         arrivals.push((uid, name));
     }
-    folder.index.commit(lock, change, Durability::Synced)?;
+    folder.index.commit(lock, change, durability)?;
     place(folder, lock, &arrivals, |number, to| {
         messages[number].file.place(to)
     })

@@ -96,8 +96,14 @@ impl Folder {
         Ok(self.index.lock()?)
     }
 
-    /// Brings the index up to date with the files. Cheap when nobody changed the directories.
+    /// Brings the index up to date with the files, so that it can be shown. Cheap when nobody changed the directories.
     pub(crate) fn sync(&mut self, lock: &Lock) -> Result<()> {
+        self.look(lock)?;
+        Ok(self.index.settle(lock)?)
+    }
+
+    /// As [`Folder::sync`], for those who show nobody a UID.
+    pub(crate) fn look(&mut self, lock: &Lock) -> Result<()> {
         self.sync_reading(lock, false)?;
         if !self.tidied {
             self.tidied = true;

@@ -356,6 +356,39 @@ fn an_append_that_died_before_its_file_was_placed_is_finished() {
 }
 
 #[test]
+fn a_delivered_message_outlives_the_uid_that_nobody_was_shown() {
+    for shown in [false, true] {
+        let maildir = Maildir::new();
+        let store = maildir.store();
+        let id = inbox(&store);
+        let log = maildir.root().join("yubin.index.log");
+        assert!(all(&store, &id).is_empty());
+        let before = std::fs::read(&log).unwrap();
+        let mut append = store.append(&id).unwrap();
+        append.start(Flags::default(), 1_600_000_000).unwrap();
+        append.write(b"A: b\r\n\r\nkept\r\n").unwrap();
+        append.deliver().unwrap();
+        if shown {
+            assert_eq!(all(&store, &id).len(), 1);
+        }
+        drop(store);
+        // The power fails: what was not waited for is gone.
+        let mut after = std::fs::read(&log).unwrap();
+        let header = 40;
+        after[header..].copy_from_slice(&before[header..]);
+        std::fs::write(&log, &after).unwrap();
+        let again = maildir.store();
+        let reopened = inbox(&again);
+        assert_eq!(reopened == id, !shown, "a UID that was shown is not given again");
+        assert_eq!(
+            all(&again, &reopened).iter().map(|m| m.uid).collect::<Vec<_>>(),
+            [1]
+        );
+        assert_eq!(body(&again, &reopened, 1), "A: b\r\n\r\nkept\r\n");
+    }
+}
+
+#[test]
 fn a_lost_index_is_rebuilt_with_a_new_uid_validity() {
     let maildir = Maildir::new();
     let store = maildir.store();

@@ -256,6 +256,16 @@ struct LimitedAppend {
     after_cr: bool,
 }
 
+impl LimitedAppend {
+    /// Puts the messages into the mailbox if there is room for them.
+    fn put<T>(self, put: impl FnOnce(Box<dyn Append>) -> Result<T>) -> Result<T> {
+        self.guard.admit(&self.mailbox, self.load)?;
+        let done = put(self.inner)?;
+        self.guard.note(&self.mailbox, self.load, 1);
+        Ok(done)
+    }
+}
+
 impl Append for LimitedAppend {
     fn start(&mut self, flags: Flags, internal_date_secs: i64) -> Result<()> {
         self.load.messages += 1;
@@ -292,17 +302,11 @@ impl Append for LimitedAppend {
     }
 
     fn commit(self: Box<Self>) -> Result<Appended> {
-        let LimitedAppend {
-            inner,
-            guard,
-            mailbox,
-            load,
-            ..
-        } = *self;
-        guard.admit(&mailbox, load)?;
-        let appended = inner.commit()?;
-        guard.note(&mailbox, load, 1);
-        Ok(appended)
+        self.put(Append::commit)
+    }
+
+    fn deliver(self: Box<Self>) -> Result<()> {
+        self.put(Append::deliver)
     }
 }
 
