@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 
@@ -81,8 +82,7 @@ impl Disk {
 impl Drop for Disk {
     fn drop(&mut self) {
         if self.device.is_some() {
-            let directory = self.directory();
-            if let Err(error) = output("umount", &[&directory.to_string_lossy()]) {
+            if let Err(error) = unmount(&self.directory()) {
                 println!("{error:#}: {} stays", self.scratch.display());
                 return;
             }
@@ -90,4 +90,19 @@ impl Drop for Disk {
         // What stays is in the system's directory for temporary files.
         let _ = fs::remove_dir_all(&self.scratch);
     }
+}
+
+/// Unmounts; a server that was told to stop may hold its files a little longer.
+fn unmount(directory: &Path) -> Result<()> {
+    const TRIES: u32 = 50;
+    const PAUSE: Duration = Duration::from_millis(200);
+    let mut last = Ok(());
+    for _ in 0..TRIES {
+        last = output("umount", &[&directory.to_string_lossy()]).map(drop);
+        if last.is_ok() {
+            break;
+        }
+        std::thread::sleep(PAUSE);
+    }
+    last
 }
