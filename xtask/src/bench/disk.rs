@@ -81,11 +81,11 @@ impl Disk {
 
 impl Drop for Disk {
     fn drop(&mut self) {
-        if self.device.is_some() {
-            if let Err(error) = unmount(&self.directory()) {
-                println!("{error:#}: {} stays", self.scratch.display());
-                return;
-            }
+        if self.device.is_some()
+            && let Err(error) = unmount(&self.directory())
+        {
+            println!("{error:#}: {} stays", self.scratch.display());
+            return;
         }
         // What stays is in the system's directory for temporary files.
         let _ = fs::remove_dir_all(&self.scratch);
