@@ -7,7 +7,7 @@ use address::Address;
 use envelope::{Outcome, StatusCode};
 use settings::Postfix;
 
-use crate::outcomes::{bounced, deferred, diagnosed, sent};
+use crate::outcomes::{bounced, deferred, diagnosed, interrupted, sent};
 use crate::task::{Command, End, Exit, Facts, Rights};
 
 /// How much of a command's output becomes part of the outcome, in octets.
@@ -247,6 +247,7 @@ pub fn outcome_of(text: &str, exit: &Exit) -> Outcome {
             ),
             &words("internal software error"),
         ),
+        End::Unknown => interrupted("the process that was to run the command ended without a word"),
     }
 }
 

@@ -31,6 +31,7 @@ use settings::Postfix;
 
 pub use hands::{Hands, OwnHands};
 pub use local::Local;
+pub use outcomes::interrupted;
 
 /// A user whose mailbox can be written.
 #[derive(Debug, Clone, PartialEq, Eq)]

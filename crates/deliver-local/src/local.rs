@@ -9,7 +9,7 @@ use tables::Tables;
 
 use crate::delivered_to::Been;
 use crate::expansion::{self, Actor, End, Expander, Expansion, Leaf, Owner};
-use crate::outcomes::{bounced, deferred, is_final, looped, sent, sum};
+use crate::outcomes::{bounced, deferred, interrupted, is_final, looped, sent, sum};
 use crate::task::{Agents, Facts, Kind, Next, Rights, Stages, Task, UserMail, Work, digest};
 use crate::virtual_mailbox::VirtualMailboxes;
 use crate::{Content, Delivery, Directory, Forward, Job, User, again, facts_of};
@@ -197,7 +197,7 @@ impl Local {
         match self.directory.user(name) {
             Ok(Some(_)) => sent("delivers to mailbox"),
             Ok(None) => unknown_user(name),
-            Err(why) => deferred(StatusCode::temporary(3, 0), why),
+            Err(why) => interrupted(why),
         }
     }
 
@@ -343,7 +343,7 @@ impl Round<'_> {
         let local = self.local;
         let found = match local.directory.user(user) {
             Ok(found) => found,
-            Err(why) => return self.part(mark, deferred(StatusCode::temporary(3, 0), why)),
+            Err(why) => return self.part(mark, interrupted(why)),
         };
         let transport = local.transport(&local.mailbox_transports, &local.settings.mailbox_transport, user);
         let (found, transport) = match (found, transport) {

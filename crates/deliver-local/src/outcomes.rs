@@ -22,6 +22,18 @@ pub(crate) fn deferred(status: StatusCode, text: impl Into<String>) -> Outcome {
     outcome(DeliveryResult::Deferred, status, text)
 }
 
+/// To be tried again soon: a process of this system was not there, or ended before it answered.
+pub fn interrupted(text: impl Into<String>) -> Outcome {
+    let outcome = deferred(StatusCode::temporary(3, 0), text);
+    Outcome {
+        detail: Detail {
+            is_interrupted: true,
+            ..outcome.detail
+        },
+        ..outcome
+    }
+}
+
 /// Given up.
 pub(crate) fn bounced(status: StatusCode, text: impl Into<String>) -> Outcome {
     outcome(DeliveryResult::Bounced, status, text)
@@ -62,8 +74,11 @@ pub(crate) fn is_final(outcome: &Outcome) -> bool {
 pub(crate) fn sum<N>(parts: Vec<(N, Outcome)>, is_begun: bool) -> (Outcome, Vec<N>) {
     let is_begun = is_begun || parts.iter().any(|(_, part)| is_final(part));
     if !is_begun {
+        let is_interrupted = parts.iter().any(|(_, part)| part.detail.is_interrupted);
         let first = parts.into_iter().next().map(|(_, outcome)| outcome);
-        return (first.unwrap_or_else(|| sent("expanded to nobody")), Vec::new());
+        let mut outcome = first.unwrap_or_else(|| sent("expanded to nobody"));
+        outcome.detail.is_interrupted = is_interrupted;
+        return (outcome, Vec::new());
     }
     let (mut again, mut bounce, mut last) = (Vec::new(), None, None);
     for (name, outcome) in parts {
@@ -105,5 +120,7 @@ mod tests {
         let mixed = vec![part("a", wait()), part("b", sent("ok")), part("c", gone())];
         assert_eq!(result(mixed, false), (Bounced, vec!["a".to_owned()]));
         assert_eq!(result(Vec::new(), false), (Sent, vec![]));
+        let none_is_done = vec![part("a", wait()), part("b", interrupted("gone"))];
+        assert!(sum(none_is_done, false).0.detail.is_interrupted);
     }
 }

@@ -252,6 +252,8 @@ pub enum End {
     Signal(i32),
     /// It was over its time limit and was killed.
     TimedOut,
+    /// Nobody knows: whoever ran it ended first.
+    Unknown,
 }
 
 /// Whoever can run commands with the rights that are meant.

@@ -115,13 +115,17 @@ pub fn decode_envelope(bytes: &[u8]) -> Result<(Envelope, &[u8]), Error> {
 
 /// Appends `outcome`. Texts over [`TEXT_BYTES_MAX`] are cut.
 pub fn encode_outcome(outcome: &Outcome, into: &mut Vec<u8>) {
-    if outcome.detail == Detail::default() {
+    let Detail {
+        diagnostic,
+        targets,
+        is_interrupted: _,
+    } = &outcome.detail;
+    if diagnostic.is_none() && targets.is_empty() {
         into.push(VERSION);
         return put_outcome(outcome, into);
     }
     into.push(VERSION_WITH_DETAIL);
     put_outcome(outcome, into);
-    let Detail { diagnostic, targets } = &outcome.detail;
     into.push(u8::from(diagnostic.is_some()));
     if let Some(text) = diagnostic {
         put_cut(text, into);
@@ -448,6 +452,7 @@ mod tests {
                 outcome.detail = Detail {
                     diagnostic: Some(outcome.text.as_str().into()).filter(|_| subject % 5 == 0),
                     targets: vec![(address.clone(), target.clone()), (address, target)],
+                    is_interrupted: false,
                 };
             }
             let mut bytes = Vec::new();

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use auth::{Account, Asker, Authority, Exchange, Failure, Progress, Reason, Recipient, Request, Verdict};
 use sasl::Password;
@@ -17,6 +17,8 @@ use crate::frame::Error;
 const THREADS_MAX: usize = 64;
 /// How many exchanges one front may have open.
 const EXCHANGES_MAX: usize = 10_000;
+/// So long after the loss of the auth role questions wait for the next one, which is there in a moment.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What the front asks.
 #[derive(Serialize, Deserialize)]
@@ -89,8 +91,26 @@ pub struct Known {
 
 /// An authority in another process.
 pub struct Remote {
-    caller: Mutex<Arc<Caller<Answer>>>,
+    current: Mutex<Current>,
+    /// Who waits for another one.
+    replaced: Condvar,
     known: Mutex<Known>,
+}
+
+/// The auth role that is asked.
+struct Current {
+    caller: Arc<Caller<Answer>>,
+    /// When somebody first saw that it is gone.
+    lost: Option<Instant>,
+}
+
+impl Current {
+    fn new(socket: UnixStream) -> std::io::Result<Current> {
+        Ok(Current {
+            caller: Arc::new(Caller::new(socket)?),
+            lost: None,
+        })
+    }
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -104,7 +124,8 @@ impl Remote {
     /// When descriptors or threads are short.
     pub fn new(socket: UnixStream, known: Known) -> std::io::Result<Remote> {
         Ok(Remote {
-            caller: Mutex::new(Arc::new(Caller::new(socket)?)),
+            current: Mutex::new(Current::new(socket)?),
+            replaced: Condvar::new(),
             known: Mutex::new(known),
         })
     }
@@ -114,7 +135,8 @@ impl Remote {
     /// # Errors
     /// As [`Remote::new`].
     pub fn reconnect(&self, socket: UnixStream) -> std::io::Result<()> {
-        *locked(&self.caller) = Arc::new(Caller::new(socket)?);
+        *locked(&self.current) = Current::new(socket)?;
+        self.replaced.notify_all();
         Ok(())
     }
 
@@ -123,13 +145,33 @@ impl Remote {
         *locked(&self.known) = known;
     }
 
+    /// Asks; a role that ends before it has answered is asked again when it is back, once.
     fn ask(&self, question: &Question) -> Result<Answer, String> {
-        // A role that was just restarted answers at the second try.
-        let caller = Arc::clone(&locked(&self.caller));
-        match caller.call(question, Vec::new()) {
-            Ok((answer, _)) => Ok(answer),
-            Err(error) => Err(no_answer(&error)),
-        }
+        let caller = Arc::clone(&locked(&self.current).caller);
+        let answered = caller.call(question, Vec::new()).or_else(|error| {
+            let is_lost_with_it = matches!(question, Question::Step { .. } | Question::Forget(_));
+            let can_be_repeated = matches!(error, Error::Io(_)) && !is_lost_with_it;
+            let next = can_be_repeated.then(|| self.next_after(&caller)).flatten();
+            next.map_or(Err(error), |next| next.call(question, Vec::new()))
+        });
+        answered
+            .map(|(answer, _)| answer)
+            .map_err(|error| no_answer(&error))
+    }
+
+    /// The role that follows the one of `gone`, if it comes in time.
+    fn next_after(&self, gone: &Arc<Caller<Answer>>) -> Option<Arc<Caller<Answer>>> {
+        let is_same = |current: &mut Current| Arc::ptr_eq(&current.caller, gone);
+        let mut current = locked(&self.current);
+        let left = if is_same(&mut current) {
+            let lost = *current.lost.get_or_insert_with(Instant::now);
+            PATIENCE.saturating_sub(lost.elapsed())
+        } else {
+            Duration::ZERO
+        };
+        let waited = self.replaced.wait_timeout_while(current, left, is_same);
+        let (mut current, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        (!is_same(&mut current)).then(|| Arc::clone(&current.caller))
     }
 }
 
@@ -362,4 +404,74 @@ fn no_such_mechanism(name: String) -> Verdict {
         reason: Reason::Mechanism(name.into()),
         delay: Duration::ZERO,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An authority that knows one user.
+    struct One;
+
+    impl Authority for One {
+        fn verify(&self, _: &Request<'_>) -> Verdict {
+            Verdict::Temporary("not asked here".to_owned())
+        }
+
+        fn mechanisms(&self) -> Vec<String> {
+            Vec::new()
+        }
+
+        fn exchange(self: Arc<Self>, _: &str, _: &Asker) -> Option<Box<dyn Exchange>> {
+            None
+        }
+
+        fn lookup(&self, _: &str, _: &str) -> Result<Option<Account>, String> {
+            Ok(None)
+        }
+
+        fn has_userdb(&self) -> bool {
+            true
+        }
+
+        fn list(&self) -> Result<Vec<String>, String> {
+            Ok(vec!["alice".to_owned()])
+        }
+    }
+
+    fn serve(socket: UnixStream) {
+        std::thread::spawn(|| answer(socket, || Arc::new(One), |_| auth::Ticket::default()));
+    }
+
+    #[test]
+    fn a_role_that_ends_is_asked_again_when_it_is_back() {
+        let (here, there) = UnixStream::pair().expect("a pair");
+        let remote = Remote::new(here, Known::default()).expect("a thread");
+        std::thread::scope(|scope| {
+            let asking = scope.spawn(|| remote.list());
+            let mut inbox = crate::channel::Inbox::new(there);
+            let asked = inbox.receive::<calls::Numbered<Question>>().expect("comes");
+            assert!(asked.is_some());
+            // It ends before it answers.
+            drop(inbox);
+            let (here, there) = UnixStream::pair().expect("a pair");
+            serve(there);
+            remote.reconnect(here).expect("a thread");
+            assert_eq!(asking.join().expect("no panic"), Ok(vec!["alice".to_owned()]));
+        });
+    }
+
+    #[test]
+    fn nobody_waits_for_one_who_has_been_gone_for_long() {
+        let (here, there) = UnixStream::pair().expect("a pair");
+        let remote = Remote::new(here, Known::default()).expect("a thread");
+        drop(there);
+        locked(&remote.current).lost = Instant::now().checked_sub(PATIENCE);
+        let why = remote.list().expect_err("nobody is there");
+        assert!(why.starts_with("the auth service does not answer"), "{why}");
+        let (here, there) = UnixStream::pair().expect("a pair");
+        serve(there);
+        remote.reconnect(here).expect("a thread");
+        assert_eq!(remote.list(), Ok(vec!["alice".to_owned()]));
+    }
 }

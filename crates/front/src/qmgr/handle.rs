@@ -43,6 +43,11 @@ impl Handle {
         self.say(Order::Flush(selection));
     }
 
+    /// A role that was gone is back: what was put off because of that is to be tried now.
+    pub fn role_is_back(&self) {
+        self.say(Order::RoleIsBack);
+    }
+
     /// Does what an administrator wants; returns the ids of the messages that were acted on.
     pub async fn administer(&self, action: Action, selection: Selection) -> Vec<String> {
         let (answer, acted) = oneshot::channel();

@@ -5,6 +5,7 @@
 
 mod attempt;
 mod handle;
+mod interrupted;
 mod options;
 mod passing;
 mod report;
@@ -25,6 +26,7 @@ use crate::agency::Agency;
 
 pub use attempt::TRANSPORTS;
 pub use handle::{Handle, new};
+use interrupted::Interrupted;
 
 /// What the driver is told.
 pub(crate) enum Order {
@@ -34,8 +36,12 @@ pub(crate) enum Order {
     Flush(Selection),
     /// What an administrator wants; the answer is the ids that were acted on.
     Administer(Administration, Selection, oneshot::Sender<Vec<String>>),
-    /// An attempt ended; its outcomes are recorded.
-    Ended(AttemptId, Destination, Vec<(u32, Outcome)>, Feedback),
+    /// An attempt at the message ended; its outcomes are recorded.
+    Ended(QueueId, AttemptId, Destination, Vec<(u32, Outcome)>, Feedback),
+    /// The pause of an interrupted message is over.
+    Again(QueueId),
+    /// A role that was gone is back: interrupted messages wait no longer.
+    RoleIsBack,
     /// A message whose recipients are all done was reported on; `false`: it could not be, try again later.
     Reported(QueueId, bool),
     /// The failures of a message that goes on being tried were reported on.
@@ -87,6 +93,7 @@ impl Driver {
             failures: HashMap::new(),
             telling: HashMap::new(),
             flushed: HashSet::new(),
+            interrupted: Interrupted::default(),
             in_flight: 0,
             quiesced: None,
         };
@@ -143,6 +150,8 @@ struct Running {
     telling: HashMap<QueueId, Option<bool>>,
     /// Messages that somebody asked to be tried now, in spite of `defer_transports`.
     flushed: HashSet<QueueId>,
+    /// Messages that are tried again sooner than others.
+    interrupted: Interrupted,
     /// Attempts and reports under way.
     in_flight: usize,
     /// Somebody waits for the end of the last attempt.
@@ -191,9 +200,18 @@ impl Running {
                 let acted = self.administer(action, &selection);
                 let _ = answer.send(acted);
             }
-            Order::Ended(attempt, destination, outcomes, feedback) => {
+            Order::Ended(queue_id, attempt, destination, outcomes, feedback) => {
                 self.in_flight -= 1;
+                if outcomes.iter().any(|(_, outcome)| is_interrupted(outcome)) {
+                    self.interrupted.note(&queue_id);
+                }
                 self.ended(attempt, destination, &outcomes, feedback);
+            }
+            Order::Again(id) => drop(self.scheduler.flush_one(&id)),
+            Order::RoleIsBack => {
+                for id in self.interrupted.all() {
+                    self.scheduler.flush_one(&id);
+                }
             }
             Order::Reported(id, done) => {
                 self.in_flight -= 1;
@@ -252,8 +270,26 @@ impl Running {
             return self.report(queue_id, false);
         }
         self.active.remove(&queue_id);
+        let usual_micros = micros(self.front.settings.minimal_backoff_time);
+        if let Some(pause) = self.interrupted.pause(&queue_id, usual_micros) {
+            return self.try_again_after(pause, queue_id);
+        }
         self.told(self.front.spool.defer(&queue_id, next_try_micros));
         self.tell(queue_id, due);
+    }
+
+    /// Puts an interrupted message off for a moment. On disk it stays as it was, so that a start has it tried at once.
+    fn try_again_after(&self, pause: std::time::Duration, queue_id: QueueId) {
+        self.front.log.write(&lines::Interrupted {
+            queue_id: &queue_id,
+            pause,
+        });
+        let sender = self.sender.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(pause).await;
+            // The driver is gone only when everything is.
+            let _ = sender.send(Order::Again(queue_id));
+        });
     }
 
     /// A failed queue operation is logged; the disk still has the state before it, which is always a legal one.
@@ -383,12 +419,12 @@ impl Running {
             destination: destination.clone(),
             recipients,
         };
-        let sender = self.sender.clone();
+        let (sender, queue_id) = (self.sender.clone(), queue_id.clone());
         self.in_flight += 1;
         tokio::spawn(async move {
             let (outcomes, feedback) = work.run().await;
             // The driver is gone only when everything is.
-            let _ = sender.send(Order::Ended(attempt, destination, outcomes, feedback));
+            let _ = sender.send(Order::Ended(queue_id, attempt, destination, outcomes, feedback));
         });
     }
 
@@ -469,6 +505,7 @@ impl Running {
             *end = Some(expired);
             return;
         }
+        self.interrupted.forget(&queue_id);
         let message = self.active.remove(&queue_id).map(|active| active.message);
         let (front, sender) = (Arc::clone(&self.front), self.sender.clone());
         self.in_flight += 1;
@@ -533,6 +570,7 @@ impl Running {
                 Administration::Delete => {
                     self.scheduler.remove(&id);
                     self.active.remove(&id);
+                    self.interrupted.forget(&id);
                     self.front.spool.remove(&id).is_ok()
                 }
                 Administration::Hold => {
@@ -573,6 +611,11 @@ fn destination(
         },
         transport: route.transport,
     }
+}
+
+/// Whether one of our own processes, and not the recipient, is why it was deferred.
+fn is_interrupted(outcome: &Outcome) -> bool {
+    outcome.result == DeliveryResult::Deferred && outcome.detail.is_interrupted
 }
 
 /// A duration of a parameter in the queue's unit.

@@ -63,6 +63,29 @@ impl Line for Expired<'_> {
     }
 }
 
+/// `D9DF698C2D9: delivery was interrupted by a service of this system that is not there: tried again in 1 s`
+#[derive(Debug)]
+pub struct Interrupted<'a> {
+    /// The message.
+    pub queue_id: &'a QueueId,
+    /// When it is tried again.
+    pub pause: std::time::Duration,
+}
+
+impl Line for Interrupted<'_> {
+    fn tag(&self) -> Tag<'_> {
+        Tag::Mta("qmgr")
+    }
+    fn text(&self, out: &mut String) {
+        say!(
+            out,
+            "{}: delivery was interrupted by a service of this system that is not there: tried again in {} s",
+            self.queue_id,
+            self.pause.as_secs()
+        );
+    }
+}
+
 /// `D9DF698C2D9: removed`
 #[derive(Debug)]
 pub struct Removed<'a> {

@@ -15,7 +15,7 @@ use agent::stores::Stores;
 use agent::{Saver, Sessions};
 use anyhow::{Context, Result};
 use auth::Ticket;
-use deliver_local::task::{Command, Exit, Report, Rights, Runner, Save, Task, Work};
+use deliver_local::task::{Command, End, Exit, Report, Rights, Runner, Save, Task, Work};
 use deliver_local::{Content, Hands};
 use envelope::{DeliveryResult, StatusCode};
 use ipc::channel::{Inbox, halves};
@@ -364,7 +364,10 @@ impl Runner for Errands {
             .map_err(|error| trouble(&error))?;
         match inbox.receive::<Outcome<Exit>>() {
             Ok(Some((Outcome(outcome), _))) => outcome,
-            Ok(None) => Err("the process that was to run the command ended without a word".to_owned()),
+            Ok(None) => Ok(Exit {
+                end: End::Unknown,
+                output: Vec::new(),
+            }),
             Err(error) => Err(trouble(&error)),
         }
     }

@@ -164,7 +164,12 @@ async fn serve(
             }
         };
         match order {
-            Order::Asker(_) => reconnect(&authority, descriptors, &log),
+            Order::Asker(_) => {
+                reconnect(&authority, descriptors, &log);
+                if let Some((_, queue)) = &running.kept().queue {
+                    queue.role_is_back();
+                }
+            }
             Order::Reconfigure(slice, ports) => {
                 authority.configure(known(&slice));
                 reconfigure(&running, &doors, &slice, (ports, descriptors));
@@ -353,6 +358,14 @@ async fn apologise(socket: OwnedFd, relay: Option<serve::Relay>, protocol: serve
     }
 }
 
+/// Why there is no channel to an agent.
+enum Trouble {
+    /// There is none just now.
+    Absent(String),
+    /// There will be none.
+    Refused(String),
+}
+
 /// Deliveries go to the agents of those whose rights they need.
 struct OthersAgents {
     line: Line,
@@ -380,7 +393,7 @@ impl OthersAgents {
     }
 
     /// A channel to the agent with these rights.
-    fn channel(&self, whose: &Whose) -> Result<Arc<Caller<Report>>, String> {
+    fn channel(&self, whose: &Whose) -> Result<Arc<Caller<Report>>, Trouble> {
         if let Some(channel) = self.channels().get_mut(whose)
             && !channel.caller.is_gone()
         {
@@ -390,10 +403,14 @@ impl OthersAgents {
         let (answer, mut descriptors) = self.line.ask(Question::Deliveries(whose.clone()), Vec::new());
         let socket = match (answer, descriptors.pop()) {
             (Answer::Agent(_), Some(socket)) => UnixStream::from(socket),
-            (Answer::Busy(why) | Answer::Refused(why), _) => return Err(why),
-            _ => return Err("the supervisor answers something else".to_owned()),
+            (Answer::Busy(why), _) => return Err(Trouble::Absent(why)),
+            (Answer::Refused(why), _) => return Err(Trouble::Refused(why)),
+            _ => {
+                let why = "the supervisor answers something else";
+                return Err(Trouble::Refused(why.to_owned()));
+            }
         };
-        let caller = Caller::new(socket).map_err(|error| os::words(&error))?;
+        let caller = Caller::new(socket).map_err(|error| Trouble::Absent(os::words(&error)))?;
         let caller = Arc::new(caller);
         let channel = Channel {
             caller: Arc::clone(&caller),
@@ -402,6 +419,11 @@ impl OthersAgents {
         self.channels().insert(whose.clone(), channel);
         Ok(caller)
     }
+}
+
+/// A report that has the recipient tried again soon.
+fn interrupted(why: &str) -> Report {
+    Report::of(deliver_local::interrupted(why))
 }
 
 impl Agents for OthersAgents {
@@ -420,13 +442,14 @@ impl Agents for OthersAgents {
         };
         let caller = match self.channel(&whose) {
             Ok(caller) => caller,
-            Err(why) => return deferred(&why),
+            Err(Trouble::Refused(why)) => return deferred(&why),
+            Err(Trouble::Absent(why)) => return interrupted(&why),
         };
         let delivery = Delivery { rights, task };
         match caller.call(&delivery, vec![message.into()]) {
             Ok((report, _)) => report,
             // It may be done or not. At the next try it is done for certain, perhaps a second time.
-            Err(_) => deferred("the agent ended before it answered"),
+            Err(_) => interrupted("the agent ended before it answered"),
         }
     }
 }
