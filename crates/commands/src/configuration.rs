@@ -36,7 +36,7 @@ pub(crate) fn dovecot_file() -> PathBuf {
 /// The first thing in the way of using it, in words. Without a main.cf mail would go into a queue that nobody looks at.
 pub(crate) fn postfix(directory: &Path) -> Result<settings::Postfix, String> {
     let main_cf = directory.join("main.cf");
-    if let Err(error) = std::fs::File::open(&main_cf) {
+    if let Err(error) = os::files::open_text(&main_cf) {
         return Err(format!("open {}: {}", main_cf.display(), os::words(&error)));
     }
     let options = config::Options {

@@ -249,7 +249,7 @@ impl Printout {
 
     fn content(&self, text: &str) -> String {
         let file = text.strip_prefix('<').filter(|_| self.form.contents);
-        let content = file.and_then(|file| std::fs::read(file).ok());
+        let content = file.and_then(|file| crate::bytes_of(file.as_ref()).ok());
         content.map_or_else(
             || text.to_owned(),
             |bytes| String::from_utf8_lossy(&bytes).into_owned(),

@@ -27,6 +27,7 @@ pub mod postconf;
 pub mod postconf_master;
 mod problem;
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use settings::{Dovecot, Postfix, Service, Surroundings, Values};
@@ -205,10 +206,15 @@ pub(crate) fn bytes_of(path: &Path) -> Result<Vec<u8>, Error> {
         path: path.to_owned(),
         source,
     };
-    if std::fs::metadata(path).map_err(read)?.len() > FILE_BYTES_MAX {
-        return Err(Error::TooLarge(path.to_owned()));
+    let file = os::files::open_text(path).map_err(read)?;
+    let mut bytes = Vec::new();
+    file.take(FILE_BYTES_MAX + 1)
+        .read_to_end(&mut bytes)
+        .map_err(read)?;
+    match bytes.len() as u64 > FILE_BYTES_MAX {
+        true => Err(Error::TooLarge(path.to_owned())),
+        false => Ok(bytes),
     }
-    std::fs::read(path).map_err(read)
 }
 
 fn reason(error: &std::io::Error) -> String {
@@ -217,5 +223,41 @@ fn reason(error: &std::io::Error) -> String {
         std::io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
         std::io::ErrorKind::IsADirectory => "it is a directory".to_owned(),
         _ => os::words(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_no_end_is_no_configuration() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let at = |name: &str| dir.path().join(name);
+        for name in ["main.cf", "dovecot.conf"] {
+            std::os::unix::fs::symlink("/dev/zero", at(name)).expect("a link");
+        }
+        // People name it where they have nothing to say.
+        std::os::unix::fs::symlink("/dev/null", at("master.cf")).expect("a link");
+        let problems = load(dir.path(), &Options::default()).problems;
+        let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        for (file, name) in [("main.cf", "main.cf"), ("dovecot.conf", "dovecot.conf")] {
+            let wrong = format!(
+                "{file}: cannot read {}: it is not a regular file",
+                at(name).display()
+            );
+            assert!(told.contains(&wrong), "{wrong}: {told:?}");
+        }
+        assert!(!told.iter().any(|text| text.contains("master.cf")), "{told:?}");
+        std::fs::write(at("main.cf"), "").expect("a file");
+        std::fs::remove_file(at("dovecot.conf")).expect("it was there");
+        std::fs::write(at("dovecot.conf"), "!include /dev/zero\n").expect("a file");
+        let (_, problems) = load_dovecot(&at("dovecot.conf"));
+        assert!(
+            problems[0]
+                .to_string()
+                .contains("/dev/zero: it is not a regular file"),
+            "{problems:?}"
+        );
     }
 }

@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs::{File, OpenOptions};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use rustix::fs::{AtFlags, OFlags, statat};
@@ -23,6 +23,36 @@ pub fn open_regular(path: &Path, options: &OpenOptions) -> std::io::Result<File>
     }
     let kind = std::io::ErrorKind::InvalidInput;
     Err(std::io::Error::new(kind, "it is not a regular file"))
+}
+
+/// Where this process finds its own descriptors: `command -c <(generator)`.
+const OWN_DESCRIPTORS: [&str; 3] = ["/dev/stdin", "/dev/fd/", "/proc/self/fd/"];
+
+/// Opens a text that an administrator names, for reading: a regular file, `/dev/null`, which is an empty one, or what this
+/// process was given as a descriptor. A FIFO or a device, which may have no end or never say anything, is not touched.
+///
+/// # Errors
+/// What the system says; `InvalidInput` when it is something else.
+pub fn open_text(path: &Path) -> std::io::Result<File> {
+    let name = path.as_os_str().as_encoded_bytes();
+    if OWN_DESCRIPTORS.iter().any(|own| name.starts_with(own.as_bytes())) {
+        return File::open(path);
+    }
+    let found = path.metadata()?;
+    let null = rustix::fs::makedev(1, 3);
+    if found.file_type().is_char_device() && found.rdev() == null {
+        return File::open(path);
+    }
+    if found.is_dir() {
+        return Err(std::io::ErrorKind::IsADirectory.into());
+    }
+    match found.is_file() {
+        true => open_regular(path, OpenOptions::new().read(true)),
+        false => Err(std::io::Error::new(
+            std::io::ErrorKind::InvalidInput,
+            "it is not a regular file",
+        )),
+    }
 }
 
 /// Opens a file for reading in a directory where other users may leave anything: it must be a regular file with one name. A
@@ -77,6 +107,41 @@ mod tests {
         assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);
         std::fs::write(dir.path().join("file"), "x").unwrap();
         assert!(open_regular(&dir.path().join("file"), OpenOptions::new().read(true)).is_ok());
+    }
+
+    #[test]
+    fn a_text_is_a_file_or_null_or_given() {
+        use std::io::Read;
+        let dir = tempfile::tempdir().unwrap();
+        let fifo = dir.path().join("fifo");
+        rustix::fs::mkfifoat(rustix::fs::CWD, &fifo, rustix::fs::Mode::RUSR).unwrap();
+        for path in [&fifo, Path::new("/dev/zero")] {
+            let error = open_text(path).unwrap_err();
+            assert_eq!(
+                crate::words(&error),
+                "it is not a regular file",
+                "{}",
+                path.display()
+            );
+        }
+        assert_eq!(
+            open_text(dir.path()).unwrap_err().kind(),
+            std::io::ErrorKind::IsADirectory
+        );
+        let link = dir.path().join("link");
+        std::os::unix::fs::symlink("/dev/null", &link).unwrap();
+        let mut text = String::new();
+        open_text(&link).unwrap().read_to_string(&mut text).unwrap();
+        assert_eq!(text, "");
+        let (reader, mut writer) = std::io::pipe().unwrap();
+        std::io::Write::write_all(&mut writer, b"a = 1").unwrap();
+        drop(writer);
+        let given = format!("/dev/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&reader));
+        open_text(Path::new(&given))
+            .unwrap()
+            .read_to_string(&mut text)
+            .unwrap();
+        assert_eq!(text, "a = 1");
     }
 
     #[test]

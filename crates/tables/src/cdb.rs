@@ -47,7 +47,7 @@ impl Cdb {
             file: name.clone(),
             cause: os::words(&error),
         };
-        let file = File::open(path).map_err(failed)?;
+        let file = os::files::open_text(path).map_err(failed)?;
         let size = file.metadata().map_err(failed)?.len();
         let damaged = |cause: &str| Error::Damaged {
             file: name.clone(),

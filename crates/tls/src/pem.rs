@@ -33,7 +33,7 @@ impl Pem {
             cause,
         };
         let mut text = Vec::new();
-        let file = std::fs::File::open(path).map_err(failed)?;
+        let file = os::files::open_text(path).map_err(failed)?;
         file.take(PEM_BYTES_MAX + 1)
             .read_to_end(&mut text)
             .map_err(failed)?;
