@@ -241,3 +241,32 @@ fn sockets_come_and_go_and_who_decides_changes() {
     );
     assert!(greeting("second").is_err(), "nobody is there any more");
 }
+
+#[test]
+fn garbage_behind_a_question_is_logged_and_the_answer_comes_before_the_end() {
+    use std::io::Read;
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("auth");
+    let reports = serve(&path, Kind::of("auth"), &house(directory.path(), &["plain"]));
+    let garbage = [
+        ("GARBAGE\tx\n".to_owned(), "unknown command: GARBAGE\tx"),
+        (
+            format!("{}\n", "x".repeat(20_000)),
+            "a line is longer than 16384 bytes",
+        ),
+        ("AUTH\tx\n".repeat(2_000), "a number is missing"),
+    ];
+    for (garbage, why) in garbage {
+        let mut client = UnixStream::connect(&path).unwrap();
+        let question = "VERSION\t1\t1\nCPID\t7\nAUTH\t1\tPLAIN\tservice=smtp\tresp=AGFsaWNlAHdyb25n\n";
+        client
+            .write_all(format!("{question}{garbage}").as_bytes())
+            .unwrap();
+        let mut said = String::new();
+        client.read_to_string(&mut said).expect("an end, not a reset");
+        assert!(said.ends_with("FAIL\t1\tuser=alice\n"), "{said}");
+        let last = reports.lock().unwrap().pop();
+        let told = format!("a client of an auth socket is sent away: {why}");
+        assert_eq!(last, Some(Report::Error(told)));
+    }
+}

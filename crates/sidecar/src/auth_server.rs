@@ -131,8 +131,9 @@ impl Server {
                 self.under_way.retain(|known| *known != id);
                 self.event = Some(Event::Cancelled(id));
             }
-            // CPID, and what later versions may say.
-            _ => {}
+            "CPID" => {}
+            // Dovecot sends such a client away too.
+            _ => return Err(Error::Command(String::from_utf8_lossy(line).into_owned())),
         }
         Ok(())
     }
@@ -174,7 +175,10 @@ impl Server {
         let text = fields.next().unwrap_or_default();
         if !self.under_way.contains(&id) {
             // It has failed meanwhile, for example by being cancelled.
-            push_line(&mut self.output, ["FAIL", &id.to_string(), "reason=Timeouted"]);
+            push_line(
+                &mut self.output,
+                ["FAIL", &id.to_string(), "reason=Authentication request timed out"],
+            );
             return Ok(());
         }
         let response = STANDARD

@@ -26,6 +26,9 @@ pub enum Error {
     /// A line that makes no sense here.
     #[error("{0}")]
     Line(&'static str),
+    /// A command that nobody knows.
+    #[error("unknown command: {0}")]
+    Command(String),
     /// A line over [`LINE_BYTES_MAX`].
     #[error("a line is longer than {LINE_BYTES_MAX} bytes")]
     TooLong,

@@ -25,6 +25,9 @@ const CONNECTIONS_MAX: usize = 512;
 /// How much is read at once.
 const READ_BYTES: usize = 4096;
 
+/// How many buffers are thrown away at the end of a connection.
+const UNREAD_MAX: usize = 64;
+
 /// What a socket is for, as Dovecot knows it by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Kind {
@@ -241,13 +244,26 @@ fn pump<M: Machine>(
         }
         output.clear();
         if machine.is_finished() {
-            return;
+            return let_go(stream, &mut buffer);
         }
         match stream.read(&mut buffer) {
             Ok(0) => machine.end_of_input(0),
             Ok(count) => machine.feed(&buffer[..count], 0),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(_) => return,
+        }
+    }
+}
+
+/// Closes a connection so that the other side reads our last words and then its end: what it said and nobody read would make
+/// that a reset.
+fn let_go(mut stream: UnixStream, buffer: &mut [u8]) {
+    let _ = stream.shutdown(Shutdown::Write);
+    if stream.set_nonblocking(true).is_ok() {
+        for _ in 0..UNREAD_MAX {
+            if !matches!(stream.read(buffer), Ok(1..)) {
+                return;
+            }
         }
     }
 }
