@@ -10,8 +10,8 @@ use message::date::Date;
 use message::mbox::FromLine;
 use settings::Postfix;
 use store_mbox::keeper::{Keeper, Nobody};
-use tables::Tables;
 use tables::aliases::Target;
+use tables::{Tables, Tell};
 
 use crate::Content;
 use crate::command::{command, outcome_of};
@@ -94,6 +94,12 @@ impl Hands {
     /// The same, with somebody who makes files in the mail spool where this process may not.
     pub fn with_keeper(mut self, keeper: Arc<dyn Keeper>) -> Hands {
         self.keeper = keeper;
+        self
+    }
+
+    /// The same, telling warnings of its tables.
+    pub fn telling(mut self, tell: &Tell) -> Hands {
+        self.mailbox_commands.tell_warnings(tell);
         self
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use address::Address;
 use envelope::{DeliveryResult, Outcome, Recipient, StatusCode};
 use settings::{Postfix, TableRef};
-use tables::Tables;
+use tables::{Tables, Tell};
 
 use crate::delivered_to::Been;
 use crate::expansion::{self, Actor, End, Expander, Expansion, Leaf, Owner};
@@ -72,6 +72,18 @@ impl Local {
             agents,
         };
         (local, problems)
+    }
+
+    /// The same, telling warnings of its tables: to `local` as local(8), to `of_virtual` as virtual(8).
+    pub fn telling(mut self, local: &Tell, of_virtual: &Tell) -> Local {
+        let tables = [
+            &mut self.aliases,
+            &mut self.mailbox_transports,
+            &mut self.fallback_transports,
+        ];
+        tables.into_iter().for_each(|tables| tables.tell_warnings(local));
+        self.virtual_mailboxes.tell_warnings(of_virtual);
+        self
     }
 
     /// Delivers one message to one recipient. Blocks; runs on a worker thread.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use address::Address;
 use envelope::{Outcome, StatusCode};
 use settings::{Postfix, TableRef};
-use tables::Tables;
+use tables::{Tables, Tell};
 
 use crate::outcomes::{bounced, deferred};
 use crate::task::{Kind, Rights, Work};
@@ -28,6 +28,12 @@ impl VirtualMailboxes {
             uids: open(&settings.virtual_uid_maps),
             gids: open(&settings.virtual_gid_maps),
         }
+    }
+
+    /// As [`Tables::tell_warnings`].
+    pub(crate) fn tell_warnings(&mut self, tell: &Tell) {
+        let tables = [&mut self.mailboxes, &mut self.uids, &mut self.gids];
+        tables.into_iter().for_each(|tables| tables.tell_warnings(tell));
     }
 
     /// Whose rights write the mailbox of `recipient`, and which it is.

@@ -29,6 +29,13 @@ impl Logins {
         }
     }
 
+    /// As [`Tables::tell_warnings`].
+    pub(crate) fn tell_warnings(&mut self, tell: &tables::Tell) {
+        self.passwords
+            .iter_mut()
+            .for_each(|tables| tables.tell_warnings(tell));
+    }
+
     /// The login for a next hop: `[host]:port` as it is configured, or `host`.
     ///
     /// # Errors

@@ -164,8 +164,12 @@ impl Remote {
         })
     }
 
-    /// The same, telling `log` of every host that cannot be reached: the outcome knows the last one only.
-    pub fn logging_to(self, log: Log) -> Remote {
+    /// The same, telling `log` of warnings of tables, and of every host that cannot be reached: the outcome knows the last one
+    /// only.
+    pub fn logging_to(mut self, log: Log) -> Remote {
+        let of_tables = log.clone();
+        self.logins
+            .tell_warnings(&(Arc::new(move |text: &str| of_tables.warning("smtp", text)) as tables::Tell));
         Remote {
             log: Some(log),
             ..self

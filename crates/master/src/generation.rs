@@ -83,7 +83,8 @@ impl Generation {
         problems
             .iter()
             .for_each(|problem| kept.log.error("trivial-rewrite", &problem.to_string()));
-        let router = Arc::new(router);
+        let warn = |service| warnings_to(&kept.log, service);
+        let router = Arc::new(router.telling(&warn("trivial-rewrite"), &warn("smtpd")));
         let host = Host {
             auth: Arc::clone(&auth),
             router: Arc::clone(&router),
@@ -96,6 +97,7 @@ impl Generation {
         problems
             .iter()
             .for_each(|problem| kept.log.error("local", &problem.to_string()));
+        let local = local.telling(&warn("local"), &warn("virtual"));
         let agency: Arc<dyn Agency> = Arc::new(LocalAgency { local, sessions });
         let front = match kept.queue.clone() {
             None => None,
@@ -155,6 +157,12 @@ impl Generation {
             Purpose::Smtpd(_) | Purpose::Lmtp(_) => None,
         }
     }
+}
+
+/// Where the warnings of tables go that a service asks.
+pub(crate) fn warnings_to(log: &Log, service: &'static str) -> tables::Tell {
+    let log = log.clone();
+    Arc::new(move |text| log.warning(service, text))
 }
 
 fn smtpds(

@@ -146,7 +146,8 @@ impl Here {
             stores: Arc::clone(&self.stores),
             farewell: Arc::clone(&self.farewell),
         });
-        let hands = Hands::new(Arc::new(snapshot.postfix.clone()), Arc::new(SpawnRunner));
+        let hands = Hands::new(Arc::new(snapshot.postfix.clone()), Arc::new(SpawnRunner))
+            .telling(&crate::generation::warnings_to(log, "local"));
         let own_uid = os::identity::Identity::current().uid;
         let hands = OwnHands::new(hands, own_uid, || serve::clock::now() / machine::SECOND);
         let authority: Arc<dyn Authority> = Arc::new(auth.telling(crate::auth_notes::to(log.clone())));

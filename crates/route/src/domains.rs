@@ -2,7 +2,7 @@
 
 use address::Domain;
 use settings::TableRef;
-use tables::Tables;
+use tables::{Tables, Tell};
 
 use crate::Error;
 
@@ -44,6 +44,15 @@ impl DomainList {
             entries.push(Entry { except, pattern });
         }
         DomainList { entries, subdomains }
+    }
+
+    /// As [`Tables::tell_warnings`].
+    pub fn tell_warnings(&mut self, tell: &Tell) {
+        for entry in &mut self.entries {
+            if let Pattern::Table(table) = &mut entry.pattern {
+                table.tell_warnings(tell);
+            }
+        }
     }
 
     /// Whether `domain` is in the list: the first entry that matches decides.

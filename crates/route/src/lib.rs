@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 use address::Address;
 use settings::Postfix;
+use tables::Tell;
 
 pub use domains::DomainList;
 pub use recipients::{Directory, Existence};
@@ -86,6 +87,16 @@ impl Router {
             settings,
         };
         (router, problems)
+    }
+
+    /// The same, telling warnings of its tables: those of domains as trivial-rewrite(8) to `domains`, those of recipients as
+    /// smtpd(8), who asks for them, to `recipients`.
+    pub fn telling(mut self, domains: &Tell, recipients: &Tell) -> Router {
+        for list in [&mut self.local, &mut self.virtual_mailbox, &mut self.relay] {
+            list.tell_warnings(domains);
+        }
+        self.recipients.tell_warnings(recipients);
+        self
     }
 
     /// The class of an address's domain. An address without a domain is of this host.

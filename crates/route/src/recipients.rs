@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use address::Address;
 use settings::{Postfix, TableRef};
-use tables::Tables;
+use tables::{Tables, Tell};
 
 use crate::{Class, Error};
 
@@ -73,6 +73,13 @@ impl Recipients {
             virtual_mailbox: List::open(&settings.virtual_mailbox_maps, problems),
             relay: List::open(&settings.relay_recipient_maps, problems),
             directory,
+        }
+    }
+
+    /// As [`Tables::tell_warnings`].
+    pub(crate) fn tell_warnings(&mut self, tell: &Tell) {
+        for list in [&mut self.local, &mut self.virtual_mailbox, &mut self.relay] {
+            list.tables.tell_warnings(tell);
         }
     }
 

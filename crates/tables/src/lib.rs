@@ -19,6 +19,8 @@ pub mod name_list;
 pub mod source;
 pub mod types;
 
+use std::sync::Arc;
+
 use settings::TableRef;
 
 /// Why a table did not answer.
@@ -110,10 +112,20 @@ pub trait Table: Send + Sync + std::fmt::Debug {
     }
 }
 
+/// Who is told the warnings of tables, each once: the log of the daemon that asks them.
+pub type Tell = Arc<dyn Fn(&str) + Send + Sync>;
+
 /// Several tables, asked in order (`alias_maps = hash:/etc/aliases, texthash:/etc/more`).
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Tables {
     tables: Vec<(TableRef, Box<dyn Table>)>,
+    tell: Option<Tell>,
+}
+
+impl std::fmt::Debug for Tables {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Tables").field(&self.tables).finish()
+    }
 }
 
 impl Tables {
@@ -127,7 +139,22 @@ impl Tables {
             problems.extend(problem);
             tables.push((table.clone(), opened));
         }
-        (Tables { tables }, problems)
+        (Tables { tables, tell: None }, problems)
+    }
+
+    /// From now on warnings are told to `tell`, those that there are already at once; [`Tables::take_warnings`] has none then.
+    pub fn tell_warnings(&mut self, tell: &Tell) {
+        self.tell = Some(Arc::clone(tell));
+        self.tables.iter().for_each(|(_, table)| self.pass_on(&**table));
+    }
+
+    /// Tells what the table has to say; it may have said it by failing, too.
+    fn pass_on(&self, table: &dyn Table) {
+        if let Some(tell) = &self.tell {
+            while let Some(warning) = table.take_warning() {
+                tell(&warning);
+            }
+        }
     }
 
     /// Whether there is no table at all.
@@ -150,7 +177,9 @@ impl Tables {
     /// The first error on the way.
     pub fn lookup_unfolded(&self, key: &str) -> Result<Option<String>, Error> {
         for (_, opened) in &self.tables {
-            if let Some(value) = opened.lookup_unfolded(key)? {
+            let found = opened.lookup_unfolded(key);
+            self.pass_on(&**opened);
+            if let Some(value) = found? {
                 return Ok(Some(value));
             }
         }
@@ -163,7 +192,9 @@ impl Tables {
     /// The first error on the way.
     pub fn lookup_with_source(&self, key: &str) -> Result<Option<(String, &TableRef)>, Error> {
         for (table, opened) in &self.tables {
-            if let Some(value) = opened.lookup(key)? {
+            let found = opened.lookup(key);
+            self.pass_on(&**opened);
+            if let Some(value) = found? {
                 return Ok(Some((value, table)));
             }
         }

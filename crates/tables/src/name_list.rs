@@ -1,7 +1,7 @@
 //! Lists of names as `authorized_mailq_users` and `smtpd_sasl_mechanism_filter` write them: names, tables, `!` before
 //! what does not belong; the first entry that matches decides.
 
-use crate::{Error, Tables};
+use crate::{Error, Tables, Tell};
 use settings::TableRef;
 
 /// A list of names.
@@ -34,6 +34,15 @@ impl NameList {
             entries.push((negated, pattern));
         }
         NameList { entries }
+    }
+
+    /// As [`Tables::tell_warnings`].
+    pub fn tell_warnings(&mut self, tell: &Tell) {
+        for (_, pattern) in &mut self.entries {
+            if let Pattern::Table(table) = pattern {
+                table.tell_warnings(tell);
+            }
+        }
     }
 
     /// Whether `name` is in the list; names are compared without regard to case.

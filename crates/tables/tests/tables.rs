@@ -325,3 +325,31 @@ fn keys_can_be_asked_for_as_they_are() {
         [format!("{source}, line 3: duplicate entry: \"key2\"")]
     );
 }
+
+#[test]
+fn warnings_are_told_once_to_whoever_asks() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("map");
+    std::fs::write(&path, "key one\nkey two\n").unwrap();
+    let (mut tables, problems) = Tables::open(&[TableRef::new("texthash", path.to_str().unwrap())]);
+    assert_eq!(problems, []);
+    let told = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let log = std::sync::Arc::clone(&told);
+    let tell: tables::Tell = std::sync::Arc::new(move |text| log.lock().unwrap().push(text.to_owned()));
+    tables.tell_warnings(&tell);
+    let at_the_start = told.lock().unwrap().len();
+    assert_eq!(at_the_start, 1, "{:?}", told.lock().unwrap());
+    for _ in 0..3 {
+        assert!(tables.lookup("key").unwrap().is_some());
+    }
+    assert_eq!(told.lock().unwrap().len(), 1, "not at each look-up");
+    assert_eq!(tables.take_warnings(), [""; 0]);
+    std::fs::write(&path, "key one\nkey two\nother three\nother four\n").unwrap();
+    assert!(tables.lookup("other").unwrap().is_some());
+    assert_eq!(
+        told.lock().unwrap().len(),
+        3,
+        "the new reading: {:?}",
+        told.lock().unwrap()
+    );
+}

@@ -47,7 +47,11 @@ impl Smtpd {
     /// The service of that name with these settings (`-o` overrides applied). `tls` is there when a certificate is.
     pub fn new(front: Arc<Front>, name: &str, settings: Arc<Postfix>, tls: Option<TlsServer>) -> Smtpd {
         let mut problems = Vec::new();
-        let filter = NameList::open(&settings.smtpd_sasl_mechanism_filter, &mut problems);
+        let mut filter = NameList::open(&settings.smtpd_sasl_mechanism_filter, &mut problems);
+        let log = front.log.named(&settings.syslog_name);
+        let of_tables = log.clone();
+        let tell: tables::Tell = Arc::new(move |text| of_tables.warning("smtpd", text));
+        filter.tell_warnings(&tell);
         problems
             .iter()
             .for_each(|problem| front.log.error("smtpd", &problem.to_string()));
@@ -55,7 +59,7 @@ impl Smtpd {
         let config = Arc::new(options::config(&settings, tls.is_some(), &filter, &mechanisms));
         Smtpd {
             access: Access::new(Arc::clone(&settings), Arc::clone(&front.router)),
-            log: front.log.named(&settings.syslog_name),
+            log,
             authority: Arc::clone(&front.auth),
             is_foreign: false,
             filter,

@@ -32,6 +32,7 @@ use store_mbox::keeper::Keeper;
 
 use super::line::Line;
 use super::{Begun, Slice};
+use crate::generation::warnings_to;
 use crate::running::GRACE;
 
 /// How many deliveries of one front are worked on at a time.
@@ -289,7 +290,11 @@ impl Services {
             |dovecot| dovecot.default_idle_kill,
         );
         Services {
-            hands: Arc::new(hands.with_keeper(Arc::new(SpoolKeeper(line.clone())))),
+            hands: Arc::new(
+                hands
+                    .telling(&warnings_to(log, "local"))
+                    .with_keeper(Arc::new(SpoolKeeper(line.clone()))),
+            ),
             sessions: sessions.map(Arc::new),
             saver,
             idle: idle.max(Duration::from_secs(1)),
