@@ -299,7 +299,7 @@ impl LoginHost {
                 })
             }
             Progress::Unavailable(why) => {
-                self.service.log.error("auth", &why);
+                self.service.log.mailbox_error("auth", &why);
                 Step::Answer(Answer::TemporaryFailure)
             }
         }

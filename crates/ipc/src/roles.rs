@@ -202,6 +202,8 @@ pub enum Message {
     Errand,
     /// It has everything and serves.
     Up,
+    /// It cannot serve and ends: why.
+    Failed(String),
     /// The client of [`Order::Client`] is gone, or somebody else's (front).
     ClientLeft,
 }

@@ -15,7 +15,7 @@ pub mod sink;
 mod stamp;
 
 pub use delays::Delays;
-pub use log::{Captured, Destinations, Files, Log, Options};
+pub use log::{Captured, Destinations, Files, Halves, Log, Options};
 pub use sink::{Destination, Facility};
 
 /// The longest line text, in bytes, without its prefix; the rest is cut.

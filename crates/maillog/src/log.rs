@@ -56,6 +56,28 @@ impl Destinations {
     }
 }
 
+/// Which halves of the mail system a process is of. What it says for the other half is said by its own, in that one's shape
+/// and place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Halves {
+    /// Both.
+    Both,
+    /// There is no dovecot.conf.
+    Mta,
+    /// There is a dovecot.conf and nothing else.
+    Mailboxes,
+}
+
+impl Halves {
+    fn tag<'a>(self, tag: Tag<'a>) -> Tag<'a> {
+        match (self, tag) {
+            (Halves::Mta, Tag::Mailbox(service)) => Tag::Mta(service),
+            (Halves::Mailboxes, Tag::Mta(service)) => Tag::Mailbox(service),
+            (_, tag) => tag,
+        }
+    }
+}
+
 /// How lines are marked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
@@ -79,6 +101,7 @@ pub struct Options {
 pub struct Log {
     inner: Arc<Inner>,
     syslog_name: Arc<str>,
+    halves: Halves,
 }
 
 /// Lines that were kept for a test.
@@ -179,6 +202,7 @@ impl Log {
         Ok(Log {
             inner: Arc::new(inner),
             syslog_name: options.syslog_name.as_str().into(),
+            halves: Halves::Both,
         })
     }
 
@@ -197,6 +221,7 @@ impl Log {
             Log {
                 inner: Arc::new(inner),
                 syslog_name: "postfix".into(),
+                halves: Halves::Both,
             },
             captured,
         )
@@ -205,8 +230,16 @@ impl Log {
     /// The same log under another `syslog_name` (`-o syslog_name=postfix/submission` in master.cf).
     pub fn named(&self, syslog_name: &str) -> Log {
         Log {
-            inner: self.inner.clone(),
             syslog_name: syslog_name.into(),
+            ..self.clone()
+        }
+    }
+
+    /// The same log as a process of these halves writes it.
+    pub fn of(&self, halves: Halves) -> Log {
+        Log {
+            halves,
+            ..self.clone()
         }
     }
 
@@ -219,15 +252,16 @@ impl Log {
         let mut text = String::with_capacity(160);
         line.text(&mut text);
         let text = harmless(&text);
+        let tag = self.halves.tag(line.tag());
         match &self.inner.outlet {
-            Outlet::Memory(captured) => captured.push(self.memory_form(line.tag(), severity, &text)),
+            Outlet::Memory(captured) => captured.push(self.memory_form(tag, severity, &text)),
             Outlet::Sinks {
                 sinks,
                 mta,
                 mailbox,
                 mailbox_info,
             } => {
-                let at = match line.tag() {
+                let at = match tag {
                     Tag::Mta(_) => *mta,
                     _ if severity <= Severity::Info => *mailbox_info,
                     _ => *mailbox,
@@ -237,9 +271,10 @@ impl Log {
                 if dropped > 0 {
                     let text =
                         format!("{dropped} log lines were dropped: the log could not be written fast enough");
-                    sink.push(&self.full_form(Tag::Mta("master"), Severity::Warning, &text, destination));
+                    let tag = self.halves.tag(Tag::Mta("master"));
+                    sink.push(&self.full_form(tag, Severity::Warning, &text, destination));
                 }
-                sink.push(&self.full_form(line.tag(), severity, &text, destination));
+                sink.push(&self.full_form(tag, severity, &text, destination));
             }
         }
     }
@@ -257,6 +292,15 @@ impl Log {
     pub fn error(&self, service: &str, text: &str) {
         self.write(&Problem {
             tag: Tag::Mta(service),
+            severity: Severity::Error,
+            text,
+        });
+    }
+
+    /// An error of a service of the mailboxes: `auth: Error: …`.
+    pub fn mailbox_error(&self, service: &str, text: &str) {
+        self.write(&Problem {
+            tag: Tag::Mailbox(service),
             severity: Severity::Error,
             text,
         });

@@ -509,3 +509,28 @@ fn pflogsumm_counts_what_happened() {
     assert!(summary.contains("Relay access denied (total: 1)"), "{summary}");
     assert!(summary.contains("a warning"), "{summary}");
 }
+
+#[test]
+fn a_system_of_one_half_speaks_in_its_words() {
+    let (log, captured) = Log::to_memory();
+    for halves in [
+        maillog::Halves::Both,
+        maillog::Halves::Mta,
+        maillog::Halves::Mailboxes,
+    ] {
+        let log = log.of(halves);
+        log.warning("master", "one");
+        log.mailbox_error("auth", "two");
+    }
+    assert_eq!(
+        captured.lines(),
+        [
+            "postfix/master: warning: one",
+            "auth: Error: two",
+            "postfix/master: warning: one",
+            "postfix/auth: error: two",
+            "master: Warning: one",
+            "auth: Error: two",
+        ]
+    );
+}

@@ -6,7 +6,8 @@ use maillog::lines::master as lines;
 use maillog::lines::problem::Problem;
 use maillog::{Log, Severity, Tag};
 
-use crate::start::Start;
+use crate::log_files;
+use crate::start::{self, Start};
 
 /// What the log calls this version.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -40,6 +41,26 @@ pub(crate) fn reloaded(start: &Start, loaded: &Loaded, log: &Log) {
         log.write(&lines::Mailbox::Reloading);
     }
     problems(start, loaded, log);
+}
+
+/// The system cannot start, or go on: `fatal: …`.
+pub(crate) fn fatal(why: &str) -> Problem<'_> {
+    Problem {
+        tag: Tag::Mta("master"),
+        severity: Severity::Fatal,
+        text: why,
+    }
+}
+
+/// The system of `start` cannot start; its log is not open yet, or not any more. Where no log can be had, whoever started the
+/// system has been told all the same.
+pub(crate) fn failed(start: &Start, error: &anyhow::Error) {
+    let loaded = start::load(start);
+    if let Ok(log) = log_files::of(&loaded, start.config_directory.is_some()) {
+        problems(start, &loaded, &log);
+        log.write(&fatal(&format!("{error:#}")));
+        log.flush();
+    }
 }
 
 /// A signal stops the system.

@@ -42,7 +42,7 @@ impl AuthSockets {
                 bind_one(&path, listener).map(|listener| self.bound.push(Bound { path, kind, listener }))
             };
             if let Err(error) = done {
-                log.error("auth", &format!("{error:#}"));
+                log.mailbox_error("auth", &format!("{error:#}"));
             }
         }
     }
@@ -58,6 +58,18 @@ impl AuthSockets {
         });
         copies.collect()
     }
+}
+
+/// Looks at the users and groups that the sockets are to belong to.
+///
+/// # Errors
+/// The first that is not there.
+pub(crate) fn check(dovecot: Option<&Dovecot>) -> Result<()> {
+    for (_, _, listener) in wanted(dovecot) {
+        uid_of(&listener.user)?;
+        gid_of(&listener.group)?;
+    }
+    Ok(())
 }
 
 /// Where what happens on the sockets is told.
@@ -152,7 +164,7 @@ fn gid_of(name: &str) -> Result<Option<u32>> {
 
 fn tell(log: &Log, report: &Report, verbose: bool) {
     match report {
-        Report::Error(text) => log.error("auth", text),
+        Report::Error(text) => log.mailbox_error("auth", text),
         Report::Refused { asker, failure } if verbose => {
             let reason = failure.reason.to_string();
             log.write(&maillog::lines::auth::Refused {

@@ -139,7 +139,7 @@ impl Here {
         let (auth, problems) = Auth::new(snapshot.dovecot.as_ref().unwrap_or(&defaults));
         problems
             .iter()
-            .for_each(|problem| log.error("auth", &problem.to_string()));
+            .for_each(|problem| log.mailbox_error("auth", &problem.to_string()));
         let sessions = snapshot.dovecot.as_ref().map(|dovecot| agent::Sessions {
             settings: Arc::new(dovecot.clone()),
             log: log.clone(),

@@ -106,6 +106,46 @@ pub fn front_user(loaded: &Loaded, serves_mta: bool) -> Result<User> {
     }
 }
 
+/// Looks at every user whom the configuration has processes run as, before any is started or told of it.
+///
+/// # Errors
+/// All that is wrong, in one text.
+pub fn check(loaded: &Loaded, serves_mta: bool) -> Result<()> {
+    let front = front_user(loaded, serves_mta).map_err(|error| format!("{error:#}"));
+    let auth = loaded.dovecot.as_ref().map_or(Ok(None), auth_user);
+    let mut wrong: Vec<String> = auth.err().map(|error| format!("{error:#}")).into_iter().collect();
+    if serves_mta {
+        wrong.extend(wrong_default_privs(loaded, front.as_ref().ok()));
+    }
+    wrong.extend(front.err());
+    match wrong.is_empty() {
+        true => Ok(()),
+        false => bail!(wrong.join("; ")),
+    }
+}
+
+/// Why nothing may be done as `default_privs` (postconf(5): not root, not the owner of the queue). A default that nobody made
+/// on this system is told by `yubin check`, and by the first delivery that needs it.
+fn wrong_default_privs(loaded: &Loaded, front: Option<&User>) -> Option<String> {
+    let name = &loaded.postfix.default_privs;
+    let place = format!("main.cf:{}: default_privs", loaded.main.line_of("default_privs"));
+    let user = match user(name) {
+        Ok(Some(user)) => user,
+        Ok(None) if !loaded.values.explicit().contains_key("default_privs") => return None,
+        Ok(None) => return Some(format!("{place}: there is no user {name}")),
+        Err(error) => return Some(format!("{place}: {error:#}")),
+    };
+    if user.uid == ROOT || user.gid == ROOT {
+        return Some(format!(
+            "{place}: {name} has the rights of root: mail is never handled as root"
+        ));
+    }
+    let is_front = front.is_some_and(|front| front.uid == user.uid);
+    is_front.then(|| {
+        format!("{place}: {name} owns the queue (mail_owner): commands of aliases need another user")
+    })
+}
+
 /// As whom passwords are verified: Dovecot's internal user, or root (`None`) where the system's own passwords are asked for,
 /// where a database is a file that the internal user may not read, or where there is no such user.
 ///
@@ -408,6 +448,34 @@ mod tests {
             "{root}"
         );
         assert!(owner("mail_uid = root\n").is_err() && of_static("uid=no-such-user").is_err());
+    }
+
+    #[test]
+    fn users_that_cannot_be_are_told_all_at_once() {
+        let dir = tempfile::tempdir().expect("a directory");
+        std::fs::write(dir.path().join("master.cf"), "").expect("a file");
+        let told = |main: &str| {
+            std::fs::write(dir.path().join("main.cf"), main).expect("a file");
+            let loaded = config::load(dir.path(), &config::Options::default());
+            check(&loaded, true).map_err(|error| error.to_string())
+        };
+        // Two users that every system has.
+        assert_eq!(told("mail_owner = daemon\ndefault_privs = bin\n"), Ok(()));
+        let wrong =
+            told("mail_owner = not-here-1\ndefault_privs = not-here-2\n").expect_err("neither is there");
+        for text in [
+            "main.cf:1: mail_owner: there is no user not-here-1",
+            "main.cf:2: default_privs: there is no user not-here-2",
+        ] {
+            assert!(wrong.contains(text), "{wrong}");
+        }
+        let wrong = told("mail_owner = daemon\ndefault_privs = root\n").expect_err("root");
+        assert!(
+            wrong.contains("main.cf:2: default_privs: root has the rights of root"),
+            "{wrong}"
+        );
+        let wrong = told("mail_owner = daemon\ndefault_privs = daemon\n").expect_err("the same");
+        assert!(wrong.contains("daemon owns the queue (mail_owner)"), "{wrong}");
     }
 
     #[test]

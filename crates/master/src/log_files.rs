@@ -4,7 +4,8 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use maillog::{Destination, Destinations, Log, Options};
+use config::Loaded;
+use maillog::{Destination, Destinations, Halves, Log, Options};
 use settings::{Dovecot, Postfix};
 
 /// How the log of this configuration is written.
@@ -39,6 +40,24 @@ pub(crate) fn options(postfix: &Postfix, dovecot: Option<&Dovecot>) -> Result<Op
         instance_name,
         debug,
     })
+}
+
+/// Which halves of the mail system run with these files.
+pub(crate) fn halves(serves_mta: bool, dovecot: Option<&Dovecot>) -> Halves {
+    match (serves_mta, dovecot) {
+        (true, Some(_)) => Halves::Both,
+        (true, None) => Halves::Mta,
+        (false, _) => Halves::Mailboxes,
+    }
+}
+
+/// The log of a system with this configuration, its files opened by this process.
+///
+/// # Errors
+/// A file that cannot be opened.
+pub(crate) fn of(loaded: &Loaded, serves_mta: bool) -> Result<Log> {
+    let dovecot = loaded.dovecot.as_ref();
+    Ok(open(&loaded.postfix, dovecot)?.of(halves(serves_mta, dovecot)))
 }
 
 /// The log of this configuration, its files opened by this process.

@@ -42,6 +42,11 @@ pub struct Ready {
 /// # Errors
 /// The first thing that makes running impossible. Problems of the configuration were told to `tell`, all of them.
 pub fn prepare(start: Start, tell: &mut dyn FnMut(&str)) -> Result<Ready> {
+    let described = start.clone();
+    prepare_here(start, tell).inspect_err(|error| announcements::failed(&described, error))
+}
+
+fn prepare_here(start: Start, tell: &mut dyn FnMut(&str)) -> Result<Ready> {
     let (loaded, wanted) = start::begin(&start, tell)?;
     let serves_mta = start.config_directory.is_some();
     if serves_mta {
@@ -50,7 +55,7 @@ pub fn prepare(start: Start, tell: &mut dyn FnMut(&str)) -> Result<Ready> {
     let mut inherited = service_manager::inherited_listeners();
     let bound = listeners::bind(wanted, &mut inherited)?;
     listeners::tell_unwanted(inherited, tell);
-    let log = log_files::open(&loaded.postfix, loaded.dovecot.as_ref())?;
+    let log = log_files::of(&loaded, serves_mta)?;
     let snapshot = Snapshot::of(&loaded)?;
     let certificates = Certificates::of(&snapshot.keys)?;
     if let Some(name) = identity::missing_default_user(&loaded, serves_mta).filter(|_| os::is_root()) {

@@ -4,9 +4,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use ipc::control::{self, Request};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::{Call, USAGE, fatal, settings_with};
+use crate::mail_queue::{Answer, MailQueue};
 use crate::{detached, eprint_line};
 
 /// How long a stop may take: sessions have some seconds.
@@ -82,7 +84,7 @@ pub(super) fn run(command: &str, call: &Call) -> ExitCode {
 pub(crate) fn tell(command: &str, settings: &settings::Dovecot) -> Result<(), String> {
     let master = Master::of(settings);
     if command == "reload" {
-        return master.signal(Signal::HUP).map(drop);
+        return reload(&master);
     }
     if let (Some(process), Some(directory)) = (master.process, &master.mail_system) {
         return Err(format!(
@@ -95,6 +97,20 @@ pub(crate) fn tell(command: &str, settings: &settings::Dovecot) -> Result<(), St
         Ok(())
     } else {
         Err(format!("process {process} does not end"))
+    }
+}
+
+/// Within a mail system it is asked, and says why if it refuses; otherwise, and where it cannot be asked, a signal does it.
+fn reload(master: &Master) -> Result<(), String> {
+    let queue = master
+        .mail_system
+        .as_deref()
+        .filter(|_| master.process.is_some())
+        .and_then(|directory| MailQueue::of(Some(directory)).ok());
+    match queue.map(|queue| queue.ask(&Request::Reload)) {
+        Some(Ok(Answer::Up(_))) => Ok(()),
+        Some(Err(control::Error::Refused(why))) => Err(why),
+        _ => master.signal(Signal::HUP).map(drop),
     }
 }
 

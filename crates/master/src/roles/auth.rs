@@ -68,7 +68,7 @@ fn chains(slice: &Slice, sockets: &Sockets, log: &Log) -> Arc<dyn Authority> {
     let defaults = Dovecot::defaults();
     let (auth, problems) = Auth::new(slice.snapshot.dovecot.as_ref().unwrap_or(&defaults));
     let problems = problems.iter().map(ToString::to_string);
-    problems.for_each(|problem| log.error("auth", &problem));
+    problems.for_each(|problem| log.mailbox_error("auth", &problem));
     let authority: Arc<dyn Authority> = Arc::new(auth.telling(crate::auth_notes::to(log.clone())));
     let tell = auth_sockets::teller(slice.snapshot.dovecot.as_ref(), log);
     sockets.decided_by(Arc::clone(&authority), tell);
@@ -82,7 +82,7 @@ fn answer(socket: UnixStream, current: &Current, tickets: &Arc<Tickets>, log: &L
         let authority = move || Arc::clone(&current.read().unwrap_or_else(PoisonError::into_inner));
         let issue = move |account: &Account| tickets.issue(account, Instant::now());
         if let Err(error) = ipc::logins::answer(socket, authority, issue) {
-            log.error("auth", &format!("the front speaks another language: {error}"));
+            log.mailbox_error("auth", &format!("the front speaks another language: {error}"));
         }
     });
 }

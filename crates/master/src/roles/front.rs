@@ -221,7 +221,7 @@ fn reconfigure(running: &Running, doors: &Doors, slice: &Slice, (ports, sockets)
 fn reconnect(authority: &Remote, sockets: Vec<OwnedFd>, log: &maillog::Log) {
     for socket in sockets {
         if let Err(error) = authority.reconnect(UnixStream::from(socket)) {
-            log.error("auth", &format!("cannot ask the auth service: {error}"));
+            log.mailbox_error("auth", &format!("cannot ask the auth service: {error}"));
         }
     }
 }

@@ -17,7 +17,7 @@ use std::os::unix::net::UnixStream;
 
 use anyhow::{Context, Result, bail};
 use ipc::channel::{Inbox, halves};
-use ipc::roles::{Begin, Kind, Order, Whose};
+use ipc::roles::{Begin, Kind, Message, Order, Whose};
 use maillog::Log;
 use serde::{Deserialize, Serialize};
 use serve::accept::Socket;
@@ -69,12 +69,20 @@ pub struct Slice {
 /// Runs the role of that name until the supervisor says stop, or is gone.
 ///
 /// # Errors
-/// What makes it impossible; the supervisor tells it and tries again.
+/// What makes it impossible; the supervisor, who has heard of it, logs it and tries again.
 pub fn run(name: &str) -> Result<()> {
     // More descriptors than the limit allows are a wish, not a need.
     let _ = os::limits::raise_open_files(crate::start::DESCRIPTORS_WANTED);
     os::signals::ignore_sigpipe();
-    let (mut inbox, line) = connect()?;
+    let (inbox, line) = connect()?;
+    let done = serve(name, inbox, line.clone());
+    if let Err(error) = &done {
+        line.tell(&Message::Failed(format!("{error:#}")), Vec::new());
+    }
+    done
+}
+
+fn serve(name: &str, mut inbox: Inbox, line: Line) -> Result<()> {
     let Some((order, descriptors)) = inbox.receive::<Order<Slice>>()? else {
         return Ok(());
     };
@@ -138,6 +146,7 @@ fn begin_as(role: Role, begin: Begin<Slice>, descriptors: Vec<OwnedFd>) -> Resul
     let locked = lock_in(role, &whose, &slice.snapshot)?;
     let (postfix, dovecot) = (&slice.snapshot.postfix, slice.snapshot.dovecot.as_ref());
     let log = Log::with_files(&log_files::options(postfix, dovecot)?, files)?;
+    let log = log.of(log_files::halves(slice.serves_mta, dovecot));
     if locked == os::sandbox::Locked::WithoutFiles {
         log.warning(
             "master",

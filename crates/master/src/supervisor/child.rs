@@ -140,6 +140,12 @@ impl Conversation {
                 break format!("{how}, after {error}");
             }
         };
+        // Its last words.
+        while let Ok(Filled::Some) = self.inbox.fill() {
+            if self.hear().is_err() {
+                break;
+            }
+        }
         // The supervisor may have ended first.
         let _ = self.events.send(Event::Ended(self.id, how));
     }

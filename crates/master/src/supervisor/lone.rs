@@ -39,7 +39,7 @@ impl Lone {
 pub fn serve_one(start: Start, purpose: Purpose, socket: OwnedFd) -> Result<()> {
     let mut loaded = load(&start);
     os::signals::ignore_sigpipe();
-    let log = log_files::open(&loaded.postfix, loaded.dovecot.as_ref())?;
+    let log = log_files::of(&loaded, start.config_directory.is_some())?;
     let errors = loaded
         .problems
         .iter()

@@ -27,7 +27,7 @@ use queue::Spool;
 use tokio::signal::unix::SignalKind;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use crate::auth_sockets::AuthSockets;
+use crate::auth_sockets::{self, AuthSockets};
 use crate::identity::{self, Policy};
 use crate::listeners::{self, Bound};
 use crate::pid_files::PidFiles;
@@ -65,16 +65,22 @@ pub struct Ready {
 /// # Errors
 /// The first thing that makes running impossible. Problems of the configuration were told to `tell`, all of them.
 pub fn prepare(start: Start, tell: &mut dyn FnMut(&str)) -> Result<Ready> {
+    let described = start.clone();
+    prepare_here(start, tell).inspect_err(|error| announcements::failed(&described, error))
+}
+
+fn prepare_here(start: Start, tell: &mut dyn FnMut(&str)) -> Result<Ready> {
     let (loaded, wanted) = start::begin(&start, tell)?;
     let serves_mta = start.config_directory.is_some();
     if serves_mta {
         Spool::check_unused(&loaded.postfix.queue_directory, &world::World::real())?;
     }
+    identity::check(&loaded, serves_mta)?;
     let front_user = identity::front_user(&loaded, serves_mta)?;
     let mut inherited = service_manager::inherited_listeners();
     let bound = listeners::bind(wanted, &mut inherited)?;
     listeners::tell_unwanted(inherited, tell);
-    let log = log_files::open(&loaded.postfix, loaded.dovecot.as_ref())?;
+    let log = log_files::of(&loaded, serves_mta)?;
     let snapshot = Snapshot::of(&loaded)?;
     // What makes no sense is told now, not by a process that cannot start.
     crate::certificates::Certificates::of(&snapshot.keys)?;
@@ -111,6 +117,9 @@ impl Ready {
             .context("cannot start the runtime")?;
         let log = self.log.clone();
         let done = runtime.block_on(self.run_here());
+        if let Err(error) = &done {
+            log.write(&announcements::fatal(&format!("{error:#}")));
+        }
         log.flush();
         done
     }
@@ -250,8 +259,24 @@ impl Supervisor {
                 service_manager::tell(News::Ready);
                 self.pass_lone_client();
             }
+            Message::Failed(why) => self.tell_of_failure(id, &why),
             Message::ClientLeft if is_front => self.lone.iter_mut().for_each(Lone::left),
             Message::Redeemed { .. } | Message::Up | Message::ClientLeft => {}
+        }
+    }
+
+    fn tell_of_failure(&mut self, id: u64, why: &str) {
+        let runner = self.runners.get(&id).map(|runner| (runner.role, runner.pid));
+        let mut others = self.everybody();
+        let known = runner.or_else(|| {
+            others
+                .find(|child| child.id == id)
+                .map(|child| (child.role, child.pid))
+        });
+        drop(others);
+        if let Some((role, pid)) = known {
+            let text = format!("process {pid} of role {} cannot serve: {why}", role.name());
+            self.log.warning("master", &text);
         }
     }
 
@@ -532,6 +557,7 @@ impl Supervisor {
             ));
         }
         let stays = |error: anyhow::Error| format!("the old configuration stays: {error:#}");
+        self.check(&loaded).map_err(stays)?;
         let mut snapshot = Snapshot::of(&loaded).map_err(stays)?;
         crate::certificates::Certificates::of(&snapshot.keys).map_err(stays)?;
         let new = self.bind_again(&loaded).map_err(stays)?;
@@ -574,6 +600,20 @@ impl Supervisor {
             agent.order(&Order::Reconfigure(slice, Vec::new()), Vec::new());
         }
         announcements::reloaded(&self.start, &loaded, &self.log);
+        Ok(())
+    }
+
+    /// Looks for what a role would stumble over, before anybody is told of the new configuration.
+    fn check(&self, loaded: &Loaded) -> Result<()> {
+        let serves_mta = self.start.config_directory.is_some();
+        identity::check(loaded, serves_mta)?;
+        auth_sockets::check(loaded.dovecot.as_ref())?;
+        log_files::options(&loaded.postfix, loaded.dovecot.as_ref())?;
+        if serves_mta {
+            // Its words tell the cause as well.
+            let remote = deliver_remote::Remote::from_settings(&loaded.postfix);
+            remote.map_err(|error| anyhow::Error::msg(error.to_string()))?;
+        }
         Ok(())
     }
 

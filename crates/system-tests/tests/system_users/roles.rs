@@ -92,6 +92,11 @@ fn a_reload_binds_and_refuses_and_drops_nobody() {
 }
 
 #[test]
+fn what_is_in_the_way_of_a_role_is_in_the_log() {
+    inside("trouble");
+}
+
+#[test]
 fn a_certificate_is_enough_for_the_auth_role() {
     if has_program("/usr/bin/openssl", "openssl") {
         inside("certificate");
@@ -118,6 +123,7 @@ fn inside_the_host() {
     match task.as_str() {
         "crowd" => make_crowd(),
         "certificate" => make_certificates(),
+        "trouble" => fs::write("/etc/transports", "alice local\nalice local\n").unwrap(),
         _ => {}
     }
     let mut service = Service::start(Kind::Yubin, &host, &scenario);
@@ -127,6 +133,7 @@ fn inside_the_host() {
         "killed" => killed(&service),
         "idle" => idle(&service),
         "reload" => reload(&host, &service),
+        "trouble" => trouble(&host, &service),
         "crowd" => crowd(&service),
         "certificate" => certificate(),
         other => panic!("there is no task {other}"),
@@ -236,6 +243,26 @@ fn sessions(service: &Service) {
         service.log().contains("role auth: killed by signal 9"),
         "the log tells of it"
     );
+    outage(service);
+}
+
+/// Mail waits for an auth role that is away for a while, and no longer.
+fn outage(service: &Service) {
+    // Killed again and again, it is started again later and later: in the end after seconds.
+    for _ in 0..6 {
+        let pid = only("auth", None);
+        kill(pid);
+        wait_for("the end of the auth role", || !find("auth", None).contains(&pid));
+    }
+    send("outage", &["alice@sandbox.test".to_owned()]).unwrap();
+    wait_for("the mail", || subjects().contains_key("outage"));
+    let log = service.log();
+    for told in [
+        "the auth service does not answer",
+        ": delivery was interrupted by",
+    ] {
+        assert!(log.contains(told), "{told}: {log}");
+    }
 }
 
 /// Pushes mail in while roles are killed at random; everything that was acknowledged must arrive.
@@ -320,6 +347,101 @@ fn send(subject: &str, recipients: &[String]) -> Option<()> {
     }
     ask("DATA", "354")?;
     ask(&format!("Subject: {subject}\r\n\r\nhello\r\n."), "250")
+}
+
+/// Configurations that cannot be, and a front that cannot start.
+fn trouble(host: &Host, service: &Service) {
+    let reload = || {
+        let mut command = Command::new(host.program());
+        command.args(["postfix", "-c", "/etc/yubin", "reload"]);
+        program::run(&mut command, b"")
+    };
+    let main = fs::read_to_string("/etc/yubin/main.cf").unwrap();
+    let hangup = || {
+        let pid = Pid::from_raw(i32::try_from(service.pid()).unwrap()).unwrap();
+        kill_process(pid, Signal::HUP).unwrap();
+    };
+    for (more, why) in [
+        ("mail_owner = not-here", "mail_owner: there is no user not-here"),
+        (
+            "default_privs = not-here",
+            "default_privs: there is no user not-here",
+        ),
+        (
+            "default_privs = root",
+            "default_privs: root has the rights of root",
+        ),
+        (
+            "smtp_tls_CAfile = /etc/not-here.pem",
+            "cannot read CA certificates /etc/not-here.pem",
+        ),
+    ] {
+        fs::write("/etc/yubin/main.cf", format!("{main}{more}\n")).unwrap();
+        let done = reload();
+        assert!(
+            done.code != Some(0) && done.stderr.contains(why),
+            "{more}: {done:?}"
+        );
+        let mut command = Command::new(host.program());
+        command.args(["doveadm", "-c", "/etc/yubin/dovecot.conf", "reload"]);
+        let done = program::run(&mut command, b"");
+        assert!(
+            done.code != Some(0) && done.stderr.contains(why),
+            "doveadm: {more}: {done:?}"
+        );
+        let told = || service.log().matches(why).count();
+        assert!(told() > 0, "{more}: {}", service.log());
+        let before = told();
+        hangup();
+        wait_for("the refusal in the log", || told() > before);
+    }
+    // A FIFO is not waited for.
+    fs::remove_file("/etc/yubin/main.cf").unwrap();
+    program::run(Command::new("mkfifo").arg("/etc/yubin/main.cf"), b"").success();
+    hangup();
+    wait_for("the refusal of a FIFO", || {
+        service
+            .log()
+            .contains("cannot read /etc/yubin/main.cf: it is not a regular file")
+    });
+    // Warnings of tables are told once, by who asks them.
+    fs::remove_file("/etc/yubin/main.cf").unwrap();
+    fs::write(
+        "/etc/yubin/main.cf",
+        format!("{main}mailbox_transport_maps = texthash:/etc/transports\n"),
+    )
+    .unwrap();
+    reload().success();
+    send("one", &["bob@sandbox.test".to_owned()]).unwrap();
+    send("two", &["carol@sandbox.test".to_owned()]).unwrap();
+    wait_for("the mail", || {
+        subjects().contains_key("one") && subjects().contains_key("two")
+    });
+    let log = service.log();
+    let warnings: Vec<&str> = log
+        .lines()
+        .filter(|line| line.contains("/etc/transports"))
+        .collect();
+    assert!(
+        warnings.len() == 1 && warnings[0].contains("postfix/local[") && warnings[0].contains("]: warning: "),
+        "{warnings:?}"
+    );
+    // Where the front would have its socket for commands, there is a directory that is not empty.
+    let socket = Path::new("/var/spool/postfix/public/control");
+    fs::remove_file(socket).unwrap();
+    fs::create_dir_all(socket.join("in-the-way")).unwrap();
+    kill(only("front", None));
+    wait_for("the reason in the log", || {
+        let log = service.log();
+        log.lines().any(|line| {
+            line.contains("postfix/master[")
+                && line.contains("of role front cannot serve: cannot make the control socket")
+        })
+    });
+    fs::remove_dir_all(socket).unwrap();
+    wait_for("the front to serve again", || {
+        send("three", &["bob@sandbox.test".to_owned()]).is_some()
+    });
 }
 
 /// How often each subject is in a mailbox.
