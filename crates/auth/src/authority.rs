@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::completion::LOCAL_DELIVERY;
 use crate::{Account, Auth, Request, Verdict};
 
 /// Who asks, from where.
@@ -108,7 +109,7 @@ pub trait Authority: Send + Sync {
     /// As [`Authority::lookup`].
     fn recipient(&self, name: &str) -> Result<Option<Recipient>, String> {
         let account = if self.has_userdb() {
-            self.lookup(name, "local")?
+            self.lookup(name, LOCAL_DELIVERY)?
         } else {
             None
         };

@@ -9,6 +9,9 @@ use crate::Account;
 use crate::driver::Fields;
 use crate::variables::{Variables, expand};
 
+/// The service that asks for Postfix's local delivery (see [`crate::Authority::recipient`]).
+pub(crate) const LOCAL_DELIVERY: &str = "local";
+
 /// What completes an account, and the bounds it must keep.
 #[derive(Debug)]
 pub(crate) struct Completion {
@@ -52,8 +55,11 @@ impl Completion {
         };
         let uid = uid_of(&take("uid", &self.mail_uid, &variables)?).map_err(failed)?;
         let gid = gid_of(&take("gid", &self.mail_gid, &variables)?).map_err(failed)?;
-        in_bounds("UID", "uid", uid, self.uids).map_err(failed)?;
-        in_bounds("GID", "gid", gid, self.gids).map_err(failed)?;
+        // Postfix's local(8) never asked Dovecot who may read mail: www-data and others below first_valid_uid get theirs.
+        if asked.service != LOCAL_DELIVERY {
+            in_bounds("UID", "uid", uid, self.uids).map_err(failed)?;
+            in_bounds("GID", "gid", gid, self.gids).map_err(failed)?;
+        }
         let variables = Variables {
             uid: Some(uid),
             gid: Some(gid),

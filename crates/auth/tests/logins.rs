@@ -187,6 +187,15 @@ fn passwd_file_as_userdb_and_its_fields() {
         text.contains("Mail access for users with UID 0 not permitted"),
         "{text}"
     );
+    // What bounds the owners of mailboxes does not bound local(8), which says for itself what becomes of root's mail.
+    assert!(auth.lookup("root", "lmtp").is_err());
+    let root = auth::Authority::recipient(&auth, "root")
+        .expect("asked")
+        .expect("there");
+    assert_eq!(
+        (root.account.uid, root.login.map(|login| login.name)),
+        (0, Some("root".to_owned()))
+    );
 }
 
 #[test]

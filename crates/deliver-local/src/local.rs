@@ -14,6 +14,9 @@ use crate::task::{Agents, Facts, Kind, Next, Rights, Stages, Task, UserMail, Wor
 use crate::virtual_mailbox::VirtualMailboxes;
 use crate::{Content, Delivery, Directory, Forward, Job, User, again, facts_of};
 
+/// The user id as which nothing is delivered.
+const ROOT: u32 = 0;
+
 /// The local delivery agent.
 pub struct Local {
     settings: Arc<Postfix>,
@@ -385,6 +388,13 @@ impl Round<'_> {
         facts: Facts,
         (mark, transport): (&Mark, Option<&str>),
     ) {
+        if user.uid == ROOT {
+            let text = format!(
+                "mail for {0} waits for an alias, as nothing is delivered as root: add \"{0}: SOMEBODY\" to the alias table and run newaliases",
+                user.name
+            );
+            return self.part(mark, deferred(StatusCode::temporary(3, 5), text));
+        }
         let facts = Facts {
             shell: user.shell,
             ..facts
