@@ -209,23 +209,37 @@ pub fn missing_default_user(loaded: &Loaded, serves_mta: bool) -> Option<String>
 /// Gives the queue to `user`.
 ///
 /// # Errors
-/// What cannot be given.
+/// What cannot be given; that it is another mail system's queue.
 pub fn give_queue(postfix: &Postfix, user: &User) -> Result<()> {
     let queue = &postfix.queue_directory;
+    if let Some(complaint) = crate::left_queue::complaint(queue) {
+        bail!("{complaint}");
+    }
     std::fs::create_dir_all(queue)
         .with_context(|| format!("cannot create the queue directory {}", queue.display()))?;
+    let setgid_group = os::users::group_by_name(&postfix.setgid_group)
+        .with_context(|| format!("cannot look up setgid_group {}", postfix.setgid_group))?;
+    give_parts(queue, (user.uid, user.gid), setgid_group.map(|group| group.gid))
+}
+
+/// Gives the queue in `queue` to the user and group `owner`, its maildrop to the set-group-ID program's group if there is one.
+///
+/// # Errors
+/// What cannot be given.
+pub fn give_parts(queue: &Path, owner: (u32, u32), drop_gid: Option<u32>) -> Result<()> {
+    let (uid, gid) = owner;
     // Only what is ours: a queue directory may be shared with what another mail system left there.
-    for path in std::iter::once(queue.clone()).chain(QUEUE_PARTS.map(|part| queue.join(part))) {
+    for path in std::iter::once(queue.to_owned()).chain(QUEUE_PARTS.map(|part| queue.join(part))) {
         let given: Result<()> = match std::fs::symlink_metadata(&path) {
             Ok(_) if path == *queue => {
-                std::os::unix::fs::lchown(&path, Some(user.uid), Some(user.gid)).map_err(Into::into)
+                std::os::unix::fs::lchown(&path, Some(uid), Some(gid)).map_err(Into::into)
             }
-            Ok(_) => os::ownership::give_tree(&path, user.uid, user.gid).map_err(Into::into),
+            Ok(_) => os::ownership::give_tree(&path, uid, gid).map_err(Into::into),
             Err(_) => Ok(()),
         };
-        given.with_context(|| format!("cannot give {} to {}", path.display(), user.name))?;
+        given.with_context(|| format!("cannot give {} to user id {uid}", path.display()))?;
     }
-    crate::maildrop::prepare(queue, user, &postfix.setgid_group)
+    crate::maildrop::prepare(queue, owner, drop_gid)
 }
 
 /// As whom the single profile runs when root starts it: the owner of the virtual mailboxes if the configuration names one,

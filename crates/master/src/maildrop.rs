@@ -5,7 +5,6 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, lchown};
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use os::users::User;
 
 /// The owner may do everything; members of the group, which is `postdrop` the program, may leave files and remove none but
 /// their own; nobody sees what is there.
@@ -14,14 +13,13 @@ const OPEN: u32 = 0o1730;
 const CLOSED: u32 = 0o700;
 
 /// Makes the maildrop below `queue`, or sets right whose it is. Files in it that belonged to the mail system or to root go to
-/// `owner`; those of users stay theirs, which is how their mail is known.
+/// the owner; those of users stay theirs, which is how their mail is known.
 ///
 /// # Errors
 /// When it cannot be done.
-pub(crate) fn prepare(queue: &Path, owner: &User, setgid_group: &str) -> Result<()> {
+pub(crate) fn prepare(queue: &Path, (uid, gid): (u32, u32), drop_gid: Option<u32>) -> Result<()> {
     let path = queue.join("maildrop");
     let told = || format!("cannot prepare the maildrop {}", path.display());
-    let group = os::users::group_by_name(setgid_group).with_context(told)?;
     if std::fs::symlink_metadata(&path).is_err() {
         DirBuilder::new().mode(CLOSED).create(&path).with_context(told)?;
     }
@@ -34,12 +32,11 @@ pub(crate) fn prepare(queue: &Path, owner: &User, setgid_group: &str) -> Result<
         let Ok(found) = entry.metadata() else { continue };
         let is_ours = found.uid() == 0 || found.uid() == before.uid();
         if is_ours && found.is_file() && found.nlink() == 1 {
-            lchown(entry.path(), Some(owner.uid), Some(owner.gid)).with_context(told)?;
+            lchown(entry.path(), Some(uid), Some(gid)).with_context(told)?;
         }
     }
-    let gid = group.as_ref().map_or(owner.gid, |group| group.gid);
-    lchown(&path, Some(owner.uid), Some(gid)).with_context(told)?;
-    let mode = if group.is_some() { OPEN } else { CLOSED };
+    lchown(&path, Some(uid), Some(drop_gid.unwrap_or(gid))).with_context(told)?;
+    let mode = if drop_gid.is_some() { OPEN } else { CLOSED };
     std::fs::set_permissions(&path, Permissions::from_mode(mode)).with_context(told)
 }
 
@@ -55,15 +52,8 @@ mod tests {
         }
         let queue = tempfile::tempdir().expect("a directory");
         let maildrop = queue.path().join("maildrop");
-        let owner = User {
-            name: "yubin".to_owned(),
-            uid: 12_345,
-            gid: 12_346,
-            home: "/".into(),
-            shell: "/".into(),
-            gecos: String::new(),
-        };
-        prepare(queue.path(), &owner, "no-such-group").expect("made");
+        let owner = (12_345, 12_346);
+        prepare(queue.path(), owner, None).expect("made");
         let found = maildrop.metadata().expect("there");
         assert_eq!(
             (found.uid(), found.gid(), found.mode() & 0o7777),
@@ -74,8 +64,7 @@ mod tests {
             lchown(maildrop.join(name), Some(uid), Some(uid)).expect("given");
         }
         std::fs::hard_link(maildrop.join("LINKED"), queue.path().join("other")).expect("linked");
-        // A group that every system has.
-        prepare(queue.path(), &owner, "daemon").expect("set right");
+        prepare(queue.path(), owner, Some(1)).expect("set right");
         let found = maildrop.metadata().expect("there");
         assert_eq!((found.uid(), found.mode() & 0o7777), (12_345, OPEN));
         assert_ne!(found.gid(), 12_346);

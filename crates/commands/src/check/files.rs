@@ -5,6 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use config::Loaded;
+use master::{identity, left_queue};
 use os::users::{Group, User};
 
 use super::Finding;
@@ -53,7 +54,7 @@ pub(super) fn of(loaded: &Loaded, directory: &Path) -> Vec<Finding> {
     if let Some(group) = &group {
         postdrop(loaded, group, &mut found);
     }
-    mail_spool(&postfix.mail_spool_directory, &mut found);
+    mail_spool(loaded, &mut found);
     found
 }
 
@@ -111,7 +112,16 @@ fn configuration(directory: &Path, found: &mut Vec<Finding>) {
 
 fn queue(loaded: &Loaded, owner: &User, group: Option<&Group>, found: &mut Vec<Finding>) {
     let postfix = &loaded.postfix;
+    found.extend(left_queue::complaint(&postfix.queue_directory).map(Finding::error));
     for directory in [&postfix.queue_directory, &postfix.data_directory] {
+        if let Ok(Some(closed)) = identity::closed_on_the_way(directory, owner) {
+            found.push(Finding::error(format!(
+                "{}: {} cannot come there: {} is closed to it: chmod o+x {2}",
+                directory.display(),
+                owner.name,
+                closed.display()
+            )));
+        }
         match std::fs::symlink_metadata(directory) {
             Err(_) => found.push(Finding::note(format!(
                 "{}: it is not there yet; the first start makes it",
@@ -149,8 +159,9 @@ fn owned(path: &Path, state: &Metadata, owner: &User, found: &mut Vec<Finding>) 
         return;
     }
     if state.uid() != owner.uid {
-        found.push(Finding::warning(format!(
-            "{path}: it does not belong to mail_owner {name} but to user id {}: chown {name} {path}",
+        found.push(Finding::error(format!(
+            "{path}: it does not belong to mail_owner {name} but to user id {}, so that nothing can be queued: yubin install or a \
+             start by root sets it right; or: chown -R {name} {path}",
             state.uid()
         )));
     }
@@ -212,11 +223,22 @@ fn hosts_access(owner: &User, found: &mut Vec<Finding>) {
 }
 
 /// Where mailboxes are made by whoever may: root, for the users.
-fn mail_spool(directory: &Path, found: &mut Vec<Finding>) {
+fn mail_spool(loaded: &Loaded, found: &mut Vec<Finding>) {
     const OTHERS_WRITE: u32 = 0o002;
     const STICKY: u32 = 0o1000;
+    let postfix = &loaded.postfix;
+    let directory = &postfix.mail_spool_directory;
+    // What is set instead may still leave it to some users.
+    let is_default = [
+        &postfix.home_mailbox,
+        &postfix.mailbox_command,
+        &postfix.mailbox_transport,
+    ]
+    .iter()
+    .all(|instead| instead.is_empty());
+    let missing = if is_default { Finding::error } else { Finding::note };
     match directory.metadata() {
-        Err(_) => found.push(Finding::warning(format!(
+        Err(_) => found.push(missing(format!(
             "mail_spool_directory: {0} is not there: mail that goes there waits. mkdir -m 2775 {0}; chgrp mail {0}",
             directory.display()
         ))),

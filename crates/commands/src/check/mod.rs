@@ -109,6 +109,7 @@ pub(crate) fn findings(directory: &Path) -> Vec<Finding> {
             text: problem.to_string(),
         })
         .collect();
+    findings.extend(ports(&loaded));
     findings.extend(aliases(&loaded));
     // Whoever is no other user has no owners and modes to check.
     if os::is_root() {
@@ -134,27 +135,29 @@ fn database_of(table: &TableRef) -> Option<String> {
     tables::build::database_name(table)
 }
 
+/// Why a start would have nothing to do, or could not tell what.
+fn ports(loaded: &Loaded) -> Option<Finding> {
+    match master::listeners::wanted(&loaded.postfix, &loaded.services, loaded.dovecot.as_ref()) {
+        Ok(wanted) if wanted.is_empty() => Some(Finding::error(
+            "master.cf, dovecot.conf: they name no port to listen on: a start refuses".to_owned(),
+        )),
+        Ok(_) => None,
+        Err(error) => Some(Finding::error(format!("{error:#}"))),
+    }
+}
+
 fn aliases(loaded: &Loaded) -> Vec<Finding> {
     let settings = &loaded.postfix;
     let old = settings.alias_database.iter().filter(|table| is_old(table));
-    let mut found: Vec<Finding> = old
-        .map(|table| {
-            Finding::warning(format!(
-                "{}: it has changed since its database was built: run newaliases",
-                table.name
-            ))
-        })
-        .collect();
-    let (tables, _) = tables::Tables::open(&settings.alias_maps);
-    // What cannot be asked is told where it is opened.
-    if !settings.alias_maps.is_empty() && tables.lookup("root").is_ok_and(|found| found.is_none()) {
-        found.push(Finding::warning(
-            "alias_maps: root has no alias: mail for root waits, as nothing is delivered as root. Add \"root: SOMEBODY\" and \
-             run newaliases"
-                .to_owned(),
-        ));
-    }
+    let found = old.map(|table| {
+        Finding::warning(format!(
+            "{}: it has changed since its database was built: run newaliases",
+            table.name
+        ))
+    });
     found
+        .chain(master::root_alias::complaint(loaded).map(Finding::warning))
+        .collect()
 }
 
 #[cfg(test)]

@@ -26,6 +26,14 @@ pub(crate) struct WantedUser {
     pub(crate) comment: &'static str,
 }
 
+/// Somebody who may log in.
+#[derive(Debug, Clone)]
+pub(crate) struct Person {
+    pub(crate) name: String,
+    pub(crate) uid: u32,
+    pub(crate) shell: PathBuf,
+}
+
 /// The accounts of the system at `root`.
 #[derive(Debug)]
 pub(crate) struct Accounts<'a> {
@@ -55,6 +63,28 @@ impl<'a> Accounts<'a> {
                 gid: fields.get(3)?.parse().ok()?,
             })
         }))
+    }
+
+    /// All users of `/etc/passwd`: what a directory elsewhere may know besides is nobody's to choose from.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub(crate) fn people(&self) -> Result<Vec<Person>> {
+        let file = self.places.real(Path::new("/etc/passwd"));
+        let text = match std::fs::read_to_string(&file) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => bail!("cannot read {}: {}", file.display(), os::words(&error)),
+        };
+        let people = text.lines().filter_map(|line| {
+            let fields: Vec<&str> = line.split(':').collect();
+            Some(Person {
+                name: (*fields.first()?).to_owned(),
+                uid: fields.get(2)?.parse().ok()?,
+                shell: PathBuf::from(fields.get(6)?),
+            })
+        });
+        Ok(people.collect())
     }
 
     /// A group's id.

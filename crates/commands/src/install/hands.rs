@@ -31,6 +31,9 @@ pub(crate) enum Foreign {
     Move,
 }
 
+/// The mode and owner of something; no owner where there is nobody to give it to.
+pub(crate) type Owned = (u32, Option<Ids>);
+
 /// Whoever does the steps.
 pub(crate) struct Hands<'a> {
     pub(crate) places: &'a Places,
@@ -45,7 +48,7 @@ pub(crate) struct Hands<'a> {
 
 impl Hands<'_> {
     /// Says what was done, or would be.
-    fn say(&self, what: &str) {
+    pub(crate) fn say(&self, what: &str) {
         let would = if self.mode == Mode::Tell { "would " } else { "" };
         print_line(&format!("{would}{what}"));
     }
@@ -88,6 +91,39 @@ impl Hands<'_> {
         Ok(())
     }
 
+    /// A directory of data that `owner` alone works in. One that was there before is given to `owner` when nothing is in it that
+    /// is not `known`, and refused otherwise: it is somebody else's.
+    ///
+    /// # Errors
+    /// When it cannot be made or given; when it is somebody else's.
+    pub(crate) fn data(&mut self, path: &Path, (mode, owner): Owned, known: &[&str]) -> Result<()> {
+        let real = self.places.real(path);
+        let Ok(found) = fs::metadata(&real) else {
+            return self.directory(path, mode, owner, Made::Data(path.to_owned()));
+        };
+        let told = || format!("cannot use directory {}", real.display());
+        if !found.is_dir() {
+            anyhow::bail!("{}: something else is there", told());
+        }
+        let Some(wanted) = owner.filter(|owner| self.is_root && owner.uid != found.uid()) else {
+            return self.correct(&real, mode, owner).with_context(told);
+        };
+        for entry in fs::read_dir(&real).with_context(told)? {
+            let name = entry.with_context(told)?.file_name();
+            if !known.iter().any(|known| name == *known) {
+                anyhow::bail!(
+                    "{}: it belongs to user id {} and holds {}, which is nothing of Yubin's. Name another directory in main.cf, or give \
+                     this one to user id {} if it is to be used",
+                    told(),
+                    found.uid(),
+                    name.to_string_lossy(),
+                    wanted.uid
+                );
+            }
+        }
+        self.correct(&real, mode, owner).with_context(told)
+    }
+
     /// A user or group, made by `make`.
     ///
     /// # Errors
@@ -107,8 +143,10 @@ impl Hands<'_> {
         if found.mode() & 0o7777 == mode && (is_owners || !self.is_root) {
             return Ok(());
         }
+        let owner_shown = owner.filter(|_| self.is_root && !is_owners);
+        let owner_shown = owner_shown.map_or(String::new(), |ids| format!("owner {}:{}, ", ids.uid, ids.gid));
         self.say(&format!(
-            "set owner and mode of {} (mode {mode:04o})",
+            "set owner and mode of {} ({owner_shown}mode {mode:04o})",
             real.display()
         ));
         match self.mode {

@@ -4,6 +4,7 @@
 //! stays, what is missing is made. What was made stands in the [manifest], for `yubin uninstall`.
 
 mod accounts;
+mod aliases;
 mod hands;
 mod manifest;
 mod places;
@@ -14,10 +15,12 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use config::{DovecotFile, Loaded};
+use master::identity::give_parts;
+use master::left_queue;
 use master::running::Scale;
 use master::start::{self, Start};
 
-use crate::{Invocation, check, print_line};
+use crate::{Invocation, print_line};
 use accounts::{Accounts, Ids, WantedUser};
 use hands::{Foreign, Hands, Mode};
 use manifest::{Made, Manifest};
@@ -26,7 +29,8 @@ use places::{Places, absolute};
 pub(crate) use uninstall::run as run_uninstall;
 
 const HELP: &str = "\
-usage: yubin install [--prefix DIR] [--root DIR] [--config DIR] [--postfix DIR] [--dovecot FILE] [--force] [--dry-run]
+usage: yubin install [--prefix DIR] [--root DIR] [--config DIR] [--postfix DIR] [--dovecot FILE] [--root-alias NAME]
+                     [--force] [--dry-run]
 
 Puts the mail system in its places: programs, links for every command, users and groups, queue and other directories, units for
 systemd, a script for sysv init, rotation of logs, and a first configuration. What is there stays; it can be run again.
@@ -36,11 +40,13 @@ systemd, a script for sysv init, rotation of logs, and a first configuration. Wh
   --config DIR    the configuration in DIR (/etc/yubin)
   --postfix DIR   uses DIR/main.cf and DIR/master.cf where they lie, by links (/etc/postfix)
   --dovecot FILE  includes FILE where it lies (/etc/dovecot/dovecot.conf)
+  --root-alias NAME  who reads root's mail: a user, or an address. It is added to an alias table that is there; without the
+                  option a new table names the only ordinary user, and a table that is there is never changed
   --force         moves files of other programs aside; without it they stay, and are told. `yubin uninstall` moves them back
   --dry-run       only says what it would do";
 
-/// The oldest users of mail are in everybody's aliases.
-const ALIASES: &str = "/etc/aliases";
+/// What is in a queue of ours.
+const QUEUE: [&str; 7] = ["large", "lock", "log", "lost+found", "maildrop", "pid", "public"];
 const LOGS: &str = "/var/log/yubin";
 const VMAIL: &str = "vmail";
 /// As whom passwords are verified where that needs no root.
@@ -54,6 +60,8 @@ struct Wanted {
     config: PathBuf,
     postfix: Option<PathBuf>,
     dovecot: Option<PathBuf>,
+    /// Who is to read root's mail.
+    root_alias: Option<String>,
     force: bool,
     dry_run: bool,
 }
@@ -66,6 +74,7 @@ impl Wanted {
             config: "/etc/yubin".into(),
             postfix: None,
             dovecot: None,
+            root_alias: None,
             force: false,
             dry_run: false,
         };
@@ -75,13 +84,18 @@ impl Wanted {
                 Some((name, value)) => (name, Some(value.to_owned())),
                 None => (arg.as_str(), None),
             };
-            let mut path = || absolute(name, joined.clone().or_else(|| args.next().cloned()));
+            let mut value = || joined.clone().or_else(|| args.next().cloned());
+            let mut path = || absolute(name, value());
             match name {
                 "--prefix" => wanted.prefix = path()?,
                 "--root" => wanted.root = path()?,
                 "--config" => wanted.config = path()?,
                 "--postfix" => wanted.postfix = Some(path()?),
                 "--dovecot" => wanted.dovecot = Some(path()?),
+                "--root-alias" => {
+                    let value = value().context("--root-alias needs a user or an address")?;
+                    wanted.root_alias = Some(value);
+                }
                 "--force" => wanted.force = true,
                 "--dry-run" => wanted.dry_run = true,
                 other => bail!("there is no option \"{other}\" (see --help)"),
@@ -156,12 +170,17 @@ fn install(wanted: &Wanted) -> Result<usize> {
 
 fn perform(wanted: &Wanted, hands: &mut Hands<'_>) -> Result<()> {
     let places = hands.places;
+    let before = load(places, wanted.postfix.as_deref());
+    if let Some(complaint) = left_queue::complaint(&places.real(&before.postfix.queue_directory)) {
+        bail!("{complaint}");
+    }
     configure(wanted, hands)?;
     // Ours names it, and is read next.
     if wanted.postfix.is_none() || wanted.dovecot.is_none() {
         first_certificate(hands)?;
     }
     let loaded = load(places, wanted.postfix.as_deref());
+    aliases::provide(hands, &loaded, wanted.root_alias.as_deref())?;
     let accounts = make_accounts(hands, &loaded)?;
     if wanted.dovecot.is_none() {
         passwords(hands, &accounts)?;
@@ -172,8 +191,8 @@ fn perform(wanted: &Wanted, hands: &mut Hands<'_>) -> Result<()> {
         hands.link(&link, &target)?;
     }
     starters(hands, &loaded)?;
-    if places.is_here() && hands.mode == Mode::Do {
-        build_aliases(&loaded)?;
+    if hands.mode == Mode::Do {
+        aliases::build(places, &loaded)?;
     }
     Ok(())
 }
@@ -218,7 +237,6 @@ fn configure(wanted: &Wanted, hands: &mut Hands<'_>) -> Result<()> {
         None => text_of(include_str!("files/dovecot.conf"), places),
     };
     hands.configuration(&config.join("dovecot.conf"), dovecot.as_bytes(), 0o644, None)?;
-    hands.configuration(Path::new(ALIASES), include_bytes!("files/aliases"), 0o644, None)?;
     let pam = Path::new("/etc/pam.d/dovecot");
     if places.real(Path::new("/etc/pam.d")).is_dir() {
         hands.configuration(pam, include_bytes!("files/pam"), 0o644, None)?;
@@ -347,10 +365,12 @@ fn first_certificate(hands: &mut Hands<'_>) -> Result<()> {
 }
 
 fn directories(hands: &mut Hands<'_>, loaded: &Loaded, owners: &Owners) -> Result<()> {
-    let postfix = &loaded.postfix;
+    let (places, postfix) = (hands.places, &loaded.postfix);
     let data = |path: &Path| Made::Data(path.to_owned());
     let queue = &postfix.queue_directory;
-    hands.directory(queue, 0o755, owners.mail, data(queue))?;
+    // A maildrop that is there is set right with the queue, its users' mail with it.
+    let is_there = places.real(queue).exists();
+    hands.data(queue, (0o755, owners.mail), &QUEUE)?;
     let maildrop = queue.join("maildrop");
     let dropping = match (owners.mail, owners.drop_group) {
         (Some(mail), Some(gid)) => Some((0o1730, Ids { uid: mail.uid, gid })),
@@ -358,13 +378,13 @@ fn directories(hands: &mut Hands<'_>, loaded: &Loaded, owners: &Owners) -> Resul
         _ => None,
     };
     let (mode, owner) = dropping.unzip();
-    hands.directory(&maildrop, mode.unwrap_or(0o700), owner, data(&maildrop))?;
-    hands.directory(
-        &postfix.data_directory,
-        0o750,
-        owners.mail,
-        data(&postfix.data_directory),
-    )?;
+    match owners.mail.filter(|_| is_there && hands.is_root) {
+        Some(mail) if hands.mode == Mode::Do => {
+            give_parts(&places.real(queue), (mail.uid, mail.gid), owners.drop_group)?;
+        }
+        _ => hands.directory(&maildrop, mode.unwrap_or(0o700), owner, data(&maildrop))?,
+    }
+    hands.data(&postfix.data_directory, (0o750, owners.mail), &[])?;
     let logs = Path::new(LOGS);
     if postfix.maillog_file.starts_with(logs) {
         hands.directory(logs, 0o755, Some(ROOT), data(logs))?;
@@ -468,21 +488,6 @@ fn listen_lines(loaded: &Loaded) -> String {
         .collect()
 }
 
-fn build_aliases(loaded: &Loaded) -> Result<()> {
-    use tables::build::{Options, build};
-    let old = loaded
-        .postfix
-        .alias_database
-        .iter()
-        .filter(|table| check::is_old(table));
-    for table in old {
-        build(table, Options::of(tables::source::Syntax::Aliases))
-            .with_context(|| format!("cannot build {table}"))?;
-        print_line(&format!("build {table}"));
-    }
-    Ok(())
-}
-
 fn tell_what_follows(places: &Places) {
     if !places.is_here() {
         return;
@@ -571,6 +576,96 @@ mod tests {
         assert_eq!(left, [at("/usr/bin/mail")]);
         let passwd = std::fs::read_to_string(at("/etc/passwd")).expect("there");
         assert_eq!(passwd, "root:x:0:0::/:/bin/sh\n");
+    }
+
+    /// A root with the accounts of a system, and its installation.
+    fn bare_root() -> (tempfile::TempDir, Wanted) {
+        let root = tempfile::tempdir().expect("a directory");
+        std::fs::create_dir_all(root.path().join("etc")).expect("made");
+        std::fs::write(root.path().join("etc/passwd"), "root:x:0:0::/:/bin/sh\n").expect("written");
+        std::fs::write(root.path().join("etc/group"), "root:x:0:\n").expect("written");
+        let mut wanted = wanted("--prefix /usr").expect("fine");
+        wanted.root = root.path().to_owned();
+        (root, wanted)
+    }
+
+    #[test]
+    fn a_queue_that_is_left_over_is_set_right_or_refused() {
+        use std::os::unix::fs::{MetadataExt, lchown};
+        if !os::is_root() {
+            println!("skipped: needs root");
+            return;
+        }
+        const BEFORE: u32 = 4242;
+        let (root, wanted) = bare_root();
+        let at = |path: &str| root.path().join(path);
+        for part in ["log", "maildrop"] {
+            std::fs::create_dir_all(at("var/spool/yubin").join(part)).expect("made");
+        }
+        for (path, uid) in [
+            ("log/1", BEFORE),
+            ("maildrop/OWN", BEFORE),
+            ("maildrop/USERS", 5555),
+        ] {
+            let path = at("var/spool/yubin").join(path);
+            std::fs::write(&path, "").expect("written");
+            lchown(&path, Some(uid), Some(uid)).expect("given");
+        }
+        for path in ["", "log", "maildrop"] {
+            lchown(at("var/spool/yubin").join(path), Some(BEFORE), Some(BEFORE)).expect("given");
+        }
+        install(&wanted).expect("installed");
+        let passwd = std::fs::read_to_string(at("etc/passwd")).expect("there");
+        let yubin = passwd
+            .lines()
+            .find(|line| line.starts_with("yubin:"))
+            .expect("made");
+        let uid: u32 = yubin
+            .split(':')
+            .nth(2)
+            .and_then(|uid| uid.parse().ok())
+            .expect("a uid");
+        let found = |path: &str| at("var/spool/yubin").join(path).metadata().expect("there");
+        for path in ["", "log", "log/1", "maildrop", "maildrop/OWN"] {
+            assert_eq!(found(path).uid(), uid, "{path}");
+        }
+        assert_eq!(
+            found("maildrop/USERS").uid(),
+            5555,
+            "by its owner the mail is known"
+        );
+        assert_eq!(found("maildrop").mode() & 0o7777, 0o1730);
+        // Something of somebody's in it: nothing is given away.
+        lchown(at("var/spool/yubin"), Some(BEFORE), Some(BEFORE)).expect("given");
+        std::fs::write(at("var/spool/yubin/thesis.tex"), "").expect("written");
+        let error = format!("{:#}", install(&wanted).expect_err("refused"));
+        assert!(
+            error.contains("belongs to user id 4242 and holds thesis.tex"),
+            "{error}"
+        );
+        assert_eq!(found("").uid(), BEFORE);
+    }
+
+    #[test]
+    fn a_queue_of_postfix_is_not_touched() {
+        let (root, mut wanted) = bare_root();
+        let postfix = root.path().join("etc/postfix");
+        std::fs::create_dir_all(&postfix).expect("made");
+        std::fs::write(postfix.join("main.cf"), "queue_directory = /var/spool/postfix\n").expect("written");
+        std::fs::write(postfix.join("master.cf"), "smtp inet n - n - - smtpd\n").expect("written");
+        for part in ["active", "deferred", "incoming"] {
+            std::fs::create_dir_all(root.path().join("var/spool/postfix").join(part)).expect("made");
+        }
+        wanted.postfix = Some("/etc/postfix".into());
+        let error = format!("{:#}", install(&wanted).expect_err("refused"));
+        assert!(
+            error.contains("var/spool/postfix: that is the queue of Postfix"),
+            "{error}"
+        );
+        assert!(
+            !root.path().join("etc/yubin").exists()
+                && !root.path().join("var/spool/postfix/maildrop").exists()
+        );
     }
 
     fn files_below(directory: &Path, found: &mut Vec<PathBuf>) {

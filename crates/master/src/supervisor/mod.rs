@@ -36,7 +36,7 @@ use crate::running::GRACE;
 use crate::signals::Signals;
 use crate::snapshot::Snapshot;
 use crate::start::{self, Offer, Start, base_dir, load};
-use crate::{announcements, log_files};
+use crate::{announcements, log_files, root_alias};
 use agents::Agents;
 use child::{Child, Event};
 use lone::Lone;
@@ -85,6 +85,7 @@ fn prepare_here(start: Start, tell: &mut dyn FnMut(&str)) -> Result<Ready> {
     // What makes no sense is told now, not by a process that cannot start.
     crate::certificates::Certificates::of(&snapshot.keys)?;
     if serves_mta {
+        root_alias::complaint(&loaded).iter().for_each(|text| tell(text));
         identity::give_queue(&loaded.postfix, &front_user)?;
     }
     let pid_files = PidFiles::open_as_root(base_dir(&loaded));
