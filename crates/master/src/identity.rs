@@ -13,8 +13,11 @@ use settings::{Dovecot, Postfix, Userdb};
 /// Whom nothing that reads mail ever runs as.
 const ROOT: u32 = 0;
 
+/// The user that `yubin install` makes when nothing else is named.
+const INSTALLED_USER: &str = "yubin";
+
 /// The users that are tried when the configuration names none that exists.
-const UNPRIVILEGED: [&str; 2] = ["yubin", "nobody"];
+const UNPRIVILEGED: [&str; 2] = [INSTALLED_USER, "nobody"];
 
 /// What the queue keeps below its directory, but for the maildrop (`maildrop.rs`).
 const QUEUE_PARTS: [&str; 5] = ["large", "lock", "log", "pid", "public"];
@@ -184,13 +187,25 @@ pub fn auth_user(dovecot: &Dovecot) -> Result<Option<User>> {
 fn front_user_name(loaded: &Loaded, serves_mta: bool) -> (String, String) {
     match &loaded.dovecot {
         Some(dovecot) if !serves_mta => (
-            dovecot.default_login_user.clone(),
+            login_user_name(dovecot),
             "dovecot.conf: default_login_user".to_owned(),
         ),
         _ => {
             let place = format!("main.cf:{}: mail_owner", loaded.main.line_of("mail_owner"));
             (loaded.postfix.mail_owner.clone(), place)
         }
+    }
+}
+
+/// `default_login_user`. Its default is a user that Dovecot's package makes: without that it is the one that `yubin install` made.
+fn login_user_name(dovecot: &Dovecot) -> String {
+    let name = &dovecot.default_login_user;
+    let is_there = |name: &str| user(name).is_ok_and(|user| user.is_some());
+    let is_default = *name == Dovecot::defaults().default_login_user;
+    if is_default && !is_there(name) && is_there(INSTALLED_USER) {
+        INSTALLED_USER.to_owned()
+    } else {
+        name.clone()
     }
 }
 

@@ -234,7 +234,10 @@ fn configure(wanted: &Wanted, hands: &mut Hands<'_>) -> Result<()> {
             bail!("--dovecot: there is no {}", places.real(file).display())
         }
         Some(file) => format!("!include {}\n", file.display()),
-        None => text_of(include_str!("files/dovecot.conf"), places),
+        None => {
+            let owner = load(places, wanted.postfix.as_deref()).postfix.mail_owner;
+            text_of(include_str!("files/dovecot.conf"), places).replace("@MAIL_OWNER@", &owner)
+        }
     };
     hands.configuration(&config.join("dovecot.conf"), dovecot.as_bytes(), 0o644, None)?;
     let pam = Path::new("/etc/pam.d/dovecot");

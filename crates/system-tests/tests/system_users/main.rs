@@ -7,5 +7,6 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panic")]
 
 mod delivery;
+mod inetd;
 mod rights;
 mod roles;

@@ -24,7 +24,7 @@ const PUSHING: Duration = Duration::from_secs(8);
 /// How many users come at once.
 const CROWD: u32 = 500;
 
-const DOVECOT: &str = "\
+pub(crate) const DOVECOT: &str = "\
 protocols = imap
 listen = 127.0.0.1
 ssl = no
@@ -611,7 +611,7 @@ fn memory_kib(service: &Service) -> u64 {
 }
 
 /// The processes of a role, of one user or of all.
-fn find(role: &str, uid: Option<u32>) -> Vec<u32> {
+pub(crate) fn find(role: &str, uid: Option<u32>) -> Vec<u32> {
     let wanted = format!("yubin\0role\0{role}\0");
     let mut found = Vec::new();
     for entry in fs::read_dir("/proc").unwrap().flatten() {
