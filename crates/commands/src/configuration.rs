@@ -30,6 +30,16 @@ pub(crate) fn dovecot_file() -> PathBuf {
     }
 }
 
+/// The file that `-c` names for a command that reads dovecot.conf: the file, or the directory in which it lies, as main.cf's `-c` takes
+/// either too.
+pub(crate) fn named_dovecot_file(named: impl Into<PathBuf>) -> PathBuf {
+    let named = named.into();
+    match named.is_dir() {
+        true => named.join("dovecot.conf"),
+        false => named,
+    }
+}
+
 /// What `directory/main.cf` says, for a command that hands mail in.
 ///
 /// # Errors
@@ -45,4 +55,21 @@ pub(crate) fn postfix(directory: &Path) -> Result<settings::Postfix, String> {
         overrides: Vec::new(),
     };
     Ok(config::load(directory, &options).postfix)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_stands_for_the_file_in_it() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let file = dir.path().join("dovecot.conf");
+        assert_eq!(named_dovecot_file(dir.path()), file);
+        assert_eq!(named_dovecot_file(&file), file);
+        let name = dir.path().to_string_lossy();
+        assert_eq!(directory(Some(&name)), dir.path());
+        std::fs::write(dir.path().join("main.cf"), "").expect("written");
+        assert_eq!(directory(Some(&format!("{name}/main.cf"))), dir.path());
+    }
 }

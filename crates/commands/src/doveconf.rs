@@ -1,6 +1,5 @@
 //! `doveconf`: shows dovecot.conf's settings as Dovecot's doveconf(1) does.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use config::doveconf::{For, Form, Printout, Which};
@@ -122,7 +121,7 @@ fn show(invocation: &Invocation, request: &Request) -> ExitCode {
     let file = request
         .file
         .as_deref()
-        .map_or_else(configuration::dovecot_file, PathBuf::from);
+        .map_or_else(configuration::dovecot_file, configuration::named_dovecot_file);
     let tree = (!request.defaults).then(|| dovecot_conf::read(&file, &mut Vec::new()));
     let code = match &tree {
         Some(_) => tell_problems(invocation, &file),

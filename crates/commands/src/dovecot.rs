@@ -87,11 +87,13 @@ fn wanted_of(args: &[String]) -> Result<(PathBuf, Task), String> {
             "-p" => return Err("-p: keys with a password are not there yet".to_owned()),
             "--version" => task = Task::Version,
             "--hostdomain" => task = Task::HostDomain,
-            "-c" => file = args.next().ok_or("nothing follows -c")?.into(),
+            "-c" => {
+                file = configuration::named_dovecot_file(args.next().ok_or("nothing follows -c")?);
+            }
             "reload" => task = Task::Tell("reload"),
             "stop" => task = Task::Tell("stop"),
             other => match other.strip_prefix("-c") {
-                Some(path) => file = path.into(),
+                Some(path) => file = configuration::named_dovecot_file(path),
                 None => return Err(format!("there is no \"{other}\"; see dovecot --help")),
             },
         }

@@ -3,7 +3,6 @@
 
 use std::fs::{File, OpenOptions};
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use config::DovecotFile;
@@ -22,7 +21,7 @@ Serves one mailbox session on standard input and output. When that is a connecti
 the client must log in; started by root it is served by processes that are not. Else the session is that of the user who calls
 the command, without a login: ssh HOST yubin imap
 
-  -c FILE   reads FILE instead of /etc/yubin/dovecot.conf or /etc/dovecot/dovecot.conf
+  -c FILE   reads FILE, or the dovecot.conf in the directory FILE, instead of /etc/yubin/dovecot.conf or /etc/dovecot/dovecot.conf
   --tls     TLS begins with the connection (imaps, pop3s)";
 
 /// Runs the command.
@@ -41,7 +40,7 @@ pub(crate) fn run(invocation: &Invocation) -> ExitCode {
         match (arg.as_str(), args.as_slice().first()) {
             ("--tls", _) => tls = true,
             ("-c", Some(named)) => {
-                file = Some(PathBuf::from(named));
+                file = Some(configuration::named_dovecot_file(named));
                 args.next();
             }
             _ => {

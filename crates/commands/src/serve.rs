@@ -12,7 +12,7 @@ use master::single::prepare;
 use master::start::{self, Offer, Start};
 use master::supervisor;
 
-use crate::{Invocation, eprint_line, print_line};
+use crate::{Invocation, configuration, eprint_line, print_line};
 
 const HELP: &str = "\
 usage: yubin serve [--dir DIR] [--port-base N]     the embedded mail system below DIR (./yubin-data)
@@ -84,6 +84,10 @@ fn parse(args: &[String]) -> Result<Wanted> {
     ) {
         (Some(_), _, true) => bail!("-c and --dir or --port-base exclude each other"),
         (None, true, _) => bail!("--mailboxes needs -c FILE"),
+        (Some(file), true, _) => {
+            wanted.config = Some(configuration::named_dovecot_file(file));
+            Ok(wanted)
+        }
         _ => Ok(wanted),
     }
 }

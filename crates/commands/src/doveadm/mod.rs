@@ -50,7 +50,7 @@ pub(crate) fn run(invocation: &Invocation) -> ExitCode {
     loop {
         match args.next().map(String::as_str) {
             Some("-c") => match args.next() {
-                Some(file) => config_file = PathBuf::from(file),
+                Some(file) => config_file = configuration::named_dovecot_file(file),
                 None => return usage(HELP),
             },
             Some("-f") => match args.next().map(|word| (word, Formatter::of_word(word))) {

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::configuration;
+
 pub(super) const HELP: &str =
     "usage: dovecot-lda [-d USER] [-m MAILBOX] [-f SENDER] [-a ADDRESS] [-r ADDRESS] [-p FILE] [-c FILE]
                    [-o NAME=VALUE] [-e] [-k]
@@ -12,7 +14,7 @@ Puts the message on standard input into a user's mailbox.
   -a ADDRESS  the recipient as the sender wrote it
   -r ADDRESS  the recipient as it is after aliases
   -p FILE     reads the message from FILE
-  -c FILE     reads FILE instead of /etc/dovecot/dovecot.conf
+  -c FILE     reads FILE instead of /etc/yubin/dovecot.conf or /etc/dovecot/dovecot.conf
   -o N=V      a setting that holds in spite of the file
   -e          a message that is refused is told by the exit code 77 and on standard error, as it is without -e
   -k          has no effect: no program is started that could see the environment";
@@ -43,7 +45,7 @@ pub(super) fn parse(args: &[String]) -> Result<Parsed, String> {
         user: None,
         mailbox: None,
         path: None,
-        config_file: PathBuf::from("/etc/dovecot/dovecot.conf"),
+        config_file: configuration::dovecot_file(),
         overrides: Vec::new(),
     };
     let mut words = args.iter();
@@ -83,7 +85,7 @@ fn take(options: &mut Options, letter: char, value: String) -> Result<(), String
         'd' => options.user = Some(value),
         'm' => options.mailbox = Some(value),
         'p' => options.path = Some(PathBuf::from(value)),
-        'c' => options.config_file = PathBuf::from(value),
+        'c' => options.config_file = configuration::named_dovecot_file(value),
         'o' => match value.split_once('=') {
             Some((name, text)) => options.overrides.push((name.to_owned(), text.to_owned())),
             None => return Err(format!("-o {value}: write NAME=VALUE")),
