@@ -192,7 +192,7 @@ pub(crate) fn read(directory: &Path) -> Result<Found> {
 /// Writes a complete new base beside the old one, synced, not yet in its place.
 pub(crate) fn prepare(directory: &Path, facts: &Facts) -> Result<PathBuf> {
     let new = directory.join("yubin.index.new");
-    let written = File::create(&new).and_then(|mut file| {
+    let written = os::files::create_like_directory(&new).and_then(|mut file| {
         file.write_all(&facts.encode())?;
         file.sync_data()
     });

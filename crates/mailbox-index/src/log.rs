@@ -3,8 +3,8 @@
 //! of which generation are known to be on disk), checksum. Records: length, checksum, payload. A checksum covers the record
 //! before it too, and the first one the generation, so what an older generation or a torn write left never reads as one.
 
-use std::fs::{File, OpenOptions};
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::fs::File;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -67,14 +67,7 @@ impl Log {
     /// Opens the log file, making an empty one when it is missing; what it holds is not looked at.
     pub(crate) fn open(directory: &Path) -> Result<Log> {
         let path = directory.join("yubin.index.log");
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(&path)
-            .map_err(|error| Error::io("open", &path, error))?;
+        let file = os::files::open_like_directory(&path).map_err(|error| Error::io("open", &path, error))?;
         Ok(Log {
             file: Arc::new(file),
             path,

@@ -2,10 +2,15 @@
 
 use std::ffi::OsStr;
 use std::fs::{File, OpenOptions};
-use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use rustix::fs::{AtFlags, OFlags, statat};
+
+/// What nobody but its owner can open.
+const CLOSED: u32 = 0o600;
+/// How often a file that others remove and make meanwhile is tried.
+const CREATE_TRIES_MAX: usize = 5;
 
 /// Opens what is at `path`, which must be a regular file: where somebody put a FIFO or a device, this neither waits for its
 /// other end nor touches it further.
@@ -84,6 +89,62 @@ pub fn open_alone(path: &Path) -> std::io::Result<File> {
         .ok_or_else(|| wrong(found.uid(), "the file was swapped for another one"))
 }
 
+/// Opens the file at `path` for reading and writing; where there is none it is made, as open as the directory that it lies in and no
+/// more (0600 in a directory of 0700, 0660 in one of 0770), whatever the umask says.
+///
+/// # Errors
+/// What the system says.
+pub fn open_like_directory(path: &Path) -> std::io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true);
+    for _ in 0..CREATE_TRIES_MAX {
+        match options.open(path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            opened => return opened,
+        }
+        match create_new_like_directory(path) {
+            // Another process was faster.
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+            created => return created,
+        }
+    }
+    options.open(path)
+}
+
+/// Makes a new file at `path`, as open as the directory that it lies in and no more; what a process that died left there goes.
+///
+/// # Errors
+/// What the system says.
+pub fn create_like_directory(path: &Path) -> std::io::Result<File> {
+    match create_new_like_directory(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+            std::fs::remove_file(path)?;
+            create_new_like_directory(path)
+        }
+        created => created,
+    }
+}
+
+fn create_new_like_directory(path: &Path) -> std::io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create_new(true).mode(CLOSED);
+    let file = options.open(path)?;
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let directory = std::fs::metadata(parent.unwrap_or(Path::new(".")))?;
+    let mut mode = directory.mode() & 0o666;
+    if mode == CLOSED {
+        return Ok(file);
+    }
+    // The group's rights are for the group of the directory. Where the file cannot be given to it, its own group gets what all get.
+    let is_the_groups = file.metadata()?.gid() == directory.gid()
+        || std::os::unix::fs::fchown(&file, None, Some(directory.gid())).is_ok();
+    if !is_the_groups {
+        mode = (mode & 0o606) | ((mode & 0o006) << 3);
+    }
+    file.set_permissions(std::fs::Permissions::from_mode(mode))?;
+    Ok(file)
+}
+
 /// Length in bytes and time of last modification, in seconds since the Unix epoch, of the file `name` in an open
 /// directory. Links are followed.
 ///
@@ -97,6 +158,34 @@ pub fn look_at(directory: &File, name: &OsStr) -> std::io::Result<(u64, i64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn new_files_are_as_open_as_their_directory() {
+        let dir = tempfile::tempdir().unwrap();
+        let mode = |path: &Path| path.metadata().unwrap().mode() & 0o777;
+        for (directory, wanted) in [
+            (0o700, 0o600),
+            (0o750, 0o640),
+            (0o770, 0o660),
+            (0o2770, 0o660),
+            (0o755, 0o644),
+            (0o711, 0o600),
+        ] {
+            std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(directory)).unwrap();
+            let (opened, created) = (dir.path().join("opened"), dir.path().join("created"));
+            let _ = std::fs::remove_file(&opened);
+            open_like_directory(&opened).unwrap();
+            assert_eq!(mode(&opened), wanted, "{directory:o}");
+            // What is there stays as it is, what is made anew does not.
+            std::fs::set_permissions(&opened, std::fs::Permissions::from_mode(0o604)).unwrap();
+            open_like_directory(&opened).unwrap();
+            assert_eq!(mode(&opened), 0o604);
+            std::fs::write(&created, "left").unwrap();
+            std::fs::set_permissions(&created, std::fs::Permissions::from_mode(0o666)).unwrap();
+            create_like_directory(&created).unwrap();
+            assert_eq!((mode(&created), created.metadata().unwrap().len()), (wanted, 0));
+        }
+    }
 
     #[test]
     fn a_fifo_is_not_waited_for() {

@@ -1,8 +1,7 @@
 //! The mailboxes of an account: listing, creating, deleting, renaming, and UIDVALIDITY values that never repeat.
 
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use mailbox::{Error, ListEntry, MailboxName, Result, SpecialUse, UidValidity};
@@ -118,7 +117,7 @@ pub(crate) fn create(
     }
     paths::create_maildir(&path)?;
     let marker = path.join("maildirfolder");
-    File::create(&marker).map_err(paths::failed("create", &marker))?;
+    os::files::create_like_directory(&marker).map_err(paths::failed("create", &marker))?;
     if let Some((_, word)) = SPECIAL_USES.iter().find(|(known, _)| Some(*known) == special_use) {
         paths::replace_file(&path.join(SPECIAL_USE_FILE), word.as_bytes())?;
     }
@@ -161,14 +160,7 @@ pub(crate) fn rename(root: &Path, from: &str, to: &str) -> Result<()> {
 /// A UIDVALIDITY larger than all before it in this account: the time, or one more than the last.
 pub(crate) fn new_uid_validity(root: &Path) -> Result<UidValidity> {
     let path = root.join("yubin.uidvalidity");
-    let file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(&path)
-        .map_err(paths::failed("open", &path))?;
+    let file = os::files::open_like_directory(&path).map_err(paths::failed("open", &path))?;
     paths::wait_for_lock(&file, &path)?;
     let mut text = [0; 10];
     let count = file.read_at(&mut text, 0).map_err(paths::failed("read", &path))?;

@@ -80,7 +80,7 @@ pub(crate) fn is_missing(error: &std::io::Error) -> bool {
 pub(crate) fn replace_file(path: &Path, content: &[u8]) -> Result<()> {
     use std::io::Write;
     let new = path.with_extension(format!("new{}", std::process::id()));
-    let written = File::create(&new).and_then(|mut file| {
+    let written = os::files::create_like_directory(&new).and_then(|mut file| {
         file.write_all(content)?;
         file.sync_all()
     });

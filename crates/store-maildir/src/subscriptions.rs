@@ -49,7 +49,7 @@ pub(crate) fn change(root: &Path, naming: &Naming, name: &MailboxName, subscribe
     };
     let levels: Vec<String> = own.split(naming.separator).map(mutf7::encode).collect();
     let lock_path = root.join("yubin.subscriptions.lock");
-    let lock = std::fs::File::create(&lock_path).map_err(paths::failed("open", &lock_path))?;
+    let lock = os::files::open_like_directory(&lock_path).map_err(paths::failed("open", &lock_path))?;
     paths::wait_for_lock(&lock, &lock_path)?;
     let mut lines = lines(root)?;
     if lines.contains(&levels) == subscribed {

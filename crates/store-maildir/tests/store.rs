@@ -2,13 +2,16 @@
 
 #![allow(clippy::unwrap_used)]
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use mailbox::conformance::{self, Subject};
 use mailbox::{
-    FlagChange, Flags, Keyword, MailboxId, MailboxName, MessageState, Store, SystemFlags, Uid, UidSet,
+    FlagChange, Flags, Keyword, MailboxId, MailboxName, MessageState, SpecialUse, Store, SystemFlags, Uid,
+    UidSet,
 };
 use store_maildir::{MaildirStore, Options, deliver};
 
@@ -578,4 +581,68 @@ fn check_after_kill(maildir: &Maildir, last: &std::collections::BTreeMap<u32, St
             word => panic!("{word}"),
         }
     }
+}
+
+/// Every file below, with its mode.
+fn modes(path: &Path, found: &mut Vec<(PathBuf, u32)>) {
+    for entry in std::fs::read_dir(path).unwrap().map(Result::unwrap) {
+        let meta = entry.metadata().unwrap();
+        match meta.is_dir() {
+            true => modes(&entry.path(), found),
+            false => found.push((entry.path(), meta.permissions().mode() & 0o777)),
+        }
+    }
+}
+
+#[test]
+fn no_file_is_more_open_than_its_maildir() {
+    let maildir = Maildir::new();
+    let store = maildir.store();
+    let id = inbox(&store);
+    put(&store, &id, "Subject: one\r\n\r\n1\r\n");
+    let labelled = Flags {
+        keywords: vec![Keyword::new("$Label")],
+        ..Flags::default()
+    };
+    store
+        .store_flags(&id, &everything(), &FlagChange::Add(labelled), None)
+        .unwrap();
+    let name = MailboxName::new("Sent", '.');
+    store.create(&name, Some(SpecialUse::Sent)).unwrap();
+    store.subscribe(&name, true).unwrap();
+    put(
+        &store,
+        &store.open(&name).unwrap().id,
+        "Subject: two\r\n\r\n2\r\n",
+    );
+    let mut found = Vec::new();
+    modes(&maildir.root(), &mut found);
+    for name in [
+        "yubin.index",
+        "yubin.index.log",
+        "dovecot-keywords",
+        "subscriptions",
+        "maildirfolder",
+        "yubin.uidvalidity",
+    ] {
+        assert!(
+            found.iter().any(|(path, _)| path.ends_with(name)),
+            "{name} is not there"
+        );
+    }
+    found.retain(|(_, mode)| *mode != 0o600);
+    assert_eq!(found, []);
+}
+
+#[test]
+fn a_maildir_of_a_group_has_an_index_of_the_group() {
+    let maildir = Maildir::new();
+    for part in ["", "cur", "new", "tmp"] {
+        let path = maildir.root().join(part);
+        std::fs::create_dir(&path).unwrap();
+        std::fs::set_permissions(&path, Permissions::from_mode(0o770)).unwrap();
+    }
+    inbox(&maildir.store());
+    let mode = |name: &str| maildir.root().join(name).metadata().unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode("yubin.index"), mode("yubin.index.log")), (0o660, 0o660));
 }

@@ -619,8 +619,11 @@ fn note_imported(index: &Path) -> Result<()> {
     if path.exists() {
         return Ok(());
     }
-    std::fs::write(&path, "UIDs were taken over from X-UID and X-IMAPbase.\n")
-        .and_then(|()| File::open(&path)?.sync_all())
+    os::files::create_like_directory(&path)
+        .and_then(|mut file| {
+            file.write_all(b"UIDs were taken over from X-UID and X-IMAPbase.\n")?;
+            file.sync_all()
+        })
         .map_err(Error::io("write", &path))?;
     deliver::sync_parent(&path)
 }

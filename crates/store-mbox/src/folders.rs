@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::DirBuilder;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
@@ -180,7 +180,8 @@ impl Folders {
         let now = UidValidity::try_from(now_secs).unwrap_or(1);
         let next = now.max(last.saturating_add(1)).max(1);
         // A write that fails costs no more than the clock's word for it.
-        let _ = std::fs::write(&path, format!("{next}\n"));
+        let _ = os::files::create_like_directory(&path)
+            .and_then(|mut file| file.write_all(format!("{next}\n").as_bytes()));
         next
     }
 
@@ -227,8 +228,9 @@ impl Folders {
             text.push('\n');
         }
         let write = || -> std::io::Result<()> {
-            std::fs::write(&new, &text)?;
-            std::fs::File::open(&new)?.sync_all()?;
+            let mut file = os::files::create_like_directory(&new)?;
+            file.write_all(text.as_bytes())?;
+            file.sync_all()?;
             std::fs::rename(&new, &path)
         };
         write().map_err(Error::io("write", &path))?;

@@ -381,3 +381,45 @@ fn what_is_no_mbox_is_left_alone() {
         b"#!/bin/sh\necho hello\n"
     );
 }
+
+#[test]
+fn no_file_is_open_to_others() {
+    use std::os::unix::fs::PermissionsExt;
+    let account = Account::new();
+    let store = account.open();
+    let name = MailboxName::new("Sent", '/');
+    store.create(&name, None).unwrap();
+    store.subscribe(&name, true).unwrap();
+    for name in [&MailboxName::inbox(), &name] {
+        let id = store.open(name).unwrap().id;
+        let mut append = store.append(&id).unwrap();
+        append.start(Flags::default(), 1_600_000_000).unwrap();
+        append.write(b"Subject: one\r\n\r\n1\r\n").unwrap();
+        append.commit().unwrap();
+    }
+    drop(store);
+    let (mut found, mut left) = (Vec::new(), vec![account.directory.path().to_owned()]);
+    while let Some(directory) = left.pop() {
+        for entry in std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap()) {
+            let meta = entry.metadata().unwrap();
+            match meta.is_dir() {
+                true => left.push(entry.path()),
+                false => found.push((entry.path(), meta.permissions().mode() & 0o777)),
+            }
+        }
+    }
+    for name in [
+        "yubin.index",
+        "yubin.index.log",
+        ".subscriptions",
+        "yubin.uidvalidity",
+        "Sent",
+    ] {
+        assert!(
+            found.iter().any(|(path, _)| path.ends_with(name)),
+            "{name} is not there"
+        );
+    }
+    found.retain(|(_, mode)| *mode != 0o600);
+    assert_eq!(found, []);
+}
