@@ -2,12 +2,11 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use machine::lines::{Line, Lines};
-use machine::{Machine, Stamp};
 
-use crate::escape::{fields, push_line};
+use crate::Error;
+use crate::conversation::{Conversation, Fields, Heard, Protocol, number};
+use crate::escape::push_line;
 use crate::request::Request;
-use crate::{Error, LINE_BYTES_MAX};
 
 /// The most exchanges that one client may have under way.
 pub const EXCHANGES_MAX: usize = 64;
@@ -74,18 +73,13 @@ pub enum Answer {
 }
 
 /// One client.
-#[derive(Debug)]
-pub struct Server {
-    lines: Lines,
-    output: Vec<u8>,
-    event: Option<Event>,
-    /// The exchange that waits for an answer.
-    open: Option<u32>,
+pub type Server = Conversation<Exchanges>;
+
+/// What distinguishes the protocol: exchanges of several steps, several under way at once.
+#[derive(Debug, Default)]
+pub struct Exchanges {
     /// Exchanges that wait for the client.
     under_way: Vec<u32>,
-    /// The client has said which version it speaks.
-    has_version: bool,
-    is_finished: bool,
 }
 
 impl Server {
@@ -104,41 +98,64 @@ impl Server {
         let cookie: String = hello.cookie.iter().map(|byte| format!("{byte:02x}")).collect();
         push_line(&mut output, ["COOKIE", &cookie]);
         push_line(&mut output, ["DONE"]);
-        Server {
-            lines: Lines::new(),
-            output,
-            event: None,
-            open: None,
-            under_way: Vec::new(),
-            has_version: false,
-            is_finished: false,
-        }
+        Conversation::begin(Exchanges::default(), output)
     }
+}
 
-    fn line(&mut self, line: &[u8]) -> Result<(), Error> {
-        let fields = fields(line);
-        let mut fields = fields.iter().map(String::as_str);
-        match fields.next().unwrap_or_default() {
-            "VERSION" => match fields.next() {
-                Some("1") => self.has_version = true,
-                other => return Err(Error::Version(other.unwrap_or_default().to_owned())),
-            },
-            _ if !self.has_version => return Err(Error::Line("the version is missing")),
-            "AUTH" => self.begin(fields)?,
-            "CONT" => self.response(fields)?,
+impl Protocol for Exchanges {
+    type Event = Event;
+    type Answer = Answer;
+
+    fn hear(&mut self, verb: &str, fields: Fields<'_>, output: &mut Vec<u8>) -> Result<Heard<Event>, Error> {
+        match verb {
+            "AUTH" => self.begin(fields),
+            "CONT" => self.response(fields, output),
             "CANCEL" => {
                 let id = number(fields.next())?;
                 self.under_way.retain(|known| *known != id);
-                self.event = Some(Event::Cancelled(id));
+                Ok(Heard::Told(Event::Cancelled(id)))
             }
-            "CPID" => {}
+            "CPID" => Ok(Heard::Nothing),
             // Dovecot sends such a client away too.
-            _ => return Err(Error::Command(String::from_utf8_lossy(line).into_owned())),
+            other => Err(Error::Command(other.to_owned())),
         }
-        Ok(())
     }
 
-    fn begin<'a>(&mut self, mut fields: impl Iterator<Item = &'a str>) -> Result<(), Error> {
+    fn answer(&mut self, id: u32, answer: Answer, output: &mut Vec<u8>) {
+        let number = id.to_string();
+        match answer {
+            Answer::Challenge(challenge) => {
+                self.under_way.push(id);
+                push_line(output, ["CONT", &number, &STANDARD.encode(challenge)]);
+            }
+            Answer::Ok { user } => push_line(output, ["OK", &number, &format!("user={user}")]),
+            Answer::Fail {
+                user,
+                is_temporary,
+                reason,
+            } => {
+                let mut words = vec!["FAIL".to_owned(), number];
+                if !user.is_empty() {
+                    words.push(format!("user={user}"));
+                }
+                if is_temporary {
+                    words.extend(["temp".to_owned(), "code=temp_fail".to_owned()]);
+                }
+                if !reason.is_empty() {
+                    words.push(format!("reason={reason}"));
+                }
+                push_line(output, words.iter().map(String::as_str));
+            }
+        }
+    }
+
+    fn broken(error: Error) -> Event {
+        Event::Broken(error)
+    }
+}
+
+impl Exchanges {
+    fn begin(&mut self, fields: Fields<'_>) -> Result<Heard<Event>, Error> {
         let id = number(fields.next())?;
         if self.under_way.contains(&id) {
             return Err(Error::Line("AUTH with a number that is in use"));
@@ -158,125 +175,39 @@ impl Server {
                 None => request.take(field),
             }
         }
-        self.ask(
+        let begin = Event::Begin {
             id,
-            Event::Begin {
-                id,
-                mechanism,
-                request,
-                initial,
-            },
-        );
-        Ok(())
+            mechanism,
+            request,
+            initial,
+        };
+        Ok(Heard::Asked(id, begin))
     }
 
-    fn response<'a>(&mut self, mut fields: impl Iterator<Item = &'a str>) -> Result<(), Error> {
+    fn response(&mut self, fields: Fields<'_>, output: &mut Vec<u8>) -> Result<Heard<Event>, Error> {
         let id = number(fields.next())?;
         let text = fields.next().unwrap_or_default();
         if !self.under_way.contains(&id) {
             // It has failed meanwhile, for example by being cancelled.
             push_line(
-                &mut self.output,
+                output,
                 ["FAIL", &id.to_string(), "reason=Authentication request timed out"],
             );
-            return Ok(());
+            return Ok(Heard::Nothing);
         }
         let response = STANDARD
             .decode(text)
             .map_err(|_| Error::Line("CONT with a response that is not base64"))?;
         self.under_way.retain(|known| *known != id);
-        self.ask(id, Event::Response { id, response });
-        Ok(())
+        Ok(Heard::Asked(id, Event::Response { id, response }))
     }
-
-    fn ask(&mut self, id: u32, event: Event) {
-        self.open = Some(id);
-        self.event = Some(event);
-    }
-}
-
-impl Machine for Server {
-    type Event = Event;
-    type Answer = Answer;
-
-    fn feed(&mut self, input: &[u8], _now: Stamp) {
-        self.lines.feed(input);
-    }
-
-    fn end_of_input(&mut self, _now: Stamp) {
-        self.is_finished = true;
-    }
-
-    fn next_event(&mut self) -> Option<Event> {
-        while self.event.is_none() && self.open.is_none() && !self.is_finished {
-            let outcome = match self.lines.next_line(LINE_BYTES_MAX)? {
-                Line::Complete(line) => self.line(&line),
-                Line::TooLong => Err(Error::TooLong),
-            };
-            if let Err(error) = outcome {
-                self.is_finished = true;
-                self.event = Some(Event::Broken(error));
-            }
-        }
-        self.event.take()
-    }
-
-    fn answer(&mut self, answer: Answer, _now: Stamp) {
-        let Some(id) = self.open.take() else { return };
-        let number = id.to_string();
-        match answer {
-            Answer::Challenge(challenge) => {
-                self.under_way.push(id);
-                push_line(&mut self.output, ["CONT", &number, &STANDARD.encode(challenge)]);
-            }
-            Answer::Ok { user } => push_line(&mut self.output, ["OK", &number, &format!("user={user}")]),
-            Answer::Fail {
-                user,
-                is_temporary,
-                reason,
-            } => {
-                let mut words = vec!["FAIL".to_owned(), number];
-                if !user.is_empty() {
-                    words.push(format!("user={user}"));
-                }
-                if is_temporary {
-                    words.extend(["temp".to_owned(), "code=temp_fail".to_owned()]);
-                }
-                if !reason.is_empty() {
-                    words.push(format!("reason={reason}"));
-                }
-                push_line(&mut self.output, words.iter().map(String::as_str));
-            }
-        }
-    }
-
-    fn next_output(&mut self, into: &mut Vec<u8>, _limit: usize) {
-        into.append(&mut self.output);
-    }
-
-    fn deadline(&self) -> Option<Stamp> {
-        None
-    }
-
-    fn time_out(&mut self, _now: Stamp) {}
-
-    fn wants_input(&self) -> bool {
-        self.event.is_none() && self.open.is_none() && !self.is_finished && !self.lines.has_line()
-    }
-
-    fn is_finished(&self) -> bool {
-        self.is_finished
-    }
-}
-
-fn number(text: Option<&str>) -> Result<u32, Error> {
-    let number = text.and_then(|text| text.parse().ok());
-    number.ok_or(Error::Line("a number is missing"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::LINE_BYTES_MAX;
+    use machine::{Machine, Stamp};
     use proptest::prelude::*;
     use std::path::Path;
     use testkit::{Dialogue, Given, MachinePeer, Policy, Run};

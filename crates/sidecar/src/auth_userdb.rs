@@ -1,11 +1,9 @@
 //! The server of Dovecot's master protocol as `auth-userdb` sockets speak it: who is a user, which users are there.
 
-use machine::lines::{Line, Lines};
-use machine::{Machine, Stamp};
-
-use crate::escape::{fields, push_line};
+use crate::Error;
+use crate::conversation::{Conversation, Fields, Heard, Protocol, number};
+use crate::escape::push_line;
 use crate::request::Request;
-use crate::{Error, LINE_BYTES_MAX};
 
 /// What the caller decides.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,16 +40,11 @@ pub enum Answer {
 }
 
 /// One client.
+pub type Server = Conversation<Lookups>;
+
+/// What distinguishes the protocol: each question has its whole answer at once.
 #[derive(Debug)]
-pub struct Server {
-    lines: Lines,
-    output: Vec<u8>,
-    event: Option<Event>,
-    /// The number of the request that waits for an answer.
-    open: Option<String>,
-    has_version: bool,
-    is_finished: bool,
-}
+pub struct Lookups;
 
 impl Server {
     /// A client that has just connected to the process of that id.
@@ -59,84 +52,35 @@ impl Server {
         let mut output = Vec::new();
         push_line(&mut output, ["VERSION", "1", "1"]);
         push_line(&mut output, ["SPID", &pid.to_string()]);
-        Server {
-            lines: Lines::new(),
-            output,
-            event: None,
-            open: None,
-            has_version: false,
-            is_finished: false,
-        }
-    }
-
-    fn line(&mut self, line: &[u8]) -> Result<(), Error> {
-        let fields = fields(line);
-        let mut fields = fields.iter().map(String::as_str);
-        let verb = fields.next().unwrap_or_default();
-        if verb == "VERSION" {
-            return match fields.next() {
-                Some("1") => {
-                    self.has_version = true;
-                    Ok(())
-                }
-                other => Err(Error::Version(other.unwrap_or_default().to_owned())),
-            };
-        }
-        if !self.has_version {
-            return Err(Error::Line("the version is missing"));
-        }
-        let id = fields.next().filter(|id| id.parse::<u32>().is_ok());
-        let id = id.ok_or(Error::Line("a number is missing"))?.to_owned();
-        match verb {
-            "USER" => {
-                let name = fields
-                    .next()
-                    .ok_or(Error::Line("USER without a name"))?
-                    .to_owned();
-                let mut request = Request::default();
-                fields.for_each(|field| request.take(field));
-                self.event = Some(Event::User { name, request });
-            }
-            "LIST" => self.event = Some(Event::List),
-            // Passwords are not shown to anybody; what else there may be we do not know.
-            _ => {
-                push_line(&mut self.output, ["FAIL", &id]);
-                return Ok(());
-            }
-        }
-        self.open = Some(id);
-        Ok(())
+        Conversation::begin(Lookups, output)
     }
 }
 
-impl Machine for Server {
+impl Protocol for Lookups {
     type Event = Event;
     type Answer = Answer;
 
-    fn feed(&mut self, input: &[u8], _now: Stamp) {
-        self.lines.feed(input);
-    }
-
-    fn end_of_input(&mut self, _now: Stamp) {
-        self.is_finished = true;
-    }
-
-    fn next_event(&mut self) -> Option<Event> {
-        while self.event.is_none() && self.open.is_none() && !self.is_finished {
-            let outcome = match self.lines.next_line(LINE_BYTES_MAX)? {
-                Line::Complete(line) => self.line(&line),
-                Line::TooLong => Err(Error::TooLong),
-            };
-            if let Err(error) = outcome {
-                self.is_finished = true;
-                self.event = Some(Event::Broken(error));
+    fn hear(&mut self, verb: &str, fields: Fields<'_>, output: &mut Vec<u8>) -> Result<Heard<Event>, Error> {
+        let id = number(fields.next())?;
+        Ok(match verb {
+            "USER" => {
+                let name = fields.next().ok_or(Error::Line("USER without a name"))?;
+                let mut request = Request::default();
+                fields.for_each(|field| request.take(field));
+                let name = name.to_owned();
+                Heard::Asked(id, Event::User { name, request })
             }
-        }
-        self.event.take()
+            "LIST" => Heard::Asked(id, Event::List),
+            // Passwords are not shown to anybody; what else there may be we do not know.
+            _ => {
+                push_line(output, ["FAIL", &id.to_string()]);
+                Heard::Nothing
+            }
+        })
     }
 
-    fn answer(&mut self, answer: Answer, _now: Stamp) {
-        let Some(id) = self.open.take() else { return };
+    fn answer(&mut self, id: u32, answer: Answer, output: &mut Vec<u8>) {
+        let id = id.to_string();
         match answer {
             Answer::User { name, fields } => {
                 let fields: Vec<String> = fields
@@ -144,44 +88,28 @@ impl Machine for Server {
                     .map(|(key, value)| format!("{key}={value}"))
                     .collect();
                 let words = ["USER", &id, &name];
-                push_line(
-                    &mut self.output,
-                    words.into_iter().chain(fields.iter().map(String::as_str)),
-                );
+                push_line(output, words.into_iter().chain(fields.iter().map(String::as_str)));
             }
-            Answer::NotFound => push_line(&mut self.output, ["NOTFOUND", &id]),
+            Answer::NotFound => push_line(output, ["NOTFOUND", &id]),
             Answer::Users(names) => {
                 for name in &names {
-                    push_line(&mut self.output, ["LIST", &id, name]);
+                    push_line(output, ["LIST", &id, name]);
                 }
-                push_line(&mut self.output, ["DONE", &id]);
+                push_line(output, ["DONE", &id]);
             }
-            Answer::Unavailable => push_line(&mut self.output, ["FAIL", &id]),
+            Answer::Unavailable => push_line(output, ["FAIL", &id]),
         }
     }
 
-    fn next_output(&mut self, into: &mut Vec<u8>, _limit: usize) {
-        into.append(&mut self.output);
-    }
-
-    fn deadline(&self) -> Option<Stamp> {
-        None
-    }
-
-    fn time_out(&mut self, _now: Stamp) {}
-
-    fn wants_input(&self) -> bool {
-        self.event.is_none() && self.open.is_none() && !self.is_finished && !self.lines.has_line()
-    }
-
-    fn is_finished(&self) -> bool {
-        self.is_finished
+    fn broken(error: Error) -> Event {
+        Event::Broken(error)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use machine::Machine;
 
     fn said(server: &mut Server) -> String {
         let mut output = Vec::new();

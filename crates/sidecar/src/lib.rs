@@ -3,7 +3,7 @@
 //! In charge of the words on the wire, of order and of limits. Not in charge of sockets, nor of who somebody is.
 //!
 //! Entries: [`auth_server::Server`] and [`auth_client::Client`] for Dovecot's authentication protocol (the one that Postfix
-//! and Exim speak), [`auth_userdb::Server`] for its sibling by which users are looked up. Pure: bytes in, events and bytes
+//! and Exim speak), [`auth_userdb::Server`] for its sibling by which users are looked up; what the two have in common is in [`conversation`]. Pure: bytes in, events and bytes
 //! out.
 //! Sources: Dovecot's auth-protocol.txt, version 1.2, and what Debian's Dovecot 2.3 and Postfix 3.7 say to each other.
 //! Limits: [`LINE_BYTES_MAX`], [`auth_server::EXCHANGES_MAX`]. Test data lies in `dialogues/`.
@@ -11,6 +11,7 @@
 pub mod auth_client;
 pub mod auth_server;
 pub mod auth_userdb;
+pub mod conversation;
 pub mod escape;
 pub mod request;
 
