@@ -2,11 +2,13 @@
 //!
 //! In charge of running one script of a conversation (a *dialogue file*, see [`dialogue`] for its syntax)
 //! against a machine in memory ([`MachinePeer`]), against a server over TCP ([`TcpPeer`]), or against anything
-//! else that is a [`Peer`], and of making messages that look like mail from a seed ([`messages`]).
+//! else that is a [`Peer`], of making messages that look like mail from a seed ([`messages`]), and of DNS as a test wants
+//! it ([`DnsServer`]).
 //!
 //! Every wait is bounded; nothing here sleeps. Only tests depend on this crate.
 
 pub mod dialogue;
+pub mod dns_server;
 pub mod machine_peer;
 pub mod messages;
 pub mod pattern;
@@ -17,6 +19,7 @@ pub mod skip;
 pub mod tcp_peer;
 
 pub use dialogue::Dialogue;
+pub use dns_server::DnsServer;
 pub use machine_peer::{MachinePeer, Policy};
 pub use peer::{Given, Peer};
 pub use run::{Failure, Ran, Run};

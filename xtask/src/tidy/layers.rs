@@ -59,7 +59,7 @@ const SAME_LAYER: &[(&str, &str, &str)] = &[
 ];
 
 /// Crates that may name tokio.
-const ASYNC: &[&str] = &["serve", "front", "agent", "master", "deliver-remote"];
+const ASYNC: &[&str] = &["serve", "front", "agent", "master", "deliver-remote", "dns"];
 
 /// Crates of layers 1 to 2 must not reach the ground, and nobody reaches up.
 pub fn check(crates: &[Crate]) -> Vec<String> {
