@@ -29,6 +29,13 @@ pub(crate) fn faults(postfix: &Postfix) -> Vec<(&'static str, String)> {
     if let Some(what) = next_hop_fault(&postfix.relayhost) {
         faults.push(("relayhost", what));
     }
+    for (name, relays) in [
+        ("fallback_relay", &postfix.fallback_relay),
+        ("smtp_fallback_relay", &postfix.smtp_fallback_relay),
+    ] {
+        let wrong = relays.iter().filter_map(|relay| next_hop_fault(relay));
+        faults.extend(wrong.map(|what| (name, what)));
+    }
     if postfix.inet_interfaces.is_empty() {
         faults.push(("inet_interfaces", "it must not be empty".to_owned()));
     }

@@ -1,8 +1,6 @@
 //! A connection to a peer: TCP or a socket of this machine, plain or under TLS.
 
 use crate::options::Source;
-use crate::{NextHop, Place, Remote, outcome};
-use envelope::{Outcome, StatusCode};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use std::io;
@@ -16,13 +14,12 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-/// How long a name's addresses may take to be found.
-const LOOKUP_TIMEOUT: Duration = Duration::from_secs(60);
-
 /// One address of a next hop.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Target {
     address: Address,
+    /// `mx.example.com`, or the address where there is no name.
+    pub(crate) host: String,
     /// `mx.example.com[192.0.2.1]`
     pub(crate) peer: String,
     /// `mx.example.com[192.0.2.1]:25`
@@ -35,43 +32,27 @@ enum Address {
     Socket(PathBuf),
 }
 
-/// The addresses of a next hop, as many as are to be tried; an outcome when there is none.
-pub(crate) async fn targets(next_hop: &NextHop, remote: &Remote) -> Result<Vec<Target>, Outcome> {
-    let (most, hostname) = (remote.addresses_max, &remote.helo_name);
-    let (name, port) = match &next_hop.place {
-        Place::Host(name, port) => (name, *port),
-        Place::Socket(path) => {
-            let peer = format!("{hostname}[{}]", path.display());
-            return Ok(vec![Target {
-                address: Address::Socket(path.clone()),
-                relay: peer.clone(),
-                peer,
-            }]);
-        }
-    };
-    let not_found = |why: &str| {
-        let text = format!("Host or domain name not found. Name service error for name={name} type=A: {why}");
-        outcome(StatusCode::temporary(4, 3), text)
-    };
-    let found = timeout(LOOKUP_TIMEOUT, tokio::net::lookup_host((name.as_str(), port))).await;
-    let addresses = found.map_err(|_| not_found("Host not found, try again"))?;
-    let addresses = addresses.map_err(|_| not_found("Host not found"))?;
-    let mut targets: Vec<Target> = Vec::new();
-    for address in remote.source.order(addresses.collect()) {
-        let peer = format!("{name}[{}]", address.ip());
-        let target = Target {
+impl Target {
+    /// An address of `host`.
+    pub(crate) fn tcp(host: &str, address: SocketAddr) -> Target {
+        let peer = format!("{host}[{}]", address.ip());
+        Target {
+            host: host.to_owned(),
+            relay: format!("{peer}:{}", address.port()),
             address: Address::Tcp(address),
-            relay: format!("{peer}:{port}"),
             peer,
-        };
-        if targets.len() < most.max(1) && !targets.contains(&target) {
-            targets.push(target);
         }
     }
-    if targets.is_empty() {
-        Err(not_found("Host found but no data record of requested type"))
-    } else {
-        Ok(targets)
+
+    /// A socket of this machine, which has the name `hostname`.
+    pub(crate) fn socket(path: PathBuf, hostname: &str) -> Target {
+        let peer = format!("{hostname}[{}]", path.display());
+        Target {
+            host: "localhost".to_owned(),
+            relay: peer.clone(),
+            address: Address::Socket(path),
+            peer,
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Drives the client machine over one connection until its message has its outcomes.
 
+use crate::CONTENT_PIECE_OCTETS;
 use crate::connection::{Connection, in_words};
-use crate::{CONTENT_PIECE_OCTETS, Delivery};
 use envelope::{DeliveryResult, Outcome, StatusCode};
 use machine::{Machine, Stamp};
 use rustls::ClientConfig;
@@ -26,13 +26,13 @@ pub(crate) struct Session<'a> {
     /// How to encrypt, and whether from the first octet.
     pub(crate) tls: Option<(Arc<ClientConfig>, bool)>,
     pub(crate) server_name: &'a str,
-    pub(crate) content: &'a mut (dyn Read + Send),
+    pub(crate) content: Box<dyn Read + Send + 'a>,
 }
 
 /// How a session ended.
 pub(crate) enum End {
     /// The message was begun; every recipient has an outcome.
-    Done(Delivery),
+    Done(Report),
     /// Nothing was begun; another address may be tried.
     NeverBegun(Outcome),
     /// The same, because there is no TLS with this peer.
@@ -170,11 +170,7 @@ fn end(report: Option<Report>, failure: Option<Outcome>, handshake_failed: bool,
                 .all(|outcome| outcome.result == DeliveryResult::Deferred);
             match report.outcomes.first() {
                 Some(outcome) if report.never_begun && put_off => End::NeverBegun(outcome.clone()),
-                _ => End::Done(Delivery {
-                    outcomes: report.outcomes,
-                    dsn_offered: report.dsn_offered,
-                    tls: report.tls,
-                }),
+                _ => End::Done(report),
             }
         }
         (None, None) => End::NeverBegun(Outcome {

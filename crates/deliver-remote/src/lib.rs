@@ -1,26 +1,30 @@
 //! Delivery to other hosts by SMTP and LMTP.
 //!
-//! In charge of one attempt to hand one message to one next hop: finding its addresses, connecting, TLS by policy,
-//! driving [`smtp::client::Client`] over the connection, and an outcome for every recipient, whatever happens. Not in
-//! charge of when to try, of retries, of the queue, or of which next hop it is.
+//! In charge of one attempt to hand one message to one next hop: choosing its hosts ([`hosts`]), connecting, TLS by policy,
+//! driving [`smtp::client::Client`] over the connection, one host after the other, and an outcome for every recipient,
+//! whatever happens. Not in charge of when to try, of retries, of the queue, or of which next hop it is.
 //!
-//! A next hop is a host name or address: MX records are not looked up yet, `host` and `[host]` mean the same.
-//! Connections are not kept between messages yet. Parameters: `smtp_*` and `lmtp_*` of postconf(5).
+//! Connections are not kept between messages yet. Parameters: `smtp_*` and `lmtp_*` of postconf(5). RFC 5321 §5, RFC 7505.
 //!
-//! Entry: [`Remote::deliver`]. Limits: `smtp_mx_address_limit` addresses, [`CONTENT_PIECE_OCTETS`] of content at once.
+//! Entry: [`Remote::deliver`]. Limits: [`SITES_MAX`] places of a next hop, [`EXCHANGERS_MAX`] mail exchangers,
+//! `smtp_mx_address_limit` addresses, `smtp_mx_session_limit` sessions, [`CONTENT_PIECE_OCTETS`] of content at once.
 
 mod connection;
 mod converse;
+mod deliver;
+mod hosts;
 mod logins;
+mod names;
 mod next_hop;
 mod options;
+mod progress;
 
-pub use next_hop::{NextHop, Place};
+pub use hosts::EXCHANGERS_MAX;
+pub use next_hop::{NextHop, Place, SITES_MAX, Site};
 pub use options::{ADDRESSES_MAX, Remote};
 
-use connection::{Connection, Target};
-use envelope::{DeliveryResult, Envelope, Outcome, StatusCode};
-use smtp::client::{Credentials, Message, Recipient};
+use envelope::{Envelope, Outcome};
+use smtp::client::{Message, Recipient};
 use std::io::Read;
 
 /// How much of a content is read at once, in octets.
@@ -49,9 +53,11 @@ pub struct Request {
     pub next_hop: NextHop,
     /// What, without its content.
     pub message: Message,
-    /// Who to log in as there, if the next hop wants that (`smtp_sasl_password_maps`).
-    pub credentials: Option<Credentials>,
 }
+
+/// Opens the content of a message at its start; its lines may end in CRLF or LF. It is read in pieces, once for each host
+/// that is ready to take it.
+pub type Content<'a> = dyn Fn() -> Box<dyn Read + Send + 'a> + Sync + 'a;
 
 /// What became of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,6 +68,8 @@ pub struct Delivery {
     pub dsn_offered: bool,
     /// Whether it went over an encrypted connection.
     pub tls: bool,
+    /// The next hop is this host itself; nothing was tried (`best_mx_transport`).
+    pub loops: bool,
 }
 
 impl Request {
@@ -85,98 +93,6 @@ impl Request {
             envid: envelope.envid.clone(),
             is_probe: false,
         };
-        Request {
-            next_hop,
-            message,
-            credentials: None,
-        }
-    }
-}
-
-impl Remote {
-    /// Hands one message to one next hop. `content` is read once, from its start to its end, in pieces; its lines may end
-    /// in CRLF or LF. Never fails: what goes wrong is in the outcomes.
-    pub async fn deliver(&self, request: Request, content: &mut (dyn Read + Send)) -> Delivery {
-        let Request {
-            next_hop,
-            message,
-            credentials,
-        } = request;
-        let targets = match connection::targets(&next_hop, self).await {
-            Ok(targets) => targets,
-            Err(outcome) => return all(&message, outcome),
-        };
-        let mut last = outcome(
-            StatusCode::temporary(4, 4),
-            "no address of the next hop can be used".to_owned(),
-        );
-        for target in &targets {
-            match self
-                .attempt(&next_hop, target, &message, credentials.as_ref(), content)
-                .await
-            {
-                Ok(delivery) => return delivery,
-                Err(outcome) => last = outcome,
-            }
-        }
-        all(&message, last)
-    }
-
-    /// Tries one address; `Err` when another one may be tried.
-    async fn attempt(
-        &self,
-        next_hop: &NextHop,
-        target: &Target,
-        message: &Message,
-        credentials: Option<&Credentials>,
-        content: &mut (dyn Read + Send),
-    ) -> Result<Delivery, Outcome> {
-        let options = self.options(next_hop.protocol);
-        let mut with_tls = true;
-        loop {
-            let opened = Connection::open(target, options.connect_timeout, self.source).await;
-            let connection = opened.map_err(|reason| {
-                self.tell_unreachable(next_hop.protocol, target, &reason);
-                let text = format!("connect to {}: {reason}", target.relay);
-                outcome(StatusCode::temporary(4, 1), text)
-            })?;
-            let mut session = converse::Session {
-                connection,
-                config: options.client_config(target, credentials, with_tls),
-                tls: options.tls_for(with_tls),
-                server_name: next_hop.server_name(),
-                content: &mut *content,
-            };
-            match session.run(message).await {
-                converse::End::Done(delivery) => return Ok(delivery),
-                converse::End::NeverBegun(outcome) => return Err(outcome),
-                // `smtp_tls_security_level = may`: better in the clear than not at all.
-                converse::End::HandshakeFailed(outcome) if options.is_mandatory() || !with_tls => {
-                    return Err(outcome);
-                }
-                converse::End::HandshakeFailed(_) => with_tls = false,
-            }
-        }
-    }
-}
-
-/// A deferral before anybody was reached.
-fn outcome(status: StatusCode, text: String) -> Outcome {
-    Outcome {
-        result: DeliveryResult::Deferred,
-        status,
-        text,
-        relay: "none".to_owned(),
-        detail: Default::default(),
-    }
-}
-
-/// The same for everybody.
-fn all(message: &Message, outcome: Outcome) -> Delivery {
-    let outcomes = vec![outcome; message.recipients.len()];
-    Delivery {
-        outcomes,
-        dsn_offered: false,
-        tls: false,
+        Request { next_hop, message }
     }
 }

@@ -36,16 +36,17 @@ impl Logins {
             .for_each(|tables| tables.tell_warnings(tell));
     }
 
-    /// The login for a next hop: `[host]:port` as it is configured, or `host`.
+    /// The login for a host of a next hop: by the host's name, by the next hop's, and as the next hop is written
+    /// (`[host]:port`).
     ///
     /// # Errors
     /// When a table cannot be asked.
-    pub(crate) fn of(&self, next_hop: &str) -> Result<Option<Credentials>, tables::Error> {
+    pub(crate) fn of(&self, host: &str, next_hop: &str) -> Result<Option<Credentials>, tables::Error> {
         let Some(passwords) = &self.passwords else {
             return Ok(None);
         };
-        let host = next_hop.strip_prefix('[').and_then(|rest| rest.split(']').next());
-        for key in host.into_iter().chain([next_hop]) {
+        let bare = next_hop.strip_prefix('[').and_then(|rest| rest.split(']').next());
+        for key in [host].into_iter().chain(bare).chain([next_hop]) {
             if let Some(found) = passwords.lookup(&key.to_ascii_lowercase())? {
                 let (user, password) = found.split_once(':').unwrap_or((&found, ""));
                 return Ok(Some(Credentials {
@@ -93,16 +94,18 @@ mod tests {
     #[test]
     fn logins_are_found_by_next_hop_and_by_host() {
         let logins = Logins::from_settings(&settings());
-        let of = |next_hop| logins.of(next_hop).expect("no broken table");
+        let of = |next_hop| logins.of("a.example", next_hop).expect("no broken table");
         let found = of("[mx.example]:587").expect("a login");
         assert_eq!((found.user.as_str(), found.password.as_str()), ("me", "a:b"));
         assert_eq!(of("[other.example]:25").expect("a login").user, "you");
         assert!(of("[mx.example]:25").is_none());
+        let by_host = logins.of("other.example", "x.example").expect("no broken table");
+        assert_eq!(by_host.expect("a login").user, "you");
         let mut never = settings();
         never.smtp_sasl_auth_enable = false;
         assert!(
             Logins::from_settings(&never)
-                .of("other.example")
+                .of("other.example", "x.example")
                 .expect("no table")
                 .is_none()
         );

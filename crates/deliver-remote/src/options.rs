@@ -2,12 +2,16 @@
 
 use crate::Error;
 use crate::connection::Target;
+use crate::hosts::Chooser;
 use crate::logins::Logins;
+use crate::names::Names;
+use crate::{NextHop, Site};
+use dns::Dns;
 use machine::Stamp;
 use maillog::Log;
 use maillog::lines::delivery::ConnectFailed;
 use rustls::ClientConfig;
-use settings::{AddressPreference, InetProtocols, Postfix, TlsLevel};
+use settings::{Postfix, TlsLevel};
 use smtp::client::{Config, Credentials, Protocol, Timeouts, TlsPolicy};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
@@ -21,8 +25,13 @@ use tls::pem::Pem;
 pub struct Remote {
     smtp: Options,
     lmtp: Options,
-    /// `smtp_mx_address_limit`; 0 is no limit there, and [`ADDRESSES_MAX`] here.
-    pub(crate) addresses_max: usize,
+    pub(crate) chooser: Chooser,
+    /// `smtp_mx_session_limit`; 0: as many as there are addresses.
+    pub(crate) sessions_max: usize,
+    /// `smtp_fallback_relay`
+    pub(crate) fallback: Option<NextHop>,
+    /// `relayhost`, as it is written.
+    pub(crate) relayhost: String,
     pub(crate) helo_name: String,
     pub(crate) logins: Logins,
     pub(crate) source: Source,
@@ -30,15 +39,13 @@ pub struct Remote {
     log: Option<Log>,
 }
 
-/// From which addresses connections come, and to which they go first.
+/// From which addresses connections come.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Source {
     /// `smtp_bind_address`
     pub(crate) ipv4: Option<Ipv4Addr>,
     /// `smtp_bind_address6`
     pub(crate) ipv6: Option<Ipv6Addr>,
-    protocols: InetProtocols,
-    preference: AddressPreference,
 }
 
 impl Source {
@@ -51,20 +58,7 @@ impl Source {
         Ok(Source {
             ipv4: read4.transpose()?,
             ipv6: read6.transpose()?,
-            protocols: settings.inet_protocols,
-            preference: settings.smtp_address_preference,
         })
-    }
-
-    /// The addresses that `inet_protocols` allows, the preferred ones (`smtp_address_preference`) first.
-    pub(crate) fn order(&self, mut addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
-        addresses.retain(|address| self.protocols.allows(address.ip()));
-        match self.preference {
-            AddressPreference::Any => {}
-            AddressPreference::Ipv4 => addresses.sort_by_key(SocketAddr::is_ipv6),
-            AddressPreference::Ipv6 => addresses.sort_by_key(SocketAddr::is_ipv4),
-        }
-        addresses
     }
 
     /// Where a connection to `peer` comes from; `None`: as the system chooses.
@@ -87,17 +81,23 @@ pub(crate) struct Options {
     timeouts: Timeouts,
     line_octets_max: usize,
     downgrade: bool,
+    skip_5xx_greeting: bool,
     level: Level,
     wrapped: bool,
     tls: Arc<ClientConfig>,
 }
 
 impl Remote {
-    /// Reads the settings, and the certificates they name.
+    /// Reads the settings, and the certificates they name. Names are asked of `dns`; `own_addresses` are those on which this
+    /// host receives mail, and to which it sends none.
     ///
     /// # Errors
-    /// When TLS cannot be had as they say.
-    pub fn from_settings(settings: &Postfix) -> Result<Remote, Error> {
+    /// When TLS cannot be had as they say, or a fallback relay is none.
+    pub fn from_settings(
+        settings: &Postfix,
+        dns: Arc<dyn Dns>,
+        own_addresses: Vec<IpAddr>,
+    ) -> Result<Remote, Error> {
         let protocols = match level(settings.smtp_tls_security_level, settings)? {
             Level::May => &settings.smtp_tls_protocols,
             _ => &settings.smtp_tls_mandatory_protocols,
@@ -126,6 +126,7 @@ impl Remote {
             },
             line_octets_max: settings.smtp_line_length_limit,
             downgrade: !settings.disable_mime_output_conversion,
+            skip_5xx_greeting: settings.smtp_skip_5xx_greeting,
             level: smtp_level,
             wrapped: settings.smtp_tls_wrappermode,
             tls: tls(smtp_level)?,
@@ -145,18 +146,27 @@ impl Remote {
             },
             line_octets_max: settings.smtp_line_length_limit,
             downgrade: !settings.disable_mime_output_conversion,
+            skip_5xx_greeting: settings.smtp_skip_5xx_greeting,
             level: lmtp_level,
             wrapped: false,
             tls: tls(lmtp_level)?,
         };
-        let addresses_max = match settings.smtp_mx_address_limit {
-            0 => ADDRESSES_MAX,
-            limit => limit.min(ADDRESSES_MAX),
+        let relays = match settings.smtp_fallback_relay.as_slice() {
+            [] => settings.fallback_relay.as_slice(),
+            relays => relays,
         };
+        let fallback = match relays {
+            [] => None,
+            words => Some(NextHop::smtp(&words.join(" "), &settings.smtp_tcp_port)?),
+        };
+        let names = Names::from_settings(settings, dns);
         Ok(Remote {
             smtp,
             lmtp,
-            addresses_max,
+            chooser: Chooser::from_settings(settings, names, own_addresses),
+            sessions_max: settings.smtp_mx_session_limit,
+            fallback,
+            relayhost: settings.relayhost.clone(),
             helo_name: settings.myhostname.clone(),
             logins: Logins::from_settings(settings),
             source: Source::from_settings(settings)?,
@@ -178,25 +188,20 @@ impl Remote {
 
     /// `connect to mx.example.com[192.0.2.1]:25: Connection refused`
     pub(crate) fn tell_unreachable(&self, protocol: Protocol, target: &Target, reason: &str) {
-        let agent = match protocol {
-            Protocol::Smtp => "smtp",
-            Protocol::Lmtp => "lmtp",
-        };
         if let Some(log) = &self.log {
             log.write(&ConnectFailed {
-                agent,
+                agent: agent(protocol),
                 relay: &target.relay,
                 reason,
             });
         }
     }
 
-    /// Who to log in as at an SMTP next hop, written as the configuration has it.
-    ///
-    /// # Errors
-    /// When `smtp_sasl_password_maps` cannot be asked: the mail must wait.
-    pub fn login(&self, next_hop: &str) -> Result<Option<Credentials>, tables::Error> {
-        self.logins.of(next_hop)
+    /// Tells the log something that an administrator should look at.
+    pub(crate) fn warn(&self, protocol: Protocol, text: &str) {
+        if let Some(log) = &self.log {
+            log.warning(agent(protocol), text);
+        }
     }
 
     pub(crate) fn options(&self, protocol: Protocol) -> &Options {
@@ -211,6 +216,14 @@ impl Options {
     /// Whether a delivery without TLS must not happen.
     pub(crate) fn is_mandatory(&self) -> bool {
         self.level.is_mandatory() || self.wrapped
+    }
+
+    /// The name that a peer's certificate must have: that of the host, or, where DNS is not to be trusted, the configured one.
+    pub(crate) fn name_for<'a>(&self, target: &'a Target, site: &'a Site) -> &'a str {
+        match self.level {
+            Level::Secure => site.name(),
+            _ => &target.host,
+        }
     }
 
     /// The TLS configuration, and whether it is used from the first octet.
@@ -240,8 +253,17 @@ impl Options {
             timeouts: self.timeouts,
             line_octets_max: self.line_octets_max,
             downgrade: self.downgrade,
+            skip_5xx_greeting: self.skip_5xx_greeting,
             ..Config::new(&self.helo_name, &target.peer, &target.relay)
         }
+    }
+}
+
+/// The name of the program that speaks this in logs.
+fn agent(protocol: Protocol) -> &'static str {
+    match protocol {
+        Protocol::Smtp => "smtp",
+        Protocol::Lmtp => "lmtp",
     }
 }
 
@@ -264,21 +286,10 @@ mod tests {
     use settings::Surroundings;
 
     #[test]
-    fn addresses_are_bound_and_ordered_as_the_settings_say() {
+    fn addresses_are_bound_as_the_settings_say() {
         let mut settings = Postfix::defaults(&Surroundings::default());
-        let peers = ["192.0.2.1:25", "[2001:db8::1]:25", "192.0.2.2:25"]
-            .map(|text| text.parse::<SocketAddr>().expect("an address"));
-        let order = |settings: &Postfix| {
-            let ordered = Source::from_settings(settings)
-                .expect("valid")
-                .order(peers.to_vec());
-            ordered.iter().map(SocketAddr::is_ipv6).collect::<Vec<_>>()
-        };
-        assert_eq!(order(&settings), [false, true, false]);
-        settings.smtp_address_preference = AddressPreference::Ipv6;
-        assert_eq!(order(&settings), [true, false, false]);
-        settings.inet_protocols = InetProtocols::Ipv4;
-        assert_eq!(order(&settings), [false, false]);
+        let peers =
+            ["192.0.2.1:25", "[2001:db8::1]:25"].map(|text| text.parse::<SocketAddr>().expect("an address"));
         settings.smtp_bind_address = "192.0.2.9".to_owned();
         let source = Source::from_settings(&settings).expect("valid");
         assert_eq!(source.toward(peers[0]), "192.0.2.9".parse().ok());

@@ -5,12 +5,13 @@ use address::Address;
 use deliver_remote::{Delivery, NextHop, Remote, Request};
 use envelope::{BodyKind, DeliveryResult, Envelope, Recipient};
 use settings::{Postfix, Surroundings, TlsLevel};
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Cursor, Read, Write};
 use std::net::TcpListener;
 use std::os::unix::net::UnixListener;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
+use testkit::DnsServer;
 
 fn settings() -> Postfix {
     let mut settings = Postfix::defaults(&Surroundings::default());
@@ -40,12 +41,19 @@ fn envelope(recipients: &[&str]) -> Envelope {
 }
 
 fn deliver(settings: &Postfix, next_hop: NextHop, recipients: &[&str], content: &[u8]) -> Delivery {
-    deliver_by(
-        &Remote::from_settings(settings).unwrap(),
-        next_hop,
-        recipients,
-        content,
-    )
+    deliver_by(&remote(settings, ""), next_hop, recipients, content)
+}
+
+/// A client that asks a server with that zone.
+fn remote(settings: &Postfix, zone: &str) -> Remote {
+    // It stays for the rest of the test.
+    let server = Box::leak(Box::new(DnsServer::start(zone)));
+    let servers = [server.address().to_string()];
+    let configuration = dns::Configuration::of_file("/nonexistent".as_ref())
+        .asking(&servers)
+        .unwrap();
+    let own = vec!["192.0.2.9".parse().unwrap()];
+    Remote::from_settings(settings, Arc::new(dns::Resolver::new(configuration)), own).unwrap()
 }
 
 fn deliver_by(remote: &Remote, next_hop: NextHop, recipients: &[&str], content: &[u8]) -> Delivery {
@@ -56,9 +64,10 @@ fn deliver_by(remote: &Remote, next_hop: NextHop, recipients: &[&str], content: 
         .enable_all()
         .build()
         .unwrap();
-    let mut content = content;
+    let content = content.to_vec();
+    let open = || -> Box<dyn Read + Send> { Box::new(Cursor::new(content.clone())) };
     let attempt = async {
-        tokio::time::timeout(Duration::from_secs(20), remote.deliver(request, &mut content))
+        tokio::time::timeout(Duration::from_secs(20), remote.deliver(request, &open))
             .await
             .unwrap()
     };
@@ -142,7 +151,7 @@ fn nobody_there_is_said_in_postfix_words() {
         .port();
     let next_hop = NextHop::smtp(&format!("[127.0.0.1]:{port}"), "smtp").unwrap();
     let (log, captured) = maillog::Log::to_memory();
-    let remote = Remote::from_settings(&settings()).unwrap().logging_to(log);
+    let remote = remote(&settings(), "").logging_to(log);
     let delivery = deliver_by(&remote, next_hop, &["a@x.example", "b@x.example"], b"x\r\n");
     assert_eq!(delivery.outcomes.len(), 2);
     assert_eq!(
@@ -160,14 +169,6 @@ fn nobody_there_is_said_in_postfix_words() {
         (outcome.relay.as_str(), outcome.status.to_string().as_str()),
         ("none", "4.4.1")
     );
-    let nowhere = NextHop::smtp("nowhere.invalid", "smtp").unwrap();
-    let delivery = deliver(&settings(), nowhere, &["a@x.example"], b"x\r\n");
-    assert!(
-        delivery.outcomes[0]
-            .text
-            .starts_with("Host or domain name not found. Name service error for name=nowhere.invalid")
-    );
-    assert_eq!(delivery.outcomes[0].result, DeliveryResult::Deferred);
 }
 
 #[test]
@@ -312,4 +313,207 @@ fn a_connection_comes_from_the_address_that_is_set() {
     let delivery = deliver(&settings, next_hop, &["a@x.example"], b"x\r\n");
     assert_eq!(delivery.outcomes[0].result, DeliveryResult::Deferred);
     assert_eq!(peer.join().unwrap().to_string(), "127.0.0.5");
+}
+
+/// A peer on an address of its own that takes one message.
+fn taker(address: &str, port: u16, script: &'static [&'static str]) -> JoinHandle<String> {
+    let listener = TcpListener::bind((address, port)).unwrap();
+    std::thread::spawn(move || play(&mut listener.accept().unwrap().0, script))
+}
+
+/// A port that is free on a few addresses of loopback.
+fn port() -> u16 {
+    let free = |_| {
+        let port = TcpListener::bind("127.0.0.2:0").ok()?.local_addr().ok()?.port();
+        ["127.0.0.3", "127.0.0.4"]
+            .iter()
+            .all(|address| TcpListener::bind((*address, port)).is_ok())
+            .then_some(port)
+    };
+    (0..100).find_map(free).unwrap()
+}
+
+const TAKEN: &[&str] = &[
+    "220 mx\r\n",
+    "250 mx\r\n",
+    "250 ok\r\n",
+    "250 ok\r\n",
+    "354 go\r\n",
+    "250 2.0.0 taken\r\n",
+];
+
+#[test]
+fn the_next_exchanger_takes_what_the_first_does_not() {
+    let zone = "d.test MX 10 a.test\nd.test MX 20 b.test\nd.test MX 30 c.test\n\
+                a.test A 127.0.0.2\nb.test A 127.0.0.3\nc.test A 127.0.0.4\n";
+    for (second, sessions) in [
+        (&["450 4.3.2 not now\r\n"][..], 2),
+        (&["554 5.3.2 never\r\n"], 2),
+        (
+            &["220 mx\r\n", "250 mx\r\n", "250 ok\r\n", "450 4.2.0 not you\r\n"],
+            0,
+        ),
+    ] {
+        let port = port();
+        let mut settings = settings();
+        settings.smtp_mx_session_limit = sessions;
+        let remote = remote(&settings, zone);
+        // Nobody listens on 127.0.0.2.
+        let heard = taker("127.0.0.3", port, second);
+        let last = taker("127.0.0.4", port, TAKEN);
+        let next_hop = NextHop::smtp(&format!("d.test:{port}"), "smtp").unwrap();
+        let delivery = deliver_by(&remote, next_hop, &["u@d.test"], b"x\r\n");
+        heard.join().unwrap();
+        assert!(last.join().unwrap().contains("DATA\r\nx\r\n.\r\n"));
+        assert_eq!(delivery.outcomes[0].relay, format!("c.test[127.0.0.4]:{port}"));
+        assert_eq!(delivery.outcomes[0].text, "250 2.0.0 taken");
+    }
+}
+
+#[test]
+fn sessions_are_limited_and_the_last_word_counts() {
+    let zone = "d.test MX 10 a.test\nd.test MX 20 b.test\nd.test MX 30 c.test\n\
+                a.test A 127.0.0.2\nb.test A 127.0.0.3\nc.test A 127.0.0.4\n";
+    let port = port();
+    let busy = &["421 4.3.2 busy\r\n"];
+    let peers = ["127.0.0.2", "127.0.0.3"].map(|address| taker(address, port, busy));
+    let unasked = TcpListener::bind(("127.0.0.4", port)).unwrap();
+    unasked.set_nonblocking(true).unwrap();
+    let next_hop = NextHop::smtp(&format!("d.test:{port}"), "smtp").unwrap();
+    let delivery = deliver_by(&remote(&settings(), zone), next_hop, &["u@d.test"], b"x\r\n");
+    peers.into_iter().for_each(|peer| drop(peer.join().unwrap()));
+    assert!(unasked.accept().is_err());
+    assert_eq!(
+        delivery.outcomes[0].text,
+        "host b.test[127.0.0.3] refused to talk to me: 421 4.3.2 busy"
+    );
+}
+
+#[test]
+fn a_greeting_may_refuse_for_good() {
+    let port = port();
+    let mut settings = settings();
+    settings.smtp_skip_5xx_greeting = false;
+    let peer = taker("127.0.0.2", port, &["554 5.3.2 never\r\n"]);
+    let next_hop = NextHop::smtp(&format!("[127.0.0.2]:{port}, [127.0.0.3]:{port}"), "smtp").unwrap();
+    let delivery = deliver_by(&remote(&settings, ""), next_hop, &["u@d.test"], b"x\r\n");
+    peer.join().unwrap();
+    assert_eq!(delivery.outcomes[0].result, DeliveryResult::Bounced);
+    assert_eq!(delivery.outcomes[0].status.to_string(), "5.3.2");
+}
+
+#[test]
+fn recipients_go_on_alone_and_each_has_its_outcome() {
+    let zone = "d.test MX 10 a.test\nd.test MX 20 b.test\na.test A 127.0.0.2\nb.test A 127.0.0.3\n";
+    let port = port();
+    let first = taker(
+        "127.0.0.2",
+        port,
+        &[
+            "220 mx\r\n",
+            "250 mx\r\n",
+            "250 ok\r\n",
+            "250 ok\r\n",
+            "550 5.1.1 who?\r\n",
+            "451 4.2.0 later\r\n",
+            "354 go\r\n",
+            "250 2.0.0 first\r\n",
+        ],
+    );
+    let second = taker("127.0.0.3", port, TAKEN);
+    let next_hop = NextHop::smtp(&format!("d.test:{port}"), "smtp").unwrap();
+    let recipients = ["a@d.test", "b@d.test", "c@d.test"];
+    let delivery = deliver_by(&remote(&settings(), zone), next_hop, &recipients, b"x\r\n");
+    first.join().unwrap();
+    let heard = second.join().unwrap();
+    assert!(
+        heard.contains("RCPT TO:<c@d.test>") && !heard.contains("a@d.test"),
+        "{heard}"
+    );
+    let texts: Vec<&str> = delivery
+        .outcomes
+        .iter()
+        .map(|outcome| outcome.text.as_str())
+        .collect();
+    assert_eq!(texts[0], "250 2.0.0 first");
+    assert!(texts[1].contains("550 5.1.1 who?"), "{texts:?}");
+    assert_eq!(texts[2], "250 2.0.0 taken");
+}
+
+#[test]
+fn mail_that_a_host_may_have_taken_is_not_given_to_the_next() {
+    let zone = "d.test MX 10 a.test\nd.test MX 20 b.test\na.test A 127.0.0.2\nb.test A 127.0.0.3\n";
+    let port = port();
+    let script = &[
+        "220 mx\r\n",
+        "250 mx\r\n",
+        "250 ok\r\n",
+        "250 ok\r\n",
+        "354 go\r\n",
+        "",
+    ];
+    let first = taker("127.0.0.2", port, script);
+    let unasked = TcpListener::bind(("127.0.0.3", port)).unwrap();
+    unasked.set_nonblocking(true).unwrap();
+    let next_hop = NextHop::smtp(&format!("d.test:{port}"), "smtp").unwrap();
+    let delivery = deliver_by(&remote(&settings(), zone), next_hop, &["u@d.test"], b"x\r\n");
+    first.join().unwrap();
+    assert!(unasked.accept().is_err());
+    let outcome = &delivery.outcomes[0];
+    assert_eq!(outcome.result, DeliveryResult::Deferred);
+    assert!(
+        outcome.text.ends_with("message may be sent more than once"),
+        "{}",
+        outcome.text
+    );
+}
+
+#[test]
+fn fallback_relays_take_what_is_left_and_their_faults_are_ours() {
+    let zone = "self.test MX 10 me.test\nme.test A 192.0.2.9\nsecond.test MX 10 a.test\nsecond.test MX 20 me.test\n\
+                a.test A 127.0.0.2\n";
+    let port = port();
+    let mut settings = settings();
+    settings.smtp_fallback_relay = vec![format!("[127.0.0.4]:{port}")];
+    let deliver = |settings: &Postfix, next_hop: &str| {
+        let next_hop = NextHop::smtp(next_hop, "smtp").unwrap();
+        let delivery = deliver_by(&remote(settings, zone), next_hop, &["u@d.test"], b"x\r\n");
+        let outcome = &delivery.outcomes[0];
+        format!("{} {}", outcome.status, outcome.text)
+    };
+    let fallback = taker("127.0.0.4", port, TAKEN);
+    assert_eq!(deliver(&settings, "nowhere.test"), "2.0.0 250 2.0.0 taken");
+    fallback.join().unwrap();
+    assert_eq!(
+        deliver(&settings, "nowhere.test"),
+        format!("4.4.1 connect to 127.0.0.4[127.0.0.4]:{port}: Connection refused")
+    );
+    // Where this host is an exchanger itself, the fallback relay is not asked: mail could run in circles.
+    assert_eq!(
+        deliver(&settings, "self.test"),
+        "5.4.6 mail for self.test loops back to myself"
+    );
+    assert_eq!(
+        deliver(&settings, "second.test"),
+        "4.4.1 connect to a.test[127.0.0.2]:25: Connection refused"
+    );
+    let not_found = |name: &str| {
+        format!("Host or domain name not found. Name service error for name={name} type=A: Host not found")
+    };
+    settings.inet_protocols = settings::InetProtocols::Ipv4;
+    settings.smtp_fallback_relay = vec!["[no.test]".to_owned()];
+    assert_eq!(
+        deliver(&settings, "nowhere.test"),
+        format!("4.3.5 {}", not_found("no.test"))
+    );
+    settings.smtp_fallback_relay = Vec::new();
+    assert_eq!(
+        deliver(&settings, "nowhere.test"),
+        format!("5.4.4 {}", not_found("nowhere.test"))
+    );
+    settings.relayhost = "nowhere.test".to_owned();
+    assert_eq!(
+        deliver(&settings, "nowhere.test"),
+        format!("4.3.5 {}", not_found("nowhere.test"))
+    );
 }

@@ -37,6 +37,8 @@ pub struct Front {
     pub own_addresses: Vec<std::net::IpAddr>,
     /// Who may log in.
     pub auth: Arc<dyn auth::Authority>,
+    /// The names of clients, and what else DNS says.
+    pub dns: Arc<dyn dns::Dns>,
     /// Mail for other hosts.
     pub remote: deliver_remote::Remote,
     /// How often clients come.

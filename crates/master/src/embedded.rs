@@ -200,7 +200,7 @@ alias_maps = hash:{directory}/etc/aliases
 alias_database = $alias_maps
 home_mailbox = Maildir/
 
-# Mail for elsewhere goes to this host: relayhost = [smtp.example.net]:587
+# Mail for elsewhere goes to its mail exchangers; or to one host: relayhost = [smtp.example.net]:587
 
 # TLS and log-ins
 smtpd_tls_cert_file = {cert}

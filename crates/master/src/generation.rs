@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use auth::Authority;
 use deliver_local::Local;
 use deliver_local::task::Agents;
@@ -102,7 +102,9 @@ impl Generation {
         let front = match kept.queue.clone() {
             None => None,
             Some((spool, qmgr)) => {
-                let remote = Remote::from_settings(&settings)?.logging_to(kept.log.clone());
+                let dns = resolver(&settings)?;
+                let remote = Remote::from_settings(&settings, Arc::clone(&dns), own_addresses.clone())?;
+                let remote = remote.logging_to(kept.log.clone());
                 let (settings, auth, log) = (Arc::clone(&settings), Arc::clone(&auth), kept.log.clone());
                 Some(Arc::new(Front {
                     settings,
@@ -110,6 +112,7 @@ impl Generation {
                     router,
                     own_addresses,
                     auth,
+                    dns,
                     remote,
                     anvil: Arc::clone(&kept.anvil),
                     log,
@@ -230,6 +233,15 @@ fn lmtps(
         (implicit_tls, Arc::new(service))
     });
     HashMap::from(services)
+}
+
+/// Asks the servers of `yubin_dns_servers`, or those of the system as they are at this moment.
+fn resolver(settings: &Postfix) -> Result<Arc<dyn dns::Dns>> {
+    let configuration = dns::Configuration::of_system();
+    let configuration = configuration
+        .asking(&settings.yubin_dns_servers)
+        .map_err(|error| anyhow!("cannot use yubin_dns_servers: {error}"))?;
+    Ok(Arc::new(dns::Resolver::new(configuration)))
 }
 
 /// The addresses on which this host receives mail, for `user@[192.0.2.1]` and for knowing local clients.

@@ -57,6 +57,17 @@ choices! {
         /// Logs it and goes on as with `no`.
         Note = "note",
     }
+    /// `smtp_dns_support_level`: what is asked of DNS.
+    DnsSupport = Unset {
+        /// Not set: as `enabled`, or as `disabled` where `disable_dns_lookups` says so.
+        Unset = "",
+        /// Nothing: names are looked up as the system does, and there are no mail exchangers.
+        Disabled = "disabled",
+        /// Mail exchangers and addresses.
+        Enabled = "enabled",
+        /// The same, and whether they are authenticated.
+        Dnssec = "dnssec",
+    }
     /// How much TLS is asked for, as server or client.
     TlsLevel = Unset {
         /// Not set: the older `*_use_tls` and `*_enforce_tls` decide.

@@ -16,7 +16,7 @@ use serve::clock::now;
 use crate::Front;
 use crate::agency::{Agency, LocalDelivery, MailboxClass};
 use crate::cleanup::{self, Submission};
-use crate::qmgr::passing::{Passing, Remote, client_of, discarded, given_up};
+use crate::qmgr::passing::{Passed, Passing, Remote, client_of, discarded, given_up};
 
 /// What is to be tried.
 pub(super) struct Attempt {
@@ -75,41 +75,7 @@ impl Attempt {
         let began = now();
         let (message, queue_id) = (&*self.message, &self.message.queue_id);
         let mut told = Vec::new();
-        let (agent, outcomes, feedback) = match self.destination.transport.as_str() {
-            "local" => (
-                "local",
-                self.local(message, MailboxClass::Local, &mut told).await,
-                Feedback::Reached,
-            ),
-            "virtual" => (
-                "virtual",
-                self.local(message, MailboxClass::Virtual, &mut told).await,
-                Feedback::Reached,
-            ),
-            "smtp" | "relay" | "lmtp" => self.remote(message).await,
-            "discard" => (
-                "discard",
-                self.all(&discarded(&self.destination.next_hop)),
-                Feedback::Reached,
-            ),
-            "error" => (
-                "error",
-                self.all(&given_up(&self.destination.next_hop)),
-                Feedback::Reached,
-            ),
-            "retry" => (
-                "error",
-                self.all(&deferred("none", self.destination.next_hop.clone())),
-                Feedback::Reached,
-            ),
-            other => {
-                let outcome = deferred(
-                    "none",
-                    format!("mail transport unavailable: {other} is not there yet"),
-                );
-                ("error", self.all(&outcome), Feedback::None)
-            }
-        };
+        let (agent, outcomes, feedback) = self.by_transport(&self.destination, &mut told).await;
         let outcomes: Vec<(u32, Outcome)> = if self.front.settings.soft_bounce {
             for (_, _, outcome) in &mut told {
                 *outcome = softened(outcome.clone());
@@ -136,6 +102,24 @@ impl Attempt {
         (outcomes, feedback)
     }
 
+    /// Hands the message to a transport.
+    async fn by_transport(
+        &self,
+        destination: &Destination,
+        told: &mut Vec<Told>,
+    ) -> (&'static str, Vec<(u32, Outcome)>, Feedback) {
+        match destination.transport.as_str() {
+            "smtp" | "relay" | "lmtp" => {
+                let passed = self.remote(destination).await;
+                match self.best_mx(destination).filter(|_| passed.loops) {
+                    Some(other) => self.by_other_transport(&other, told).await,
+                    None => (passed.agent, self.numbered(passed.outcomes), passed.feedback),
+                }
+            }
+            _ => self.by_other_transport(destination, told).await,
+        }
+    }
+
     /// Whether nothing is to be delivered.
     fn only_verifies(&self) -> bool {
         cleanup::trace_of(&self.message) == Trace::Verify
@@ -148,21 +132,69 @@ impl Attempt {
             .collect()
     }
 
+    /// `best_mx_transport`, where mail goes whose best mail exchanger is this host; none that would lead to the same place.
+    fn best_mx(&self, destination: &Destination) -> Option<Destination> {
+        let setting = self.front.settings.best_mx_transport.as_str();
+        let (transport, next_hop) = setting.split_once(':').unwrap_or((setting, ""));
+        let is_other = !matches!(transport, "" | "smtp" | "relay") || !next_hop.is_empty();
+        is_other.then(|| Destination {
+            transport: transport.to_owned(),
+            next_hop: match next_hop {
+                "" => destination.next_hop.clone(),
+                next_hop => next_hop.to_owned(),
+            },
+        })
+    }
+
+    /// By a transport; this time the last word, even where mail would come back to this host.
+    async fn by_other_transport(
+        &self,
+        destination: &Destination,
+        told: &mut Vec<Told>,
+    ) -> (&'static str, Vec<(u32, Outcome)>, Feedback) {
+        let message = &*self.message;
+        let next_hop = &destination.next_hop;
+        match destination.transport.as_str() {
+            "local" => {
+                let outcomes = self.local(message, MailboxClass::Local, told).await;
+                ("local", outcomes, Feedback::Reached)
+            }
+            "virtual" => {
+                let outcomes = self.local(message, MailboxClass::Virtual, told).await;
+                ("virtual", outcomes, Feedback::Reached)
+            }
+            "smtp" | "relay" | "lmtp" => {
+                let passed = self.remote(destination).await;
+                (passed.agent, self.numbered(passed.outcomes), passed.feedback)
+            }
+            "discard" => ("discard", self.all(&discarded(next_hop)), Feedback::Reached),
+            "error" => ("error", self.all(&given_up(next_hop)), Feedback::Reached),
+            "retry" => {
+                let outcome = deferred("none", next_hop.clone());
+                ("error", self.all(&outcome), Feedback::Reached)
+            }
+            other => {
+                let text = format!("mail transport unavailable: {other} is not there yet");
+                ("error", self.all(&deferred("none", text)), Feedback::None)
+            }
+        }
+    }
+
     /// By SMTP or LMTP to another host.
-    async fn remote(&self, message: &Message) -> (&'static str, Vec<(u32, Outcome)>, Feedback) {
+    async fn remote(&self, destination: &Destination) -> Passed {
+        let message = &*self.message;
         let wanted: Vec<usize> = self.recipients.iter().map(|index| *index as usize).collect();
-        let passing = Remote {
+        let remote = Remote {
             front: &self.front,
             queue_id: &message.queue_id,
             envelope: &message.envelope,
             is_probe: self.only_verifies(),
         };
-        let (agent, delivered, feedback) = passing.deliver(&self.destination, &wanted).await;
-        (
-            agent,
-            self.recipients.iter().copied().zip(delivered).collect(),
-            feedback,
-        )
+        remote.deliver(destination, &wanted).await
+    }
+
+    fn numbered(&self, outcomes: Vec<Outcome>) -> Vec<(u32, Outcome)> {
+        self.recipients.iter().copied().zip(outcomes).collect()
     }
 
     /// By local(8) or virtual(8); `told` gets what the log has of each address.

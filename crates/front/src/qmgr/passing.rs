@@ -1,6 +1,7 @@
 //! Delivery by a transport that is not for mailboxes of this host: to another host, or to nowhere. Used for what the
 //! queue sends there, and for what local delivery passes on (`mailbox_transport`, `fallback_transport`).
 
+use std::io::Read;
 use std::sync::Arc;
 
 use deliver_local::Transports;
@@ -23,64 +24,74 @@ pub(super) struct Remote<'a> {
     pub(super) is_probe: bool,
 }
 
+/// How it went.
+pub(super) struct Passed {
+    /// The name of the agent in logs.
+    pub(super) agent: &'static str,
+    /// One for each recipient that was wanted.
+    pub(super) outcomes: Vec<Outcome>,
+    /// What the scheduler learns.
+    pub(super) feedback: Feedback,
+    /// The next hop is this host itself: it is for `best_mx_transport`, if there is one.
+    pub(super) loops: bool,
+}
+
 impl Remote<'_> {
-    /// Delivers to the recipients with these indexes; the agent's name, an outcome for each, and what the scheduler learns.
-    pub(super) async fn deliver(
-        &self,
-        destination: &Destination,
-        wanted: &[usize],
-    ) -> (&'static str, Vec<Outcome>, Feedback) {
+    /// Delivers to the recipients with these indexes.
+    pub(super) async fn deliver(&self, destination: &Destination, wanted: &[usize]) -> Passed {
         let agent = if destination.transport == "lmtp" {
             "lmtp"
         } else {
             "smtp"
         };
-        let all = |why: String| vec![deferred("none", why); wanted.len()];
+        let all = |why: String| Passed {
+            agent,
+            outcomes: vec![deferred("none", why); wanted.len()],
+            feedback: Feedback::None,
+            loops: false,
+        };
         let next_hop = match next_hop(destination, &self.front.settings) {
             Ok(next_hop) => next_hop,
-            Err(why) => return (agent, all(why), Feedback::None),
+            Err(why) => return all(why),
         };
         let content = match self.front.spool.content(self.queue_id) {
             Ok(content) => content,
-            Err(error) => return (agent, all(error.to_string()), Feedback::None),
+            Err(error) => return all(error.to_string()),
         };
         let mut request = Request::of(next_hop, self.envelope, wanted, content.size_bytes());
         request.message.is_probe = self.is_probe;
-        if agent == "smtp" {
-            request.credentials = match self.front.remote.login(&destination.next_hop) {
-                Ok(credentials) => credentials,
-                Err(error) => {
-                    return (
-                        agent,
-                        all(format!("cannot look up the login: {error}")),
-                        Feedback::None,
-                    );
-                }
-            };
+        let open = || -> Box<dyn Read + Send> { Box::new(content.reader()) };
+        let delivery = self.front.remote.deliver(request, &open).await;
+        Passed {
+            agent,
+            feedback: feedback(&delivery.outcomes),
+            outcomes: delivery.outcomes,
+            loops: delivery.loops,
         }
-        let delivery = self.front.remote.deliver(request, &mut content.reader()).await;
-        let unreachable = delivery.outcomes.iter().all(|outcome| outcome.relay == "none");
-        let feedback = if unreachable {
-            Feedback::Unreachable
-        } else {
-            Feedback::Reached
-        };
-        (agent, delivery.outcomes, feedback)
     }
 }
 
-/// Where the transport connects to. Without MX lookups only `[host]` is a host; mail for a domain waits.
+/// What outcomes say about the destination: nobody was reached; or it does not exist, which says nothing about others.
+fn feedback(outcomes: &[Outcome]) -> Feedback {
+    let was_reached = outcomes.iter().any(|outcome| outcome.relay != "none");
+    let waits = outcomes
+        .iter()
+        .any(|outcome| outcome.result == DeliveryResult::Deferred);
+    match (was_reached, waits) {
+        (true, _) => Feedback::Reached,
+        (false, true) => Feedback::Unreachable,
+        (false, false) => Feedback::None,
+    }
+}
+
+/// Where the transport connects to.
 fn next_hop(destination: &Destination, settings: &Postfix) -> Result<NextHop, String> {
     let Destination { transport, next_hop } = destination;
-    if transport == "lmtp" {
-        return NextHop::lmtp(next_hop, &settings.lmtp_tcp_port).map_err(|error| error.to_string());
-    }
-    if !next_hop.starts_with('[') {
-        return Err(format!(
-            "mail for {next_hop} needs an MX lookup, which is not there yet: set relayhost = [host]"
-        ));
-    }
-    NextHop::smtp(next_hop, &settings.smtp_tcp_port).map_err(|error| error.to_string())
+    let read = match transport.as_str() {
+        "lmtp" => NextHop::lmtp(next_hop, &settings.lmtp_tcp_port),
+        _ => NextHop::smtp(next_hop, &settings.smtp_tcp_port),
+    };
+    read.map_err(|error| error.to_string())
 }
 
 /// What the transport `discard` says.
@@ -140,8 +151,8 @@ impl Passing {
             envelope: &envelope,
             is_probe: false,
         };
-        let (_, outcomes, _) = self.runtime.block_on(remote.deliver(destination, &[0]));
-        let only = outcomes.into_iter().next();
+        let passed = self.runtime.block_on(remote.deliver(destination, &[0]));
+        let only = passed.outcomes.into_iter().next();
         only.unwrap_or_else(|| deferred("none", "the delivery was broken off".to_owned()))
     }
 

@@ -185,18 +185,8 @@ pub(crate) const NOT_YET: &[(&str, &str)] = &[
         "smtp_discard_ehlo_keywords",
         "not yet: ignoring what servers announce",
     ),
-    ("smtp_fallback_relay", "not yet: fallback hosts"),
-    (
-        "smtp_host_lookup",
-        "not yet: DNS of our own; names are looked up as the system does",
-    ),
-    ("smtp_mx_session_limit", "not yet: MX lookups"),
     ("smtp_never_send_ehlo", "not yet: a choice between HELO and EHLO"),
     ("smtp_quit_timeout", "not yet: waiting for QUIT's answer"),
-    (
-        "smtp_skip_5xx_greeting",
-        "not yet: giving up after a 5xx greeting",
-    ),
     ("smtp_skip_quit_response", "not yet: waiting for QUIT's answer"),
     ("smtp_tls_CApath", "not yet: authorities in a directory"),
     ("smtp_tls_cert_file", "not yet: client certificates"),

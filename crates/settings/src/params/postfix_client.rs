@@ -28,9 +28,19 @@ macro_rules! rows {
             smtp_discard_ehlo_keywords: List = "", Reload, "EHLO keywords of servers that are ignored.";
             smtp_address_preference: AddressPreference = "any", Reload, "The IP version tried first.";
             smtp_host_lookup: List = "dns", Reload, "Where host names are looked up.";
-            smtp_mx_address_limit: Count = "5", Reload, "How many addresses are tried.";
-            smtp_mx_session_limit: Count = "2", Reload, "How many sessions are tried.";
+            smtp_mx_address_limit: Count = "5", Reload, "How many addresses of a next hop are tried; 0: no limit.";
+            smtp_mx_session_limit: Count = "2", Reload, "How many sessions with a next hop are tried; 0: no limit.";
             smtp_fallback_relay: List = "$fallback_relay", Reload, "Hosts tried when the others are not reached.";
+            fallback_relay: List = "", Reload, "An older name of smtp_fallback_relay.";
+            smtp_randomize_addresses: YesNo = "yes", Reload, "Whether equal servers are tried in random order.";
+            smtp_balance_inet_protocols: YesNo = "yes", Reload, "Whether both IP versions are tried even when many addresses are there.";
+            smtp_defer_if_no_mx_address_found: YesNo = "no", Reload, "Whether mail waits when no MX has an address.";
+            smtp_dns_resolver_options: List = "", Reload, "Which other names are tried: res_defnames, res_dnsrch.";
+            smtp_dns_support_level: DnsSupport = "", Reload, "Whether DNS and DNSSEC are used.";
+            disable_dns_lookups: YesNo = "no", Reload, "The older form of smtp_dns_support_level = disabled.";
+            ignore_mx_lookup_error: YesNo = "no", Reload, "Whether a failed MX lookup means: use the host itself.";
+            best_mx_transport: Text = "", Reload, "The transport for domains whose best MX is this host.";
+            yubin_dns_servers: List = "", Reload, "The DNS servers that are asked, as address or address:port; empty: those of /etc/resolv.conf.";
             smtp_sasl_auth_enable: YesNo = "no", Reload, "Whether the client logs in.";
             smtp_sasl_password_maps: Tables = "", Reload, "Logins by host or sender.";
             smtp_sasl_security_options: List = "noplaintext, noanonymous", Reload, "Which kinds of mechanism are not used.";
@@ -64,8 +74,6 @@ macro_rules! rows {
 pub(crate) use rows;
 
 crate::params::others! {
-    "best_mx_transport" Text "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
-        "The transport for domains whose best MX is this host.";
     "connection_cache_protocol_timeout" Seconds "5s" NotSupported "not yet: this choice of the SMTP client comes with a later release"
         "How long talking to the cache may take.";
     "connection_cache_status_update_time" Seconds "600s" NotSupported "not yet: this choice of the SMTP client comes with a later release"
@@ -74,8 +82,6 @@ crate::params::others! {
         "How long a cached connection may stay.";
     "default_filter_nexthop" Text "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
         "The next hop of content filters.";
-    "disable_dns_lookups" YesNo "no" NotSupported "not yet: this choice of the SMTP client comes with a later release"
-        "Whether DNS is not used.";
     "dns_ncache_ttl_fix_enable" YesNo "no" NotSupported "not yet: this choice of the SMTP client comes with a later release"
         "Whether negative answers get their own lifetime.";
     "dnsblog_reply_delay" Seconds "0s" NotSupported "not yet: this choice of the SMTP client comes with a later release"
@@ -88,10 +94,6 @@ crate::params::others! {
         "What is looked up there for the null sender.";
     "enable_idna2003_compatibility" YesNo "no" NotSupported "not yet: this choice of the SMTP client comes with a later release"
         "Whether the older form of international names is used.";
-    "fallback_relay" Text "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
-        "An older name of smtp_fallback_relay.";
-    "ignore_mx_lookup_error" YesNo "no" NotSupported "not yet: this choice of the SMTP client comes with a later release"
-        "Whether a failed MX lookup means: use the host itself.";
     "lmtp_address_preference" Text "any" NotSupported "not yet: LMTP has what the SMTP client has here"
         "For LMTP: the IP version tried first.";
     "lmtp_address_verify_target" Text "rcpt" NotSupported "not yet: this choice of the SMTP client comes with a later release"
@@ -210,8 +212,6 @@ crate::params::others! {
         "For LMTP: how long to wait for XFORWARD's answer.";
     "smtp_address_verify_target" Text "rcpt" NotSupported "not yet: this choice of the SMTP client comes with a later release"
         "The command after which a probe ends.";
-    "smtp_balance_inet_protocols" YesNo "yes" NotSupported "not yet: this choice of the SMTP client comes with a later release"
-        "Whether both IP versions are tried even when many addresses are there.";
     "smtp_bind_address_enforce" YesNo "no" NotSupported "not yet: this choice of the SMTP client comes with a later release"
         "Whether a bind address that fails ends the attempt.";
     "smtp_body_checks" Text "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
@@ -228,16 +228,10 @@ crate::params::others! {
         "How often a connection is used.";
     "smtp_connection_reuse_time_limit" Seconds "300s" NotSupported "not yet: this choice of the SMTP client comes with a later release"
         "How long a connection is used.";
-    "smtp_defer_if_no_mx_address_found" YesNo "no" NotSupported "not yet: this choice of the SMTP client comes with a later release"
-        "Whether mail waits when no MX has an address.";
     "smtp_discard_ehlo_keyword_address_maps" Tables "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
         "EHLO keywords that are ignored, by server.";
     "smtp_dns_reply_filter" Text "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
         "A table that changes DNS answers.";
-    "smtp_dns_resolver_options" Text "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
-        "Options of the resolver.";
-    "smtp_dns_support_level" Text "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
-        "Whether DNS and DNSSEC are used.";
     "smtp_generic_maps" Tables "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
         "Addresses rewritten on the way out.";
     "smtp_header_checks" Text "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
@@ -262,8 +256,6 @@ crate::params::others! {
         "Such workarounds.";
     "smtp_quote_rfc821_envelope" YesNo "yes" NotSupported "not yet: this choice of the SMTP client comes with a later release"
         "Whether envelope addresses are quoted as the standard says.";
-    "smtp_randomize_addresses" YesNo "yes" NotSupported "not yet: this choice of the SMTP client comes with a later release"
-        "Whether equal servers are tried in random order.";
     "smtp_reply_filter" Text "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
         "A table that rewrites servers' answers.";
     "smtp_sasl_auth_cache_name" Text "" NotSupported "not yet: this choice of the SMTP client comes with a later release"

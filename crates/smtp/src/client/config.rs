@@ -27,6 +27,8 @@ pub struct Config {
     pub line_octets_max: usize,
     /// `disable_mime_output_conversion` is its opposite: parts labelled 8bit are encoded for a peer without 8BITMIME.
     pub downgrade: bool,
+    /// `smtp_skip_5xx_greeting`: a greeting that refuses for good says nothing about the mail, only about this host.
+    pub skip_5xx_greeting: bool,
 }
 
 /// `smtp_tls_security_level`, as far as the conversation knows it. Who the peer is, is checked by the handshake.
@@ -106,6 +108,7 @@ impl Config {
             timeouts: Timeouts::default(),
             line_octets_max: 998,
             downgrade: true,
+            skip_5xx_greeting: true,
         }
     }
 }

@@ -23,6 +23,8 @@ pub struct Report {
     pub outcomes: Vec<Outcome>,
     /// The session failed before the message was begun: another host may be tried, nothing was handed over.
     pub never_begun: bool,
+    /// The session was lost after the whole content was sent: the peer may have taken the message without saying so.
+    pub perhaps_taken: bool,
     /// Whether the peer takes over reports about success and delay (it offers DSN).
     pub dsn_offered: bool,
     /// Whether it went over an encrypted connection.

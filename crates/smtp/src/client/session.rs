@@ -38,12 +38,15 @@ impl Client {
                 self.fail(Failure::deferred(StatusCode::temporary(7, 4), text));
             }
             // A refused greeting says nothing about a recipient: another host or another day may help.
-            _ => {
+            command => {
                 let text = format!(
                     "host {} refused to talk to me: {}",
                     self.config.peer,
                     reply.in_one_line()
                 );
+                if command == Command::Greeting && !self.config.skip_5xx_greeting {
+                    return self.fail(Failure::by_reply(reply, text));
+                }
                 let status = reply.status();
                 self.fail(Failure::deferred(
                     StatusCode::temporary(status.subject, status.detail),

@@ -337,6 +337,7 @@ impl Client {
         self.report = Some(Report {
             outcomes: current.outcomes.into_iter().flatten().collect(),
             never_begun: !current.mail_sent,
+            perhaps_taken: matches!(self.awaiting.front(), Some(Command::End | Command::EndFor(_))),
             dsn_offered: self.offers.dsn,
             tls: self.tls,
         });
