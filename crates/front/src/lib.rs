@@ -39,6 +39,8 @@ pub struct Front {
     pub auth: Arc<dyn auth::Authority>,
     /// The names of clients, and what else DNS says.
     pub dns: Arc<dyn dns::Dns>,
+    /// How many deliveries at once a transport may make (maxproc of its line in master.cf), where that is said.
+    pub process_limits: std::collections::BTreeMap<String, usize>,
     /// Mail for other hosts.
     pub remote: deliver_remote::Remote,
     /// How often clients come.

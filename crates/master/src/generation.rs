@@ -113,6 +113,7 @@ impl Generation {
                     own_addresses,
                     auth,
                     dns,
+                    process_limits: snapshot.process_limits.clone(),
                     remote,
                     anvil: Arc::clone(&kept.anvil),
                     log,

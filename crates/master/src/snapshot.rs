@@ -1,7 +1,9 @@
 //! The configuration as the roles get it: read once, each role sees its slice only.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
-use settings::{Dovecot, Passdb, Postfix, Service, Userdb};
+use settings::{Dovecot, Passdb, Postfix, Service, ServiceType, Userdb};
 
 use crate::certificates::Keys;
 
@@ -12,10 +14,22 @@ pub struct Snapshot {
     pub postfix: Postfix,
     /// The rows of master.cf that are served.
     pub services: Vec<Service>,
+    /// How many processes each transport of master.cf may have.
+    pub process_limits: BTreeMap<String, usize>,
     /// dovecot.conf, if there is one.
     pub dovecot: Option<Dovecot>,
     /// Certificates and keys.
     pub keys: Keys,
+}
+
+/// What master.cf says about its transports; a row without a limit may do as much as it likes.
+fn process_limits(services: &[Service]) -> BTreeMap<String, usize> {
+    let transports = services
+        .iter()
+        .filter(|service| service.service_type == ServiceType::Unix);
+    transports
+        .map(|service| (service.name.clone(), service.process_limit.unwrap_or(usize::MAX)))
+        .collect()
 }
 
 impl Snapshot {
@@ -36,6 +50,7 @@ impl Snapshot {
         Snapshot {
             postfix: loaded.postfix.clone(),
             services: loaded.services.iter().filter(is_served).cloned().collect(),
+            process_limits: process_limits(&loaded.services),
             dovecot: loaded.dovecot.clone(),
             keys: Keys::default(),
         }

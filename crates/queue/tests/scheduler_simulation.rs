@@ -16,6 +16,9 @@ const SECOND: i64 = 1_000_000;
 fn options() -> Options {
     Options {
         active_limit: 5,
+        recipient_limit: 300,
+        recipient_minimum: 10,
+        refill_limit: 100,
         queue_run_delay_micros: 300 * SECOND,
         backoff: Backoff {
             minimal_micros: 300 * SECOND,
@@ -30,6 +33,7 @@ fn options() -> Options {
                 limit: 2,
                 recipient_limit: 1,
                 total: 6,
+                ..TransportLimits::default()
             },
         )]),
         default_limits: TransportLimits {
@@ -37,6 +41,7 @@ fn options() -> Options {
             limit: 20,
             recipient_limit: 50,
             total: 8,
+            ..TransportLimits::default()
         },
     }
 }
@@ -110,7 +115,7 @@ impl World {
         while let Some(action) = self.scheduler.next_action(self.now) {
             assert!(self.scheduler.active_count() <= 5, "too many active messages");
             match action {
-                Action::Load { queue_id } => {
+                Action::Load { queue_id, .. } => {
                     assert!(!self.held.contains(&queue_id), "a held message was loaded");
                     assert!(self.loading.insert(queue_id));
                 }
@@ -382,7 +387,14 @@ fn other_settings_hold_from_then_on() {
     let mut now = 1_700_000_000 * SECOND;
     scheduler.incoming(id(1), now);
     let loaded = scheduler.next_action(now);
-    assert_eq!(loaded, Some(Action::Load { queue_id: id(1) }));
+    let load = |at_most| {
+        Some(Action::Load {
+            queue_id: id(1),
+            from: 0,
+            at_most,
+        })
+    };
+    assert_eq!(loaded, load(300));
     let resolved = Resolved {
         routes: (0..100).map(|r| (r, smtp("host"))).collect(),
         ..Resolved::default()
@@ -407,6 +419,7 @@ fn other_settings_hold_from_then_on() {
         limit: 1,
         recipient_limit: 30,
         total: 8,
+        ..TransportLimits::default()
     };
     scheduler.reconfigure(changed, now);
     assert_eq!(
@@ -435,7 +448,7 @@ fn other_settings_hold_from_then_on() {
         "the queue is looked at too late"
     );
     now += 11 * SECOND;
-    assert_eq!(scheduler.next_action(now), Some(Action::Load { queue_id: id(1) }));
+    assert_eq!(scheduler.next_action(now), load(300));
     let resolved = Resolved {
         some_deferred: true,
         ..Resolved::default()

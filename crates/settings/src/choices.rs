@@ -250,6 +250,51 @@ impl Kind for NotifyClasses {
     }
 }
 
+/// How much one answer of a destination changes its concurrency.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
+pub enum FeedbackPart {
+    /// `0.2`, `1/5`
+    Fixed(f64),
+    /// `1/concurrency`
+    PerConcurrency(f64),
+    /// `1/sqrt_concurrency`
+    PerSqrtConcurrency(f64),
+}
+
+/// A [`FeedbackPart`].
+#[derive(Debug, Clone, Copy)]
+pub struct ConcurrencyFeedback;
+
+impl Kind for ConcurrencyFeedback {
+    type Value = FeedbackPart;
+    const SHAPE: Shape = Shape::Text;
+    fn read(text: &str) -> Result<FeedbackPart, Error> {
+        let number = |text: &str| {
+            let number: f64 = text.trim().parse().ok()?;
+            (0.0..=1.0).contains(&number).then_some(number)
+        };
+        let part = match text.split_once('/') {
+            None => number(text).map(FeedbackPart::Fixed),
+            Some((above, below)) => number(above).and_then(|above| match below.trim() {
+                "concurrency" => Some(FeedbackPart::PerConcurrency(above)),
+                "sqrt_concurrency" => Some(FeedbackPart::PerSqrtConcurrency(above)),
+                below => {
+                    let below: f64 = below.parse().ok().filter(|below: &f64| *below >= 1.0)?;
+                    Some(FeedbackPart::Fixed(above / below))
+                }
+            }),
+        };
+        part.ok_or_else(|| {
+            Error::Shape(format!(
+                "\"{text}\" is not a part of a delivery: write a number from 0 to 1, 1/number, 1/concurrency or 1/sqrt_concurrency"
+            ))
+        })
+    }
+    fn fallback() -> FeedbackPart {
+        FeedbackPart::Fixed(1.0)
+    }
+}
+
 /// `inet_protocols`: the IP versions in use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub enum InetProtocols {
@@ -296,5 +341,25 @@ impl Kind for InetProtocols {
     }
     fn fallback() -> InetProtocols {
         InetProtocols::All
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn feedback_is_a_number_or_a_part_of_the_concurrency() {
+        let read = |text: &str| ConcurrencyFeedback::read(text).ok();
+        assert_eq!(read("1"), Some(FeedbackPart::Fixed(1.0)));
+        assert_eq!(read("1/5"), Some(FeedbackPart::Fixed(0.2)));
+        assert_eq!(read("1/concurrency"), Some(FeedbackPart::PerConcurrency(1.0)));
+        assert_eq!(
+            read(" 1 / sqrt_concurrency "),
+            Some(FeedbackPart::PerSqrtConcurrency(1.0))
+        );
+        for wrong in ["", "x", "1/0", "1/x", "-1", "1/2/3", "nan", "inf", "2"] {
+            assert_eq!(read(wrong), None, "{wrong}");
+        }
     }
 }

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use envelope::{DeliveryResult, Outcome, QueueId, StatusCode};
 use ipc::control::{Action as Administration, Selection};
 use maillog::lines::qmgr as lines;
-use queue::scheduler::{Action, AttemptId, Destination, Feedback, Finished, Resolved, Scheduler};
+use queue::scheduler::{Action, AttemptId, Destination, Feedback, Finished, Resolved, Scheduler, Unread};
 use queue::{Message, Notice, QueueName, Recovered};
 use serve::clock::{now, until};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -27,6 +27,9 @@ use crate::agency::Agency;
 pub use attempt::TRANSPORTS;
 pub use handle::{Handle, new};
 use interrupted::Interrupted;
+
+/// So many failures of destinations are remembered in any case.
+const FAILURES_MIN: usize = 1000;
 
 /// What the driver is told.
 pub(crate) enum Order {
@@ -70,7 +73,7 @@ impl Driver {
         front.spool.start();
         watch_queue(&front);
         tell_of_repetitions(&front, &recovered);
-        let mut scheduler = Scheduler::new(options::of(&front.settings));
+        let mut scheduler = Scheduler::new(options::of(&front.settings, &front.process_limits));
         for known in recovered.messages {
             match known.queue {
                 QueueName::Deferred => {
@@ -224,7 +227,8 @@ impl Running {
                 }
             }
             Order::Reconfigure(front, agency) => {
-                self.scheduler.reconfigure(options::of(&front.settings), now());
+                let options = options::of(&front.settings, &front.process_limits);
+                self.scheduler.reconfigure(options, now());
                 front
                     .spool
                     .set_long_queue_ids(front.settings.enable_long_queue_ids);
@@ -237,7 +241,16 @@ impl Running {
 
     fn act(&mut self, action: Action) {
         match action {
-            Action::Load { queue_id } => self.load(&queue_id),
+            Action::Load {
+                queue_id,
+                from: 0,
+                at_most,
+            } => self.load(&queue_id, at_most),
+            Action::Load {
+                queue_id,
+                from,
+                at_most,
+            } => self.load_more(&queue_id, from, at_most),
             Action::Deliver {
                 attempt,
                 queue_id,
@@ -299,7 +312,7 @@ impl Running {
         }
     }
 
-    fn load(&mut self, queue_id: &QueueId) {
+    fn load(&mut self, queue_id: &QueueId, at_most: usize) {
         let message = match self.front.spool.message(queue_id) {
             Ok(message) => message,
             Err(error) => {
@@ -327,12 +340,28 @@ impl Running {
             self.expire_by_force(queue_id, message);
             return;
         }
-        let resolved = self.resolve(&message);
+        let resolved = self.resolve(&message, 0, at_most);
+        self.flushed.remove(queue_id);
         let active = Active {
             since_micros: now(),
             message: Arc::new(message),
         };
         self.active.insert(queue_id.clone(), active);
+        self.scheduler.resolved(queue_id, resolved, now());
+    }
+
+    /// Resolves more recipients of an active message.
+    fn load_more(&mut self, queue_id: &QueueId, from: u32, at_most: usize) {
+        let Some(message) = self
+            .active
+            .get(queue_id)
+            .map(|active| Arc::clone(&active.message))
+        else {
+            // An administrator deleted it meanwhile.
+            self.scheduler.remove(queue_id);
+            return;
+        };
+        let resolved = self.resolve(&message, from, at_most);
         self.scheduler.resolved(queue_id, resolved, now());
     }
 
@@ -363,14 +392,22 @@ impl Running {
         self.report(queue_id.clone(), true);
     }
 
-    fn resolve(&mut self, message: &Message) -> Resolved {
+    /// Resolves at most so many recipients, those from the index `from` on that are still to be delivered.
+    fn resolve(&mut self, message: &Message, from: u32, at_most: usize) -> Resolved {
         let mut resolved = Resolved {
             null_sender: message.envelope.sender.is_none(),
-            routes: Vec::new(),
-            some_deferred: false,
+            ..Resolved::default()
         };
         let mut failed = Vec::new();
-        for (index, recipient) in (0u32..).zip(&message.envelope.recipients) {
+        let recipients = &message.envelope.recipients;
+        for (index, recipient) in (0u32..).zip(recipients).skip(from as usize) {
+            if resolved.routes.len() + failed.len() >= at_most {
+                resolved.unread = Some(Unread {
+                    from: index,
+                    count: recipients.len() - index as usize,
+                });
+                break;
+            }
             let before = message.outcomes.get(index as usize).and_then(Option::as_ref);
             if before.is_some_and(|outcome| outcome.result != DeliveryResult::Deferred) {
                 continue;
@@ -386,7 +423,6 @@ impl Running {
                 Err(error) => failed.push((index, attempt::deferred("none", error.to_string()))),
             }
         }
-        self.flushed.remove(&message.queue_id);
         if !failed.is_empty() {
             resolved.some_deferred = true;
             self.told(self.front.spool.record(&message.queue_id, failed));
@@ -438,6 +474,7 @@ impl Running {
         match (feedback, outcomes.first()) {
             (Feedback::Unreachable, Some((_, outcome))) => {
                 self.failures.insert(destination, outcome.clone());
+                self.forget_failures();
             }
             (Feedback::Reached, _) => {
                 self.failures.remove(&destination);
@@ -454,6 +491,14 @@ impl Running {
             },
             now(),
         );
+    }
+
+    /// Drops the failures of destinations that nobody waits for any more, before there are many of them.
+    fn forget_failures(&mut self) {
+        if self.failures.len() > FAILURES_MIN + 2 * self.scheduler.destination_count() {
+            self.failures
+                .retain(|destination, _| self.scheduler.knows(destination));
+        }
     }
 
     fn defer_untried(&mut self, queue_id: &QueueId, destination: &Destination, recipients: &[u32]) {
@@ -473,14 +518,13 @@ impl Running {
         };
         let outcomes: Vec<(u32, Outcome)> =
             recipients.iter().map(|index| (*index, outcome.clone())).collect();
-        if let Ok(message) = self.front.spool.message(queue_id) {
-            attempt::log_outcomes(
-                &self.front,
-                &message,
-                "error",
-                &outcomes,
-                maillog::Delays::default(),
-            );
+        if let Some(active) = self.active.get(queue_id) {
+            let delays = maillog::Delays {
+                before_queue_manager_micros: active.since_micros - active.message.facts.arrival_micros,
+                in_queue_manager_micros: now() - active.since_micros,
+                ..maillog::Delays::default()
+            };
+            attempt::log_outcomes(&self.front, &active.message, "error", &outcomes, delays);
         }
         self.told(self.front.spool.record(queue_id, outcomes));
     }

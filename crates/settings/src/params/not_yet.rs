@@ -22,14 +22,6 @@ pub(crate) const NOT_YET: &[(&str, &str)] = &[
     ("debug_peer_level", "not yet: logging some peers in detail"),
     ("debug_peer_list", "not yet: logging some peers in detail"),
     (
-        "default_destination_concurrency_failed_cohort_limit",
-        "not yet: a choice of when a destination rests",
-    ),
-    (
-        "default_destination_rate_delay",
-        "not yet: pauses between deliveries",
-    ),
-    (
         "delay_logging_resolution_limit",
         "not yet: other digits of logged delays",
     ),

@@ -22,6 +22,18 @@ macro_rules! rows {
             default_destination_rate_delay: Seconds = "0s", Reload, "The pause between deliveries to one destination.";
             initial_destination_concurrency: Count = "5", Reload, "Deliveries at once to a destination not known yet.";
             default_destination_concurrency_failed_cohort_limit: Count = "1", Reload, "After how many failures in a row a destination rests.";
+            default_destination_concurrency_positive_feedback: ConcurrencyFeedback = "1", Reload, "What an answer adds to the deliveries at once to a destination.";
+            default_destination_concurrency_negative_feedback: ConcurrencyFeedback = "1", Reload, "What a failure to connect takes from them.";
+            destination_concurrency_feedback_debug: YesNo = "no", Reload, "Whether those changes are logged.";
+            default_transport_rate_delay: Seconds = "0s", Reload, "The pause between deliveries by one transport.";
+            default_delivery_slot_cost: Count = "5", Reload, "After how many deliveries of a large message smaller ones may have one before it; 0: never.";
+            default_delivery_slot_loan: Count = "3", Reload, "How many such deliveries smaller messages may have in advance.";
+            default_delivery_slot_discount: Count = "50", Reload, "How much of those that a message needs may be missing when it begins, in percent.";
+            default_minimum_delivery_slots: Count = "3", Reload, "A message that earns others fewer than these is not overtaken.";
+            default_recipient_refill_limit: Count = "100", Reload, "When fewer recipients than these of a large message wait, more are read.";
+            fast_flush_domains: List = "$relay_domains", Reload, "Domains whose mail postqueue -s and ETRN can ask for.";
+            fast_flush_refresh_time: Hours = "12h", Reload, "How often mail for these domains is tried in any case.";
+            fast_flush_purge_time: Days = "7d", Reload, "How long it is remembered which mail is for them.";
             local_destination_concurrency_limit: Count = "2", Reload, "Deliveries at once to one local user.";
             local_destination_recipient_limit: Count = "1", Reload, "Recipients in one local delivery.";
             in_flow_delay: Seconds = "1s", Reload, "The pause for clients while mail comes in faster than it goes out.";
@@ -50,44 +62,20 @@ crate::params::others! {
         "An older name of smtpd_authorized_verp_clients.";
     "backwards_bounce_logfile_compatibility" YesNo "yes" NoEffect "the queue is one log, not a tree of files"
         "Whether bounce logs are in an older form.";
-    "default_delivery_slot_cost" Count "5" NotSupported "not yet: this duty of the queue manager comes with a later release"
-        "How many recipients earn a slot for going before others.";
-    "default_delivery_slot_discount" Count "50" NotSupported "not yet: this duty of the queue manager comes with a later release"
-        "How much of the cost must be there, in percent.";
-    "default_delivery_slot_loan" Count "3" NotSupported "not yet: this duty of the queue manager comes with a later release"
-        "How many slots are lent at the start.";
     "default_delivery_status_filter" Text "" NotSupported "not yet: this duty of the queue manager comes with a later release"
         "A table that changes status codes of deliveries.";
-    "default_destination_concurrency_negative_feedback" Count "1" NotSupported "not yet: this duty of the queue manager comes with a later release"
-        "How a failure lowers the number of deliveries at once.";
-    "default_destination_concurrency_positive_feedback" Count "1" NotSupported "not yet: this duty of the queue manager comes with a later release"
-        "How a success raises it.";
-    "default_extra_recipient_limit" Count "1000" NotSupported "not yet: this duty of the queue manager comes with a later release"
+    "default_extra_recipient_limit" Count "1000" NoEffect "qmgr_message_recipient_limit bounds the recipients of all transports together, and more are read as soon as few wait"
         "Recipients in memory beyond that for one transport.";
-    "default_minimum_delivery_slots" Count "3" NotSupported "not yet: this duty of the queue manager comes with a later release"
-        "Below how many slots nothing goes before others.";
-    "default_recipient_limit" Count "20000" NotSupported "not yet: this duty of the queue manager comes with a later release"
+    "default_recipient_limit" Count "20000" NoEffect "qmgr_message_recipient_limit bounds the recipients of all transports together, and more are read as soon as few wait"
         "Recipients of active messages in memory for one transport.";
-    "default_recipient_refill_delay" Seconds "5s" NotSupported "not yet: this duty of the queue manager comes with a later release"
+    "default_recipient_refill_delay" Seconds "5s" NoEffect "qmgr_message_recipient_limit bounds the recipients of all transports together, and more are read as soon as few wait"
         "How often they are read.";
-    "default_recipient_refill_limit" Count "100" NotSupported "not yet: this duty of the queue manager comes with a later release"
-        "How many recipients are read at once from a large message.";
-    "default_transport_rate_delay" Seconds "0s" NotSupported "not yet: this duty of the queue manager comes with a later release"
-        "The pause between deliveries by one transport.";
     "default_verp_delimiters" Text "+=" NotSupported "not yet: this duty of the queue manager comes with a later release"
         "The characters around the recipient in a VERP sender.";
-    "destination_concurrency_feedback_debug" YesNo "no" NotSupported "not yet: this duty of the queue manager comes with a later release"
-        "Whether those changes are logged.";
     "disable_verp_bounces" YesNo "no" NotSupported "not yet: this duty of the queue manager comes with a later release"
         "Whether reports for VERP mail go recipient by recipient.";
     "dont_remove" Count "0" NotSupported "not yet: this duty of the queue manager comes with a later release"
         "Whether delivered messages stay in the queue directory saved.";
-    "fast_flush_domains" Text "$relay_domains" NotSupported "not yet: this duty of the queue manager comes with a later release"
-        "Domains whose mail ETRN can ask for.";
-    "fast_flush_purge_time" Days "7d" NotSupported "not yet: this duty of the queue manager comes with a later release"
-        "After how long such a list is emptied.";
-    "fast_flush_refresh_time" Hours "12h" NotSupported "not yet: this duty of the queue manager comes with a later release"
-        "How often such a list is tried.";
     "hash_queue_depth" Count "1" NoEffect "the queue is one log, not a tree of files"
         "How many levels of directories a queue has.";
     "hash_queue_names" Text "deferred, defer" NoEffect "the queue is one log, not a tree of files"

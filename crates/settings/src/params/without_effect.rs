@@ -90,14 +90,6 @@ pub(crate) const WITHOUT_EFFECT: &[(&str, &str)] = &[
         "the queue does not look into parts",
     ),
     ("pop3_fast_size_lookups", "sizes are kept in the index"),
-    (
-        "qmgr_message_recipient_limit",
-        "recipients of active messages are read when they are needed",
-    ),
-    (
-        "qmgr_message_recipient_minimum",
-        "recipients of active messages are read when they are needed",
-    ),
     ("sendmail_path", "reports go into the queue directly"),
     ("service_throttle_time", ONE_PROCESS),
     (
