@@ -289,7 +289,8 @@ impl<'a> SegmentReader<'a> {
             return Ok(true);
         }
         self.buffer_at = self.tail.offset;
-        self.buffer.resize(bytes.max(READ_BYTES), 0);
+        let rest = usize::try_from(self.size_bytes - self.buffer_at).unwrap_or(usize::MAX);
+        self.buffer.resize(bytes.max(READ_BYTES.min(rest)), 0);
         let n = self.file.read_at(&mut self.buffer, self.buffer_at)?;
         self.buffer.truncate(n);
         Ok(n >= bytes)

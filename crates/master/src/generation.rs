@@ -102,8 +102,7 @@ impl Generation {
         let front = match kept.queue.clone() {
             None => None,
             Some((spool, qmgr)) => {
-                let dns = resolver(&settings)?;
-                let remote = Remote::from_settings(&settings, Arc::clone(&dns), own_addresses.clone())?;
+                let (dns, remote) = remote(&settings)?;
                 let remote = remote.logging_to(kept.log.clone());
                 let (settings, auth, log) = (Arc::clone(&settings), Arc::clone(&auth), kept.log.clone());
                 Some(Arc::new(Front {
@@ -234,6 +233,16 @@ fn lmtps(
         (implicit_tls, Arc::new(service))
     });
     HashMap::from(services)
+}
+
+/// What mail for other hosts needs.
+///
+/// # Errors
+/// What makes it impossible.
+pub(crate) fn remote(settings: &Postfix) -> Result<(Arc<dyn dns::Dns>, Remote)> {
+    let dns = resolver(settings)?;
+    let remote = Remote::from_settings(settings, Arc::clone(&dns), own_addresses(settings))?;
+    Ok((dns, remote))
 }
 
 /// Asks the servers of `yubin_dns_servers`, or those of the system as they are at this moment.

@@ -2,13 +2,14 @@
 //!
 //! In charge of messages between their acceptance and the last recipient's outcome: [`Spool`] keeps them on disk and
 //! is the only maker of [`Committed`], without which nobody may answer 250; [`scheduler::Scheduler`] (pure) says
-//! what to try when; [`maildrop`] holds what `sendmail` left while the daemon was down; [`admin`] is what `mailq`,
+//! what to try when; [`conduct`] carries that out on both; [`maildrop`] holds what `sendmail` left while the daemon was down; [`admin`] is what `mailq`,
 //! `postsuper` and `postcat` do. Not in charge of where a recipient goes (`route`) or of delivering.
 //! RFCs: 5321 §4.1.1.4 (responsibility for a message), §4.5.4 (retry strategies).
 //! Limits: [`spool::INLINE_BYTES_MAX`], [`RECIPIENTS_MAX`].
 
 pub mod admin;
 pub mod backoff;
+pub mod conduct;
 pub mod maildrop;
 pub mod scheduler;
 pub mod spool;

@@ -16,7 +16,9 @@ use std::sync::Arc;
 use envelope::{DeliveryResult, Outcome, QueueId, StatusCode};
 use ipc::control::{Action as Administration, Selection};
 use maillog::lines::qmgr as lines;
-use queue::scheduler::{Action, AttemptId, Destination, Feedback, Finished, Resolved, Scheduler, Unread};
+use queue::admin::Change;
+use queue::conduct::{self, Failures, Portion};
+use queue::scheduler::{Action, AttemptId, Destination, Feedback, Finished, Resolved, Scheduler};
 use queue::{Message, Notice, QueueName, Recovered};
 use serve::clock::{now, until};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -27,9 +29,6 @@ use crate::agency::Agency;
 pub use attempt::TRANSPORTS;
 pub use handle::{Handle, new};
 use interrupted::Interrupted;
-
-/// So many failures of destinations are remembered in any case.
-const FAILURES_MIN: usize = 1000;
 
 /// What the driver is told.
 pub(crate) enum Order {
@@ -74,18 +73,7 @@ impl Driver {
         watch_queue(&front);
         tell_of_repetitions(&front, &recovered);
         let mut scheduler = Scheduler::new(options::of(&front.settings, &front.process_limits));
-        for known in recovered.messages {
-            match known.queue {
-                QueueName::Deferred => {
-                    scheduler.deferred(known.queue_id, known.arrival_micros, known.next_try_micros)
-                }
-                QueueName::Hold => scheduler.held(known.queue_id, known.arrival_micros),
-                QueueName::Corrupt => {}
-                QueueName::Maildrop | QueueName::Incoming | QueueName::Active => {
-                    scheduler.incoming(known.queue_id, known.arrival_micros);
-                }
-            }
-        }
+        conduct::know(&mut scheduler, &recovered);
         let Driver { orders, sender } = self;
         let mut running = Running {
             front,
@@ -93,7 +81,7 @@ impl Driver {
             scheduler,
             sender,
             active: HashMap::new(),
-            failures: HashMap::new(),
+            failures: Failures::default(),
             telling: HashMap::new(),
             flushed: HashSet::new(),
             interrupted: Interrupted::default(),
@@ -147,8 +135,8 @@ struct Running {
     sender: mpsc::UnboundedSender<Order>,
     /// The active messages.
     active: HashMap<QueueId, Active>,
-    /// The last failure of each destination that was found dead.
-    failures: HashMap<Destination, Outcome>,
+    /// Why destinations are dead.
+    failures: Failures,
     /// Messages whose failures are being reported, and the end that came meanwhile (`true`: expired).
     telling: HashMap<QueueId, Option<bool>>,
     /// Messages that somebody asked to be tried now, in spite of `defer_transports`.
@@ -399,19 +387,12 @@ impl Running {
             ..Resolved::default()
         };
         let mut failed = Vec::new();
-        let recipients = &message.envelope.recipients;
-        for (index, recipient) in (0u32..).zip(recipients).skip(from as usize) {
-            if resolved.routes.len() + failed.len() >= at_most {
-                resolved.unread = Some(Unread {
-                    from: index,
-                    count: recipients.len() - index as usize,
-                });
-                break;
-            }
-            let before = message.outcomes.get(index as usize).and_then(Option::as_ref);
-            if before.is_some_and(|outcome| outcome.result != DeliveryResult::Deferred) {
+        let Portion { open, unread } = conduct::portion(message, from, at_most);
+        resolved.unread = unread;
+        for index in open {
+            let Some(recipient) = message.envelope.recipients.get(index as usize) else {
                 continue;
-            }
+            };
             match self.front.router.resolve(&recipient.address) {
                 Ok(route) if self.is_waiting(&message.queue_id, &route.transport) => {
                     failed.push((index, attempt::deferred("none", "deferred transport".to_owned())));
@@ -471,16 +452,9 @@ impl Running {
         outcomes: &[(u32, Outcome)],
         feedback: Feedback,
     ) {
-        match (feedback, outcomes.first()) {
-            (Feedback::Unreachable, Some((_, outcome))) => {
-                self.failures.insert(destination, outcome.clone());
-                self.forget_failures();
-            }
-            (Feedback::Reached, _) => {
-                self.failures.remove(&destination);
-            }
-            _ => {}
-        }
+        let first = outcomes.first().map(|(_, outcome)| outcome);
+        self.failures
+            .learn(&destination, feedback, first, &self.scheduler);
         let results: Vec<(u32, DeliveryResult)> =
             outcomes.iter().map(|(index, o)| (*index, o.result)).collect();
         self.scheduler.finished(
@@ -493,29 +467,8 @@ impl Running {
         );
     }
 
-    /// Drops the failures of destinations that nobody waits for any more, before there are many of them.
-    fn forget_failures(&mut self) {
-        if self.failures.len() > FAILURES_MIN + 2 * self.scheduler.destination_count() {
-            self.failures
-                .retain(|destination, _| self.scheduler.knows(destination));
-        }
-    }
-
     fn defer_untried(&mut self, queue_id: &QueueId, destination: &Destination, recipients: &[u32]) {
-        let outcome = match self.failures.get(destination) {
-            Some(last) => Outcome {
-                text: format!("delivery temporarily suspended: {}", last.text),
-                relay: "none".to_owned(),
-                ..last.clone()
-            },
-            None => Outcome {
-                result: DeliveryResult::Deferred,
-                status: StatusCode::temporary(4, 1),
-                text: "delivery temporarily suspended".to_owned(),
-                relay: "none".to_owned(),
-                detail: Default::default(),
-            },
-        };
+        let outcome = self.failures.outcome_of_untried(destination);
         let outcomes: Vec<(u32, Outcome)> =
             recipients.iter().map(|index| (*index, outcome.clone())).collect();
         if let Some(active) = self.active.get(queue_id) {
@@ -565,8 +518,8 @@ impl Running {
             return;
         }
         let next_try = now() + micros(self.front.settings.minimal_backoff_time);
-        self.told(self.front.spool.defer(queue_id, next_try));
-        self.scheduler.deferred(queue_id.clone(), now(), next_try);
+        let stays = conduct::stays(&mut self.scheduler, &self.front.spool, queue_id, next_try);
+        self.told(stays);
     }
 
     fn flush(&mut self, selection: &Selection) {
@@ -610,32 +563,23 @@ impl Running {
     fn administer(&mut self, action: Administration, selection: &Selection) -> Vec<String> {
         let mut acted = Vec::new();
         for id in self.selected(selection) {
-            let done = match action {
-                Administration::Delete => {
-                    self.scheduler.remove(&id);
-                    self.active.remove(&id);
-                    self.interrupted.forget(&id);
-                    self.front.spool.remove(&id).is_ok()
-                }
-                Administration::Hold => {
-                    self.scheduler.hold(&id) && self.front.spool.move_to(&id, QueueName::Hold).is_ok()
-                }
-                Administration::Release => {
-                    self.scheduler.release(&id) && self.front.spool.defer(&id, 0).is_ok()
-                }
-                Administration::Requeue => self.requeue(&id),
-                Administration::Expire => self.front.spool.force_expire(&id).unwrap_or(false),
+            let change = match action {
+                Administration::Delete => Change::Delete,
+                Administration::Hold => Change::Hold,
+                Administration::Release => Change::Release,
+                Administration::Requeue => Change::Requeue,
+                Administration::Expire => Change::Expire,
             };
+            let done = conduct::administer(&mut self.scheduler, &self.front.spool, change, &id);
+            if change == Change::Delete {
+                self.active.remove(&id);
+                self.interrupted.forget(&id);
+            }
             if done {
                 acted.push(id.to_string());
             }
         }
         acted
-    }
-
-    /// The message is resolved anew, with the tables as they are now; every lookup is made at each try anyway.
-    fn requeue(&mut self, id: &QueueId) -> bool {
-        self.scheduler.release(id) || self.scheduler.flush_one(id) || self.front.spool.message(id).is_ok()
     }
 }
 

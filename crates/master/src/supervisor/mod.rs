@@ -612,8 +612,8 @@ impl Supervisor {
         log_files::options(&loaded.postfix, loaded.dovecot.as_ref())?;
         if serves_mta {
             // Its words tell the cause as well.
-            let remote = deliver_remote::Remote::from_settings(&loaded.postfix);
-            remote.map_err(|error| anyhow::Error::msg(error.to_string()))?;
+            crate::generation::remote(&loaded.postfix)
+                .map_err(|error| anyhow::Error::msg(error.to_string()))?;
         }
         Ok(())
     }
