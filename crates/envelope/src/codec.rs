@@ -189,13 +189,15 @@ pub fn decode_outcome(bytes: &[u8]) -> Result<(Outcome, &[u8]), Error> {
         if count > TARGETS_MAX as u64 {
             return Err(Error::OverLimit("targets"));
         }
+        let mut targets = Vec::new();
         for _ in 0..count {
             let address = reader.address()?;
             let diagnostic = reader.option(Reader::text)?;
             let mut target = reader.outcome()?;
             target.detail.diagnostic = diagnostic.map(String::into);
-            outcome.detail.targets.push((address, target));
+            targets.push((address, target));
         }
+        outcome.detail.targets = targets.into();
     }
     Ok((outcome, reader.bytes))
 }
@@ -451,7 +453,7 @@ mod tests {
                 let address = Address::parse("a b@example.com").unwrap_or_else(|_| Address::new("a b", None));
                 outcome.detail = Detail {
                     diagnostic: Some(outcome.text.as_str().into()).filter(|_| subject % 5 == 0),
-                    targets: vec![(address.clone(), target.clone()), (address, target)],
+                    targets: Box::new([(address.clone(), target.clone()), (address, target)]),
                     is_interrupted: false,
                 };
             }

@@ -108,7 +108,7 @@ pub struct Detail {
     pub diagnostic: Option<Box<str>>,
     /// Those of the addresses that the recipient stands for (aliases, `.forward`) that were given up, and why. Empty
     /// where the outcome is the recipient's own. Of more than [`codec::TARGETS_MAX`] the queue keeps the first.
-    pub targets: Vec<(Address, Outcome)>,
+    pub targets: Box<[(Address, Outcome)]>,
     /// A process of this system was not there, or ended before it answered: nothing is known against the recipient, who is
     /// tried again soon. The queue's file does not keep it.
     pub is_interrupted: bool,

@@ -56,6 +56,9 @@ pub(crate) fn fatal(why: &str) -> Problem<'_> {
 /// system has been told all the same.
 pub(crate) fn failed(start: &Start, error: &anyhow::Error) {
     let loaded = start::load(start);
+    if log_files::are_wrong(&loaded) {
+        return;
+    }
     if let Ok(log) = log_files::of(&loaded, start.config_directory.is_some()) {
         problems(start, &loaded, &log);
         log.write(&fatal(&format!("{error:#}")));
@@ -97,5 +100,41 @@ fn shown_directory(start: &Start) -> String {
         (Some(directory), _) => directory.display().to_string(),
         (None, DovecotFile::At(file)) => file.display().to_string(),
         (None, _) => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_start_is_logged_where_the_log_may_be() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let log = dir.path().join("mail.log");
+        let start = Start {
+            scale: crate::running::Scale::Embedded,
+            config_directory: Some(dir.path().to_owned()),
+            dovecot: DovecotFile::Without,
+        };
+        std::fs::write(dir.path().join("master.cf"), "").expect("a file");
+        let fail = |prefixes: &std::path::Path| {
+            let main = format!(
+                "maillog_file = {}\nmaillog_file_prefixes = {}\nmynetworks = 10.0.0.0/33\n",
+                log.display(),
+                prefixes.display()
+            );
+            std::fs::write(dir.path().join("main.cf"), main).expect("a file");
+            failed(&start, &anyhow::anyhow!("nothing was started"));
+        };
+        fail(std::path::Path::new("/nowhere"));
+        assert!(!log.exists(), "it is a place where no log may be");
+        fail(dir.path());
+        let text = std::fs::read_to_string(&log).expect("a log");
+        for told in [
+            "error: main.cf:3: mynetworks: \"10.0.0.0/33\"",
+            "fatal: nothing was started",
+        ] {
+            assert!(text.contains(told), "{told}: {text}");
+        }
     }
 }

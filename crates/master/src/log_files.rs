@@ -4,7 +4,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use config::Loaded;
+use config::{Loaded, Severity};
 use maillog::{Destination, Destinations, Halves, Log, Options};
 use settings::{Dovecot, Postfix};
 
@@ -49,6 +49,13 @@ pub(crate) fn halves(serves_mta: bool, dovecot: Option<&Dovecot>) -> Halves {
         (true, None) => Halves::Mta,
         (false, _) => Halves::Mailboxes,
     }
+}
+
+/// Whether what the configuration says of the log is wrong: then nothing is opened by its word.
+pub(crate) fn are_wrong(loaded: &Loaded) -> bool {
+    const SETTINGS: [&str; 4] = ["maillog_file", "log_path", "info_log_path", "syslog_facility"];
+    let mut problems = loaded.problems.iter();
+    problems.any(|problem| problem.severity == Severity::Error && SETTINGS.contains(&problem.name.as_str()))
 }
 
 /// The log of a system with this configuration, its files opened by this process.

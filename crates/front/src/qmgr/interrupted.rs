@@ -73,7 +73,7 @@ mod tests {
         }
         let grown = [1, 2, 4, 8, 16, 32].map(Some);
         assert_eq!(pauses, [&grown[..], &[None, None]].concat());
-        assert_eq!(interrupted.all(), [id.clone()]);
+        assert_eq!(interrupted.all(), std::slice::from_ref(&id));
         assert_eq!(interrupted.pause(&id, MINUTE), None, "deferred by its mailbox");
         assert_eq!(interrupted.all(), []);
         interrupted.note(&id);

@@ -39,6 +39,9 @@ impl Lone {
 pub fn serve_one(start: Start, purpose: Purpose, socket: OwnedFd) -> Result<()> {
     let mut loaded = load(&start);
     os::signals::ignore_sigpipe();
+    if log_files::are_wrong(&loaded) {
+        bail!("the configuration has errors");
+    }
     let log = log_files::of(&loaded, start.config_directory.is_some())?;
     let errors = loaded
         .problems
