@@ -80,10 +80,16 @@ impl Generation {
         let own_addresses = own_addresses(&settings);
         let users = Arc::new(Users(Arc::clone(&auth)));
         let (router, problems) = Router::new(Arc::clone(&settings), own_addresses.clone(), users);
+        // Where only mailboxes are served nobody asks the tables of main.cf.
+        let serves_mta = kept.queue.is_some();
         problems
             .iter()
+            .filter(|_| serves_mta)
             .for_each(|problem| kept.log.error("trivial-rewrite", &problem.to_string()));
-        let warn = |service| warnings_to(&kept.log, service);
+        let warn = |service| match serves_mta {
+            true => warnings_to(&kept.log, service),
+            false => Arc::new(|_: &str| {}) as tables::Tell,
+        };
         let router = Arc::new(router.telling(&warn("trivial-rewrite"), &warn("smtpd")));
         let host = Host {
             auth: Arc::clone(&auth),
@@ -96,6 +102,7 @@ impl Generation {
         let (local, problems) = Local::new(Arc::clone(&settings), Arc::new(host), agents);
         problems
             .iter()
+            .filter(|_| serves_mta)
             .for_each(|problem| kept.log.error("local", &problem.to_string()));
         let local = local.telling(&warn("local"), &warn("virtual"));
         let agency: Arc<dyn Agency> = Arc::new(LocalAgency { local, sessions });
