@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::completion::LOCAL_DELIVERY;
+use crate::penalty::Penalty;
 use crate::{Account, Auth, Request, Verdict};
 
 /// Who asks, from where.
@@ -30,6 +31,8 @@ pub struct Asker {
     pub bindings: Vec<(String, Vec<u8>)>,
     /// The client's certificate, if it has one that was verified.
     pub certificate: Option<Certificate>,
+    /// The failures from there for which it has waited ([`Authority::penalty`]); `None` when nobody has asked: those there are now.
+    pub failures_before: Option<u32>,
 }
 
 /// A client's verified certificate.
@@ -94,8 +97,8 @@ pub trait Authority: Send + Sync {
     fn list(&self) -> Result<Vec<String>, String>;
 
     /// How long a login from there is to wait before it is looked at, because of failures before it (see [`crate::penalty`]).
-    fn penalty(&self, _asker: &Asker) -> std::time::Duration {
-        std::time::Duration::ZERO
+    fn penalty(&self, _asker: &Asker) -> Penalty {
+        Penalty::default()
     }
 
     /// Forgets what databases said of these users, of everybody when none is named; how many answers that were.
@@ -198,7 +201,7 @@ impl Authority for Auth {
         Auth::flush_cache(self, users)
     }
 
-    fn penalty(&self, asker: &Asker) -> std::time::Duration {
+    fn penalty(&self, asker: &Asker) -> Penalty {
         Auth::penalty(self, asker)
     }
 }

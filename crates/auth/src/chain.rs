@@ -1,5 +1,6 @@
 //! The chains of one configuration: a login from the name to the account.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use settings::Dovecot;
@@ -9,12 +10,13 @@ use crate::completion::Completion;
 use crate::credentials::weak;
 use crate::driver::{Fields, block_fields, is_set, words};
 use crate::exchange::{self, Mechanisms};
+use crate::memory::{self, Memory};
 use crate::names::{Login, Names};
 use crate::notes::{Level, Note, Notes, Sink};
 use crate::passdb;
 use crate::passdbs::{Chain, Progress, Purpose};
 use crate::passwd_file::Files;
-use crate::penalty::Penalties;
+use crate::penalty::{Penalties, Penalty};
 use crate::shown::ShownPasswords;
 use crate::userdb;
 use crate::variables::Variables;
@@ -28,11 +30,13 @@ pub struct Auth {
     userdbs: Vec<Userdb>,
     completion: Completion,
     failure_delay: Duration,
-    penalties: Option<Penalties>,
+    penalties: Option<Arc<Penalties>>,
     trusted: Vec<settings::Network>,
     shown: ShownPasswords,
     pub(crate) files: Files,
-    pub(crate) cache: Option<Cache>,
+    pub(crate) cache: Option<Arc<Cache>>,
+    /// Whose answers are in the cache.
+    asked: memory::Asked,
     pub(crate) notes: Notes,
     pub(crate) sasl: Mechanisms,
 }
@@ -185,11 +189,12 @@ impl Auth {
             userdbs,
             completion: Completion::of(settings),
             failure_delay: settings.auth_failure_delay,
-            penalties: has_penalties(settings).then(Penalties::default),
+            penalties: has_penalties(settings).then(Arc::default),
             trusted: trusted.filter_map(|word| word.parse().ok()).collect(),
             shown: ShownPasswords::of(&settings.auth_verbose_passwords),
             files: Files::default(),
-            cache: Cache::of(settings),
+            cache: Cache::of(settings).map(Arc::new),
+            asked: memory::Asked::of(settings),
             notes: Notes {
                 sink: None,
                 is_debug: settings.auth_debug || settings.auth_debug_passwords,
@@ -203,6 +208,13 @@ impl Auth {
     #[must_use]
     pub fn telling(mut self, sink: Sink) -> Auth {
         self.notes.sink = Some(sink);
+        self
+    }
+
+    /// Goes on with what `memory` has of the chains before, and leaves there what is known from now on.
+    #[must_use]
+    pub fn remembering(mut self, memory: &mut Memory) -> Auth {
+        memory.share(&mut self.penalties, &mut self.cache, &self.asked);
         self
     }
 
@@ -269,7 +281,7 @@ impl Auth {
             failure.delay = if is_set(&nodelay, "nodelay") {
                 Duration::ZERO
             } else {
-                self.failure_delay + self.penalty(request.asker)
+                self.failure_delay
             };
             let password = request.password.bytes();
             if let Some(shown) = self.shown.of_password(password).filter(|_| !password.is_empty()) {
@@ -283,11 +295,11 @@ impl Auth {
         tested
     }
 
-    /// How much longer than `auth_failure_delay` the answer to a failure waits, because of failures before it.
-    pub(crate) fn penalty(&self, asker: &Asker) -> Duration {
+    /// What a login from there waits before it is looked at, because of failures before it.
+    pub(crate) fn penalty(&self, asker: &Asker) -> Penalty {
         match (&self.penalties, self.punishable(asker)) {
-            (Some(penalties), Some(address)) => penalties.wait(address, Instant::now()),
-            _ => Duration::ZERO,
+            (Some(penalties), Some(address)) => penalties.of(address, Instant::now()),
+            _ => Penalty::default(),
         }
     }
 
@@ -298,7 +310,12 @@ impl Auth {
         };
         match verdict {
             Verdict::Ok(..) => penalties.succeeded(address),
-            Verdict::Failed(_) => penalties.failed(address, attempt, Instant::now()),
+            Verdict::Failed(_) => {
+                let now = Instant::now();
+                let before = asker.failures_before;
+                let before = before.unwrap_or_else(|| penalties.of(address, now).failures);
+                penalties.failed(address, attempt, before, now);
+            }
             Verdict::Temporary(_) => {}
         }
     }

@@ -18,6 +18,7 @@ mod credentials;
 mod driver;
 mod exchange;
 mod filters;
+pub mod memory;
 mod names;
 mod notes;
 pub mod pam;

@@ -45,5 +45,6 @@ fn asker_of(request: &Request) -> Asker {
         certificate: request.has_certificate.then(|| Certificate {
             user: request.certificate_user.clone(),
         }),
+        failures_before: None,
     }
 }

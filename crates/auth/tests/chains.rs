@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use auth::{Asker, Auth, Reason, Request, Verdict};
+use auth::{Asker, Auth, Authority, Reason, Request, Verdict};
 use sasl::Password;
 use settings::{Dovecot, Passdb, Userdb};
 
@@ -271,6 +271,33 @@ fn what_databases_tell_besides() {
     assert_eq!(account.user, "alias-real");
 }
 
+fn at(address: [u8; 4]) -> Asker {
+    Asker {
+        remote: Some(address.into()),
+        ..asker()
+    }
+}
+
+/// A login that waits as long as it should, in a time of its own.
+fn guess(auth: &Auth, address: [u8; 4], password: &str) -> (u64, Verdict) {
+    let penalty = Authority::penalty(auth, &at(address));
+    let asker = Asker {
+        failures_before: Some(penalty.failures),
+        ..at(address)
+    };
+    let verdict = auth.verify(&Request {
+        user: "ann",
+        authzid: "",
+        password: &Password::new(password),
+        mechanism: "PLAIN",
+        asker: &asker,
+    });
+    if let Verdict::Failed(failure) = &verdict {
+        assert_eq!(failure.delay, Duration::from_secs(2), "the wait is before");
+    }
+    (penalty.wait.as_secs(), verdict)
+}
+
 #[test]
 fn guessing_becomes_slower() {
     let mut settings = Dovecot::defaults();
@@ -278,34 +305,59 @@ fn guessing_becomes_slower() {
     settings.userdbs = vec![everybody()];
     settings.login_trusted_networks = vec!["198.51.100.0/24".to_owned()];
     let (auth, _) = Auth::new(&settings);
-    let from = |address: [u8; 4], password: &str| {
+    let wait = |address, password| guess(&auth, address, password).0;
+    let guesses = ["b", "c", "d", "e"];
+    assert_eq!(guesses.map(|word| wait([192, 0, 2, 1], word)), [0, 4, 8, 15]);
+    assert_eq!(guesses.map(|word| wait([198, 51, 100, 7], word)), [0; 4]);
+    let (waited, verdict) = guess(&auth, [192, 0, 2, 1], "a");
+    assert_eq!((waited, outcome(verdict)), (15, "ok".to_owned()));
+    assert_eq!(wait([192, 0, 2, 1], "b"), 0);
+    // All of these began before the first of them had failed.
+    for word in ["f", "g", "h"] {
         let asker = Asker {
-            remote: Some(address.into()),
-            ..asker()
+            failures_before: Some(0),
+            ..at([192, 0, 2, 9])
         };
-        auth.verify(&Request {
+        let verdict = auth.verify(&Request {
             user: "ann",
             authzid: "",
-            password: &Password::new(password),
+            password: &Password::new(word),
             mechanism: "PLAIN",
             asker: &asker,
-        })
-    };
-    let delay = |verdict| match verdict {
-        Verdict::Failed(failure) => failure.delay.as_secs_f64().round(),
-        other => panic!("{other:?}"),
-    };
-    let guesses = ["b", "c", "d", "e"];
-    assert_eq!(
-        guesses.map(|guess| delay(from([192, 0, 2, 1], guess))),
-        [2.0, 6.0, 10.0, 17.0]
-    );
-    assert_eq!(
-        guesses.map(|guess| delay(from([198, 51, 100, 7], guess))),
-        [2.0; 4]
-    );
-    assert_eq!(outcome(from([192, 0, 2, 1], "a")), "ok");
-    assert_eq!(delay(from([192, 0, 2, 1], "b")), 2.0);
+        });
+        assert!(matches!(verdict, Verdict::Failed(_)));
+    }
+    assert_eq!(wait([192, 0, 2, 9], "i"), 4);
+}
+
+#[test]
+fn a_reload_forgets_no_failures_and_keeps_answers_of_the_same_databases() {
+    use auth::memory::Memory;
+    let mut settings = Dovecot::defaults();
+    settings.set("auth_cache_size", "10k").unwrap();
+    settings.set("auth_cache_ttl", "1 hour").unwrap();
+    settings.first_valid_uid = 1;
+    settings.passdbs = vec![passdb("static", "password=a")];
+    settings.userdbs = vec![Userdb {
+        driver: "passwd".to_owned(),
+        ..Userdb::default()
+    }];
+    let mut memory = Memory::default();
+    let mut load = |settings: &Dovecot| Auth::new(settings).0.remembering(&mut memory);
+    let first = load(&settings);
+    assert_eq!(guess(&first, [192, 0, 2, 7], "b").0, 0);
+    assert_eq!(outcome(login(&first, "daemon", "a")), "ok");
+    // The same databases, on another line: what they said is still known.
+    settings.passdbs[0].place = ("dovecot.conf".to_owned(), 12);
+    let second = load(&settings);
+    assert_eq!(guess(&second, [192, 0, 2, 7], "c").0, 4);
+    assert_eq!(second.flush_cache(&["daemon".to_owned()]), 1);
+    assert_eq!(outcome(login(&second, "daemon", "a")), "ok");
+    // Other databases give other answers; the failures of addresses are the same.
+    settings.passdbs[0].args = "password=b".to_owned();
+    let third = load(&settings);
+    assert_eq!(third.flush_cache(&[]), 0);
+    assert_eq!(guess(&third, [192, 0, 2, 7], "d").0, 8);
 }
 
 #[test]

@@ -23,6 +23,7 @@ pub fn asker_of(service: &str, link: &Link, tls: Option<&Server>) -> Asker {
         secured: link.is_secured(),
         bindings: bindings(link),
         certificate: certificate(link, tls),
+        failures_before: None,
     }
 }
 
@@ -87,10 +88,11 @@ pub struct Conversation {
 impl Conversation {
     /// An exchange by the mechanism of that name; `None` when there is no such mechanism.
     pub fn start(name: &str, authority: &Arc<dyn Authority>, asker: &Asker) -> Option<Conversation> {
-        let exchange = Arc::clone(authority).exchange(name, asker)?;
+        let (penalty, asker) = punished(authority, asker.clone());
+        let exchange = Arc::clone(authority).exchange(name, &asker)?;
         Some(Conversation {
             mechanism: name.to_ascii_uppercase(),
-            penalty: authority.penalty(asker),
+            penalty,
             exchange: Some(exchange),
         })
     }
@@ -133,7 +135,8 @@ pub async fn verify_plain(
         String::from_utf8_lossy(user).into_owned(),
         Password::new(password),
     );
-    tokio::time::sleep(authority.penalty(&asker)).await;
+    let (penalty, asker) = punished(authority, asker);
+    tokio::time::sleep(penalty).await;
     let (authority, began) = (Arc::clone(authority), Instant::now());
     let work = move || {
         authority.verify(&auth::Request {
@@ -148,6 +151,16 @@ pub async fn verify_plain(
         Ok(verdict) => conclude(verdict, began).await,
         Err(_) => broken_off(),
     }
+}
+
+/// How long a login waits because of failures from the same address, and the client that has waited.
+fn punished(authority: &Arc<dyn Authority>, asker: Asker) -> (Duration, Asker) {
+    let penalty = authority.penalty(&asker);
+    let asker = Asker {
+        failures_before: Some(penalty.failures),
+        ..asker
+    };
+    (penalty.wait, asker)
 }
 
 fn broken_off() -> Progress {

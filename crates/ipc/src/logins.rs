@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use auth::penalty::Penalty;
 use auth::{Account, Asker, Authority, Exchange, Failure, Progress, Reason, Recipient, Request, Verdict};
 use sasl::Password;
 use serde::{Deserialize, Serialize};
@@ -73,7 +74,7 @@ pub enum Answer {
     /// To [`Question::List`].
     Users(Result<Vec<String>, String>),
     /// To [`Question::Penalty`].
-    Wait(Duration),
+    Penalty(Penalty),
     /// To [`Question::FlushCache`]: how many answers were forgotten.
     Count(usize),
     /// To [`Question::Forget`].
@@ -228,11 +229,11 @@ impl Authority for Remote {
         }
     }
 
-    fn penalty(&self, asker: &Asker) -> Duration {
+    fn penalty(&self, asker: &Asker) -> Penalty {
         match self.ask(&Question::Penalty(asker.clone())) {
-            Ok(Answer::Wait(wait)) => wait,
+            Ok(Answer::Penalty(penalty)) => penalty,
             // The login itself will tell that nobody answers.
-            _ => Duration::ZERO,
+            _ => Penalty::default(),
         }
     }
 
@@ -369,7 +370,7 @@ fn reply(
             Answer::Done
         }
         Question::List => Answer::Users(authority.list()),
-        Question::Penalty(asker) => Answer::Wait(authority.penalty(&asker)),
+        Question::Penalty(asker) => Answer::Penalty(authority.penalty(&asker)),
         Question::FlushCache(users) => Answer::Count(authority.flush_cache(&users)),
         Question::Lookup(user, service) => Answer::Account(authority.lookup(&user, &service)),
         Question::Recipient(name) => Answer::Recipient(authority.recipient(&name)),

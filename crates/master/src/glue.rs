@@ -4,6 +4,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use address::Domain;
+use auth::memory::Memory;
 use auth::socket::Sockets;
 use auth::{Account, Auth, Authority, Recipient, Ticket};
 use deliver_local::spawn::SpawnRunner;
@@ -120,6 +121,8 @@ pub(crate) struct Here {
     pub(crate) farewell: Arc<agent::farewell::Farewell>,
     /// On which other programs ask about log-ins.
     auth_sockets: Arc<(Mutex<AuthSockets>, Sockets)>,
+    /// What the chains of one configuration leave to those of the next.
+    memory: Arc<Mutex<Memory>>,
     /// Each session holds a receiver.
     pub(crate) open: watch::Sender<()>,
 }
@@ -150,6 +153,7 @@ impl Here {
             .telling(&crate::generation::warnings_to(log, "local"));
         let own_uid = os::identity::Identity::current().uid;
         let hands = OwnHands::new(hands, own_uid, || serve::clock::now() / machine::SECOND);
+        let auth = auth.remembering(&mut self.memory.lock().unwrap_or_else(PoisonError::into_inner));
         let authority: Arc<dyn Authority> = Arc::new(auth.telling(crate::auth_notes::to(log.clone())));
         let tell = auth_sockets::teller(snapshot.dovecot.as_ref(), log);
         self.auth_sockets.1.decided_by(Arc::clone(&authority), tell);

@@ -317,11 +317,14 @@ impl Conversation {
                 request,
                 initial,
             } => {
-                let asker = asker_of(&request);
-                let exchange = self
-                    .shared
-                    .authority()
-                    .and_then(|authority| authority.exchange(&mechanism, &asker));
+                let mut asker = asker_of(&request);
+                let exchange = self.shared.authority().and_then(|authority| {
+                    let penalty = authority.penalty(&asker);
+                    asker.failures_before = Some(penalty.failures);
+                    let exchange = authority.exchange(&mechanism, &asker)?;
+                    hold_back(Instant::now(), penalty.wait);
+                    Some(exchange)
+                });
                 let Some(exchange) = exchange else {
                     let failure = Failure {
                         user: String::new(),

@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
 
 use anyhow::Result;
+use auth::memory::Memory;
 use auth::socket::{Bound, Sockets};
 use auth::tickets::Tickets;
 use auth::{Account, Auth, Authority};
@@ -22,7 +23,9 @@ type Current = Arc<RwLock<Arc<dyn Authority>>>;
 pub(super) fn run(begun: Begun, mut inbox: Inbox, line: Line) -> Result<()> {
     let (log, tickets) = (begun.log, Arc::new(Tickets::default()));
     let sockets = Sockets::default();
-    let current: Current = Arc::new(RwLock::new(chains(&begun.slice, &sockets, &log)));
+    let mut memory = Memory::default();
+    let first = chains(&begun.slice, &sockets, (&log, &mut memory));
+    let current: Current = Arc::new(RwLock::new(first));
     line.tell(&Message::Up, Vec::new());
     while let Some((order, mut descriptors)) = inbox.receive::<Order<Slice>>()? {
         match order {
@@ -41,7 +44,7 @@ pub(super) fn run(begun: Begun, mut inbox: Inbox, line: Line) -> Result<()> {
                 });
             }
             Order::Reconfigure(slice, _) => {
-                let new = chains(&slice, &sockets, &log);
+                let new = chains(&slice, &sockets, (&log, &mut memory));
                 *current.write().unwrap_or_else(PoisonError::into_inner) = new;
             }
             Order::AuthSockets(named) => {
@@ -63,13 +66,16 @@ pub(super) fn run(begun: Begun, mut inbox: Inbox, line: Line) -> Result<()> {
     Ok(())
 }
 
-/// The chains of a configuration; from now on they decide on the sockets too.
-fn chains(slice: &Slice, sockets: &Sockets, log: &Log) -> Arc<dyn Authority> {
+/// The chains of a configuration, with what those before it remember; from now on they decide on the sockets too.
+fn chains(slice: &Slice, sockets: &Sockets, (log, memory): (&Log, &mut Memory)) -> Arc<dyn Authority> {
     let defaults = Dovecot::defaults();
     let (auth, problems) = Auth::new(slice.snapshot.dovecot.as_ref().unwrap_or(&defaults));
     let problems = problems.iter().map(ToString::to_string);
     problems.for_each(|problem| log.mailbox_error("auth", &problem));
-    let authority: Arc<dyn Authority> = Arc::new(auth.telling(crate::auth_notes::to(log.clone())));
+    let authority: Arc<dyn Authority> = Arc::new(
+        auth.remembering(memory)
+            .telling(crate::auth_notes::to(log.clone())),
+    );
     let tell = auth_sockets::teller(slice.snapshot.dovecot.as_ref(), log);
     sockets.decided_by(Arc::clone(&authority), tell);
     authority

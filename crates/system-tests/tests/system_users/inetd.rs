@@ -6,7 +6,6 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use system_tests::lines::LineClient;
@@ -95,7 +94,7 @@ fn holders(socket: &str) -> BTreeMap<u32, u32> {
             continue;
         };
         let links = files.flatten().filter_map(|file| fs::read_link(file.path()).ok());
-        let has_it = links.into_iter().any(|link| link == PathBuf::from(socket));
+        let has_it = links.into_iter().any(|link| link.as_os_str() == socket);
         if let Ok(owner) = entry.metadata()
             && has_it
             && pid != std::process::id()
