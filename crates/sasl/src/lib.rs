@@ -6,7 +6,7 @@
 //! Entries: [`mechanism::server`] and [`client::Client`] for the dialogue; [`scheme::verify`] and
 //! [`scheme::generate`] for stored passwords. Pure: randomness is an argument.
 //! RFCs: 4422 (EXTERNAL too), 4505 (ANONYMOUS), 4616 (PLAIN), draft-murchison-sasl-login (LOGIN), 2195 (CRAM-MD5), 5802 and
-//! 7677 (SCRAM), 9266 (channel binding), 2307 (`{SCHEME}hash`), 8018 (PBKDF2), 9106 (Argon2).
+//! 7677 (SCRAM), 4013 (SASLprep, for SCRAM), 9266 (channel binding), 2307 (`{SCHEME}hash`), 8018 (PBKDF2), 9106 (Argon2).
 //! Limits: [`RESPONSE_BYTES_MAX`], [`PASSWORD_BYTES_MAX`]. Test vectors come from Debian's `doveadm pw` and crypt(3).
 
 pub mod client;
@@ -15,6 +15,7 @@ mod external;
 mod hmac_md5;
 pub mod mechanism;
 mod plain;
+mod saslprep;
 pub mod scheme;
 pub mod scram;
 pub mod wire;

@@ -5,9 +5,12 @@ mod digest;
 mod md5_crypt;
 pub(crate) mod stored;
 
+use std::borrow::Cow;
+
 use subtle::ConstantTimeEq;
 
 use crate::hmac_md5::Contexts;
+use crate::saslprep::prepared;
 use crate::scram::{self, Hash};
 use crate::{Error, PASSWORD_BYTES_MAX};
 
@@ -239,8 +242,15 @@ pub fn verify_of(user: Option<&str>, password: &[u8], stored: &str, default: &Sc
         Kind::DigestMd5 => digest::verify_digest_md5(user, password, hash, &scheme),
         Kind::Scram(kind) => {
             let keys = stored::keys(&scheme, kind, hash)?;
-            let made = scram::Keys::of_password(kind, password, &keys.salt, keys.rounds);
-            Ok(equal(&made.stored_key, &keys.stored_key) && equal(&made.server_key, &keys.server_key))
+            let fits = |password: &[u8]| {
+                let made = scram::Keys::of_password(kind, password, &keys.salt, keys.rounds);
+                equal(&made.stored_key, &keys.stored_key) && equal(&made.server_key, &keys.server_key)
+            };
+            // Dovecot makes them from the password as it was typed.
+            Ok(match prepared(password) {
+                Cow::Borrowed(password) => fits(password),
+                Cow::Owned(prepared) => fits(&prepared) || fits(password),
+            })
         }
         Kind::PlainTrunc => truncated_fits(password, &plain_bytes(&scheme, hash)?, &scheme),
         _ => crypt::verify(password, &crypt_text(&scheme, hash)?, &scheme.name),
@@ -300,7 +310,7 @@ pub fn generate_for(
                     high: scram::ROUNDS_MAX,
                 });
             }
-            scram::Keys::of_password(hash, password, &random[..16], rounds).to_string()
+            scram::Keys::of_password(hash, &prepared(password), &random[..16], rounds).to_string()
         }
         Kind::Pbkdf2 => digest::generate_pbkdf2(password, rounds, random, name)?,
         Kind::Md5Crypt => crypt::generate_md5(password, random),
@@ -497,6 +507,24 @@ $1$abcdefgh$Bv50hyE2.ohWxf3Cka8J30
                 "{name} {rounds}"
             );
         }
+    }
+
+    #[test]
+    fn scram_prepares_and_believes_what_dovecot_did_not_prepare() {
+        let typed = "I\u{ad}X".as_bytes();
+        let scheme: Scheme = "SCRAM-SHA-1".parse().unwrap();
+        let ours = format!(
+            "{{SCRAM-SHA-1}}{}",
+            generate(&scheme, typed, None, &[7; RANDOM_BYTES]).unwrap()
+        );
+        assert_eq!((fits(typed, &ours), fits(b"IX", &ours)), (Ok(true), Ok(true)));
+        let dovecots = "{SCRAM-SHA-1}4096,aEusrUMSi52iX4g8SAhE7Q==,2Qf4E2BsCDcPBOQ0MczXLhnd5PQ=,7YgyNih5oe+XE6p4LBleQ1KdHsE=";
+        assert_eq!(
+            (fits(typed, dovecots), fits(b"IX", dovecots)),
+            (Ok(true), Ok(false))
+        );
+        // Other schemes take what was typed.
+        assert_eq!(fits(typed, "{PLAIN}IX"), Ok(false));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use super::{Encoding, Kind, Scheme, crypt_text, digest, plain_bytes, split};
 use crate::Error;
 use crate::hmac_md5::Contexts;
+use crate::saslprep::prepared;
 use crate::scram::{Hash, Keys};
 
 /// The scheme of a text that has none. It never serves, because the databases name the scheme.
@@ -49,7 +50,7 @@ pub(crate) fn scram(hash: Hash, stored: &str, salt: &[u8], rounds: u32) -> Resul
     match scheme.kind {
         Kind::Plain => Ok(Keys::of_password(
             hash,
-            &plain_bytes(&scheme, text)?,
+            &prepared(&plain_bytes(&scheme, text)?),
             salt,
             rounds,
         )),

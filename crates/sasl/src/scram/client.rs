@@ -2,6 +2,7 @@
 
 use super::{Binding, Hash, ROUNDS_MAX, base64, quote, unbase64, xor};
 use crate::Credentials;
+use crate::saslprep::{prepared, prepared_name};
 use crate::scheme::equal;
 
 /// The client's side.
@@ -56,12 +57,12 @@ impl ScramClient {
     fn header(&self, credentials: &Credentials) -> String {
         match credentials.authzid.as_str() {
             "" => format!("{},,", self.binding.text()),
-            authzid => format!("{},a={},", self.binding.text(), quote(authzid)),
+            authzid => format!("{},a={},", self.binding.text(), quote(&prepared_name(authzid))),
         }
     }
 
     fn bare(&self, credentials: &Credentials) -> String {
-        format!("n={},r={}", quote(&credentials.user), self.nonce)
+        format!("n={},r={}", quote(&prepared_name(&credentials.user)), self.nonce)
     }
 
     /// The first message.
@@ -113,7 +114,7 @@ impl ScramClient {
             without_proof.as_bytes(),
         ];
         let hash = self.hash;
-        let salted = hash.pbkdf2(credentials.password.bytes(), &salt, rounds);
+        let salted = hash.pbkdf2(&prepared(credentials.password.bytes()), &salt, rounds);
         let client_key = hash.hmac(&salted, &[b"Client Key"]);
         let signature = hash.hmac(&hash.digest(&client_key), &parts);
         let server_key = hash.hmac(&salted, &[b"Server Key"]);
@@ -223,6 +224,44 @@ mod tests {
                 assert!(matches!(step, Step::Proved(_)), "{name} {stored} {step:?}");
             }
         }
+    }
+
+    #[test]
+    fn names_and_passwords_that_look_alike_are_the_same() {
+        let typed = Credentials {
+            user: "I\u{ad}X".to_owned(),
+            password: Password::new("\u{2168}\u{aa}"),
+            ..credentials()
+        };
+        let mut client = ScramClient::new(Hash::Sha1, false, &[], b"random");
+        let hello = client.hello(&typed);
+        assert!(hello.starts_with(b"n,,n=IX,r="));
+        // One that does not prepare the name.
+        let unprepared = String::from_utf8(hello.clone())
+            .unwrap()
+            .replace("IX", "I\u{ad}X");
+        for hello in [hello, unprepared.into_bytes()] {
+            let mut server = ScramServer::new("SCRAM-SHA-1", Hash::Sha1, Context::default());
+            let Step::Lookup(identity) = server.start(Some(&hello)) else {
+                panic!("a name is asked for");
+            };
+            assert_eq!(identity.user, "IX");
+        }
+        let mut server = ScramServer::new("SCRAM-SHA-1", Hash::Sha1, Context::default());
+        server.start(Some(&client.hello(&typed)));
+        let Step::Challenge(challenge) = server.give(Stored::Known("{PLAIN}IXa")) else {
+            panic!("a challenge follows");
+        };
+        let proof = client.answer(&typed, &challenge).unwrap();
+        assert!(
+            matches!(server.step(&proof), Step::Challenge(_)),
+            "it is the same password"
+        );
+        let mut server = ScramServer::new("SCRAM-SHA-1", Hash::Sha1, Context::default());
+        assert!(matches!(
+            server.start(Some("n,,n=\u{ad},r=x".as_bytes())),
+            Step::Malformed(_)
+        ));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::{Binding, Hash, Keys, ROUNDS, base64, unbase64, unquote, xor};
 use crate::mechanism::{Context, Identity, Mechanism, Step, Stored, text, too_long};
+use crate::saslprep::prepared_name;
 use crate::scheme::{equal, stored};
 
 /// How much of the salts that are made here comes from the secret, in bytes.
@@ -220,6 +221,7 @@ fn parse_hello(message: &str) -> Result<Hello, &'static str> {
         field => field
             .strip_prefix("a=")
             .and_then(unquote)
+            .map(|name| prepared_name(&name).into_owned())
             .ok_or("authorization identity is wrong")?,
     };
     let mut fields = bare.split(',');
@@ -230,6 +232,7 @@ fn parse_hello(message: &str) -> Result<Hello, &'static str> {
     let user = user
         .strip_prefix("n=")
         .and_then(unquote)
+        .map(|name| prepared_name(&name).into_owned())
         .filter(|user| !user.is_empty())
         .ok_or("username is wrong")?;
     let nonce = fields
