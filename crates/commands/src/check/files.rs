@@ -277,31 +277,40 @@ mod tests {
         let set = |path: &str, mode| {
             std::fs::set_permissions(dir.path().join(path), Permissions::from_mode(mode)).expect("set");
         };
+        set("", 0o700);
         set("main.cf", 0o666);
         let texts = || {
             let loaded = config::load(dir.path(), &config::Options::default());
             of(&loaded, dir.path())
                 .into_iter()
-                .map(|finding| finding.text)
+                .map(|finding| format!("{}: {}", finding.word(), finding.text))
                 .collect::<Vec<_>>()
                 .join("\n")
         };
         let before = texts();
         for part in [
             format!("{place}/main.cf: others than its owner can write it (mode 0666)"),
-            format!("{place}/spool: it does not belong to mail_owner nobody"),
+            format!("error: {place}/spool: it does not belong to mail_owner nobody"),
             format!("{place}/data: it is not there yet"),
             format!("chown nobody:mail {place}/spool/maildrop; chmod 1730"),
-            format!("mail_spool_directory: {place}/mail is not there"),
+            format!("error: mail_spool_directory: {place}/mail is not there"),
+            format!("error: {place}/spool: nobody cannot come there: {place} is closed to it"),
         ] {
             assert!(before.contains(&part), "{part} is not in:\n{before}");
         }
+        for part in ["active", "deferred", "incoming"] {
+            std::fs::create_dir(dir.path().join("spool").join(part)).expect("made");
+        }
+        let complaint = format!("error: queue_directory: {place}/spool: that is the queue of Postfix");
+        assert!(texts().contains(&complaint), "{}", texts());
+        std::fs::create_dir(dir.path().join("spool/log")).expect("made");
+        set("", 0o755);
         set("main.cf", 0o644);
         std::fs::create_dir_all(dir.path().join("data")).expect("made");
         std::fs::create_dir_all(dir.path().join("mail")).expect("made");
         let nobody = os::users::user_by_name("nobody").expect("asked").expect("there");
         let mail = os::users::group_by_name("mail").expect("asked").expect("there");
-        for path in ["spool", "data"] {
+        for path in ["spool", "spool/log", "data"] {
             chown(dir.path().join(path), Some(nobody.uid), Some(nobody.gid)).expect("given");
         }
         chown(
