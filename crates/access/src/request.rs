@@ -10,6 +10,10 @@ use envelope::StatusCode;
 pub struct Client {
     /// Its verified name, or `unknown`.
     pub name: String,
+    /// The name that its address has, whether that name has the address or not; or `unknown`.
+    pub reverse_name: String,
+    /// Whether the names may be found another time.
+    pub name_is_pending: bool,
     /// Its address.
     pub address: IpAddr,
 }

@@ -49,6 +49,8 @@ fn rcpt(lists: &[(&str, &str)], address: &str, sasl_user: Option<&str>, recipien
     assert!(problems.is_empty());
     let access = Access::new(settings, Arc::new(router));
     let client = Client {
+        reverse_name: "unknown".to_owned(),
+        name_is_pending: false,
         name: "unknown".to_owned(),
         address: address.parse().expect("an address"),
     };
@@ -184,6 +186,8 @@ fn unknown_senders_of_our_own_are_refused_where_that_is_wanted() {
         let (router, _) = Router::new(Arc::clone(&settings), Vec::new(), Arc::new(Users(&["alice"])));
         let access = Access::new(settings, Arc::new(router));
         let client = Client {
+            reverse_name: "unknown".to_owned(),
+            name_is_pending: false,
             name: "unknown".to_owned(),
             address: "127.0.0.1".parse().expect("an address"),
         };
@@ -239,6 +243,8 @@ fn lists_of_ones_own_stand_for_what_is_in_them() {
     let access = Access::new(settings, Arc::new(router));
     let ask = |address: &str, sender: &str| {
         let client = Client {
+            reverse_name: "unknown".to_owned(),
+            name_is_pending: false,
             name: "unknown".to_owned(),
             address: address.parse().expect("an address"),
         };

@@ -5,12 +5,10 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use crate::{Dns, Kind, Question, Record};
+use crate::{Dns, Failure, Kind, Question, Record};
 
 /// How long the name of a client is looked for; after that it has none.
 pub const PATIENCE: Duration = Duration::from_secs(30);
-/// The most names of one address that are looked at.
-const NAMES_MAX: usize = 1;
 
 /// What a client is called.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,66 +17,66 @@ pub struct ClientName {
     pub name: String,
     /// The name that the address has, verified or not, or `unknown`.
     pub reverse_name: String,
-    /// Whether another time may bring another answer.
-    pub is_temporary: bool,
+    /// Why there is no name, or why it is not verified; `None` for a verified name, and for one that has other addresses.
+    pub failure: Option<Failure>,
 }
 
 impl ClientName {
     /// A client without a name.
-    pub fn unknown() -> ClientName {
+    pub fn unknown(failure: Option<Failure>) -> ClientName {
         ClientName {
             name: "unknown".to_owned(),
             reverse_name: "unknown".to_owned(),
-            is_temporary: false,
+            failure,
         }
+    }
+
+    /// A name that needs no more proof.
+    pub fn verified(name: &str) -> ClientName {
+        ClientName {
+            name: name.to_owned(),
+            reverse_name: name.to_owned(),
+            failure: None,
+        }
+    }
+
+    /// Whether another time may bring another answer.
+    pub fn is_temporary(&self) -> bool {
+        self.failure.as_ref().is_some_and(Failure::is_temporary)
+    }
+
+    /// Whether the address has a name which does not have the address.
+    pub fn is_unverified(&self) -> bool {
+        self.name != self.reverse_name
     }
 }
 
 /// Looks for the name of an address, and whether that name has the address. Takes [`PATIENCE`] at most.
 pub async fn client_name(dns: &dyn Dns, address: IpAddr) -> ClientName {
     let found = timeout(PATIENCE, look(dns, address.to_canonical())).await;
-    found.unwrap_or_else(|_| ClientName {
-        is_temporary: true,
-        ..ClientName::unknown()
-    })
+    found.unwrap_or_else(|_| ClientName::unknown(Some(Failure::TryAgain)))
 }
 
 async fn look(dns: &dyn Dns, address: IpAddr) -> ClientName {
     let question = Question::new(&reverse(address), Kind::Ptr);
     let answer = match dns.look_up(&question).await {
         Ok(answer) => answer,
-        Err(failure) => {
-            return ClientName {
-                is_temporary: failure.is_temporary(),
-                ..ClientName::unknown()
-            };
-        }
+        Err(failure) => return ClientName::unknown(Some(failure)),
     };
-    let name = answer
-        .records
-        .into_iter()
-        .take(NAMES_MAX)
-        .find_map(|record| match record {
-            Record::Name(name) if is_host_name(&name) => Some(name),
-            _ => None,
-        });
-    let Some(reverse_name) = name else {
-        return ClientName::unknown();
+    // As with getnameinfo(3), the first one counts.
+    let name = match answer.records.into_iter().next() {
+        Some(Record::Name(name)) if is_host_name(&name) => name,
+        _ => return ClientName::unknown(Some(Failure::BadName)),
     };
     let kind = if address.is_ipv4() { Kind::A } else { Kind::Aaaa };
-    let unverified = |is_temporary| ClientName {
-        reverse_name: reverse_name.clone(),
-        is_temporary,
-        ..ClientName::unknown()
+    let unverified = |failure| ClientName {
+        reverse_name: name.clone(),
+        ..ClientName::unknown(failure)
     };
-    match dns.look_up(&Question::new(&reverse_name, kind)).await {
-        Ok(answer) if answer.addresses().any(|own| own == address) => ClientName {
-            name: reverse_name.clone(),
-            reverse_name,
-            is_temporary: false,
-        },
-        Ok(_) => unverified(false),
-        Err(failure) => unverified(failure.is_temporary()),
+    match dns.look_up(&Question::new(&name, kind)).await {
+        Ok(answer) if answer.addresses().any(|own| own == address) => ClientName::verified(&name),
+        Ok(_) => unverified(None),
+        Err(failure) => unverified(Some(failure)),
     }
 }
 

@@ -13,11 +13,13 @@ mod answer;
 pub mod cache;
 mod client_name;
 mod configuration;
+mod hosts_file;
 mod resolver;
 
 pub use answer::{Answer, Failure, Kind, Looking, Question, Record, Search};
 pub use client_name::{ClientName, PATIENCE, client_name, reverse};
 pub use configuration::{Configuration, Error, SERVERS_MAX};
+pub use hosts_file::HostsFile;
 pub use resolver::{CNAMES_MAX, QUESTIONS_MAX, RECORDS_MAX, Resolver};
 
 /// Answers questions.

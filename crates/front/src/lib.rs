@@ -37,7 +37,9 @@ pub struct Front {
     pub own_addresses: Vec<std::net::IpAddr>,
     /// Who may log in.
     pub auth: Arc<dyn auth::Authority>,
-    /// The names of clients, and what else DNS says.
+    /// The names of clients that need no DNS.
+    pub hosts: dns::HostsFile,
+    /// The names of other clients, and what else DNS says.
     pub dns: Arc<dyn dns::Dns>,
     /// How many deliveries at once a transport may make (maxproc of its line in master.cf), where that is said.
     pub process_limits: std::collections::BTreeMap<String, usize>,

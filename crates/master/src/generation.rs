@@ -118,6 +118,7 @@ impl Generation {
                     router,
                     own_addresses,
                     auth,
+                    hosts: dns::HostsFile::of_system(),
                     dns,
                     process_limits: snapshot.process_limits.clone(),
                     remote,

@@ -209,7 +209,7 @@ fn clients_have_the_names_that_both_sides_confirm() {
     let name = |address: &str| {
         let address = address.parse().expect("an address");
         let found = run(crate::client_name(&resolver, address));
-        let temporary = if found.is_temporary { " (now)" } else { "" };
+        let temporary = if found.is_temporary() { " (now)" } else { "" };
         format!("{} {}{temporary}", found.name, found.reverse_name)
     };
     assert_eq!(name("192.0.2.1"), "good.test good.test");

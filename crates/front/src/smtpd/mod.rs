@@ -1,5 +1,6 @@
 //! The SMTP service: one [`Smtpd`] for each `smtpd` row of master.cf, one [`session::Session`] for each client.
 
+mod client_name;
 mod options;
 mod session;
 mod transaction;
@@ -103,6 +104,8 @@ impl Smtpd {
     /// Speaks with one client until it is gone.
     pub async fn converse(self: Arc<Smtpd>, mut link: Link) {
         let mut session = session::Session::new(Arc::clone(&self), link.remote.ip());
+        // Counted already: a crowd that waits for names is within the limits too.
+        session.is_called(self.client_name(link.remote.ip()).await);
         self.log.write(&lines::Connect { peer: session.peer() });
         let wrapped = self.settings.smtpd_tls_wrappermode;
         if wrapped

@@ -49,7 +49,9 @@ impl Session {
             excess,
             service,
             client: Client {
-                name: name_of(address),
+                name: "unknown".to_owned(),
+                reverse_name: "unknown".to_owned(),
+                name_is_pending: false,
                 address,
             },
             helo: None,
@@ -58,6 +60,13 @@ impl Session {
             transaction: None,
             in_handshake: false,
         }
+    }
+
+    /// The client's name is known from now on.
+    pub(super) fn is_called(&mut self, found: dns::ClientName) {
+        self.client.name_is_pending = found.is_temporary();
+        self.client.name = found.name;
+        self.client.reverse_name = found.reverse_name;
     }
 
     /// Whether a TLS handshake was begun and not finished.
@@ -568,13 +577,4 @@ fn bad_recipient() -> Step<Answer> {
 
 fn reply(code: u16, status: StatusCode, text: &str) -> Step<Answer> {
     Step::Answer(Answer::Reply(Reply::new(code, status, text)))
-}
-
-/// What the log calls a client. Names of other clients need DNS, which is not there yet.
-fn name_of(address: IpAddr) -> String {
-    if address.is_loopback() {
-        "localhost".to_owned()
-    } else {
-        "unknown".to_owned()
-    }
 }

@@ -195,10 +195,6 @@ pub(crate) const NOT_YET: &[(&str, &str)] = &[
     ),
     ("smtpd_min_data_rate", "not yet: deadlines of whole commands"),
     (
-        "smtpd_peername_lookup",
-        "not yet: DNS of our own; clients have no names",
-    ),
-    (
         "smtpd_per_request_deadline",
         "not yet: deadlines of whole commands",
     ),

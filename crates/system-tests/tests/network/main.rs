@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panic")]
 
+mod clients;
 mod exchangers;
 
 use std::net::SocketAddr;
