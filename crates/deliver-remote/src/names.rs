@@ -12,6 +12,9 @@ use tokio::time::timeout;
 /// How long the system may take to find a name's addresses.
 const NATIVE_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// What the system says of a name that is there without an address.
+const NO_ADDRESS: &str = "No address associated with hostname";
+
 /// Looks names up as the settings say.
 #[derive(Clone)]
 pub(crate) struct Names {
@@ -155,6 +158,7 @@ impl Names {
             let why = text.rsplit(": ").next().unwrap_or(&text);
             match why {
                 why if why == later => missed(StatusCode::temporary(4, 4), why),
+                why if why == NO_ADDRESS => missed(StatusCode::permanent(3, 0), why),
                 why => missed(StatusCode::permanent(4, 4), why),
             }
         })?;
@@ -164,10 +168,7 @@ impl Names {
             .collect();
         addresses.sort_by_key(IpAddr::is_ipv6);
         match addresses.is_empty() {
-            true => Err(missed(
-                StatusCode::permanent(4, 4),
-                "No address associated with hostname",
-            )),
+            true => Err(missed(StatusCode::permanent(3, 0), NO_ADDRESS)),
             false => Ok(addresses),
         }
     }

@@ -119,10 +119,8 @@ pub enum Failure {
     NotFound,
     /// The name is there, with no record of that type.
     NoData,
-    /// Nobody can tell just now: no answer, or a server that failed.
+    /// Nobody can tell just now: no answer, or servers that fail or refuse.
     TryAgain,
-    /// The servers refuse to tell.
-    Refused,
     /// Aliases lead on and on.
     Loop,
     /// No name that can be asked for.
@@ -142,7 +140,7 @@ impl fmt::Display for Failure {
             Failure::NotFound => "Host not found",
             Failure::NoData => "Host found but no data record of requested type",
             Failure::TryAgain => "Host not found, try again",
-            Failure::Refused | Failure::BadName => "Non-recoverable error",
+            Failure::BadName => "Non-recoverable error",
             Failure::Loop => "Name server loop",
         })
     }

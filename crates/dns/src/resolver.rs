@@ -310,8 +310,7 @@ fn nothing(error: &NetError) -> Result<Said, Failure> {
             let ttl = found.negative_ttl.map_or(Duration::ZERO, seconds);
             Ok(Said::Nothing { failure, ttl })
         }
-        NetError::Dns(DnsError::ResponseCode(ResponseCode::ServFail)) => Err(Failure::TryAgain),
-        NetError::Dns(DnsError::ResponseCode(_)) => Err(Failure::Refused),
+        // Any other code is the server's trouble, not the name's: mail waits.
         _ => Err(Failure::TryAgain),
     }
 }

@@ -8,7 +8,7 @@ use deliver_local::Forward;
 use envelope::{DeliveryResult, Envelope, Outcome, QueueId, Recipient, StatusCode, Trace};
 use intake::Origin;
 use maillog::Delays;
-use maillog::lines::delivery::Delivery as DeliveryLine;
+use maillog::lines::delivery::{Delivery as DeliveryLine, PassedOn};
 use queue::Message;
 use queue::scheduler::{Destination, Feedback};
 use serve::clock::now;
@@ -112,7 +112,10 @@ impl Attempt {
             "smtp" | "relay" | "lmtp" => {
                 let passed = self.remote(destination).await;
                 match self.best_mx(destination).filter(|_| passed.loops) {
-                    Some(other) => self.by_other_transport(&other, told).await,
+                    Some(other) => {
+                        self.log_passed_on(passed.agent, &other.transport);
+                        self.by_other_transport(&other, told).await
+                    }
                     None => (passed.agent, self.numbered(passed.outcomes), passed.feedback),
                 }
             }
@@ -191,6 +194,19 @@ impl Attempt {
             is_probe: self.only_verifies(),
         };
         remote.deliver(destination, &wanted).await
+    }
+
+    fn log_passed_on(&self, agent: &str, transport: &str) {
+        let recipients = &self.message.envelope.recipients;
+        let indexes = self.recipients.iter();
+        for recipient in indexes.filter_map(|index| recipients.get(*index as usize)) {
+            self.front.log.write(&PassedOn {
+                agent,
+                queue_id: &self.message.queue_id,
+                to: &recipient.address.to_string(),
+                transport,
+            });
+        }
     }
 
     fn numbered(&self, outcomes: Vec<Outcome>) -> Vec<(u32, Outcome)> {

@@ -62,6 +62,34 @@ impl Line for Delivery<'_> {
     }
 }
 
+/// `ID: passing <user@example.com> to transport=local` (`best_mx_transport`)
+#[derive(Debug)]
+pub struct PassedOn<'a> {
+    /// `smtp`
+    pub agent: &'a str,
+    /// Which message.
+    pub queue_id: &'a QueueId,
+    /// Whom it is for.
+    pub to: &'a str,
+    /// The other transport.
+    pub transport: &'a str,
+}
+
+impl Line for PassedOn<'_> {
+    fn tag(&self) -> Tag<'_> {
+        Tag::Mta(self.agent)
+    }
+    fn text(&self, out: &mut String) {
+        say!(
+            out,
+            "{}: passing <{}> to transport={}",
+            self.queue_id,
+            self.to,
+            self.transport
+        );
+    }
+}
+
 /// `connect to 192.0.2.1[192.0.2.1]:25: Connection refused`: said once for each host that could not be reached.
 #[derive(Debug)]
 pub struct ConnectFailed<'a> {

@@ -8,5 +8,6 @@
 
 mod delivery;
 mod inetd;
+mod exchangers;
 mod rights;
 mod roles;
