@@ -70,9 +70,11 @@ fn theirs(dir: &Path, flags: &[&str]) -> Option<Vec<String>> {
 
 fn without_own(mut lines: Vec<String>) -> Vec<String> {
     lines.retain(|line| {
-        !OWN_DEFAULTS
-            .iter()
-            .any(|name| line.split_once(" =").is_some_and(|(known, _)| known == *name))
+        // Parameters of our own have names of our own.
+        !line.starts_with("yubin_")
+            && !OWN_DEFAULTS
+                .iter()
+                .any(|name| line.split_once(" =").is_some_and(|(known, _)| known == *name))
     });
     lines
 }

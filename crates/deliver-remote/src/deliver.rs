@@ -49,7 +49,7 @@ impl Remote {
                         self.warn(protocol, warning);
                     }
                     is_own |= no_host.loops;
-                    progress.missed(&no_host.outcome);
+                    progress.missed(&no_host.outcome());
                     missed = Some((no_host, origin));
                 }
             }
@@ -87,14 +87,14 @@ impl Remote {
             }
             Origin::NextHop => return None,
         };
-        if no_host.outcome.result != DeliveryResult::Bounced {
+        if no_host.missed.is_temporary() {
             return None;
         }
         self.warn(next_hop.protocol, &format!("{name} configuration problem"));
         Some(Outcome {
             result: DeliveryResult::Deferred,
             status: StatusCode::temporary(3, 5),
-            ..no_host.outcome.clone()
+            ..no_host.outcome()
         })
     }
 

@@ -57,11 +57,28 @@ pub(crate) struct Chosen {
 /// No host to try.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct NoHost {
-    pub(crate) outcome: Outcome,
+    pub(crate) missed: NoAddress,
     /// It would be this host itself.
     pub(crate) loops: bool,
     /// Something for the log, beside the outcome.
     pub(crate) warning: Option<String>,
+}
+
+impl NoHost {
+    /// What it means for every recipient.
+    pub(crate) fn outcome(&self) -> Outcome {
+        let result = match self.missed.is_temporary() {
+            true => DeliveryResult::Deferred,
+            false => DeliveryResult::Bounced,
+        };
+        Outcome {
+            result,
+            status: self.missed.status,
+            text: self.missed.text.clone(),
+            relay: "none".to_owned(),
+            detail: Default::default(),
+        }
+    }
 }
 
 /// An address of a mail exchanger.
@@ -284,18 +301,8 @@ fn in_ascii(name: &str) -> String {
 }
 
 fn nowhere(missed: NoAddress) -> NoHost {
-    let result = match missed.is_temporary() {
-        true => DeliveryResult::Deferred,
-        false => DeliveryResult::Bounced,
-    };
     NoHost {
-        outcome: Outcome {
-            result,
-            status: missed.status,
-            text: missed.text,
-            relay: "none".to_owned(),
-            detail: Default::default(),
-        },
+        missed,
         loops: false,
         warning: None,
     }

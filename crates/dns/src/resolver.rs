@@ -218,7 +218,7 @@ fn pool(server: SocketAddr, patience: Duration) -> Pool {
     options.attempts = 1;
     options.num_concurrent_reqs = 1;
     // Without a TLS feature there is nothing in it, and nothing that can fail.
-    let tls = TlsConfig::new().unwrap_or_else(|_| TlsConfig {});
+    let tls = TlsConfig::new().unwrap_or(TlsConfig {});
     let context = Arc::new(PoolContext::new(options, tls));
     NameServerPool::from_config([config], context, TokioRuntimeProvider::default())
 }

@@ -112,7 +112,7 @@ fn said(settings: &Postfix, next_hop: &str) -> String {
             relays.collect::<Vec<String>>().join(" ")
         }
         Err(no_host) => {
-            let Outcome { status, text, .. } = no_host.outcome;
+            let Outcome { status, text, .. } = no_host.outcome();
             let loops = if no_host.loops { " (loops)" } else { "" };
             format!("{status} {text}{loops}")
         }
