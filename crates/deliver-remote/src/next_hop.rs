@@ -128,20 +128,50 @@ fn place(text: &str, default_port: &str) -> Result<Place, Error> {
     })
 }
 
-/// A number, or a name of the services that mail is passed on to.
+/// The file of services of the machine.
+const SERVICES: &str = "/etc/services";
+
+/// A number, a name of the services that mail is passed on to, or one that the machine knows.
 fn port(text: &str) -> Option<u16> {
     match text {
         "smtp" => Some(25),
         "submission" => Some(587),
         "submissions" | "smtps" => Some(465),
         "lmtp" => Some(24),
-        number => number.parse().ok().filter(|port| *port > 0),
+        number if number.bytes().all(|byte| byte.is_ascii_digit()) => {
+            number.parse().ok().filter(|port| *port > 0)
+        }
+        name => of_services(&std::fs::read_to_string(SERVICES).unwrap_or_default(), name),
     }
+}
+
+/// services(5): `name port/tcp aliases # comment`
+fn of_services(text: &str, name: &str) -> Option<u16> {
+    text.lines().find_map(|line| {
+        let mut words = line.split('#').next()?.split_whitespace();
+        let (first, port) = (words.next()?, words.next()?);
+        let is_named = first == name || words.any(|alias| alias == name);
+        port.strip_suffix("/tcp").filter(|_| is_named)?.parse().ok()
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ports_have_names() {
+        let services = "# x\nnntp 119/tcp readnews # y\ntftp 69/udp\n";
+        assert_eq!(of_services(services, "readnews"), Some(119));
+        assert_eq!(
+            (of_services(services, "tftp"), of_services(services, "y")),
+            (None, None)
+        );
+        assert_eq!(
+            ["25", "submission", "0", "70000", ""].map(port),
+            [Some(25), Some(587), None, None, None]
+        );
+    }
 
     #[test]
     fn next_hops_are_read_as_main_cf_writes_them() {

@@ -109,7 +109,9 @@ impl Generation {
         let front = match kept.queue.clone() {
             None => None,
             Some((spool, qmgr)) => {
-                let (dns, remote) = remote(&settings)?;
+                // One for each side: a crowd of clients whose names nobody tells does not hold up what is sent.
+                let dns = resolver(&settings)?;
+                let remote = remote(&settings)?;
                 let remote = remote.logging_to(kept.log.clone());
                 let (settings, auth, log) = (Arc::clone(&settings), Arc::clone(&auth), kept.log.clone());
                 Some(Arc::new(Front {
@@ -247,10 +249,8 @@ fn lmtps(
 ///
 /// # Errors
 /// What makes it impossible.
-pub(crate) fn remote(settings: &Postfix) -> Result<(Arc<dyn dns::Dns>, Remote)> {
-    let dns = resolver(settings)?;
-    let remote = Remote::from_settings(settings, Arc::clone(&dns), own_addresses(settings))?;
-    Ok((dns, remote))
+pub(crate) fn remote(settings: &Postfix) -> Result<Remote> {
+    Ok(Remote::from_settings(settings, resolver(settings)?, own_addresses(settings))?)
 }
 
 /// Asks the servers of `yubin_dns_servers`, or those of the system as they are at this moment.

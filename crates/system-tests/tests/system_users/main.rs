@@ -7,7 +7,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panic")]
 
 mod delivery;
-mod inetd;
 mod exchangers;
+mod inetd;
 mod rights;
 mod roles;
