@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use ipc::control::{self, Request, Selection};
 use queue::admin::{self, Listed};
 use serde_json::ser::Formatter;
+use settings::Postfix;
 
 use crate::mail_queue::{Answer, MailQueue, is_queue_id, short_date};
 use crate::{Invocation, authorization, eprint_line, print_line, try_print};
@@ -16,7 +17,7 @@ Shows the queue, or has queued mail tried now.
   -j       shows it as JSON, one object a line
   -f       has all deferred mail tried now
   -i ID    has the message with this queue id tried now
-  -s SITE  has all mail for this domain tried now
+  -s SITE  has all mail for this domain tried now; it must be one of fast_flush_domains
   -c DIR   takes DIR/main.cf (MAIL_CONFIG does the same)
 Behind a queue id, * means that the message is being delivered, ! that it is on hold, # that it is to be returned. While the mail system is down,
 root and the owner of the queue see it as it lies on disk.";
@@ -162,6 +163,10 @@ pub(crate) fn flush(queue: &MailQueue, selection: &Selection) -> ExitCode {
                 &format!("Cannot flush mail queue - invalid destination: \"{site:.100}\""),
             );
         }
+        Selection::Site(site) if !is_flushed_for(site, &queue.settings) => {
+            let text = format!("Flush service is not configured for destination \"{site}\"");
+            return fatal(UNAVAILABLE, &text);
+        }
         Selection::Site(_) | Selection::All => {}
     }
     match queue.ask(&Request::Flush(selection.clone())) {
@@ -169,6 +174,12 @@ pub(crate) fn flush(queue: &MailQueue, selection: &Selection) -> ExitCode {
         Ok(Answer::Down) => fatal(UNAVAILABLE, "Cannot flush mail queue - mail system is down"),
         Err(error) => fatal(UNAVAILABLE, &format!("Cannot flush mail queue - {error}")),
     }
+}
+
+/// Whether the site is one of `fast_flush_domains`; where a table cannot be asked, it is not.
+fn is_flushed_for(site: &str, settings: &Postfix) -> bool {
+    let domains = route::DomainList::fast_flush(settings, &mut Vec::new());
+    address::Domain::parse(site).is_ok_and(|site| domains.contains(&site).unwrap_or(false))
 }
 
 /// A domain, or an address in brackets.
@@ -240,6 +251,22 @@ mod tests {
         );
         for wrong in ["", "-p -f", "-p extra", "-x", "-i", "-pj"] {
             assert_eq!(wanted(wrong), Err(USAGE.to_owned()), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn mail_can_be_asked_for_by_the_domains_that_are_relayed_for() {
+        let mut settings = Postfix::defaults(&settings::Surroundings::default());
+        assert!(!is_flushed_for("example.com", &settings));
+        settings.fast_flush_domains = vec!["example.com".to_owned(), "[192.0.2.1]".to_owned()];
+        for (site, is_served) in [
+            ("Example.COM", true),
+            ("sub.example.com", true),
+            ("notexample.com", false),
+            ("[192.0.2.1]", true),
+            ("[192.0.2.2]", false),
+        ] {
+            assert_eq!(is_flushed_for(site, &settings), is_served, "{site}");
         }
     }
 

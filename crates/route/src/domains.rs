@@ -55,6 +55,13 @@ impl DomainList {
         }
     }
 
+    /// The domains of `fast_flush_domains`.
+    pub fn fast_flush(settings: &settings::Postfix, problems: &mut Vec<tables::Error>) -> DomainList {
+        let mut parents = settings.parent_domain_matches_subdomains.iter();
+        let subdomains = parents.any(|list| list == "fast_flush_domains");
+        DomainList::open(&settings.fast_flush_domains, subdomains, problems)
+    }
+
     /// Whether `domain` is in the list: the first entry that matches decides.
     ///
     /// # Errors

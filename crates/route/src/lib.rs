@@ -62,6 +62,7 @@ pub struct Router {
     local: DomainList,
     virtual_mailbox: DomainList,
     relay: DomainList,
+    fast_flush: DomainList,
     /// Addresses of this host, for `user@[192.0.2.1]`.
     own_addresses: Vec<IpAddr>,
     recipients: recipients::Recipients,
@@ -78,10 +79,12 @@ impl Router {
         let mut problems = Vec::new();
         let parents = &settings.parent_domain_matches_subdomains;
         let relay_subdomains = parents.iter().any(|list| list == "relay_domains");
+        let fast_flush = DomainList::fast_flush(&settings, &mut problems);
         let router = Router {
             local: DomainList::open(&settings.mydestination, false, &mut problems),
             virtual_mailbox: DomainList::open(&settings.virtual_mailbox_domains, false, &mut problems),
             relay: DomainList::open(&settings.relay_domains, relay_subdomains, &mut problems),
+            fast_flush,
             recipients: recipients::Recipients::open(&settings, directory, &mut problems),
             own_addresses,
             settings,
@@ -92,11 +95,24 @@ impl Router {
     /// The same, telling warnings of its tables: those of domains as trivial-rewrite(8) to `domains`, those of recipients as
     /// smtpd(8), who asks for them, to `recipients`.
     pub fn telling(mut self, domains: &Tell, recipients: &Tell) -> Router {
-        for list in [&mut self.local, &mut self.virtual_mailbox, &mut self.relay] {
+        for list in [
+            &mut self.local,
+            &mut self.virtual_mailbox,
+            &mut self.relay,
+            &mut self.fast_flush,
+        ] {
             list.tell_warnings(domains);
         }
         self.recipients.tell_warnings(recipients);
         self
+    }
+
+    /// Whether mail for this site may be asked for, by ETRN or `postqueue -s` (`fast_flush_domains`).
+    ///
+    /// # Errors
+    /// When a lookup fails.
+    pub fn is_flushed_for(&self, site: &address::Domain) -> Result<bool, Error> {
+        self.fast_flush.contains(site)
     }
 
     /// The class of an address's domain. An address without a domain is of this host.

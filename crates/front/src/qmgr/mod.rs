@@ -455,6 +455,8 @@ impl Running {
         let first = outcomes.first().map(|(_, outcome)| outcome);
         self.failures
             .learn(&destination, feedback, first, &self.scheduler);
+        let is_logged = self.front.settings.destination_concurrency_feedback_debug;
+        let logged = (is_logged && feedback != Feedback::None).then(|| destination.clone());
         let results: Vec<(u32, DeliveryResult)> =
             outcomes.iter().map(|(index, o)| (*index, o.result)).collect();
         self.scheduler.finished(
@@ -465,6 +467,25 @@ impl Running {
             },
             now(),
         );
+        if let Some(destination) = logged {
+            self.log_feedback(&destination);
+        }
+    }
+
+    /// `destination_concurrency_feedback_debug`
+    fn log_feedback(&self, destination: &Destination) {
+        let Some(condition) = self.scheduler.condition(destination) else {
+            return;
+        };
+        self.front.log.write(&lines::Feedback {
+            transport: &destination.transport,
+            next_hop: &destination.next_hop,
+            limit: condition.limit,
+            window: condition.window,
+            success: condition.success,
+            failure: condition.failure,
+            failed_cohorts: condition.failed_cohorts,
+        });
     }
 
     fn defer_untried(&mut self, queue_id: &QueueId, destination: &Destination, recipients: &[u32]) {
@@ -530,6 +551,7 @@ impl Running {
         match selection {
             Selection::All => self.scheduler.flush_all(),
             Selection::Ids(_) | Selection::Site(_) => {
+                self.scheduler.revive();
                 for id in self.selected(selection) {
                     self.scheduler.flush_one(&id);
                 }

@@ -427,11 +427,10 @@ impl Session {
     /// ETRN: mail for a domain that is relayed for is tried at once (`fast_flush_domains = $relay_domains`).
     fn flush_for(&self, domain: &str) -> Step<Answer> {
         let front = &self.service.front;
-        let relayed = address::Domain::parse(domain).ok().is_some_and(|domain| {
-            let anybody = Address::new("postmaster", Some(domain));
-            matches!(front.router.class(&anybody), Ok(route::Class::Relay))
-        });
-        if !relayed {
+        let is_served = address::Domain::parse(domain)
+            .ok()
+            .is_some_and(|site| front.router.is_flushed_for(&site).unwrap_or(false));
+        if !is_served {
             let text = format!("<{domain}>: service unavailable");
             return Step::Answer(Answer::Reply(Reply::bare(459, text)));
         }

@@ -101,3 +101,41 @@ impl Line for Removed<'_> {
         say!(out, "{}: removed", self.queue_id);
     }
 }
+
+/// `queue smtp/mx.example: limit 20 window 6 success 0 failure 0 fail_cohorts 0`
+#[derive(Debug)]
+pub struct Feedback<'a> {
+    /// The transport.
+    pub transport: &'a str,
+    /// The next hop.
+    pub next_hop: &'a str,
+    /// The largest number of deliveries at once.
+    pub limit: usize,
+    /// The number of now.
+    pub window: usize,
+    /// Progress towards more, below 1.
+    pub success: f64,
+    /// Progress towards fewer, below 1.
+    pub failure: f64,
+    /// Failures since the last success, in windows.
+    pub failed_cohorts: f64,
+}
+
+impl Line for Feedback<'_> {
+    fn tag(&self) -> Tag<'_> {
+        Tag::Mta("qmgr")
+    }
+    fn text(&self, out: &mut String) {
+        say!(
+            out,
+            "queue {}/{}: limit {} window {} success {:.3} failure {:.3} fail_cohorts {:.3}",
+            self.transport,
+            self.next_hop,
+            self.limit,
+            self.window,
+            self.success,
+            self.failure,
+            self.failed_cohorts
+        );
+    }
+}

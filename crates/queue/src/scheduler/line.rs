@@ -19,6 +19,21 @@ pub(super) enum Health {
     Dead,
 }
 
+/// How a destination is: for the log.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Condition {
+    /// The largest concurrency.
+    pub limit: usize,
+    /// The concurrency of now.
+    pub window: usize,
+    /// Progress towards a larger one, below 1.
+    pub success: f64,
+    /// Progress towards a smaller one, below 1.
+    pub failure: f64,
+    /// Failures since the last success, in windows.
+    pub failed_cohorts: f64,
+}
+
 /// The line.
 #[derive(Debug)]
 pub(super) struct Line {
@@ -75,6 +90,16 @@ impl Line {
             self.window = self.window.max(limits.initial);
         }
         self.window = self.window.clamp(1, limits.window_max());
+    }
+
+    pub(super) fn condition(&self, limits: &TransportLimits) -> Condition {
+        Condition {
+            limit: limits.window_max(),
+            window: self.window,
+            success: self.success,
+            failure: self.failure,
+            failed_cohorts: self.failed_cohorts,
+        }
     }
 
     pub(super) fn is_dead(&self, now_micros: i64) -> bool {

@@ -13,6 +13,7 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use envelope::QueueId;
 
 pub use self::action::{Action, AttemptId, Feedback, Finished, Resolved, Unread};
+pub use self::line::Condition;
 use self::line::Health;
 use self::messages::{Active, Messages, State};
 pub use self::options::{Destination, Gain, Options, Overtaking, TransportLimits};
@@ -164,6 +165,13 @@ impl Scheduler {
             .is_some_and(|transport| transport.knows(&destination.next_hop))
     }
 
+    /// How a destination is, if anything is remembered of it.
+    pub fn condition(&self, destination: &Destination) -> Option<Condition> {
+        let transport = self.transports.get(*self.by_name.get(&destination.transport)?)?;
+        let line = transport.line_to_known(&destination.next_hop)?;
+        Some(line.condition(&transport.limits))
+    }
+
     /// The answer to [`Action::Load`].
     pub fn resolved(&mut self, queue_id: &QueueId, resolved: Resolved, now_micros: i64) {
         let Some(active) = self.messages.active_of(queue_id) else {
@@ -263,10 +271,16 @@ impl Scheduler {
     /// Makes all deferred messages due and forgets that destinations are dead (`postqueue -f`).
     pub fn flush_all(&mut self) {
         self.messages.wake_all();
+        self.revive();
+    }
+
+    /// Forgets that destinations are dead: somebody asks for mail to be tried now.
+    pub fn revive(&mut self) {
         self.transports.iter_mut().for_each(Transport::revive);
     }
 
-    /// Makes one deferred message due (`postqueue -i`); `false` when it is not deferred. That a destination is dead stays known.
+    /// Makes one deferred message due; `false` when it is not deferred. That a destination is dead stays known, unless
+    /// [`Scheduler::revive`] is called too (`postqueue -i`).
     pub fn flush_one(&mut self, queue_id: &QueueId) -> bool {
         let was_deferred = self.messages.leave_deferred(queue_id);
         if was_deferred {

@@ -107,6 +107,10 @@ impl Transport {
         self.lines.get_mut(&id)
     }
 
+    pub(super) fn line_to_known(&self, next_hop: &str) -> Option<&Line> {
+        self.lines.get(self.by_next_hop.get(next_hop)?)
+    }
+
     pub(super) fn knows(&self, next_hop: &str) -> bool {
         self.by_next_hop.contains_key(next_hop)
     }

@@ -10,7 +10,7 @@
 //! message record | `Incoming::commit`, compaction | the message is there, in the queue and state that it says | nothing
 //! a second record of the same id | compaction | the later one counts | nothing
 //! outcome record | `Spool::record` | those recipients are not tried again | without it: a delivery twice
-//! move record | `defer`, `move_to` | the queue and next try it names | without it: an earlier try
+//! move record | `defer`, `move_to` | the queue and next try it names | without it: an earlier try, or a hold forgotten (so it may be while the disk is full)
 //! expiry record | `force_expire` | the message is returned at its next try | without it: an administrator asks again
 //! removed record, file in `large/` still there | `remove` | removes the file | without it: the message's end again
 //! outcome, move, removed record of an id that is not there | the same, its message long void | ignores it | nothing

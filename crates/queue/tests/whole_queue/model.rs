@@ -235,16 +235,15 @@ impl Model {
         self.letters[id].forced || age_micros >= options.lifetime_micros.min(options.bounce_lifetime_micros)
     }
 
-    /// Everything said so far is on disk.
-    pub(crate) fn flushed(&mut self) {
-        self.letters.retain(|_, letter| {
+    /// Everything said so far is on disk; for moves from queue to queue that holds only where there is `room`.
+    pub(crate) fn flushed(&mut self, room: bool) {
+        for letter in self.letters.values_mut() {
             letter.gone = letter.gone.map(|_| true);
-            letter.held.1 = true;
+            letter.held.1 |= room;
             for truth in &mut letter.recipients {
                 truth.durable |= truth.finals > 0 && !truth.forgettable;
             }
-            true
-        });
+        }
     }
 
     /// The system starts again; what was under way is not any more.

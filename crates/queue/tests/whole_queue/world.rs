@@ -23,7 +23,7 @@ const DIR: &str = "/var/spool/yubin";
 const SECOND: i64 = 1_000_000;
 const START: i64 = 1_700_000_000 * SECOND;
 /// What happens before everything gets well.
-const EVENTS: u64 = 60;
+const EVENTS: u64 = 50;
 /// The options of this seed have the limits that never change.
 pub(crate) const LIMITS_SEED: u64 = 0;
 const ACTIVE: usize = 6;
@@ -146,6 +146,8 @@ struct Queue {
     flights: BTreeMap<AttemptId, Flight>,
     moods: BTreeMap<Destination, Mood>,
     is_well: bool,
+    /// The disk never was short of room since the last start.
+    has_room: bool,
     now: i64,
     settings: u64,
     model: Model,
@@ -173,6 +175,7 @@ pub(crate) fn run(seed: u64) -> Seen {
         flights: BTreeMap::new(),
         moods: BTreeMap::new(),
         is_well: false,
+        has_room: true,
         now: START,
         settings: 0,
         model: Model::default(),
@@ -186,6 +189,7 @@ pub(crate) fn run(seed: u64) -> Seen {
     if queue.chance(4) == 0 {
         let capacity = 20_000 + queue.chance(40_000);
         queue.disk.set_capacity_bytes(capacity);
+        queue.has_room = false;
     }
     queue.start();
     for _ in 0..EVENTS {
@@ -269,7 +273,7 @@ impl Queue {
     /// The system stops as it should.
     fn stop(&mut self) {
         if self.spool().finish().is_ok() && !self.disk.is_down() {
-            self.model.flushed();
+            self.model.flushed(self.has_room);
         }
         let is_down = self.disk.is_down();
         self.spool = None;
@@ -283,7 +287,7 @@ impl Queue {
 
     fn flush(&mut self) {
         if self.spool().flush().is_ok() && !self.disk.is_down() {
-            self.model.flushed();
+            self.model.flushed(self.has_room);
         }
     }
 
@@ -520,6 +524,11 @@ impl Queue {
             );
             self.act(action);
         }
+        let deadline = self.scheduler.deadline_micros();
+        assert!(
+            deadline.is_none_or(|deadline| deadline - self.now <= 300 * SECOND),
+            "the queue is left alone for too long"
+        );
     }
 
     fn act(&mut self, action: Action) {

@@ -20,8 +20,6 @@ const RANGES: &[(&[&str], u64, u64)] = &[
             "default_recipient_refill_limit",
             "deliver_lock_attempts",
             "deliver_lock_delay",
-            "fast_flush_purge_time",
-            "fast_flush_refresh_time",
             "fork_attempts",
             "fork_delay",
             "header_address_token_limit",

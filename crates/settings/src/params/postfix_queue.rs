@@ -32,8 +32,6 @@ macro_rules! rows {
             default_minimum_delivery_slots: Count = "3", Reload, "A message that earns others fewer than these is not overtaken.";
             default_recipient_refill_limit: Count = "100", Reload, "When fewer recipients than these of a large message wait, more are read.";
             fast_flush_domains: List = "$relay_domains", Reload, "Domains whose mail postqueue -s and ETRN can ask for.";
-            fast_flush_refresh_time: Hours = "12h", Reload, "How often mail for these domains is tried in any case.";
-            fast_flush_purge_time: Days = "7d", Reload, "How long it is remembered which mail is for them.";
             local_destination_concurrency_limit: Count = "2", Reload, "Deliveries at once to one local user.";
             local_destination_recipient_limit: Count = "1", Reload, "Recipients in one local delivery.";
             in_flow_delay: Seconds = "1s", Reload, "The pause for clients while mail comes in faster than it goes out.";
@@ -76,6 +74,10 @@ crate::params::others! {
         "Whether reports for VERP mail go recipient by recipient.";
     "dont_remove" Count "0" NotSupported "not yet: this duty of the queue manager comes with a later release"
         "Whether delivered messages stay in the queue directory saved.";
+    "fast_flush_purge_time" Days "7d" NoEffect "which mail is for a site is seen in the queue itself, no lists are kept"
+        "After how long such a list is emptied.";
+    "fast_flush_refresh_time" Hours "12h" NoEffect "which mail is for a site is seen in the queue itself, no lists are kept"
+        "How often such a list is tried.";
     "hash_queue_depth" Count "1" NoEffect "the queue is one log, not a tree of files"
         "How many levels of directories a queue has.";
     "hash_queue_names" Text "deferred, defer" NoEffect "the queue is one log, not a tree of files"
