@@ -26,6 +26,8 @@ pub(crate) struct Truth {
 pub(crate) struct Letter {
     /// The client heard 250.
     acked: bool,
+    arrival_micros: i64,
+    has_sender: bool,
     pub(crate) recipients: Vec<Truth>,
     /// It was removed, and whether that is on disk for certain.
     gone: Option<bool>,
@@ -45,7 +47,12 @@ pub(crate) struct Model {
 
 impl Model {
     /// A client begins to send.
-    pub(crate) fn sent(&mut self, id: &QueueId, destinations: Vec<Destination>, hold: bool) {
+    pub(crate) fn sent(
+        &mut self,
+        id: &QueueId,
+        destinations: Vec<Destination>,
+        (arrival_micros, hold, has_sender): (i64, bool, bool),
+    ) {
         let recipients = destinations.into_iter().map(|destination| Truth {
             destination,
             finals: 0,
@@ -55,6 +62,8 @@ impl Model {
         });
         let letter = Letter {
             acked: false,
+            arrival_micros,
+            has_sender,
             recipients: recipients.collect(),
             gone: None,
             deleted: false,
@@ -147,6 +156,11 @@ impl Model {
             (backoff.minimal_micros..=backoff.maximal_micros).contains(&wait),
             "{id} waits {wait} µs"
         );
+        let age = now - self.letters[id].arrival_micros;
+        assert!(
+            age < self.lifetime_micros(id),
+            "{id} is deferred at an age of {age} µs"
+        );
         let letter = self.letter(id);
         assert!(
             letter
@@ -231,8 +245,16 @@ impl Model {
     }
 
     pub(crate) fn may_expire(&self, id: &QueueId, age_micros: i64) -> bool {
+        self.letters[id].forced || age_micros >= self.lifetime_micros(id)
+    }
+
+    fn lifetime_micros(&self, id: &QueueId) -> i64 {
         let options = options(LIMITS_SEED);
-        self.letters[id].forced || age_micros >= options.lifetime_micros.min(options.bounce_lifetime_micros)
+        if self.letters[id].has_sender {
+            options.lifetime_micros
+        } else {
+            options.bounce_lifetime_micros
+        }
     }
 
     /// Everything said so far is on disk; for moves from queue to queue that holds only where there is `room`.

@@ -296,7 +296,11 @@ impl Queue {
         self.is_well = true;
         self.moods.clear();
         self.disk.set_capacity_bytes(u64::MAX);
-        self.crash();
+        // In half of the worlds, what is stuck in memory stays so.
+        if self.chance(2) == 0 {
+            self.crash();
+        }
+        self.disk.crash_at(u64::MAX / 2);
         for id in self.model.present() {
             if self.model.is_held(&id) {
                 self.administer(Change::Release, &id);
@@ -449,7 +453,7 @@ impl Queue {
             hold,
             ..Facts::default()
         };
-        self.model.sent(&id, destinations, hold);
+        self.model.sent(&id, destinations, (self.now, hold, has_sender));
         let size = usize::try_from(self.chance(if self.chance(6) == 0 { 3000 } else { 300 })).unwrap();
         let written = incoming.write(&vec![b'x'; size]);
         match written.and_then(|()| incoming.commit_and_wait(&envelope, &facts)) {
