@@ -459,3 +459,78 @@ fn other_settings_hold_from_then_on() {
         Some(Action::Expire { queue_id: id(1) })
     );
 }
+
+/// Ten messages to each of many destinations, of which 30 % are dead: what is known stays small, what is done follows from the
+/// number of messages, and those for live destinations do not wait for the dead.
+#[test]
+fn a_long_queue_with_many_dead_destinations_goes_out() {
+    // With 100 000 messages the counts are five times as high, and the test takes five times as long.
+    const MESSAGES: u64 = 20_000;
+    const DESTINATIONS: u64 = MESSAGES / 10;
+    const ACTIVE: usize = 400;
+    let mut options = options();
+    options.active_limit = ACTIVE;
+    options.recipient_limit = ACTIVE;
+    options.default_limits.total = 100;
+    let mut scheduler = Scheduler::new(options);
+    let start = 1_700_000_000 * SECOND;
+    let mut now = start;
+    let is_dead = |destination: &Destination| destination.next_hop.ends_with(['0', '1', '2']);
+    for n in 0..MESSAGES {
+        scheduler.incoming(id(n), now);
+    }
+    let (mut asked, mut known, mut attempts, mut tries_of_dead, mut done) = (0u64, 0, 0u64, 0u64, 0u64);
+    let mut flights = std::collections::VecDeque::new();
+    while done < MESSAGES * 7 / 10 {
+        while let Some(action) = scheduler.next_action(now) {
+            asked += 1;
+            known = known.max(scheduler.destination_count());
+            match action {
+                Action::Load { queue_id, .. } => {
+                    let number = u64::from_str_radix(queue_id.as_str(), 16).unwrap();
+                    let routes = vec![(0, smtp(&format!("host{}", number % DESTINATIONS)))];
+                    let resolved = Resolved {
+                        routes,
+                        ..Resolved::default()
+                    };
+                    scheduler.resolved(&queue_id, resolved, now);
+                }
+                Action::Deliver {
+                    attempt, destination, ..
+                } => flights.push_back((attempt, destination)),
+                Action::Done { .. } => done += 1,
+                Action::DeferUntried { .. } | Action::Defer { .. } => {}
+                Action::Expire { queue_id } => panic!("{queue_id} expired"),
+            }
+        }
+        let Some((attempt, destination)) = flights.pop_front() else {
+            now = scheduler.deadline_micros().expect("somebody waits").max(now);
+            continue;
+        };
+        attempts += 1;
+        now += SECOND / 100;
+        let dead = is_dead(&destination);
+        tries_of_dead += u64::from(dead);
+        let (result, feedback) = if dead {
+            (DeliveryResult::Deferred, Feedback::Unreachable)
+        } else {
+            (DeliveryResult::Sent, Feedback::Reached)
+        };
+        let results = [(0, result)];
+        let finished = Finished {
+            results: &results,
+            feedback,
+        };
+        scheduler.finished(attempt, finished, now);
+    }
+    let dead = DESTINATIONS * 3 / 10;
+    assert!(known <= ACTIVE + dead as usize, "{known} destinations in memory");
+    // Each is tried until its first window has failed, and so again after each rest.
+    let rests = 1 + (now - start) as u64 / (300 * SECOND) as u64;
+    assert!(
+        tries_of_dead <= 5 * dead * rests && attempts == tries_of_dead + done,
+        "{attempts} attempts, {tries_of_dead} at dead hosts in {rests} rounds"
+    );
+    // A load, an attempt and an end for each, twice as many words about those that are deferred; and each again for another round.
+    assert!(asked < 8 * MESSAGES, "{asked} actions");
+}

@@ -760,7 +760,9 @@ impl Queue {
         }
         let tells = message.envelope.sender.is_some() && (expired || outcomes.iter().flatten().any(failed));
         let destination = self.host();
-        if tells && !self.accept(vec![destination], false, false) {
+        // A report may be refused for other reasons than the disk's, too.
+        let is_refused = !self.is_well && self.chance(4) == 0;
+        if tells && (is_refused || !self.accept(vec![destination], false, false)) {
             let next_try = self.now + 300 * SECOND;
             let spool = self.spool();
             if conduct::stays(&mut self.scheduler, &spool, id, next_try).is_ok() {
