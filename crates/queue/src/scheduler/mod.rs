@@ -17,7 +17,7 @@ pub use self::line::Condition;
 use self::line::Health;
 use self::messages::{Active, Messages, State};
 pub use self::options::{Destination, Gain, Options, Overtaking, TransportLimits};
-use self::transport::{LineId, Transport};
+use self::transport::{Joining, LineId, Transport};
 
 /// How many recipients are resolved at a time: nothing else happens meanwhile.
 pub const LOAD_RECIPIENTS_MAX: usize = 2000;
@@ -203,7 +203,7 @@ impl Scheduler {
             });
             lines[place].2.push_back(recipient);
         }
-        let mut by_transport: Vec<(usize, Vec<(LineId, VecDeque<u32>)>)> = Vec::new();
+        let mut by_transport: Vec<(usize, Joining)> = Vec::new();
         for (index, line, recipients) in lines {
             if self.transports[index]
                 .line(line)
@@ -222,7 +222,7 @@ impl Scheduler {
         }
     }
 
-    fn join_transport(&mut self, queue_id: &QueueId, index: usize, lines: Vec<(LineId, VecDeque<u32>)>) {
+    fn join_transport(&mut self, queue_id: &QueueId, index: usize, lines: Joining) {
         let Some(active) = self.messages.active_of(queue_id) else {
             return;
         };

@@ -10,6 +10,9 @@ use super::options::{Overtaking, TransportLimits};
 /// Names a line of a transport.
 pub(super) type LineId = u64;
 
+/// Recipients that are to wait, by line.
+pub(super) type Joining = Vec<(LineId, VecDeque<u32>)>;
+
 /// What of one message waits for one transport.
 #[derive(Debug)]
 struct Job {
@@ -129,12 +132,7 @@ impl Transport {
     }
 
     /// Lets recipients of a message wait. `size`: how many attempts all of it needs by this transport, as far as is known.
-    pub(super) fn join(
-        &mut self,
-        (order, queue_id): (Order, &QueueId),
-        size: Size,
-        recipients: Vec<(LineId, VecDeque<u32>)>,
-    ) {
+    pub(super) fn join(&mut self, (order, queue_id): (Order, &QueueId), size: Size, recipients: Joining) {
         let job = self.jobs.entry(order).or_insert_with(|| Job {
             queue_id: queue_id.clone(),
             size: size.max(1),
