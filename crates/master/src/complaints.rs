@@ -256,6 +256,11 @@ fn values(loaded: &Loaded) -> Vec<Problem> {
 }
 
 fn of_value(name: &str, text: &str, place: (&str, usize)) -> Vec<Problem> {
+    if params::postfix(name).is_none() {
+        let fault = params::fault_of_transport(name, text);
+        let fault = fault.map(|fault| Problem::new(Severity::Error, place, name, fault.to_string()));
+        return fault.into_iter().collect();
+    }
     let Some(parameter) = params::postfix(name).filter(|row| row.support == Support::Supported) else {
         return Vec::new();
     };
@@ -328,6 +333,28 @@ mod tests {
         assert_eq!(
             told("myhostname = a.example\nmynetworks = 127.0.0.0/8\n", SMTP),
             [""; 0]
+        );
+    }
+
+    #[test]
+    fn limits_of_transports_must_make_sense() {
+        let main = "slow_destination_rate_delay = soon\nsmtp_destination_concurrency_limit = 3\n\
+                    smtp_destination_concurrency_positive_feedback = 1/concurrency\n\
+                    smtp_initial_destination_concurrency = x\n";
+        let told = told(main, SMTP);
+        let wrong: Vec<&String> = told.iter().filter(|line| line.starts_with("Error")).collect();
+        assert_eq!(wrong.len(), 2, "{told:?}");
+        assert!(
+            wrong
+                .iter()
+                .any(|line| line.contains("main.cf:1: slow_destination_rate_delay")),
+            "{told:?}"
+        );
+        assert!(
+            wrong
+                .iter()
+                .any(|line| line.contains("main.cf:4: smtp_initial_destination_concurrency")),
+            "{told:?}"
         );
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use crate::kinds::Shape;
+use crate::kinds::{self, Kind as _, Shape};
 
 pub(crate) mod dovecot_auth;
 pub(crate) mod dovecot_blocks;
@@ -83,6 +83,19 @@ pub const PER_TRANSPORT: &[&str] = &[
     "_time_limit",
     "_transport_rate_delay",
 ];
+
+/// What is wrong with the text of a limit of a transport, such as `smtp_destination_rate_delay`, if `name` is one.
+pub fn fault_of_transport(name: &str, text: &str) -> Option<crate::Error> {
+    let is_one = |suffix: &&&str| name.len() > suffix.len() && name.ends_with(**suffix);
+    let suffix = PER_TRANSPORT.iter().find(is_one)?;
+    if suffix.ends_with("_feedback") {
+        crate::ConcurrencyFeedback::read(text).err()
+    } else if suffix.ends_with("_delay") || suffix.ends_with("_time_limit") {
+        kinds::time(text, 's').err()
+    } else {
+        kinds::Count::read(text).err()
+    }
+}
 
 /// Parameters in which `$name` stays as it is until they are used: it stands for what a message, a client or a user
 /// brings along.
