@@ -60,7 +60,8 @@ pub fn portion(message: &Message, from: u32, at_most: usize) -> Portion {
     portion
 }
 
-/// A message whose end could not be reported on stays, and is tried again at `next_try_micros`.
+/// A message whose end could not be reported on stays, and is tried again at `next_try_micros`; one that was put on hold
+/// meanwhile, when it is released.
 ///
 /// # Errors
 /// [`crate::Error::Stopped`]; the scheduler knows it in any case. Nothing happens to a message that is gone.
@@ -72,6 +73,10 @@ pub fn stays(
 ) -> crate::Result<()> {
     // Its age counts from its arrival, so that it is not tried for another lifetime.
     let arrival_micros = match spool.message(id) {
+        Ok(message) if message.queue == QueueName::Hold => {
+            scheduler.held(id.clone(), message.facts.arrival_micros);
+            return Ok(());
+        }
         Ok(message) => message.facts.arrival_micros,
         Err(crate::Error::NoSuchMessage(_)) => return Ok(()),
         Err(_) => next_try_micros,
