@@ -318,7 +318,18 @@ fn a_connection_comes_from_the_address_that_is_set() {
 /// A peer on an address of its own that takes one message.
 fn taker(address: &str, port: u16, script: &'static [&'static str]) -> JoinHandle<String> {
     let listener = TcpListener::bind((address, port)).unwrap();
-    std::thread::spawn(move || play(&mut listener.accept().unwrap().0, script))
+    listener.set_nonblocking(true).unwrap();
+    std::thread::spawn(move || {
+        let until = std::time::Instant::now() + Duration::from_secs(20);
+        loop {
+            if let Ok((mut stream, _)) = listener.accept() {
+                stream.set_nonblocking(false).unwrap();
+                return play(&mut stream, script);
+            }
+            assert!(std::time::Instant::now() < until, "nobody came");
+            std::thread::park_timeout(Duration::from_millis(5));
+        }
+    })
 }
 
 /// A port that is free on a few addresses of loopback.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use dns::{Answer, Dns, Looking, Question};
 use settings::{DnsSupport, InetProtocols, Surroundings};
@@ -46,10 +47,12 @@ mailed.test MX 10 one.test
 /// Answers from [`ZONE`], and from `more`.
 struct Zone {
     more: Vec<(String, Kind, Record)>,
+    questions: Arc<AtomicUsize>,
 }
 
 impl Dns for Zone {
     fn look_up<'a>(&'a self, question: &'a Question) -> Looking<'a> {
+        self.questions.fetch_add(1, Ordering::Relaxed);
         Box::pin(async move {
             let (name, kind) = (question.name.as_str(), question.kind);
             let rows: Vec<Vec<&str>> = ZONE
@@ -106,7 +109,14 @@ fn chosen(settings: &Postfix, zone: Zone, next_hop: &str) -> Result<Chosen, NoHo
 
 /// `one.test[192.0.2.1]:25 …`, or `5.4.4 text`, with `(loops)`.
 fn said(settings: &Postfix, next_hop: &str) -> String {
-    match chosen(settings, Zone { more: Vec::new() }, next_hop) {
+    match chosen(
+        settings,
+        Zone {
+            more: Vec::new(),
+            questions: Arc::default(),
+        },
+        next_hop,
+    ) {
         Ok(chosen) => {
             let relays = chosen.targets.iter().map(|target| target.relay.clone());
             relays.collect::<Vec<String>>().join(" ")
@@ -238,10 +248,14 @@ fn a_thousand_exchangers_are_not_all_asked_for() {
     }
     let mut settings = settings();
     settings.smtp_mx_address_limit = 0;
-    let targets = chosen(&settings, Zone { more }, "many.test")
-        .expect("hosts")
-        .targets;
+    let questions = Arc::<AtomicUsize>::default();
+    let zone = Zone {
+        more,
+        questions: Arc::clone(&questions),
+    };
+    let targets = chosen(&settings, zone, "many.test").expect("hosts").targets;
     assert_eq!(targets.len(), EXCHANGERS_MAX.min(ADDRESSES_MAX));
+    assert_eq!(questions.load(Ordering::Relaxed), 1 + EXCHANGERS_MAX);
 }
 
 #[test]
