@@ -155,3 +155,61 @@ impl Failures {
         self.last.len()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Facts;
+    use crate::backoff::Backoff;
+    use crate::scheduler::{Action, Options, Resolved, TransportLimits};
+    use crate::spool::SpoolOptions;
+    use world::{SimDisk, World};
+
+    /// A message that expired, and whose report was refused, expires at its next try: its age goes on.
+    #[test]
+    fn what_could_not_be_reported_on_gets_no_second_life() -> crate::Result<()> {
+        let world = World::simulated(1, SimDisk::new(1));
+        let options = SpoolOptions {
+            segment_bytes: 8192,
+            inline_bytes_max: 1024,
+            background: false,
+            ..SpoolOptions::default()
+        };
+        let (spool, _) = Spool::open(std::path::Path::new("/spool"), &options, &world)?;
+        let envelope = envelope::Envelope {
+            sender: None,
+            recipients: Vec::new(),
+            ret: None,
+            envid: None,
+            body: envelope::BodyKind::SevenBit,
+            smtputf8: false,
+        };
+        let committed = spool.begin(0).commit_and_wait(&envelope, &Facts::default())?;
+        let id = committed.queue_id();
+        let mut scheduler = Scheduler::new(Options {
+            active_limit: 10,
+            recipient_limit: 10,
+            recipient_minimum: 10,
+            refill_limit: 1,
+            queue_run_delay_micros: 1,
+            backoff: Backoff {
+                minimal_micros: 5,
+                maximal_micros: 5,
+            },
+            lifetime_micros: 100,
+            bounce_lifetime_micros: 100,
+            transport_limits: HashMap::new(),
+            default_limits: TransportLimits::default(),
+        });
+        stays(&mut scheduler, &spool, id, 105)?;
+        assert!(matches!(scheduler.next_action(105), Some(Action::Load { .. })));
+        let resolved = Resolved {
+            some_deferred: true,
+            ..Resolved::default()
+        };
+        scheduler.resolved(id, resolved, 105);
+        let queue_id = id.clone();
+        assert_eq!(scheduler.next_action(105), Some(Action::Expire { queue_id }));
+        Ok(())
+    }
+}

@@ -74,8 +74,8 @@ pub(crate) fn options(number: u64) -> Options {
             minimal_micros: 300 * SECOND,
             maximal_micros: 4000 * SECOND,
         },
-        lifetime_micros: 6 * 3600 * SECOND,
-        bounce_lifetime_micros: 3 * 3600 * SECOND,
+        lifetime_micros: 3000 * SECOND,
+        bounce_lifetime_micros: 1500 * SECOND,
         transport_limits: own
             .into_iter()
             .map(|(name, limits)| (name.to_owned(), limits))
