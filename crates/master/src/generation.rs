@@ -250,7 +250,11 @@ fn lmtps(
 /// # Errors
 /// What makes it impossible.
 pub(crate) fn remote(settings: &Postfix) -> Result<Remote> {
-    Ok(Remote::from_settings(settings, resolver(settings)?, own_addresses(settings))?)
+    Ok(Remote::from_settings(
+        settings,
+        resolver(settings)?,
+        own_addresses(settings),
+    )?)
 }
 
 /// Asks the servers of `yubin_dns_servers`, or those of the system as they are at this moment.
