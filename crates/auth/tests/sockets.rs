@@ -249,7 +249,7 @@ fn garbage_behind_a_question_is_logged_and_the_answer_comes_before_the_end() {
     let path = directory.path().join("auth");
     let reports = serve(&path, Kind::of("auth"), &house(directory.path(), &["plain"]));
     let garbage = [
-        ("GARBAGE\tx\n".to_owned(), "unknown command: GARBAGE\tx"),
+        ("GARBAGE\tx\n".to_owned(), "unknown command: GARBAGE"),
         (
             format!("{}\n", "x".repeat(20_000)),
             "a line is longer than 16384 bytes",

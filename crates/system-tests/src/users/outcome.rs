@@ -64,7 +64,8 @@ pub(super) fn without_queue_ids(text: &str) -> String {
 fn is_queue_id(word: &str) -> bool {
     word.len() >= 6
         && word.bytes().all(|octet| octet.is_ascii_alphanumeric())
-        && word.bytes().any(|octet| octet.is_ascii_digit())
+        && (word.bytes().any(|octet| octet.is_ascii_digit())
+            || word.bytes().all(|octet| matches!(octet, b'A'..=b'F')))
 }
 
 /// `…/tmp/1795896059.P6150.mail.sandbox.test:` is `…/tmp/*:`.
@@ -85,7 +86,7 @@ mod tests {
     #[test]
     fn what_changes_from_run_to_run_is_left_out() {
         let log = "Nov 28 19:47:30 mail postfix/local[156]: 955E432: to=<bob@a.test>, orig_to=<all@a.test>, relay=local, \
-                   delay=0.06, delays=0.03/0.03/0/0, dsn=2.0.0, status=sent (forwarded as 12ABCDEF)\n\
+                   delay=0.06, delays=0.03/0.03/0/0, dsn=2.0.0, status=sent (forwarded as FACADEAB)\n\
                    Nov 28 19:47:30 mail postfix/local[156]: warning: group or other writable file: /x\n\
                    Nov 28 19:47:30 mail postfix/local[156]: warning: 75491F6A: odd /x/tmp/1795896059.P6150.mail: no\n\
                    Nov 28 19:47:30 mail postfix/qmgr[156]: warning: of another\n";
