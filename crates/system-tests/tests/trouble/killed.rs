@@ -1,5 +1,6 @@
 //! SIGKILL at random moments while Debian's `smtp-source` pushes mail in: every message that was answered with 250 is in
-//! the mailbox, whole. A message may be there twice: that is counted and printed.
+//! the mailbox, whole, on this host or on the one that it is relayed to. A message may be there twice: that is counted and
+//! printed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader};
@@ -22,10 +23,10 @@ struct Source {
 }
 
 impl Source {
-    fn start(port: u16, octets: usize) -> Source {
+    fn start(port: u16, octets: usize, recipient: &str) -> Source {
         let mut command = Command::new("/usr/sbin/smtp-source");
         command.args(["-v", "-s", SESSIONS, "-m", "100000", "-l", &octets.to_string()]);
-        command.args(["-f", "sender@example.org", "-t", "alice@localhost"]);
+        command.args(["-f", "sender@example.org", "-t", recipient]);
         command.arg(format!("127.0.0.1:{port}"));
         command
             .stdin(Stdio::null())
@@ -104,7 +105,7 @@ fn push_and_kill(sandbox: &mut Sandbox, octets: usize, most_at_once: u64) -> BTr
     let start = Instant::now();
     let mut rounds = 0;
     while start.elapsed() < PUSHING || rounds < 3 {
-        let source = Source::start(sandbox.ports().smtp, octets);
+        let source = Source::start(sandbox.ports().smtp, octets, "alice@localhost");
         let enough = usize::try_from(1 + dice.below(most_at_once)).expect("a small number");
         wait_for("messages to be accepted", || source.count() >= enough);
         sandbox.kill();
@@ -121,12 +122,12 @@ fn push_and_kill(sandbox: &mut Sandbox, octets: usize, most_at_once: u64) -> BTr
     acknowledged
 }
 
-/// Every message that was acknowledged is among these, and all are whole.
+/// Every message that was acknowledged is among these, and all are whole; how many are there more than once.
 #[allow(
     clippy::print_stdout,
     reason = "duplicates are to be seen in the test's output"
 )]
-fn check(acknowledged: &BTreeSet<String>, messages: &[Vec<u8>]) {
+fn check(acknowledged: &BTreeSet<String>, messages: &[Vec<u8>]) -> usize {
     let mut times: BTreeMap<String, usize> = BTreeMap::new();
     let mut body: Option<&str> = None;
     for message in messages {
@@ -151,6 +152,7 @@ fn check(acknowledged: &BTreeSet<String>, messages: &[Vec<u8>]) {
         "{} messages in the mailbox, {twice} of them more than once",
         times.len()
     );
+    twice
 }
 
 fn messages_survive(octets: usize, most_at_once: u64, mbox: bool) {
@@ -186,4 +188,72 @@ fn messages_survive_in_an_mbox() {
 #[test]
 fn large_messages_survive() {
     messages_survive(300_000, 20, false);
+}
+
+/// One host that relays everything to another one, which has the mailbox.
+struct Relayed {
+    relay: Sandbox,
+    receiver: Sandbox,
+}
+
+impl Relayed {
+    fn start() -> Relayed {
+        let (mut relay, mut receiver) = (Sandbox::start(), Sandbox::start());
+        receiver.stop();
+        receiver.edit_main_cf("mydestination", "localhost, receiver.test");
+        receiver.launch();
+        relay.stop();
+        relay.edit_main_cf("relayhost", &format!("[127.0.0.1]:{}", receiver.ports().smtp));
+        relay.edit_main_cf("minimal_backoff_time", "1s");
+        relay.edit_main_cf("maximal_backoff_time", "2s");
+        relay.edit_main_cf("queue_run_delay", "1s");
+        relay.launch();
+        Relayed { relay, receiver }
+    }
+
+    /// Kills one of the two, whichever the dice say, and starts it again.
+    fn kill_one(&mut self, dice: &mut Dice) {
+        let killed = match dice.below(2) {
+            0 => &mut self.relay,
+            _ => &mut self.receiver,
+        };
+        killed.kill();
+        killed.launch();
+    }
+}
+
+/// What the relay was told with 250 is in the other host's mailbox, whichever of the two dies, and when.
+#[test]
+#[allow(clippy::print_stdout, reason = "what a test prints is shown with its failure")]
+fn relayed_messages_survive_the_death_of_either_host() {
+    if !has_program("/usr/sbin/smtp-source", "postfix") {
+        return;
+    }
+    let mut hosts = Relayed::start();
+    let mut dice = Dice::seeded();
+    println!("seed {}", dice.0);
+    let mut acknowledged = BTreeSet::new();
+    let start = Instant::now();
+    let mut kills = 0;
+    while start.elapsed() < PUSHING || kills < 4 {
+        let source = Source::start(hosts.relay.ports().smtp, 4096, "alice@receiver.test");
+        let enough = usize::try_from(1 + dice.below(200)).expect("a small number");
+        wait_for("messages to be accepted", || source.count() >= enough);
+        hosts.kill_one(&mut dice);
+        kills += 1;
+        acknowledged.extend(source.end());
+    }
+    println!("{kills} kills, {} messages answered with 250", acknowledged.len());
+    for host in [&hosts.relay, &hosts.receiver] {
+        wait_for("the queue to be worked off", || super::queue_is_empty(host));
+    }
+    let twice = check(&acknowledged, &hosts.receiver.maildir("alice", "Maildir"));
+    let is_told = |host: &Sandbox| {
+        host.log()
+            .contains("those whose delivery was under way may arrive twice")
+    };
+    assert!(
+        twice == 0 || is_told(&hosts.relay) || is_told(&hosts.receiver),
+        "mail is there twice, and no log says that it may be"
+    );
 }
