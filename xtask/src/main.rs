@@ -18,7 +18,7 @@ usage: cargo xtask COMMAND
   tidy [--shrink]      the structural checks alone; --shrink lowers the recorded sizes to today's
   bench handover [--program PROGRAM]
                        what it costs that a session goes on in another process (root; about 2 minutes)
-  bench smtp|lmtp [--program PROGRAM]
+  bench smtp|delivery|lmtp [--program PROGRAM]
                        Yubin (as built now, or PROGRAM) beside Debian's Postfix: rates, CPU, disk flushes; start and
                        memory (about 4 minutes)
   dev [ARGS]           build and start the embedded mail system below target/dev
@@ -32,6 +32,8 @@ fn main() -> ExitCode {
         ["test", "--no-install"] => test::run(packages::Install::Never),
         ["tidy"] => tidy::run(tidy::Ratchet::Hold),
         ["tidy", "--shrink"] => tidy::run(tidy::Ratchet::Shrink),
+        ["bench", "delivery"] => bench::delivery(None),
+        ["bench", "delivery", "--program", program] => bench::delivery(Some(Path::new(program))),
         ["bench", "handover"] => bench::handover(None),
         ["bench", "handover", "--program", program] => bench::handover(Some(Path::new(program))),
         ["bench", "lmtp"] => bench::lmtp(None),

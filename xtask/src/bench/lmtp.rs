@@ -9,10 +9,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 use super::disk::Disk;
-use super::figures::Figures;
 use super::output;
-use super::processes::cpu_time;
 use super::servers::{self, SMTP_SOURCE, Server};
+use super::sides::{self, Before, Side};
 
 const PORTS: [u16; 2] = [27_324, 27_424];
 const RUNS: usize = 5;
@@ -22,47 +21,36 @@ const BODY_BYTES: usize = 4096;
 /// Each session delivers to a user of its own.
 const SESSIONS: [usize; 2] = [1, 10];
 
-/// What the runs of one side gave.
-#[derive(Default)]
-struct Side {
-    rate: Figures,
-    cpu_millis: Figures,
-    flushes: Figures,
-}
-
 /// Measures and prints the table.
 pub fn run(program: &Path, disk: &Disk) -> Result<()> {
     let directories = ["yubin", "dovecot"].map(|name| disk.directory().join(name));
     for (directory, port) in directories.iter().zip(PORTS) {
         configure(directory, port)?;
     }
-    let mut sides = vec![servers::mailboxes(program, &directories[0], PORTS[0])?];
+    let mut servers = vec![servers::mailboxes(program, &directories[0], PORTS[0])?];
     match servers::dovecot(&directories[1], PORTS[1]) {
-        Ok(dovecot) => sides.push(dovecot),
+        Ok(dovecot) => servers.push(dovecot),
         Err(error) => println!("Dovecot does not start here, Yubin stands alone: {error:#}"),
     }
     println!(
         "\nLMTP to Maildir, {BODY_BYTES} octets, a connection kept by each session; {RUNS} interleaved runs of {RUN_SECS} s: \
          median (smallest-largest)\n"
     );
-    println!(
-        "{:<14} {:<8} {:>20} {:>19} {:>19}",
-        "load", "server", "messages/s", "CPU ms", "flushes"
-    );
+    sides::show_head("messages");
     for sessions in SESSIONS {
-        let mut results: Vec<Side> = sides.iter().map(|_| Side::default()).collect();
+        let mut results: Vec<Side> = servers.iter().map(|_| Side::default()).collect();
         let mut counts = Vec::new();
-        for server in &sides {
+        for server in &servers {
             let took = push(server.port, sessions, WARM_UP_MESSAGES)?;
             let rate = WARM_UP_MESSAGES as f64 / took.as_secs_f64();
             counts.push(((rate * RUN_SECS) as usize).max(sessions));
         }
         for _ in 0..RUNS {
-            for ((server, count), result) in sides.iter().zip(&counts).zip(&mut results) {
+            for ((server, count), result) in servers.iter().zip(&counts).zip(&mut results) {
                 measure(server, sessions, *count, disk, result)?;
             }
         }
-        show(sessions, &sides, &results);
+        sides::show(&sides::counted(sessions, "session"), &servers, &results);
     }
     Ok(())
 }
@@ -88,15 +76,9 @@ fn configure(directory: &Path, port: u16) -> Result<()> {
 }
 
 fn measure(server: &Server, sessions: usize, count: usize, disk: &Disk, result: &mut Side) -> Result<()> {
-    let (cpu, flushes) = (cpu_time(server.pid), disk.flushes());
+    let before = Before::of(server, disk);
     let took = push(server.port, sessions, count)?;
-    let messages = (count / sessions * sessions) as f64;
-    result.rate.add(messages / took.as_secs_f64());
-    let cpu = cpu_time(server.pid).saturating_sub(cpu);
-    result.cpu_millis.add(cpu.as_secs_f64() * 1000.0 / messages);
-    if let (Some(before), Some(after)) = (flushes, disk.flushes()) {
-        result.flushes.add((after - before) as f64 / messages);
-    }
+    result.add((count / sessions * sessions, took), &before, server, disk);
     Ok(())
 }
 
@@ -130,24 +112,4 @@ fn push(port: u16, sessions: usize, count: usize) -> Result<Duration> {
         }
     }
     Ok(began.elapsed())
-}
-
-fn show(sessions: usize, sides: &[Server], results: &[Side]) {
-    let name = format!("{sessions} session{}", if sessions == 1 { "" } else { "s" });
-    for (server, side) in sides.iter().zip(results) {
-        println!(
-            "{name:<14} {:<8} {:>20} {:>19.3} {:>19.3}",
-            server.name, side.rate, side.cpu_millis, side.flushes
-        );
-    }
-    if let [ours, theirs] = results {
-        let ratio = |ours: &Figures, theirs: &Figures| format!("{:.2} x", ours.median() / theirs.median());
-        println!(
-            "{name:<14} {:<8} {:>20} {:>19} {:>19}",
-            "ratio",
-            ratio(&ours.rate, &theirs.rate),
-            ratio(&ours.cpu_millis, &theirs.cpu_millis),
-            ratio(&ours.flushes, &theirs.flushes),
-        );
-    }
 }

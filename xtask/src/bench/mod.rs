@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: Yubin beside the incumbent on this machine, in interleaved runs. Never part of the tests:
 //! absolute figures belong to the machine and its load, only the ratios tell something.
 
+mod delivery;
 mod disk;
 mod figures;
 mod handover;
@@ -8,6 +9,7 @@ mod idle;
 mod lmtp;
 mod processes;
 mod servers;
+mod sides;
 mod smtp;
 
 use std::fs;
@@ -19,15 +21,10 @@ use crate::{cargo, must, target_dir};
 
 /// Measures accepting mail, starting and idling of `program`, or of the release build of this tree.
 pub fn smtp(program: Option<&Path>) -> Result<()> {
-    if !Path::new(servers::SMTP_SOURCE).exists() {
-        bail!("{} is missing: install Debian's postfix", servers::SMTP_SOURCE);
-    }
-    let program = program.map_or_else(release_program, |program| Ok(program.canonicalize()?))?;
-    println!("{}", machine());
-    let disk = disk::Disk::make()?;
-    println!("{}", disk.describe());
-    smtp::run(&program, &disk)?;
-    idle::run(&program, &disk)
+    beside_postfix(program, |program, disk| {
+        smtp::run(program, disk)?;
+        idle::run(program, disk)
+    })
 }
 
 /// Measures what the hand-over of sessions between processes costs.
@@ -39,8 +36,18 @@ pub fn handover(program: Option<&Path>) -> Result<()> {
     handover::run(&program, &disk.directory().join("handover"))
 }
 
+/// Measures mail by SMTP into mailboxes of `program`, or of the release build of this tree.
+pub fn delivery(program: Option<&Path>) -> Result<()> {
+    beside_postfix(program, delivery::run)
+}
+
 /// Measures delivery over LMTP by `program`, or by the release build of this tree.
 pub fn lmtp(program: Option<&Path>) -> Result<()> {
+    beside_postfix(program, lmtp::run)
+}
+
+/// Measures with `smtp-source`, which is in Debian's postfix.
+fn beside_postfix(program: Option<&Path>, run: impl FnOnce(&Path, &disk::Disk) -> Result<()>) -> Result<()> {
     if !Path::new(servers::SMTP_SOURCE).exists() {
         bail!("{} is missing: install Debian's postfix", servers::SMTP_SOURCE);
     }
@@ -48,7 +55,7 @@ pub fn lmtp(program: Option<&Path>) -> Result<()> {
     println!("{}", machine());
     let disk = disk::Disk::make()?;
     println!("{}", disk.describe());
-    lmtp::run(&program, &disk)
+    run(&program, &disk)
 }
 
 fn release_program() -> Result<PathBuf> {

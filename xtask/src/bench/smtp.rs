@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 use super::disk::Disk;
-use super::figures::Figures;
 use super::processes::cpu_time;
 use super::servers::{self, SMTP_SOURCE, Server};
+use super::sides::{self, Before, Side};
 
 const PORTS: [u16; 2] = [27_125, 27_225];
 const RUNS: usize = 5;
@@ -48,14 +48,6 @@ const LOADS: [Load; 7] = [
     load(50, 100, false, 500),
 ];
 
-/// What the runs of one side gave.
-#[derive(Default)]
-struct Side {
-    rate: Figures,
-    cpu_millis: Figures,
-    flushes: Figures,
-}
-
 /// Measures and prints the table.
 pub fn run(program: &Path, disk: &Disk) -> Result<()> {
     let directories = ["yubin", "postfix"].map(|name| disk.directory().join(name));
@@ -71,10 +63,7 @@ pub fn run(program: &Path, disk: &Disk) -> Result<()> {
         "\naccepting mail for the transport discard; {RUNS} interleaved runs of {RUN_SECS} s: median (smallest-largest)\n\
          CPU: of the whole process tree for reception, queue and discarding. flushes: of the disk, both counted per message\n"
     );
-    println!(
-        "{:<27} {:<8} {:>20} {:>19} {:>19}",
-        "load", "server", "messages/s", "CPU ms", "flushes"
-    );
+    sides::show_head("messages");
     for load in &LOADS {
         let mut results: Vec<Side> = sides.iter().map(|_| Side::default()).collect();
         let counts = sides
@@ -99,16 +88,10 @@ fn warm_up(server: &Server, load: &Load) -> Result<usize> {
 }
 
 fn measure(server: &Server, load: &Load, count: usize, disk: &Disk, result: &mut Side) -> Result<()> {
-    let (cpu, flushes) = (cpu_time(server.pid), disk.flushes());
+    let before = Before::of(server, disk);
     let took = push(server.port, load, count)?;
     settle(server);
-    let messages = count as f64;
-    result.rate.add(messages / took.as_secs_f64());
-    let cpu = cpu_time(server.pid).saturating_sub(cpu);
-    result.cpu_millis.add(cpu.as_secs_f64() * 1000.0 / messages);
-    if let (Some(before), Some(after)) = (flushes, disk.flushes()) {
-        result.flushes.add((after - before) as f64 / messages);
-    }
+    result.add((count, took), &before, server, disk);
     Ok(())
 }
 
@@ -145,28 +128,9 @@ fn settle(server: &Server) {
     }
 }
 
-fn show(load: &Load, sides: &[Server], results: &[Side]) {
-    let plural = if load.sessions == 1 { "" } else { "s" };
+fn show(load: &Load, servers: &[Server], results: &[Side]) {
     let kept = if load.keeps { ", kept" } else { "" };
-    let name = format!(
-        "{} KiB, {} session{plural}{kept}",
-        load.body_bytes / 1024,
-        load.sessions
-    );
-    for (server, side) in sides.iter().zip(results) {
-        println!(
-            "{name:<27} {:<8} {:>20} {:>19.3} {:>19.3}",
-            server.name, side.rate, side.cpu_millis, side.flushes
-        );
-    }
-    if let [ours, theirs] = results {
-        let ratio = |ours: &Figures, theirs: &Figures| ours.median() / theirs.median();
-        println!(
-            "{name:<27} {:<8} {:>20} {:>19} {:>19}",
-            "ratio",
-            format!("{:.2} x", ratio(&ours.rate, &theirs.rate)),
-            format!("{:.2} x", ratio(&ours.cpu_millis, &theirs.cpu_millis)),
-            format!("{:.2} x", ratio(&ours.flushes, &theirs.flushes)),
-        );
-    }
+    let sessions = sides::counted(load.sessions, "session");
+    let name = format!("{} KiB, {sessions}{kept}", load.body_bytes / 1024);
+    sides::show(&name, servers, results);
 }
