@@ -23,6 +23,7 @@ pub mod task;
 mod virtual_mailbox;
 
 use std::io::Read;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
 use address::{Address, Domain};
@@ -122,6 +123,15 @@ pub trait Content: Sync {
 
     /// A reader from its beginning.
     fn reader(&self) -> Box<dyn Read + '_>;
+
+    /// All of it in a file in memory that nobody can change, for another process. Who is asked more often may give the same
+    /// file again.
+    ///
+    /// # Errors
+    /// When it cannot be read, or memory is short.
+    fn sealed(&self) -> std::io::Result<OwnedFd> {
+        Ok(os::descriptors::sealed(&mut self.reader())?.into())
+    }
 }
 
 /// One message for one recipient.

@@ -1,11 +1,13 @@
 //! One attempt: some recipients of one message, to one destination, by its transport.
 
-use std::io::Read;
-use std::sync::Arc;
+use std::io::{self, Read};
+use std::os::fd::OwnedFd;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use address::Address;
 use deliver_local::Forward;
 use envelope::{DeliveryResult, Envelope, Outcome, QueueId, Recipient, StatusCode, Trace};
+use futures_util::stream::{self, StreamExt};
 use intake::Origin;
 use maillog::Delays;
 use maillog::lines::delivery::{Delivery as DeliveryLine, PassedOn};
@@ -33,16 +35,41 @@ pub const TRANSPORTS: [&str; 8] = [
     "local", "virtual", "smtp", "relay", "lmtp", "discard", "error", "retry",
 ];
 
+/// How many recipients of one attempt are delivered to at a time: their mailboxes wait for the same disk.
+const AT_A_TIME_MAX: usize = 8;
+
 /// A message of the queue as local delivery reads it.
-pub(super) struct QueuedContent(pub(super) queue::Content);
+pub(super) struct QueuedContent {
+    content: queue::Content,
+    /// Made when an agent wants it, for all of its recipients.
+    sealed: Mutex<Option<OwnedFd>>,
+}
+
+impl QueuedContent {
+    pub(super) fn new(content: queue::Content) -> QueuedContent {
+        QueuedContent {
+            content,
+            sealed: Mutex::default(),
+        }
+    }
+}
 
 impl deliver_local::Content for QueuedContent {
     fn size_bytes(&self) -> u64 {
-        self.0.size_bytes()
+        self.content.size_bytes()
     }
 
     fn reader(&self) -> Box<dyn Read + '_> {
-        Box::new(self.0.reader())
+        Box::new(self.content.reader())
+    }
+
+    fn sealed(&self) -> io::Result<OwnedFd> {
+        let mut sealed = self.sealed.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(sealed) = &*sealed {
+            return sealed.try_clone();
+        }
+        let new = OwnedFd::from(os::descriptors::sealed(&mut self.content.reader())?);
+        sealed.insert(new).try_clone()
     }
 }
 
@@ -220,18 +247,29 @@ impl Attempt {
         class: MailboxClass,
         told: &mut Vec<Told>,
     ) -> Vec<(u32, Outcome)> {
-        let mut outcomes = Vec::new();
-        for index in &self.recipients {
-            let Some(recipient) = message.envelope.recipients.get(*index as usize) else {
-                continue;
-            };
-            let delivered = self.local_recipient(message, recipient, class).await;
-            let (outcome, lines) = delivered.unwrap_or_else(|outcome| {
-                let line = (recipient.address.clone(), outcome.clone());
-                (outcome, vec![line])
-            });
-            told.extend(lines.into_iter().map(|(to, outcome)| (*index, to, outcome)));
-            outcomes.push((*index, outcome));
+        let content = match self.front.spool.content(&message.queue_id) {
+            Ok(content) => Arc::new(QueuedContent::new(content)),
+            Err(error) => return self.all(&deferred(class.name(), error.to_string())),
+        };
+        let recipients = &message.envelope.recipients;
+        let deliveries = self.recipients.iter().filter_map(|&index| {
+            let recipient = recipients.get(index as usize)?;
+            let content = Arc::clone(&content);
+            Some(async move {
+                let delivered = self.local_recipient(message, (recipient, class), content).await;
+                let (outcome, lines) = delivered.unwrap_or_else(|outcome| {
+                    let line = (recipient.address.clone(), outcome.clone());
+                    (outcome, vec![line])
+                });
+                (index, outcome, lines)
+            })
+        });
+        let deliveries: Vec<_> = deliveries.collect();
+        let mut outcomes = Vec::with_capacity(deliveries.len());
+        let mut ended = stream::iter(deliveries).buffered(AT_A_TIME_MAX);
+        while let Some((index, outcome, lines)) = ended.next().await {
+            told.extend(lines.into_iter().map(|(to, outcome)| (index, to, outcome)));
+            outcomes.push((index, outcome));
         }
         outcomes
     }
@@ -239,8 +277,8 @@ impl Attempt {
     async fn local_recipient(
         &self,
         message: &Message,
-        recipient: &Recipient,
-        class: MailboxClass,
+        (recipient, class): (&Recipient, MailboxClass),
+        content: Arc<QueuedContent>,
     ) -> Result<(Outcome, Vec<(Address, Outcome)>), Outcome> {
         if self.only_verifies() {
             let (agency, address) = (Arc::clone(&self.agency), recipient.address.clone());
@@ -249,10 +287,6 @@ impl Attempt {
                 verified.unwrap_or_else(|_| deferred(class.name(), "the look-up was broken off".to_owned()))
             );
         }
-        let content = match self.front.spool.content(&message.queue_id) {
-            Ok(content) => Arc::new(QueuedContent(content)),
-            Err(error) => return Err(deferred(class.name(), error.to_string())),
-        };
         let delivery = LocalDelivery {
             sender: message.envelope.sender.clone(),
             recipient: recipient.clone(),
@@ -333,7 +367,7 @@ impl Attempt {
         let incoming = self.front.spool.begin(now());
         let mut submission = Submission::begin(incoming, Origin::Forward, &envelope, Arc::clone(settings));
         submission.write(forward.header.as_bytes());
-        let mut reader = content.0.reader();
+        let mut reader = content.content.reader();
         let mut piece = vec![0; 64 * 1024];
         loop {
             match reader.read(&mut piece) {

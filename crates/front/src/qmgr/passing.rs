@@ -165,7 +165,7 @@ impl Passing {
             sender: self.message.envelope.sender.clone(),
             recipient: recipient.clone(),
             class: MailboxClass::Virtual,
-            content: Arc::new(QueuedContent(content)),
+            content: Arc::new(QueuedContent::new(content)),
             client: client_of(&self.message),
             transports: Arc::new(Nowhere),
         };

@@ -436,7 +436,7 @@ impl Agents for OthersAgents {
             },
             kind: rights.kind,
         };
-        let message = match os::descriptors::sealed(&mut content.reader()) {
+        let message = match content.sealed() {
             Ok(message) => message,
             Err(error) => return deferred(&format!("cannot read queued message: {}", os::words(&error))),
         };
@@ -446,7 +446,7 @@ impl Agents for OthersAgents {
             Err(Trouble::Absent(why)) => return interrupted(&why),
         };
         let delivery = Delivery { rights, task };
-        match caller.call(&delivery, vec![message.into()]) {
+        match caller.call(&delivery, vec![message]) {
             Ok((report, _)) => report,
             // It may be done or not. At the next try it is done for certain, perhaps a second time.
             Err(_) => interrupted("the agent ended before it answered"),
