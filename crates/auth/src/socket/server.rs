@@ -33,17 +33,16 @@ const UNREAD_MAX: usize = 64;
 pub enum Kind {
     /// Log-ins.
     Client,
-    /// Looking up users (a name that ends in `-userdb` or `-master`).
+    /// Looking up users (a name that is `userdb` or `master` behind its last hyphen, or without one).
     Userdb,
 }
 
 impl Kind {
     /// By the socket's name.
     pub fn of(name: &str) -> Kind {
-        if name.ends_with("-userdb") || name.ends_with("-master") {
-            Kind::Userdb
-        } else {
-            Kind::Client
+        match name.rsplit(['-', '/']).next() {
+            Some("userdb" | "master") => Kind::Userdb,
+            _ => Kind::Client,
         }
     }
 }

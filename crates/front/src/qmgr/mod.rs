@@ -605,8 +605,8 @@ impl Running {
     }
 }
 
-/// Where a recipient goes together with others. Every user of this host is a destination, so that one whose mailbox is
-/// slow holds nobody up; unless `local_destination_recipient_limit` wants several in one delivery.
+/// Where a recipient goes together with others. Every user of this host is a destination, with all extensions, so that one whose
+/// mailbox or command is slow holds nobody up; unless `local_destination_recipient_limit` wants several in one delivery.
 fn destination(
     route: route::Route,
     recipient: &envelope::Recipient,
@@ -615,7 +615,9 @@ fn destination(
     let by_user = route.transport == "local" && settings.local_destination_recipient_limit == 1;
     Destination {
         next_hop: if by_user {
-            recipient.address.to_string()
+            let plain = recipient.address.strip_extension(&settings.recipient_delimiter);
+            let user = plain.as_ref().map_or(&recipient.address, |(plain, _)| plain);
+            user.to_string().to_lowercase()
         } else {
             route.next_hop
         },
@@ -631,4 +633,32 @@ fn is_interrupted(outcome: &Outcome) -> bool {
 /// A duration of a parameter in the queue's unit.
 fn micros(duration: std::time::Duration) -> i64 {
     i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use address::Address;
+    use envelope::Recipient;
+    use settings::{Postfix, Surroundings};
+
+    #[test]
+    fn a_user_is_one_destination_with_all_extensions() {
+        let settings = Postfix {
+            recipient_delimiter: "+".to_owned(),
+            local_destination_recipient_limit: 1,
+            ..Postfix::defaults(&Surroundings::default())
+        };
+        let of = |address: &str| {
+            let route = route::Route {
+                class: route::Class::Local,
+                transport: "local".to_owned(),
+                next_hop: "a.test".to_owned(),
+            };
+            let recipient = Recipient::new(Address::parse(address).expect("an address"));
+            destination(route, &recipient, &settings).next_hop
+        };
+        let same = ["bob@a.test", "bob+1@a.test", "Bob+2@A.test"].map(of);
+        assert_eq!(same, ["bob@a.test", "bob@a.test", "bob@a.test"]);
+    }
 }
