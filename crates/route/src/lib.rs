@@ -4,12 +4,14 @@
 //! recipient of one of our own classes exists. Not in charge of rewriting other than
 //! of routes through this host ([`routes`]), of aliases or of delivery.
 //!
-//! Entry: [`Router`]. Sources: ADDRESS_CLASS_README, trivial-rewrite(8). Transport maps and virtual aliases are not
+//! Entry: [`Router`]. Sources: ADDRESS_CLASS_README, trivial-rewrite(8), transport(5). Virtual aliases are not
 //! there yet; MX lookups belong to the delivery.
 
+pub mod by_sender;
 pub mod domains;
 pub mod recipients;
 pub mod routes;
+pub mod transport_maps;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -66,6 +68,8 @@ pub struct Router {
     /// Addresses of this host, for `user@[192.0.2.1]`.
     own_addresses: Vec<IpAddr>,
     recipients: recipients::Recipients,
+    transport_maps: transport_maps::TransportMaps,
+    by_sender: by_sender::BySender,
 }
 
 impl Router {
@@ -86,6 +90,8 @@ impl Router {
             relay: DomainList::open(&settings.relay_domains, relay_subdomains, &mut problems),
             fast_flush,
             recipients: recipients::Recipients::open(&settings, directory, &mut problems),
+            transport_maps: transport_maps::TransportMaps::open(&settings, &mut problems),
+            by_sender: by_sender::BySender::open(&settings, &mut problems),
             own_addresses,
             settings,
         };
@@ -103,6 +109,8 @@ impl Router {
         ] {
             list.tell_warnings(domains);
         }
+        self.transport_maps.tell_warnings(domains);
+        self.by_sender.tell_warnings(domains);
         self.recipients.tell_warnings(recipients);
         self
     }
@@ -140,11 +148,14 @@ impl Router {
         address.local().starts_with('-') && !self.settings.allow_min_user
     }
 
-    /// Where mail for an address goes.
+    /// Where mail for an address goes that comes from `sender`; `None` is the null sender.
+    ///
+    /// The class says which transport; `transport_maps` have the last word. What is passed on to other hosts goes to the
+    /// next hop that its transport names, else to the relay host of its sender, else to `relayhost`, else to the domain.
     ///
     /// # Errors
     /// When a lookup fails.
-    pub fn resolve(&self, address: &Address) -> Result<Route, Error> {
+    pub fn resolve(&self, address: &Address, sender: Option<&Address>) -> Result<Route, Error> {
         let class = self.class(address)?;
         if self.looks_like_option(address) {
             return Ok(Route {
@@ -156,24 +167,35 @@ impl Router {
         let domain = address
             .domain()
             .map_or(self.settings.myhostname.as_str(), |domain| domain.as_str());
-        let relayhost = &self.settings.relayhost;
-        let (transport, hop) = match class {
-            Class::Local => split(&self.settings.local_transport),
-            Class::VirtualMailbox => split(&self.settings.virtual_transport),
-            Class::Relay => split(&self.settings.relay_transport),
-            Class::Default => split(&self.settings.default_transport),
+        let of_sender = match class {
+            Class::Default => self.by_sender.transport(sender, self)?,
+            _ => None,
         };
-        let forwarded = matches!(class, Class::Relay | Class::Default) && !relayhost.is_empty();
-        let next_hop = match hop {
-            "" if forwarded => relayhost.clone(),
-            "" => domain.to_owned(),
-            hop => hop.to_owned(),
+        let configured = match class {
+            Class::Local => &self.settings.local_transport,
+            Class::VirtualMailbox => &self.settings.virtual_transport,
+            Class::Relay => &self.settings.relay_transport,
+            Class::Default => of_sender.as_ref().unwrap_or(&self.settings.default_transport),
         };
-        Ok(Route {
+        let (transport, hop) = split(configured);
+        let next_hop = match (hop, class) {
+            ("", Class::Relay | Class::Default) => self.relay_host(sender)?,
+            (hop, _) => Some(hop.to_owned()).filter(|hop| !hop.is_empty()),
+        };
+        let route = Route {
             class,
             transport: transport.to_owned(),
-            next_hop,
-        })
+            next_hop: next_hop.unwrap_or_else(|| domain.to_owned()),
+        };
+        let entry = self.transport_maps.entry(address)?;
+        Ok(entry.map_or(route.clone(), |entry| entry.changes(route, domain)))
+    }
+
+    /// Where mail for other hosts goes whose transport names no next hop; `None`: to its domain.
+    fn relay_host(&self, sender: Option<&Address>) -> Result<Option<String>, Error> {
+        let of_sender = self.by_sender.relay_host(sender, self)?;
+        let relay_host = of_sender.unwrap_or_else(|| self.settings.relayhost.clone());
+        Ok(Some(relay_host).filter(|host| !host.is_empty()))
     }
 
     /// Whether a recipient exists, as far as its class's tables tell.
@@ -187,6 +209,6 @@ impl Router {
 }
 
 /// `transport:nexthop`, the next hop optional.
-fn split(transport: &str) -> (&str, &str) {
+pub(crate) fn split(transport: &str) -> (&str, &str) {
     transport.split_once(':').unwrap_or((transport, ""))
 }

@@ -186,6 +186,23 @@ impl Tables {
         Ok(None)
     }
 
+    /// As [`Tables::lookup`] for a key that is a part of what is looked up (a domain, a name without its extension): tables
+    /// of patterns are passed over, which see the whole and nothing else (access(5), transport(5)).
+    ///
+    /// # Errors
+    /// The first error on the way.
+    pub fn lookup_part(&self, key: &str) -> Result<Option<String>, Error> {
+        let fixed = self.tables.iter().filter(|(table, _)| !types::has_patterns(table));
+        for (_, opened) in fixed {
+            let found = opened.lookup(key);
+            self.pass_on(&**opened);
+            if let Some(value) = found? {
+                return Ok(Some(value));
+            }
+        }
+        Ok(None)
+    }
+
     /// As [`Tables::lookup`], with the table that answered.
     ///
     /// # Errors

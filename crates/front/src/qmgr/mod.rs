@@ -387,13 +387,14 @@ impl Running {
             ..Resolved::default()
         };
         let mut failed = Vec::new();
+        let sender = message.envelope.sender.as_ref();
         let Portion { open, unread } = conduct::portion(message, from, at_most);
         resolved.unread = unread;
         for index in open {
             let Some(recipient) = message.envelope.recipients.get(index as usize) else {
                 continue;
             };
-            match self.front.router.resolve(&recipient.address) {
+            match self.front.router.resolve(&recipient.address, sender) {
                 Ok(route) if self.is_waiting(&message.queue_id, &route.transport) => {
                     failed.push((index, attempt::deferred("none", "deferred transport".to_owned())));
                 }

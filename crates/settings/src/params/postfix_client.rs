@@ -88,10 +88,6 @@ crate::params::others! {
         "A pause for tests of the DNS log service.";
     "dnssec_probe" Text "ns:." NotSupported "not yet: this choice of the SMTP client comes with a later release"
         "The question that shows whether DNSSEC works.";
-    "empty_address_default_transport_maps_lookup_key" Text "<>" NotSupported "not yet: this choice of the SMTP client comes with a later release"
-        "What is looked up there for the null sender.";
-    "empty_address_relayhost_maps_lookup_key" Text "<>" NotSupported "not yet: this choice of the SMTP client comes with a later release"
-        "What is looked up there for the null sender.";
     "enable_idna2003_compatibility" YesNo "no" NotSupported "not yet: this choice of the SMTP client comes with a later release"
         "Whether the older form of international names is used.";
     "lmtp_address_preference" Text "any" NotSupported "not yet: LMTP has what the SMTP client has here"

@@ -64,6 +64,8 @@ macro_rules! rows {
             default_transport: Text = "smtp", Reload, "The transport for all other mail.";
             transport_maps: Tables = "", Reload, "The tables of transport(5).";
             sender_dependent_relayhost_maps: Tables = "", Reload, "relayhost by sender.";
+            empty_address_relayhost_maps_lookup_key: Text = "<>", Reload, "What is looked up there for the null sender.";
+            empty_address_default_transport_maps_lookup_key: Text = "<>", Reload, "What is looked up for the null sender in sender_dependent_default_transport_maps.";
             sender_dependent_default_transport_maps: Tables = "", Reload, "default_transport by sender.";
             relocated_maps: Tables = "", Reload, "The tables of relocated(5).";
             append_at_myorigin: YesNo = "yes", Reload, "Whether names without a domain get myorigin.";

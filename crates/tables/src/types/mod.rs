@@ -38,6 +38,15 @@ pub const NAMES: [&str; 15] = [
     "static", "texthash", "unionmap", "unix",
 ];
 
+/// Whether a table holds patterns, which are compared with the whole of what is looked up.
+pub(crate) fn has_patterns(table: &TableRef) -> bool {
+    let kind = match table.kind.as_str() {
+        "proxy" => table.behind_proxy().kind,
+        kind => kind.to_owned(),
+    };
+    ["cidr", "pcre", "regexp", "tcp"].contains(&kind.as_str())
+}
+
 /// Opens one table, and tells what is wrong with it now; what cannot be opened answers with an error.
 pub(crate) fn open(table: &TableRef) -> (Box<dyn Table>, Option<Error>) {
     match open_at(table, 0) {
