@@ -21,7 +21,6 @@ fn the_pair_of_the_incumbents_loads() {
         told,
         [
             "master.cf:10: verify: its command verify is not there yet; the row has no effect",
-            "master.cf:22: virtual: its command virtual is not there yet; the row has no effect",
             "master.cf:27: maildrop: its command pipe is not there yet; the row has no effect",
             "master.cf:29: uucp: its command pipe is not there yet; the row has no effect",
             "master.cf:31: ifmail: its command pipe is not there yet; the row has no effect",

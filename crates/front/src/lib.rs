@@ -17,6 +17,7 @@ pub mod login;
 pub mod pickup;
 pub mod qmgr;
 pub mod smtpd;
+pub mod transports;
 
 use std::sync::Arc;
 
@@ -45,6 +46,8 @@ pub struct Front {
     pub process_limits: std::collections::BTreeMap<String, usize>,
     /// Mail for other hosts.
     pub remote: deliver_remote::Remote,
+    /// What master.cf delivers by.
+    pub transports: transports::Transports,
     /// How often clients come.
     pub anvil: Arc<access::Anvil>,
     /// The log.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use access::{Gap, review};
 use config::{Loaded, Problem, Severity};
-use front::qmgr::TRANSPORTS;
+use front::transports::{self, is_transport};
 use settings::kinds::{Shape, words};
 use settings::{NetworkPattern, Networks, NotifyClass, Service, Support, TableRef, TlsLevel, params};
 use tables::Tables;
@@ -27,7 +27,8 @@ pub fn of(loaded: &Loaded) -> Vec<Problem> {
     problems.extend(revocation_lists(loaded));
     problems.extend(log_directory(loaded));
     problems.extend(notices(loaded));
-    problems.extend(transports(loaded));
+    problems.extend(missing_transports(loaded));
+    problems.extend(rows_of_mailboxes(loaded));
     problems.extend(values(loaded));
     problems.retain(|problem| told.insert(problem.to_string()));
     problems.sort_by(|one, other| (other.file.as_str(), one.line).cmp(&(one.file.as_str(), other.line)));
@@ -196,8 +197,9 @@ fn notices(loaded: &Loaded) -> Option<Problem> {
 }
 
 /// Transports that nobody serves: mail that needs them waits.
-fn transports(loaded: &Loaded) -> Vec<Problem> {
+fn missing_transports(loaded: &Loaded) -> Vec<Problem> {
     let settings = &loaded.postfix;
+    let named = transports::names(&loaded.services);
     let used: [(&str, &str, bool); 6] = [
         (
             "local_transport",
@@ -228,14 +230,34 @@ fn transports(loaded: &Loaded) -> Vec<Problem> {
     ];
     let missing = used.into_iter().filter(|(_, text, is_used)| {
         let name = text.split(':').next().unwrap_or_default();
-        *is_used && !TRANSPORTS.contains(&name)
+        *is_used && !named.contains(name)
     });
     let about = |(parameter, text, _): (&str, &str, bool)| {
         let line = loaded.main.line_of(parameter);
-        let text = format!("transport \"{text}\" is not there yet: mail for it waits in the queue");
-        Problem::new(Severity::Warning, ("main.cf", line), parameter, text)
+        let name = text.split(':').next().unwrap_or_default();
+        let text = format!("master.cf has no transport \"{name}\": mail for it waits in the queue");
+        let hint = format!("Add a row \"{name} unix - - n - - …\" with the program that delivers");
+        Problem::new(Severity::Warning, ("main.cf", line), parameter, text).with_hint(hint)
     };
     missing.map(about).collect()
+}
+
+/// Settings of rows whose work is done by processes that see main.cf alone.
+fn rows_of_mailboxes(loaded: &Loaded) -> Vec<Problem> {
+    let mailboxes = loaded.services.iter();
+    let mailboxes =
+        mailboxes.filter(|row| is_transport(row) && matches!(row.command.as_str(), "local" | "virtual"));
+    let overridden = mailboxes.flat_map(|row| row.overrides.iter().map(move |(name, _)| (row, name)));
+    overridden
+        .filter(|(_, name)| *name != "syslog_name")
+        .map(|(row, name)| {
+            let text = format!(
+                "-o has no effect for {}: it delivers as main.cf says",
+                row.command
+            );
+            Problem::new(Severity::Warning, ("master.cf", row.line), name, text)
+        })
+        .collect()
 }
 
 /// Tables of types that are not there, and networks that are written as names or tables.
@@ -359,6 +381,37 @@ mod tests {
     }
 
     #[test]
+    fn transports_that_master_cf_does_not_name_are_told() {
+        let rows = format!("{SMTP}smtp unix - - n - - smtp\nlocal unix - n n - - local -o syslog_name=x\n");
+        let with = |row: &str| {
+            told(
+                "relay_domains = a.example\nrelay_transport = slow:[b.example]\n",
+                &format!("{rows}{row}\n"),
+            )
+        };
+        assert_eq!(with("slow unix - - n - 2 smtp -o smtp_helo_timeout=5"), [""; 0]);
+        let missing = "Warning main.cf:2: relay_transport: master.cf has no transport \"slow\": mail for it waits in the queue";
+        for row in ["", "slow unix - - n - 2 bounce"] {
+            let told = with(row);
+            assert!(
+                told.iter().any(|line| line.starts_with(missing)),
+                "{row}: {told:?}"
+            );
+        }
+        let wanted =
+            "Warning master.cf:4: mailbox_command: -o has no effect for local: it delivers as main.cf says";
+        assert_eq!(
+            told(
+                "relay_domains =\n",
+                &format!("{rows}two unix - n n - - local -o mailbox_command=x\n")
+            ),
+            [wanted]
+        );
+        // Where it is only about ports, what Postfix's own file names is there.
+        assert_eq!(told("relay_domains = a.example\n", SMTP), [""; 0]);
+    }
+
+    #[test]
     fn an_open_relay_does_not_start() {
         for relay in ["", "permit", "permit_mynetworks, reject_unauth_destinations"] {
             let main = format!("smtpd_relay_restrictions = {relay}\n");
@@ -433,8 +486,8 @@ default_transport = uucp:gate
             "Warning main.cf:2: smtpd_sender_restrictions: reject_unknown_sender_domain is not there yet: it refuses nobody",
             "Warning main.cf:2: smtpd_sender_restrictions: check_sender_access is not there yet: it refuses nobody",
             "Note main.cf:2: smtpd_sender_restrictions: permit_tls_clientcerts is not there yet: it permits nobody",
-            "Warning main.cf:5: mailbox_transport: transport \"cyrus\" is not there yet: mail for it waits in the queue",
-            "Warning main.cf:6: default_transport: transport \"uucp:gate\" is not there yet: mail for it waits in the queue",
+            "Warning main.cf:5: mailbox_transport: master.cf has no transport \"cyrus\": mail for it waits in the queue. Add a row \"cyrus unix - - n - - …\" with the program that delivers",
+            "Warning main.cf:6: default_transport: master.cf has no transport \"uucp\": mail for it waits in the queue. Add a row \"uucp unix - - n - - …\" with the program that delivers",
             "Warning master.cf:2: smtpd_client_restrictions: reject_unknown_client is not there yet: it refuses nobody",
         ];
         let mut told = told(main, &master);

@@ -244,6 +244,7 @@ smtp      unix  -  -  n  -    -  smtp
 relay     unix  -  -  n  -    -  smtp
 lmtp      unix  -  -  n  -    -  lmtp
 local     unix  -  n  n  -    -  local
+virtual   unix  -  n  n  -    -  virtual
 error     unix  -  -  n  -    -  error
 retry     unix  -  -  n  -    -  error
 discard   unix  -  -  n  -    -  discard

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context, Result, anyhow};
 use auth::Authority;
 use deliver_local::Local;
 use deliver_local::task::Agents;
@@ -16,11 +16,12 @@ use front::lmtp::Lmtp;
 use front::login::LoginService;
 use front::qmgr;
 use front::smtpd::Smtpd;
+use front::transports::Transports;
 use maillog::Log;
 use queue::Spool;
 use route::Router;
 use serve::handover::Protocol;
-use settings::{Dovecot, Postfix};
+use settings::{Dovecot, Postfix, Service};
 
 use crate::auth_sockets;
 use crate::certificates::Certificates;
@@ -113,6 +114,7 @@ impl Generation {
                 let dns = resolver(&settings)?;
                 let remote = remote(&settings)?;
                 let remote = remote.logging_to(kept.log.clone());
+                let transports = Transports::new(&snapshot.transports, (&settings, &kept.log), own_remote)?;
                 let (settings, auth, log) = (Arc::clone(&settings), Arc::clone(&auth), kept.log.clone());
                 Some(Arc::new(Front {
                     settings,
@@ -124,6 +126,7 @@ impl Generation {
                     dns,
                     process_limits: snapshot.process_limits.clone(),
                     remote,
+                    transports,
                     anvil: Arc::clone(&kept.anvil),
                     log,
                     qmgr,
@@ -255,6 +258,13 @@ pub(crate) fn remote(settings: &Postfix) -> Result<Remote> {
         resolver(settings)?,
         own_addresses(settings),
     )?)
+}
+
+/// What mail by a transport needs that has settings of its own.
+fn own_remote(row: &Service, log: &Log) -> Result<Remote> {
+    let place = || format!("master.cf:{}: {}", row.line, row.name);
+    let remote = remote(&row.settings).with_context(place)?;
+    Ok(remote.logging_to(log.clone()))
 }
 
 /// Asks the servers of `yubin_dns_servers`, or those of the system as they are at this moment.

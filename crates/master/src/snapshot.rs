@@ -14,6 +14,8 @@ pub struct Snapshot {
     pub postfix: Postfix,
     /// The rows of master.cf that are served.
     pub services: Vec<Service>,
+    /// Its transports.
+    pub transports: Vec<Service>,
     /// How many processes each transport of master.cf may have.
     pub process_limits: BTreeMap<String, usize>,
     /// dovecot.conf, if there is one.
@@ -29,6 +31,14 @@ fn process_limits(services: &[Service]) -> BTreeMap<String, usize> {
         .filter(|service| service.service_type == ServiceType::Unix);
     transports
         .map(|service| (service.name.clone(), service.process_limit.unwrap_or(usize::MAX)))
+        .collect()
+}
+
+fn transports(services: &[Service]) -> Vec<Service> {
+    let transports = services.iter();
+    transports
+        .filter(|row| front::transports::is_transport(row))
+        .cloned()
         .collect()
 }
 
@@ -50,6 +60,7 @@ impl Snapshot {
         Snapshot {
             postfix: loaded.postfix.clone(),
             services: loaded.services.iter().filter(is_served).cloned().collect(),
+            transports: transports(&loaded.services),
             process_limits: process_limits(&loaded.services),
             dovecot: loaded.dovecot.clone(),
             keys: Keys::default(),
@@ -58,7 +69,8 @@ impl Snapshot {
 
     /// The same with another queue: the one that is in use.
     pub fn keep_queue(&mut self, directory: &std::path::Path) {
-        let of_services = self.services.iter_mut().map(|service| &mut service.settings);
+        let rows = self.services.iter_mut().chain(&mut self.transports);
+        let of_services = rows.map(|service| &mut service.settings);
         for settings in of_services.chain([&mut self.postfix]) {
             settings.queue_directory = directory.to_owned();
         }
@@ -76,6 +88,7 @@ impl Snapshot {
     pub fn for_auth(&self) -> Snapshot {
         Snapshot {
             services: Vec::new(),
+            transports: Vec::new(),
             keys: Keys::default(),
             ..self.clone()
         }
@@ -85,6 +98,7 @@ impl Snapshot {
     pub fn for_agent(&self) -> Snapshot {
         Snapshot {
             services: Vec::new(),
+            transports: Vec::new(),
             dovecot: self.dovecot.as_ref().map(without_databases),
             keys: Keys::default(),
             ..self.clone()

@@ -188,12 +188,20 @@ mod tests {
     fn patterns_see_the_whole_address_only() {
         let directory = tempfile::tempdir().expect("a directory");
         let file = directory.path().join("patterns");
-        std::fs::write(&file, "/^a\\.example$/ wrong:\n/^\\*$/ wrong:\n/@(.*)\\.test$/ right:$1\n").expect("a file");
+        std::fs::write(
+            &file,
+            "/^a\\.example$/ wrong:\n/^\\*$/ wrong:\n/@(.*)\\.test$/ right:$1\n",
+        )
+        .expect("a file");
         let router = router(|settings| {
             settings.transport_maps = vec![settings::TableRef::new("regexp", &file.display().to_string())];
         });
         assert_eq!(route(&router, "u@b.test", None), "right:b");
-        assert_eq!(route(&router, "u@c.example", None), "wrong:c.example", "* is asked of every table");
+        assert_eq!(
+            route(&router, "u@c.example", None),
+            "wrong:c.example",
+            "* is asked of every table"
+        );
     }
 
     #[test]

@@ -192,7 +192,10 @@ impl Tables {
     /// # Errors
     /// The first error on the way.
     pub fn lookup_part(&self, key: &str) -> Result<Option<String>, Error> {
-        let fixed = self.tables.iter().filter(|(table, _)| !types::has_patterns(table));
+        let fixed = self
+            .tables
+            .iter()
+            .filter(|(table, _)| !types::has_patterns(table));
         for (_, opened) in fixed {
             let found = opened.lookup(key);
             self.pass_on(&**opened);

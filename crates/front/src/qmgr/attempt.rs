@@ -9,8 +9,8 @@ use deliver_local::Forward;
 use envelope::{DeliveryResult, Envelope, Outcome, QueueId, Recipient, StatusCode, Trace};
 use futures_util::stream::{self, StreamExt};
 use intake::Origin;
-use maillog::Delays;
 use maillog::lines::delivery::{Delivery as DeliveryLine, PassedOn};
+use maillog::{Delays, Log};
 use queue::Message;
 use queue::scheduler::{Destination, Feedback};
 use serve::clock::now;
@@ -18,7 +18,8 @@ use serve::clock::now;
 use crate::Front;
 use crate::agency::{Agency, LocalDelivery, MailboxClass};
 use crate::cleanup::{self, Submission};
-use crate::qmgr::passing::{Passed, Passing, Remote, client_of, discarded, given_up};
+use crate::qmgr::passing::{Passed, Passing, Remote, client_of, discarded, given_up, put_off};
+use crate::transports::{Agent, Transport};
 
 /// What is to be tried.
 pub(super) struct Attempt {
@@ -29,11 +30,6 @@ pub(super) struct Attempt {
     pub(super) destination: Destination,
     pub(super) recipients: Vec<u32>,
 }
-
-/// The transports that there are.
-pub const TRANSPORTS: [&str; 8] = [
-    "local", "virtual", "smtp", "relay", "lmtp", "discard", "error", "retry",
-];
 
 /// How many recipients of one attempt are delivered to at a time: their mailboxes wait for the same disk.
 const AT_A_TIME_MAX: usize = 8;
@@ -84,6 +80,11 @@ pub(super) fn deferred(relay: &str, text: String) -> Outcome {
     }
 }
 
+/// What Postfix says of a transport that master.cf does not name.
+pub(super) fn unavailable() -> Outcome {
+    deferred("none", "mail transport unavailable".to_owned())
+}
+
 /// `soft_bounce`: what would be returned to the sender stays in the queue.
 fn softened(outcome: Outcome) -> Outcome {
     match outcome.result {
@@ -118,9 +119,10 @@ impl Attempt {
             connection_micros: 0,
             transmission_micros: now() - began,
         };
+        let log = self.log();
         match told.is_empty() {
-            true => log_outcomes(&self.front, message, agent, &outcomes, delays),
-            false => log_told(&self.front, message, agent, &told, delays),
+            true => log_outcomes(log, message, agent, &outcomes, delays),
+            false => log_told(log, message, agent, &told, delays),
         }
         if let Err(error) = self.front.spool.record(queue_id, outcomes.clone()) {
             // What was not recorded is tried again: at worst a second copy.
@@ -129,15 +131,21 @@ impl Attempt {
         (outcomes, feedback)
     }
 
+    /// The log as the transport's row of master.cf names it.
+    fn log(&self) -> &Log {
+        let transport = self.front.transports.find(&self.destination.transport);
+        transport.map_or(&self.front.log, |transport| &transport.log)
+    }
+
     /// Hands the message to a transport.
     async fn by_transport(
         &self,
         destination: &Destination,
         told: &mut Vec<Told>,
     ) -> (&'static str, Vec<(u32, Outcome)>, Feedback) {
-        match destination.transport.as_str() {
-            "smtp" | "relay" | "lmtp" => {
-                let passed = self.remote(destination).await;
+        match self.front.transports.find(&destination.transport) {
+            Some(transport) if transport.agent.is_remote() => {
+                let passed = self.remote(transport, destination).await;
                 match self.best_mx(destination).filter(|_| passed.loops) {
                     Some(other) => {
                         self.log_passed_on(passed.agent, &other.transport);
@@ -184,38 +192,33 @@ impl Attempt {
     ) -> (&'static str, Vec<(u32, Outcome)>, Feedback) {
         let message = &*self.message;
         let next_hop = &destination.next_hop;
-        match destination.transport.as_str() {
-            "local" => {
-                let outcomes = self.local(message, MailboxClass::Local, told).await;
-                ("local", outcomes, Feedback::Reached)
+        let name = destination.transport.as_str();
+        let Some(transport) = self.front.transports.find(name) else {
+            let warning = format!("connect to transport private/{name}: No such file or directory");
+            self.front.log.warning("qmgr", &warning);
+            return ("error", self.all(&unavailable()), Feedback::None);
+        };
+        let outcomes = match transport.agent {
+            Agent::Local => self.local(message, MailboxClass::Local, told).await,
+            Agent::Virtual => self.local(message, MailboxClass::Virtual, told).await,
+            Agent::Smtp | Agent::Lmtp => {
+                let passed = self.remote(transport, destination).await;
+                return (passed.agent, self.numbered(passed.outcomes), passed.feedback);
             }
-            "virtual" => {
-                let outcomes = self.local(message, MailboxClass::Virtual, told).await;
-                ("virtual", outcomes, Feedback::Reached)
-            }
-            "smtp" | "relay" | "lmtp" => {
-                let passed = self.remote(destination).await;
-                (passed.agent, self.numbered(passed.outcomes), passed.feedback)
-            }
-            "discard" => ("discard", self.all(&discarded(next_hop)), Feedback::Reached),
-            "error" => ("error", self.all(&given_up(next_hop)), Feedback::Reached),
-            "retry" => {
-                let outcome = deferred("none", next_hop.clone());
-                ("error", self.all(&outcome), Feedback::Reached)
-            }
-            other => {
-                let text = format!("mail transport unavailable: {other} is not there yet");
-                ("error", self.all(&deferred("none", text)), Feedback::None)
-            }
-        }
+            Agent::Discard => self.all(&discarded(next_hop)),
+            Agent::Error => self.all(&given_up(next_hop)),
+            Agent::Retry => self.all(&put_off(next_hop)),
+        };
+        (transport.agent.program(), outcomes, Feedback::Reached)
     }
 
     /// By SMTP or LMTP to another host.
-    async fn remote(&self, destination: &Destination) -> Passed {
+    async fn remote(&self, transport: &Transport, destination: &Destination) -> Passed {
         let message = &*self.message;
         let wanted: Vec<usize> = self.recipients.iter().map(|index| *index as usize).collect();
         let remote = Remote {
             front: &self.front,
+            transport,
             queue_id: &message.queue_id,
             envelope: &message.envelope,
             is_probe: self.only_verifies(),
@@ -390,7 +393,7 @@ type Told = (u32, Address, Outcome);
 
 /// One line for each recipient.
 pub(super) fn log_outcomes(
-    front: &Front,
+    log: &Log,
     message: &Message,
     agent: &str,
     outcomes: &[(u32, Outcome)],
@@ -401,17 +404,17 @@ pub(super) fn log_outcomes(
         let recipient = recipients.get(*index as usize)?;
         Some((*index, recipient.address.clone(), outcome.clone()))
     });
-    log_told(front, message, agent, &lines.collect::<Vec<Told>>(), delays);
+    log_told(log, message, agent, &lines.collect::<Vec<Told>>(), delays);
 }
 
 /// One line for each address.
-fn log_told(front: &Front, message: &Message, agent: &str, told: &[Told], delays: Delays) {
+fn log_told(log: &Log, message: &Message, agent: &str, told: &[Told], delays: Delays) {
     for (index, address, outcome) in told {
         let Some(recipient) = message.envelope.recipients.get(*index as usize) else {
             continue;
         };
         let (to, original) = (address.to_string(), recipient.original.to_string());
-        front.log.write(&DeliveryLine {
+        log.write(&DeliveryLine {
             agent,
             queue_id: &message.queue_id,
             to: &to,

@@ -26,7 +26,6 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::Front;
 use crate::agency::Agency;
 
-pub use attempt::TRANSPORTS;
 pub use handle::{Handle, new};
 use interrupted::Interrupted;
 
@@ -499,7 +498,7 @@ impl Running {
                 in_queue_manager_micros: now() - active.since_micros,
                 ..maillog::Delays::default()
             };
-            attempt::log_outcomes(&self.front, &active.message, "error", &outcomes, delays);
+            attempt::log_outcomes(&self.front.log, &active.message, "error", &outcomes, delays);
         }
         self.told(self.front.spool.record(queue_id, outcomes));
     }

@@ -10,15 +10,16 @@ use deliver_remote::{NextHop, Request};
 use envelope::{DeliveryResult, Envelope, Outcome, QueueId, Recipient, StatusCode};
 use queue::Message;
 use queue::scheduler::{Destination, Feedback};
-use settings::Postfix;
 
 use crate::Front;
 use crate::agency::{Agency, LocalDelivery, MailboxClass};
-use crate::qmgr::attempt::{QueuedContent, deferred};
+use crate::qmgr::attempt::{QueuedContent, deferred, unavailable};
+use crate::transports::{Agent, Transport};
 
 /// A message for other hosts.
 pub(super) struct Remote<'a> {
     pub(super) front: &'a Front,
+    pub(super) transport: &'a Transport,
     pub(super) queue_id: &'a QueueId,
     pub(super) envelope: &'a Envelope,
     pub(super) is_probe: bool,
@@ -39,18 +40,14 @@ pub(super) struct Passed {
 impl Remote<'_> {
     /// Delivers to the recipients with these indexes.
     pub(super) async fn deliver(&self, destination: &Destination, wanted: &[usize]) -> Passed {
-        let agent = if destination.transport == "lmtp" {
-            "lmtp"
-        } else {
-            "smtp"
-        };
+        let agent = self.transport.agent.program();
         let all = |why: String| Passed {
             agent,
             outcomes: vec![deferred("none", why); wanted.len()],
             feedback: Feedback::None,
             loops: false,
         };
-        let next_hop = match next_hop(destination, &self.front.settings) {
+        let next_hop = match next_hop(self.transport, &destination.next_hop) {
             Ok(next_hop) => next_hop,
             Err(why) => return all(why),
         };
@@ -61,7 +58,8 @@ impl Remote<'_> {
         let mut request = Request::of(next_hop, self.envelope, wanted, content.size_bytes());
         request.message.is_probe = self.is_probe;
         let open = || -> Box<dyn Read + Send> { Box::new(content.reader()) };
-        let delivery = self.front.remote.deliver(request, &open).await;
+        let remote = self.transport.remote.as_ref().unwrap_or(&self.front.remote);
+        let delivery = remote.deliver(request, &open).await;
         Passed {
             agent,
             feedback: feedback(&delivery.outcomes),
@@ -85,10 +83,10 @@ fn feedback(outcomes: &[Outcome]) -> Feedback {
 }
 
 /// Where the transport connects to.
-fn next_hop(destination: &Destination, settings: &Postfix) -> Result<NextHop, String> {
-    let Destination { transport, next_hop } = destination;
-    let read = match transport.as_str() {
-        "lmtp" => NextHop::lmtp(next_hop, &settings.lmtp_tcp_port),
+fn next_hop(transport: &Transport, next_hop: &str) -> Result<NextHop, String> {
+    let settings = &transport.settings;
+    let read = match transport.agent {
+        Agent::Lmtp => NextHop::lmtp(next_hop, &settings.lmtp_tcp_port),
         _ => NextHop::smtp(next_hop, &settings.smtp_tcp_port),
     };
     read.map_err(|error| error.to_string())
@@ -117,6 +115,16 @@ pub(super) fn given_up(text: &str) -> Outcome {
     }
 }
 
+/// What the transport `retry` says.
+pub(super) fn put_off(text: &str) -> Outcome {
+    let (status, text) = StatusCode::split(text).unwrap_or((StatusCode::temporary(0, 0), text));
+    Outcome {
+        result: DeliveryResult::Deferred,
+        status: StatusCode::temporary(status.subject, status.detail),
+        ..deferred("none", text.to_owned())
+    }
+}
+
 /// The client of a queued message, for the environment of commands.
 pub(super) fn client_of(message: &Message) -> Client {
     let named = |name: &str| message.facts.attribute(name).unwrap_or_default().to_owned();
@@ -140,13 +148,14 @@ pub(super) struct Passing {
 }
 
 impl Passing {
-    fn remote(&self, destination: &Destination, recipient: &Recipient) -> Outcome {
+    fn remote(&self, transport: &Transport, destination: &Destination, recipient: &Recipient) -> Outcome {
         let envelope = Envelope {
             recipients: vec![recipient.clone()],
             ..self.message.envelope.clone()
         };
         let remote = Remote {
             front: &self.front,
+            transport,
             queue_id: &self.message.queue_id,
             envelope: &envelope,
             is_probe: false,
@@ -178,26 +187,30 @@ impl Passing {
 }
 
 impl Transports for Passing {
-    fn pass(&self, transport: &str, next_hop: &str, recipient: &Recipient) -> Outcome {
+    fn pass(&self, name: &str, next_hop: &str, recipient: &Recipient) -> Outcome {
+        let Some(transport) = self.front.transports.find(name) else {
+            return unavailable();
+        };
         let domain = recipient.address.domain().map(address::Domain::as_str);
         let next_hop = if next_hop.is_empty() {
             domain.unwrap_or_default()
         } else {
             next_hop
         };
-        match transport {
-            "smtp" | "relay" | "lmtp" => {
+        match transport.agent {
+            Agent::Smtp | Agent::Lmtp => {
                 let destination = Destination {
-                    transport: transport.to_owned(),
+                    transport: name.to_owned(),
                     next_hop: next_hop.to_owned(),
                 };
-                self.remote(&destination, recipient)
+                self.remote(transport, &destination, recipient)
             }
-            "virtual" => self.virtual_mailbox(recipient),
-            "discard" => discarded(next_hop),
-            "error" => given_up(next_hop),
-            "retry" => deferred("none", next_hop.to_owned()),
-            other => Nowhere.pass(other, next_hop, recipient),
+            Agent::Virtual => self.virtual_mailbox(recipient),
+            Agent::Discard => discarded(next_hop),
+            Agent::Error => given_up(next_hop),
+            Agent::Retry => put_off(next_hop),
+            // It would come back here.
+            Agent::Local => unavailable(),
         }
     }
 }
@@ -206,10 +219,7 @@ impl Transports for Passing {
 struct Nowhere;
 
 impl Transports for Nowhere {
-    fn pass(&self, transport: &str, _: &str, _: &Recipient) -> Outcome {
-        deferred(
-            "none",
-            format!("mail transport unavailable: {transport} is not there yet"),
-        )
+    fn pass(&self, _: &str, _: &str, _: &Recipient) -> Outcome {
+        unavailable()
     }
 }
