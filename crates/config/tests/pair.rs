@@ -21,12 +21,6 @@ fn the_pair_of_the_incumbents_loads() {
         told,
         [
             "master.cf:10: verify: its command verify is not there yet; the row has no effect",
-            "master.cf:27: maildrop: its command pipe is not there yet; the row has no effect",
-            "master.cf:29: uucp: its command pipe is not there yet; the row has no effect",
-            "master.cf:31: ifmail: its command pipe is not there yet; the row has no effect",
-            "master.cf:33: bsmtp: its command pipe is not there yet; the row has no effect",
-            "master.cf:35: scalemail-backend: its command pipe is not there yet; the row has no effect",
-            "master.cf:37: mailman: its command pipe is not there yet; the row has no effect",
             "dovecot.conf:5: protocols: sieve is not there yet",
             "dovecot.conf:19: mail_attribute_dict: it is not honoured: not yet: METADATA",
             "dovecot.conf:20: imap_urlauth_host: it is not honoured: not yet: URLAUTH",

@@ -22,8 +22,7 @@ const SHELL: &str = "/bin/sh";
 /// The command that `text` means for a message with these facts.
 pub fn command(text: &str, facts: &Facts, rights: &Rights, settings: &Postfix) -> Command {
     let environment = environment(facts, rights, settings);
-    let path = environment.iter().find(|(name, _)| name == "PATH");
-    let path = path.map_or(PATH, |(_, path)| path);
+    let path = path_of(&environment);
     let (program, argv) = argv(text, &settings.local_command_shell, path);
     Command {
         program,
@@ -55,6 +54,17 @@ fn argv(text: &str, local_shell: &str, path: &str) -> (String, Vec<String>) {
     (SHELL.to_owned(), words.to_vec())
 }
 
+/// Where programs are looked for.
+fn path_of(environment: &[(String, String)]) -> &str {
+    let path = environment.iter().find(|(name, _)| name == "PATH");
+    path.map_or(PATH, |(_, path)| path)
+}
+
+/// The file of a program, as its environment has it found; the name itself when it is not found.
+pub(crate) fn find_in(name: &str, environment: &[(String, String)]) -> String {
+    find(name, path_of(environment)).unwrap_or_else(|| name.to_owned())
+}
+
 /// The file of a program.
 fn find(name: &str, path: &str) -> Option<String> {
     if name.contains('/') {
@@ -75,8 +85,8 @@ pub fn filtered(text: &str, allowed: &str) -> String {
         .collect()
 }
 
-/// The whole environment: `export_environment`, then what local(8) tells commands.
-fn environment(facts: &Facts, rights: &Rights, settings: &Postfix) -> Vec<(String, String)> {
+/// `export_environment`.
+pub(crate) fn exported(settings: &Postfix) -> Vec<(String, String)> {
     let mut environment: Vec<(String, String)> = vec![("PATH".to_owned(), PATH.to_owned())];
     for word in &settings.export_environment {
         let (name, value) = match word.split_once('=') {
@@ -86,6 +96,12 @@ fn environment(facts: &Facts, rights: &Rights, settings: &Postfix) -> Vec<(Strin
         environment.retain(|(known, _)| known != name || value.is_none());
         environment.extend(value.map(|value| (name.to_owned(), value)));
     }
+    environment
+}
+
+/// The whole environment: `export_environment`, then what local(8) tells commands.
+fn environment(facts: &Facts, rights: &Rights, settings: &Postfix) -> Vec<(String, String)> {
+    let mut environment = exported(settings);
     let path = |path: &Option<std::path::PathBuf>| path.as_ref().map(|path| path.display().to_string());
     let some = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
     let client = &facts.client;
@@ -136,7 +152,7 @@ fn imported(name: &str, settings: &Postfix) -> Option<String> {
 }
 
 /// The address as commands get it, which is without quotes.
-fn unquoted(address: &Address) -> String {
+pub(crate) fn unquoted(address: &Address) -> String {
     match address.domain() {
         Some(domain) => format!("{}@{}", address.local(), domain.as_str()),
         None => address.local().to_owned(),

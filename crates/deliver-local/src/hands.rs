@@ -19,6 +19,7 @@ use crate::dotforward::{self, Forward, Wanted, included};
 use crate::lists::Trust;
 use crate::mailbox::{self, Letter};
 use crate::outcomes::{bounced, deferred, is_final, misconfigured, sum};
+use crate::pipe::{self, Pipes};
 use crate::task::{
     Agents, Facts, Included, Kind, Next, Report, Rights, Runner, Stages, Task, UserMail, Work, digest,
 };
@@ -29,6 +30,7 @@ pub struct Hands {
     runner: Arc<dyn Runner>,
     keeper: Arc<dyn Keeper>,
     mailbox_commands: Tables,
+    pipes: Pipes,
 }
 
 /// The agent of one process that never changes its identity: it performs what its own user may, and defers the rest.
@@ -60,6 +62,7 @@ impl Agents for OwnHands {
             Work::File(path) | Work::Include(path) | Work::Virtual(path) | Work::OfInclude { path, .. } => {
                 format!("open {} as uid {}", path.display(), rights.uid)
             }
+            Work::Pipe(mail) => format!("run the command of {} as uid {}", mail.transport, rights.uid),
             Work::Save(_) => format!("open a mailbox as uid {}", rights.uid),
         };
         let text = format!("cannot {what}: Yubin runs as another user and is not root");
@@ -88,7 +91,14 @@ impl Hands {
             runner,
             keeper: Arc::new(Nobody),
             mailbox_commands,
+            pipes: Pipes::default(),
         }
+    }
+
+    /// The same, with the transports that hand mail to commands.
+    pub fn with_pipes(mut self, pipes: Pipes) -> Hands {
+        self.pipes = pipes;
+        self
     }
 
     /// The same, with somebody who makes files in the mail spool where this process may not.
@@ -126,6 +136,7 @@ impl Hands {
                 },
                 Kind::User,
             ) => Report::of(self.of_include(&job, path, target)),
+            (Work::Pipe(mail), Kind::Pipe) => self.pipe(&job, mail),
             (Work::Virtual(path), Kind::Virtual) => written(mailbox::deliver_virtual(
                 &self.letter(&job),
                 (path, rights),
@@ -262,6 +273,16 @@ impl Hands {
         }
     }
 
+    fn pipe(&self, job: &Job<'_>, mail: &pipe::Mail) -> Report {
+        match self.pipes.own(&mail.transport, job.rights) {
+            Some(pipe) => pipe.deliver(mail, (job.facts, job.content), &*self.runner, job.now_secs),
+            None => {
+                let text = format!("cannot deliver: transport {} has other rights", mail.transport);
+                Report::of(deferred(StatusCode::temporary(3, 0), text))
+            }
+        }
+    }
+
     fn file(&self, job: &Job<'_>, path: &Path) -> Report {
         written(mailbox::deliver_file(
             &self.letter(job),
@@ -345,10 +366,14 @@ fn is_gone(name: &str) -> Outcome {
 
 /// The `From ` line, without its end.
 fn from_line(job: &Job<'_>) -> String {
-    let moment = jiff::Timestamp::from_second(job.now_secs).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
-    let date = Date {
-        secs: job.now_secs,
+    FromLine::display(job.facts.sender.as_ref(), date_of(job.now_secs))
+}
+
+/// A time as this host shows it; `now_secs` is seconds since the Unix epoch.
+pub(crate) fn date_of(now_secs: i64) -> Date {
+    let moment = jiff::Timestamp::from_second(now_secs).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+    Date {
+        secs: now_secs,
         offset_secs: jiff::tz::TimeZone::system().to_offset(moment).seconds(),
-    };
-    FromLine::display(job.facts.sender.as_ref(), date)
+    }
 }

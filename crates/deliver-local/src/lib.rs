@@ -1,4 +1,4 @@
-//! Delivery into mailboxes of this host, like local(8) and virtual(8).
+//! Delivery into mailboxes of this host, like local(8) and virtual(8), and to commands of transports, like pipe(8).
 //!
 //! In charge of what becomes of a recipient of this host. Two halves: [`Local`] has no rights; it expands aliases and
 //! decides the order of local(8)'s methods. [`Hands`] act with the rights of one user: `.forward`, `:include:`, commands,
@@ -18,6 +18,7 @@ pub mod lists;
 mod local;
 pub mod mailbox;
 mod outcomes;
+pub mod pipe;
 pub mod spawn;
 pub mod task;
 mod virtual_mailbox;

@@ -78,7 +78,7 @@ pub struct Task {
 }
 
 /// What is to be done. [`Kind::User`] may do [`Work::User`], [`Work::OfInclude`] and [`Work::Save`], [`Kind::Virtual`] the first
-/// without commands and files, [`Work::Save`], and [`Work::Virtual`], and [`Kind::Table`] the others; everything else is refused.
+/// without commands and files, [`Work::Save`], and [`Work::Virtual`], [`Kind::Pipe`] [`Work::Pipe`], and [`Kind::Table`] the others; everything else is refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Work {
     /// Mail for a user.
@@ -100,6 +100,8 @@ pub enum Work {
     },
     /// The mailbox file below `virtual_mailbox_base`; a Maildir when it ends in a slash.
     Virtual(PathBuf),
+    /// The command of a transport (pipe(8)): one outcome for all recipients.
+    Pipe(crate::pipe::Mail),
     /// Mailboxes of users of dovecot.conf, reached over their stores (`lmtp`): the answers are in [`Report::saved`].
     Save(Vec<Save>),
 }

@@ -5,8 +5,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use address::Address;
-use deliver_local::task::Client;
-use deliver_local::{Content, Delivery, Transports};
+use deliver_local::task::{Client, Facts, Report};
+use deliver_local::{Content, Delivery, Transports, pipe};
 use envelope::{Outcome, Recipient};
 use serve::handover::Handover;
 
@@ -24,6 +24,16 @@ pub struct LocalDelivery {
     pub client: Client,
     /// The other transports, for mail that is not for a mailbox here.
     pub transports: Arc<dyn Transports>,
+}
+
+/// One message for recipients of a transport that is a command (pipe(8)).
+pub struct PipeDelivery {
+    /// What the command is told of them.
+    pub mail: pipe::Mail,
+    /// What it is told of the message.
+    pub facts: Facts,
+    /// The message, with LF line ends.
+    pub content: Arc<dyn Content + Send + Sync>,
 }
 
 /// The agents of Postfix that write mailboxes.
@@ -52,6 +62,12 @@ pub type Taking<'a> = Pin<Box<dyn Future<Output = Result<u32, String>> + Send + 
 pub trait Agency: Send + Sync {
     /// Delivers; blocks.
     fn deliver(&self, delivery: &LocalDelivery) -> Delivery;
+
+    /// Hands a message to the command of a transport; one outcome for all recipients. Blocks.
+    fn pipe(&self, delivery: PipeDelivery) -> Report;
+
+    /// What a delivery by such a transport would come to; blocks.
+    fn verify_pipe(&self, transport: &str) -> Report;
 
     /// What a delivery to an address of this host would come to; blocks.
     fn verify(&self, recipient: &Address, class: MailboxClass) -> Outcome;

@@ -18,6 +18,8 @@ pub enum Agent {
     Local,
     /// virtual(8)
     Virtual,
+    /// pipe(8)
+    Pipe,
     /// discard(8)
     Discard,
     /// error(8): the next hop says why mail is returned.
@@ -34,6 +36,7 @@ impl Agent {
             "lmtp" => Agent::Lmtp,
             "local" => Agent::Local,
             "virtual" => Agent::Virtual,
+            deliver_local::pipe::PROGRAM => Agent::Pipe,
             "discard" => Agent::Discard,
             "error" if name == "retry" => Agent::Retry,
             "error" => Agent::Error,
@@ -48,6 +51,7 @@ impl Agent {
             Agent::Lmtp => "lmtp",
             Agent::Local => "local",
             Agent::Virtual => "virtual",
+            Agent::Pipe => deliver_local::pipe::PROGRAM,
             Agent::Discard => "discard",
             Agent::Error | Agent::Retry => "error",
         }

@@ -259,6 +259,8 @@ pub enum Kind {
     Virtual,
     /// A command, a file or an include of an alias table, as `default_privs` or as the owner of the table.
     Table,
+    /// The command of a transport of master.cf, as the user that its row names (pipe(8)).
+    Pipe,
 }
 
 /// What the supervisor answers.

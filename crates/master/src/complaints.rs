@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use access::{Gap, review};
 use config::{Loaded, Problem, Severity};
+use deliver_local::pipe::{PROGRAM, Pipe};
 use front::transports::{self, is_transport};
 use settings::kinds::{Shape, words};
 use settings::{NetworkPattern, Networks, NotifyClass, Service, Support, TableRef, TlsLevel, params};
@@ -29,6 +30,7 @@ pub fn of(loaded: &Loaded) -> Vec<Problem> {
     problems.extend(notices(loaded));
     problems.extend(missing_transports(loaded));
     problems.extend(rows_of_mailboxes(loaded));
+    problems.extend(pipes(loaded));
     problems.extend(values(loaded));
     problems.retain(|problem| told.insert(problem.to_string()));
     problems.sort_by(|one, other| (other.file.as_str(), one.line).cmp(&(one.file.as_str(), other.line)));
@@ -242,6 +244,36 @@ fn missing_transports(loaded: &Loaded) -> Vec<Problem> {
     missing.map(about).collect()
 }
 
+/// Rows of pipe(8) that can run nothing, and flags that are for one recipient where several come together.
+fn pipes(loaded: &Loaded) -> Vec<Problem> {
+    let settings = &loaded.postfix;
+    let rows = loaded.services.iter();
+    let rows = rows.filter(|row| is_transport(row) && row.command == PROGRAM);
+    let about = |row: &Service| {
+        let suffix = "_destination_recipient_limit";
+        let limit = settings
+            .of_transport(&row.name, suffix)
+            .and_then(|text| text.parse().ok());
+        let limit = limit.unwrap_or(settings.default_destination_recipient_limit);
+        let pipe = Pipe::of(row).and_then(|pipe| pipe.ids().map(|_| pipe));
+        let text = match pipe {
+            Err(why) => format!("{why}. Mail for it waits in the queue"),
+            Ok(pipe) if limit != 1 && (pipe.has_flag('D') || pipe.has_flag('O')) => {
+                let setting = format!("{}{suffix} = 1", row.name);
+                format!("flags=D and flags=O require {setting}: mail for several recipients waits without it")
+            }
+            Ok(_) => return None,
+        };
+        Some(Problem::new(
+            Severity::Warning,
+            ("master.cf", row.line),
+            &row.name,
+            text,
+        ))
+    };
+    rows.filter_map(about).collect()
+}
+
 /// Settings of rows whose work is done by processes that see main.cf alone.
 fn rows_of_mailboxes(loaded: &Loaded) -> Vec<Problem> {
     let mailboxes = loaded.services.iter();
@@ -407,6 +439,30 @@ mod tests {
             ),
             [wanted]
         );
+        let with = |row: &str| told("relay_domains =\n", &format!("{rows}{row}\n"));
+        assert_eq!(
+            with("gate unix - n n - - pipe flags=R user=daemon argv=/bin/cat"),
+            [""; 0]
+        );
+        let rows_and_words = [
+            (
+                "gate unix - n n - - pipe user=root argv=/bin/cat",
+                "user=root has the rights of root",
+            ),
+            (
+                "gate unix - n n - - pipe argv=/bin/cat",
+                "it has no user=: as whom",
+            ),
+            (
+                "gate unix - n n - - pipe flags=D user=daemon argv=x",
+                "require gate_destination_recipient_limit = 1",
+            ),
+        ];
+        for (row, words) in rows_and_words {
+            let told = with(row);
+            let is_told = told.len() == 1 && told[0].starts_with("Warning master.cf:4: gate: ");
+            assert!(is_told && told[0].contains(words), "{told:?}");
+        }
         // Where it is only about ports, what Postfix's own file names is there.
         assert_eq!(told("relay_domains = a.example\n", SMTP), [""; 0]);
     }

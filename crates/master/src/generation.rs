@@ -8,6 +8,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, anyhow};
 use auth::Authority;
 use deliver_local::Local;
+use deliver_local::pipe::Pipes;
 use deliver_local::task::Agents;
 use deliver_remote::Remote;
 use front::Front;
@@ -100,13 +101,19 @@ impl Generation {
             Some(dovecot) => lmtps((dovecot, &settings), (&auth, &agents), kept, certificates),
             None => HashMap::new(),
         };
-        let (local, problems) = Local::new(Arc::clone(&settings), Arc::new(host), agents);
+        let host = Arc::new(host);
+        let (local, problems) = Local::new(Arc::clone(&settings), host, Arc::clone(&agents));
         problems
             .iter()
             .filter(|_| serves_mta)
             .for_each(|problem| kept.log.error("local", &problem.to_string()));
         let local = local.telling(&warn("local"), &warn("virtual"));
-        let agency: Arc<dyn Agency> = Arc::new(LocalAgency { local, sessions });
+        let agency: Arc<dyn Agency> = Arc::new(LocalAgency {
+            local,
+            pipes: Pipes::of(&snapshot.transports),
+            agents,
+            sessions,
+        });
         let front = match kept.queue.clone() {
             None => None,
             Some((spool, qmgr)) => {

@@ -7,10 +7,11 @@ use address::Domain;
 use auth::memory::Memory;
 use auth::socket::Sockets;
 use auth::{Account, Auth, Authority, Recipient, Ticket};
+use deliver_local::pipe::Pipes;
 use deliver_local::spawn::SpawnRunner;
 use deliver_local::task::{Agents, Report, Rights, Save, Task, Work};
 use deliver_local::{Content, Delivery, Hands, Job, Local, OwnHands, User};
-use front::agency::{Agency, LocalDelivery, MailboxClass, Taking};
+use front::agency::{Agency, LocalDelivery, MailboxClass, PipeDelivery, Taking};
 use maillog::Log;
 use route::{Class, Router};
 use serve::handover::Handover;
@@ -83,6 +84,8 @@ impl deliver_local::Directory for Host {
 /// Local delivery and sessions as the front knows them.
 pub(crate) struct LocalAgency {
     pub(crate) local: Local,
+    pub(crate) pipes: Pipes,
+    pub(crate) agents: Arc<dyn Agents>,
     pub(crate) sessions: Arc<dyn TakesSessions>,
 }
 
@@ -99,6 +102,15 @@ impl Agency for LocalAgency {
             MailboxClass::Local => self.local.deliver(&job),
             MailboxClass::Virtual => self.local.deliver_virtual(&job),
         }
+    }
+
+    fn pipe(&self, delivery: PipeDelivery) -> Report {
+        let PipeDelivery { mail, facts, content } = delivery;
+        self.pipes.deliver(&*self.agents, mail, (facts, &*content))
+    }
+
+    fn verify_pipe(&self, transport: &str) -> Report {
+        self.pipes.verify(transport)
     }
 
     fn verify(&self, recipient: &address::Address, class: MailboxClass) -> envelope::Outcome {
@@ -150,7 +162,8 @@ impl Here {
             farewell: Arc::clone(&self.farewell),
         });
         let hands = Hands::new(Arc::new(snapshot.postfix.clone()), Arc::new(SpawnRunner))
-            .telling(&crate::generation::warnings_to(log, "local"));
+            .telling(&crate::generation::warnings_to(log, "local"))
+            .with_pipes(Pipes::of(&snapshot.transports));
         let own_uid = os::identity::Identity::current().uid;
         let hands = OwnHands::new(hands, own_uid, || serve::clock::now() / machine::SECOND);
         let auth = auth.remembering(&mut self.memory.lock().unwrap_or_else(PoisonError::into_inner));

@@ -5,10 +5,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use config::Loaded;
+use deliver_local::pipe::Pipes;
 use ipc::roles::Kind;
 use os::identity::Identity;
 use os::users::User;
 use settings::{Dovecot, Postfix, Userdb};
+
+use crate::snapshot::Snapshot;
 
 /// Whom nothing that reads mail ever runs as.
 const ROOT: u32 = 0;
@@ -29,13 +32,18 @@ pub struct Policy {
     pub own: u32,
     /// As whom the front runs: nobody else's business is done as that.
     pub front: u32,
+    /// The group as which it runs.
+    pub front_gid: u32,
+    /// The uids and gids that `user=` of transports of master.cf name (pipe(8)).
+    pub pipes: Vec<(u32, u32)>,
     /// The uids that commands, files and includes of alias tables may have: `default_privs`, and owners of tables.
     pub tables: Vec<u32>,
 }
 
 impl Policy {
     /// The policy of a supervisor with this configuration.
-    pub fn of(postfix: &Postfix, front: u32) -> Policy {
+    pub fn of(snapshot: &Snapshot, front: &User) -> Policy {
+        let postfix = &snapshot.postfix;
         let default_privs = user(&postfix.default_privs).ok().flatten();
         let owners = postfix.alias_maps.iter().filter_map(|table| {
             let path = Path::new(&table.name);
@@ -45,7 +53,9 @@ impl Policy {
         });
         Policy {
             own: Identity::current().uid,
-            front,
+            front: front.uid,
+            front_gid: front.gid,
+            pipes: Pipes::of(&snapshot.transports).ids(),
             tables: default_privs
                 .map(|user| user.uid)
                 .into_iter()
@@ -67,6 +77,9 @@ pub enum Refusal {
     /// It is no uid of `default_privs` or of an alias table's owner.
     #[error("alias tables give no rights of that user")]
     NotOfATable,
+    /// It is no user of a transport in master.cf.
+    #[error("no transport of master.cf has that user")]
+    NotOfATransport,
     /// Only root can become somebody else.
     #[error("Yubin runs as another user and is not root")]
     NotRoot,
@@ -92,7 +105,10 @@ pub fn may_become(policy: &Policy, uid: u32, gid: u32, kind: Kind) -> std::resul
     }
     match kind {
         Kind::Table if !policy.tables.contains(&uid) => Err(Refusal::NotOfATable),
-        Kind::Table | Kind::User | Kind::Virtual => Ok(()),
+        // As Postfix: nor with its group, to which the queue's files may be open.
+        Kind::Pipe if gid == policy.front_gid => Err(Refusal::QueueOwner),
+        Kind::Pipe if !policy.pipes.contains(&(uid, gid)) => Err(Refusal::NotOfATransport),
+        Kind::Table | Kind::User | Kind::Virtual | Kind::Pipe => Ok(()),
     }
 }
 
@@ -510,16 +526,18 @@ mod tests {
     #[test]
     fn who_may_become_whom() {
         const UIDS: [u32; 5] = [0, 7, 33, 1000, 65_534];
-        let kinds = [Kind::User, Kind::Virtual, Kind::Table];
+        let kinds = [Kind::User, Kind::Virtual, Kind::Table, Kind::Pipe];
         for own in UIDS {
             let policy = Policy {
                 own,
                 front: 7,
+                front_gid: 8,
+                pipes: vec![(0, 9), (33, 8), (33, 9), (7, 9)],
                 tables: vec![0, 7, 65_534],
             };
             for (uid, gid, kind) in UIDS
                 .iter()
-                .flat_map(|uid| [0, 8].map(|gid| (*uid, gid)))
+                .flat_map(|uid| [0, 8, 9].map(|gid| (*uid, gid)))
                 .flat_map(|(uid, gid)| kinds.map(|kind| (uid, gid, kind)))
             {
                 let may = may_become(&policy, uid, gid, kind);
@@ -527,6 +545,9 @@ mod tests {
                     (0, 0, ..) | (0, _, 0, _) => Err(Refusal::Root),
                     (0, 7, ..) => Err(Refusal::QueueOwner),
                     (0, 33 | 1000, _, Kind::Table) => Err(Refusal::NotOfATable),
+                    (0, _, 8, Kind::Pipe) => Err(Refusal::QueueOwner),
+                    (0, 1000 | 65_534, _, Kind::Pipe) => Err(Refusal::NotOfATransport),
+                    (0, 33, 9, Kind::Pipe) => Ok(()),
                     (0, 65_534, _, Kind::Table) | (0, _, _, Kind::User | Kind::Virtual) => Ok(()),
                     (own, uid, ..) if own == uid => Ok(()),
                     _ => Err(Refusal::NotRoot),

@@ -94,11 +94,18 @@ impl Snapshot {
         }
     }
 
+    /// The transports that are commands: an agent runs what master.cf says, not what it is told.
+    fn pipes(&self) -> Vec<Service> {
+        let transports = self.transports.iter();
+        let pipes = transports.filter(|row| row.command == deliver_local::pipe::PROGRAM);
+        pipes.cloned().collect()
+    }
+
     /// What an agent sees: neither keys nor databases.
     pub fn for_agent(&self) -> Snapshot {
         Snapshot {
             services: Vec::new(),
-            transports: Vec::new(),
+            transports: self.pipes(),
             dovecot: self.dovecot.as_ref().map(without_databases),
             keys: Keys::default(),
             ..self.clone()

@@ -47,6 +47,20 @@ pub struct Route {
     pub next_hop: String,
 }
 
+/// The transport that returns mail, with what its next hop says.
+const ERROR: &str = "error";
+/// The transport that keeps mail waiting, with what its next hop says.
+const RETRY: &str = "retry";
+
+/// An address to which the configuration lets no mail go: its transport is `error` or `retry`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Undeliverable {
+    /// For good; a text that may begin with an enhanced code.
+    Never(String),
+    /// For now; a text that may begin with an enhanced code.
+    NotNow(String),
+}
+
 /// Why a question could not be answered. It is never a "no": the caller defers.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -160,7 +174,7 @@ impl Router {
         if self.looks_like_option(address) {
             return Ok(Route {
                 class,
-                transport: "error".to_owned(),
+                transport: ERROR.to_owned(),
                 next_hop: "5.1.3 bad address syntax".to_owned(),
             });
         }
@@ -189,6 +203,25 @@ impl Router {
         };
         let entry = self.transport_maps.entry(address)?;
         Ok(entry.map_or(route.clone(), |entry| entry.changes(route, domain)))
+    }
+
+    /// Whether mail for an address need not be taken, since its transport is `error` or `retry`.
+    ///
+    /// # Errors
+    /// When a lookup fails.
+    pub fn undeliverable(
+        &self,
+        address: &Address,
+        sender: Option<&Address>,
+    ) -> Result<Option<Undeliverable>, Error> {
+        let Route {
+            transport, next_hop, ..
+        } = self.resolve(address, sender)?;
+        Ok(match transport.as_str() {
+            ERROR => Some(Undeliverable::Never(next_hop)),
+            RETRY => Some(Undeliverable::NotNow(next_hop)),
+            _ => None,
+        })
     }
 
     /// Where mail for other hosts goes whose transport names no next hop; `None`: to its domain.

@@ -4,7 +4,7 @@ use address::Address;
 use settings::Postfix;
 use tables::{Tables, Tell};
 
-use crate::{Error, Route, split};
+use crate::{ERROR, Error, RETRY, Route, split};
 
 /// The key of what is found for nobody else.
 const EVERYBODY: &str = "*";
@@ -34,8 +34,11 @@ impl Entry {
             (true, true) => route,
             (true, false) => Route { next_hop, ..route },
             (false, true) => Route {
+                next_hop: match transport.as_str() {
+                    ERROR | RETRY => "Address is undeliverable".to_owned(),
+                    _ => domain.to_owned(),
+                },
                 transport,
-                next_hop: domain.to_owned(),
                 ..route
             },
             (false, false) => Route {

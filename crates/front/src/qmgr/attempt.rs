@@ -19,6 +19,7 @@ use crate::Front;
 use crate::agency::{Agency, LocalDelivery, MailboxClass};
 use crate::cleanup::{self, Submission};
 use crate::qmgr::passing::{Passed, Passing, Remote, client_of, discarded, given_up, put_off};
+use crate::qmgr::piped::Piped;
 use crate::transports::{Agent, Transport};
 
 /// What is to be tried.
@@ -199,8 +200,30 @@ impl Attempt {
             return ("error", self.all(&unavailable()), Feedback::None);
         };
         let outcomes = match transport.agent {
-            Agent::Local => self.local(message, MailboxClass::Local, told).await,
-            Agent::Virtual => self.local(message, MailboxClass::Virtual, told).await,
+            Agent::Local => {
+                let outcomes = self.local(message, MailboxClass::Local, told).await;
+                named(outcomes, told, ("local", name))
+            }
+            Agent::Virtual => {
+                let outcomes = self.local(message, MailboxClass::Virtual, told).await;
+                named(outcomes, told, ("virtual", name))
+            }
+            Agent::Pipe => {
+                let recipients = self.recipients.iter();
+                let recipients =
+                    recipients.filter_map(|index| message.envelope.recipients.get(*index as usize));
+                let piped = Piped {
+                    front: &self.front,
+                    agency: &self.agency,
+                    message,
+                };
+                let delivery = piped.delivery(destination, recipients.collect());
+                let outcome = match self.only_verifies() {
+                    true => piped.verify(name).await,
+                    false => piped.deliver(delivery).await,
+                };
+                self.all(&outcome)
+            }
             Agent::Smtp | Agent::Lmtp => {
                 let passed = self.remote(transport, destination).await;
                 return (passed.agent, self.numbered(passed.outcomes), passed.feedback);
@@ -386,6 +409,20 @@ impl Attempt {
             .map_err(|refusal| refusal.to_string())?;
         Ok(committed.queue_id().clone())
     }
+}
+
+/// The outcomes, and what the log has of them, under the name of the service that stands in master.cf.
+fn named(
+    mut outcomes: Vec<(u32, Outcome)>,
+    told: &mut [Told],
+    (program, name): (&str, &str),
+) -> Vec<(u32, Outcome)> {
+    let told = told.iter_mut().map(|(_, _, outcome)| outcome);
+    let all = outcomes.iter_mut().map(|(_, outcome)| outcome).chain(told);
+    for outcome in all.filter(|outcome| outcome.relay == program) {
+        name.clone_into(&mut outcome.relay);
+    }
+    outcomes
 }
 
 /// What the log has of an address: the recipient's index, the address, what became of it.

@@ -8,6 +8,7 @@ mod handle;
 mod interrupted;
 mod options;
 mod passing;
+mod piped;
 mod report;
 
 use std::collections::{HashMap, HashSet};

@@ -14,6 +14,7 @@ use queue::scheduler::{Destination, Feedback};
 use crate::Front;
 use crate::agency::{Agency, LocalDelivery, MailboxClass};
 use crate::qmgr::attempt::{QueuedContent, deferred, unavailable};
+use crate::qmgr::piped::Piped;
 use crate::transports::{Agent, Transport};
 
 /// A message for other hosts.
@@ -105,7 +106,7 @@ pub(super) fn discarded(text: &str) -> Outcome {
 
 /// What the transport `error` says.
 pub(super) fn given_up(text: &str) -> Outcome {
-    let (status, text) = StatusCode::split(text).unwrap_or((StatusCode::permanent(0, 0), text));
+    let (status, text) = coded(text, StatusCode::permanent(0, 0));
     Outcome {
         result: DeliveryResult::Bounced,
         status,
@@ -117,11 +118,19 @@ pub(super) fn given_up(text: &str) -> Outcome {
 
 /// What the transport `retry` says.
 pub(super) fn put_off(text: &str) -> Outcome {
-    let (status, text) = StatusCode::split(text).unwrap_or((StatusCode::temporary(0, 0), text));
+    let (status, text) = coded(text, StatusCode::temporary(0, 0));
     Outcome {
-        result: DeliveryResult::Deferred,
-        status: StatusCode::temporary(status.subject, status.detail),
+        status,
         ..deferred("none", text.to_owned())
+    }
+}
+
+/// The code at the start of a text, if it has one that is of the class of `usual`, else that; and the rest.
+fn coded(text: &str, usual: StatusCode) -> (StatusCode, &str) {
+    match StatusCode::split(text) {
+        Some((own, rest)) if own.class == usual.class => (own, rest),
+        Some((_, rest)) => (usual, rest),
+        None => (usual, text),
     }
 }
 
@@ -165,6 +174,21 @@ impl Passing {
         only.unwrap_or_else(|| deferred("none", "the delivery was broken off".to_owned()))
     }
 
+    /// By the command of a transport (pipe(8)).
+    fn command(&self, name: &str, next_hop: &str, recipient: &Recipient) -> Outcome {
+        let piped = Piped {
+            front: &self.front,
+            agency: &self.agency,
+            message: &self.message,
+        };
+        let destination = Destination {
+            transport: name.to_owned(),
+            next_hop: next_hop.to_owned(),
+        };
+        let delivery = piped.delivery(&destination, vec![recipient]);
+        self.runtime.block_on(piped.deliver(delivery))
+    }
+
     fn virtual_mailbox(&self, recipient: &Recipient) -> Outcome {
         let content = match self.front.spool.content(&self.message.queue_id) {
             Ok(content) => content,
@@ -206,6 +230,7 @@ impl Transports for Passing {
                 self.remote(transport, &destination, recipient)
             }
             Agent::Virtual => self.virtual_mailbox(recipient),
+            Agent::Pipe => self.command(name, next_hop, recipient),
             Agent::Discard => discarded(next_hop),
             Agent::Error => given_up(next_hop),
             Agent::Retry => put_off(next_hop),

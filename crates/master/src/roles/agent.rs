@@ -15,6 +15,7 @@ use agent::stores::Stores;
 use agent::{Saver, Sessions};
 use anyhow::{Context, Result};
 use auth::Ticket;
+use deliver_local::pipe::Pipes;
 use deliver_local::task::{Command, End, Exit, Report, Rights, Runner, Save, Task, Work};
 use deliver_local::{Content, Hands};
 use envelope::{DeliveryResult, StatusCode};
@@ -62,7 +63,7 @@ struct Services {
 pub(super) fn run(begun: Begun, mut inbox: Inbox, line: Line) -> Result<()> {
     let workers = match begun.whose.kind {
         Kind::Virtual => std::thread::available_parallelism().map_or(1, usize::from),
-        Kind::User | Kind::Table => 1,
+        Kind::User | Kind::Table | Kind::Pipe => 1,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(workers)
@@ -202,7 +203,8 @@ impl Agent {
     /// Mailboxes are written for accounts of this uid, and not with the rights of an alias table.
     fn may_save(&self, saves: &[Save]) -> bool {
         let own = &self.whose.identity;
-        self.whose.kind != Kind::Table && saves.iter().all(|save| save.account.uid == own.uid)
+        !matches!(self.whose.kind, Kind::Table | Kind::Pipe)
+            && saves.iter().all(|save| save.account.uid == own.uid)
     }
 
     fn begin_session(
@@ -273,7 +275,8 @@ impl Drop for Present {
 impl Services {
     fn of(slice: &Slice, log: &Log, line: &Line, stores: &Arc<Stores>, farewell: &Arc<Farewell>) -> Services {
         let postfix = Arc::new(slice.snapshot.postfix.clone());
-        let hands = Hands::new(postfix, Arc::new(Errands(line.clone())));
+        let hands = Hands::new(postfix, Arc::new(Errands(line.clone())))
+            .with_pipes(Pipes::of(&slice.snapshot.transports));
         let sessions = slice.snapshot.dovecot.as_ref().map(|dovecot| Sessions {
             settings: Arc::new(dovecot.clone()),
             log: log.clone(),

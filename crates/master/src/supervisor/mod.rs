@@ -147,7 +147,7 @@ impl Ready {
             .is_some()
             .then_some(loaded.postfix.queue_directory.as_path());
         let mut supervisor = Supervisor {
-            policy: Policy::of(&snapshot.postfix, front_user.uid),
+            policy: Policy::of(&snapshot, &front_user),
             start,
             snapshot,
             bound,
@@ -574,7 +574,7 @@ impl Supervisor {
             );
             snapshot.keep_queue(queue);
         }
-        self.policy = Policy::of(&snapshot.postfix, self.front_user.uid);
+        self.policy = Policy::of(&snapshot, &self.front_user);
         self.snapshot = snapshot;
         self.reopen_log();
         let ports: Vec<Port> = self.bound.iter().map(port).collect();

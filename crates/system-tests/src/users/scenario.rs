@@ -54,6 +54,7 @@ pub struct Mail {
 /// ```text
 /// scenario NAME: why it exists
 /// set NAME = VALUE                        a line of main.cf
+/// master ROW                              a row of master.cf; its further lines follow, indented by two
 /// aliases [PATH [OWNER[:GROUP]]]          an aliases(5) file (/etc/aliases), built into a database
 /// file PATH OWNER[:GROUP] MODE            a file; its lines follow, indented by two
 /// dir PATH OWNER[:GROUP] MODE             a directory
@@ -69,6 +70,8 @@ pub struct Scenario {
     pub why: String,
     /// Lines of main.cf.
     pub settings: Vec<String>,
+    /// Rows of master.cf beside the usual ones.
+    pub rows: Vec<String>,
     /// Alias files, to be built into databases.
     pub aliases: Vec<String>,
     /// What is there before.
@@ -139,6 +142,11 @@ impl Scenario {
         let words: Vec<&str> = rest.split_whitespace().collect();
         match (verb, words.as_slice()) {
             ("set", _) => self.settings.push(rest.to_owned()),
+            ("master", _) => {
+                let further = block.lines().map(|line| format!("\n  {line}"));
+                self.rows
+                    .push(std::iter::once(rest.to_owned()).chain(further).collect());
+            }
             ("do", _) => self.pieces.push(Piece::Shell(rest.to_owned())),
             ("aliases", []) => self.add_aliases("/etc/aliases", "root", block)?,
             ("aliases", [path]) => self.add_aliases(path, "root", block)?,

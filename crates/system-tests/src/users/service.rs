@@ -129,7 +129,9 @@ impl Service {
             main_cf.push_str(&format!("{setting}\n"));
         }
         write_old(&directory.join("main.cf"), &main_cf);
-        write_old(&directory.join("master.cf"), MASTER_CF);
+        let rows = scenario.rows.iter().map(|row| format!("{row}\n"));
+        let master_cf: String = std::iter::once(MASTER_CF.to_owned()).chain(rows).collect();
+        write_old(&directory.join("master.cf"), &master_cf);
         if !directory.join("dovecot.conf").exists() && kind == Kind::Yubin {
             fs::write(directory.join("dovecot.conf"), "protocols =\n").expect("it can be written");
         }

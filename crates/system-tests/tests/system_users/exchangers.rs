@@ -154,6 +154,7 @@ fn run(kind: Kind, host: &Host, settings: &str, domains: &str) -> String {
     let mut lines = vec!["smtp_randomize_addresses = no".to_owned()];
     lines.extend(settings.lines().map(str::to_owned));
     let scenario = Scenario {
+        rows: Vec::new(),
         name: "exchangers".to_owned(),
         why: String::new(),
         settings: lines,
