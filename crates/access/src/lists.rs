@@ -107,7 +107,10 @@ impl Access {
         };
         let lists = self.ask(delayed, request).or_else(|| self.ask(&own, request));
         lists.or_else(|| {
-            let wanted = self.settings.smtpd_reject_unlisted_recipient;
+            let mut options = self.settings.receive_override_options.iter();
+            let is_left_out =
+                options.any(|option| option.eq_ignore_ascii_case("no_unknown_recipient_checks"));
+            let wanted = self.settings.smtpd_reject_unlisted_recipient && !is_left_out;
             self.implied(wanted, "reject_unlisted_recipient", Stage::Recipient, request)
         })
     }

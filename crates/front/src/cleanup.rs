@@ -15,6 +15,9 @@ use tokio::sync::oneshot;
 
 use crate::Front;
 
+/// The attribute of a queued message that keeps `transport:nexthop` of the filter that is to see it first, as
+/// `content_filter` says it.
+pub const CONTENT_FILTER: &str = "content_filter";
 /// The attribute of a queued message that keeps its [`Trace`].
 const TRACE: &str = "trace";
 
@@ -26,6 +29,8 @@ pub struct Submission {
     /// What could not be done; the rest of the content is dropped, and the answer to its end is this.
     failure: Option<Failure>,
     scratch: Vec<u8>,
+    /// More that is known of it.
+    attributes: Vec<(String, String)>,
 }
 
 /// What the stages of intake are told about a message.
@@ -53,12 +58,23 @@ impl Circumstances {
 }
 
 impl Circumstances {
+    /// Whether it comes from a client or a user, and not from the mail system itself.
+    fn is_new(&self) -> bool {
+        matches!(self.origin, Origin::Network(_) | Origin::Local { .. })
+    }
+
+    /// `content_filter`: what is new is seen by the filter once. What is passed on or reported was seen already, or is ours.
+    fn filter(&self) -> Option<&str> {
+        let filter = self.settings.content_filter.trim();
+        (self.is_new() && !filter.is_empty()).then_some(filter)
+    }
+
     /// `always_bcc`: new mail goes to one more recipient, about whom nobody is told. What the mail system itself sends
     /// or passes on does not, or it would never end.
     fn add_copy(&self, envelope: &mut Envelope) {
         let copy = self.settings.always_bcc.as_str();
-        let is_new = matches!(self.origin, Origin::Network(_) | Origin::Local { .. });
-        if copy.is_empty() || !is_new || self.trace == Trace::Verify {
+        let is_wanted = !leaves_out(&self.settings, "no_address_mappings");
+        if copy.is_empty() || !is_wanted || !self.is_new() || self.trace == Trace::Verify {
             return;
         }
         let Ok(original) = Address::parse(copy) else {
@@ -119,6 +135,12 @@ fn drop_doubles(envelope: &mut Envelope, settings: &Postfix) {
     });
 }
 
+/// Whether `receive_override_options` has this word: the mail was seen already, before it went to a content filter.
+pub fn leaves_out(settings: &Postfix, word: &str) -> bool {
+    let mut options = settings.receive_override_options.iter();
+    options.any(|option| option.eq_ignore_ascii_case(word))
+}
+
 /// No refusal can be made of what is not there.
 pub fn no_content() -> Refusal {
     Refusal {
@@ -160,7 +182,14 @@ impl Submission {
             circumstances,
             failure: None,
             scratch: Vec::new(),
+            attributes: Vec::new(),
         }
+    }
+
+    /// More that is known of the message, by Postfix's names (`sasl_username`).
+    pub fn with_attributes(mut self, attributes: Vec<(String, String)>) -> Submission {
+        self.attributes = attributes;
+        self
     }
 
     /// The sender wants to hear of the first attempt, or nothing but that.
@@ -257,6 +286,10 @@ impl Submission {
         });
         let mut attributes = vec![("message_id".to_owned(), facts.message_id)];
         attributes.extend(log_attributes(&self.circumstances.origin));
+        attributes.extend(self.attributes);
+        if let Some(filter) = self.circumstances.filter() {
+            attributes.insert(0, (CONTENT_FILTER.to_owned(), filter.to_owned()));
+        }
         if self.circumstances.trace != Trace::None {
             let trace = self.circumstances.trace.as_str();
             attributes.push((TRACE.to_owned(), trace.to_owned()));
@@ -282,14 +315,12 @@ fn log_attributes(origin: &Origin) -> Vec<(String, String)> {
     let named = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     match origin {
         Origin::Network(network) => {
-            let mut attributes = vec![
+            vec![
                 named("log_client_name", &network.name),
                 named("log_client_address", &network.address.to_string()),
                 named("log_helo_name", &network.helo),
                 named("log_protocol_name", network.protocol),
-            ];
-            attributes.extend(network.login.iter().map(|login| named("sasl_username", login)));
-            attributes
+            ]
         }
         Origin::Local { .. } => vec![named("log_message_origin", "local")],
         Origin::Forward | Origin::Report => Vec::new(),
@@ -342,10 +373,8 @@ mod tests {
     use super::*;
     use settings::Surroundings;
 
-    fn copied(origin: Origin, recipients: &[&str]) -> Vec<String> {
-        let mut settings = Postfix::defaults(&Surroundings::default());
-        settings.always_bcc = "archive@example.com".to_owned();
-        let circumstances = Circumstances {
+    fn circumstances(origin: Origin, settings: Postfix) -> Circumstances {
+        Circumstances {
             settings: Arc::new(settings),
             origin,
             sender: String::new(),
@@ -353,7 +382,18 @@ mod tests {
             now_micros: 0,
             trace: Trace::None,
             began_micros: 0,
-        };
+        }
+    }
+
+    fn copied(origin: Origin, recipients: &[&str]) -> Vec<String> {
+        copied_but(origin, recipients, &[])
+    }
+
+    fn copied_but(origin: Origin, recipients: &[&str], left_out: &[&str]) -> Vec<String> {
+        let mut settings = Postfix::defaults(&Surroundings::default());
+        settings.always_bcc = "archive@example.com".to_owned();
+        settings.receive_override_options = left_out.iter().map(|word| (*word).to_owned()).collect();
+        let circumstances = circumstances(origin, settings);
         let recipient = |text: &&str| Recipient {
             address: Address::parse(text).expect("an address"),
             original: Address::parse(text).expect("an address"),
@@ -416,6 +456,24 @@ mod tests {
     }
 
     #[test]
+    fn new_mail_is_filtered_and_no_other() {
+        let filter = |origin: Origin, content_filter: &str| {
+            let mut settings = Postfix::defaults(&Surroundings::default());
+            settings.content_filter = content_filter.to_owned();
+            circumstances(origin, settings).filter().map(str::to_owned)
+        };
+        let local = || Origin::Local {
+            uid: 0,
+            full_name: String::new(),
+            is_relayed: false,
+        };
+        assert_eq!(filter(local(), "scan:[h]:1"), Some("scan:[h]:1".to_owned()));
+        assert_eq!(filter(local(), ""), None);
+        assert_eq!(filter(Origin::Forward, "scan:"), None);
+        assert_eq!(filter(Origin::Report, "scan:"), None);
+    }
+
+    #[test]
     fn new_mail_is_copied_and_forwards_are_not() {
         let local = || Origin::Local {
             uid: 0,
@@ -425,6 +483,10 @@ mod tests {
         assert_eq!(copied(local(), &["a@b.c"]), ["a@b.c", "archive@example.com"]);
         assert_eq!(copied(local(), &["archive@example.com"]), ["archive@example.com"]);
         assert_eq!(copied(Origin::Forward, &["a@b.c"]), ["a@b.c"]);
+        assert_eq!(
+            copied_but(local(), &["a@b.c"], &["no_address_mappings"]),
+            ["a@b.c"]
+        );
         assert_eq!(copied(Origin::Report, &["a@b.c"]), ["a@b.c"]);
     }
 }

@@ -30,6 +30,8 @@ use settings::Postfix;
 pub struct Front {
     /// main.cf.
     pub settings: Arc<Postfix>,
+    /// The same with what the row of pickup in master.cf overrides.
+    pub pickup: Arc<Postfix>,
     /// The queue on disk.
     pub spool: Spool,
     /// Where recipients go.

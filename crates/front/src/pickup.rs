@@ -192,7 +192,7 @@ enum Trouble {
 
 /// Puts the message into the queue.
 async fn submit(front: &Arc<Front>, dropped: Dropped) -> Result<(), Trouble> {
-    let settings = &front.settings;
+    let settings = &front.pickup;
     let limit = settings.message_size_limit;
     if limit != 0 && dropped.size_bytes > limit {
         return Err(Trouble::Refused(Refusal {

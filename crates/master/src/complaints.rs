@@ -15,6 +15,14 @@ use tls::clients::Revocation;
 use crate::auth_sockets;
 use crate::certificates::mailbox_clients;
 
+/// The words of `receive_override_options`.
+const OVERRIDES: [&str; 4] = [
+    "no_address_mappings",
+    "no_header_body_checks",
+    "no_milters",
+    "no_unknown_recipient_checks",
+];
+
 /// Everything that is to be told. A warning where mail is treated otherwise than the file says, a note elsewhere.
 pub fn of(loaded: &Loaded) -> Vec<Problem> {
     let mut told = BTreeSet::new();
@@ -31,6 +39,7 @@ pub fn of(loaded: &Loaded) -> Vec<Problem> {
     problems.extend(missing_transports(loaded));
     problems.extend(rows_of_mailboxes(loaded));
     problems.extend(pipes(loaded));
+    problems.extend(filters(loaded));
     problems.extend(values(loaded));
     problems.retain(|problem| told.insert(problem.to_string()));
     problems.sort_by(|one, other| (other.file.as_str(), one.line).cmp(&(one.file.as_str(), other.line)));
@@ -242,6 +251,44 @@ fn missing_transports(loaded: &Loaded) -> Vec<Problem> {
         Problem::new(Severity::Warning, ("main.cf", line), parameter, text).with_hint(hint)
     };
     missing.map(about).collect()
+}
+
+/// Content filters that nobody serves, and words of `receive_override_options` that there are not.
+fn filters(loaded: &Loaded) -> Vec<Problem> {
+    let named = transports::names(&loaded.services);
+    let takes_mail = |row: &&Service| matches!(row.command.as_str(), "smtpd" | "pickup");
+    let mut problems = Vec::new();
+    for row in loaded.services.iter().filter(takes_mail) {
+        let settings = &row.settings;
+        let transport = settings
+            .content_filter
+            .split(':')
+            .next()
+            .unwrap_or_default()
+            .trim();
+        if !transport.is_empty() && !named.contains(transport) {
+            let name = "content_filter";
+            let text = format!("master.cf has no transport \"{transport}\": mail for it waits in the queue");
+            problems.push(Problem::new(
+                Severity::Warning,
+                place(loaded, row, name),
+                name,
+                text,
+            ));
+        }
+        let is_known = |word: &&String| OVERRIDES.iter().any(|known| known.eq_ignore_ascii_case(word));
+        let words = settings.receive_override_options.iter();
+        for word in words.filter(|word| !is_known(word)) {
+            let name = "receive_override_options";
+            let text = format!("there is no option {word}");
+            let problem = Problem::new(Severity::Error, place(loaded, row, name), name, text);
+            problems.push(match params::nearest(word, OVERRIDES.iter().copied()) {
+                Some(near) => problem.with_hint(format!("Did you mean {near}?")),
+                None => problem,
+            });
+        }
+    }
+    problems
 }
 
 /// Rows of pipe(8) that can run nothing, and flags that are for one recipient where several come together.
@@ -465,6 +512,24 @@ mod tests {
         }
         // Where it is only about ports, what Postfix's own file names is there.
         assert_eq!(told("relay_domains = a.example\n", SMTP), [""; 0]);
+    }
+
+    #[test]
+    fn content_filters_that_cannot_work_are_told() {
+        let rows = format!("{SMTP}smtp unix - - n - - smtp\nlocal unix - n n - - local\n");
+        let main = "relay_domains =\ncontent_filter = scan:[127.0.0.1]:10025\n";
+        let scan = "scan unix - - n - 10 smtp\n10026 inet n - n - - smtpd -o content_filter= \
+                    -o receive_override_options=no_address_mappings,no_milters\n";
+        assert_eq!(told(main, &format!("{rows}{scan}")), [""; 0]);
+        let wrong = told(
+            main,
+            &format!("{rows}26 inet n - n - - smtpd -o receive_override_options=no_milter\n"),
+        );
+        let expected = [
+            "Error master.cf:4: receive_override_options: there is no option no_milter. Did you mean no_milters?",
+            "Warning main.cf:2: content_filter: master.cf has no transport \"scan\": mail for it waits in the queue",
+        ];
+        assert_eq!(wrong, expected);
     }
 
     #[test]

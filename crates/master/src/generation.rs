@@ -123,7 +123,9 @@ impl Generation {
                 let remote = remote.logging_to(kept.log.clone());
                 let transports = Transports::new(&snapshot.transports, (&settings, &kept.log), own_remote)?;
                 let (settings, auth, log) = (Arc::clone(&settings), Arc::clone(&auth), kept.log.clone());
+                let own = snapshot.pickup.clone().map(|own| Arc::new(*own));
                 Some(Arc::new(Front {
+                    pickup: own.unwrap_or_else(|| Arc::clone(&settings)),
                     settings,
                     spool,
                     router,

@@ -16,6 +16,8 @@ pub struct Snapshot {
     pub services: Vec<Service>,
     /// Its transports.
     pub transports: Vec<Service>,
+    /// The settings of mail that users leave in the maildrop, where the row of pickup has some of its own.
+    pub pickup: Option<Box<Postfix>>,
     /// How many processes each transport of master.cf may have.
     pub process_limits: BTreeMap<String, usize>,
     /// dovecot.conf, if there is one.
@@ -32,6 +34,13 @@ fn process_limits(services: &[Service]) -> BTreeMap<String, usize> {
     transports
         .map(|service| (service.name.clone(), service.process_limit.unwrap_or(usize::MAX)))
         .collect()
+}
+
+fn pickup(services: &[Service]) -> Option<Box<Postfix>> {
+    let row = services
+        .iter()
+        .find(|row| row.command == "pickup" && !row.overrides.is_empty());
+    row.map(|row| Box::new(row.settings.clone()))
 }
 
 fn transports(services: &[Service]) -> Vec<Service> {
@@ -61,6 +70,7 @@ impl Snapshot {
             postfix: loaded.postfix.clone(),
             services: loaded.services.iter().filter(is_served).cloned().collect(),
             transports: transports(&loaded.services),
+            pickup: pickup(&loaded.services),
             process_limits: process_limits(&loaded.services),
             dovecot: loaded.dovecot.clone(),
             keys: Keys::default(),
@@ -71,6 +81,7 @@ impl Snapshot {
     pub fn keep_queue(&mut self, directory: &std::path::Path) {
         let rows = self.services.iter_mut().chain(&mut self.transports);
         let of_services = rows.map(|service| &mut service.settings);
+        let of_services = of_services.chain(self.pickup.as_deref_mut());
         for settings in of_services.chain([&mut self.postfix]) {
             settings.queue_directory = directory.to_owned();
         }
@@ -90,6 +101,7 @@ impl Snapshot {
             services: Vec::new(),
             transports: Vec::new(),
             keys: Keys::default(),
+            pickup: None,
             ..self.clone()
         }
     }
@@ -108,6 +120,7 @@ impl Snapshot {
             transports: self.pipes(),
             dovecot: self.dovecot.as_ref().map(without_databases),
             keys: Keys::default(),
+            pickup: None,
             ..self.clone()
         }
     }

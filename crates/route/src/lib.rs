@@ -205,6 +205,24 @@ impl Router {
         Ok(entry.map_or(route.clone(), |entry| entry.changes(route, domain)))
     }
 
+    /// Where mail for an address goes that a content filter is to see first: `filter` is `transport:nexthop`. Without a next
+    /// hop it is `default_filter_nexthop`, or the domain.
+    ///
+    /// # Errors
+    /// When a lookup fails.
+    pub fn filtered(&self, address: &Address, filter: &str) -> Result<Route, Error> {
+        let (transport, hop) = split(filter);
+        let domain = address.domain().map(|domain| domain.as_str());
+        let settings = &self.settings;
+        let hops = [hop, &settings.default_filter_nexthop, domain.unwrap_or_default()];
+        let next_hop = hops.into_iter().find(|hop| !hop.is_empty());
+        Ok(Route {
+            class: self.class(address)?,
+            transport: transport.to_owned(),
+            next_hop: next_hop.unwrap_or(&settings.myhostname).to_owned(),
+        })
+    }
+
     /// Whether mail for an address need not be taken, since its transport is `error` or `retry`.
     ///
     /// # Errors

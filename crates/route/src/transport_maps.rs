@@ -247,6 +247,43 @@ mod tests {
     }
 
     #[test]
+    fn a_content_filter_has_its_own_next_hop_or_a_default() {
+        let filtered = |filter: &str, default: &str| {
+            let router = router(|settings| default.clone_into(&mut settings.default_filter_nexthop));
+            let to = Address::parse("u@z.example").expect("an address");
+            let route = router.filtered(&to, filter).expect("no table");
+            format!("{} {}", route.transport, route.next_hop)
+        };
+        assert_eq!(filtered("scan:[127.0.0.1]:10025", "x"), "scan [127.0.0.1]:10025");
+        assert_eq!(filtered("filter:", "here"), "filter here");
+        assert_eq!(filtered("filter", ""), "filter z.example");
+    }
+
+    #[test]
+    fn what_error_and_retry_say_is_known_at_once() {
+        use crate::Undeliverable;
+        let router = router(|settings| {
+            settings.transport_maps =
+                table("{ a.example = error:5.7.1 no }, { b.example = retry:later }, { c.example = error: }");
+        });
+        let told = |to: &str| {
+            let to = Address::parse(to).expect("an address");
+            router.undeliverable(&to, None).expect("no table")
+        };
+        assert_eq!(
+            told("u@a.example"),
+            Some(Undeliverable::Never("5.7.1 no".to_owned()))
+        );
+        assert_eq!(
+            told("u@b.example"),
+            Some(Undeliverable::NotNow("later".to_owned()))
+        );
+        let never = Undeliverable::Never("Address is undeliverable".to_owned());
+        assert_eq!(told("u@c.example"), Some(never));
+        assert_eq!(told("u@d.example"), None);
+    }
+
+    #[test]
     fn a_table_that_fails_is_no_answer() {
         let router = router(|settings| settings.transport_maps = vec![settings::TableRef::new("fail", "x")]);
         let to = Address::parse("u@z.example").expect("an address");

@@ -14,7 +14,7 @@ mod report;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use envelope::{DeliveryResult, Outcome, QueueId, StatusCode};
+use envelope::{DeliveryResult, Outcome, QueueId, StatusCode, Trace};
 use ipc::control::{Action as Administration, Selection};
 use maillog::lines::qmgr as lines;
 use queue::admin::Change;
@@ -26,6 +26,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::Front;
 use crate::agency::Agency;
+use crate::cleanup::{CONTENT_FILTER, trace_of};
 
 pub use handle::{Handle, new};
 use interrupted::Interrupted;
@@ -394,7 +395,7 @@ impl Running {
             let Some(recipient) = message.envelope.recipients.get(index as usize) else {
                 continue;
             };
-            match self.front.router.resolve(&recipient.address, sender) {
+            match self.route(message, &recipient.address, sender) {
                 Ok(route) if self.is_waiting(&message.queue_id, &route.transport) => {
                     failed.push((index, attempt::deferred("none", "deferred transport".to_owned())));
                 }
@@ -410,6 +411,22 @@ impl Running {
             self.told(self.front.spool.record(&message.queue_id, failed));
         }
         resolved
+    }
+
+    /// Where a recipient's mail goes: through the content filter, where it has not been yet. A probe of a user is for the
+    /// recipient and not for the filter.
+    fn route(
+        &self,
+        message: &Message,
+        address: &address::Address,
+        sender: Option<&address::Address>,
+    ) -> Result<route::Route, route::Error> {
+        let is_probe = trace_of(message) == Trace::Verify;
+        let filter = message.facts.attribute(CONTENT_FILTER);
+        match filter.filter(|_| !is_probe) {
+            Some(filter) => self.front.router.filtered(address, filter),
+            None => self.front.router.resolve(address, sender),
+        }
     }
 
     /// Whether the transport is one of `defer_transports`, and nobody asked for this message.

@@ -291,10 +291,22 @@ impl Session {
             return self.refuse("DATA", &refusal, None);
         }
         let origin = self.origin(link);
+        let attributes = self.attributes(link);
         if let Some(transaction) = &mut self.transaction {
-            transaction.begin_content(origin, &self.service.settings);
+            transaction.begin_content(origin, attributes, &self.service.settings);
         }
         Step::Answer(Answer::Accept)
+    }
+
+    /// What the queue keeps of this client besides, for transports and content filters.
+    fn attributes(&self, link: &Link) -> Vec<(String, String)> {
+        let port = ("log_client_port", link.remote.port().to_string());
+        let login = self.login.as_ref().map(|login| {
+            let (method, user) = (login.method.clone(), login.user.clone());
+            [("sasl_method", method), ("sasl_username", user)]
+        });
+        let all = std::iter::once(port).chain(login.into_iter().flatten());
+        all.map(|(name, value)| (name.to_owned(), value)).collect()
     }
 
     /// What the Received field says of this client.

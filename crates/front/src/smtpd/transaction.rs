@@ -97,12 +97,18 @@ impl Transaction {
     }
 
     /// The client may send the content now.
-    pub(super) fn begin_content(&mut self, origin: Origin, settings: &Arc<Postfix>) {
+    pub(super) fn begin_content(
+        &mut self,
+        origin: Origin,
+        attributes: Vec<(String, String)>,
+        settings: &Arc<Postfix>,
+    ) {
         let Stage::Addressed(incoming) = std::mem::replace(&mut self.stage, Stage::Empty) else {
             return;
         };
         let submission = Submission::begin(incoming, origin, &self.envelope, Arc::clone(settings));
-        self.stage = Stage::Content(Box::new(submission.begun_at(self.began_micros)));
+        let submission = submission.begun_at(self.began_micros).with_attributes(attributes);
+        self.stage = Stage::Content(Box::new(submission));
     }
 
     pub(super) fn content(&mut self, piece: &[u8]) {

@@ -162,7 +162,11 @@ fn envelope_records(message: &Message, date: &dyn Fn(i64) -> String, out: &mut S
     let arrival = date(message.facts.arrival_micros.div_euclid(1_000_000));
     let _ = writeln!(out, "message_arrival_time: {arrival}\ncreate_time: {arrival}");
     for (name, value) in &message.facts.attributes {
-        let _ = writeln!(out, "named_attribute: {name}={value}");
+        // Postfix has a record of its own for the filter.
+        let _ = match name.as_str() {
+            "content_filter" => writeln!(out, "content_filter: {value}"),
+            name => writeln!(out, "named_attribute: {name}={value}"),
+        };
     }
     let encoding = match envelope.body {
         BodyKind::SevenBit => "7bit",

@@ -34,6 +34,7 @@ macro_rules! rows {
             masquerade_classes: List = "envelope_sender, header_sender, header_recipient", Reload, "Where hosts are hidden.";
             receive_override_options: List = "", Reload, "Stages that are left out for a service's mail.";
             content_filter: Text = "", Reload, "The transport through which all mail is sent first.";
+            default_filter_nexthop: Text = "", Reload, "The next hop of content filters that name none; empty: the recipient's domain.";
             detect_8bit_encoding_header: YesNo = "yes", Reload, "Whether Content-Transfer-Encoding decides about 8-bit mail.";
             disable_mime_input_processing: YesNo = "no", Reload, "Whether mail is not looked at as MIME.";
             header_from_format: Text = "standard", Reload, "How From: is written when it is missing.";

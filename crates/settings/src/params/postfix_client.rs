@@ -80,8 +80,6 @@ crate::params::others! {
         "How often the cache's figures are logged.";
     "connection_cache_ttl_limit" Seconds "2s" NotSupported "not yet: this choice of the SMTP client comes with a later release"
         "How long a cached connection may stay.";
-    "default_filter_nexthop" Text "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
-        "The next hop of content filters.";
     "dns_ncache_ttl_fix_enable" YesNo "no" NotSupported "not yet: this choice of the SMTP client comes with a later release"
         "Whether negative answers get their own lifetime.";
     "dnsblog_reply_delay" Seconds "0s" NotSupported "not yet: this choice of the SMTP client comes with a later release"

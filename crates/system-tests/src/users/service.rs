@@ -51,6 +51,18 @@ anvil     unix  - - n -     1 anvil
 scache    unix  - - n -     1 scache
 postlog   unix-dgram n - n - 1 postlogd
 ";
+/// Those rows, with the scenario's own in their places and behind them.
+fn master_cf(scenario: &Scenario) -> String {
+    let name = |row: &str| {
+        let mut words = row.split_whitespace().map(str::to_owned);
+        (words.next(), words.next())
+    };
+    let is_usual = |row: &&str| scenario.rows.iter().all(|own| name(own) != name(row));
+    let usual = MASTER_CF.lines().filter(is_usual);
+    let rows = usual.chain(scenario.rows.iter().map(String::as_str));
+    rows.map(|row| format!("{row}\n")).collect()
+}
+
 /// The lines of main.cf under every scenario's own.
 const MAIN_CF: &str = "\
 compatibility_level = 3.6
@@ -129,9 +141,7 @@ impl Service {
             main_cf.push_str(&format!("{setting}\n"));
         }
         write_old(&directory.join("main.cf"), &main_cf);
-        let rows = scenario.rows.iter().map(|row| format!("{row}\n"));
-        let master_cf: String = std::iter::once(MASTER_CF.to_owned()).chain(rows).collect();
-        write_old(&directory.join("master.cf"), &master_cf);
+        write_old(&directory.join("master.cf"), &master_cf(scenario));
         if !directory.join("dovecot.conf").exists() && kind == Kind::Yubin {
             fs::write(directory.join("dovecot.conf"), "protocols =\n").expect("it can be written");
         }
