@@ -296,13 +296,20 @@ fn pipes(loaded: &Loaded) -> Vec<Problem> {
     let settings = &loaded.postfix;
     let rows = loaded.services.iter();
     let rows = rows.filter(|row| is_transport(row) && row.command == PROGRAM);
+    let owner = os::users::user_by_name(&settings.mail_owner).ok().flatten();
+    let owner = owner.map(|user| (user.uid, user.gid)).unzip();
     let about = |row: &Service| {
         let suffix = "_destination_recipient_limit";
         let limit = settings
             .of_transport(&row.name, suffix)
             .and_then(|text| text.parse().ok());
         let limit = limit.unwrap_or(settings.default_destination_recipient_limit);
-        let pipe = Pipe::of(row).and_then(|pipe| pipe.ids().map(|_| pipe));
+        let pipe = Pipe::of(row).and_then(|pipe| match pipe.ids()? {
+            (uid, gid) if Some(uid) == owner.0 || Some(gid) == owner.1 => {
+                Err("its user or group owns the queue (mail_owner): the command needs another".to_owned())
+            }
+            _ => Ok(pipe),
+        });
         let text = match pipe {
             Err(why) => format!("{why}. Mail for it waits in the queue"),
             Ok(pipe) if limit != 1 && (pipe.has_flag('D') || pipe.has_flag('O')) => {
@@ -486,7 +493,7 @@ mod tests {
             ),
             [wanted]
         );
-        let with = |row: &str| told("relay_domains =\n", &format!("{rows}{row}\n"));
+        let with = |row: &str| told("relay_domains =\nmail_owner = bin\n", &format!("{rows}{row}\n"));
         assert_eq!(
             with("gate unix - n n - - pipe flags=R user=daemon argv=/bin/cat"),
             [""; 0]
@@ -495,6 +502,10 @@ mod tests {
             (
                 "gate unix - n n - - pipe user=root argv=/bin/cat",
                 "user=root has the rights of root",
+            ),
+            (
+                "gate unix - n n - - pipe user=bin argv=/bin/cat",
+                "owns the queue",
             ),
             (
                 "gate unix - n n - - pipe argv=/bin/cat",

@@ -1,3 +1,5 @@
+//! What a row of pipe(8) runs, what the command reads, and what its end says.
+
 use super::*;
 use crate::task::{Client, End, Exit};
 use settings::Surroundings;
