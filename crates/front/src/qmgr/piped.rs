@@ -48,7 +48,7 @@ impl Piped<'_> {
                 client: client_of(message),
                 ..Facts::default()
             },
-            content: Arc::new(QueuedContent(content)),
+            content: Arc::new(QueuedContent::new(content)),
         })
     }
 
