@@ -140,6 +140,19 @@ impl Connection {
         }
     }
 
+    /// Whether the peer has said nothing, and not hung up. Under TLS nobody knows before reading: what lies there may be a
+    /// ticket of the session.
+    pub(crate) fn is_quiet(&self) -> bool {
+        let mut octet = [0];
+        let nothing = |read: io::Result<usize>| matches!(read, Err(error) if error.kind() == io::ErrorKind::WouldBlock);
+        match &self.0 {
+            Stream::Tcp(stream) => nothing(stream.try_read(&mut octet)),
+            Stream::Socket(stream) => nothing(stream.try_read(&mut octet)),
+            Stream::Tls(_) => true,
+            Stream::Gone => false,
+        }
+    }
+
     /// Says good-bye; whether the peer hears it does not matter any more.
     pub(crate) async fn close(&mut self) {
         let closed = match &mut self.0 {

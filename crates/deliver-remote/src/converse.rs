@@ -1,14 +1,15 @@
-//! Drives the client machine over one connection until its message has its outcomes.
+//! Drives the client machine over one connection: until a message has its outcomes, and then perhaps another one.
 
 use crate::CONTENT_PIECE_OCTETS;
-use crate::connection::{Connection, in_words};
+use crate::connection::{Connection, Target, in_words};
+use crate::terms::Terms;
 use envelope::{DeliveryResult, Outcome, StatusCode};
 use machine::{Machine, Stamp};
 use rustls::ClientConfig;
 use smtp::client::{Answer, Client, Config, Event, Message, Report};
 use std::io::{self, Read};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 use tokio::time::timeout;
 
 /// How long the last words may take to leave.
@@ -19,17 +20,33 @@ const OUTPUT_OCTETS: usize = 256 * 1024;
 /// How much is read at once, in octets.
 const INPUT_OCTETS: usize = 8 * 1024;
 
-/// One connection and what it is for.
-pub(crate) struct Session<'a> {
-    pub(crate) connection: Connection,
+/// One connection, and the conversation over it. It may serve one message after another.
+pub(crate) struct Session {
+    connection: Connection,
+    client: Client,
+    pub(crate) target: Target,
+    pub(crate) terms: Terms,
+    /// How to encrypt.
+    tls: Option<Arc<ClientConfig>>,
+    relay: String,
+    /// How long a handshake may take.
+    patience: Duration,
+    /// When the connection was made.
+    pub(crate) opened: Instant,
+    /// How many messages it was used for.
+    pub(crate) uses: u32,
+}
+
+/// What a conversation is begun with.
+pub(crate) struct Beginning {
+    pub(crate) target: Target,
+    pub(crate) terms: Terms,
     pub(crate) config: Config,
     /// How to encrypt, and whether from the first octet.
     pub(crate) tls: Option<(Arc<ClientConfig>, bool)>,
-    pub(crate) server_name: &'a str,
-    pub(crate) content: Box<dyn Read + Send + 'a>,
 }
 
-/// How a session ended.
+/// How a message fared in a session.
 pub(crate) enum End {
     /// The message was begun; every recipient has an outcome.
     Done(Report),
@@ -37,60 +54,126 @@ pub(crate) enum End {
     NeverBegun(Outcome),
     /// The same, because there is no TLS with this peer.
     HandshakeFailed(Outcome),
+    /// The same: the kept connection was of no use any more.
+    Stale,
 }
 
-impl Session<'_> {
-    /// Delivers `message`.
-    pub(crate) async fn run(&mut self, message: &Message) -> End {
-        let patience = micros(self.config.timeouts.starttls);
-        if let Some((config, true)) = &self.tls {
-            let handshake = self.connection.start_tls(config.clone(), self.server_name);
-            if let Err(error) = timeout(patience, handshake)
-                .await
-                .unwrap_or_else(|late| Err(late.into()))
-            {
-                return End::HandshakeFailed(self.handshake_outcome(&error));
-            }
+impl Session {
+    /// A conversation over a connection that has just been made.
+    ///
+    /// # Errors
+    /// What a failed handshake means for the message.
+    pub(crate) async fn begin(connection: Connection, beginning: Beginning) -> Result<Session, Outcome> {
+        let Beginning {
+            target,
+            terms,
+            config,
+            tls,
+        } = beginning;
+        let is_wrapped = matches!(tls, Some((_, true)));
+        let mut session = Session {
+            connection,
+            relay: config.relay.clone(),
+            patience: micros(config.timeouts.starttls),
+            client: Client::new(config, now()),
+            target,
+            terms,
+            tls: tls.map(|(config, _)| config),
+            opened: Instant::now(),
+            uses: 0,
+        };
+        if is_wrapped && let Answer::TlsFailed(why) = session.handshake().await {
+            return Err(Outcome {
+                result: DeliveryResult::Deferred,
+                status: StatusCode::temporary(7, 5),
+                text: format!("Cannot start TLS: {why}"),
+                relay: session.relay,
+                detail: Default::default(),
+            });
         }
-        let relay = self.config.relay.clone();
-        let mut client = Client::new(self.config.clone(), now());
+        Ok(session)
+    }
+
+    /// Whether another message may follow.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.client.is_ready()
+    }
+
+    /// Whether the connection is encrypted.
+    pub(crate) fn is_tls(&self) -> bool {
+        self.client.is_tls()
+    }
+
+    /// Whether the peer has said nothing, and not hung up, while the connection was kept.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.connection.is_quiet()
+    }
+
+    /// Delivers `message`. The content is read when the peer wants it.
+    pub(crate) async fn run(&mut self, message: &Message, mut content: Box<dyn Read + Send + '_>) -> End {
         let mut waiting = Some(message.clone());
         let mut handshake_failed = false;
         let mut report = None;
+        if self.uses > 0 {
+            self.client.resume();
+            let message = waiting.take().unwrap_or_else(|| message.clone());
+            self.client.answer(Answer::Next(Box::new(message)), now());
+        }
+        self.uses = self.uses.saturating_add(1);
         loop {
-            while let Some(event) = client.next_event() {
+            while let Some(event) = self.client.next_event() {
                 match event {
                     Event::Done(done) => report = Some(done),
-                    Event::Ready => {
-                        let answer = waiting
-                            .take()
-                            .map_or(Answer::Quit, |message| Answer::Next(Box::new(message)));
-                        client.answer(answer, now());
-                    }
-                    Event::Content => client.answer(self.piece(), now()),
+                    Event::Ready => match waiting.take() {
+                        Some(message) => self.client.answer(Answer::Next(Box::new(message)), now()),
+                        // It stays unanswered: that is how a session is kept.
+                        None => return end(report, None, handshake_failed, &self.relay),
+                    },
+                    Event::Content => self.client.answer(piece(&mut *content), now()),
                     Event::StartTls => {
-                        let answer = self.handshake(patience).await;
+                        let answer = self.handshake().await;
                         handshake_failed = matches!(answer, Answer::TlsFailed(_));
-                        client.answer(answer, now());
+                        self.client.answer(answer, now());
                     }
                 }
             }
-            let mut output = Vec::new();
-            client.next_output(&mut output, OUTPUT_OCTETS);
-            if !output.is_empty() {
-                self.write(&mut client, &output).await;
-            } else if client.is_finished() {
-                break;
-            } else {
-                self.read(&mut client).await;
+            if self.client.is_finished() {
+                return end(report, self.client.failure(), handshake_failed, &self.relay);
             }
+            self.move_octets().await;
+        }
+    }
+
+    /// Writes what there is, or reads.
+    async fn move_octets(&mut self) {
+        let mut output = Vec::new();
+        self.client.next_output(&mut output, OUTPUT_OCTETS);
+        match output.is_empty() {
+            false => self.write(&output).await,
+            true => self.read().await,
+        }
+    }
+
+    /// Says QUIT where that can be said, and closes the connection.
+    pub(crate) async fn end(mut self) {
+        if self.is_ready() {
+            self.client.answer(Answer::Quit, now());
+        }
+        let mut output = Vec::new();
+        self.client.next_output(&mut output, OUTPUT_OCTETS);
+        if !output.is_empty() {
+            self.write(&output).await;
+        }
+        while !self.client.is_finished() {
+            while self.client.next_event().is_some() {}
+            self.move_octets().await;
         }
         drop(timeout(CLOSE_TIMEOUT, self.connection.close()).await);
-        end(report, client.failure(), handshake_failed, &relay)
     }
 
     /// Writes, as long as the machine has patience. A peer that takes no more may have said why.
-    async fn write(&mut self, client: &mut Client, output: &[u8]) {
+    async fn write(&mut self, output: &[u8]) {
+        let client = &mut self.client;
         let patience = client.deadline().map_or(CLOSE_TIMEOUT, left);
         match timeout(patience, self.connection.send(output)).await {
             Ok(Ok(())) => {}
@@ -107,7 +190,8 @@ impl Session<'_> {
     }
 
     /// Reads once, as long as the machine has patience.
-    async fn read(&mut self, client: &mut Client) {
+    async fn read(&mut self) {
+        let client = &mut self.client;
         let patience = client.deadline().map_or(CLOSE_TIMEOUT, left);
         let mut input = vec![0; INPUT_OCTETS];
         match timeout(patience, self.connection.receive(&mut input)).await {
@@ -117,28 +201,12 @@ impl Session<'_> {
         }
     }
 
-    /// The next piece of content.
-    fn piece(&mut self) -> Answer {
-        let mut piece = vec![0; CONTENT_PIECE_OCTETS];
-        loop {
-            match self.content.read(&mut piece) {
-                Ok(0) => return Answer::ContentEnd,
-                Ok(count) => {
-                    piece.truncate(count);
-                    return Answer::Content(piece);
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(_) => return Answer::ContentFailed,
-            }
-        }
-    }
-
-    async fn handshake(&mut self, patience: Duration) -> Answer {
-        let Some((config, _)) = self.tls.clone() else {
+    async fn handshake(&mut self) -> Answer {
+        let Some(config) = self.tls.clone() else {
             return Answer::TlsFailed("it is not configured".to_owned());
         };
-        let handshake = self.connection.start_tls(config, self.server_name);
-        match timeout(patience, handshake)
+        let handshake = self.connection.start_tls(config, &self.terms.server_name);
+        match timeout(self.patience, handshake)
             .await
             .unwrap_or_else(|late| Err(late.into()))
         {
@@ -146,14 +214,20 @@ impl Session<'_> {
             Err(error) => Answer::TlsFailed(in_words(&error)),
         }
     }
+}
 
-    fn handshake_outcome(&self, error: &io::Error) -> Outcome {
-        Outcome {
-            result: DeliveryResult::Deferred,
-            status: StatusCode::temporary(7, 5),
-            text: format!("Cannot start TLS: {}", in_words(error)),
-            relay: self.config.relay.clone(),
-            detail: Default::default(),
+/// The next piece of content.
+fn piece(content: &mut (dyn Read + Send)) -> Answer {
+    let mut piece = vec![0; CONTENT_PIECE_OCTETS];
+    loop {
+        match content.read(&mut piece) {
+            Ok(0) => return Answer::ContentEnd,
+            Ok(count) => {
+                piece.truncate(count);
+                return Answer::Content(piece);
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => return Answer::ContentFailed,
         }
     }
 }
@@ -163,6 +237,7 @@ fn end(report: Option<Report>, failure: Option<Outcome>, handshake_failed: bool,
     match (report, failure) {
         (None, Some(outcome)) if handshake_failed => End::HandshakeFailed(outcome),
         (None, Some(outcome)) => End::NeverBegun(outcome),
+        (Some(report), _) if report.stale => End::Stale,
         (Some(report), _) => {
             let put_off = report
                 .outcomes

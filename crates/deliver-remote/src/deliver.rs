@@ -3,18 +3,14 @@
 use envelope::{DeliveryResult, Outcome, StatusCode};
 use smtp::client::{Credentials, Protocol};
 
+use crate::cache::Way;
 use crate::connection::{Connection, Target};
+use crate::converse::{Beginning, Session};
 use crate::hosts::{Chosen, NoHost};
+use crate::options::Options;
 use crate::progress::Progress;
+use crate::terms::Terms;
 use crate::{Content, Delivery, NextHop, Remote, Request, Site, converse};
-
-/// How trying one host ended.
-enum Tried {
-    /// There was no connection.
-    Unreachable,
-    /// There was a session.
-    Session,
-}
 
 /// Whose place it is, which decides what its faults mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,12 +33,10 @@ impl Remote {
             if progress.is_settled() || (is_own && origin == Origin::Fallback) {
                 break;
             }
-            match self.chooser.choose(site, &self.helo_name).await {
-                Ok(Chosen { targets, is_own: own }) => {
+            match self.try_site((protocol, site), content, &mut progress).await {
+                Ok(own) => {
                     missed = None;
                     is_own |= own;
-                    self.try_hosts((protocol, site), &targets, content, &mut progress)
-                        .await;
                 }
                 Err(no_host) => {
                     if let Some(warning) = &no_host.warning {
@@ -98,87 +92,184 @@ impl Remote {
         })
     }
 
-    /// Tries the hosts of one place, until nobody is left or there were enough sessions.
-    async fn try_hosts(
-        &self,
-        site: (Protocol, &Site),
-        targets: &[Target],
-        content: &Content<'_>,
-        progress: &mut Progress,
-    ) {
-        let mut sessions = 0;
-        for target in targets {
-            if let Tried::Session = self.try_host(site, target, content, progress).await {
-                sessions += 1;
-            }
-            if progress.is_settled() || (self.sessions_max > 0 && sessions >= self.sessions_max) {
-                return;
-            }
-        }
-    }
-
-    /// Tries one address.
-    async fn try_host(
+    /// Tries a place: connections that are kept for it first, then its hosts.
+    async fn try_site(
         &self,
         (protocol, site): (Protocol, &Site),
-        target: &Target,
         content: &Content<'_>,
         progress: &mut Progress,
-    ) -> Tried {
-        let options = self.options(protocol);
-        let credentials = match self.login(protocol, target, site) {
-            Ok(credentials) => credentials,
-            Err(error) => {
-                let text = format!("cannot look up the login: {error}");
-                progress.failed(&deferral(StatusCode::temporary(3, 0), text));
-                return Tried::Unreachable;
-            }
+    ) -> Result<bool, NoHost> {
+        let way = (protocol, site.text.clone());
+        let visit = self.cache.visit(way.clone());
+        let mut trying = Trying {
+            remote: self,
+            options: self.options(protocol),
+            site,
+            keeps: self.options(protocol).habit.keeps(site, visit.is_busy),
+            way,
+            content,
+            sessions: 0,
         };
-        let message = progress.message();
-        let mut with_tls = true;
-        loop {
-            let opened = Connection::open(target, options.connect_timeout, self.source).await;
-            let connection = match opened {
-                Ok(connection) => connection,
-                Err(reason) => {
-                    self.tell_unreachable(protocol, target, &reason);
-                    let text = format!("connect to {}: {reason}", target.relay);
-                    progress.failed(&deferral(StatusCode::temporary(4, 1), text));
-                    return Tried::Unreachable;
-                }
-            };
-            let mut session = converse::Session {
-                connection,
-                config: options.client_config(target, credentials.as_ref(), with_tls),
-                tls: options.tls_for(with_tls),
-                server_name: options.name_for(target, site),
-                content: content(),
-            };
-            match session.run(&message).await {
-                converse::End::Done(report) => progress.heard(report),
-                converse::End::NeverBegun(outcome) => progress.failed(&outcome),
-                // `smtp_tls_security_level = may`: better in the clear than not at all.
-                converse::End::HandshakeFailed(_) if !options.is_mandatory() && with_tls => {
-                    with_tls = false;
-                    continue;
-                }
-                converse::End::HandshakeFailed(outcome) => progress.failed(&outcome),
+        let kept = match trying.keeps {
+            true => self.cache.hosts_of(&trying.way),
+            false => Vec::new(),
+        };
+        for target in &kept {
+            if let Some(session) = trying.kept_session(target) {
+                trying.hand_over(session, progress).await;
             }
-            return Tried::Session;
+            if progress.is_settled() || trying.had_enough() {
+                return Ok(false);
+            }
         }
+        let Chosen { targets, is_own } = self.chooser.choose(site, &self.helo_name).await?;
+        for target in &targets {
+            trying.host(target, progress).await;
+            if progress.is_settled() || trying.had_enough() {
+                break;
+            }
+        }
+        Ok(is_own)
     }
 
     /// Who to log in as there.
     fn login(
         &self,
-        protocol: Protocol,
+        options: &Options,
         target: &Target,
         site: &Site,
     ) -> Result<Option<Credentials>, tables::Error> {
-        match protocol {
-            Protocol::Smtp => self.logins.of(&target.host, &site.text),
-            Protocol::Lmtp => Ok(None),
+        options.logins.login(&target.host, &site.text)
+    }
+}
+
+/// One message on its way to the hosts of one place.
+struct Trying<'a, 'c> {
+    remote: &'a Remote,
+    options: &'a Options,
+    site: &'a Site,
+    /// Whether connections are kept.
+    keeps: bool,
+    way: Way,
+    content: &'a Content<'c>,
+    /// How many sessions there were.
+    sessions: usize,
+}
+
+/// Whether the kept connection could be used.
+#[derive(PartialEq, Eq)]
+enum Use {
+    Served,
+    Stale,
+}
+
+impl Trying<'_, '_> {
+    fn had_enough(&self) -> bool {
+        self.remote.sessions_max > 0 && self.sessions >= self.remote.sessions_max
+    }
+
+    fn terms(&self, target: &Target) -> Result<Terms, tables::Error> {
+        let credentials = self.remote.login(self.options, target, self.site)?;
+        Ok(self.options.terms(target, self.site, credentials))
+    }
+
+    /// A kept connection to that host, on the terms on which one would be made.
+    fn kept_session(&self, target: &Target) -> Option<Session> {
+        let terms = self.terms(target).ok().filter(|_| self.keeps)?;
+        self.remote.cache.take(self.options.protocol, target, &terms)
+    }
+
+    /// Gives the message to a kept session.
+    async fn hand_over(&mut self, mut session: Session, progress: &mut Progress) -> Use {
+        let message = progress.message();
+        match session.run(&message, (self.content)()).await {
+            converse::End::Done(report) => progress.heard(report, session.uses),
+            converse::End::NeverBegun(outcome) | converse::End::HandshakeFailed(outcome) => {
+                progress.failed(&outcome);
+            }
+            converse::End::Stale => return Use::Stale,
         }
+        self.sessions += 1;
+        self.leave(session).await;
+        Use::Served
+    }
+
+    /// The session is done with this message.
+    async fn leave(&self, session: Session) {
+        match self.keeps {
+            true => {
+                self.remote
+                    .cache
+                    .give(&self.way, session, &self.options.habit)
+                    .await;
+            }
+            false => session.end().await,
+        }
+    }
+
+    /// Tries one address: over a connection that is kept to it for whatever place, or over a new one.
+    async fn host(&mut self, target: &Target, progress: &mut Progress) {
+        while let Some(session) = self.kept_session(target) {
+            if self.hand_over(session, progress).await == Use::Served {
+                return;
+            }
+        }
+        let terms = match self.terms(target) {
+            Ok(terms) => terms,
+            Err(error) => {
+                let text = format!("cannot look up the login: {error}");
+                return progress.failed(&deferral(StatusCode::temporary(3, 0), text));
+            }
+        };
+        let mut with_tls = true;
+        loop {
+            match self.new_session(&terms, target, (with_tls, progress)).await {
+                // `smtp_tls_security_level = may`: better in the clear than not at all.
+                Some(_) if !self.options.is_mandatory() && with_tls => with_tls = false,
+                Some(outcome) => return progress.failed(&outcome),
+                None => return,
+            }
+        }
+    }
+
+    /// Makes a connection and gives it the message. The outcome of a failed handshake, if it did.
+    async fn new_session(
+        &mut self,
+        terms: &Terms,
+        target: &Target,
+        (with_tls, progress): (bool, &mut Progress),
+    ) -> Option<Outcome> {
+        let options = self.options;
+        let opened = Connection::open(target, options.connect_timeout, options.source).await;
+        let connection = match opened {
+            Ok(connection) => connection,
+            Err(reason) => {
+                self.remote.tell_unreachable(options.protocol, target, &reason);
+                let text = format!("connect to {}: {reason}", target.relay);
+                progress.failed(&deferral(StatusCode::temporary(4, 1), text));
+                return None;
+            }
+        };
+        let beginning = Beginning {
+            target: target.clone(),
+            terms: terms.clone(),
+            config: options.client_config(target, terms, with_tls),
+            tls: options.tls_for(with_tls),
+        };
+        let mut session = match Session::begin(connection, beginning).await {
+            Ok(session) => session,
+            Err(outcome) => return Some(outcome),
+        };
+        let message = progress.message();
+        match session.run(&message, (self.content)()).await {
+            converse::End::Done(report) => progress.heard(report, session.uses),
+            converse::End::NeverBegun(outcome) => progress.failed(&outcome),
+            converse::End::HandshakeFailed(outcome) => return Some(outcome),
+            converse::End::Stale => {}
+        }
+        self.sessions += 1;
+        self.leave(session).await;
+        None
     }
 }
 

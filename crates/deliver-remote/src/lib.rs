@@ -4,11 +4,12 @@
 //! driving [`smtp::client::Client`] over the connection, one host after the other, and an outcome for every recipient,
 //! whatever happens. Not in charge of when to try, of retries, of the queue, or of which next hop it is.
 //!
-//! Connections are not kept between messages yet. Parameters: `smtp_*` and `lmtp_*` of postconf(5). RFC 5321 §5, RFC 7505.
+//! A connection may stay open for the next message to the same place ([`cache`]). Parameters: `smtp_*` and `lmtp_*` of postconf(5). RFC 5321 §5, RFC 7505.
 //!
 //! Entry: [`Remote::deliver`]. Limits: [`SITES_MAX`] places of a next hop, [`EXCHANGERS_MAX`] mail exchangers,
-//! `smtp_mx_address_limit` addresses, `smtp_mx_session_limit` sessions, [`CONTENT_PIECE_OCTETS`] of content at once.
+//! `smtp_mx_address_limit` addresses, `smtp_mx_session_limit` sessions, [`KEPT_MAX`] kept connections, [`CONTENT_PIECE_OCTETS`] of content at once.
 
+mod cache;
 mod connection;
 mod converse;
 mod deliver;
@@ -17,8 +18,11 @@ mod logins;
 mod names;
 mod next_hop;
 mod options;
+mod parameters;
 mod progress;
+mod terms;
 
+pub use cache::KEPT_MAX;
 pub use hosts::EXCHANGERS_MAX;
 pub use next_hop::{NextHop, Place, SITES_MAX, Site};
 pub use options::{ADDRESSES_MAX, Remote};

@@ -1,6 +1,7 @@
 //! Who to log in as at other servers: `smtp_sasl_password_maps`, and the mechanisms that may be used.
 
-use settings::{Postfix, TableRef};
+use crate::parameters::Parameters;
+use settings::TableRef;
 use smtp::client::Credentials;
 use tables::Tables;
 
@@ -17,15 +18,16 @@ pub(crate) struct Logins {
 }
 
 impl Logins {
-    pub(crate) fn from_settings(settings: &Postfix) -> Logins {
-        let maps: &[TableRef] = &settings.smtp_sasl_password_maps;
+    /// What main.cf says of one client.
+    pub(crate) fn of(chosen: &Parameters<'_>) -> Logins {
+        let maps: &[TableRef] = chosen.sasl_password_maps;
         // A table that cannot be opened fails at every lookup: mail waits, and its log line says why.
-        let passwords = settings.smtp_sasl_auth_enable.then(|| Tables::open(maps).0);
-        let filter = &settings.smtp_sasl_mechanism_filter;
+        let passwords = (*chosen.sasl_auth_enable).then(|| Tables::open(maps).0);
+        let filter = chosen.sasl_mechanism_filter;
         Logins {
             passwords,
-            without_tls: mechanisms(&settings.smtp_sasl_security_options, filter),
-            with_tls: mechanisms(&settings.smtp_sasl_tls_security_options, filter),
+            without_tls: mechanisms(chosen.sasl_security_options, filter),
+            with_tls: mechanisms(chosen.sasl_tls_security_options, filter),
         }
     }
 
@@ -41,7 +43,7 @@ impl Logins {
     ///
     /// # Errors
     /// When a table cannot be asked.
-    pub(crate) fn of(&self, host: &str, next_hop: &str) -> Result<Option<Credentials>, tables::Error> {
+    pub(crate) fn login(&self, host: &str, next_hop: &str) -> Result<Option<Credentials>, tables::Error> {
         let Some(passwords) = &self.passwords else {
             return Ok(None);
         };
@@ -81,7 +83,8 @@ fn mechanisms(options: &[String], filter: &[String]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use settings::Surroundings;
+    use settings::{Postfix, Surroundings};
+    use smtp::client::Protocol;
 
     fn settings() -> Postfix {
         let mut settings = Postfix::defaults(&Surroundings::default());
@@ -93,19 +96,19 @@ mod tests {
 
     #[test]
     fn logins_are_found_by_next_hop_and_by_host() {
-        let logins = Logins::from_settings(&settings());
-        let of = |next_hop| logins.of("a.example", next_hop).expect("no broken table");
+        let logins = Logins::of(&Parameters::of(Protocol::Smtp, &settings()));
+        let of = |next_hop| logins.login("a.example", next_hop).expect("no broken table");
         let found = of("[mx.example]:587").expect("a login");
         assert_eq!((found.user.as_str(), found.password.as_str()), ("me", "a:b"));
         assert_eq!(of("[other.example]:25").expect("a login").user, "you");
         assert!(of("[mx.example]:25").is_none());
-        let by_host = logins.of("other.example", "x.example").expect("no broken table");
+        let by_host = logins.login("other.example", "x.example").expect("no broken table");
         assert_eq!(by_host.expect("a login").user, "you");
         let mut never = settings();
         never.smtp_sasl_auth_enable = false;
         assert!(
-            Logins::from_settings(&never)
-                .of("other.example", "x.example")
+            Logins::of(&Parameters::of(Protocol::Smtp, &never))
+                .login("other.example", "x.example")
                 .expect("no table")
                 .is_none()
         );

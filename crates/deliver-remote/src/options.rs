@@ -2,9 +2,12 @@
 
 use crate::Error;
 use crate::connection::Target;
+use crate::cache::{Cache, Habit};
 use crate::hosts::Chooser;
 use crate::logins::Logins;
 use crate::names::Names;
+use crate::parameters::Parameters;
+use crate::terms::Terms;
 use crate::{NextHop, Site};
 use dns::Dns;
 use machine::Stamp;
@@ -33,8 +36,8 @@ pub struct Remote {
     /// `relayhost`, as it is written.
     pub(crate) relayhost: String,
     pub(crate) helo_name: String,
-    pub(crate) logins: Logins,
-    pub(crate) source: Source,
+    /// The connections that are kept.
+    pub(crate) cache: Cache,
     /// Where hosts that cannot be reached are told.
     log: Option<Log>,
 }
@@ -49,8 +52,7 @@ pub(crate) struct Source {
 }
 
 impl Source {
-    fn from_settings(settings: &Postfix) -> Result<Source, Error> {
-        let (ipv4, ipv6) = (&settings.smtp_bind_address, &settings.smtp_bind_address6);
+    fn of(ipv4: &str, ipv6: &str) -> Result<Source, Error> {
         let bare6 = ipv6.trim_matches(['[', ']']);
         let wrong = |text: &str| Error::BindAddress(text.to_owned());
         let read4 = (!ipv4.is_empty()).then(|| ipv4.parse().map_err(|_| wrong(ipv4)));
@@ -75,16 +77,20 @@ pub const ADDRESSES_MAX: usize = 50;
 
 /// What the settings say about one protocol.
 pub(crate) struct Options {
-    protocol: Protocol,
+    pub(crate) protocol: Protocol,
     helo_name: String,
     pub(crate) connect_timeout: Duration,
     timeouts: Timeouts,
     line_octets_max: usize,
     downgrade: bool,
     skip_5xx_greeting: bool,
+    skip_quit_response: bool,
     level: Level,
     wrapped: bool,
     tls: Arc<ClientConfig>,
+    pub(crate) habit: Habit,
+    pub(crate) logins: Logins,
+    pub(crate) source: Source,
 }
 
 impl Remote {
@@ -98,59 +104,6 @@ impl Remote {
         dns: Arc<dyn Dns>,
         own_addresses: Vec<IpAddr>,
     ) -> Result<Remote, Error> {
-        let protocols = match level(settings.smtp_tls_security_level, settings)? {
-            Level::May => &settings.smtp_tls_protocols,
-            _ => &settings.smtp_tls_mandatory_protocols,
-        };
-        let protocols = Protocols::of_postfix(&protocols.join(", "))?;
-        let trusted = match settings.smtp_tls_CAfile.as_str() {
-            "" => None,
-            file => Some(Pem::read(Path::new(file), "CA certificates")?),
-        };
-        let tls = |level: Level| tls::client::config(level, trusted.as_ref(), &[], protocols);
-        let smtp_level = level(settings.smtp_tls_security_level, settings)?;
-        let lmtp_level = level(settings.lmtp_tls_security_level, settings)?;
-        let smtp = Options {
-            protocol: Protocol::Smtp,
-            helo_name: settings.smtp_helo_name.clone(),
-            connect_timeout: settings.smtp_connect_timeout,
-            timeouts: Timeouts {
-                helo: stamp(settings.smtp_helo_timeout),
-                starttls: stamp(settings.smtp_starttls_timeout),
-                mail: stamp(settings.smtp_mail_timeout),
-                rcpt: stamp(settings.smtp_rcpt_timeout),
-                data_init: stamp(settings.smtp_data_init_timeout),
-                data_xfer: stamp(settings.smtp_data_xfer_timeout),
-                data_done: stamp(settings.smtp_data_done_timeout),
-                rset: stamp(settings.smtp_rset_timeout),
-            },
-            line_octets_max: settings.smtp_line_length_limit,
-            downgrade: !settings.disable_mime_output_conversion,
-            skip_5xx_greeting: settings.smtp_skip_5xx_greeting,
-            level: smtp_level,
-            wrapped: settings.smtp_tls_wrappermode,
-            tls: tls(smtp_level)?,
-        };
-        let lmtp = Options {
-            protocol: Protocol::Lmtp,
-            helo_name: settings.lmtp_lhlo_name.clone(),
-            connect_timeout: settings.lmtp_connect_timeout,
-            timeouts: Timeouts {
-                helo: stamp(settings.lmtp_lhlo_timeout),
-                mail: stamp(settings.lmtp_mail_timeout),
-                rcpt: stamp(settings.lmtp_rcpt_timeout),
-                data_init: stamp(settings.lmtp_data_init_timeout),
-                data_xfer: stamp(settings.lmtp_data_xfer_timeout),
-                data_done: stamp(settings.lmtp_data_done_timeout),
-                ..smtp.timeouts
-            },
-            line_octets_max: settings.smtp_line_length_limit,
-            downgrade: !settings.disable_mime_output_conversion,
-            skip_5xx_greeting: settings.smtp_skip_5xx_greeting,
-            level: lmtp_level,
-            wrapped: false,
-            tls: tls(lmtp_level)?,
-        };
         let relays = match settings.smtp_fallback_relay.as_slice() {
             [] => settings.fallback_relay.as_slice(),
             relays => relays,
@@ -161,15 +114,14 @@ impl Remote {
         };
         let names = Names::from_settings(settings, dns);
         Ok(Remote {
-            smtp,
-            lmtp,
+            smtp: Options::of(Protocol::Smtp, settings)?,
+            lmtp: Options::of(Protocol::Lmtp, settings)?,
+            cache: Cache::default(),
             chooser: Chooser::from_settings(settings, names, own_addresses),
             sessions_max: settings.smtp_mx_session_limit,
             fallback,
             relayhost: settings.relayhost.clone(),
             helo_name: settings.myhostname.clone(),
-            logins: Logins::from_settings(settings),
-            source: Source::from_settings(settings)?,
             log: None,
         })
     }
@@ -178,8 +130,9 @@ impl Remote {
     /// only.
     pub fn logging_to(mut self, log: Log) -> Remote {
         let of_tables = log.clone();
-        self.logins
-            .tell_warnings(&(Arc::new(move |text: &str| of_tables.warning("smtp", text)) as tables::Tell));
+        let tell = Arc::new(move |text: &str| of_tables.warning("smtp", text)) as tables::Tell;
+        self.smtp.logins.tell_warnings(&tell);
+        self.lmtp.logins.tell_warnings(&tell);
         Remote {
             log: Some(log),
             ..self
@@ -213,13 +166,62 @@ impl Remote {
 }
 
 impl Options {
+    fn of(protocol: Protocol, settings: &Postfix) -> Result<Options, Error> {
+        let chosen = Parameters::of(protocol, settings);
+        let level = level(&chosen)?;
+        let protocols = match level {
+            Level::May => chosen.tls_protocols,
+            _ => chosen.tls_mandatory_protocols,
+        };
+        let protocols = Protocols::of_postfix(&protocols.join(", "))?;
+        let trusted = match chosen.tls_ca_file.as_str() {
+            "" => None,
+            file => Some(Pem::read(Path::new(file), "CA certificates")?),
+        };
+        Ok(Options {
+            protocol,
+            helo_name: chosen.helo_name.clone(),
+            connect_timeout: *chosen.connect_timeout,
+            timeouts: Timeouts {
+                helo: stamp(*chosen.helo_timeout),
+                starttls: stamp(*chosen.starttls_timeout),
+                mail: stamp(*chosen.mail_timeout),
+                rcpt: stamp(*chosen.rcpt_timeout),
+                data_init: stamp(*chosen.data_init_timeout),
+                data_xfer: stamp(*chosen.data_xfer_timeout),
+                data_done: stamp(*chosen.data_done_timeout),
+                rset: stamp(*chosen.rset_timeout),
+                quit: stamp(*chosen.quit_timeout),
+            },
+            line_octets_max: *chosen.line_length_limit,
+            downgrade: !settings.disable_mime_output_conversion,
+            skip_5xx_greeting: *chosen.skip_5xx_greeting,
+            skip_quit_response: *chosen.skip_quit_response,
+            level,
+            wrapped: *chosen.tls_wrappermode,
+            tls: tls::client::config(level, trusted.as_ref(), &[], protocols)?,
+            habit: Habit::of(&chosen, settings),
+            logins: Logins::of(&chosen),
+            source: Source::of(chosen.bind_address, chosen.bind_address6)?,
+        })
+    }
+
+    /// On which terms a host of that place is connected to.
+    pub(crate) fn terms(&self, target: &Target, site: &Site, credentials: Option<Credentials>) -> Terms {
+        Terms {
+            credentials,
+            level: self.level,
+            server_name: self.name_for(target, site).to_owned(),
+        }
+    }
+
     /// Whether a delivery without TLS must not happen.
     pub(crate) fn is_mandatory(&self) -> bool {
         self.level.is_mandatory() || self.wrapped
     }
 
     /// The name that a peer's certificate must have: that of the host, or, where DNS is not to be trusted, the configured one.
-    pub(crate) fn name_for<'a>(&self, target: &'a Target, site: &'a Site) -> &'a str {
+    fn name_for<'a>(&self, target: &'a Target, site: &'a Site) -> &'a str {
         match self.level {
             Level::Secure => site.name(),
             _ => &target.host,
@@ -236,7 +238,7 @@ impl Options {
     pub(crate) fn client_config(
         &self,
         target: &Target,
-        credentials: Option<&Credentials>,
+        terms: &Terms,
         with_tls: bool,
     ) -> Config {
         let tls = match self.level {
@@ -249,11 +251,12 @@ impl Options {
             protocol: self.protocol,
             tls,
             tls_active: self.wrapped && with_tls,
-            credentials: credentials.cloned(),
+            credentials: terms.credentials.clone(),
             timeouts: self.timeouts,
             line_octets_max: self.line_octets_max,
             downgrade: self.downgrade,
             skip_5xx_greeting: self.skip_5xx_greeting,
+            skip_quit_response: self.skip_quit_response,
             ..Config::new(&self.helo_name, &target.peer, &target.relay)
         }
     }
@@ -268,10 +271,10 @@ fn agent(protocol: Protocol) -> &'static str {
 }
 
 /// The level that is meant, the older settings included.
-fn level(level: TlsLevel, settings: &Postfix) -> Result<Level, Error> {
-    match level {
-        TlsLevel::Unset if settings.smtp_enforce_tls => Ok(Level::Encrypt),
-        TlsLevel::Unset if settings.smtp_use_tls => Ok(Level::May),
+fn level(chosen: &Parameters<'_>) -> Result<Level, Error> {
+    match chosen.tls_security_level {
+        TlsLevel::Unset if *chosen.enforce_tls => Ok(Level::Encrypt),
+        TlsLevel::Unset if *chosen.use_tls => Ok(Level::May),
         level => Ok(level.as_str().parse()?),
     }
 }
@@ -283,18 +286,15 @@ fn stamp(time: Duration) -> Stamp {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use settings::Surroundings;
 
     #[test]
     fn addresses_are_bound_as_the_settings_say() {
-        let mut settings = Postfix::defaults(&Surroundings::default());
         let peers =
             ["192.0.2.1:25", "[2001:db8::1]:25"].map(|text| text.parse::<SocketAddr>().expect("an address"));
-        settings.smtp_bind_address = "192.0.2.9".to_owned();
-        let source = Source::from_settings(&settings).expect("valid");
+        let source = Source::of("192.0.2.9", "").expect("valid");
         assert_eq!(source.toward(peers[0]), "192.0.2.9".parse().ok());
         assert_eq!(source.toward(peers[1]), None);
-        settings.smtp_bind_address6 = "here".to_owned();
-        assert!(matches!(Source::from_settings(&settings), Err(Error::BindAddress(text)) if text == "here"));
+        let wrong = Source::of("192.0.2.9", "here");
+        assert!(matches!(wrong, Err(Error::BindAddress(text)) if text == "here"));
     }
 }

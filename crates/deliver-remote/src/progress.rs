@@ -52,10 +52,11 @@ impl Progress {
 
     /// A host spoke about the recipients that were left. What is only put off may go better elsewhere, unless the host may
     /// have taken it.
-    pub(crate) fn heard(&mut self, report: Report) {
+    pub(crate) fn heard(&mut self, report: Report, connection_uses: u32) {
         self.dsn_offered = report.dsn_offered;
         self.tls = report.tls;
-        for (index, outcome) in self.left().into_iter().zip(report.outcomes) {
+        for (index, mut outcome) in self.left().into_iter().zip(report.outcomes) {
+            outcome.detail.connection_uses = connection_uses;
             self.settled[index] = outcome.result != DeliveryResult::Deferred || report.perhaps_taken;
             self.outcomes[index] = Some(outcome);
         }

@@ -119,6 +119,7 @@ pub fn encode_outcome(outcome: &Outcome, into: &mut Vec<u8>) {
         diagnostic,
         targets,
         is_interrupted: _,
+        connection_uses: _,
     } = &outcome.detail;
     if diagnostic.is_none() && targets.is_empty() {
         into.push(VERSION);
@@ -455,6 +456,7 @@ mod tests {
                     diagnostic: Some(outcome.text.as_str().into()).filter(|_| subject % 5 == 0),
                     targets: Box::new([(address.clone(), target.clone()), (address, target)]),
                     is_interrupted: false,
+                    connection_uses: 0,
                 };
             }
             let mut bytes = Vec::new();

@@ -112,6 +112,8 @@ pub struct Detail {
     /// A process of this system was not there, or ended before it answered: nothing is known against the recipient, who is
     /// tried again soon. The queue's file does not keep it.
     pub is_interrupted: bool,
+    /// How many messages went over the connection until then; 0 where there was none. The queue's file does not keep it.
+    pub connection_uses: u32,
 }
 
 /// How a delivery attempt ended.

@@ -456,7 +456,7 @@ fn log_told(log: &Log, message: &Message, agent: &str, told: &[Told], delays: De
             queue_id: &message.queue_id,
             to: &to,
             original_to: (to != original).then_some(original.as_str()),
-            connection_uses: 0,
+            connection_uses: outcome.detail.connection_uses,
             delays,
             outcome,
             is_verified_only: cleanup::trace_of(message) == Trace::Verify,

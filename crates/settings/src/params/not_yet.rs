@@ -61,7 +61,6 @@ pub(crate) const NOT_YET: &[(&str, &str)] = &[
         "lda_original_recipient_header",
         "not yet: filters that ask for the original recipient",
     ),
-    ("lmtp_quit_timeout", "not yet: waiting for QUIT's answer"),
     (
         "lmtp_user_concurrency_limit",
         "not yet: limits of one user's deliveries",
@@ -171,8 +170,6 @@ pub(crate) const NOT_YET: &[(&str, &str)] = &[
         "not yet: ignoring what servers announce",
     ),
     ("smtp_never_send_ehlo", "not yet: a choice between HELO and EHLO"),
-    ("smtp_quit_timeout", "not yet: waiting for QUIT's answer"),
-    ("smtp_skip_quit_response", "not yet: waiting for QUIT's answer"),
     ("smtp_tls_CApath", "not yet: authorities in a directory"),
     ("smtp_tls_cert_file", "not yet: client certificates"),
     ("smtp_tls_key_file", "not yet: client certificates"),

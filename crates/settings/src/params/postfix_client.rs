@@ -68,6 +68,37 @@ macro_rules! rows {
             lmtp_data_done_timeout: Seconds = "600s", Reload, "How long to wait for the answers to the message.";
             lmtp_quit_timeout: Seconds = "300s", Reload, "How long to wait for QUIT's answer.";
             lmtp_tls_security_level: TlsLevel = "", Reload, "How much TLS is asked for.";
+            smtp_connection_cache_destinations: List = "", Reload, "Destinations whose connections are kept.";
+            lmtp_connection_cache_destinations: List = "", Reload, "For LMTP: destinations whose connections are kept.";
+            smtp_connection_cache_on_demand: YesNo = "yes", Reload, "Whether connections are kept when there is much mail.";
+            lmtp_connection_cache_on_demand: YesNo = "yes", Reload, "For LMTP: whether connections are kept when there is much mail.";
+            smtp_tls_connection_reuse: YesNo = "no", Reload, "Whether TLS connections are used again.";
+            lmtp_tls_connection_reuse: YesNo = "no", Reload, "For LMTP: whether TLS connections are used again.";
+            lmtp_skip_5xx_greeting: YesNo = "yes", Reload, "For LMTP: whether a 5xx greeting means: try the next host.";
+            lmtp_skip_quit_response: YesNo = "no", Reload, "For LMTP: whether QUIT's answer is not waited for.";
+            lmtp_sasl_auth_enable: YesNo = "no", Reload, "For LMTP: whether the client logs in.";
+            lmtp_use_tls: YesNo = "no", Reload, "For LMTP: the older form of smtp_tls_security_level = may.";
+            lmtp_enforce_tls: YesNo = "no", Reload, "For LMTP: the older form of smtp_tls_security_level = encrypt.";
+            lmtp_tls_wrappermode: YesNo = "no", Reload, "For LMTP: whether TLS begins with the connection.";
+            smtp_connection_cache_time_limit: Seconds = "2s", Reload, "How long a connection is kept.";
+            lmtp_connection_cache_time_limit: Seconds = "2s", Reload, "For LMTP: how long a connection is kept.";
+            smtp_connection_reuse_time_limit: Seconds = "300s", Reload, "How long a connection is used.";
+            lmtp_connection_reuse_time_limit: Seconds = "300s", Reload, "For LMTP: how long a connection is used.";
+            lmtp_rset_timeout: Seconds = "20s", Reload, "For LMTP: how long to wait for RSET's answer.";
+            lmtp_starttls_timeout: Seconds = "300s", Reload, "For LMTP: how long a TLS handshake may take.";
+            smtp_connection_reuse_count_limit: Count = "0", Reload, "How often a connection is used.";
+            lmtp_connection_reuse_count_limit: Count = "0", Reload, "For LMTP: how often a connection is used.";
+            lmtp_line_length_limit: Count = "998", Reload, "For LMTP: the longest line sent; longer ones are broken.";
+            lmtp_bind_address: Text = "", Reload, "For LMTP: the IPv4 address that connections come from.";
+            lmtp_bind_address6: Text = "", Reload, "For LMTP: the IPv6 address that connections come from.";
+            lmtp_tls_CAfile: Text = "", Reload, "For LMTP: certificates of authorities.";
+            lmtp_tls_protocols: List = ">=TLSv1", Reload, "For LMTP: the TLS versions for opportunistic TLS.";
+            lmtp_tls_mandatory_protocols: List = ">=TLSv1", Reload, "For LMTP: the TLS versions where TLS is required.";
+            lmtp_sasl_security_options: List = "noplaintext, noanonymous", Reload, "For LMTP: which kinds of mechanism are not used.";
+            lmtp_sasl_tls_security_options: List = "$lmtp_sasl_security_options", Reload, "For LMTP: the same inside TLS.";
+            lmtp_sasl_mechanism_filter: List = "", Reload, "For LMTP: the mechanisms that may be used.";
+            lmtp_sasl_password_maps: Tables = "", Reload, "For LMTP: logins by host or sender.";
+            connection_cache_ttl_limit: Seconds = "2s", Reload, "How long a cached connection may stay.";
         }
     };
 }
@@ -78,8 +109,6 @@ crate::params::others! {
         "How long talking to the cache may take.";
     "connection_cache_status_update_time" Seconds "600s" NotSupported "not yet: this choice of the SMTP client comes with a later release"
         "How often the cache's figures are logged.";
-    "connection_cache_ttl_limit" Seconds "2s" NotSupported "not yet: this choice of the SMTP client comes with a later release"
-        "How long a cached connection may stay.";
     "dns_ncache_ttl_fix_enable" YesNo "no" NotSupported "not yet: this choice of the SMTP client comes with a later release"
         "Whether negative answers get their own lifetime.";
     "dnsblog_reply_delay" Seconds "0s" NotSupported "not yet: this choice of the SMTP client comes with a later release"
@@ -96,26 +125,12 @@ crate::params::others! {
         "Whether LMTP servers are taken for the last hop.";
     "lmtp_balance_inet_protocols" YesNo "yes" NotSupported "not yet: this choice of the SMTP client comes with a later release"
         "For LMTP: whether both IP versions are tried even when many addresses are there.";
-    "lmtp_bind_address" Text "" NotSupported "not yet: LMTP has what the SMTP client has here"
-        "For LMTP: the IPv4 address that connections come from.";
-    "lmtp_bind_address6" Text "" NotSupported "not yet: LMTP has what the SMTP client has here"
-        "For LMTP: the IPv6 address that connections come from.";
     "lmtp_bind_address_enforce" YesNo "no" NotSupported "not yet: this choice of the SMTP client comes with a later release"
         "For LMTP: whether a bind address that fails ends the attempt.";
     "lmtp_body_checks" Text "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
         "For LMTP: tables that look at body lines sent.";
     "lmtp_cname_overrides_servername" YesNo "no" NotSupported "not yet: this choice of the SMTP client comes with a later release"
         "For LMTP: whether an alias's target becomes the server's name.";
-    "lmtp_connection_cache_destinations" Text "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
-        "For LMTP: destinations whose connections are kept.";
-    "lmtp_connection_cache_on_demand" YesNo "yes" NotSupported "not yet: this choice of the SMTP client comes with a later release"
-        "For LMTP: whether connections are kept when there is much mail.";
-    "lmtp_connection_cache_time_limit" Seconds "2s" NotSupported "not yet: this choice of the SMTP client comes with a later release"
-        "For LMTP: how long a connection is kept.";
-    "lmtp_connection_reuse_count_limit" Count "0" NotSupported "not yet: this choice of the SMTP client comes with a later release"
-        "For LMTP: how often a connection is used.";
-    "lmtp_connection_reuse_time_limit" Seconds "300s" NotSupported "not yet: this choice of the SMTP client comes with a later release"
-        "For LMTP: how long a connection is used.";
     "lmtp_defer_if_no_mx_address_found" YesNo "no" NotSupported "not yet: this choice of the SMTP client comes with a later release"
         "For LMTP: whether mail waits when no MX has an address.";
     "lmtp_discard_lhlo_keyword_address_maps" Tables "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
@@ -128,8 +143,6 @@ crate::params::others! {
         "For LMTP: options of the resolver.";
     "lmtp_dns_support_level" Text "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
         "For LMTP: whether DNS and DNSSEC are used.";
-    "lmtp_enforce_tls" YesNo "no" NotSupported "not yet: LMTP has what the SMTP client has here"
-        "For LMTP: the older form of smtp_tls_security_level = encrypt.";
     "lmtp_fallback_relay" Text "" NotSupported "not yet: LMTP has what the SMTP client has here"
         "For LMTP: hosts tried when the others are not reached.";
     "lmtp_generic_maps" Tables "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
@@ -138,8 +151,6 @@ crate::params::others! {
         "For LMTP: tables that look at headers sent.";
     "lmtp_host_lookup" Text "dns" NotSupported "not yet: LMTP has what the SMTP client has here"
         "For LMTP: where host names are looked up.";
-    "lmtp_line_length_limit" Count "998" NotSupported "not yet: LMTP has what the SMTP client has here"
-        "For LMTP: the longest line sent; longer ones are broken.";
     "lmtp_mime_header_checks" Text "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
         "For LMTP: the same for headers of parts.";
     "lmtp_min_data_rate" Count "500" NotSupported "not yet: this choice of the SMTP client comes with a later release"
@@ -168,24 +179,14 @@ crate::params::others! {
         "For LMTP: whether equal servers are tried in random order.";
     "lmtp_reply_filter" Text "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
         "For LMTP: a table that rewrites servers' answers.";
-    "lmtp_rset_timeout" Seconds "20s" NotSupported "not yet: LMTP has what the SMTP client has here"
-        "For LMTP: how long to wait for RSET's answer.";
     "lmtp_sasl_auth_cache_name" Text "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
         "For LMTP: where failed logins are kept.";
     "lmtp_sasl_auth_cache_time" Days "90d" NotSupported "not yet: this choice of the SMTP client comes with a later release"
         "For LMTP: how long they are kept.";
-    "lmtp_sasl_auth_enable" YesNo "no" NotSupported "not yet: LMTP has what the SMTP client has here"
-        "For LMTP: whether the client logs in.";
     "lmtp_sasl_auth_soft_bounce" YesNo "yes" NotSupported "not yet: this choice of the SMTP client comes with a later release"
         "For LMTP: whether a failed login only defers mail.";
-    "lmtp_sasl_mechanism_filter" Text "" NotSupported "not yet: LMTP has what the SMTP client has here"
-        "For LMTP: the mechanisms that may be used.";
-    "lmtp_sasl_password_maps" Tables "" NotSupported "not yet: LMTP has what the SMTP client has here"
-        "For LMTP: logins by host or sender.";
     "lmtp_sasl_path" Text "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
         "For LMTP: where the SASL library finds things.";
-    "lmtp_sasl_security_options" Text "noplaintext, noanonymous" NotSupported "not yet: LMTP has what the SMTP client has here"
-        "For LMTP: which kinds of mechanism are not used.";
     "lmtp_sasl_type" Text "cyrus" NotSupported "not yet: this choice of the SMTP client comes with a later release"
         "For LMTP: the kind of SASL library.";
     "lmtp_send_dummy_mail_auth" YesNo "no" NotSupported "not yet: this choice of the SMTP client comes with a later release"
@@ -194,14 +195,6 @@ crate::params::others! {
         "For LMTP: whether XFORWARD is sent.";
     "lmtp_sender_dependent_authentication" YesNo "no" NotSupported "not yet: this choice of the SMTP client comes with a later release"
         "For LMTP: whether logins depend on the sender.";
-    "lmtp_skip_5xx_greeting" YesNo "yes" NotSupported "not yet: LMTP has what the SMTP client has here"
-        "For LMTP: whether a 5xx greeting means: try the next host.";
-    "lmtp_skip_quit_response" YesNo "no" NotSupported "not yet: LMTP has what the SMTP client has here"
-        "For LMTP: whether QUIT's answer is not waited for.";
-    "lmtp_starttls_timeout" Seconds "300s" NotSupported "not yet: LMTP has what the SMTP client has here"
-        "For LMTP: how long a TLS handshake may take.";
-    "lmtp_use_tls" YesNo "no" NotSupported "not yet: LMTP has what the SMTP client has here"
-        "For LMTP: the older form of smtp_tls_security_level = may.";
     "lmtp_xforward_timeout" Seconds "300s" NotSupported "not yet: this choice of the SMTP client comes with a later release"
         "For LMTP: how long to wait for XFORWARD's answer.";
     "smtp_address_verify_target" Text "rcpt" NotSupported "not yet: this choice of the SMTP client comes with a later release"
@@ -212,16 +205,6 @@ crate::params::others! {
         "Tables that look at body lines sent.";
     "smtp_cname_overrides_servername" YesNo "no" NotSupported "not yet: this choice of the SMTP client comes with a later release"
         "Whether an alias's target becomes the server's name.";
-    "smtp_connection_cache_destinations" Text "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
-        "Destinations whose connections are kept.";
-    "smtp_connection_cache_on_demand" YesNo "yes" NotSupported "not yet: this choice of the SMTP client comes with a later release"
-        "Whether connections are kept when there is much mail.";
-    "smtp_connection_cache_time_limit" Seconds "2s" NotSupported "not yet: this choice of the SMTP client comes with a later release"
-        "How long a connection is kept.";
-    "smtp_connection_reuse_count_limit" Count "0" NotSupported "not yet: this choice of the SMTP client comes with a later release"
-        "How often a connection is used.";
-    "smtp_connection_reuse_time_limit" Seconds "300s" NotSupported "not yet: this choice of the SMTP client comes with a later release"
-        "How long a connection is used.";
     "smtp_discard_ehlo_keyword_address_maps" Tables "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
         "EHLO keywords that are ignored, by server.";
     "smtp_dns_reply_filter" Text "" NotSupported "not yet: this choice of the SMTP client comes with a later release"

@@ -14,12 +14,8 @@ macro_rules! rows {
 pub(crate) use rows;
 
 crate::params::others! {
-    "lmtp_sasl_tls_security_options" Text "$lmtp_sasl_security_options" NotSupported "not yet: LMTP has what the SMTP client has here"
-        "For LMTP: the same inside TLS.";
     "lmtp_sasl_tls_verified_security_options" Text "$lmtp_sasl_tls_security_options" NotSupported "not yet: this choice of the SMTP client comes with a later release"
         "For LMTP: which mechanisms are not used inside verified TLS.";
-    "lmtp_tls_CAfile" Text "" NotSupported "not yet: LMTP has what the SMTP client has here"
-        "For LMTP: certificates of authorities.";
     "lmtp_tls_CApath" Text "" NotSupported "not yet: LMTP has what the SMTP client has here"
         "For LMTP: a directory of such certificates.";
     "lmtp_tls_block_early_mail_reply" YesNo "no" NotSupported "not yet: this choice of TLS comes with a later release"
@@ -30,8 +26,6 @@ crate::params::others! {
         "For LMTP: files with the client's key and certificates.";
     "lmtp_tls_ciphers" Text "medium" NoEffect "the TLS library chooses safe ciphers, curves and randomness itself"
         "For LMTP: how strong ciphers must be.";
-    "lmtp_tls_connection_reuse" YesNo "no" NotSupported "not yet: this choice of TLS comes with a later release"
-        "For LMTP: whether TLS connections are used again.";
     "lmtp_tls_dcert_file" Text "" NoEffect "the TLS library chooses safe ciphers, curves and randomness itself"
         "For LMTP: the client's DSA certificate.";
     "lmtp_tls_dkey_file" Text "$lmtp_tls_dcert_file" NoEffect "the TLS library chooses safe ciphers, curves and randomness itself"
@@ -58,16 +52,12 @@ crate::params::others! {
         "For LMTP: the same where TLS is required.";
     "lmtp_tls_mandatory_exclude_ciphers" Text "" NoEffect "the TLS library chooses safe ciphers, curves and randomness itself"
         "For LMTP: the same where TLS is required.";
-    "lmtp_tls_mandatory_protocols" Text ">=TLSv1" NotSupported "not yet: LMTP has what the SMTP client has here"
-        "For LMTP: the TLS versions where TLS is required.";
     "lmtp_tls_note_starttls_offer" YesNo "no" NotSupported "not yet: this choice of TLS comes with a later release"
         "For LMTP: whether an unused offer of TLS is logged.";
     "lmtp_tls_per_site" Text "" NotSupported "not yet: this choice of TLS comes with a later release"
         "For LMTP: TLS by host (older form).";
     "lmtp_tls_policy_maps" Tables "" NotSupported "not yet: this choice of TLS comes with a later release"
         "For LMTP: TLS by destination.";
-    "lmtp_tls_protocols" Text ">=TLSv1" NotSupported "not yet: LMTP has what the SMTP client has here"
-        "For LMTP: the TLS versions for opportunistic TLS.";
     "lmtp_tls_scert_verifydepth" Count "9" NotSupported "not yet: this choice of TLS comes with a later release"
         "For LMTP: how long a server's certificate chain may be.";
     "lmtp_tls_secure_cert_match" Text "nexthop" NotSupported "not yet: this choice of TLS comes with a later release"
@@ -82,16 +72,12 @@ crate::params::others! {
         "For LMTP: certificates that count as authorities.";
     "lmtp_tls_verify_cert_match" Text "hostname" NotSupported "not yet: this choice of TLS comes with a later release"
         "For LMTP: which names are right at level verify.";
-    "lmtp_tls_wrappermode" YesNo "no" NotSupported "not yet: LMTP has what the SMTP client has here"
-        "For LMTP: whether TLS begins with the connection.";
     "smtp_tls_block_early_mail_reply" YesNo "no" NotSupported "not yet: this choice of TLS comes with a later release"
         "Whether an early answer after STARTTLS ends the session.";
     "smtp_tls_chain_files" Text "" NotSupported "not yet: this choice of TLS comes with a later release"
         "Files with the client's key and certificates.";
     "smtp_tls_ciphers" Text "medium" NoEffect "the TLS library chooses safe ciphers, curves and randomness itself"
         "How strong ciphers must be.";
-    "smtp_tls_connection_reuse" YesNo "no" NotSupported "not yet: this choice of TLS comes with a later release"
-        "Whether TLS connections are used again.";
     "smtp_tls_dane_insecure_mx_policy" Text "${{$smtp_tls_security_level} == {dane} ? {dane} : {may}}" NotSupported "not yet: this choice of TLS comes with a later release"
         "The level when the MX record is not signed.";
     "smtp_tls_dcert_file" Text "" NoEffect "the TLS library chooses safe ciphers, curves and randomness itself"

@@ -29,6 +29,8 @@ pub struct Config {
     pub downgrade: bool,
     /// `smtp_skip_5xx_greeting`: a greeting that refuses for good says nothing about the mail, only about this host.
     pub skip_5xx_greeting: bool,
+    /// `smtp_skip_quit_response`: nobody waits for the reply to QUIT.
+    pub skip_quit_response: bool,
 }
 
 /// `smtp_tls_security_level`, as far as the conversation knows it. Who the peer is, is checked by the handshake.
@@ -43,7 +45,7 @@ pub enum TlsPolicy {
 }
 
 /// A name and its password.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Credentials {
     /// The name.
     pub user: String,
@@ -76,6 +78,7 @@ pub struct Timeouts {
     pub data_xfer: Stamp,
     pub data_done: Stamp,
     pub rset: Stamp,
+    pub quit: Stamp,
 }
 
 impl Default for Timeouts {
@@ -90,6 +93,7 @@ impl Default for Timeouts {
             data_xfer: 180 * SECOND,
             data_done: 600 * SECOND,
             rset: 20 * SECOND,
+            quit: 300 * SECOND,
         }
     }
 }
@@ -109,6 +113,7 @@ impl Config {
             line_octets_max: 998,
             downgrade: true,
             skip_5xx_greeting: true,
+            skip_quit_response: true,
         }
     }
 }

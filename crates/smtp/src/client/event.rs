@@ -25,6 +25,9 @@ pub struct Report {
     pub never_begun: bool,
     /// The session was lost after the whole content was sent: the peer may have taken the message without saying so.
     pub perhaps_taken: bool,
+    /// The session had been kept for this message, and was found to be of no use any more before the message was begun: it
+    /// says nothing about the peer, who is to be asked over a new connection.
+    pub stale: bool,
     /// Whether the peer takes over reports about success and delay (it offers DSN).
     pub dsn_offered: bool,
     /// Whether it went over an encrypted connection.

@@ -49,6 +49,8 @@ pub struct Client {
     login_step: u8,
     /// RSET comes before the next MAIL.
     dirty: bool,
+    /// The session was kept, and the peer has not shown yet that it did so, too.
+    unproved: bool,
     current: Option<Box<Current>>,
     end_of_input: bool,
     /// Why the session failed before there was a message.
@@ -70,6 +72,8 @@ enum Stage {
     Content,
     /// The end mark is out.
     AfterContent,
+    /// QUIT is out, and its reply is waited for.
+    Quitting,
     Finished,
 }
 
@@ -82,6 +86,7 @@ enum Command {
     StartTls,
     Auth,
     Rset,
+    Quit,
     Mail,
     Rcpt(usize),
     Data,
@@ -136,6 +141,7 @@ impl Client {
             authenticated: false,
             login_step: 0,
             dirty: false,
+            unproved: false,
             current: None,
             end_of_input: false,
             failure: None,
@@ -155,6 +161,18 @@ impl Client {
             .map(|failure| failure.outcome(&self.config.relay))
     }
 
+    /// Whether the session waits for the caller's next message, or for its leave to go.
+    pub fn is_ready(&self) -> bool {
+        self.stage == Stage::Ready && !self.end_of_input
+    }
+
+    /// The session was kept for a while after its last message. RSET comes before the next one, to see whether the peer has
+    /// kept it, too: until then a failure makes the report [`Report::stale`].
+    pub fn resume(&mut self) {
+        self.dirty = true;
+        self.unproved = true;
+    }
+
     /// Sends one command.
     fn send(&mut self, command: Command, line: &str) {
         self.output.extend_from_slice(line.as_bytes());
@@ -171,6 +189,9 @@ impl Client {
 
     /// Takes replies as long as there are some and nothing is asked of the caller.
     fn take_replies(&mut self) {
+        if self.stage == Stage::Quitting {
+            return self.good_bye();
+        }
         while self.stage != Stage::Finished && !self.open {
             match self.replies.next() {
                 Ok(Some(reply)) => self.reply(reply),
@@ -184,6 +205,14 @@ impl Client {
         if self.end_of_input && self.stage != Stage::Finished && !self.open {
             let text = format!("lost connection with {} while {}", self.config.peer, self.doing());
             self.fail(Failure::deferred(StatusCode::temporary(4, 2), text));
+        }
+    }
+
+    /// Whatever is said to QUIT, or not, is the end.
+    fn good_bye(&mut self) {
+        if self.end_of_input || !matches!(self.replies.next(), Ok(None)) {
+            self.stage = Stage::Finished;
+            self.awaiting.clear();
         }
     }
 
@@ -239,6 +268,7 @@ impl Client {
             Command::StartTls => "STARTTLS command",
             Command::Auth => "AUTH command",
             Command::Rset => "RSET command",
+            Command::Quit => "QUIT command",
             Command::Mail => "MAIL FROM command",
             Command::Rcpt(_) => "RCPT TO command",
             Command::Data => "DATA command",
@@ -264,6 +294,7 @@ impl Client {
             Some(Command::StartTls) => "performing the TLS handshake",
             Some(Command::Auth) => "performing SASL authentication",
             Some(Command::Rset) => "sending RSET",
+            Some(Command::Quit) => "sending QUIT",
             Some(Command::Mail) => "sending MAIL FROM",
             Some(Command::Rcpt(_)) => "sending RCPT TO",
             Some(Command::Data) => "sending DATA command",
@@ -294,6 +325,7 @@ impl Client {
             Some(Command::Data) => times.data_init,
             Some(Command::End | Command::EndFor(_) | Command::EndForNobody) => times.data_done,
             Some(Command::Rset) => times.rset,
+            Some(Command::Quit) => times.quit,
             Some(Command::Greeting | Command::Ehlo | Command::Helo | Command::Auth) | None => times.helo,
         }
     }
@@ -379,10 +411,12 @@ impl Machine for Client {
                 let text = "the message could not be read from the queue".to_owned();
                 self.fail(Failure::deferred(StatusCode::temporary(3, 0), text));
             }
-            // The reply to QUIT is not waited for (`smtp_skip_quit_response`).
             _ => {
-                self.output.extend_from_slice(b"QUIT\r\n");
-                self.stage = Stage::Finished;
+                self.send(Command::Quit, "QUIT");
+                self.stage = match self.config.skip_quit_response {
+                    true => Stage::Finished,
+                    false => Stage::Quitting,
+                };
             }
         }
     }
@@ -405,6 +439,10 @@ impl Machine for Client {
     fn time_out(&mut self, now: Stamp) {
         self.now = now;
         if self.deadline().is_some_and(|deadline| deadline <= now) {
+            if self.stage == Stage::Quitting {
+                self.stage = Stage::Finished;
+                return;
+            }
             let text = format!(
                 "conversation with {} timed out while {}",
                 self.config.peer,

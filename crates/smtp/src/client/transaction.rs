@@ -175,6 +175,7 @@ impl Client {
             Command::Rset if reply.code / 100 != 2 => {
                 return self.fail(Failure::deferred(StatusCode::temporary(5, 0), said));
             }
+            Command::Rset => self.unproved = false,
             Command::Mail => self.mail_reply(reply, said),
             Command::Rcpt(index) => self.rcpt_reply(index, reply, said),
             Command::Data => return self.data_reply(reply, said),
@@ -338,6 +339,7 @@ impl Client {
             outcomes: current.outcomes.into_iter().flatten().collect(),
             never_begun: !current.mail_sent,
             perhaps_taken: matches!(self.awaiting.front(), Some(Command::End | Command::EndFor(_))),
+            stale: self.unproved,
             dsn_offered: self.offers.dsn,
             tls: self.tls,
         });

@@ -42,7 +42,7 @@ pub struct Config {
 }
 
 /// SMTP or LMTP.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Protocol {
     /// RFC 5321 and submission: HELO, EHLO; one reply to a message.
     Smtp,

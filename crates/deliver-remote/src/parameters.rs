@@ -1,0 +1,63 @@
+//! The parameters that the SMTP and the LMTP client both have, each under its own prefix.
+
+use settings::{Postfix, TableRef, TlsLevel};
+use smtp::client::Protocol;
+use std::time::Duration;
+
+macro_rules! parameters {
+    ($($field:ident: $type:ty = $smtp:ident, $lmtp:ident;)*) => {
+        /// What main.cf says of one client; every field bears the name behind the prefix.
+        #[derive(Debug)]
+        pub(crate) struct Parameters<'a> {
+            $(pub(crate) $field: &'a $type,)*
+        }
+
+        impl<'a> Parameters<'a> {
+            /// Those of the client that speaks this.
+            pub(crate) fn of(protocol: Protocol, settings: &'a Postfix) -> Parameters<'a> {
+                match protocol {
+                    Protocol::Smtp => Parameters { $($field: &settings.$smtp,)* },
+                    Protocol::Lmtp => Parameters { $($field: &settings.$lmtp,)* },
+                }
+            }
+        }
+    };
+}
+
+parameters! {
+    helo_name: String = smtp_helo_name, lmtp_lhlo_name;
+    connect_timeout: Duration = smtp_connect_timeout, lmtp_connect_timeout;
+    helo_timeout: Duration = smtp_helo_timeout, lmtp_lhlo_timeout;
+    starttls_timeout: Duration = smtp_starttls_timeout, lmtp_starttls_timeout;
+    mail_timeout: Duration = smtp_mail_timeout, lmtp_mail_timeout;
+    rcpt_timeout: Duration = smtp_rcpt_timeout, lmtp_rcpt_timeout;
+    data_init_timeout: Duration = smtp_data_init_timeout, lmtp_data_init_timeout;
+    data_xfer_timeout: Duration = smtp_data_xfer_timeout, lmtp_data_xfer_timeout;
+    data_done_timeout: Duration = smtp_data_done_timeout, lmtp_data_done_timeout;
+    rset_timeout: Duration = smtp_rset_timeout, lmtp_rset_timeout;
+    quit_timeout: Duration = smtp_quit_timeout, lmtp_quit_timeout;
+    bind_address: String = smtp_bind_address, lmtp_bind_address;
+    bind_address6: String = smtp_bind_address6, lmtp_bind_address6;
+    line_length_limit: usize = smtp_line_length_limit, lmtp_line_length_limit;
+    skip_5xx_greeting: bool = smtp_skip_5xx_greeting, lmtp_skip_5xx_greeting;
+    skip_quit_response: bool = smtp_skip_quit_response, lmtp_skip_quit_response;
+    connection_cache_destinations: Vec<String> =
+        smtp_connection_cache_destinations, lmtp_connection_cache_destinations;
+    connection_cache_on_demand: bool = smtp_connection_cache_on_demand, lmtp_connection_cache_on_demand;
+    connection_cache_time_limit: Duration = smtp_connection_cache_time_limit, lmtp_connection_cache_time_limit;
+    connection_reuse_time_limit: Duration = smtp_connection_reuse_time_limit, lmtp_connection_reuse_time_limit;
+    connection_reuse_count_limit: usize = smtp_connection_reuse_count_limit, lmtp_connection_reuse_count_limit;
+    sasl_auth_enable: bool = smtp_sasl_auth_enable, lmtp_sasl_auth_enable;
+    sasl_password_maps: Vec<TableRef> = smtp_sasl_password_maps, lmtp_sasl_password_maps;
+    sasl_security_options: Vec<String> = smtp_sasl_security_options, lmtp_sasl_security_options;
+    sasl_tls_security_options: Vec<String> = smtp_sasl_tls_security_options, lmtp_sasl_tls_security_options;
+    sasl_mechanism_filter: Vec<String> = smtp_sasl_mechanism_filter, lmtp_sasl_mechanism_filter;
+    tls_security_level: TlsLevel = smtp_tls_security_level, lmtp_tls_security_level;
+    tls_wrappermode: bool = smtp_tls_wrappermode, lmtp_tls_wrappermode;
+    tls_connection_reuse: bool = smtp_tls_connection_reuse, lmtp_tls_connection_reuse;
+    tls_protocols: Vec<String> = smtp_tls_protocols, lmtp_tls_protocols;
+    tls_mandatory_protocols: Vec<String> = smtp_tls_mandatory_protocols, lmtp_tls_mandatory_protocols;
+    tls_ca_file: String = smtp_tls_CAfile, lmtp_tls_CAfile;
+    use_tls: bool = smtp_use_tls, lmtp_use_tls;
+    enforce_tls: bool = smtp_enforce_tls, lmtp_enforce_tls;
+}
