@@ -10,11 +10,12 @@ use tables::name_list::NameList;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
+use crate::Site;
 use crate::connection::Target;
 use crate::converse::Session;
 use crate::parameters::Parameters;
+use crate::policy::name_of;
 use crate::terms::Terms;
-use crate::{Place, Site};
 
 /// The most connections that are kept at once.
 pub const KEPT_MAX: usize = 200;
@@ -36,8 +37,6 @@ pub(crate) struct Habit {
     used_for: Duration,
     /// How many messages it serves; 0: any number.
     uses_max: usize,
-    /// Those under TLS, too.
-    with_tls: bool,
 }
 
 impl Habit {
@@ -60,28 +59,19 @@ impl Habit {
                 .min(*parameters.connection_cache_time_limit),
             used_for: *parameters.connection_reuse_time_limit,
             uses_max: *parameters.connection_reuse_count_limit,
-            with_tls: *parameters.tls_connection_reuse,
         }
     }
 
     /// Whether connections to that place are kept.
     pub(crate) fn keeps(&self, site: &Site, is_busy: bool) -> bool {
-        let path;
-        let name = match &site.place {
-            Place::Domain(name, _) | Place::Host(name, _) => name,
-            Place::Socket(socket) => {
-                path = socket.display().to_string();
-                &path
-            }
-        };
-        (self.on_demand && is_busy) || self.destinations.contains(name).unwrap_or(false)
+        (self.on_demand && is_busy) || self.destinations.contains(&name_of(site)).unwrap_or(false)
     }
 
     /// Whether this session may serve another message.
     fn lets_stay(&self, session: &Session) -> bool {
         let uses = usize::try_from(session.uses).unwrap_or(usize::MAX);
         session.is_ready()
-            && (self.with_tls || !session.is_tls())
+            && (session.terms.policy.reuses || !session.is_tls())
             && (self.uses_max == 0 || uses < self.uses_max)
             && session.opened.elapsed() < self.used_for
     }

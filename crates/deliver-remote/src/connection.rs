@@ -8,6 +8,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use tls::client::{Demand, Judgement};
+use tls::session::Description;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream, UnixStream};
 use tokio::time::timeout;
@@ -69,6 +71,17 @@ async fn connect(address: SocketAddr, source: Option<IpAddr>) -> io::Result<TcpS
     socket.connect(address).await
 }
 
+/// For servers whose name is none that TLS could tell.
+const NO_NAME: &str = "unnamed.invalid";
+
+/// An encrypted session.
+pub(crate) struct Established {
+    /// What the server's certificate is worth.
+    pub(crate) judgement: Judgement,
+    /// As logs describe it.
+    pub(crate) session: String,
+}
+
 /// An open connection.
 pub(crate) struct Connection(Stream);
 
@@ -107,14 +120,26 @@ impl Connection {
     }
 
     /// Does the client's side of a TLS handshake. On failure the connection is gone.
-    pub(crate) async fn start_tls(&mut self, config: Arc<ClientConfig>, name: &str) -> io::Result<()> {
+    pub(crate) async fn start_tls(
+        &mut self,
+        config: Arc<ClientConfig>,
+        name: &str,
+        demand: &Demand,
+    ) -> io::Result<Established> {
         let Stream::Tcp(plain) = std::mem::replace(&mut self.0, Stream::Gone) else {
             return Err(io::Error::other("TLS needs a plain TCP connection"));
         };
-        let name = ServerName::try_from(name.to_owned())
-            .map_err(|_| io::Error::other("the next hop is no name for a certificate"))?;
-        self.0 = Stream::Tls(Box::new(TlsConnector::from(config).connect(name, plain).await?));
-        Ok(())
+        // Without SNI it is only what sessions are remembered by.
+        let name = ServerName::try_from(name.to_owned()).or_else(|_| ServerName::try_from(NO_NAME));
+        let name = name.map_err(io::Error::other)?;
+        let stream = TlsConnector::from(config).connect(name, plain).await?;
+        let (_, connection) = stream.get_ref();
+        let established = Established {
+            judgement: demand.judge(connection.peer_certificates().unwrap_or_default()),
+            session: Description::of(connection).map_or_else(String::new, |session| session.to_string()),
+        };
+        self.0 = Stream::Tls(Box::new(stream));
+        Ok(established)
     }
 
     /// Writes all of it.
@@ -144,7 +169,8 @@ impl Connection {
     /// ticket of the session.
     pub(crate) fn is_quiet(&self) -> bool {
         let mut octet = [0];
-        let nothing = |read: io::Result<usize>| matches!(read, Err(error) if error.kind() == io::ErrorKind::WouldBlock);
+        let nothing =
+            |read: io::Result<usize>| matches!(read, Err(error) if error.kind() == io::ErrorKind::WouldBlock);
         match &self.0 {
             Stream::Tcp(stream) => nothing(stream.try_read(&mut octet)),
             Stream::Socket(stream) => nothing(stream.try_read(&mut octet)),

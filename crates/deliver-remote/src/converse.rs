@@ -1,7 +1,7 @@
 //! Drives the client machine over one connection: until a message has its outcomes, and then perhaps another one.
 
 use crate::CONTENT_PIECE_OCTETS;
-use crate::connection::{Connection, Target, in_words};
+use crate::connection::{Connection, Established, Target, in_words};
 use crate::terms::Terms;
 use envelope::{DeliveryResult, Outcome, StatusCode};
 use machine::{Machine, Stamp};
@@ -10,6 +10,7 @@ use smtp::client::{Answer, Client, Config, Event, Message, Report};
 use std::io::{self, Read};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
+use tls::client::{Judgement, Level};
 use tokio::time::timeout;
 
 /// How long the last words may take to leave.
@@ -26,8 +27,10 @@ pub(crate) struct Session {
     client: Client,
     pub(crate) target: Target,
     pub(crate) terms: Terms,
-    /// How to encrypt.
-    tls: Option<Arc<ClientConfig>>,
+    /// How to encrypt, and the name that goes with it.
+    tls: Option<(Arc<ClientConfig>, String)>,
+    /// Who is told of handshakes.
+    teller: Teller,
     relay: String,
     /// How long a handshake may take.
     patience: Duration,
@@ -42,9 +45,14 @@ pub(crate) struct Beginning {
     pub(crate) target: Target,
     pub(crate) terms: Terms,
     pub(crate) config: Config,
-    /// How to encrypt, and whether from the first octet.
-    pub(crate) tls: Option<(Arc<ClientConfig>, bool)>,
+    /// How to encrypt, and the name that goes with it.
+    pub(crate) tls: Option<(Arc<ClientConfig>, String)>,
+    /// Who is told of handshakes.
+    pub(crate) teller: Teller,
 }
+
+/// Tells of a handshake (`smtp_tls_loglevel`): the session or what went wrong.
+pub(crate) type Teller = Arc<dyn Fn(Result<&Established, &str>) + Send + Sync>;
 
 /// How a message fared in a session.
 pub(crate) enum End {
@@ -69,8 +77,9 @@ impl Session {
             terms,
             config,
             tls,
+            teller,
         } = beginning;
-        let is_wrapped = matches!(tls, Some((_, true)));
+        let is_wrapped = config.tls_active;
         let mut session = Session {
             connection,
             relay: config.relay.clone(),
@@ -78,25 +87,36 @@ impl Session {
             client: Client::new(config, now()),
             target,
             terms,
-            tls: tls.map(|(config, _)| config),
+            tls,
+            teller,
             opened: Instant::now(),
             uses: 0,
         };
-        if is_wrapped && let Answer::TlsFailed(why) = session.handshake().await {
-            return Err(Outcome {
-                result: DeliveryResult::Deferred,
-                status: StatusCode::temporary(7, 5),
-                text: format!("Cannot start TLS: {why}"),
-                relay: session.relay,
-                detail: Default::default(),
-            });
+        if !is_wrapped {
+            return Ok(session);
         }
-        Ok(session)
+        let text = match session.handshake().await {
+            Answer::TlsFailed(why) => format!("Cannot start TLS: {why}"),
+            Answer::TlsRefused(text) => text,
+            _ => return Ok(session),
+        };
+        Err(Outcome {
+            result: DeliveryResult::Deferred,
+            status: StatusCode::temporary(7, 5),
+            text,
+            relay: session.relay,
+            detail: Default::default(),
+        })
     }
 
     /// Whether another message may follow.
     pub(crate) fn is_ready(&self) -> bool {
         self.client.is_ready()
+    }
+
+    /// Whether the peer offers STARTTLS and it was not used.
+    pub(crate) fn offers_unused_tls(&self) -> bool {
+        self.client.offers_unused_tls()
     }
 
     /// Whether the connection is encrypted.
@@ -132,7 +152,7 @@ impl Session {
                     Event::Content => self.client.answer(piece(&mut *content), now()),
                     Event::StartTls => {
                         let answer = self.handshake().await;
-                        handshake_failed = matches!(answer, Answer::TlsFailed(_));
+                        handshake_failed = !matches!(answer, Answer::TlsStarted);
                         self.client.answer(answer, now());
                     }
                 }
@@ -202,16 +222,30 @@ impl Session {
     }
 
     async fn handshake(&mut self) -> Answer {
-        let Some(config) = self.tls.clone() else {
+        let Some((config, name)) = self.tls.clone() else {
             return Answer::TlsFailed("it is not configured".to_owned());
         };
-        let handshake = self.connection.start_tls(config, &self.terms.server_name);
-        match timeout(self.patience, handshake)
-            .await
-            .unwrap_or_else(|late| Err(late.into()))
-        {
-            Ok(()) => Answer::TlsStarted,
-            Err(error) => Answer::TlsFailed(in_words(&error)),
+        let demand = &self.terms.policy.demand;
+        let handshake = self.connection.start_tls(config, &name, demand);
+        let shaken = timeout(self.patience, handshake).await;
+        let established = match shaken.unwrap_or_else(|late| Err(late.into())) {
+            Ok(established) => established,
+            Err(error) => {
+                let why = in_words(&error);
+                (self.teller)(Err(&why));
+                return Answer::TlsFailed(why);
+            }
+        };
+        (self.teller)(Ok(&established));
+        match established.judgement {
+            _ if !demand.level.demands_identity() => Answer::TlsStarted,
+            Judgement::Verified => Answer::TlsStarted,
+            Judgement::Trusted => Answer::TlsRefused("Server certificate not verified".to_owned()),
+            // A fingerprint is a matter of who it is, not of who signed it.
+            Judgement::Untrusted if demand.level == Level::Fingerprint => {
+                Answer::TlsRefused("Server certificate not verified".to_owned())
+            }
+            Judgement::Untrusted => Answer::TlsRefused("Server certificate not trusted".to_owned()),
         }
     }
 }

@@ -1,13 +1,14 @@
 //! One attempt: the places of a next hop, their hosts, one after the other, until every recipient is settled.
 
 use envelope::{DeliveryResult, Outcome, StatusCode};
-use smtp::client::{Credentials, Protocol};
+use smtp::client::Protocol;
 
 use crate::cache::Way;
 use crate::connection::{Connection, Target};
 use crate::converse::{Beginning, Session};
 use crate::hosts::{Chosen, NoHost};
 use crate::options::Options;
+use crate::policy::NoPolicy;
 use crate::progress::Progress;
 use crate::terms::Terms;
 use crate::{Content, Delivery, NextHop, Remote, Request, Site, converse};
@@ -131,16 +132,6 @@ impl Remote {
         }
         Ok(is_own)
     }
-
-    /// Who to log in as there.
-    fn login(
-        &self,
-        options: &Options,
-        target: &Target,
-        site: &Site,
-    ) -> Result<Option<Credentials>, tables::Error> {
-        options.logins.login(&target.host, &site.text)
-    }
 }
 
 /// One message on its way to the hosts of one place.
@@ -168,9 +159,25 @@ impl Trying<'_, '_> {
         self.remote.sessions_max > 0 && self.sessions >= self.remote.sessions_max
     }
 
-    fn terms(&self, target: &Target) -> Result<Terms, tables::Error> {
-        let credentials = self.remote.login(self.options, target, self.site)?;
-        Ok(self.options.terms(target, self.site, credentials))
+    /// On which terms that host is connected to; where that cannot be said, why the message waits.
+    fn terms(&self, target: &Target) -> Result<Terms, Outcome> {
+        let login = self.options.logins.login(&target.host, &self.site.text);
+        let credentials = login.map_err(|error| {
+            let text = format!("cannot look up the login: {error}");
+            deferral(StatusCode::temporary(3, 0), text)
+        })?;
+        let policy = self
+            .options
+            .policies
+            .for_host(target, self.site)
+            .map_err(|NoPolicy(why)| {
+                self.remote.warn(self.options.protocol, &why);
+                deferral(
+                    StatusCode::temporary(7, 5),
+                    "client TLS configuration problem".to_owned(),
+                )
+            })?;
+        Ok(Terms { credentials, policy })
     }
 
     /// A kept connection to that host, on the terms on which one would be made.
@@ -216,16 +223,13 @@ impl Trying<'_, '_> {
         }
         let terms = match self.terms(target) {
             Ok(terms) => terms,
-            Err(error) => {
-                let text = format!("cannot look up the login: {error}");
-                return progress.failed(&deferral(StatusCode::temporary(3, 0), text));
-            }
+            Err(outcome) => return progress.failed(&outcome),
         };
         let mut with_tls = true;
         loop {
             match self.new_session(&terms, target, (with_tls, progress)).await {
                 // `smtp_tls_security_level = may`: better in the clear than not at all.
-                Some(_) if !self.options.is_mandatory() && with_tls => with_tls = false,
+                Some(_) if !terms.policy.is_mandatory() && with_tls => with_tls = false,
                 Some(outcome) => return progress.failed(&outcome),
                 None => return,
             }
@@ -254,7 +258,11 @@ impl Trying<'_, '_> {
             target: target.clone(),
             terms: terms.clone(),
             config: options.client_config(target, terms, with_tls),
-            tls: options.tls_for(with_tls),
+            tls: options
+                .policies
+                .config_for(&terms.policy, target)
+                .filter(|_| with_tls),
+            teller: self.remote.teller(options.protocol, target),
         };
         let mut session = match Session::begin(connection, beginning).await {
             Ok(session) => session,
@@ -266,6 +274,9 @@ impl Trying<'_, '_> {
             converse::End::NeverBegun(outcome) => progress.failed(&outcome),
             converse::End::HandshakeFailed(outcome) => return Some(outcome),
             converse::End::Stale => {}
+        }
+        if session.offers_unused_tls() {
+            self.remote.note_offer(options.protocol, target);
         }
         self.sessions += 1;
         self.leave(session).await;

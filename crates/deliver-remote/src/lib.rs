@@ -19,6 +19,7 @@ mod names;
 mod next_hop;
 mod options;
 mod parameters;
+mod policy;
 mod progress;
 mod terms;
 
@@ -26,6 +27,7 @@ pub use cache::KEPT_MAX;
 pub use hosts::EXCHANGERS_MAX;
 pub use next_hop::{NextHop, Place, SITES_MAX, Site};
 pub use options::{ADDRESSES_MAX, Remote};
+pub use policy::OwnCertificates;
 
 use envelope::{Envelope, Outcome};
 use smtp::client::{Message, Recipient};

@@ -102,7 +102,9 @@ mod tests {
         assert_eq!((found.user.as_str(), found.password.as_str()), ("me", "a:b"));
         assert_eq!(of("[other.example]:25").expect("a login").user, "you");
         assert!(of("[mx.example]:25").is_none());
-        let by_host = logins.login("other.example", "x.example").expect("no broken table");
+        let by_host = logins
+            .login("other.example", "x.example")
+            .expect("no broken table");
         assert_eq!(by_host.expect("a login").user, "you");
         let mut never = settings();
         never.smtp_sasl_auth_enable = false;

@@ -1,28 +1,26 @@
 //! What the settings say about outgoing connections.
 
 use crate::Error;
-use crate::connection::Target;
+use crate::NextHop;
 use crate::cache::{Cache, Habit};
+use crate::connection::Target;
+use crate::converse::Teller;
 use crate::hosts::Chooser;
 use crate::logins::Logins;
 use crate::names::Names;
 use crate::parameters::Parameters;
+use crate::policy::{OwnCertificates, Policies, prefix};
 use crate::terms::Terms;
-use crate::{NextHop, Site};
 use dns::Dns;
 use machine::Stamp;
 use maillog::Log;
-use maillog::lines::delivery::ConnectFailed;
-use rustls::ClientConfig;
-use settings::{Postfix, TlsLevel};
-use smtp::client::{Config, Credentials, Protocol, Timeouts, TlsPolicy};
+use maillog::lines::delivery::{ConnectFailed, HandshakeFailed, OfferNoted, TlsEstablished};
+use settings::Postfix;
+use smtp::client::{Config, Protocol, Timeouts, TlsPolicy};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use tls::Protocols;
-use tls::client::Level;
-use tls::pem::Pem;
+use tls::client::{Judgement, Level};
 
 /// Delivers to other hosts, as main.cf says. Made once for a configuration, used for all deliveries.
 pub struct Remote {
@@ -85,9 +83,9 @@ pub(crate) struct Options {
     downgrade: bool,
     skip_5xx_greeting: bool,
     skip_quit_response: bool,
-    level: Level,
-    wrapped: bool,
-    tls: Arc<ClientConfig>,
+    pub(crate) policies: Policies,
+    /// What is to be told at the start.
+    notes: Vec<String>,
     pub(crate) habit: Habit,
     pub(crate) logins: Logins,
     pub(crate) source: Source,
@@ -104,6 +102,19 @@ impl Remote {
         dns: Arc<dyn Dns>,
         own_addresses: Vec<IpAddr>,
     ) -> Result<Remote, Error> {
+        let certificates = OwnCertificates::read(settings)?;
+        Remote::with_certificates((settings, &certificates), dns, own_addresses)
+    }
+
+    /// The same, with certificates that were read already.
+    ///
+    /// # Errors
+    /// As [`Remote::from_settings`].
+    pub fn with_certificates(
+        (settings, certificates): (&Postfix, &OwnCertificates),
+        dns: Arc<dyn Dns>,
+        own_addresses: Vec<IpAddr>,
+    ) -> Result<Remote, Error> {
         let relays = match settings.smtp_fallback_relay.as_slice() {
             [] => settings.fallback_relay.as_slice(),
             relays => relays,
@@ -114,8 +125,8 @@ impl Remote {
         };
         let names = Names::from_settings(settings, dns);
         Ok(Remote {
-            smtp: Options::of(Protocol::Smtp, settings)?,
-            lmtp: Options::of(Protocol::Lmtp, settings)?,
+            smtp: Options::of(Protocol::Smtp, settings, certificates)?,
+            lmtp: Options::of(Protocol::Lmtp, settings, certificates)?,
             cache: Cache::default(),
             chooser: Chooser::from_settings(settings, names, own_addresses),
             sessions_max: settings.smtp_mx_session_limit,
@@ -133,9 +144,58 @@ impl Remote {
         let tell = Arc::new(move |text: &str| of_tables.warning("smtp", text)) as tables::Tell;
         self.smtp.logins.tell_warnings(&tell);
         self.lmtp.logins.tell_warnings(&tell);
+        self.smtp.policies.tell_warnings(&tell);
+        self.lmtp.policies.tell_warnings(&tell);
+        for (protocol, options) in [(Protocol::Smtp, &self.smtp), (Protocol::Lmtp, &self.lmtp)] {
+            for note in &options.notes {
+                log.warning(prefix(protocol), note);
+            }
+        }
         Remote {
             log: Some(log),
             ..self
+        }
+    }
+
+    /// Tells the log of handshakes with a host.
+    pub(crate) fn teller(&self, protocol: Protocol, target: &Target) -> Teller {
+        let loglevel = self.options(protocol).policies.loglevel;
+        let log = self.log.clone().filter(|_| loglevel > 0);
+        let relay = target.relay.clone();
+        Arc::new(move |shaken| {
+            let Some(log) = &log else { return };
+            let agent = prefix(protocol);
+            match shaken {
+                Ok(established) => log.write(&TlsEstablished {
+                    agent,
+                    relay: &relay,
+                    trust: match established.judgement {
+                        Judgement::Untrusted => "Untrusted",
+                        Judgement::Trusted => "Trusted",
+                        Judgement::Verified => "Verified",
+                    },
+                    session: &established.session,
+                }),
+                Err(reason) => log.write(&HandshakeFailed {
+                    agent,
+                    relay: &relay,
+                    reason,
+                }),
+            }
+        })
+    }
+
+    /// `Host offered STARTTLS: [mx.example.com]` (`smtp_tls_note_starttls_offer`)
+    pub(crate) fn note_offer(&self, protocol: Protocol, target: &Target) {
+        if let Some(log) = self
+            .log
+            .as_ref()
+            .filter(|_| self.options(protocol).policies.notes_offers)
+        {
+            log.write(&OfferNoted {
+                agent: prefix(protocol),
+                host: &target.host,
+            });
         }
     }
 
@@ -143,7 +203,7 @@ impl Remote {
     pub(crate) fn tell_unreachable(&self, protocol: Protocol, target: &Target, reason: &str) {
         if let Some(log) = &self.log {
             log.write(&ConnectFailed {
-                agent: agent(protocol),
+                agent: prefix(protocol),
                 relay: &target.relay,
                 reason,
             });
@@ -153,7 +213,7 @@ impl Remote {
     /// Tells the log something that an administrator should look at.
     pub(crate) fn warn(&self, protocol: Protocol, text: &str) {
         if let Some(log) = &self.log {
-            log.warning(agent(protocol), text);
+            log.warning(prefix(protocol), text);
         }
     }
 
@@ -166,18 +226,9 @@ impl Remote {
 }
 
 impl Options {
-    fn of(protocol: Protocol, settings: &Postfix) -> Result<Options, Error> {
+    fn of(protocol: Protocol, settings: &Postfix, certificates: &OwnCertificates) -> Result<Options, Error> {
         let chosen = Parameters::of(protocol, settings);
-        let level = level(&chosen)?;
-        let protocols = match level {
-            Level::May => chosen.tls_protocols,
-            _ => chosen.tls_mandatory_protocols,
-        };
-        let protocols = Protocols::of_postfix(&protocols.join(", "))?;
-        let trusted = match chosen.tls_ca_file.as_str() {
-            "" => None,
-            file => Some(Pem::read(Path::new(file), "CA certificates")?),
-        };
+        let (policies, notes) = Policies::of(&chosen, settings, certificates.of(protocol))?;
         Ok(Options {
             protocol,
             helo_name: chosen.helo_name.clone(),
@@ -197,60 +248,27 @@ impl Options {
             downgrade: !settings.disable_mime_output_conversion,
             skip_5xx_greeting: *chosen.skip_5xx_greeting,
             skip_quit_response: *chosen.skip_quit_response,
-            level,
-            wrapped: *chosen.tls_wrappermode,
-            tls: tls::client::config(level, trusted.as_ref(), &[], protocols)?,
+            policies,
+            notes,
             habit: Habit::of(&chosen, settings),
             logins: Logins::of(&chosen),
             source: Source::of(chosen.bind_address, chosen.bind_address6)?,
         })
     }
 
-    /// On which terms a host of that place is connected to.
-    pub(crate) fn terms(&self, target: &Target, site: &Site, credentials: Option<Credentials>) -> Terms {
-        Terms {
-            credentials,
-            level: self.level,
-            server_name: self.name_for(target, site).to_owned(),
-        }
-    }
-
-    /// Whether a delivery without TLS must not happen.
-    pub(crate) fn is_mandatory(&self) -> bool {
-        self.level.is_mandatory() || self.wrapped
-    }
-
-    /// The name that a peer's certificate must have: that of the host, or, where DNS is not to be trusted, the configured one.
-    fn name_for<'a>(&self, target: &'a Target, site: &'a Site) -> &'a str {
-        match self.level {
-            Level::Secure => site.name(),
-            _ => &target.host,
-        }
-    }
-
-    /// The TLS configuration, and whether it is used from the first octet.
-    pub(crate) fn tls_for(&self, with_tls: bool) -> Option<(Arc<ClientConfig>, bool)> {
-        let wanted = with_tls && (self.level != Level::None || self.wrapped);
-        wanted.then(|| (self.tls.clone(), self.wrapped))
-    }
-
     /// What the machine is told about one connection.
-    pub(crate) fn client_config(
-        &self,
-        target: &Target,
-        terms: &Terms,
-        with_tls: bool,
-    ) -> Config {
-        let tls = match self.level {
-            _ if !with_tls || self.wrapped => TlsPolicy::None,
+    pub(crate) fn client_config(&self, target: &Target, terms: &Terms, with_tls: bool) -> Config {
+        let policy = &terms.policy;
+        let tls = match policy.demand.level {
+            _ if !with_tls || policy.wrapped => TlsPolicy::None,
             Level::None => TlsPolicy::None,
             Level::May => TlsPolicy::May,
-            Level::Encrypt | Level::Verify | Level::Secure => TlsPolicy::Encrypt,
+            _ => TlsPolicy::Encrypt,
         };
         Config {
             protocol: self.protocol,
             tls,
-            tls_active: self.wrapped && with_tls,
+            tls_active: policy.wrapped && with_tls,
             credentials: terms.credentials.clone(),
             timeouts: self.timeouts,
             line_octets_max: self.line_octets_max,
@@ -259,23 +277,6 @@ impl Options {
             skip_quit_response: self.skip_quit_response,
             ..Config::new(&self.helo_name, &target.peer, &target.relay)
         }
-    }
-}
-
-/// The name of the program that speaks this in logs.
-fn agent(protocol: Protocol) -> &'static str {
-    match protocol {
-        Protocol::Smtp => "smtp",
-        Protocol::Lmtp => "lmtp",
-    }
-}
-
-/// The level that is meant, the older settings included.
-fn level(chosen: &Parameters<'_>) -> Result<Level, Error> {
-    match chosen.tls_security_level {
-        TlsLevel::Unset if *chosen.enforce_tls => Ok(Level::Encrypt),
-        TlsLevel::Unset if *chosen.use_tls => Ok(Level::May),
-        level => Ok(level.as_str().parse()?),
     }
 }
 

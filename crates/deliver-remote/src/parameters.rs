@@ -9,6 +9,7 @@ macro_rules! parameters {
         /// What main.cf says of one client; every field bears the name behind the prefix.
         #[derive(Debug)]
         pub(crate) struct Parameters<'a> {
+            pub(crate) protocol: Protocol,
             $(pub(crate) $field: &'a $type,)*
         }
 
@@ -16,8 +17,8 @@ macro_rules! parameters {
             /// Those of the client that speaks this.
             pub(crate) fn of(protocol: Protocol, settings: &'a Postfix) -> Parameters<'a> {
                 match protocol {
-                    Protocol::Smtp => Parameters { $($field: &settings.$smtp,)* },
-                    Protocol::Lmtp => Parameters { $($field: &settings.$lmtp,)* },
+                    Protocol::Smtp => Parameters { protocol, $($field: &settings.$smtp,)* },
+                    Protocol::Lmtp => Parameters { protocol, $($field: &settings.$lmtp,)* },
                 }
             }
         }
@@ -60,4 +61,21 @@ parameters! {
     tls_ca_file: String = smtp_tls_CAfile, lmtp_tls_CAfile;
     use_tls: bool = smtp_use_tls, lmtp_use_tls;
     enforce_tls: bool = smtp_enforce_tls, lmtp_enforce_tls;
+    tls_policy_maps: Vec<TableRef> = smtp_tls_policy_maps, lmtp_tls_policy_maps;
+    tls_per_site: Vec<TableRef> = smtp_tls_per_site, lmtp_tls_per_site;
+    tls_secure_cert_match: Vec<String> = smtp_tls_secure_cert_match, lmtp_tls_secure_cert_match;
+    tls_verify_cert_match: Vec<String> = smtp_tls_verify_cert_match, lmtp_tls_verify_cert_match;
+    tls_fingerprint_cert_match: Vec<String> = smtp_tls_fingerprint_cert_match, lmtp_tls_fingerprint_cert_match;
+    tls_chain_files: Vec<String> = smtp_tls_chain_files, lmtp_tls_chain_files;
+    tls_trust_anchor_file: Vec<String> = smtp_tls_trust_anchor_file, lmtp_tls_trust_anchor_file;
+    tls_servername: String = smtp_tls_servername, lmtp_tls_servername;
+    tls_fingerprint_digest: String = smtp_tls_fingerprint_digest, lmtp_tls_fingerprint_digest;
+    tls_cert_file: String = smtp_tls_cert_file, lmtp_tls_cert_file;
+    tls_key_file: String = smtp_tls_key_file, lmtp_tls_key_file;
+    tls_eccert_file: String = smtp_tls_eccert_file, lmtp_tls_eccert_file;
+    tls_eckey_file: String = smtp_tls_eckey_file, lmtp_tls_eckey_file;
+    tls_enforce_peername: bool = smtp_tls_enforce_peername, lmtp_tls_enforce_peername;
+    tls_note_starttls_offer: bool = smtp_tls_note_starttls_offer, lmtp_tls_note_starttls_offer;
+    tls_loglevel: usize = smtp_tls_loglevel, lmtp_tls_loglevel;
+    tls_ca_path: String = smtp_tls_CApath, lmtp_tls_CApath;
 }

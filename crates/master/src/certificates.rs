@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, HashMap};
 
 use anyhow::{Context, Result, bail};
+use deliver_remote::OwnCertificates;
 use serde::{Deserialize, Serialize};
-use settings::{Dovecot, Postfix, Service, SslUse, TlsLevel};
+use settings::{Dovecot, Postfix, SslUse, TlsLevel};
 use tls::clients::{Clients, Demand, Revocation};
 use tls::pem::Pem;
 use tls::server::{Material, Server};
@@ -15,6 +16,7 @@ use tls::validity::Validity;
 pub struct Keys {
     smtpd: BTreeMap<String, Material>,
     mailboxes: Option<Material>,
+    remote: OwnCertificates,
 }
 
 impl Keys {
@@ -22,8 +24,12 @@ impl Keys {
     ///
     /// # Errors
     /// A file that cannot be read, with the service that wants it.
-    pub fn read(services: &[Service], dovecot: Option<&Dovecot>) -> Result<Keys> {
-        let mut keys = Keys::default();
+    pub fn read(loaded: &config::Loaded) -> Result<Keys> {
+        let (services, dovecot) = (&loaded.services, loaded.dovecot.as_ref());
+        let mut keys = Keys {
+            remote: OwnCertificates::read(&loaded.postfix)?,
+            ..Keys::default()
+        };
         for service in services.iter().filter(|service| service.command == "smtpd") {
             let tls =
                 smtpd_tls(&service.settings, dovecot).with_context(|| place(service.line, &service.name))?;
@@ -67,6 +73,8 @@ pub struct Certificates {
     pub smtpd: HashMap<String, Server>,
     /// The mailbox services'.
     pub mailboxes: Option<Server>,
+    /// Those of the clients of other hosts.
+    pub remote: OwnCertificates,
 }
 
 impl Certificates {
@@ -82,6 +90,7 @@ impl Certificates {
         Ok(Certificates {
             smtpd: smtpd.collect::<Result<_>>()?,
             mailboxes: keys.mailboxes.as_ref().map(Material::server).transpose()?,
+            remote: keys.remote.clone(),
         })
     }
 }

@@ -10,7 +10,7 @@ use auth::Authority;
 use deliver_local::Local;
 use deliver_local::pipe::Pipes;
 use deliver_local::task::Agents;
-use deliver_remote::Remote;
+use deliver_remote::{OwnCertificates, Remote};
 use front::Front;
 use front::agency::Agency;
 use front::lmtp::Lmtp;
@@ -119,8 +119,9 @@ impl Generation {
             Some((spool, qmgr)) => {
                 // One for each side: a crowd of clients whose names nobody tells does not hold up what is sent.
                 let dns = resolver(&settings)?;
-                let remote = remote(&settings)?;
+                let remote = remote(&settings, &certificates.remote)?;
                 let remote = remote.logging_to(kept.log.clone());
+                let own_remote = |row: &Service, log: &Log| own_remote(row, &certificates.remote, log);
                 let transports = Transports::new(&snapshot.transports, (&settings, &kept.log), own_remote)?;
                 let (settings, auth, log) = (Arc::clone(&settings), Arc::clone(&auth), kept.log.clone());
                 let own = snapshot.pickup.clone().map(|own| Arc::new(*own));
@@ -261,18 +262,15 @@ fn lmtps(
 ///
 /// # Errors
 /// What makes it impossible.
-pub(crate) fn remote(settings: &Postfix) -> Result<Remote> {
-    Ok(Remote::from_settings(
-        settings,
-        resolver(settings)?,
-        own_addresses(settings),
-    )?)
+pub(crate) fn remote(settings: &Postfix, certificates: &OwnCertificates) -> Result<Remote> {
+    let (dns, own) = (resolver(settings)?, own_addresses(settings));
+    Ok(Remote::with_certificates((settings, certificates), dns, own)?)
 }
 
 /// What mail by a transport needs that has settings of its own.
-fn own_remote(row: &Service, log: &Log) -> Result<Remote> {
+fn own_remote(row: &Service, certificates: &OwnCertificates, log: &Log) -> Result<Remote> {
     let place = || format!("master.cf:{}: {}", row.line, row.name);
-    let remote = remote(&row.settings).with_context(place)?;
+    let remote = remote(&row.settings, certificates).with_context(place)?;
     Ok(remote.logging_to(log.clone()))
 }
 

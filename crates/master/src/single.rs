@@ -211,8 +211,7 @@ impl Orders {
     /// The certificates as they are now. A key that only root could read was read at the start; it goes on being used.
     fn certificates(&self, loaded: &Loaded) -> Certificates {
         let mut newest = self.certificates.lock().unwrap_or_else(PoisonError::into_inner);
-        let read =
-            Keys::read(&loaded.services, loaded.dovecot.as_ref()).and_then(|keys| Certificates::of(&keys));
+        let read = Keys::read(loaded).and_then(|keys| Certificates::of(&keys));
         match read {
             Ok(read) => *newest = read,
             Err(error) => {

@@ -58,7 +58,7 @@ impl Snapshot {
     /// A certificate or key that cannot be read.
     pub fn of(loaded: &config::Loaded) -> anyhow::Result<Snapshot> {
         Ok(Snapshot {
-            keys: Keys::read(&loaded.services, loaded.dovecot.as_ref())?,
+            keys: Keys::read(loaded)?,
             ..Snapshot::without_keys(loaded)
         })
     }

@@ -1,19 +1,24 @@
-//! The client side: what a security level (postconf(5) `smtp_tls_security_level`) demands of a server.
+//! The client side: what a security level (postconf(5) `smtp_tls_security_level`) demands of a server, and whether its
+//! certificate fulfils that. The handshake takes any certificate; [`Demand::judge`] says afterwards what it is worth.
 
 use std::sync::Arc;
 
+use md5::Md5;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
+use rustls::client::verify_server_cert_signed_by_trust_anchor;
 use rustls::crypto::{verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
-use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use sha1::Sha1;
+use sha2::{Digest, Sha256, Sha512};
+use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
 use crate::pem::Pem;
 use crate::{Error, Protocols, provider};
 
 /// The most names that a certificate is compared with.
-pub const NAMES_MAX: usize = 16;
+pub const NAMES_MAX: usize = 100;
 
 /// `smtp_tls_security_level`, weakest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,6 +29,8 @@ pub enum Level {
     May,
     /// TLS or no delivery; the certificate does not matter.
     Encrypt,
+    /// Encrypt, and the certificate or its key has a known fingerprint.
+    Fingerprint,
     /// Encrypt, and the certificate is trusted and bears a name of the host.
     Verify,
     /// Encrypt, and the certificate is trusted and bears a name derived from the next hop.
@@ -36,21 +43,22 @@ impl std::str::FromStr for Level {
     /// The level of that name.
     ///
     /// # Errors
-    /// [`Error::Level`] for unknown ones and for those that are not there yet (dane, dane-only, fingerprint).
+    /// [`Error::Level`] for unknown ones and for those that need DNSSEC (dane, dane-only), which is not there yet.
     fn from_str(text: &str) -> Result<Level, Error> {
         match text {
             "" | "none" => Ok(Level::None),
             "may" => Ok(Level::May),
             "encrypt" => Ok(Level::Encrypt),
+            "fingerprint" => Ok(Level::Fingerprint),
             "verify" => Ok(Level::Verify),
             "secure" => Ok(Level::Secure),
-            "dane" | "dane-only" | "fingerprint" | "half-dane" => Err(Error::Level {
+            "dane" | "dane-only" | "half-dane" => Err(Error::Level {
                 level: text.to_owned(),
-                cause: "not there yet",
+                cause: "it needs DNSSEC, which is not there yet",
             }),
             _ => Err(Error::Level {
                 level: text.to_owned(),
-                cause: "unknown (known: none, may, encrypt, verify, secure)",
+                cause: "unknown (known: none, may, encrypt, fingerprint, verify, secure)",
             }),
         }
     }
@@ -62,124 +70,283 @@ impl Level {
         self >= Level::Encrypt
     }
 
+    /// Whether a delivery to somebody else than who is meant must not happen.
+    pub fn demands_identity(self) -> bool {
+        self >= Level::Fingerprint
+    }
+
     /// The name as in main.cf.
     pub fn as_str(self) -> &'static str {
         match self {
             Level::None => "none",
             Level::May => "may",
             Level::Encrypt => "encrypt",
+            Level::Fingerprint => "fingerprint",
             Level::Verify => "verify",
             Level::Secure => "secure",
         }
     }
 }
 
-/// A client configuration for one level.
-///
-/// For [`Level::Verify`] and [`Level::Secure`], `trusted` holds the CA certificates (`smtp_tls_CAfile`), and the
-/// server's certificate must bear one of `names` (the host's name for `verify`; the next hop's domain for
-/// `secure`); without names, the name the connection is made for counts. [`Level::None`] gives the same as
-/// [`Level::May`]; whether to use it is the caller's business.
+/// A client's own certificate chain, and the key of its first one.
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+pub struct Own {
+    /// The certificates, the client's first.
+    pub chain: Pem,
+    /// The key; it may be the same text.
+    pub key: Pem,
+}
+
+/// Whether the server hears the name it is called by (SNI), before anything is encrypted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ServerNameIndication {
+    /// It does.
+    Sent,
+    /// It does not: Postfix's way, as many servers of mail have one certificate for all names.
+    Withheld,
+}
+
+/// A client configuration. Any certificate is taken; whose key it is, is checked.
 ///
 /// # Errors
-/// [`Error::NothingTrusted`], and what can be wrong with the CA file.
-///
-/// # Limits
-/// At most [`NAMES_MAX`] names are compared.
+/// What can be wrong with one's own certificate and key.
 pub fn config(
-    level: Level,
-    trusted: Option<&Pem>,
-    names: &[String],
     protocols: Protocols,
+    own: Option<&Own>,
+    name: ServerNameIndication,
 ) -> Result<Arc<ClientConfig>, Error> {
-    let demand = match (level, trusted) {
-        (Level::None | Level::May | Level::Encrypt, _) => Demand::Nothing,
-        (Level::Verify | Level::Secure, Some(trusted)) => {
-            Demand::Trusted(roots(trusted)?, server_names(names))
-        }
-        (Level::Verify | Level::Secure, None) => {
-            return Err(Error::NothingTrusted {
-                level: level.as_str(),
-            });
-        }
-    };
     let builder = ClientConfig::builder_with_provider(provider())
         .with_protocol_versions(protocols.versions())
         .map_err(|error| Error::Unusable {
             file: "TLS client".to_owned(),
             cause: error.to_string(),
-        })?;
-    let verifier = Arc::new(Verifier { demand });
-    Ok(Arc::new(
-        builder
-            .dangerous()
-            .with_custom_certificate_verifier(verifier)
-            .with_no_client_auth(),
-    ))
+        })?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(AnyCertificate));
+    let mut config = match own {
+        None => builder.with_no_client_auth(),
+        Some(Own { chain, key }) => builder
+            .with_client_auth_cert(chain.certificates()?, key.private_key()?)
+            .map_err(|error| match error {
+                rustls::Error::InconsistentKeys(_) => Error::KeyMismatch {
+                    certificate: chain.from().to_owned(),
+                    key: key.from().to_owned(),
+                },
+                other => Error::Unusable {
+                    file: chain.from().to_owned(),
+                    cause: other.to_string(),
+                },
+            })?,
+    };
+    config.enable_sni = name == ServerNameIndication::Sent;
+    Ok(Arc::new(config))
 }
 
-fn roots(trusted: &Pem) -> Result<RootCertStore, Error> {
-    let mut store = RootCertStore::empty();
-    let (added, _ignored) = store.add_parsable_certificates(trusted.certificates()?);
-    if added == 0 {
-        return Err(Error::Unusable {
-            file: trusted.from().to_owned(),
-            cause: "no CA certificate in it can be used".to_owned(),
-        });
+/// The authorities whose signatures count.
+#[derive(Debug, Clone)]
+pub struct Anchors(Arc<RootCertStore>);
+
+impl PartialEq for Anchors {
+    fn eq(&self, other: &Anchors) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
     }
-    Ok(store)
 }
 
-fn server_names(names: &[String]) -> Vec<ServerName<'static>> {
+impl Eq for Anchors {}
+
+impl Anchors {
+    /// Those of these texts.
+    ///
+    /// # Errors
+    /// When a text cannot be read, or none of its certificates can be used.
+    pub fn of(texts: &[Pem]) -> Result<Anchors, Error> {
+        let mut store = RootCertStore::empty();
+        for text in texts {
+            let (added, _ignored) = store.add_parsable_certificates(text.certificates()?);
+            if added == 0 {
+                return Err(Error::Unusable {
+                    file: text.from().to_owned(),
+                    cause: "no CA certificate in it can be used".to_owned(),
+                });
+            }
+        }
+        Ok(Anchors(Arc::new(store)))
+    }
+}
+
+/// `smtp_tls_fingerprint_digest`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Algorithm {
+    Md5,
+    Sha1,
+    Sha256,
+    Sha512,
+}
+
+impl Algorithm {
+    /// The algorithm of that name, as OpenSSL has it.
+    ///
+    /// # Errors
+    /// [`Error::UnknownDigest`].
+    pub fn of(name: &str) -> Result<Algorithm, Error> {
+        match name.to_ascii_lowercase().as_str() {
+            "md5" => Ok(Algorithm::Md5),
+            "sha1" => Ok(Algorithm::Sha1),
+            "sha256" => Ok(Algorithm::Sha256),
+            "sha512" => Ok(Algorithm::Sha512),
+            _ => Err(Error::UnknownDigest {
+                name: name.to_owned(),
+            }),
+        }
+    }
+
+    fn digest(self, octets: &[u8]) -> Vec<u8> {
+        match self {
+            Algorithm::Md5 => Md5::digest(octets).to_vec(),
+            Algorithm::Sha1 => Sha1::digest(octets).to_vec(),
+            Algorithm::Sha256 => Sha256::digest(octets).to_vec(),
+            Algorithm::Sha512 => Sha512::digest(octets).to_vec(),
+        }
+    }
+}
+
+/// What a server's certificate is measured by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Demand {
+    /// How much is asked.
+    pub level: Level,
+    /// Whose signatures count; `None`: nobody's.
+    pub anchors: Option<Anchors>,
+    /// Names of which the certificate must bear one: `mx.example.com`, or `.example.com` for all below it.
+    pub names: Vec<String>,
+    /// Fingerprints in hexadecimal digits, with or without colons.
+    pub fingerprints: Vec<String>,
+    /// How fingerprints are made.
+    pub algorithm: Algorithm,
+}
+
+/// What a certificate is worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Judgement {
+    /// Nobody known signed it.
+    Untrusted,
+    /// Somebody known did; for whom, was not asked or is not right.
+    Trusted,
+    /// It is who is meant.
+    Verified,
+}
+
+impl Demand {
+    /// What the chain that a server showed is worth; its own certificate is the first.
+    ///
+    /// # Limits
+    /// [`NAMES_MAX`] names of a certificate are looked at.
+    pub fn judge(&self, chain: &[CertificateDer<'_>]) -> Judgement {
+        let Some((first, rest)) = chain.split_first() else {
+            return Judgement::Untrusted;
+        };
+        if self.level == Level::Fingerprint {
+            return match self.knows(first) {
+                true => Judgement::Verified,
+                false => Judgement::Untrusted,
+            };
+        }
+        if !self.trusts(first, rest) {
+            return Judgement::Untrusted;
+        }
+        let bears = |known: &String| self.names.iter().any(|wanted| is_name(wanted, known));
+        match self.level.demands_identity() && names_of(first).iter().any(bears) {
+            true => Judgement::Verified,
+            false => Judgement::Trusted,
+        }
+    }
+
+    fn trusts(&self, first: &CertificateDer<'_>, rest: &[CertificateDer<'_>]) -> bool {
+        let Some(Anchors(anchors)) = &self.anchors else {
+            return false;
+        };
+        let algorithms = provider().signature_verification_algorithms.all;
+        ParsedCertificate::try_from(first).is_ok_and(|certificate| {
+            let now = UnixTime::now();
+            verify_server_cert_signed_by_trust_anchor(&certificate, anchors, rest, now, algorithms).is_ok()
+        })
+    }
+
+    /// By the fingerprint of the whole certificate, or of its public key.
+    fn knows(&self, certificate: &CertificateDer<'_>) -> bool {
+        let mut digests = vec![self.algorithm.digest(certificate)];
+        if let Ok((_, parsed)) = X509Certificate::from_der(certificate) {
+            digests.push(self.algorithm.digest(parsed.public_key().raw));
+        }
+        let in_digits = |digest: &Vec<u8>| digest.iter().map(|octet| format!("{octet:02x}")).collect();
+        let digests: Vec<String> = digests.iter().map(in_digits).collect();
+        self.fingerprints.iter().any(|wanted| {
+            let wanted = wanted.replace(':', "").to_ascii_lowercase();
+            digests.contains(&wanted)
+        })
+    }
+}
+
+/// The names that a certificate bears: the subject's only where there is no alternative one (RFC 6125 §6.4.4).
+fn names_of(certificate: &CertificateDer<'_>) -> Vec<String> {
+    let Ok((_, parsed)) = X509Certificate::from_der(certificate) else {
+        return Vec::new();
+    };
+    let mut names = Vec::new();
+    if let Ok(Some(alternatives)) = parsed.subject_alternative_name() {
+        for name in alternatives.value.general_names.iter().take(NAMES_MAX) {
+            match name {
+                GeneralName::DNSName(name) => names.push((*name).to_owned()),
+                GeneralName::IPAddress(octets) => names.extend(address(octets)),
+                _ => {}
+            }
+        }
+    }
+    if names.is_empty() {
+        let common = parsed.subject().iter_common_name();
+        names.extend(common.filter_map(|name| name.as_str().ok()).map(str::to_owned));
+    }
     names
-        .iter()
-        .take(NAMES_MAX)
-        .filter_map(|name| ServerName::try_from(name.clone()).ok())
-        .collect()
 }
 
-/// What a server's certificate must fulfil.
+fn address(octets: &[u8]) -> Option<String> {
+    let four = <[u8; 4]>::try_from(octets).map(std::net::IpAddr::from);
+    let sixteen = || <[u8; 16]>::try_from(octets).map(std::net::IpAddr::from);
+    four.or_else(|_| sixteen())
+        .ok()
+        .map(|address| address.to_string())
+}
+
+/// Whether a name of a certificate, with `*` for its first label perhaps, is what is wanted.
+fn is_name(wanted: &str, known: &str) -> bool {
+    let (wanted, known) = (wanted.to_ascii_lowercase(), known.to_ascii_lowercase());
+    let wanted = wanted.trim_end_matches('.');
+    if wanted.starts_with('.') {
+        return known.len() > wanted.len() && known.ends_with(wanted);
+    }
+    match known.strip_prefix("*.") {
+        Some(parent) => wanted
+            .split_once('.')
+            .is_some_and(|(label, rest)| !label.is_empty() && rest == parent && parent.contains('.')),
+        None => wanted == known,
+    }
+}
+
+/// Opportunistic TLS protects against listening only (RFC 7435); more is judged after the handshake.
 #[derive(Debug)]
-enum Demand {
-    /// Any certificate: opportunistic TLS protects against listening only (RFC 7435).
-    Nothing,
-    /// Signed by one of these and bearing one of the names.
-    Trusted(RootCertStore, Vec<ServerName<'static>>),
-}
+struct AnyCertificate;
 
-#[derive(Debug)]
-struct Verifier {
-    demand: Demand,
-}
-
-impl ServerCertVerifier for Verifier {
+impl ServerCertVerifier for AnyCertificate {
     fn verify_server_cert(
         &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        server_name: &ServerName<'_>,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
         _ocsp_response: &[u8],
-        now: UnixTime,
+        _now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        let Demand::Trusted(roots, names) = &self.demand else {
-            return Ok(ServerCertVerified::assertion());
-        };
-        let certificate = ParsedCertificate::try_from(end_entity)?;
-        let algorithms = provider().signature_verification_algorithms.all;
-        verify_server_cert_signed_by_trust_anchor(&certificate, roots, intermediates, now, algorithms)?;
-        let matches = match names.is_empty() {
-            true => verify_server_name(&certificate, server_name).is_ok(),
-            false => names
-                .iter()
-                .any(|name| verify_server_name(&certificate, name).is_ok()),
-        };
-        if matches {
-            Ok(ServerCertVerified::assertion())
-        } else {
-            Err(rustls::Error::InvalidCertificate(
-                CertificateError::NotValidForName,
-            ))
-        }
+        Ok(ServerCertVerified::assertion())
     }
 
     fn verify_tls12_signature(
@@ -202,5 +369,29 @@ impl ServerCertVerifier for Verifier {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         provider().signature_verification_algorithms.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_match_by_label() {
+        for (wanted, known, matches) in [
+            ("mx.example.com", "MX.example.com", true),
+            ("mx.example.com", "*.example.com", true),
+            ("mx.example.com.", "mx.example.com", true),
+            ("a.mx.example.com", "*.example.com", false),
+            ("example.com", "*.com", false),
+            ("example.com", "*.example.com", false),
+            (".example.com", "mx.example.com", true),
+            (".example.com", "a.mx.example.com", true),
+            (".example.com", "example.com", false),
+            (".example.com", "badexample.com", false),
+            ("mx.example.com", "mx.example.com\0.evil.example", false),
+        ] {
+            assert_eq!(is_name(wanted, known), matches, "{wanted} {known}");
+        }
     }
 }

@@ -108,6 +108,12 @@ pub enum Error {
         /// Why not.
         cause: &'static str,
     },
+    /// `smtp_tls_fingerprint_digest` names no algorithm that is there.
+    #[error("\"{name}\" is not an algorithm for fingerprints (known: md5 sha1 sha256 sha512)")]
+    UnknownDigest {
+        /// The setting's text.
+        name: String,
+    },
     /// `ssl_cert_username_field` names no part of a subject that is known.
     #[error(
         "\"{field}\" is not a known part of a certificate's subject. Name it by its object identifier (2.5.4.3 is commonName)"

@@ -91,7 +91,7 @@ fn server(clients: Clients) -> Result<Server, Error> {
 /// What the server knows of the client after the handshake.
 fn shake(server: &Server, card: Option<&Card>, version: &str) -> Result<Option<Verified>, rustls::Error> {
     let protocols = Protocols::of_postfix(version).unwrap();
-    let template = tls::client::config(tls::client::Level::Encrypt, None, &[], protocols).unwrap();
+    let template = tls::client::config(protocols, None, tls::client::ServerNameIndication::Sent).unwrap();
     let mut config = ClientConfig::clone(&template);
     if let Some(card) = card {
         let key = PrivateKeyDer::Pkcs8(card.key.clone().into());

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use rustls::pki_types::ServerName;
 use rustls::{ClientConnection, ServerConnection};
-use tls::client::{self, Level};
+use tls::client::{self, Algorithm, Anchors, Demand, Judgement, Level, ServerNameIndication};
 use tls::pem::Pem;
 use tls::session::Description;
 use tls::{Error, Protocols, self_signed, server};
@@ -69,7 +69,7 @@ fn a_self_signed_pair_is_made_once_and_works() {
         .and_then(|material| material.server())
         .unwrap()
         .config;
-    let client = client::config(Level::May, None, &[], Protocols::default()).unwrap();
+    let client = client::config(Protocols::default(), None, ServerNameIndication::Withheld).unwrap();
     let session = shake(server, client, "anything.example").unwrap();
     assert_eq!(
         session.to_string(),
@@ -82,7 +82,7 @@ fn a_self_signed_pair_is_made_once_and_works() {
 fn an_old_client_gets_tls_1_2_unless_the_minimum_forbids_it() {
     let directory = tempfile::tempdir().unwrap();
     let only12 = Protocols::of_postfix("TLSv1.2").unwrap();
-    let client = || client::config(Level::Encrypt, None, &[], only12).unwrap();
+    let client = || client::config(only12, None, ServerNameIndication::Sent).unwrap();
     let session = shake(
         server_of(directory.path(), Protocols::default()),
         client(),
@@ -98,30 +98,82 @@ fn an_old_client_gets_tls_1_2_unless_the_minimum_forbids_it() {
 }
 
 #[test]
-fn verify_trusts_only_its_ca_file_and_the_names() {
+fn certificates_are_judged_by_authority_name_and_fingerprint() {
     let (ours, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let server = || server_of(ours.path(), Protocols::default());
-    server();
+    server_of(ours.path(), Protocols::default());
     server_of(other.path(), Protocols::default());
     let ca = |directory: &Path| Pem::read(&directory.join("cert.pem"), "CA file").unwrap();
-    let client = |trusted: &Pem, names: &[String]| {
-        client::config(Level::Verify, Some(trusted), names, Protocols::default()).unwrap()
+    let chain = ca(ours.path()).certificates().unwrap();
+    let demand = |level, anchors: Option<&Path>, name: &str| Demand {
+        level,
+        anchors: anchors.map(|directory| Anchors::of(&[ca(directory)]).unwrap()),
+        names: vec![name.to_owned()],
+        fingerprints: Vec::new(),
+        algorithm: Algorithm::Sha256,
     };
-    let trusted = ca(ours.path());
-    assert!(shake(server(), client(&trusted, &[]), "mail.example.test").is_ok());
-    assert!(shake(server(), client(&trusted, &[]), "127.0.0.1").is_ok());
-    assert!(shake(server(), client(&trusted, &[]), "other.example.test").is_err());
-    assert!(
-        shake(
-            server(),
-            client(&trusted, &["mail.example.test".to_owned()]),
-            "127.0.0.9"
-        )
-        .is_ok()
+    let (ours, other) = (Some(ours.path()), Some(other.path()));
+    for (level, anchors, name, wanted) in [
+        (Level::Verify, ours, "mail.example.test", Judgement::Verified),
+        (Level::Secure, ours, ".example.test", Judgement::Verified),
+        (Level::Verify, ours, "127.0.0.1", Judgement::Verified),
+        (Level::Verify, ours, "other.example.test", Judgement::Trusted),
+        (Level::Encrypt, ours, "mail.example.test", Judgement::Trusted),
+        (Level::Verify, other, "mail.example.test", Judgement::Untrusted),
+        (Level::Verify, None, "mail.example.test", Judgement::Untrusted),
+    ] {
+        assert_eq!(
+            demand(level, anchors, name).judge(&chain),
+            wanted,
+            "{level:?} {name}"
+        );
+    }
+    assert_eq!(
+        demand(Level::Verify, ours, "mail.example.test").judge(&[]),
+        Judgement::Untrusted
     );
-    assert!(shake(server(), client(&ca(other.path()), &[]), "mail.example.test").is_err());
-    let nothing = client::config(Level::Secure, None, &[], Protocols::default());
-    assert!(matches!(nothing, Err(Error::NothingTrusted { level: "secure" })));
+
+    // As OpenSSL makes them, of the certificate and of its key.
+    let openssl = |arguments: &str| {
+        let file = ours.unwrap().join("cert.pem");
+        let command = arguments.replace("FILE", &file.display().to_string());
+        let output = std::process::Command::new("sh")
+            .args(["-c", &command])
+            .output()
+            .unwrap();
+        String::from_utf8(output.stdout)
+            .unwrap()
+            .trim()
+            .rsplit(['=', ' '])
+            .next()
+            .unwrap()
+            .to_owned()
+    };
+    let of_certificate = |name: &str| openssl(&format!("openssl x509 -in FILE -noout -fingerprint -{name}"));
+    let of_key = openssl(
+        "openssl x509 -in FILE -noout -pubkey | openssl pkey -pubin -outform DER | openssl dgst -sha256",
+    );
+    if of_key.is_empty() {
+        println!("skipped: openssl is not installed");
+        return;
+    }
+    let judge = |algorithm, fingerprint: &str| {
+        let demand = Demand {
+            fingerprints: vec!["00:11".to_owned(), fingerprint.to_owned()],
+            algorithm,
+            ..demand(Level::Fingerprint, None, "")
+        };
+        demand.judge(&chain)
+    };
+    for name in ["md5", "sha1", "sha256", "sha512"] {
+        let algorithm = Algorithm::of(name).unwrap();
+        assert_eq!(
+            judge(algorithm, &of_certificate(name)),
+            Judgement::Verified,
+            "{name}"
+        );
+    }
+    assert_eq!(judge(Algorithm::Sha256, &of_key), Judgement::Verified);
+    assert_eq!(judge(Algorithm::Sha1, &of_key), Judgement::Untrusted);
 }
 
 #[test]

@@ -112,7 +112,11 @@ fn serve(stream: TcpStream, nature: &Nature, note: &dyn Fn(&str)) -> std::io::Re
         note(&line);
         let verb = line.split_whitespace().next().unwrap_or_default().to_owned();
         is_lmtp |= verb == "LHLO";
-        let offers: Vec<String> = nature.offers.iter().map(|offer| format!("250-{offer}\r\n")).collect();
+        let offers: Vec<String> = nature
+            .offers
+            .iter()
+            .map(|offer| format!("250-{offer}\r\n"))
+            .collect();
         let usual = match verb.as_str() {
             "EHLO" | "LHLO" => format!("250-mx\r\n{}250 OK\r\n", offers.concat()),
             "DATA" => "354 go\r\n".to_owned(),

@@ -117,8 +117,8 @@ pub struct TlsEstablished<'a> {
     pub agent: &'a str,
     /// `name[address]:port`
     pub relay: &'a str,
-    /// Whether the certificate was checked and found good.
-    pub is_verified: bool,
+    /// What the certificate is worth: `Untrusted`, `Trusted`, `Verified`.
+    pub trust: &'a str,
     /// The session, as crate `tls` describes it.
     pub session: &'a str,
 }
@@ -128,12 +128,50 @@ impl Line for TlsEstablished<'_> {
         Tag::Mta(self.agent)
     }
     fn text(&self, out: &mut String) {
-        let trust = if self.is_verified { "Verified" } else { "Untrusted" };
         say!(
             out,
-            "{trust} TLS connection established to {}: {}",
+            "{} TLS connection established to {}: {}",
+            self.trust,
             self.relay,
             self.session
         );
+    }
+}
+
+/// `SSL_connect error to host[192.0.2.1]:25: Connection reset by peer` (`smtp_tls_loglevel` ≥ 1)
+#[derive(Debug)]
+pub struct HandshakeFailed<'a> {
+    /// `smtp` or `lmtp`.
+    pub agent: &'a str,
+    /// `name[address]:port`
+    pub relay: &'a str,
+    /// Why.
+    pub reason: &'a str,
+}
+
+impl Line for HandshakeFailed<'_> {
+    fn tag(&self) -> Tag<'_> {
+        Tag::Mta(self.agent)
+    }
+    fn text(&self, out: &mut String) {
+        say!(out, "SSL_connect error to {}: {}", self.relay, self.reason);
+    }
+}
+
+/// `Host offered STARTTLS: [mx.example.com]` (`smtp_tls_note_starttls_offer`)
+#[derive(Debug)]
+pub struct OfferNoted<'a> {
+    /// `smtp` or `lmtp`.
+    pub agent: &'a str,
+    /// Its name.
+    pub host: &'a str,
+}
+
+impl Line for OfferNoted<'_> {
+    fn tag(&self) -> Tag<'_> {
+        Tag::Mta(self.agent)
+    }
+    fn text(&self, out: &mut String) {
+        say!(out, "Host offered STARTTLS: [{}]", self.host);
     }
 }

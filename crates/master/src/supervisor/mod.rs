@@ -612,7 +612,9 @@ impl Supervisor {
         log_files::options(&loaded.postfix, loaded.dovecot.as_ref())?;
         if serves_mta {
             // Its words tell the cause as well.
-            crate::generation::remote(&loaded.postfix)
+            let certificates = deliver_remote::OwnCertificates::read(&loaded.postfix);
+            let certificates = certificates.map_err(|error| anyhow::Error::msg(error.to_string()))?;
+            crate::generation::remote(&loaded.postfix, &certificates)
                 .map_err(|error| anyhow::Error::msg(error.to_string()))?;
         }
         Ok(())

@@ -170,10 +170,6 @@ pub(crate) const NOT_YET: &[(&str, &str)] = &[
         "not yet: ignoring what servers announce",
     ),
     ("smtp_never_send_ehlo", "not yet: a choice between HELO and EHLO"),
-    ("smtp_tls_CApath", "not yet: authorities in a directory"),
-    ("smtp_tls_cert_file", "not yet: client certificates"),
-    ("smtp_tls_key_file", "not yet: client certificates"),
-    ("smtp_tls_loglevel", "not yet: choosing how much of TLS is logged"),
     ("smtpd_client_port_logging", "not yet: clients' ports in the log"),
     (
         "smtpd_discard_ehlo_keyword_address_maps",
@@ -215,10 +211,6 @@ pub(crate) const NOT_YET: &[(&str, &str)] = &[
     ),
     ("ssl_key_password", "not yet: keys under a password"),
     ("strict_smtputf8", "not yet: refusing UTF-8 outside SMTPUTF8"),
-    (
-        "tls_append_default_CA",
-        "not yet: the system's authorities beside one's own",
-    ),
     ("tls_server_sni_maps", "not yet: certificates by name"),
     ("unknown_address_reject_code", "not yet: DNS of our own"),
     ("unknown_client_reject_code", "not yet: DNS of our own"),

@@ -99,6 +99,36 @@ macro_rules! rows {
             lmtp_sasl_mechanism_filter: List = "", Reload, "For LMTP: the mechanisms that may be used.";
             lmtp_sasl_password_maps: Tables = "", Reload, "For LMTP: logins by host or sender.";
             connection_cache_ttl_limit: Seconds = "2s", Reload, "How long a cached connection may stay.";
+            smtp_tls_policy_maps: Tables = "", Reload, "TLS by destination.";
+            lmtp_tls_policy_maps: Tables = "", Reload, "For LMTP: TLS by destination.";
+            smtp_tls_per_site: Tables = "", Reload, "TLS by host (older form).";
+            lmtp_tls_per_site: Tables = "", Reload, "For LMTP: TLS by host (older form).";
+            smtp_tls_secure_cert_match: List = "nexthop, dot-nexthop", Reload, "Which names are right at level secure.";
+            smtp_tls_verify_cert_match: List = "hostname", Reload, "Which names are right at level verify.";
+            smtp_tls_fingerprint_cert_match: List = "", Reload, "Known fingerprints of servers.";
+            smtp_tls_chain_files: List = "", Reload, "Files with the client's key and certificates.";
+            smtp_tls_trust_anchor_file: List = "", Reload, "Certificates that count as authorities.";
+            lmtp_tls_secure_cert_match: List = "nexthop", Reload, "For LMTP: which names are right at level secure.";
+            lmtp_tls_verify_cert_match: List = "hostname", Reload, "For LMTP: which names are right at level verify.";
+            lmtp_tls_fingerprint_cert_match: List = "", Reload, "For LMTP: known fingerprints of servers.";
+            lmtp_tls_chain_files: List = "", Reload, "For LMTP: files with the client's key and certificates.";
+            lmtp_tls_trust_anchor_file: List = "", Reload, "For LMTP: certificates that count as authorities.";
+            smtp_tls_servername: Text = "", Reload, "The name sent in TLS.";
+            smtp_tls_fingerprint_digest: Text = "${{$compatibility_level} <level {3.6} ? {md5} : {sha256}}", Reload, "The digest of server fingerprints.";
+            smtp_tls_eccert_file: Text = "", Reload, "The client's ECDSA certificate.";
+            smtp_tls_eckey_file: Text = "$smtp_tls_eccert_file", Reload, "The client's ECDSA key.";
+            lmtp_tls_servername: Text = "", Reload, "For LMTP: the name sent in TLS.";
+            lmtp_tls_fingerprint_digest: Text = "${{$compatibility_level} <level {3.6} ? {md5} : {sha256}}", Reload, "For LMTP: the digest of server fingerprints.";
+            lmtp_tls_CApath: Text = "", Reload, "For LMTP: a directory of such certificates.";
+            lmtp_tls_cert_file: Text = "", Reload, "For LMTP: the client's certificate.";
+            lmtp_tls_key_file: Text = "$lmtp_tls_cert_file", Reload, "For LMTP: the client's key.";
+            lmtp_tls_eccert_file: Text = "", Reload, "For LMTP: the client's ECDSA certificate.";
+            lmtp_tls_eckey_file: Text = "$lmtp_tls_eccert_file", Reload, "For LMTP: the client's ECDSA key.";
+            smtp_tls_enforce_peername: YesNo = "yes", Reload, "Whether the server's name is checked (older form).";
+            smtp_tls_note_starttls_offer: YesNo = "no", Reload, "Whether an unused offer of TLS is logged.";
+            lmtp_tls_enforce_peername: YesNo = "yes", Reload, "For LMTP: whether the server's name is checked (older form).";
+            lmtp_tls_note_starttls_offer: YesNo = "no", Reload, "For LMTP: whether an unused offer of TLS is logged.";
+            lmtp_tls_loglevel: Count = "0", Reload, "For LMTP: how much of TLS is logged.";
         }
     };
 }

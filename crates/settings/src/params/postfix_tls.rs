@@ -16,66 +16,30 @@ pub(crate) use rows;
 crate::params::others! {
     "lmtp_sasl_tls_verified_security_options" Text "$lmtp_sasl_tls_security_options" NotSupported "not yet: this choice of the SMTP client comes with a later release"
         "For LMTP: which mechanisms are not used inside verified TLS.";
-    "lmtp_tls_CApath" Text "" NotSupported "not yet: LMTP has what the SMTP client has here"
-        "For LMTP: a directory of such certificates.";
     "lmtp_tls_block_early_mail_reply" YesNo "no" NotSupported "not yet: this choice of TLS comes with a later release"
         "For LMTP: whether an early answer after STARTTLS ends the session.";
-    "lmtp_tls_cert_file" Text "" NotSupported "not yet: LMTP has what the SMTP client has here"
-        "For LMTP: the client's certificate.";
-    "lmtp_tls_chain_files" Text "" NotSupported "not yet: this choice of TLS comes with a later release"
-        "For LMTP: files with the client's key and certificates.";
     "lmtp_tls_ciphers" Text "medium" NoEffect "the TLS library chooses safe ciphers, curves and randomness itself"
         "For LMTP: how strong ciphers must be.";
     "lmtp_tls_dcert_file" Text "" NoEffect "the TLS library chooses safe ciphers, curves and randomness itself"
         "For LMTP: the client's DSA certificate.";
     "lmtp_tls_dkey_file" Text "$lmtp_tls_dcert_file" NoEffect "the TLS library chooses safe ciphers, curves and randomness itself"
         "For LMTP: the client's DSA key.";
-    "lmtp_tls_eccert_file" Text "" NotSupported "not yet: this choice of TLS comes with a later release"
-        "For LMTP: the client's ECDSA certificate.";
-    "lmtp_tls_eckey_file" Text "$lmtp_tls_eccert_file" NotSupported "not yet: this choice of TLS comes with a later release"
-        "For LMTP: the client's ECDSA key.";
-    "lmtp_tls_enforce_peername" YesNo "yes" NotSupported "not yet: this choice of TLS comes with a later release"
-        "For LMTP: whether the server's name is checked (older form).";
     "lmtp_tls_exclude_ciphers" Text "" NoEffect "the TLS library chooses safe ciphers, curves and randomness itself"
         "For LMTP: ciphers that are not used.";
-    "lmtp_tls_fingerprint_cert_match" Text "" NotSupported "not yet: this choice of TLS comes with a later release"
-        "For LMTP: known fingerprints of servers.";
-    "lmtp_tls_fingerprint_digest" Text "${{$compatibility_level} <level {3.6} ? {md5} : {sha256}}" NotSupported "not yet: this choice of TLS comes with a later release"
-        "For LMTP: the digest of server fingerprints.";
     "lmtp_tls_force_insecure_host_tlsa_lookup" YesNo "no" NotSupported "not yet: this choice of TLS comes with a later release"
         "For LMTP: whether TLSA is looked up for unsigned hosts.";
-    "lmtp_tls_key_file" Text "$lmtp_tls_cert_file" NotSupported "not yet: LMTP has what the SMTP client has here"
-        "For LMTP: the client's key.";
-    "lmtp_tls_loglevel" Count "0" NotSupported "not yet: LMTP has what the SMTP client has here"
-        "For LMTP: how much of TLS is logged.";
     "lmtp_tls_mandatory_ciphers" Text "medium" NoEffect "the TLS library chooses safe ciphers, curves and randomness itself"
         "For LMTP: the same where TLS is required.";
     "lmtp_tls_mandatory_exclude_ciphers" Text "" NoEffect "the TLS library chooses safe ciphers, curves and randomness itself"
         "For LMTP: the same where TLS is required.";
-    "lmtp_tls_note_starttls_offer" YesNo "no" NotSupported "not yet: this choice of TLS comes with a later release"
-        "For LMTP: whether an unused offer of TLS is logged.";
-    "lmtp_tls_per_site" Text "" NotSupported "not yet: this choice of TLS comes with a later release"
-        "For LMTP: TLS by host (older form).";
-    "lmtp_tls_policy_maps" Tables "" NotSupported "not yet: this choice of TLS comes with a later release"
-        "For LMTP: TLS by destination.";
     "lmtp_tls_scert_verifydepth" Count "9" NotSupported "not yet: this choice of TLS comes with a later release"
         "For LMTP: how long a server's certificate chain may be.";
-    "lmtp_tls_secure_cert_match" Text "nexthop" NotSupported "not yet: this choice of TLS comes with a later release"
-        "For LMTP: which names are right at level secure.";
-    "lmtp_tls_servername" Text "" NotSupported "not yet: this choice of TLS comes with a later release"
-        "For LMTP: the name sent in TLS.";
-    "lmtp_tls_session_cache_database" Text "" NotSupported "not yet: this choice of TLS comes with a later release"
+    "lmtp_tls_session_cache_database" Text "" NoEffect "sessions are remembered in memory"
         "For LMTP: where TLS sessions are kept.";
-    "lmtp_tls_session_cache_timeout" Seconds "3600s" NotSupported "not yet: this choice of TLS comes with a later release"
+    "lmtp_tls_session_cache_timeout" Seconds "3600s" NoEffect "sessions are remembered in memory"
         "For LMTP: how long they are kept.";
-    "lmtp_tls_trust_anchor_file" Text "" NotSupported "not yet: this choice of TLS comes with a later release"
-        "For LMTP: certificates that count as authorities.";
-    "lmtp_tls_verify_cert_match" Text "hostname" NotSupported "not yet: this choice of TLS comes with a later release"
-        "For LMTP: which names are right at level verify.";
     "smtp_tls_block_early_mail_reply" YesNo "no" NotSupported "not yet: this choice of TLS comes with a later release"
         "Whether an early answer after STARTTLS ends the session.";
-    "smtp_tls_chain_files" Text "" NotSupported "not yet: this choice of TLS comes with a later release"
-        "Files with the client's key and certificates.";
     "smtp_tls_ciphers" Text "medium" NoEffect "the TLS library chooses safe ciphers, curves and randomness itself"
         "How strong ciphers must be.";
     "smtp_tls_dane_insecure_mx_policy" Text "${{$smtp_tls_security_level} == {dane} ? {dane} : {may}}" NotSupported "not yet: this choice of TLS comes with a later release"
@@ -84,44 +48,20 @@ crate::params::others! {
         "The client's DSA certificate.";
     "smtp_tls_dkey_file" Text "$smtp_tls_dcert_file" NoEffect "the TLS library chooses safe ciphers, curves and randomness itself"
         "The client's DSA key.";
-    "smtp_tls_eccert_file" Text "" NotSupported "not yet: this choice of TLS comes with a later release"
-        "The client's ECDSA certificate.";
-    "smtp_tls_eckey_file" Text "$smtp_tls_eccert_file" NotSupported "not yet: this choice of TLS comes with a later release"
-        "The client's ECDSA key.";
-    "smtp_tls_enforce_peername" YesNo "yes" NotSupported "not yet: this choice of TLS comes with a later release"
-        "Whether the server's name is checked (older form).";
     "smtp_tls_exclude_ciphers" Text "" NoEffect "the TLS library chooses safe ciphers, curves and randomness itself"
         "Ciphers that are not used.";
-    "smtp_tls_fingerprint_cert_match" Text "" NotSupported "not yet: this choice of TLS comes with a later release"
-        "Known fingerprints of servers.";
-    "smtp_tls_fingerprint_digest" Text "${{$compatibility_level} <level {3.6} ? {md5} : {sha256}}" NotSupported "not yet: this choice of TLS comes with a later release"
-        "The digest of server fingerprints.";
     "smtp_tls_force_insecure_host_tlsa_lookup" YesNo "no" NotSupported "not yet: this choice of TLS comes with a later release"
         "Whether TLSA is looked up for unsigned hosts.";
     "smtp_tls_mandatory_ciphers" Text "medium" NoEffect "the TLS library chooses safe ciphers, curves and randomness itself"
         "The same where TLS is required.";
     "smtp_tls_mandatory_exclude_ciphers" Text "" NoEffect "the TLS library chooses safe ciphers, curves and randomness itself"
         "The same where TLS is required.";
-    "smtp_tls_note_starttls_offer" YesNo "no" NotSupported "not yet: this choice of TLS comes with a later release"
-        "Whether an unused offer of TLS is logged.";
-    "smtp_tls_per_site" Text "" NotSupported "not yet: this choice of TLS comes with a later release"
-        "TLS by host (older form).";
-    "smtp_tls_policy_maps" Tables "" NotSupported "not yet: this choice of TLS comes with a later release"
-        "TLS by destination.";
     "smtp_tls_scert_verifydepth" Count "9" NotSupported "not yet: this choice of TLS comes with a later release"
         "How long a server's certificate chain may be.";
-    "smtp_tls_secure_cert_match" Text "nexthop, dot-nexthop" NotSupported "not yet: this choice of TLS comes with a later release"
-        "Which names are right at level secure.";
-    "smtp_tls_servername" Text "" NotSupported "not yet: this choice of TLS comes with a later release"
-        "The name sent in TLS.";
-    "smtp_tls_session_cache_database" Text "" NotSupported "not yet: this choice of TLS comes with a later release"
+    "smtp_tls_session_cache_database" Text "" NoEffect "sessions are remembered in memory"
         "Where TLS sessions are kept.";
-    "smtp_tls_session_cache_timeout" Seconds "3600s" NotSupported "not yet: this choice of TLS comes with a later release"
+    "smtp_tls_session_cache_timeout" Seconds "3600s" NoEffect "sessions are remembered in memory"
         "How long they are kept.";
-    "smtp_tls_trust_anchor_file" Text "" NotSupported "not yet: this choice of TLS comes with a later release"
-        "Certificates that count as authorities.";
-    "smtp_tls_verify_cert_match" Text "hostname" NotSupported "not yet: this choice of TLS comes with a later release"
-        "Which names are right at level verify.";
     "smtpd_tls_CApath" Text "" NotSupported "not yet: this choice of TLS comes with a later release"
         "A directory of authorities for client certificates.";
     "smtpd_tls_always_issue_session_ids" YesNo "yes" NoEffect "the TLS library chooses safe ciphers, curves and randomness itself"

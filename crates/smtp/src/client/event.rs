@@ -8,7 +8,7 @@ use envelope::Outcome;
 pub enum Event {
     /// There is a message to give, or not. `Next` or `Quit`.
     Ready,
-    /// Write out what there is to write, do the handshake, then answer `TlsStarted` or `TlsFailed`.
+    /// Write out what there is to write, do the handshake, then answer `TlsStarted`, `TlsFailed` or `TlsRefused`.
     StartTls,
     /// More content, please: `Content`, `ContentEnd` or `ContentFailed`. It has CRLF line ends, and no dot-stuffing.
     Content,
@@ -45,6 +45,8 @@ pub enum Answer {
     TlsStarted,
     /// It is not, and nothing more can be said; why, for the text.
     TlsFailed(String),
+    /// It is encrypted, but not with whom it must be: the connection is to be closed. The whole text.
+    TlsRefused(String),
     /// A piece of content.
     Content(Vec<u8>),
     /// There is no more.

@@ -153,6 +153,11 @@ impl Client {
         self.tls
     }
 
+    /// Whether the peer offers STARTTLS and it was not used.
+    pub fn offers_unused_tls(&self) -> bool {
+        self.offers.starttls && !self.tls
+    }
+
     /// Why the session failed before it took a message, as an outcome for every recipient. The caller that never
     /// got [`Event::Ready`] finds the reason here.
     pub fn failure(&self) -> Option<Outcome> {
@@ -404,7 +409,8 @@ impl Machine for Client {
         match (self.stage, answer) {
             (Stage::Ready, Answer::Next(message)) => self.begin(*message),
             (Stage::Handshake, Answer::TlsStarted) => self.tls_started(),
-            (Stage::Handshake, Answer::TlsFailed(why)) => self.tls_failed(&why),
+            (Stage::Handshake, Answer::TlsFailed(why)) => self.tls_failed(format!("Cannot start TLS: {why}")),
+            (Stage::Handshake, Answer::TlsRefused(text)) => self.tls_failed(text),
             (Stage::Content, Answer::Content(content)) => self.content(&content),
             (Stage::Content, Answer::ContentEnd) => self.content_end(),
             (Stage::Content, _) => {

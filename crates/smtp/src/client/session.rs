@@ -102,8 +102,7 @@ impl Client {
         self.greet();
     }
 
-    pub(super) fn tls_failed(&mut self, why: &str) {
-        let text = format!("Cannot start TLS: {why}");
+    pub(super) fn tls_failed(&mut self, text: String) {
         self.fail(Failure::deferred(StatusCode::temporary(7, 5), text));
     }
 
