@@ -142,6 +142,16 @@ impl Connection {
         Ok(established)
     }
 
+    /// What a login may be bound to (RFC 9266): TLS 1.3 alone has it for sure.
+    pub(crate) fn binding(&self) -> Option<Vec<u8>> {
+        let Stream::Tls(stream) = &self.0 else { return None };
+        let (_, connection) = stream.get_ref();
+        let is_13 = connection.protocol_version() == Some(rustls::ProtocolVersion::TLSv1_3);
+        let label = b"EXPORTER-Channel-Binding";
+        let exported = is_13.then(|| connection.export_keying_material([0; 32], label, Some(&[])));
+        exported?.ok().map(|octets: [u8; 32]| octets.to_vec())
+    }
+
     /// Writes all of it.
     pub(crate) async fn send(&mut self, octets: &[u8]) -> io::Result<()> {
         match &mut self.0 {

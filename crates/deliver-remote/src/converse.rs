@@ -2,6 +2,7 @@
 
 use crate::CONTENT_PIECE_OCTETS;
 use crate::connection::{Connection, Established, Target, in_words};
+use crate::logins::{Dialogue, Logins, Privacy};
 use crate::terms::Terms;
 use envelope::{DeliveryResult, Outcome, StatusCode};
 use machine::{Machine, Stamp};
@@ -31,6 +32,10 @@ pub(crate) struct Session {
     tls: Option<(Arc<ClientConfig>, String)>,
     /// Who is told of handshakes.
     teller: Teller,
+    logins: Arc<Logins>,
+    dialogue: Option<Dialogue>,
+    /// Encrypted with whom it must be.
+    is_verified: bool,
     relay: String,
     /// How long a handshake may take.
     patience: Duration,
@@ -49,6 +54,8 @@ pub(crate) struct Beginning {
     pub(crate) tls: Option<(Arc<ClientConfig>, String)>,
     /// Who is told of handshakes.
     pub(crate) teller: Teller,
+    /// Which mechanisms may be used for a login.
+    pub(crate) logins: Arc<Logins>,
 }
 
 /// Tells of a handshake (`smtp_tls_loglevel`): the session or what went wrong.
@@ -78,6 +85,7 @@ impl Session {
             config,
             tls,
             teller,
+            logins,
         } = beginning;
         let is_wrapped = config.tls_active;
         let mut session = Session {
@@ -89,6 +97,9 @@ impl Session {
             terms,
             tls,
             teller,
+            logins,
+            dialogue: None,
+            is_verified: false,
             opened: Instant::now(),
             uses: 0,
         };
@@ -150,6 +161,10 @@ impl Session {
                         None => return end(report, None, handshake_failed, &self.relay),
                     },
                     Event::Content => self.client.answer(piece(&mut *content), now()),
+                    Event::LogIn(_) | Event::Challenge(_) | Event::LoggedIn => {
+                        let answer = self.log_in(&event);
+                        self.client.answer(answer, now());
+                    }
                     Event::StartTls => {
                         let answer = self.handshake().await;
                         handshake_failed = !matches!(answer, Answer::TlsStarted);
@@ -161,6 +176,30 @@ impl Session {
                 return end(report, self.client.failure(), handshake_failed, &self.relay);
             }
             self.move_octets().await;
+        }
+    }
+
+    /// The caller's side of a login.
+    fn log_in(&mut self, event: &Event) -> Answer {
+        let Some(login) = &self.terms.login else {
+            return Answer::NoLogin("there is no login".to_owned());
+        };
+        match (event, &mut self.dialogue) {
+            (Event::LogIn(offered), _) => {
+                let privacy = match (self.client.is_tls(), self.is_verified) {
+                    (false, _) => Privacy::Plain,
+                    (true, false) => Privacy::Encrypted,
+                    (true, true) => Privacy::Verified,
+                };
+                let mechanisms = (offered.as_slice(), self.logins.allowed(privacy));
+                let binding = self.connection.binding();
+                let (dialogue, answer) = Dialogue::begin(login, &self.target.peer, mechanisms, binding);
+                self.dialogue = dialogue;
+                answer
+            }
+            (Event::Challenge(challenge), Some(dialogue)) => dialogue.answer(challenge),
+            (_, Some(dialogue)) => dialogue.end(),
+            (_, None) => Answer::NoLogin("there is no login".to_owned()),
         }
     }
 
@@ -237,6 +276,7 @@ impl Session {
             }
         };
         (self.teller)(Ok(&established));
+        self.is_verified = established.judgement == Judgement::Verified;
         match established.judgement {
             _ if !demand.level.demands_identity() => Answer::TlsStarted,
             Judgement::Verified => Answer::TlsStarted,

@@ -1,7 +1,9 @@
 //! One attempt: the places of a next hop, their hosts, one after the other, until every recipient is settled.
 
+use address::Address;
 use envelope::{DeliveryResult, Outcome, StatusCode};
 use smtp::client::Protocol;
+use std::sync::Arc;
 
 use crate::cache::Way;
 use crate::connection::{Connection, Target};
@@ -100,12 +102,14 @@ impl Remote {
         content: &Content<'_>,
         progress: &mut Progress,
     ) -> Result<bool, NoHost> {
+        let sender = progress.sender().cloned();
         let way = (protocol, site.text.clone());
         let visit = self.cache.visit(way.clone());
         let mut trying = Trying {
             remote: self,
             options: self.options(protocol),
             site,
+            sender: sender.as_ref(),
             keeps: self.options(protocol).habit.keeps(site, visit.is_busy),
             way,
             content,
@@ -139,6 +143,7 @@ struct Trying<'a, 'c> {
     remote: &'a Remote,
     options: &'a Options,
     site: &'a Site,
+    sender: Option<&'a Address>,
     /// Whether connections are kept.
     keeps: bool,
     way: Way,
@@ -161,8 +166,11 @@ impl Trying<'_, '_> {
 
     /// On which terms that host is connected to; where that cannot be said, why the message waits.
     fn terms(&self, target: &Target) -> Result<Terms, Outcome> {
-        let login = self.options.logins.login(&target.host, &self.site.text);
-        let credentials = login.map_err(|error| {
+        let login = self
+            .options
+            .logins
+            .login(self.sender, &target.host, &self.site.text);
+        let login = login.map_err(|error| {
             let text = format!("cannot look up the login: {error}");
             deferral(StatusCode::temporary(3, 0), text)
         })?;
@@ -177,7 +185,7 @@ impl Trying<'_, '_> {
                     "client TLS configuration problem".to_owned(),
                 )
             })?;
-        Ok(Terms { credentials, policy })
+        Ok(Terms { login, policy })
     }
 
     /// A kept connection to that host, on the terms on which one would be made.
@@ -263,6 +271,7 @@ impl Trying<'_, '_> {
                 .config_for(&terms.policy, target)
                 .filter(|_| with_tls),
             teller: self.remote.teller(options.protocol, target),
+            logins: Arc::clone(&options.logins),
         };
         let mut session = match Session::begin(connection, beginning).await {
             Ok(session) => session,

@@ -87,7 +87,8 @@ pub(crate) struct Options {
     /// What is to be told at the start.
     notes: Vec<String>,
     pub(crate) habit: Habit,
-    pub(crate) logins: Logins,
+    login_soft_bounce: bool,
+    pub(crate) logins: Arc<Logins>,
     pub(crate) source: Source,
 }
 
@@ -142,8 +143,12 @@ impl Remote {
     pub fn logging_to(mut self, log: Log) -> Remote {
         let of_tables = log.clone();
         let tell = Arc::new(move |text: &str| of_tables.warning("smtp", text)) as tables::Tell;
-        self.smtp.logins.tell_warnings(&tell);
-        self.lmtp.logins.tell_warnings(&tell);
+        for logins in [&mut self.smtp.logins, &mut self.lmtp.logins] {
+            // Nobody else has them yet.
+            if let Some(logins) = Arc::get_mut(logins) {
+                logins.tell_warnings(&tell);
+            }
+        }
         self.smtp.policies.tell_warnings(&tell);
         self.lmtp.policies.tell_warnings(&tell);
         for (protocol, options) in [(Protocol::Smtp, &self.smtp), (Protocol::Lmtp, &self.lmtp)] {
@@ -251,7 +256,8 @@ impl Options {
             policies,
             notes,
             habit: Habit::of(&chosen, settings),
-            logins: Logins::of(&chosen),
+            login_soft_bounce: *chosen.sasl_auth_soft_bounce,
+            logins: Arc::new(Logins::of(&chosen)),
             source: Source::of(chosen.bind_address, chosen.bind_address6)?,
         })
     }
@@ -269,7 +275,8 @@ impl Options {
             protocol: self.protocol,
             tls,
             tls_active: policy.wrapped && with_tls,
-            credentials: terms.credentials.clone(),
+            logs_in: terms.login.is_some(),
+            login_soft_bounce: self.login_soft_bounce,
             timeouts: self.timeouts,
             line_octets_max: self.line_octets_max,
             downgrade: self.downgrade,

@@ -78,4 +78,10 @@ parameters! {
     tls_note_starttls_offer: bool = smtp_tls_note_starttls_offer, lmtp_tls_note_starttls_offer;
     tls_loglevel: usize = smtp_tls_loglevel, lmtp_tls_loglevel;
     tls_ca_path: String = smtp_tls_CApath, lmtp_tls_CApath;
+    sasl_auth_soft_bounce: bool =
+        smtp_sasl_auth_soft_bounce, lmtp_sasl_auth_soft_bounce;
+    sender_dependent_authentication: bool =
+        smtp_sender_dependent_authentication, lmtp_sender_dependent_authentication;
+    sasl_tls_verified_security_options: Vec<String> =
+        smtp_sasl_tls_verified_security_options, lmtp_sasl_tls_verified_security_options;
 }

@@ -1,5 +1,6 @@
 //! What is known of each recipient while one host after the other is tried.
 
+use address::Address;
 use envelope::{DeliveryResult, Outcome, StatusCode};
 use smtp::client::{Message, Report};
 
@@ -32,6 +33,11 @@ impl Progress {
     /// Whether there is nobody left for another host.
     pub(crate) fn is_settled(&self) -> bool {
         self.settled.iter().all(|settled| *settled)
+    }
+
+    /// Who sends it.
+    pub(crate) fn sender(&self) -> Option<&Address> {
+        self.message.sender.as_ref()
     }
 
     fn left(&self) -> Vec<usize> {

@@ -18,6 +18,8 @@ enum Kind {
     Plain,
     Login,
     CramMd5,
+    /// The password is a token of OAuth 2.0; Google's and Microsoft's way, before RFC 7628.
+    XOAuth2,
 }
 
 /// What a client knows about where it speaks.
@@ -33,7 +35,7 @@ pub struct Surroundings {
 
 /// The mechanisms that a client uses, best first. CRAM-MD5 is the worst of those that hide the password, and better than
 /// none where the connection is not private.
-const CLIENT: [&str; 7] = [
+const CLIENT: [&str; 8] = [
     "SCRAM-SHA-256-PLUS",
     "SCRAM-SHA-1-PLUS",
     "SCRAM-SHA-256",
@@ -41,6 +43,7 @@ const CLIENT: [&str; 7] = [
     "CRAM-MD5",
     "PLAIN",
     "LOGIN",
+    "XOAUTH2",
 ];
 
 impl Client {
@@ -68,6 +71,7 @@ impl Client {
             "PLAIN" => Kind::Plain,
             "LOGIN" => Kind::Login,
             "CRAM-MD5" => Kind::CramMd5,
+            "XOAUTH2" => Kind::XOAuth2,
             name if name.starts_with("SCRAM-SHA-256") => scram(Hash::Sha256, name),
             name => scram(Hash::Sha1, name),
         };
@@ -84,6 +88,7 @@ impl Client {
             Kind::Plain => "PLAIN",
             Kind::Login => "LOGIN",
             Kind::CramMd5 => "CRAM-MD5",
+            Kind::XOAuth2 => "XOAUTH2",
             Kind::Scram(scram) => match (scram.hash, scram.is_plus()) {
                 (Hash::Sha256, true) => "SCRAM-SHA-256-PLUS",
                 (Hash::Sha256, false) => "SCRAM-SHA-256",
@@ -101,6 +106,10 @@ impl Client {
                 Some(self.plain())
             }
             Kind::Scram(scram) => Some(scram.hello(&self.credentials)),
+            Kind::XOAuth2 => {
+                self.step = 1;
+                Some(self.bearer())
+            }
             Kind::Login | Kind::CramMd5 => None,
         }
     }
@@ -116,6 +125,9 @@ impl Client {
                 scram.answer(&self.credentials, challenge)
             }
             (Kind::Plain, 0) => Some(self.plain()),
+            (Kind::XOAuth2, 0) => Some(self.bearer()),
+            // The server says why not, and hears an empty answer before it refuses.
+            (Kind::XOAuth2, 1) => Some(Vec::new()),
             (Kind::Login, 0) => Some(user.clone().into_bytes()),
             (Kind::Login, 1) => Some(password.bytes().to_vec()),
             (Kind::CramMd5, 0) => Some(cram_md5::answer(user, password.bytes(), challenge)),
@@ -138,6 +150,12 @@ impl Client {
             }
             _ => true,
         }
+    }
+
+    fn bearer(&self) -> Vec<u8> {
+        let Credentials { user, password, .. } = &self.credentials;
+        let (user, token) = (user.as_bytes(), password.bytes());
+        [b"user=", user, b"\x01auth=Bearer ", token, b"\x01\x01"].concat()
     }
 
     fn plain(&self) -> Vec<u8> {
@@ -255,6 +273,19 @@ mod tests {
         }
         assert!(Client::choose(["GSSAPI"], credentials(), &surroundings()).is_none());
         assert!(Client::choose(["PLAIN"], credentials(), &Surroundings::default()).is_none());
+    }
+
+    #[test]
+    fn tokens_are_sent_as_google_and_microsoft_want_them() {
+        let mut client = Client::choose(["XOAUTH2"], credentials(), &Surroundings::default()).unwrap();
+        assert_eq!(
+            client.initial().unwrap(),
+            b"user=alice\x01auth=Bearer secret\x01\x01"
+        );
+        assert_eq!(client.answer(b"{\"status\":\"400\"}"), Some(Vec::new()));
+        assert_eq!(client.answer(b"again"), None);
+        let both = Client::choose(["XOAUTH2", "PLAIN"], credentials(), &surroundings()).unwrap();
+        assert_eq!(both.name(), "PLAIN");
     }
 
     #[test]

@@ -8,9 +8,7 @@ use envelope::{BodyKind, DeliveryResult, Notify, Outcome, Ret};
 use machine::{Machine, SECOND};
 use memory::Memory;
 use proptest::prelude::*;
-use smtp::client::{
-    Answer, Client, Config, Credentials, Event, Message, Protocol, Recipient, Report, TlsPolicy,
-};
+use smtp::client::{Answer, Client, Config, Event, Message, Protocol, Recipient, Report, TlsPolicy};
 use testkit::machine_peer::START;
 use testkit::{MachinePeer, Peer, Policy, Seed};
 
@@ -91,6 +89,12 @@ impl Caller {
                     Ok(()) => Answer::TlsStarted,
                     Err(why) => Answer::TlsFailed(why.clone()),
                 },
+                Event::LogIn(offered) if offered.iter().any(|name| name == "PLAIN") => {
+                    Answer::Login("PLAIN", Some(b"\0alice\0secret".to_vec()))
+                }
+                Event::LogIn(_) => Answer::NoLogin("no mechanism".to_owned()),
+                Event::Challenge(challenge) => Answer::Response(Some(challenge)),
+                Event::LoggedIn => Answer::Believed,
                 Event::Content if self.content.is_empty() => Answer::ContentEnd,
                 Event::Content => {
                     let rest = self.content.split_off(self.content.len().min(7));
@@ -148,16 +152,10 @@ fn messages_reach_the_server_machine_as_they_are() {
         policy.config.protocol = protocol;
         policy.given("login", "alice secret");
         policy.given("setting", "smtpd_tls_security_level may");
-        let credentials = Credentials {
-            user: "alice".into(),
-            password: "secret".into(),
-            mechanisms_without_tls: Vec::new(),
-            mechanisms_with_tls: vec!["PLAIN".into()],
-        };
         let config = Config {
             protocol,
             tls: TlsPolicy::Encrypt,
-            credentials: Some(credentials),
+            logs_in: true,
             ..config()
         };
         let first = message(&["alice@example.test", "nobody@example.test", "bob@example.test"]);

@@ -23,6 +23,8 @@ pub struct Nature {
     /// For STARTTLS, and from the first octet where it is wrapped.
     pub tls: Option<Arc<rustls::ServerConfig>>,
     pub is_wrapped: bool,
+    /// Logins of `alice` with `secret` are taken, by the mechanisms of crate `sasl`.
+    pub logs_in: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -112,6 +114,10 @@ fn serve(stream: TcpStream, nature: &Nature, note: &dyn Fn(&str)) -> std::io::Re
         note(&line);
         let verb = line.split_whitespace().next().unwrap_or_default().to_owned();
         is_lmtp |= verb == "LHLO";
+        if verb == "AUTH" && nature.logs_in {
+            log_in(&mut stream, &line, note)?;
+            continue;
+        }
         let offers: Vec<String> = nature
             .offers
             .iter()
@@ -172,6 +178,37 @@ fn content(stream: &mut Box<dyn Stream>, note: &dyn Fn(&str)) -> std::io::Result
             return Ok(());
         }
     }
+}
+
+fn log_in(stream: &mut Box<dyn Stream>, line: &str, note: &dyn Fn(&str)) -> std::io::Result<()> {
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
+    use sasl::{Context, Step, Stored, mechanism};
+    let mut words = line.split_whitespace().skip(1);
+    let mut server = mechanism::server(words.next().unwrap(), Context::default()).unwrap();
+    let initial = words.next().map(|text| STANDARD.decode(text).unwrap());
+    let mut step = server.start(initial.as_deref());
+    let is_right = loop {
+        step = match step {
+            Step::Challenge(challenge) => {
+                stream.write_all(format!("334 {}\r\n", STANDARD.encode(challenge)).as_bytes())?;
+                let mut line = String::new();
+                BufReader::with_capacity(1, &mut *stream).read_line(&mut line)?;
+                note(&line);
+                server.step(&STANDARD.decode(line.trim_end()).unwrap())
+            }
+            Step::Lookup(_) => server.give(Stored::Known("{PLAIN}secret")),
+            Step::Verify(found) => break found.user == "alice" && found.password.bytes() == b"secret",
+            Step::Proved(identity) => break identity.user == "alice",
+            _ => break false,
+        }
+    };
+    let answer = if is_right {
+        "235 2.7.0 welcome\r\n"
+    } else {
+        "535 5.7.8 no\r\n"
+    };
+    stream.write_all(answer.as_bytes())
 }
 
 fn bdat(stream: &mut Box<dyn Stream>, line: &str, note: &dyn Fn(&str)) -> std::io::Result<()> {

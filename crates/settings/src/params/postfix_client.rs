@@ -129,6 +129,12 @@ macro_rules! rows {
             lmtp_tls_enforce_peername: YesNo = "yes", Reload, "For LMTP: whether the server's name is checked (older form).";
             lmtp_tls_note_starttls_offer: YesNo = "no", Reload, "For LMTP: whether an unused offer of TLS is logged.";
             lmtp_tls_loglevel: Count = "0", Reload, "For LMTP: how much of TLS is logged.";
+            smtp_sasl_auth_soft_bounce: YesNo = "yes", Reload, "Whether a failed login only defers mail.";
+            lmtp_sasl_auth_soft_bounce: YesNo = "yes", Reload, "For LMTP: whether a failed login only defers mail.";
+            smtp_sender_dependent_authentication: YesNo = "no", Reload, "Whether logins depend on the sender.";
+            lmtp_sender_dependent_authentication: YesNo = "no", Reload, "For LMTP: whether logins depend on the sender.";
+            smtp_sasl_tls_verified_security_options: List = "$smtp_sasl_tls_security_options", Reload, "Which mechanisms are not used inside verified TLS.";
+            lmtp_sasl_tls_verified_security_options: List = "$lmtp_sasl_tls_security_options", Reload, "For LMTP: which mechanisms are not used inside verified TLS.";
         }
     };
 }
@@ -213,18 +219,14 @@ crate::params::others! {
         "For LMTP: where failed logins are kept.";
     "lmtp_sasl_auth_cache_time" Days "90d" NotSupported "not yet: this choice of the SMTP client comes with a later release"
         "For LMTP: how long they are kept.";
-    "lmtp_sasl_auth_soft_bounce" YesNo "yes" NotSupported "not yet: this choice of the SMTP client comes with a later release"
-        "For LMTP: whether a failed login only defers mail.";
-    "lmtp_sasl_path" Text "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+    "lmtp_sasl_path" Text "" NoEffect "SASL is done by Yubin itself"
         "For LMTP: where the SASL library finds things.";
-    "lmtp_sasl_type" Text "cyrus" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+    "lmtp_sasl_type" Text "cyrus" NoEffect "SASL is done by Yubin itself"
         "For LMTP: the kind of SASL library.";
     "lmtp_send_dummy_mail_auth" YesNo "no" NotSupported "not yet: this choice of the SMTP client comes with a later release"
         "For LMTP: whether AUTH=<> is added to MAIL.";
     "lmtp_send_xforward_command" YesNo "no" NotSupported "not yet: this choice of the SMTP client comes with a later release"
         "For LMTP: whether XFORWARD is sent.";
-    "lmtp_sender_dependent_authentication" YesNo "no" NotSupported "not yet: this choice of the SMTP client comes with a later release"
-        "For LMTP: whether logins depend on the sender.";
     "lmtp_xforward_timeout" Seconds "300s" NotSupported "not yet: this choice of the SMTP client comes with a later release"
         "For LMTP: how long to wait for XFORWARD's answer.";
     "smtp_address_verify_target" Text "rcpt" NotSupported "not yet: this choice of the SMTP client comes with a later release"
@@ -269,20 +271,14 @@ crate::params::others! {
         "Where failed logins are kept.";
     "smtp_sasl_auth_cache_time" Days "90d" NotSupported "not yet: this choice of the SMTP client comes with a later release"
         "How long they are kept.";
-    "smtp_sasl_auth_soft_bounce" YesNo "yes" NotSupported "not yet: this choice of the SMTP client comes with a later release"
-        "Whether a failed login only defers mail.";
-    "smtp_sasl_path" Text "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+    "smtp_sasl_path" Text "" NoEffect "SASL is done by Yubin itself"
         "Where the SASL library finds things.";
-    "smtp_sasl_tls_verified_security_options" Text "$smtp_sasl_tls_security_options" NotSupported "not yet: this choice of the SMTP client comes with a later release"
-        "Which mechanisms are not used inside verified TLS.";
-    "smtp_sasl_type" Text "cyrus" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+    "smtp_sasl_type" Text "cyrus" NoEffect "SASL is done by Yubin itself"
         "The kind of SASL library.";
     "smtp_send_dummy_mail_auth" YesNo "no" NotSupported "not yet: this choice of the SMTP client comes with a later release"
         "Whether AUTH=<> is added to MAIL.";
     "smtp_send_xforward_command" YesNo "no" NotSupported "not yet: this choice of the SMTP client comes with a later release"
         "Whether XFORWARD is sent.";
-    "smtp_sender_dependent_authentication" YesNo "no" NotSupported "not yet: this choice of the SMTP client comes with a later release"
-        "Whether logins depend on the sender.";
     "smtp_xforward_timeout" Seconds "300s" NotSupported "not yet: this choice of the SMTP client comes with a later release"
         "How long to wait for XFORWARD's answer.";
 }

@@ -14,8 +14,6 @@ macro_rules! rows {
 pub(crate) use rows;
 
 crate::params::others! {
-    "lmtp_sasl_tls_verified_security_options" Text "$lmtp_sasl_tls_security_options" NotSupported "not yet: this choice of the SMTP client comes with a later release"
-        "For LMTP: which mechanisms are not used inside verified TLS.";
     "lmtp_tls_block_early_mail_reply" YesNo "no" NotSupported "not yet: this choice of TLS comes with a later release"
         "For LMTP: whether an early answer after STARTTLS ends the session.";
     "lmtp_tls_ciphers" Text "medium" NoEffect "the TLS library chooses safe ciphers, curves and randomness itself"

@@ -19,8 +19,10 @@ pub struct Config {
     pub tls: TlsPolicy,
     /// The connection is encrypted from its start (`smtp_tls_wrappermode`).
     pub tls_active: bool,
-    /// Who to log in as, if the next hop wants that (`smtp_sasl_password_maps`).
-    pub credentials: Option<Credentials>,
+    /// The caller has a login for this host, and gives it where the peer offers AUTH.
+    pub logs_in: bool,
+    /// `smtp_sasl_auth_soft_bounce`: a refused login is our own fault, not the sender's.
+    pub login_soft_bounce: bool,
     /// How long to wait for what.
     pub timeouts: Timeouts,
     /// `smtp_line_length_limit`: longer lines of the content are folded; 0 is never.
@@ -42,27 +44,6 @@ pub enum TlsPolicy {
     May,
     /// Or not at all.
     Encrypt,
-}
-
-/// A name and its password.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Credentials {
-    /// The name.
-    pub user: String,
-    /// The password.
-    pub password: String,
-    /// The mechanisms that may be used while the connection is not encrypted, in capitals.
-    pub mechanisms_without_tls: Vec<String>,
-    /// The same when it is.
-    pub mechanisms_with_tls: Vec<String>,
-}
-
-impl std::fmt::Debug for Credentials {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Credentials")
-            .field("user", &self.user)
-            .finish_non_exhaustive()
-    }
 }
 
 /// Times in microseconds, under Postfix's names.
@@ -108,7 +89,8 @@ impl Config {
             relay: relay.to_owned(),
             tls: TlsPolicy::None,
             tls_active: false,
-            credentials: None,
+            logs_in: false,
+            login_soft_bounce: true,
             timeouts: Timeouts::default(),
             line_octets_max: 998,
             downgrade: true,

@@ -10,6 +10,12 @@ pub enum Event {
     Ready,
     /// Write out what there is to write, do the handshake, then answer `TlsStarted`, `TlsFailed` or `TlsRefused`.
     StartTls,
+    /// The peer offers these mechanisms: `Login` or `NoLogin`.
+    LogIn(Vec<String>),
+    /// The peer's challenge, without its base64: `Response`.
+    Challenge(Vec<u8>),
+    /// The peer says that the login is right: `Believed`.
+    LoggedIn,
     /// More content, please: `Content`, `ContentEnd` or `ContentFailed`. It has CRLF line ends, and no dot-stuffing.
     Content,
     /// What became of the message. No answer; [`Event::Ready`] follows if the session can take another one.
@@ -47,6 +53,14 @@ pub enum Answer {
     TlsFailed(String),
     /// It is encrypted, but not with whom it must be: the connection is to be closed. The whole text.
     TlsRefused(String),
+    /// Log in by this mechanism, with its first response if it has one.
+    Login(&'static str, Option<Vec<u8>>),
+    /// There is no mechanism that may be used, or the peer is not to be believed; the whole text.
+    NoLogin(String),
+    /// The response to a challenge; `None`: there is nothing to say, the login is given up.
+    Response(Option<Vec<u8>>),
+    /// So it is.
+    Believed,
     /// A piece of content.
     Content(Vec<u8>),
     /// There is no more.

@@ -11,7 +11,7 @@ mod stuffing;
 mod transaction;
 
 pub use crate::server::Protocol;
-pub use config::{Config, Credentials, Message, Recipient, Timeouts, TlsPolicy};
+pub use config::{Config, Message, Recipient, Timeouts, TlsPolicy};
 pub use event::{Answer, Event, Report};
 
 use crate::Reply;
@@ -46,7 +46,8 @@ pub struct Client {
     /// STARTTLS was refused, and that is tolerated.
     gave_up_tls: bool,
     authenticated: bool,
-    login_step: u8,
+    /// What the peer's reply to AUTH asks of the caller.
+    login: Option<Login>,
     /// RSET comes before the next MAIL.
     dirty: bool,
     /// The session was kept, and the peer has not shown yet that it did so, too.
@@ -64,6 +65,8 @@ enum Stage {
     Opening,
     /// The caller does the handshake.
     Handshake,
+    /// The caller logs in.
+    LoggingIn,
     /// Between messages.
     Ready,
     /// MAIL to DATA.
@@ -75,6 +78,14 @@ enum Stage {
     /// QUIT is out, and its reply is waited for.
     Quitting,
     Finished,
+}
+
+/// A question of a login to the caller.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Login {
+    Mechanism,
+    Challenge(Vec<u8>),
+    Success,
 }
 
 /// A command (or a wait) that will get one reply.
@@ -109,8 +120,8 @@ struct Offers {
     size: bool,
     /// 0 is unknown or none.
     size_octets_max: u64,
-    plain: bool,
-    login: bool,
+    /// In capitals.
+    mechanisms: Vec<String>,
 }
 
 /// Why a session, or what is left of a message, failed.
@@ -139,7 +150,7 @@ impl Client {
             tls,
             gave_up_tls: false,
             authenticated: false,
-            login_step: 0,
+            login: None,
             dirty: false,
             unproved: false,
             current: None,
@@ -392,6 +403,7 @@ impl Machine for Client {
         let event = match self.stage {
             Stage::Ready => Event::Ready,
             Stage::Handshake => Event::StartTls,
+            Stage::LoggingIn => self.login_event()?,
             // The next piece is asked for when the last one is out.
             Stage::Content if self.output.is_empty() => Event::Content,
             _ => return None,
@@ -411,6 +423,7 @@ impl Machine for Client {
             (Stage::Handshake, Answer::TlsStarted) => self.tls_started(),
             (Stage::Handshake, Answer::TlsFailed(why)) => self.tls_failed(format!("Cannot start TLS: {why}")),
             (Stage::Handshake, Answer::TlsRefused(text)) => self.tls_failed(text),
+            (Stage::LoggingIn, answer) => self.login_answer(answer),
             (Stage::Content, Answer::Content(content)) => self.content(&content),
             (Stage::Content, Answer::ContentEnd) => self.content_end(),
             (Stage::Content, _) => {

@@ -1,10 +1,13 @@
 //! From the greeting to a session that takes messages: EHLO or HELO, STARTTLS, AUTH.
 
-use super::{Client, Command, Failure, Offers, Protocol, Stage, TlsPolicy};
+use super::{Answer, Client, Command, Event, Failure, Login, Offers, Protocol, Stage, TlsPolicy};
 use crate::Reply;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use envelope::StatusCode;
+
+/// How many mechanisms of one line of EHLO's reply are looked at.
+const MECHANISMS_MAX: usize = 50;
 
 impl Client {
     /// A reply on the way to being ready.
@@ -79,9 +82,9 @@ impl Client {
             );
             return self.fail(Failure::deferred(StatusCode::temporary(7, 4), text));
         }
-        match &self.config.credentials {
-            Some(_) if !self.authenticated => self.log_in(),
-            _ => self.stage = Stage::Ready,
+        match self.config.logs_in && !self.authenticated {
+            true => self.log_in(),
+            false => self.stage = Stage::Ready,
         }
     }
 
@@ -106,63 +109,81 @@ impl Client {
         self.fail(Failure::deferred(StatusCode::temporary(7, 5), text));
     }
 
-    /// PLAIN before LOGIN, both in one connection only.
+    /// Postfix, too, goes on without a login where the peer offers none.
     fn log_in(&mut self) {
-        let Some(credentials) = self.config.credentials.clone() else {
+        if self.offers.mechanisms.is_empty() {
+            self.stage = Stage::Ready;
             return;
-        };
-        let allowed = if self.tls {
-            &credentials.mechanisms_with_tls
-        } else {
-            &credentials.mechanisms_without_tls
-        };
-        let may = |name: &str| allowed.iter().any(|allowed| allowed == name);
-        if self.offers.plain && may("PLAIN") {
-            let response = STANDARD.encode(format!("\0{}\0{}", credentials.user, credentials.password));
-            self.send(Command::Auth, &format!("AUTH PLAIN {response}"));
-        } else if self.offers.login && may("LOGIN") {
-            self.login_step = 1;
-            self.send(Command::Auth, "AUTH LOGIN");
-        } else {
-            let text = format!(
-                "SASL authentication failed; server {} offers no mechanism that may be used",
-                self.config.peer
-            );
-            self.fail(Failure::deferred(StatusCode::temporary(7, 0), text));
+        }
+        self.ask(Login::Mechanism);
+    }
+
+    fn ask(&mut self, question: Login) {
+        self.login = Some(question);
+        self.stage = Stage::LoggingIn;
+    }
+
+    pub(super) fn login_event(&mut self) -> Option<Event> {
+        Some(match self.login.take()? {
+            Login::Mechanism => Event::LogIn(self.offers.mechanisms.clone()),
+            Login::Challenge(challenge) => Event::Challenge(challenge),
+            Login::Success => Event::LoggedIn,
+        })
+    }
+
+    /// What the caller says about the login.
+    pub(super) fn login_answer(&mut self, answer: Answer) {
+        self.stage = Stage::Opening;
+        match answer {
+            Answer::Login(mechanism, None) => self.send(Command::Auth, &format!("AUTH {mechanism}")),
+            Answer::Login(mechanism, Some(first)) => {
+                // RFC 4954 §4: an empty first response is `=`.
+                let first = match first.is_empty() {
+                    true => "=".to_owned(),
+                    false => STANDARD.encode(first),
+                };
+                self.send(Command::Auth, &format!("AUTH {mechanism} {first}"));
+            }
+            Answer::Response(Some(response)) => self.send(Command::Auth, &STANDARD.encode(response)),
+            Answer::Response(None) => self.send(Command::Auth, "*"),
+            Answer::Believed => {
+                self.authenticated = true;
+                self.stage = Stage::Ready;
+            }
+            Answer::NoLogin(text) => self.fail(Failure::deferred(StatusCode::temporary(7, 0), text)),
+            _ => {
+                let text = format!(
+                    "SASL authentication with server {} was broken off",
+                    self.config.peer
+                );
+                self.fail(Failure::deferred(StatusCode::temporary(7, 0), text));
+            }
         }
     }
 
     fn auth_reply(&mut self, reply: &Reply) {
-        let Some(credentials) = self.config.credentials.clone() else {
-            return;
-        };
-        match (reply.code, self.login_step) {
-            (235, _) => {
-                self.authenticated = true;
-                self.stage = Stage::Ready;
-            }
-            (334, 1) => {
-                self.login_step = 2;
-                self.send(Command::Auth, &STANDARD.encode(&credentials.user));
-            }
-            (334, 2) => {
-                self.login_step = 3;
-                self.send(Command::Auth, &STANDARD.encode(&credentials.password));
-            }
-            _ => {
-                let text = format!(
-                    "SASL authentication failed; server {} said: {}",
-                    self.config.peer,
-                    reply.in_one_line()
-                );
-                let status = reply.status();
-                // `smtp_sasl_auth_soft_bounce`: wrong credentials are our own fault, not the sender's.
-                self.fail(Failure::deferred(
-                    StatusCode::temporary(status.subject, status.detail),
-                    text,
-                ));
+        if reply.code == 235 {
+            return self.ask(Login::Success);
+        }
+        if reply.code == 334 {
+            let text = reply.lines.first().map_or("", |line| line.trim());
+            if let Ok(challenge) = STANDARD.decode(text) {
+                return self.ask(Login::Challenge(challenge));
             }
         }
+        let text = format!(
+            "SASL authentication failed; server {} said: {}",
+            self.config.peer,
+            reply.in_one_line()
+        );
+        if reply.is_permanent() && !self.config.login_soft_bounce {
+            return self.fail(Failure::by_reply(reply, text));
+        }
+        let status = reply.status();
+        self.fail(Failure::deferred(
+            StatusCode::temporary(status.subject, status.detail),
+            text,
+        ));
     }
 }
 
@@ -185,9 +206,10 @@ impl Offers {
                     offers.size_octets_max = words.next().and_then(|n| n.parse().ok()).unwrap_or(0);
                 }
                 "AUTH" => {
-                    for mechanism in words {
-                        offers.plain |= mechanism == "PLAIN";
-                        offers.login |= mechanism == "LOGIN";
+                    for mechanism in words.take(MECHANISMS_MAX) {
+                        if !offers.mechanisms.iter().any(|known| known == mechanism) {
+                            offers.mechanisms.push(mechanism.to_owned());
+                        }
                     }
                 }
                 _ => {}
