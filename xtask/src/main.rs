@@ -18,7 +18,7 @@ usage: cargo xtask COMMAND
   tidy [--shrink]      the structural checks alone; --shrink lowers the recorded sizes to today's
   bench handover [--program PROGRAM]
                        what it costs that a session goes on in another process (root; about 2 minutes)
-  bench smtp|delivery|lmtp [--program PROGRAM]
+  bench smtp|delivery|lmtp|relay [--program PROGRAM]
                        Yubin (as built now, or PROGRAM) beside Debian's Postfix: rates, CPU, disk flushes; start and
                        memory (about 4 minutes)
   dev [ARGS]           build and start the embedded mail system below target/dev
@@ -38,6 +38,8 @@ fn main() -> ExitCode {
         ["bench", "handover", "--program", program] => bench::handover(Some(Path::new(program))),
         ["bench", "lmtp"] => bench::lmtp(None),
         ["bench", "lmtp", "--program", program] => bench::lmtp(Some(Path::new(program))),
+        ["bench", "relay"] => bench::relay(None),
+        ["bench", "relay", "--program", program] => bench::relay(Some(Path::new(program))),
         ["bench", "smtp"] => bench::smtp(None),
         ["bench", "smtp", "--program", program] => bench::smtp(Some(Path::new(program))),
         ["dev", rest @ ..] => dev::run(rest),

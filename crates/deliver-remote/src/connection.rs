@@ -46,6 +46,14 @@ impl Target {
         }
     }
 
+    /// Its address, if it has one.
+    pub(crate) fn ip(&self) -> Option<IpAddr> {
+        match &self.address {
+            Address::Tcp(address) => Some(address.ip()),
+            Address::Socket(_) => None,
+        }
+    }
+
     /// A socket of this machine, which has the name `hostname`.
     pub(crate) fn socket(path: PathBuf, hostname: &str) -> Target {
         let peer = format!("{hostname}[{}]", path.display());
@@ -59,16 +67,21 @@ impl Target {
 }
 
 /// A TCP connection, from `source` if there is one.
-async fn connect(address: SocketAddr, source: Option<IpAddr>) -> io::Result<TcpStream> {
-    let Some(source) = source else {
-        return TcpStream::connect(address).await;
+async fn connect(address: SocketAddr, source: Source) -> io::Result<(TcpStream, Option<String>)> {
+    let is_enforced = source.is_enforced;
+    let Some(source) = source.toward(address) else {
+        return Ok((TcpStream::connect(address).await?, None));
     };
     let socket = match address {
         SocketAddr::V4(_) => TcpSocket::new_v4()?,
         SocketAddr::V6(_) => TcpSocket::new_v6()?,
     };
-    socket.bind(SocketAddr::new(source, 0))?;
-    socket.connect(address).await
+    let warning = match socket.bind(SocketAddr::new(source, 0)) {
+        Err(error) if is_enforced => return Err(error),
+        Err(error) => Some(format!("bind {source}: {}", in_words(&error))),
+        Ok(()) => None,
+    };
+    Ok((socket.connect(address).await?, warning))
 }
 
 /// For servers whose name is none that TLS could tell.
@@ -83,7 +96,7 @@ pub(crate) struct Established {
 }
 
 /// An open connection.
-pub(crate) struct Connection(Stream);
+pub(crate) struct Connection(Stream, Option<String>);
 
 enum Stream {
     Tcp(TcpStream),
@@ -103,11 +116,13 @@ impl Connection {
         let connecting = async {
             match &target.address {
                 Address::Tcp(address) => {
-                    let stream = connect(*address, source.toward(*address)).await?;
+                    let (stream, warning) = connect(*address, source).await?;
                     stream.set_nodelay(true)?;
-                    Ok(Connection(Stream::Tcp(stream)))
+                    Ok(Connection(Stream::Tcp(stream), warning))
                 }
-                Address::Socket(path) => Ok(Connection(Stream::Socket(UnixStream::connect(path).await?))),
+                Address::Socket(path) => {
+                    Ok(Connection(Stream::Socket(UnixStream::connect(path).await?), None))
+                }
             }
         };
         let connected = match patience.is_zero() {
@@ -117,6 +132,11 @@ impl Connection {
                 .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())),
         };
         connected.map_err(|error| in_words(&error))
+    }
+
+    /// What is to be told of how it was made.
+    pub(crate) fn warning(&self) -> Option<&str> {
+        self.1.as_deref()
     }
 
     /// Does the client's side of a TLS handshake. On failure the connection is gone.

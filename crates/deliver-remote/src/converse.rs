@@ -2,6 +2,7 @@
 
 use crate::CONTENT_PIECE_OCTETS;
 use crate::connection::{Connection, Established, Target, in_words};
+use crate::filters::Replies;
 use crate::logins::{Dialogue, Logins, Privacy};
 use crate::terms::Terms;
 use envelope::{DeliveryResult, Outcome, StatusCode};
@@ -33,6 +34,8 @@ pub(crate) struct Session {
     /// Who is told of handshakes.
     teller: Teller,
     logins: Arc<Logins>,
+    /// What the peer's replies pass through.
+    replies: Option<Replies>,
     dialogue: Option<Dialogue>,
     /// Encrypted with whom it must be.
     is_verified: bool,
@@ -56,6 +59,8 @@ pub(crate) struct Beginning {
     pub(crate) teller: Teller,
     /// Which mechanisms may be used for a login.
     pub(crate) logins: Arc<Logins>,
+    /// What the peer's replies pass through.
+    pub(crate) replies: Option<Replies>,
 }
 
 /// Tells of a handshake (`smtp_tls_loglevel`): the session or what went wrong.
@@ -86,6 +91,7 @@ impl Session {
             tls,
             teller,
             logins,
+            replies,
         } = beginning;
         let is_wrapped = config.tls_active;
         let mut session = Session {
@@ -98,6 +104,7 @@ impl Session {
             tls,
             teller,
             logins,
+            replies,
             dialogue: None,
             is_verified: false,
             opened: Instant::now(),
@@ -205,6 +212,9 @@ impl Session {
 
     /// Writes what there is, or reads.
     async fn move_octets(&mut self) {
+        if self.client.deadline().is_some_and(|deadline| deadline <= now()) {
+            return self.client.time_out(now());
+        }
         let mut output = Vec::new();
         self.client.next_output(&mut output, OUTPUT_OCTETS);
         match output.is_empty() {
@@ -255,7 +265,14 @@ impl Session {
         let mut input = vec![0; INPUT_OCTETS];
         match timeout(patience, self.connection.receive(&mut input)).await {
             Ok(Ok(0) | Err(_)) => client.end_of_input(now()),
-            Ok(Ok(count)) => client.feed(&input[..count], now()),
+            Ok(Ok(count)) => match &mut self.replies {
+                None => client.feed(&input[..count], now()),
+                Some(replies) => match replies.pass(&input[..count]) {
+                    Ok(lines) => client.feed(&lines, now()),
+                    // As if the connection were lost: mail waits, and the table's warning says why.
+                    Err(_) => client.end_of_input(now()),
+                },
+            },
             Err(_) => client.time_out(now()),
         }
     }

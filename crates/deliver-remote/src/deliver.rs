@@ -26,6 +26,20 @@ impl Remote {
     /// Hands one message to one next hop, and what that does not take to `smtp_fallback_relay`. Never fails: what goes wrong
     /// is in the outcomes.
     pub async fn deliver(&self, request: Request, content: &Content<'_>) -> Delivery {
+        let protocol = request.next_hop.protocol;
+        let mut delivery = self.deliver_unfiltered(request, content).await;
+        let filters = &self.options(protocol).filters;
+        let filtered = delivery.outcomes.into_iter().map(|outcome| {
+            filters.status(outcome).unwrap_or_else(|(outcome, why)| {
+                self.warn(protocol, &why);
+                *outcome
+            })
+        });
+        delivery.outcomes = filtered.collect();
+        delivery
+    }
+
+    async fn deliver_unfiltered(&self, request: Request, content: &Content<'_>) -> Delivery {
         let Request { next_hop, message } = request;
         let protocol = next_hop.protocol;
         let sites = self.sites(&next_hop);
@@ -262,16 +276,28 @@ impl Trying<'_, '_> {
                 return None;
             }
         };
+        if let Some(warning) = connection.warning() {
+            self.remote.warn(options.protocol, warning);
+        }
+        let config = match options.client_config(target, terms, with_tls) {
+            Ok(config) => config,
+            Err(error) => {
+                let text = format!("cannot look up what {} announces: {error}", target.relay);
+                progress.failed(&deferral(StatusCode::temporary(3, 0), text));
+                return None;
+            }
+        };
         let beginning = Beginning {
             target: target.clone(),
             terms: terms.clone(),
-            config: options.client_config(target, terms, with_tls),
+            config,
             tls: options
                 .policies
                 .config_for(&terms.policy, target)
                 .filter(|_| with_tls),
             teller: self.remote.teller(options.protocol, target),
             logins: Arc::clone(&options.logins),
+            replies: options.filters.replies(),
         };
         let mut session = match Session::begin(connection, beginning).await {
             Ok(session) => session,

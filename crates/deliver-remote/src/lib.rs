@@ -13,6 +13,7 @@ mod cache;
 mod connection;
 mod converse;
 mod deliver;
+mod filters;
 mod hosts;
 mod logins;
 mod names;

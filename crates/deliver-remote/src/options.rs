@@ -5,6 +5,7 @@ use crate::NextHop;
 use crate::cache::{Cache, Habit};
 use crate::connection::Target;
 use crate::converse::Teller;
+use crate::filters::Filters;
 use crate::hosts::Chooser;
 use crate::logins::Logins;
 use crate::names::Names;
@@ -16,7 +17,7 @@ use machine::Stamp;
 use maillog::Log;
 use maillog::lines::delivery::{ConnectFailed, HandshakeFailed, OfferNoted, TlsEstablished};
 use settings::Postfix;
-use smtp::client::{Config, Protocol, Timeouts, TlsPolicy};
+use smtp::client::{Config, Hello, Protocol, Timeouts, TlsPolicy};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -47,10 +48,12 @@ pub(crate) struct Source {
     pub(crate) ipv4: Option<Ipv4Addr>,
     /// `smtp_bind_address6`
     pub(crate) ipv6: Option<Ipv6Addr>,
+    /// `smtp_bind_address_enforce`: rather no connection than one from elsewhere.
+    pub(crate) is_enforced: bool,
 }
 
 impl Source {
-    fn of(ipv4: &str, ipv6: &str) -> Result<Source, Error> {
+    fn of(ipv4: &str, ipv6: &str, is_enforced: bool) -> Result<Source, Error> {
         let bare6 = ipv6.trim_matches(['[', ']']);
         let wrong = |text: &str| Error::BindAddress(text.to_owned());
         let read4 = (!ipv4.is_empty()).then(|| ipv4.parse().map_err(|_| wrong(ipv4)));
@@ -58,6 +61,7 @@ impl Source {
         Ok(Source {
             ipv4: read4.transpose()?,
             ipv6: read6.transpose()?,
+            is_enforced,
         })
     }
 
@@ -86,6 +90,10 @@ pub(crate) struct Options {
     pub(crate) policies: Policies,
     /// What is to be told at the start.
     notes: Vec<String>,
+    hello: Hello,
+    dummy_mail_auth: bool,
+    data_octets_per_second_min: Option<u64>,
+    pub(crate) filters: Filters,
     pub(crate) habit: Habit,
     login_soft_bounce: bool,
     pub(crate) logins: Arc<Logins>,
@@ -255,15 +263,33 @@ impl Options {
             skip_quit_response: *chosen.skip_quit_response,
             policies,
             notes,
+            hello: match (settings.smtp_never_send_ehlo, settings.smtp_always_send_ehlo) {
+                (true, _) => Hello::Helo,
+                (false, true) => Hello::Ehlo,
+                (false, false) => Hello::AsGreeted,
+            },
+            dummy_mail_auth: *chosen.send_dummy_mail_auth,
+            data_octets_per_second_min: (*chosen.per_request_deadline)
+                .then(|| u64::try_from(*chosen.min_data_rate).unwrap_or(u64::MAX)),
+            filters: Filters::of(&chosen),
             habit: Habit::of(&chosen, settings),
             login_soft_bounce: *chosen.sasl_auth_soft_bounce,
             logins: Arc::new(Logins::of(&chosen)),
-            source: Source::of(chosen.bind_address, chosen.bind_address6)?,
+            source: Source::of(
+                chosen.bind_address,
+                chosen.bind_address6,
+                *chosen.bind_address_enforce,
+            )?,
         })
     }
 
     /// What the machine is told about one connection.
-    pub(crate) fn client_config(&self, target: &Target, terms: &Terms, with_tls: bool) -> Config {
+    pub(crate) fn client_config(
+        &self,
+        target: &Target,
+        terms: &Terms,
+        with_tls: bool,
+    ) -> Result<Config, tables::Error> {
         let policy = &terms.policy;
         let tls = match policy.demand.level {
             _ if !with_tls || policy.wrapped => TlsPolicy::None,
@@ -271,7 +297,11 @@ impl Options {
             Level::May => TlsPolicy::May,
             _ => TlsPolicy::Encrypt,
         };
-        Config {
+        Ok(Config {
+            hello: self.hello,
+            discarded_keywords: self.filters.discarded_keywords(target.ip())?,
+            dummy_mail_auth: self.dummy_mail_auth,
+            data_octets_per_second_min: self.data_octets_per_second_min,
             protocol: self.protocol,
             tls,
             tls_active: policy.wrapped && with_tls,
@@ -283,7 +313,7 @@ impl Options {
             skip_5xx_greeting: self.skip_5xx_greeting,
             skip_quit_response: self.skip_quit_response,
             ..Config::new(&self.helo_name, &target.peer, &target.relay)
-        }
+        })
     }
 }
 
@@ -299,10 +329,10 @@ mod tests {
     fn addresses_are_bound_as_the_settings_say() {
         let peers =
             ["192.0.2.1:25", "[2001:db8::1]:25"].map(|text| text.parse::<SocketAddr>().expect("an address"));
-        let source = Source::of("192.0.2.9", "").expect("valid");
+        let source = Source::of("192.0.2.9", "", false).expect("valid");
         assert_eq!(source.toward(peers[0]), "192.0.2.9".parse().ok());
         assert_eq!(source.toward(peers[1]), None);
-        let wrong = Source::of("192.0.2.9", "here");
+        let wrong = Source::of("192.0.2.9", "here", false);
         assert!(matches!(wrong, Err(Error::BindAddress(text)) if text == "here"));
     }
 }

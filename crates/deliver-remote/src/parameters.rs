@@ -84,4 +84,12 @@ parameters! {
         smtp_sender_dependent_authentication, lmtp_sender_dependent_authentication;
     sasl_tls_verified_security_options: Vec<String> =
         smtp_sasl_tls_verified_security_options, lmtp_sasl_tls_verified_security_options;
+    discard_ehlo_keywords: Vec<String> = smtp_discard_ehlo_keywords, lmtp_discard_lhlo_keywords;
+    discard_ehlo_keyword_address_maps: Vec<TableRef> = smtp_discard_ehlo_keyword_address_maps, lmtp_discard_lhlo_keyword_address_maps;
+    reply_filter: Vec<TableRef> = smtp_reply_filter, lmtp_reply_filter;
+    delivery_status_filter: Vec<TableRef> = smtp_delivery_status_filter, lmtp_delivery_status_filter;
+    send_dummy_mail_auth: bool = smtp_send_dummy_mail_auth, lmtp_send_dummy_mail_auth;
+    bind_address_enforce: bool = smtp_bind_address_enforce, lmtp_bind_address_enforce;
+    per_request_deadline: bool = smtp_per_request_deadline, lmtp_per_request_deadline;
+    min_data_rate: usize = smtp_min_data_rate, lmtp_min_data_rate;
 }

@@ -354,6 +354,29 @@ fn pipelined_refusals_leave_nobody_without_an_outcome() {
 }
 
 #[test]
+fn deadlines_are_for_pieces_or_for_the_whole_content() {
+    let seconds = |text: Option<i64>| text.map(|stamp| (stamp - START) / SECOND);
+    let deadline = |rate: Option<u64>| {
+        let mut config = config();
+        config.data_octets_per_second_min = rate;
+        let mut client = Client::new(config, START);
+        for said in [HELLO, "250 mx\r\n", "250 ok\r\n", "250 ok\r\n", "354 go\r\n"] {
+            client.feed(said.as_bytes(), START);
+            while let Some(Event::Ready) = client.next_event() {
+                client.answer(Answer::Next(Box::new(message(&["a@x.example"]))), START);
+            }
+            client.next_output(&mut Vec::new(), 1000);
+        }
+        // The content was asked for already.
+        client.answer(Answer::Content(vec![b'x'; 1000]), START + 100 * SECOND);
+        seconds(client.deadline())
+    };
+    assert_eq!(deadline(None), Some(280));
+    assert_eq!(deadline(Some(500)), Some(182));
+    assert_eq!(deadline(Some(0)), Some(1180));
+}
+
+#[test]
 fn lmtp_keeps_recipients_apart() {
     let config = Config {
         protocol: Protocol::Lmtp,

@@ -8,6 +8,7 @@ mod handover;
 mod idle;
 mod lmtp;
 mod processes;
+mod relay;
 mod servers;
 mod sides;
 mod smtp;
@@ -56,6 +57,18 @@ fn beside_postfix(program: Option<&Path>, run: impl FnOnce(&Path, &disk::Disk) -
     let disk = disk::Disk::make()?;
     println!("{}", disk.describe());
     run(&program, &disk)
+}
+
+/// Measures passing mail on by `program`, or by the release build of this tree.
+pub fn relay(program: Option<&Path>) -> Result<()> {
+    if !Path::new(servers::SMTP_SOURCE).exists() {
+        bail!("{} is missing: install Debian's postfix", servers::SMTP_SOURCE);
+    }
+    let program = program.map_or_else(release_program, |program| Ok(program.canonicalize()?))?;
+    println!("{}", machine());
+    let disk = disk::Disk::make()?;
+    println!("{}", disk.describe());
+    relay::run(&program, &disk)
 }
 
 fn release_program() -> Result<PathBuf> {

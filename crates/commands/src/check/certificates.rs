@@ -10,7 +10,7 @@ const SOON_SECS: i64 = 14 * 86_400;
 
 /// What is wrong with the certificates of `loaded` at `now`, in seconds since 1970.
 pub(super) fn of(loaded: &Loaded, now: i64) -> Vec<Finding> {
-    let keys = match Keys::read(&loaded.services, loaded.dovecot.as_ref()) {
+    let keys = match Keys::read(loaded) {
         Ok(keys) => keys,
         Err(error) if os::is_root() => return vec![Finding::error(format!("{error:#}"))],
         // Another user may not read the keys, which is as it should be.

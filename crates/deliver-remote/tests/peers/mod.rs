@@ -104,7 +104,11 @@ fn serve(stream: TcpStream, nature: &Nature, note: &dyn Fn(&str)) -> std::io::Re
     };
     let (mut messages, mut recipients) = (0, 0);
     let mut is_lmtp = false;
-    stream.write_all(said(nature, "", "220 mx\r\n").0.as_bytes())?;
+    let (greeting, then) = said(nature, "", "220 mx\r\n");
+    stream.write_all(greeting.as_bytes())?;
+    if then == Then::HangsUp {
+        return Ok(());
+    }
     loop {
         // One octet at a time: nothing is read beyond STARTTLS.
         let mut line = String::new();

@@ -164,12 +164,6 @@ pub(crate) const NOT_YET: &[(&str, &str)] = &[
     ("sender_canonical_maps", "not yet: rewriting of addresses"),
     ("sendmail_fix_line_endings", "not yet: a choice of line ends"),
     ("shutdown_clients", "not yet: sessions that outlive the system"),
-    ("smtp_always_send_ehlo", "not yet: a choice between HELO and EHLO"),
-    (
-        "smtp_discard_ehlo_keywords",
-        "not yet: ignoring what servers announce",
-    ),
-    ("smtp_never_send_ehlo", "not yet: a choice between HELO and EHLO"),
     ("smtpd_client_port_logging", "not yet: clients' ports in the log"),
     (
         "smtpd_discard_ehlo_keyword_address_maps",

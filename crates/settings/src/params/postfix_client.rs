@@ -135,6 +135,22 @@ macro_rules! rows {
             lmtp_sender_dependent_authentication: YesNo = "no", Reload, "For LMTP: whether logins depend on the sender.";
             smtp_sasl_tls_verified_security_options: List = "$smtp_sasl_tls_security_options", Reload, "Which mechanisms are not used inside verified TLS.";
             lmtp_sasl_tls_verified_security_options: List = "$lmtp_sasl_tls_security_options", Reload, "For LMTP: which mechanisms are not used inside verified TLS.";
+            smtp_send_dummy_mail_auth: YesNo = "no", Reload, "Whether AUTH=<> is added to MAIL.";
+            lmtp_send_dummy_mail_auth: YesNo = "no", Reload, "For LMTP: whether AUTH=<> is added to MAIL.";
+            smtp_bind_address_enforce: YesNo = "no", Reload, "Whether a bind address that fails ends the attempt.";
+            lmtp_bind_address_enforce: YesNo = "no", Reload, "For LMTP: whether a bind address that fails ends the attempt.";
+            smtp_per_request_deadline: YesNo = "${smtp_per_record_deadline?{$smtp_per_record_deadline}:{no}}", Reload, "Whether timeouts count for whole requests.";
+            lmtp_per_request_deadline: YesNo = "${lmtp_per_record_deadline?{$lmtp_per_record_deadline}:{no}}", Reload, "For LMTP: whether timeouts count for whole requests.";
+            lmtp_discard_lhlo_keywords: List = "", Reload, "LHLO keywords that are ignored.";
+            smtp_discard_ehlo_keyword_address_maps: Tables = "", Reload, "EHLO keywords that are ignored, by server.";
+            lmtp_discard_lhlo_keyword_address_maps: Tables = "", Reload, "LHLO keywords that are ignored, by server.";
+            smtp_reply_filter: Tables = "", Reload, "A table that rewrites servers' answers.";
+            lmtp_reply_filter: Tables = "", Reload, "For LMTP: a table that rewrites servers' answers.";
+            smtp_delivery_status_filter: Tables = "$default_delivery_status_filter", Reload, "The same for the SMTP client.";
+            lmtp_delivery_status_filter: Tables = "$default_delivery_status_filter", Reload, "The same for the LMTP client.";
+            default_delivery_status_filter: Tables = "", Reload, "A table that changes status codes of deliveries.";
+            smtp_min_data_rate: Count = "500", Reload, "Bytes a second that a server must take when deadlines are per request.";
+            lmtp_min_data_rate: Count = "500", Reload, "For LMTP: bytes a second that a server must take when deadlines are per request.";
         }
     };
 }
@@ -161,18 +177,12 @@ crate::params::others! {
         "Whether LMTP servers are taken for the last hop.";
     "lmtp_balance_inet_protocols" YesNo "yes" NotSupported "not yet: this choice of the SMTP client comes with a later release"
         "For LMTP: whether both IP versions are tried even when many addresses are there.";
-    "lmtp_bind_address_enforce" YesNo "no" NotSupported "not yet: this choice of the SMTP client comes with a later release"
-        "For LMTP: whether a bind address that fails ends the attempt.";
     "lmtp_body_checks" Text "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
         "For LMTP: tables that look at body lines sent.";
     "lmtp_cname_overrides_servername" YesNo "no" NotSupported "not yet: this choice of the SMTP client comes with a later release"
         "For LMTP: whether an alias's target becomes the server's name.";
     "lmtp_defer_if_no_mx_address_found" YesNo "no" NotSupported "not yet: this choice of the SMTP client comes with a later release"
         "For LMTP: whether mail waits when no MX has an address.";
-    "lmtp_discard_lhlo_keyword_address_maps" Tables "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
-        "LHLO keywords that are ignored, by server.";
-    "lmtp_discard_lhlo_keywords" Text "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
-        "LHLO keywords that are ignored.";
     "lmtp_dns_reply_filter" Text "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
         "For LMTP: a table that changes DNS answers.";
     "lmtp_dns_resolver_options" Text "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
@@ -189,18 +199,14 @@ crate::params::others! {
         "For LMTP: where host names are looked up.";
     "lmtp_mime_header_checks" Text "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
         "For LMTP: the same for headers of parts.";
-    "lmtp_min_data_rate" Count "500" NotSupported "not yet: this choice of the SMTP client comes with a later release"
-        "For LMTP: bytes a second that a server must take when deadlines are per request.";
     "lmtp_mx_address_limit" Count "5" NotSupported "not yet: LMTP has what the SMTP client has here"
         "For LMTP: how many addresses are tried.";
     "lmtp_mx_session_limit" Count "2" NotSupported "not yet: LMTP has what the SMTP client has here"
         "For LMTP: how many sessions are tried.";
     "lmtp_nested_header_checks" Text "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
         "For LMTP: the same for headers of attached messages.";
-    "lmtp_per_record_deadline" Text "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+    "lmtp_per_record_deadline" Text "" NoEffect "it is read through the newer name"
         "An older name of lmtp_per_request_deadline.";
-    "lmtp_per_request_deadline" Text "${lmtp_per_record_deadline?{$lmtp_per_record_deadline}:{no}}" NotSupported "not yet: this choice of the SMTP client comes with a later release"
-        "For LMTP: whether timeouts count for whole requests.";
     "lmtp_pix_workaround_delay_time" Seconds "10s" NotSupported "not yet: this choice of the SMTP client comes with a later release"
         "For LMTP: the pause of a workaround for an old firewall.";
     "lmtp_pix_workaround_maps" Tables "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
@@ -213,8 +219,6 @@ crate::params::others! {
         "For LMTP: whether envelope addresses are quoted as the standard says.";
     "lmtp_randomize_addresses" YesNo "yes" NotSupported "not yet: this choice of the SMTP client comes with a later release"
         "For LMTP: whether equal servers are tried in random order.";
-    "lmtp_reply_filter" Text "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
-        "For LMTP: a table that rewrites servers' answers.";
     "lmtp_sasl_auth_cache_name" Text "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
         "For LMTP: where failed logins are kept.";
     "lmtp_sasl_auth_cache_time" Days "90d" NotSupported "not yet: this choice of the SMTP client comes with a later release"
@@ -223,22 +227,16 @@ crate::params::others! {
         "For LMTP: where the SASL library finds things.";
     "lmtp_sasl_type" Text "cyrus" NoEffect "SASL is done by Yubin itself"
         "For LMTP: the kind of SASL library.";
-    "lmtp_send_dummy_mail_auth" YesNo "no" NotSupported "not yet: this choice of the SMTP client comes with a later release"
-        "For LMTP: whether AUTH=<> is added to MAIL.";
     "lmtp_send_xforward_command" YesNo "no" NotSupported "not yet: this choice of the SMTP client comes with a later release"
         "For LMTP: whether XFORWARD is sent.";
     "lmtp_xforward_timeout" Seconds "300s" NotSupported "not yet: this choice of the SMTP client comes with a later release"
         "For LMTP: how long to wait for XFORWARD's answer.";
     "smtp_address_verify_target" Text "rcpt" NotSupported "not yet: this choice of the SMTP client comes with a later release"
         "The command after which a probe ends.";
-    "smtp_bind_address_enforce" YesNo "no" NotSupported "not yet: this choice of the SMTP client comes with a later release"
-        "Whether a bind address that fails ends the attempt.";
     "smtp_body_checks" Text "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
         "Tables that look at body lines sent.";
     "smtp_cname_overrides_servername" YesNo "no" NotSupported "not yet: this choice of the SMTP client comes with a later release"
         "Whether an alias's target becomes the server's name.";
-    "smtp_discard_ehlo_keyword_address_maps" Tables "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
-        "EHLO keywords that are ignored, by server.";
     "smtp_dns_reply_filter" Text "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
         "A table that changes DNS answers.";
     "smtp_generic_maps" Tables "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
@@ -247,14 +245,10 @@ crate::params::others! {
         "Tables that look at headers sent.";
     "smtp_mime_header_checks" Text "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
         "The same for headers of parts.";
-    "smtp_min_data_rate" Count "500" NotSupported "not yet: this choice of the SMTP client comes with a later release"
-        "Bytes a second that a server must take when deadlines are per request.";
     "smtp_nested_header_checks" Text "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
         "The same for headers of attached messages.";
-    "smtp_per_record_deadline" Text "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
+    "smtp_per_record_deadline" Text "" NoEffect "it is read through the newer name"
         "An older name of smtp_per_request_deadline.";
-    "smtp_per_request_deadline" Text "${smtp_per_record_deadline?{$smtp_per_record_deadline}:{no}}" NotSupported "not yet: this choice of the SMTP client comes with a later release"
-        "Whether timeouts count for whole requests.";
     "smtp_pix_workaround_delay_time" Seconds "10s" NotSupported "not yet: this choice of the SMTP client comes with a later release"
         "The pause of a workaround for an old firewall.";
     "smtp_pix_workaround_maps" Tables "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
@@ -265,8 +259,6 @@ crate::params::others! {
         "Such workarounds.";
     "smtp_quote_rfc821_envelope" YesNo "yes" NotSupported "not yet: this choice of the SMTP client comes with a later release"
         "Whether envelope addresses are quoted as the standard says.";
-    "smtp_reply_filter" Text "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
-        "A table that rewrites servers' answers.";
     "smtp_sasl_auth_cache_name" Text "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
         "Where failed logins are kept.";
     "smtp_sasl_auth_cache_time" Days "90d" NotSupported "not yet: this choice of the SMTP client comes with a later release"
@@ -275,8 +267,6 @@ crate::params::others! {
         "Where the SASL library finds things.";
     "smtp_sasl_type" Text "cyrus" NoEffect "SASL is done by Yubin itself"
         "The kind of SASL library.";
-    "smtp_send_dummy_mail_auth" YesNo "no" NotSupported "not yet: this choice of the SMTP client comes with a later release"
-        "Whether AUTH=<> is added to MAIL.";
     "smtp_send_xforward_command" YesNo "no" NotSupported "not yet: this choice of the SMTP client comes with a later release"
         "Whether XFORWARD is sent.";
     "smtp_xforward_timeout" Seconds "300s" NotSupported "not yet: this choice of the SMTP client comes with a later release"

@@ -60,8 +60,6 @@ crate::params::others! {
         "An older name of smtpd_authorized_verp_clients.";
     "backwards_bounce_logfile_compatibility" YesNo "yes" NoEffect "the queue is one log, not a tree of files"
         "Whether bounce logs are in an older form.";
-    "default_delivery_status_filter" Text "" NotSupported "not yet: this duty of the queue manager comes with a later release"
-        "A table that changes status codes of deliveries.";
     "default_extra_recipient_limit" Count "1000" NoEffect "qmgr_message_recipient_limit bounds the recipients of all transports together, and more are read as soon as few wait"
         "Recipients in memory beyond that for one transport.";
     "default_recipient_limit" Count "20000" NoEffect "qmgr_message_recipient_limit bounds the recipients of all transports together, and more are read as soon as few wait"
@@ -82,8 +80,6 @@ crate::params::others! {
         "How many levels of directories a queue has.";
     "hash_queue_names" Text "deferred, defer" NoEffect "the queue is one log, not a tree of files"
         "Which queues have them.";
-    "lmtp_delivery_status_filter" Text "$default_delivery_status_filter" NotSupported "not yet: this duty of the queue manager comes with a later release"
-        "The same for the LMTP client.";
     "local_delivery_status_filter" Text "$default_delivery_status_filter" NotSupported "not yet: this duty of the queue manager comes with a later release"
         "The same for local deliveries.";
     "pipe_delivery_status_filter" Text "$default_delivery_status_filter" NotSupported "not yet: this duty of the queue manager comes with a later release"
@@ -96,8 +92,6 @@ crate::params::others! {
         "How long the queue manager waits for another part.";
     "queue_file_attribute_count_limit" Count "100" NoEffect "the queue is one log, not a tree of files"
         "How many records of one kind a queue file may have.";
-    "smtp_delivery_status_filter" Text "$default_delivery_status_filter" NotSupported "not yet: this duty of the queue manager comes with a later release"
-        "The same for the SMTP client.";
     "smtpd_authorized_verp_clients" Text "$authorized_verp_clients" NotSupported "not yet: this duty of the queue manager comes with a later release"
         "Clients that may ask for VERP.";
     "verp_delimiter_filter" Text "-=+" NotSupported "not yet: this duty of the queue manager comes with a later release"

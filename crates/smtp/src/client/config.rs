@@ -33,6 +33,26 @@ pub struct Config {
     pub skip_5xx_greeting: bool,
     /// `smtp_skip_quit_response`: nobody waits for the reply to QUIT.
     pub skip_quit_response: bool,
+    /// `smtp_always_send_ehlo`, `smtp_never_send_ehlo`
+    pub hello: Hello,
+    /// `smtp_discard_ehlo_keywords`: what the peer announces of these is not heard. In capitals.
+    pub discarded_keywords: Vec<String>,
+    /// `smtp_send_dummy_mail_auth`: `AUTH=<>` is added to MAIL where AUTH is offered.
+    pub dummy_mail_auth: bool,
+    /// `smtp_min_data_rate` where `smtp_per_request_deadline` is set: the content as a whole may take
+    /// [`Timeouts::data_xfer`], and a second more for each so many octets.
+    pub data_octets_per_second_min: Option<u64>,
+}
+
+/// How a peer is greeted over SMTP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hello {
+    /// With EHLO; with HELO where that is refused.
+    Ehlo,
+    /// With EHLO where its greeting speaks of ESMTP, else with HELO.
+    AsGreeted,
+    /// With HELO.
+    Helo,
 }
 
 /// `smtp_tls_security_level`, as far as the conversation knows it. Who the peer is, is checked by the handshake.
@@ -96,6 +116,10 @@ impl Config {
             downgrade: true,
             skip_5xx_greeting: true,
             skip_quit_response: true,
+            hello: Hello::Ehlo,
+            discarded_keywords: Vec::new(),
+            dummy_mail_auth: false,
+            data_octets_per_second_min: None,
         }
     }
 }

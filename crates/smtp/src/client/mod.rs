@@ -11,12 +11,12 @@ mod stuffing;
 mod transaction;
 
 pub use crate::server::Protocol;
-pub use config::{Config, Message, Recipient, Timeouts, TlsPolicy};
+pub use config::{Config, Hello, Message, Recipient, Timeouts, TlsPolicy};
 pub use event::{Answer, Event, Report};
 
 use crate::Reply;
 use envelope::{DeliveryResult, Outcome, StatusCode};
-use machine::{Machine, Stamp};
+use machine::{Machine, SECOND, Stamp};
 use replies::Replies;
 use std::collections::VecDeque;
 use transaction::Current;
@@ -48,6 +48,9 @@ pub struct Client {
     authenticated: bool,
     /// What the peer's reply to AUTH asks of the caller.
     login: Option<Login>,
+    /// When the content began, and how many octets of it went out.
+    content_since: Stamp,
+    content_octets: u64,
     /// RSET comes before the next MAIL.
     dirty: bool,
     /// The session was kept, and the peer has not shown yet that it did so, too.
@@ -151,6 +154,8 @@ impl Client {
             gave_up_tls: false,
             authenticated: false,
             login: None,
+            content_since: now,
+            content_octets: 0,
             dirty: false,
             unproved: false,
             current: None,
@@ -452,7 +457,16 @@ impl Machine for Client {
     }
 
     fn deadline(&self) -> Option<Stamp> {
-        (!self.open && self.stage != Stage::Finished).then(|| self.since + self.patience())
+        if self.open || self.stage == Stage::Finished {
+            return None;
+        }
+        match self.config.data_octets_per_second_min {
+            Some(rate) if self.stage == Stage::Content => {
+                let more = Stamp::try_from(self.content_octets / rate.max(1)).unwrap_or(Stamp::MAX / SECOND);
+                Some(self.content_since + self.patience() + more.saturating_mul(SECOND))
+            }
+            _ => Some(self.since + self.patience()),
+        }
     }
 
     fn time_out(&mut self, now: Stamp) {

@@ -1,6 +1,6 @@
 //! From the greeting to a session that takes messages: EHLO or HELO, STARTTLS, AUTH.
 
-use super::{Answer, Client, Command, Event, Failure, Login, Offers, Protocol, Stage, TlsPolicy};
+use super::{Answer, Client, Command, Event, Failure, Hello, Login, Offers, Protocol, Stage, TlsPolicy};
 use crate::Reply;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -13,9 +13,15 @@ impl Client {
     /// A reply on the way to being ready.
     pub(super) fn opening_reply(&mut self, command: Command, reply: &Reply) {
         match command {
-            Command::Greeting if reply.code / 100 == 2 => self.greet(),
+            Command::Greeting if reply.code / 100 == 2 => {
+                let is_extended = reply.lines.iter().any(|line| {
+                    line.split_ascii_whitespace()
+                        .any(|word| word.eq_ignore_ascii_case("ESMTP"))
+                });
+                self.greet(is_extended);
+            }
             Command::Ehlo if reply.code / 100 == 2 => {
-                self.offers = Offers::read(reply);
+                self.offers = Offers::read(reply, &self.config.discarded_keywords);
                 self.after_helo();
             }
             // RFC 5321 §3.2: an old server knows HELO only. In LMTP there is nothing older.
@@ -59,7 +65,16 @@ impl Client {
         }
     }
 
-    fn greet(&mut self) {
+    fn greet(&mut self, is_extended: bool) {
+        let extended = match self.config.hello {
+            Hello::Ehlo => true,
+            Hello::AsGreeted => is_extended,
+            Hello::Helo => false,
+        };
+        if !extended && self.config.protocol == Protocol::Smtp {
+            let line = format!("HELO {}", self.config.helo_name);
+            return self.send(Command::Helo, &line);
+        }
         let verb = if self.config.protocol == Protocol::Lmtp {
             "LHLO"
         } else {
@@ -102,7 +117,8 @@ impl Client {
         self.tls = true;
         self.offers = Offers::default();
         self.stage = Stage::Opening;
-        self.greet();
+        // Who has STARTTLS has EHLO.
+        self.greet(true);
     }
 
     pub(super) fn tls_failed(&mut self, text: String) {
@@ -189,13 +205,15 @@ impl Client {
 
 impl Offers {
     /// Reads an EHLO reply.
-    fn read(reply: &Reply) -> Offers {
+    fn read(reply: &Reply, discarded: &[String]) -> Offers {
         let mut offers = Offers::default();
         for line in reply.lines.iter().skip(1) {
             // `AUTH=` is how servers for old clients say it.
             let line = line.to_ascii_uppercase().replace('=', " ");
             let mut words = line.split_ascii_whitespace();
-            match words.next().unwrap_or_default() {
+            let keyword = words.next().unwrap_or_default();
+            match keyword {
+                _ if discarded.iter().any(|discarded| discarded == keyword) => {}
                 "PIPELINING" => offers.pipelining = true,
                 "8BITMIME" => offers.eight_bit_mime = true,
                 "SMTPUTF8" => offers.smtputf8 = true,

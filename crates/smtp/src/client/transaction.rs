@@ -138,6 +138,9 @@ impl Client {
         if message.smtputf8 && self.offers.smtputf8 {
             line.push_str(" SMTPUTF8");
         }
+        if self.config.dummy_mail_auth && !self.offers.mechanisms.is_empty() {
+            line.push_str(" AUTH=<>");
+        }
         if self.offers.dsn {
             if let Some(ret) = message.ret {
                 line.push_str(&format!(" RET={ret}"));
@@ -244,6 +247,7 @@ impl Client {
             self.stage = Stage::AfterContent;
         } else if reply.code == 354 {
             self.stage = Stage::Content;
+            (self.content_since, self.content_octets) = (self.now, 0);
         } else {
             self.settle_unsettled(&Failure::by_reply(reply, said));
             self.finish_message();
@@ -274,6 +278,7 @@ impl Client {
     }
 
     pub(super) fn content(&mut self, content: &[u8]) {
+        self.content_octets += content.len() as u64;
         let Some(current) = &mut self.current else { return };
         match &mut current.downgrade {
             None => current.stuffer.push(content, &mut self.output),

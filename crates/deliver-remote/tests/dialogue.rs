@@ -1,0 +1,167 @@
+//! How a conversation goes, by settings and by what the peer does.
+#![allow(clippy::unwrap_used)] // a test fails by panic
+
+mod peers;
+
+use envelope::{DeliveryResult, Outcome};
+use peers::{Nature, Peer, Then, remote, run, send, settings};
+use settings::{Postfix, TableRef};
+use std::time::Duration;
+
+const MESSAGE: &str = "Subject: x\r\n\r\nbody\r\n";
+
+fn deliver(settings: &Postfix, peer: &Peer) -> Outcome {
+    let mut delivery = run(async { send(&remote(settings, ""), peer.next_hop(), MESSAGE).await });
+    delivery.outcomes.remove(0)
+}
+
+fn inline(rows: &str) -> Vec<TableRef> {
+    vec![TableRef::new("inline", rows)]
+}
+
+#[test]
+fn a_peer_that_dies_at_any_step_loses_nothing() {
+    let offers = [vec![], vec!["PIPELINING", "SIZE 100000", "DSN", "8BITMIME"]];
+    for step in ["", "EHLO", "MAIL", "RCPT", "DATA", "."] {
+        for (answer, is_421) in [("", false), ("421 4.3.2 going down\r\n", true)] {
+            for offers in &offers {
+                let peer = Peer::start(Nature {
+                    offers: offers.clone(),
+                    answers: vec![(step, answer, Then::HangsUp)],
+                    ..Nature::default()
+                });
+                let outcome = deliver(&settings(), &peer);
+                let said = format!("{step:?} {offers:?} {}", outcome.text);
+                assert_eq!(outcome.result, DeliveryResult::Deferred, "{said}");
+                let told = outcome.text.contains("421 4.3.2") || outcome.text.starts_with("lost connection");
+                assert!(
+                    told && (is_421 || outcome.text.starts_with("lost connection with 127.0.0.1")),
+                    "{said}"
+                );
+                let perhaps_taken = outcome.text.contains("message may be sent more than once");
+                assert_eq!(perhaps_taken, step == "." && !is_421, "{said}");
+                // Nobody else was asked, and the peer not twice.
+                assert_eq!(peer.heard().len(), 1, "{said}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_peer_that_falls_silent_is_given_up() {
+    let mut settings = settings();
+    for patience in [
+        &mut settings.smtp_helo_timeout,
+        &mut settings.smtp_mail_timeout,
+        &mut settings.smtp_rcpt_timeout,
+        &mut settings.smtp_data_init_timeout,
+        &mut settings.smtp_data_done_timeout,
+    ] {
+        *patience = Duration::from_millis(100);
+    }
+    for (step, doing) in [
+        ("", "receiving the initial server greeting"),
+        ("EHLO", "performing the EHLO handshake"),
+        ("MAIL", "sending MAIL FROM"),
+        ("RCPT", "sending RCPT TO"),
+        ("DATA", "sending DATA command"),
+        (".", "sending end of data -- message may be sent more than once"),
+    ] {
+        let peer = Peer::start(Nature {
+            answers: vec![(step, "", Then::GoesOn)],
+            ..Nature::default()
+        });
+        let text = format!("conversation with 127.0.0.1[127.0.0.1] timed out while {doing}");
+        assert_eq!(deliver(&settings, &peer).text, text);
+    }
+}
+
+#[test]
+fn what_is_announced_may_be_left_unheard() {
+    let peer = || {
+        Peer::start(Nature {
+            offers: vec!["PIPELINING", "SIZE 100", "DSN"],
+            ..Nature::default()
+        })
+    };
+    let mail = |settings: &Postfix| {
+        let peer = peer();
+        assert_eq!(deliver(settings, &peer).text, "250 2.0.0 taken");
+        peer.heard()[0].lines().nth(1).unwrap().to_owned()
+    };
+    let mut settings = settings();
+    assert_eq!(mail(&settings), "MAIL FROM:<sender@b.example> SIZE=20");
+    settings.smtp_discard_ehlo_keywords = vec!["size".to_owned(), "silent-discard".to_owned()];
+    assert_eq!(mail(&settings), "MAIL FROM:<sender@b.example>");
+    // The table's words are in the place of those for all.
+    settings.smtp_discard_ehlo_keyword_address_maps = inline("{ 127.0.0.1=dsn }");
+    assert_eq!(mail(&settings), "MAIL FROM:<sender@b.example> SIZE=20");
+    settings.smtp_discard_ehlo_keyword_address_maps = inline("{ 127.0.0.2=dsn }");
+    assert_eq!(mail(&settings), "MAIL FROM:<sender@b.example>");
+}
+
+#[test]
+fn how_a_peer_is_greeted() {
+    let hello = |greeting: &'static str, always: bool, never: bool| {
+        let peer = Peer::start(Nature {
+            answers: vec![("", greeting, Then::GoesOn)],
+            ..Nature::default()
+        });
+        let mut settings = settings();
+        (settings.smtp_always_send_ehlo, settings.smtp_never_send_ehlo) = (always, never);
+        assert_eq!(deliver(&settings, &peer).text, "250 2.0.0 taken");
+        peer.heard()[0][..4].to_owned()
+    };
+    assert_eq!(hello("220 mx\r\n", true, false), "EHLO");
+    assert_eq!(hello("220 mx\r\n", false, false), "HELO");
+    assert_eq!(hello("220 mx ESMTP Postfix\r\n", false, false), "EHLO");
+    assert_eq!(hello("220 mx ESMTP Postfix\r\n", true, true), "HELO");
+}
+
+#[test]
+fn replies_and_outcomes_pass_through_tables() {
+    let peer = Peer::start(Nature {
+        answers: vec![("RCPT", "550 5.1.1 who?\r\n", Then::GoesOn)],
+        ..Nature::default()
+    });
+    let mut settings = settings();
+    let said = |settings: &Postfix| {
+        let outcome = deliver(settings, &peer);
+        (outcome.result, format!("{} {}", outcome.status, outcome.text))
+    };
+    settings.smtp_reply_filter = inline("{ { 550 5.1.1 who? = 450 4.1.1 perhaps } }");
+    let by = "host 127.0.0.1[127.0.0.1] said:";
+    let text = format!("4.1.1 {by} 450 4.1.1 perhaps (in reply to RCPT TO command)");
+    assert_eq!(said(&settings), (DeliveryResult::Deferred, text));
+    settings.smtp_reply_filter = Vec::new();
+    let key = format!("5.1.1 {by} 550 5.1.1 who? (in reply to RCPT TO command)");
+    settings.smtp_delivery_status_filter = inline(&format!("{{ {{ {key} = 4.2.0 not yet }} }}"));
+    assert_eq!(
+        said(&settings),
+        (DeliveryResult::Deferred, "4.2.0 not yet".to_owned())
+    );
+    // A failure is no success.
+    settings.smtp_delivery_status_filter = inline(&format!("{{ {{ {key} = 2.0.0 fine }} }}"));
+    assert_eq!(said(&settings), (DeliveryResult::Bounced, key));
+}
+
+#[test]
+fn an_address_that_is_not_there_is_told_or_is_the_end() {
+    let peer = Peer::start(Nature::default());
+    let mut settings = settings();
+    settings.smtp_bind_address = "192.0.2.77".to_owned();
+    let (log, captured) = maillog::Log::to_memory();
+    let remote = remote(&settings, "").logging_to(log);
+    let delivery = run(async { send(&remote, peer.next_hop(), MESSAGE).await });
+    assert_eq!(delivery.outcomes[0].text, "250 2.0.0 taken");
+    assert_eq!(
+        captured.lines(),
+        ["postfix/smtp: warning: bind 192.0.2.77: Cannot assign requested address"]
+    );
+    settings.smtp_bind_address_enforce = true;
+    assert!(
+        deliver(&settings, &peer)
+            .text
+            .ends_with(": Cannot assign requested address")
+    );
+}
