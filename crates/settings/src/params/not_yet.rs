@@ -21,6 +21,10 @@ pub(crate) const NOT_YET: &[(&str, &str)] = &[
     ("debug_peer_level", "not yet: logging some peers in detail"),
     ("debug_peer_list", "not yet: logging some peers in detail"),
     (
+        "default_delivery_status_filter",
+        "not yet: changing what other agents than smtp and lmtp come to",
+    ),
+    (
         "delay_logging_resolution_limit",
         "not yet: other digits of logged delays",
     ),
