@@ -61,14 +61,7 @@ fn beside_postfix(program: Option<&Path>, run: impl FnOnce(&Path, &disk::Disk) -
 
 /// Measures passing mail on by `program`, or by the release build of this tree.
 pub fn relay(program: Option<&Path>) -> Result<()> {
-    if !Path::new(servers::SMTP_SOURCE).exists() {
-        bail!("{} is missing: install Debian's postfix", servers::SMTP_SOURCE);
-    }
-    let program = program.map_or_else(release_program, |program| Ok(program.canonicalize()?))?;
-    println!("{}", machine());
-    let disk = disk::Disk::make()?;
-    println!("{}", disk.describe());
-    relay::run(&program, &disk)
+    beside_postfix(program, relay::run)
 }
 
 fn release_program() -> Result<PathBuf> {
