@@ -11,6 +11,7 @@ mod detached;
 mod doveadm;
 mod doveconf;
 mod dovecot;
+mod getopt;
 mod install;
 mod lda;
 mod links;
@@ -26,6 +27,7 @@ mod postfix;
 mod postmap;
 mod postqueue;
 mod postsuper;
+mod qshape;
 mod role;
 mod sendmail;
 mod serve;
@@ -136,6 +138,11 @@ pub const COMMANDS: &[Command] = &[
         "postsuper",
         "delete, hold, release or requeue queued mail",
         postsuper::run,
+    ),
+    command(
+        "qshape",
+        "show which domains queued mail is for, and how old it is",
+        qshape::run,
     ),
     command("serve", "run the mail system in the foreground", serve::run),
     command("sendmail", "take a message from a program", sendmail::run),

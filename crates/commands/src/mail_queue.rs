@@ -1,6 +1,7 @@
 //! How mailq, postqueue, postsuper and postcat reach the queue: through the running mail system, or directly while
 //! it is down. Also the log line and the date of these commands.
 
+use std::ops::ControlFlow;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -22,6 +23,27 @@ pub(crate) struct MailQueue {
     pub(crate) settings: Postfix,
     /// How the spool is opened for changing it.
     pub(crate) spool_options: SpoolOptions,
+}
+
+/// How many messages are listed at once from the disk.
+const LISTED_AT_ONCE: usize = 100;
+
+/// Why the queue could not be listed.
+#[derive(Debug)]
+pub(crate) enum ListError {
+    /// The running mail system did not tell.
+    Daemon(control::Error),
+    /// It is down, and the disk cannot be read.
+    Disk(Error),
+}
+
+impl std::fmt::Display for ListError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            ListError::Daemon(error) => error.fmt(f),
+            ListError::Disk(error) => error.fmt(f),
+        }
+    }
 }
 
 /// What the running mail system made of a question.
@@ -68,31 +90,43 @@ impl MailQueue {
         }
     }
 
-    /// The list of queued mail that the running mail system gives.
+    /// Gives `each` the list of queued mail, some messages at a time, until it wants no more: as the running mail system
+    /// tells it, or as it lies on disk, of which `down` is told first.
     ///
     /// # Errors
-    /// What kept it from answering.
-    pub(crate) fn listing_of_daemon(&self) -> Result<Answer<Vec<Listed>>, control::Error> {
-        let Answer::Up(replies) = self.ask(&Request::List)? else {
-            return Ok(Answer::Down);
-        };
-        let mut listed = Vec::new();
-        for reply in replies {
-            if let Reply::Listing(part) = reply {
-                let part: Vec<Listed> =
-                    serde_json::from_value(part).map_err(|error| control::Error::Frame(error.into()))?;
-                listed.extend(part);
+    /// What kept it from being read.
+    pub(crate) fn list(
+        &self,
+        down: impl FnOnce(),
+        mut each: impl FnMut(&[Listed]) -> ControlFlow<()>,
+    ) -> Result<(), ListError> {
+        let mut wrong = None;
+        let asked = control::ask_while(self.directory(), &Request::List, |reply| {
+            let Reply::Listing(part) = reply else {
+                return ControlFlow::Continue(());
+            };
+            match serde_json::from_value::<Vec<Listed>>(part) {
+                Ok(part) => each(&part),
+                Err(error) => {
+                    wrong = Some(control::Error::Frame(error.into()));
+                    ControlFlow::Break(())
+                }
+            }
+        });
+        match (asked, wrong) {
+            (Err(control::Error::Down), _) => {}
+            (Err(error), _) | (Ok(()), Some(error)) => return Err(ListError::Daemon(error)),
+            (Ok(()), None) => return Ok(()),
+        }
+        let spool = self.open_to_look().map_err(ListError::Disk)?;
+        let mut messages = listing(&spool, &World::real()).map_err(ListError::Disk)?;
+        down();
+        loop {
+            let part: Vec<Listed> = messages.by_ref().take(LISTED_AT_ONCE).collect();
+            if part.is_empty() || each(&part).is_break() {
+                return Ok(());
             }
         }
-        Ok(Answer::Up(listed))
-    }
-
-    /// The list as it lies on disk.
-    ///
-    /// # Errors
-    /// When it cannot be read.
-    pub(crate) fn listing_on_disk(&self) -> queue::Result<Vec<Listed>> {
-        listing(&self.open_to_look()?, &World::real())
     }
 
     /// The spool, for looking only.
@@ -284,14 +318,26 @@ pub(crate) mod tests {
         (queue, ids)
     }
 
+    /// The list as it lies on disk.
+    pub(crate) fn listed(queue: &MailQueue) -> Vec<Listed> {
+        let (mut told, mut all) = (false, Vec::new());
+        let done = queue.list(
+            || told = true,
+            |part| {
+                all.extend_from_slice(part);
+                ControlFlow::Continue(())
+            },
+        );
+        done.expect("it can be read");
+        assert!(told, "the mail system is down");
+        all
+    }
+
     #[test]
     fn what_is_on_disk_is_listed_while_the_mail_system_is_down() {
         let dir = tempfile::tempdir().expect("a directory");
         let (queue, ids) = filled(dir.path());
-        assert!(matches!(queue.listing_of_daemon(), Ok(Answer::Down)));
-        let shown = queue::admin::render(&queue.listing_on_disk().expect("read"), false, &|_| {
-            "Sat Nov 21 12:00:00".to_owned()
-        });
+        let shown = queue::admin::render(&listed(&queue), false, &|_| "Sat Nov 21 12:00:00".to_owned());
         let [first, second, third] = [&ids[0], &ids[1], &ids[2]].map(ToString::to_string);
         let wanted = format!(
             "\
@@ -319,6 +365,6 @@ pub(crate) mod tests {
     #[test]
     fn a_queue_that_was_never_used_is_empty() {
         let dir = tempfile::tempdir().expect("a directory");
-        assert_eq!(empty(dir.path()).listing_on_disk().expect("read"), []);
+        assert_eq!(listed(&empty(dir.path())), []);
     }
 }

@@ -7,6 +7,7 @@ use queue::admin::{self, View};
 use queue::maildrop;
 use world::World;
 
+use crate::getopt::{self, Part};
 use crate::mail_queue::{MailQueue, full_date, id_of_path, is_missing, is_queue_id};
 use crate::{Invocation, eprint_line, print_bytes, print_line};
 
@@ -51,45 +52,28 @@ pub(crate) fn run(invocation: &Invocation) -> ExitCode {
 
 fn wanted_of(args: &[String]) -> Result<Wanted, String> {
     let mut wanted = Wanted::default();
-    let mut args = args.iter();
-    while let Some(arg) = args.next() {
-        let Some(letters) = arg.strip_prefix('-').filter(|letters| !letters.is_empty()) else {
-            wanted.words.push(arg.clone());
-            continue;
-        };
-        for (at, letter) in letters.char_indices() {
-            match letter {
-                'q' => wanted.by_id = true,
-                'b' => wanted.view.parts.body = true,
-                'e' => wanted.view.parts.envelope = true,
-                'h' => wanted.view.parts.header = true,
-                'd' => wanted.view.types = true,
-                'o' => wanted.view.offsets = true,
-                'v' => wanted.view.names = true,
-                // There are no pointers between our records that could be followed or not.
-                'r' => {}
-                'c' | 's' => {
-                    let rest = &letters[at + 1..];
-                    let value = if rest.is_empty() {
-                        args.next().cloned()
-                    } else {
-                        Some(rest.to_owned())
-                    };
-                    let value = value.ok_or(USAGE)?;
-                    if letter == 's' {
-                        let offset = value.parse().map_err(|_| format!("bad offset: {value}"))?;
-                        wanted.view.skip_bytes = offset;
-                    } else {
-                        wanted.config_directory = Some(value);
-                    }
-                    break;
-                }
-                _ => return Err(USAGE.to_owned()),
+    let parts = getopt::parts_of(args, "qbehdovr", "cs").map_err(|why| {
+        eprint_line(&format!("postcat: {why}"));
+        USAGE
+    })?;
+    for part in parts {
+        match part {
+            Part::Flag('q') => wanted.by_id = true,
+            Part::Flag('b') => wanted.view.parts.body = true,
+            Part::Flag('e') => wanted.view.parts.envelope = true,
+            Part::Flag('h') => wanted.view.parts.header = true,
+            Part::Flag('d') => wanted.view.types = true,
+            Part::Flag('o') => wanted.view.offsets = true,
+            Part::Flag('v') => wanted.view.names = true,
+            // There are no pointers between our records that could be followed or not.
+            Part::Flag(_) => {}
+            Part::Value('s', value) => {
+                let offset = value.parse().map_err(|_| format!("bad offset: {value}"))?;
+                wanted.view.skip_bytes = offset;
             }
+            Part::Value(_, value) => wanted.config_directory = Some(value),
+            Part::Word(word) => wanted.words.push(word),
         }
-    }
-    if wanted.words.is_empty() {
-        return Err(USAGE.to_owned());
     }
     Ok(wanted)
 }
@@ -186,7 +170,11 @@ mod tests {
             })
         );
         assert_eq!(wanted("-x"), Err(USAGE.to_owned()));
-        assert_eq!(wanted("-q"), Err(USAGE.to_owned()));
+        assert_eq!(
+            wanted("-q").map(|wanted| wanted.words),
+            Ok(Vec::new()),
+            "nothing is shown"
+        );
         assert_eq!(wanted("-sx A"), Err("bad offset: x".to_owned()));
     }
 

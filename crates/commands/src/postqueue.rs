@@ -1,13 +1,15 @@
 //! `postqueue` and `mailq`: show the queue, and have it tried now, as Postfix's postqueue(1) does.
 
+use std::ops::ControlFlow;
 use std::process::ExitCode;
 
 use ipc::control::{self, Request, Selection};
-use queue::admin::{self, Listed};
+use queue::admin::{self, Listed, Screen};
 use serde_json::ser::Formatter;
 use settings::Postfix;
 
-use crate::mail_queue::{Answer, MailQueue, is_queue_id, short_date};
+use crate::getopt::{self, Part};
+use crate::mail_queue::{Answer, ListError, MailQueue, is_queue_id, short_date};
 use crate::{Invocation, authorization, eprint_line, print_line, try_print};
 
 pub(crate) const HELP: &str = "usage: postqueue [-c DIR] {-p | -j | -f | -i ID | -s SITE}
@@ -64,31 +66,20 @@ fn fatal(code: u8, text: &str) -> ExitCode {
 
 fn wanted_of(args: &[String]) -> Result<Wanted, String> {
     let (mut config_directory, mut tasks) = (None, Vec::new());
-    let mut args = args.iter();
-    while let Some(arg) = args.next() {
-        let letters = arg.strip_prefix('-').filter(|letters| !letters.is_empty());
-        for (at, letter) in letters.ok_or(USAGE)?.char_indices() {
-            match letter {
-                'p' => tasks.push(Task::Print),
-                'j' => tasks.push(Task::Json),
-                'f' => tasks.push(Task::Flush(Selection::All)),
-                'v' => {}
-                'c' | 'i' | 's' => {
-                    let rest = &arg[at + 2..];
-                    let value = if rest.is_empty() {
-                        args.next().cloned()
-                    } else {
-                        Some(rest.to_owned())
-                    };
-                    match (letter, value.ok_or(USAGE)?) {
-                        ('c', value) => config_directory = Some(value),
-                        ('i', value) => tasks.push(Task::Flush(Selection::Ids(vec![value]))),
-                        (_, value) => tasks.push(Task::Flush(Selection::Site(value))),
-                    }
-                    break;
-                }
-                _ => return Err(USAGE.to_owned()),
-            }
+    let parts = getopt::parts_of(args, "pjfv", "cis").map_err(|why| {
+        eprint_line(&format!("postqueue: {why}"));
+        USAGE
+    })?;
+    for part in parts {
+        match part {
+            Part::Flag('p') => tasks.push(Task::Print),
+            Part::Flag('j') => tasks.push(Task::Json),
+            Part::Flag('f') => tasks.push(Task::Flush(Selection::All)),
+            Part::Flag(_) => {}
+            Part::Value('c', value) => config_directory = Some(value),
+            Part::Value('i', value) => tasks.push(Task::Flush(Selection::Ids(vec![value]))),
+            Part::Value(_, value) => tasks.push(Task::Flush(Selection::Site(value))),
+            Part::Word(_) => return Err(USAGE.to_owned()),
         }
     }
     match <[Task; 1]>::try_from(tasks) {
@@ -116,33 +107,45 @@ fn perform(wanted: &Wanted) -> ExitCode {
         return fatal(UNAVAILABLE, &text);
     }
     match &wanted.task {
-        Task::Print => show(&queue, |listed| {
-            admin::render(listed, queue.settings.enable_long_queue_ids, &short_date)
-        }),
-        Task::Json => show(&queue, |listed| admin::json(listed, &json_of)),
+        Task::Print => {
+            let screen = Screen::new(queue.settings.enable_long_queue_ids, &short_date);
+            let screen = std::cell::RefCell::new(screen);
+            show(
+                &queue,
+                |listed| screen.borrow_mut().lines(listed),
+                || screen.borrow().end(),
+            )
+        }
+        Task::Json => show(&queue, |listed| admin::json(listed, &json_of), String::new),
         Task::Flush(selection) => flush(&queue, selection),
     }
 }
 
-fn show(queue: &MailQueue, render: impl Fn(&[Listed]) -> String) -> ExitCode {
-    let listed = match queue.listing_of_daemon() {
-        Ok(Answer::Up(listed)) => listed,
-        Ok(Answer::Down) => match queue.listing_on_disk() {
-            Ok(listed) => {
-                eprint_line("postqueue: warning: Mail system is down -- accessing queue directly");
-                listed
-            }
-            Err(_) if !queue.is_ours() => {
-                return fatal(UNAVAILABLE, "Queue report unavailable - mail system is down");
-            }
-            Err(error) => return fatal(UNAVAILABLE, &format!("Queue report unavailable - {error}")),
-        },
-        Err(error @ control::Error::Connect(..)) => return fatal(SOFTWARE, &error.to_string()),
-        Err(error) => return fatal(UNAVAILABLE, &format!("Queue report unavailable - {error}")),
+/// Shows the queue while it is read; `end` is what comes behind the last message.
+fn show(queue: &MailQueue, render: impl Fn(&[Listed]) -> String, end: impl Fn() -> String) -> ExitCode {
+    let mut unwritten = None;
+    let mut print = |text: String| match try_print(text.as_bytes()) {
+        Ok(()) => ControlFlow::Continue(()),
+        Err(error) => {
+            unwritten = Some(error);
+            ControlFlow::Break(())
+        }
     };
-    match try_print(render(&listed).as_bytes()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fatal(UNAVAILABLE, &format!("output write error: {}", os::words(&error))),
+    let warn = || eprint_line("postqueue: warning: Mail system is down -- accessing queue directly");
+    let listed = queue.list(warn, |listed| print(render(listed)));
+    if listed.is_ok() {
+        let _ = print(end());
+    }
+    match (listed, unwritten) {
+        (_, Some(error)) => fatal(UNAVAILABLE, &format!("output write error: {}", os::words(&error))),
+        (Ok(()), None) => ExitCode::SUCCESS,
+        (Err(ListError::Daemon(error @ control::Error::Connect(..))), _) => {
+            fatal(SOFTWARE, &error.to_string())
+        }
+        (Err(ListError::Disk(_)), _) if !queue.is_ours() => {
+            fatal(UNAVAILABLE, "Queue report unavailable - mail system is down")
+        }
+        (Err(error), _) => fatal(UNAVAILABLE, &format!("Queue report unavailable - {error}")),
     }
 }
 

@@ -1,18 +1,18 @@
 //! `postsuper`: deletes, expires, holds, releases and requeues queued mail, as Postfix's postsuper(1) does.
 
-use std::cell::OnceCell;
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 use std::io::BufRead;
 use std::process::ExitCode;
 
 use envelope::QueueId;
-use ipc::control::{self, Action, Reply, Request, Selection};
+use ipc::control::{Action, Reply, Request, Selection};
 use maillog::Line;
 use maillog::lines::postsuper as lines;
 use queue::admin::{self, Change};
-use queue::{Spool, maildrop};
+use queue::{QueueName, Spool, maildrop};
 use world::World;
 
+use crate::getopt::{self, Part};
 use crate::mail_queue::{Answer, CommandLog, MailQueue, is_missing, is_queue_id};
 use crate::{Invocation, eprint_line, print_line};
 
@@ -26,8 +26,7 @@ Changes queued mail: one message, all of them, or those whose ids come on standa
 Only root and the owner of the queue may do this.";
 
 const USAGE: &str = "usage: postsuper [-c config_dir] [-d queue_id (delete)] [-e queue_id (expire)] [-f queue_id (expire and/or un-hold)] [-h queue_id (hold)] [-H queue_id (un-hold)] [-p (purge temporary files)] [-r queue_id (requeue)] [-s (structure fix)] [-S (redundant structure fix)][-v (verbose)] [queue...]";
-const QUEUES: [&str; 6] = ["maildrop", "incoming", "active", "deferred", "hold", "corrupt"];
-/// The order in which the changes are made and reported.
+/// The order in which the totals are reported.
 const ORDER: [Change; 5] = [
     Change::Requeue,
     Change::Delete,
@@ -35,10 +34,8 @@ const ORDER: [Change; 5] = [
     Change::Hold,
     Change::Release,
 ];
-/// The most ids that are read from standard input.
-const IDS_MAX: usize = 10_000_000;
-/// How many ids go to the running mail system at once.
-const IDS_AT_ONCE: usize = 10_000;
+/// How many ids are read from standard input before these messages are changed.
+const IDS_AT_ONCE: usize = 1_000;
 
 /// The messages that one option names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,8 +49,9 @@ enum Named {
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Wanted {
     config_directory: Option<String>,
-    changes: Vec<(Change, Named)>,
-    queues: Vec<String>,
+    /// In the order of the arguments. More than one change is made to each message in turn (`-f`).
+    changes: Vec<(&'static [Change], Named)>,
+    queues: Vec<QueueName>,
 }
 
 /// Runs the command.
@@ -62,7 +60,7 @@ pub(crate) fn run(invocation: &Invocation) -> ExitCode {
         print_line(HELP);
         return ExitCode::SUCCESS;
     }
-    let done = wanted_of(&invocation.args).and_then(|wanted| perform(&wanted));
+    let done = wanted_of(&invocation.args).and_then(|wanted| perform(wanted));
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(text) => {
@@ -74,56 +72,45 @@ pub(crate) fn run(invocation: &Invocation) -> ExitCode {
 
 fn wanted_of(args: &[String]) -> Result<Wanted, String> {
     let mut wanted = Wanted::default();
-    let mut args = args.iter();
-    while let Some(arg) = args.next() {
-        let Some(letters) = arg.strip_prefix('-').filter(|letters| !letters.is_empty()) else {
-            if !QUEUES.contains(&arg.as_str()) {
-                return Err(format!("invalid directory name: {arg}"));
+    let parts = getopt::parts_of(args, "psSv", "cdefhHr").map_err(|why| {
+        eprint_line(&format!("postsuper: {why}"));
+        USAGE
+    })?;
+    for part in parts {
+        let (letter, value) = match part {
+            Part::Flag(_) => continue,
+            Part::Value(letter, value) => (letter, value),
+            Part::Word(word) => {
+                let queue = QueueName::parse(&word);
+                wanted
+                    .queues
+                    .push(queue.ok_or_else(|| format!("invalid directory name: {word}"))?);
+                continue;
             }
-            wanted.queues.push(arg.clone());
-            continue;
         };
-        for (at, letter) in letters.char_indices() {
-            let changes: &[Change] = match letter {
-                'd' => &[Change::Delete],
-                'e' => &[Change::Expire],
-                'f' => &[Change::Expire, Change::Release],
-                'h' => &[Change::Hold],
-                'H' => &[Change::Release],
-                'r' => &[Change::Requeue],
-                'c' => &[],
-                'p' | 's' | 'S' | 'v' => continue,
-                _ => return Err(USAGE.to_owned()),
-            };
-            let rest = &letters[at + 1..];
-            let value = if rest.is_empty() {
-                args.next().cloned()
-            } else {
-                Some(rest.to_owned())
-            };
-            let value = value.ok_or(USAGE)?;
-            if changes.is_empty() {
+        let changes: &'static [Change] = match letter {
+            'd' => &[Change::Delete],
+            'e' => &[Change::Expire],
+            'f' => &[Change::Expire, Change::Release],
+            'h' => &[Change::Hold],
+            'H' => &[Change::Release],
+            'r' => &[Change::Requeue],
+            _ => {
                 wanted.config_directory = Some(value);
-            } else {
-                let named = named(value);
-                let named = changes.iter().map(|change| (*change, named.clone()));
-                wanted.changes.extend(named);
+                continue;
             }
-            break;
-        }
+        };
+        let named = match value.as_str() {
+            "ALL" => Named::All,
+            "-" => Named::StandardInput,
+            _ => Named::One(value),
+        };
+        wanted.changes.push((changes, named));
     }
     Ok(wanted)
 }
 
-fn named(word: String) -> Named {
-    match word.as_str() {
-        "ALL" => Named::All,
-        "-" => Named::StandardInput,
-        _ => Named::One(word),
-    }
-}
-
-fn perform(wanted: &Wanted) -> Result<(), String> {
+fn perform(wanted: Wanted) -> Result<(), String> {
     let queue = MailQueue::of(wanted.config_directory.as_deref())?;
     if !queue.is_ours() {
         return Err("use of this command is reserved for the superuser".to_owned());
@@ -133,63 +120,30 @@ fn perform(wanted: &Wanted) -> Result<(), String> {
     let mut work = Work {
         queue,
         log,
-        queues: wanted.queues.clone(),
+        queues: wanted.queues,
         spool: None,
+        totals: Vec::new(),
     };
-    let typed = OnceCell::new();
-    for change in ORDER {
-        let of_change = wanted.changes.iter().filter(|(wanted, _)| *wanted == change);
-        let named: Vec<&Named> = of_change.map(|(_, named)| named).collect();
-        if !named.is_empty() {
-            let chosen = Chosen::of(&named, &typed);
-            let changed = work.make(change, &chosen)?;
-            work.report(change, &chosen, &changed);
-        }
-    }
-    Ok(())
-}
-
-/// The messages that the options of one change name together.
-#[derive(Debug, Default)]
-struct Chosen {
-    all: bool,
-    ids: HashSet<String>,
-}
-
-impl Chosen {
-    /// `typed`: the words of standard input, once they were read; `-f` names them for two changes.
-    fn of(named: &[&Named], typed: &OnceCell<Vec<String>>) -> Chosen {
-        let mut chosen = Chosen::default();
-        for name in named {
-            match name {
-                Named::All => chosen.all = true,
-                Named::One(word) => chosen.take(word),
-                Named::StandardInput => {
-                    let read = || {
-                        let lines = std::io::stdin().lock().lines().map_while(Result::ok);
-                        lines.take(IDS_MAX).collect()
-                    };
-                    typed
-                        .get_or_init(read)
-                        .iter()
-                        .for_each(|line| chosen.take(line.trim()));
+    for (changes, named) in wanted.changes {
+        // Their number is told even when nothing is named.
+        changes.iter().for_each(|change| work.count(*change, 0));
+        match named {
+            Named::All => work.change_all(changes)?,
+            Named::One(word) => work.change_named(changes, &[word])?,
+            Named::StandardInput => {
+                let mut lines = std::io::stdin().lock().lines().map_while(Result::ok);
+                loop {
+                    let some: Vec<String> = lines.by_ref().take(IDS_AT_ONCE).collect();
+                    if some.is_empty() {
+                        break;
+                    }
+                    work.change_named(changes, &some)?;
                 }
             }
         }
-        chosen
     }
-
-    fn take(&mut self, word: &str) {
-        if is_queue_id(word) {
-            self.ids.insert(word.to_owned());
-        } else {
-            eprint_line(&format!("postsuper: warning: invalid mail queue id: {word}"));
-        }
-    }
-
-    fn has(&self, id: &str) -> bool {
-        self.all || self.ids.contains(id)
-    }
+    work.report();
+    Ok(())
 }
 
 /// What the changes work on.
@@ -197,35 +151,77 @@ struct Work {
     queue: MailQueue,
     log: Option<CommandLog>,
     /// The queues that are meant; none is all.
-    queues: Vec<String>,
+    queues: Vec<QueueName>,
     /// Opened when the mail system is down and there is something to change.
     spool: Option<Spool>,
+    /// How many messages were changed, for each change that was asked for.
+    totals: Vec<(Change, usize)>,
 }
 
 impl Work {
-    /// Makes one change and returns the ids of the messages that were changed.
-    fn make(&mut self, change: Change, chosen: &Chosen) -> Result<Vec<String>, String> {
-        let mut changed = Vec::new();
-        if change == Change::Delete && self.is_meant("maildrop") {
-            changed = self.delete_dropped(chosen)?;
+    fn change_all(&mut self, changes: &[Change]) -> Result<(), String> {
+        for change in changes {
+            let changed = self.make(*change, None)?;
+            self.count(*change, changed.len());
         }
-        changed.extend(match self.through_daemon(change, chosen)? {
+        Ok(())
+    }
+
+    /// Changes the messages with these ids, each in turn, and says of each what was done to it.
+    fn change_named(&mut self, changes: &[Change], words: &[String]) -> Result<(), String> {
+        let words = words.iter().map(|word| word.trim());
+        let ids: Vec<QueueId> = words.clone().filter_map(QueueId::parse).collect();
+        let mut done: Vec<(Change, HashSet<String>)> = Vec::new();
+        for change in changes {
+            let changed = self.make(*change, Some(&ids))?;
+            self.count(*change, changed.len());
+            done.push((*change, changed.into_iter().collect()));
+        }
+        for word in words {
+            if !is_queue_id(word) {
+                self.say(&lines::InvalidId { word });
+            }
+            // What is no id that a message can have was not changed.
+            let Some(queue_id) = &QueueId::parse(word) else {
+                continue;
+            };
+            for (change, changed) in &mut done {
+                if changed.remove(word) {
+                    let action = action_of(*change);
+                    self.say(&lines::Changed { queue_id, action });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, change: Change, messages: usize) {
+        match self.totals.iter_mut().find(|(counted, _)| *counted == change) {
+            Some((_, total)) => *total += messages,
+            None => self.totals.push((change, messages)),
+        }
+    }
+
+    /// Makes one change and returns the ids of the messages that were changed. `ids`: `None` is `ALL`.
+    fn make(&mut self, change: Change, ids: Option<&[QueueId]>) -> Result<Vec<String>, String> {
+        let mut changed = Vec::new();
+        if change == Change::Delete && (self.queues.is_empty() || self.queues.contains(&QueueName::Maildrop))
+        {
+            changed = self.delete_dropped(ids)?;
+        }
+        changed.extend(match self.through_daemon(change, ids)? {
             Answer::Up(ids) => ids,
-            Answer::Down => self.directly(change, chosen)?,
+            Answer::Down => self.directly(change, ids)?,
         });
         Ok(changed)
     }
 
-    fn is_meant(&self, queue: &str) -> bool {
-        self.queues.is_empty() || self.queues.iter().any(|meant| meant == queue)
-    }
-
     /// Deletes what nobody has picked up yet.
-    fn delete_dropped(&self, chosen: &Chosen) -> Result<Vec<String>, String> {
+    fn delete_dropped(&self, ids: Option<&[QueueId]>) -> Result<Vec<String>, String> {
         let (directory, world) = (self.queue.directory(), World::real());
         let mut deleted = Vec::new();
         for id in maildrop::scan(directory, &world).map_err(|error| error.to_string())? {
-            if chosen.has(id.as_str()) {
+            if ids.is_none_or(|ids| ids.contains(&id)) {
                 match maildrop::remove(directory, &world, &id) {
                     Ok(()) => deleted.push(id.to_string()),
                     Err(error) if is_missing(&error) => {}
@@ -237,39 +233,7 @@ impl Work {
         Ok(deleted)
     }
 
-    fn through_daemon(&self, change: Change, chosen: &Chosen) -> Result<Answer<Vec<String>>, String> {
-        let told = |error: control::Error| error.to_string();
-        let ids: Vec<String> = if self.queues.is_empty() && !chosen.all {
-            chosen.ids.iter().cloned().collect()
-        } else if self.queues.is_empty() {
-            return self.ask(change, Selection::All).map_err(told);
-        } else {
-            let Answer::Up(listed) = self.queue.listing_of_daemon().map_err(told)? else {
-                return Ok(Answer::Down);
-            };
-            let meant = listed
-                .into_iter()
-                .filter(|message| self.is_meant(&message.queue_name));
-            meant
-                .map(|message| message.queue_id)
-                .filter(|id| chosen.has(id))
-                .collect()
-        };
-        let mut changed = Vec::new();
-        for some in ids.chunks(IDS_AT_ONCE) {
-            match self.ask(change, Selection::Ids(some.to_vec())).map_err(told)? {
-                Answer::Up(ids) => changed.extend(ids),
-                Answer::Down => return Ok(Answer::Down),
-            }
-        }
-        if ids.is_empty() && matches!(self.queue.ask(&Request::Status).map_err(told)?, Answer::Down) {
-            return Ok(Answer::Down);
-        }
-        changed.sort();
-        Ok(Answer::Up(changed))
-    }
-
-    fn ask(&self, change: Change, selection: Selection) -> Result<Answer<Vec<String>>, control::Error> {
+    fn through_daemon(&self, change: Change, ids: Option<&[QueueId]>) -> Result<Answer<Vec<String>>, String> {
         let action = match change {
             Change::Delete => Action::Delete,
             Change::Expire => Action::Expire,
@@ -277,7 +241,13 @@ impl Work {
             Change::Release => Action::Release,
             Change::Requeue => Action::Requeue,
         };
-        Ok(match self.queue.ask(&Request::Super(action, selection))? {
+        let selection = match ids {
+            None => Selection::All,
+            Some(ids) => Selection::Ids(ids.iter().map(ToString::to_string).collect()),
+        };
+        let queues = self.queues.iter().map(ToString::to_string).collect();
+        let asked = self.queue.ask(&Request::Super(action, selection, queues));
+        Ok(match asked.map_err(|error| error.to_string())? {
             Answer::Down => Answer::Down,
             Answer::Up(replies) => {
                 let acted = replies.into_iter().filter_map(|reply| match reply {
@@ -290,52 +260,50 @@ impl Work {
     }
 
     /// Changes the spool itself while the mail system is down.
-    fn directly(&mut self, change: Change, chosen: &Chosen) -> Result<Vec<String>, String> {
+    fn directly(&mut self, change: Change, ids: Option<&[QueueId]>) -> Result<Vec<String>, String> {
         let told = |error: queue::Error| error.to_string();
-        let there = match &self.spool {
-            Some(spool) => spool.queue_ids(),
-            None => self.queue.open_to_look().map_err(told)?.queue_ids(),
+        let meant = admin::Selection {
+            ids: ids.map(<[QueueId]>::to_vec),
+            queues: self.queues.clone(),
         };
-        let meant = there
-            .into_iter()
-            .filter(|(id, queue)| chosen.has(id.as_str()) && self.is_meant(queue.as_str()));
-        let ids: BTreeSet<QueueId> = meant.map(|(id, _)| id).collect();
-        if ids.is_empty() {
-            return Ok(Vec::new());
-        }
-        if self.spool.is_none() {
-            self.spool = Some(self.queue.open_to_change()?);
-        }
-        let Some(spool) = &self.spool else {
-            return Ok(Vec::new());
+        let spool = match &self.spool {
+            Some(spool) => spool,
+            // Nothing is made where there is nothing to change.
+            None if meant.of(&self.queue.open_to_look().map_err(told)?).is_empty() => return Ok(Vec::new()),
+            None => self.spool.insert(self.queue.open_to_change()?),
         };
-        let changed = admin::change(spool, change, &admin::Selection::Several(ids)).map_err(told)?;
+        let changed = admin::change(spool, change, &meant).map_err(told)?;
         spool.flush().map_err(told)?;
         Ok(changed.iter().map(ToString::to_string).collect())
     }
 
-    /// Says and logs what was done: each message that was named, and how many.
-    fn report(&self, change: Change, chosen: &Chosen, changed: &[String]) {
-        let action = match change {
-            Change::Delete => lines::Action::Deleted,
-            Change::Expire => lines::Action::Expired,
-            Change::Hold => lines::Action::Held,
-            Change::Release => lines::Action::Released,
-            Change::Requeue => lines::Action::Requeued,
-        };
-        let say = |line: &dyn Line| {
-            eprint_line(&format!("postsuper: {}", line.to_text()));
-            if let Some(log) = &self.log {
-                log.write(line);
+    /// Says and logs how many messages were changed.
+    fn report(&self) {
+        for change in ORDER {
+            if let Some((_, messages)) = self.totals.iter().find(|(counted, _)| *counted == change) {
+                self.say(&lines::Total {
+                    action: action_of(change),
+                    messages: *messages,
+                });
             }
-        };
-        let named = changed.iter().filter(|id| chosen.ids.contains(*id));
-        for queue_id in named.filter_map(|id| QueueId::parse(id)) {
-            let queue_id = &queue_id;
-            say(&lines::Changed { queue_id, action });
         }
-        let messages = changed.len();
-        say(&lines::Total { action, messages });
+    }
+
+    fn say(&self, line: &dyn Line) {
+        eprint_line(&format!("postsuper: {}", line.to_text()));
+        if let Some(log) = &self.log {
+            log.write(line);
+        }
+    }
+}
+
+fn action_of(change: Change) -> lines::Action {
+    match change {
+        Change::Delete => lines::Action::Deleted,
+        Change::Expire => lines::Action::Expired,
+        Change::Hold => lines::Action::Held,
+        Change::Release => lines::Action::Released,
+        Change::Requeue => lines::Action::Requeued,
     }
 }
 
@@ -355,16 +323,19 @@ mod tests {
             Ok(Wanted {
                 config_directory: Some("/x".into()),
                 changes: vec![
-                    (Change::Delete, Named::All),
-                    (Change::Hold, Named::One("ABCDEF1".into())),
-                    (Change::Delete, Named::StandardInput),
+                    (&[Change::Delete], Named::All),
+                    (&[Change::Hold], Named::One("ABCDEF1".into())),
+                    (&[Change::Delete], Named::StandardInput),
                 ],
-                queues: vec!["deferred".into(), "hold".into()],
+                queues: vec![QueueName::Deferred, QueueName::Hold],
             })
         );
         assert_eq!(wanted("-ps"), Ok(Wanted::default()));
-        let both = vec![(Change::Expire, Named::All), (Change::Release, Named::All)];
-        assert_eq!(wanted("-f ALL").map(|wanted| wanted.changes), Ok(both));
+        let both: &[Change] = &[Change::Expire, Change::Release];
+        assert_eq!(
+            wanted("-f ALL").map(|wanted| wanted.changes),
+            Ok(vec![(both, Named::All)])
+        );
         assert_eq!(wanted("-d"), Err(USAGE.to_owned()));
         assert_eq!(wanted("-x"), Err(USAGE.to_owned()));
         assert_eq!(
@@ -380,13 +351,7 @@ mod tests {
             log,
             queues: Vec::new(),
             spool: None,
-        }
-    }
-
-    fn chosen(ids: &[&str]) -> Chosen {
-        Chosen {
-            all: ids.is_empty(),
-            ids: ids.iter().map(|id| (*id).to_owned()).collect(),
+            totals: Vec::new(),
         }
     }
 
@@ -396,45 +361,26 @@ mod tests {
         let (queue, ids) = mail_queue::tests::filled(dir.path());
         let [first, second, third] = [&ids[0], &ids[1], &ids[2]].map(ToString::to_string);
         let mut work = work(queue);
-        let make = |work: &mut Work, change, ids: &[&str]| {
-            let chosen = chosen(ids);
-            let changed = work.make(change, &chosen).expect("changed");
-            work.report(change, &chosen, &changed);
-            changed
+        let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+        let named = |work: &mut Work, changes: &[Change], ids: &[&str]| {
+            work.change_named(changes, &words(ids)).expect("changed");
         };
-        assert_eq!(make(&mut work, Change::Hold, &["NONE1234"]), Vec::<String>::new());
-        assert_eq!(
-            make(&mut work, Change::Hold, &[&first]),
-            std::slice::from_ref(&first)
-        );
-        assert_eq!(
-            make(&mut work, Change::Release, &[&third]),
-            std::slice::from_ref(&third)
-        );
-        work.queues = vec!["deferred".to_owned()];
-        let marked = make(&mut work, Change::Expire, &[&second]);
-        assert_eq!(marked, std::slice::from_ref(&second));
-        assert_eq!(make(&mut work, Change::Expire, &[&second]), Vec::<String>::new());
+        named(&mut work, &[Change::Hold], &["NONE1234", "no/id", &first, &third]);
+        named(&mut work, &[Change::Expire, Change::Release], &[&second, &third]);
+        work.queues = vec![QueueName::Deferred];
+        named(&mut work, &[Change::Expire], &[&second]);
         drop(work.spool.take());
-        let listed = work.queue.listing_on_disk().expect("read");
+        let listed = mail_queue::tests::listed(&work.queue);
         let expired = listed.iter().filter(|message| message.forced_expire);
-        assert!(
-            expired.map(|message| &message.queue_id).eq([&second]),
-            "it is on disk"
-        );
+        let expired: HashSet<&str> = expired.map(|message| message.queue_id.as_str()).collect();
+        assert_eq!(expired, HashSet::from([second.as_str(), &third]), "it is on disk");
         std::fs::create_dir_all(work.queue.directory().join("maildrop/STRAY1")).expect("made");
-        let deleted = make(&mut work, Change::Delete, &[]);
-        assert_eq!(
-            deleted.iter().collect::<BTreeSet<_>>(),
-            BTreeSet::from([&second, &third])
-        );
+        work.change_all(&[Change::Delete]).expect("changed");
         work.queues.clear();
-        assert_eq!(
-            make(&mut work, Change::Requeue, &[&first]),
-            std::slice::from_ref(&first)
-        );
+        named(&mut work, &[Change::Requeue], &[&first]);
+        work.report();
         drop(work.spool.take());
-        let left = work.queue.listing_on_disk().expect("read");
+        let left = mail_queue::tests::listed(&work.queue);
         let left: Vec<(&str, &str)> = left
             .iter()
             .map(|message| (message.queue_id.as_str(), message.queue_name.as_str()))
@@ -442,23 +388,18 @@ mod tests {
         assert_eq!(left, [(first.as_str(), "incoming")]);
         let log = std::fs::read_to_string(dir.path().join("mail.log")).expect("there");
         let log: Vec<&str> = log.lines().filter_map(|line| line.split("]: ").nth(1)).collect();
-        let (held, released) = (
-            format!("{first}: placed on hold"),
-            format!("{third}: released from hold"),
-        );
-        let (requeued, expired) = (format!("{first}: requeued"), format!("{second}: expired"));
         let wanted = [
-            "Placed on hold: 0 messages",
-            &held,
-            "Placed on hold: 1 message",
-            &released,
-            "Released from hold: 1 message",
-            &expired,
-            "Force-expired: 1 message",
-            "Force-expired: 0 messages",
-            "Deleted: 2 messages",
-            &requeued,
+            "warning: invalid mail queue id: no/id",
+            &format!("{first}: placed on hold"),
+            &format!("{second}: expired"),
+            &format!("{third}: expired"),
+            &format!("{third}: released from hold"),
+            &format!("{first}: requeued"),
             "Requeued: 1 message",
+            "Deleted: 2 messages",
+            "Force-expired: 2 messages",
+            "Placed on hold: 1 message",
+            "Released from hold: 1 message",
         ];
         assert_eq!(log, wanted);
     }
@@ -467,7 +408,7 @@ mod tests {
     fn the_running_mail_system_changes_its_messages_itself() {
         let dir = tempfile::tempdir().expect("a directory");
         let queue = mail_queue::tests::empty(dir.path());
-        let socket = queue.directory().join(control::SOCKET);
+        let socket = queue.directory().join(ipc::control::SOCKET);
         std::fs::create_dir_all(socket.parent().expect("it has one")).expect("made");
         let listener = std::os::unix::net::UnixListener::bind(&socket).expect("bound");
         let daemon = std::thread::spawn(move || {
@@ -478,12 +419,17 @@ mod tests {
             }
             asked
         });
-        let changed = work(queue).make(Change::Hold, &chosen(&["ABCDEF1"]));
-        assert_eq!(changed, Ok(vec!["ABCDEF1".to_owned()]));
+        let mut work = work(queue);
+        work.queues = vec![QueueName::Active];
+        let ids = [QueueId::parse("ABCDEF1").expect("one")];
+        assert_eq!(
+            work.make(Change::Hold, Some(&ids)),
+            Ok(vec!["ABCDEF1".to_owned()])
+        );
         let ids = Selection::Ids(vec!["ABCDEF1".to_owned()]);
         assert_eq!(
             daemon.join().expect("no panic"),
-            Request::Super(Action::Hold, ids)
+            Request::Super(Action::Hold, ids, vec!["active".to_owned()])
         );
     }
 }

@@ -6,13 +6,14 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use envelope::codec;
+use envelope::{QueueId, codec};
 use ipc::control::{Action, Haste, PATIENCE, Reply, Request, SOCKET, Selection};
 use ipc::frame;
+use queue::QueueName;
 use queue::maildrop::{self, Slip};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use world::World;
 
 use crate::{Front, pickup};
@@ -20,6 +21,10 @@ use tables::name_list::NameList;
 
 /// How many messages of a listing go into one frame.
 const LISTING_MESSAGES: usize = 100;
+/// How many of these frames wait for the command at most.
+const LISTING_FRAMES: usize = 4;
+/// How many messages are changed before others who want something of the queue have their turn.
+const ADMINISTERED_MESSAGES: usize = 10_000;
 
 /// How many commands are answered at once; others wait.
 const CONVERSATIONS_MAX: usize = 100;
@@ -159,9 +164,8 @@ impl Conversation {
             Request::Status => self.send(&Reply::Process(self.supervisor.process())).await?,
             Request::List => return self.list().await,
             Request::Flush(selection) => self.front.qmgr.flush(selection),
-            Request::Super(action, selection) => {
-                let acted = self.administer(action, selection).await;
-                self.send(&Reply::Acted(acted)).await?;
+            Request::Super(action, selection, queues) => {
+                return self.administer(action, selection, &queues).await;
             }
             // What is left then is taken in by and by.
             Request::Pickup => drop(pickup::run_once(&self.front).await),
@@ -227,23 +231,59 @@ impl Conversation {
         acted.map(|()| Reply::Done)
     }
 
+    /// The list, read while it is sent: the thread that reads waits for the command that hears it.
     async fn list(&mut self) -> Result<Reply, frame::Error> {
         let spool = self.front.spool.clone();
-        let listed = tokio::task::spawn_blocking(move || queue::admin::listing(&spool, &World::real())).await;
-        let messages = match listed {
-            Ok(Ok(messages)) => messages,
-            Ok(Err(error)) => return Ok(Reply::Refused(error.to_string())),
-            Err(_) => return Ok(Reply::Refused("the listing was broken off".to_owned())),
-        };
-        for part in messages.chunks(LISTING_MESSAGES) {
-            let value = serde_json::to_value(part)?;
-            self.send(&Reply::Listing(value)).await?;
+        let (sender, mut frames) = mpsc::channel(LISTING_FRAMES);
+        let listed = tokio::task::spawn_blocking(move || {
+            let mut messages = queue::admin::listing(&spool, &World::real())?;
+            loop {
+                let part: Vec<_> = messages.by_ref().take(LISTING_MESSAGES).collect();
+                let frame = serde_json::to_value(&part)
+                    .map_err(frame::Error::from)
+                    .and_then(|value| frame::encode(&Reply::Listing(value)));
+                // Nobody hears it any more: the command went away.
+                if part.is_empty() || sender.blocking_send(frame).is_err() {
+                    return Ok(());
+                }
+            }
+        });
+        while let Some(frame) = frames.recv().await {
+            self.stream.write_all(&frame?).await?;
         }
-        Ok(Reply::Done)
+        Ok(match listed.await {
+            Ok(Ok(())) => Reply::Done,
+            Ok(Err(error)) => Reply::Refused(queue::Error::to_string(&error)),
+            Err(_) => Reply::Refused("the listing was broken off".to_owned()),
+        })
     }
 
-    async fn administer(&self, action: Action, selection: Selection) -> Vec<String> {
-        self.front.qmgr.administer(action, selection).await
+    /// Does to messages what an administrator wants, some at a time.
+    async fn administer(
+        &mut self,
+        action: Action,
+        selection: Selection,
+        queues: &[String],
+    ) -> Result<Reply, frame::Error> {
+        let ids = match selection {
+            Selection::Ids(ids) => Some(ids.iter().filter_map(|id| QueueId::parse(id)).collect()),
+            Selection::All => None,
+            Selection::Site(_) => return Ok(Reply::Refused("that is not done to sites".to_owned())),
+        };
+        let meant = queue::admin::Selection {
+            ids,
+            queues: queues.iter().filter_map(|name| QueueName::parse(name)).collect(),
+        };
+        if meant.queues.len() < queues.len() {
+            return Ok(Reply::Refused("there is no such queue".to_owned()));
+        }
+        let found = meant.of(&self.front.spool);
+        for some in found.chunks(ADMINISTERED_MESSAGES) {
+            let ids = some.iter().map(|(id, _)| id.to_string()).collect();
+            let acted = self.front.qmgr.administer(action, Selection::Ids(ids)).await;
+            self.send(&Reply::Acted(acted)).await?;
+        }
+        Ok(Reply::Done)
     }
 }
 

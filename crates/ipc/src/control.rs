@@ -4,6 +4,7 @@
 //! until [`Reply::Done`] or [`Reply::Refused`].
 
 use std::io::{self, Write};
+use std::ops::ControlFlow;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -26,8 +27,9 @@ pub enum Request {
     List,
     /// Try deferred mail now: all of it, one message, or one site.
     Flush(Selection),
-    /// Queue administration: [`Reply::Acted`].
-    Super(Action, Selection),
+    /// Queue administration of the selected messages, only those in the named queues when there are any: [`Reply::Acted`]
+    /// frames.
+    Super(Action, Selection, Vec<String>),
     /// Mail was dropped into `maildrop`.
     Pickup,
     /// Mail of a user who may not write into `maildrop` ([`drop_message`]). The content follows the frame; the answer is
@@ -88,7 +90,7 @@ pub enum Haste {
 pub enum Reply {
     /// A part of the listing, as JSON of the queue's own type.
     Listing(serde_json::Value),
-    /// The ids of the messages that were acted on.
+    /// The ids of some messages that were acted on, in the order in which they were named.
     Acted(Vec<String>),
     /// The daemon's process id.
     Process(u32),
@@ -121,7 +123,22 @@ pub enum Error {
 ///
 /// # Errors
 /// [`Error::Down`] when there is no daemon; the other variants when there is and something goes wrong.
-pub fn ask(queue_directory: &Path, request: &Request, each: impl FnMut(Reply)) -> Result<(), Error> {
+pub fn ask(queue_directory: &Path, request: &Request, mut each: impl FnMut(Reply)) -> Result<(), Error> {
+    ask_while(queue_directory, request, |reply| {
+        each(reply);
+        ControlFlow::Continue(())
+    })
+}
+
+/// As [`ask`], until `each` wants to hear no more.
+///
+/// # Errors
+/// As [`ask`].
+pub fn ask_while(
+    queue_directory: &Path,
+    request: &Request,
+    each: impl FnMut(Reply) -> ControlFlow<()>,
+) -> Result<(), Error> {
     let mut stream = connect(queue_directory)?;
     frame::write(&mut stream, request)?;
     hear(&mut stream, each)
@@ -154,6 +171,7 @@ pub fn drop_message(
         if let Reply::Acted(acted) = reply {
             ids.extend(acted);
         }
+        ControlFlow::Continue(())
     })?;
     written.map_err(frame::Error::from)?;
     ids.pop()
@@ -173,12 +191,16 @@ fn connect(queue_directory: &Path) -> Result<UnixStream, Error> {
     Ok(stream)
 }
 
-fn hear(stream: &mut UnixStream, mut each: impl FnMut(Reply)) -> Result<(), Error> {
+fn hear(stream: &mut UnixStream, mut each: impl FnMut(Reply) -> ControlFlow<()>) -> Result<(), Error> {
     loop {
         match frame::read(stream)? {
             Some(Reply::Done) => return Ok(()),
             Some(Reply::Refused(why)) => return Err(Error::Refused(why)),
-            Some(reply) => each(reply),
+            Some(reply) => {
+                if each(reply).is_break() {
+                    return Ok(());
+                }
+            }
             None => return Err(Error::Frame(io::Error::from(io::ErrorKind::UnexpectedEof).into())),
         }
     }

@@ -37,6 +37,33 @@ pub enum QueueName {
 }
 
 impl QueueName {
+    /// All of them, in the order in which Postfix lists them.
+    pub const ALL: [QueueName; 6] = [
+        QueueName::Maildrop,
+        QueueName::Active,
+        QueueName::Incoming,
+        QueueName::Deferred,
+        QueueName::Hold,
+        QueueName::Corrupt,
+    ];
+
+    /// The queue of that name.
+    pub fn parse(name: &str) -> Option<QueueName> {
+        QueueName::ALL.into_iter().find(|queue| queue.as_str() == name)
+    }
+
+    /// Its place in [`QueueName::ALL`].
+    pub fn rank(self) -> u8 {
+        match self {
+            QueueName::Maildrop => 0,
+            QueueName::Active => 1,
+            QueueName::Incoming => 2,
+            QueueName::Deferred => 3,
+            QueueName::Hold => 4,
+            QueueName::Corrupt => 5,
+        }
+    }
+
     /// The name in lower case.
     pub fn as_str(self) -> &'static str {
         match self {

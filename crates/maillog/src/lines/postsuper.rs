@@ -45,6 +45,22 @@ impl Line for Changed<'_> {
     }
 }
 
+/// `warning: invalid mail queue id: no/id`
+#[derive(Debug)]
+pub struct InvalidId<'a> {
+    /// What was taken for one.
+    pub word: &'a str,
+}
+
+impl Line for InvalidId<'_> {
+    fn tag(&self) -> Tag<'_> {
+        Tag::Mta("postsuper")
+    }
+    fn text(&self, out: &mut String) {
+        say!(out, "warning: invalid mail queue id: {}", self.word);
+    }
+}
+
 /// `Deleted: 2 messages`
 #[derive(Debug)]
 pub struct Total {

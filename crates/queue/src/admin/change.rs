@@ -1,7 +1,5 @@
 //! `postsuper`: delete, expire, hold, release, requeue one message, or all, or all of one queue.
 
-use std::collections::BTreeSet;
-
 use envelope::QueueId;
 
 use crate::{QueueName, Result, Spool};
@@ -22,37 +20,33 @@ pub enum Change {
 }
 
 /// To which messages.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Selection {
-    /// One queue id.
-    One(QueueId),
-    /// These queue ids.
-    Several(BTreeSet<QueueId>),
-    /// `ALL`, perhaps only those in the named queues (`postsuper -d ALL deferred`); none named is every queue.
-    All(Vec<QueueName>),
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Selection {
+    /// Those with these queue ids; `None` is `ALL`.
+    pub ids: Option<Vec<QueueId>>,
+    /// Only those in these queues (`postsuper -d ALL deferred`); none named is every queue.
+    pub queues: Vec<QueueName>,
+}
+
+impl Selection {
+    /// The messages of the spool that are meant, with their queues: in the order in which they were named, `ALL` by id.
+    pub fn of(&self, spool: &Spool) -> Vec<(QueueId, QueueName)> {
+        let mut meant: Vec<(QueueId, QueueName)> = match &self.ids {
+            Some(ids) => ids
+                .iter()
+                .filter_map(|id| Some((id.clone(), spool.queue_of(id)?)))
+                .collect(),
+            None => spool.queue_ids(),
+        };
+        meant.retain(|(_, queue)| self.queues.is_empty() || self.queues.contains(queue));
+        if self.ids.is_none() {
+            meant.sort();
+        }
+        meant
+    }
 }
 
 impl Change {
-    /// What `postsuper` logs about one message, and at the end about their number: `removed`, `Deleted`.
-    pub fn words(self) -> (&'static str, &'static str) {
-        match self {
-            Change::Delete => ("removed", "Deleted"),
-            Change::Expire => ("expired", "Force-expired"),
-            Change::Hold => ("placed on hold", "Placed on hold"),
-            Change::Release => ("released from hold", "Released from hold"),
-            Change::Requeue => ("requeued", "Requeued"),
-        }
-    }
-
-    /// The closing line: `Deleted: 1 message`.
-    pub fn summary(self, count: usize) -> String {
-        format!(
-            "{}: {count} message{}",
-            self.words().1,
-            if count == 1 { "" } else { "s" }
-        )
-    }
-
     /// Whether it changes a message in that queue.
     fn applies_to(self, queue: QueueName) -> bool {
         match self {
@@ -72,18 +66,10 @@ impl Change {
 /// # Errors
 /// [`crate::Error::Stopped`]. A message that is gone meanwhile is none.
 pub fn change(spool: &Spool, what: Change, which: &Selection) -> Result<Vec<QueueId>> {
-    let mut ids: Vec<QueueId> = spool
-        .queue_ids()
-        .into_iter()
-        .filter(|(id, queue)| match which {
-            Selection::One(wanted) => id == wanted,
-            Selection::Several(wanted) => wanted.contains(id),
-            Selection::All(queues) => queues.is_empty() || queues.contains(queue),
-        })
+    let meant = which.of(spool).into_iter();
+    let ids = meant
         .filter(|(_, queue)| what.applies_to(*queue))
-        .map(|(id, _)| id)
-        .collect();
-    ids.sort();
+        .map(|(id, _)| id);
     let mut changed = Vec::new();
     for id in ids {
         let done = match what {

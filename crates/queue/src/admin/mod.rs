@@ -7,5 +7,5 @@ mod listing;
 mod postcat;
 
 pub use change::{Change, Selection, change};
-pub use listing::{Listed, ListedRecipient, json, listing, render};
+pub use listing::{Listed, ListedRecipient, Listing, Screen, json, listing, render};
 pub use postcat::{Parts, View, dump, dump_dropped};

@@ -82,11 +82,15 @@ fn in_full(message: &Message, content: &[u8], view: View, date: &dyn Fn(i64) -> 
         some => some,
     };
     let shows_envelope = parts.envelope && view.skip_bytes == 0;
-    let file = format!("{}/{}", message.queue, message.queue_id);
+    let file = place_of(message);
     let mut out = Vec::new();
+    if shows_envelope {
+        // No record: nothing stands before it.
+        out.extend_from_slice(format!("*** ENVELOPE RECORDS {file} ***\n").as_bytes());
+    }
     let mut tell = |text: &str, offset: Option<usize>| record(text.as_bytes(), offset, view, &mut out);
     if shows_envelope {
-        let mut records = format!("*** ENVELOPE RECORDS {file} ***\n");
+        let mut records = String::new();
         envelope_records(message, date, &mut records);
         records.lines().for_each(|line| tell(line, None));
         tell(&format!("*** MESSAGE CONTENTS {file} ***"), None);
@@ -101,9 +105,12 @@ fn in_full(message: &Message, content: &[u8], view: View, date: &dyn Fn(i64) -> 
         at += line.len();
     }
     if shows_envelope {
-        for text in ["HEADER EXTRACTED", "MESSAGE FILE END"] {
-            record(format!("*** {text} {file} ***").as_bytes(), None, view, &mut out);
+        let mut tell = |text: &str| record(text.as_bytes(), None, view, &mut out);
+        tell(&format!("*** HEADER EXTRACTED {file} ***"));
+        if message.envelope.body != BodyKind::SevenBit {
+            tell(EIGHT_BIT);
         }
+        tell(&format!("*** MESSAGE FILE END {file} ***"));
     }
     out
 }
@@ -130,6 +137,23 @@ fn record(line: &[u8], offset: Option<usize>, view: View, out: &mut Vec<u8>) {
     out.push(b'\n');
 }
 
+/// Where Postfix would have the message's file: `hold/ID`, and deferred mail one directory deeper (`hash_queue_names`).
+fn place_of(message: &Message) -> String {
+    let (queue, id) = (message.queue, message.queue_id.as_str());
+    // Long ids lie below a digit of their time; nobody looks for them there.
+    let is_short = id
+        .bytes()
+        .all(|byte| byte.is_ascii_digit() || (b'A'..=b'F').contains(&byte));
+    if queue == QueueName::Deferred && is_short {
+        format!("{queue}/{}/{id}", &id[..1])
+    } else {
+        format!("{queue}/{id}")
+    }
+}
+
+/// Shown of a message that was announced as one of 8-bit content.
+const EIGHT_BIT: &str = "named_attribute: encoding=8bit";
+
 /// `N`, a line of the content.
 const TEXT_TYPE: u8 = b'N';
 
@@ -145,8 +169,6 @@ fn type_of(name: &str) -> u8 {
         name if name.starts_with("*** MESSAGE CONTENTS") => b'M',
         name if name.starts_with("*** HEADER EXTRACTED") => b'X',
         name if name.starts_with("*** MESSAGE FILE END") => b'E',
-        // The head of the first line is none of the records.
-        name if name.starts_with("***") => b' ',
         _ => b'A',
     }
 }
@@ -161,18 +183,7 @@ fn envelope_records(message: &Message, date: &dyn Fn(i64) -> String, out: &mut S
     );
     let arrival = date(message.facts.arrival_micros.div_euclid(1_000_000));
     let _ = writeln!(out, "message_arrival_time: {arrival}\ncreate_time: {arrival}");
-    for (name, value) in &message.facts.attributes {
-        // Postfix has a record of its own for the filter.
-        let _ = match name.as_str() {
-            "content_filter" => writeln!(out, "content_filter: {value}"),
-            name => writeln!(out, "named_attribute: {name}={value}"),
-        };
-    }
-    let encoding = match envelope.body {
-        BodyKind::SevenBit => "7bit",
-        BodyKind::EightBitMime | BodyKind::BinaryMime => "8bit",
-    };
-    let _ = writeln!(out, "named_attribute: encoding={encoding}");
+    let _ = writeln!(out, "named_attribute: log_ident={}", message.queue_id);
     if let Some(envid) = &envelope.envid {
         let _ = writeln!(out, "named_attribute: envelope_id={envid}");
     }
@@ -189,6 +200,16 @@ fn envelope_records(message: &Message, date: &dyn Fn(i64) -> String, out: &mut S
         .map(ToString::to_string)
         .unwrap_or_default();
     let _ = writeln!(out, "sender: {sender}");
+    if envelope.body != BodyKind::SevenBit {
+        let _ = writeln!(out, "{EIGHT_BIT}");
+    }
+    for (name, value) in &message.facts.attributes {
+        // Postfix has a record of its own for the filter.
+        let _ = match name.as_str() {
+            "content_filter" => writeln!(out, "content_filter: {value}"),
+            name => writeln!(out, "named_attribute: {name}={value}"),
+        };
+    }
     for (recipient, outcome) in envelope.recipients.iter().zip(&message.outcomes) {
         if let Some(notify) = recipient.notify {
             let _ = writeln!(out, "named_attribute: notify_flags={}", notify_flags(notify));

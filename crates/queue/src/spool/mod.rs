@@ -28,6 +28,7 @@ mod incoming;
 mod index;
 mod unwritten;
 
+use std::collections::BinaryHeap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -590,6 +591,34 @@ impl Spool {
             .collect()
     }
 
+    /// In which queue a message is.
+    pub fn queue_of(&self, id: &QueueId) -> Option<QueueName> {
+        self.inner.lock_index().messages.get(id).map(index::Entry::queue)
+    }
+
+    /// The next `at_most` messages behind `after` in the order of a listing: by queue ([`QueueName::rank`]), the oldest
+    /// first in each. Needs memory for so many only, and looks at every message.
+    pub fn listed_after(&self, after: Option<&Known>, at_most: usize) -> Vec<Known> {
+        let index = self.inner.lock_index();
+        let after = after.map(|known| (known.queue.rank(), known.arrival_micros, &known.queue_id));
+        let mut first = BinaryHeap::new();
+        for (id, message) in &index.messages {
+            let key = (message.queue().rank(), message.state.arrival_micros, id);
+            if after.is_some_and(|after| key <= after) {
+                continue;
+            }
+            if first.len() < at_most {
+                first.push(key);
+            } else if first.peek().is_some_and(|last| key < *last) {
+                first.pop();
+                first.push(key);
+            }
+        }
+        let ids = first.into_sorted_vec().into_iter().map(|(_, _, id)| id);
+        let known = ids.filter_map(|id| Some(known(id, index.messages.get(id)?)));
+        known.collect()
+    }
+
     /// How many messages are in the queue.
     pub fn message_count(&self) -> usize {
         self.inner.lock_index().messages.len()
@@ -676,12 +705,7 @@ impl Inner {
     /// Every message, oldest first.
     fn known(&self) -> Vec<Known> {
         let index = self.lock_index();
-        let known = index.messages.iter().map(|(id, message)| Known {
-            queue_id: id.clone(),
-            queue: message.queue(),
-            arrival_micros: message.state.arrival_micros,
-            next_try_micros: message.state.next_try_micros,
-        });
+        let known = index.messages.iter().map(|(id, message)| known(id, message));
         let mut known: Vec<Known> = known.collect();
         known.sort_by(|a, b| (a.arrival_micros, &a.queue_id).cmp(&(b.arrival_micros, &b.queue_id)));
         known
@@ -715,6 +739,15 @@ impl Inner {
             }
         }
         Ok(())
+    }
+}
+
+fn known(id: &QueueId, message: &index::Entry) -> Known {
+    Known {
+        queue_id: id.clone(),
+        queue: message.queue(),
+        arrival_micros: message.state.arrival_micros,
+        next_try_micros: message.state.next_try_micros,
     }
 }
 

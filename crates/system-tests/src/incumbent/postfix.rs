@@ -80,6 +80,17 @@ impl Postfix {
         fs::read_to_string(self.directory.with_file_name("log")).unwrap_or_default()
     }
 
+    /// Runs one of its commands (`postqueue`, `qshape`, …), which must end.
+    ///
+    /// # Panics
+    /// When it cannot be started or does not end.
+    #[track_caller]
+    pub fn command(&self, name: &str, arguments: &[&str], input: &str) -> Finished {
+        let mut command = Command::new(format!("/usr/sbin/{name}"));
+        command.arg("-c").arg(&self.directory).args(arguments);
+        program::run(&mut command, input.as_bytes())
+    }
+
     fn run(&self, command: &str) -> Finished {
         program::run(
             Command::new("/usr/sbin/postfix")

@@ -75,7 +75,7 @@ fn mail_can_be_seen_and_changed_whether_the_system_runs_or_not() {
     );
     let said = say(&sandbox, "postsuper", &["-d", "-"], &format!("{id}\nno/id\n"));
     let wanted = format!(
-        "postsuper: warning: invalid mail queue id: no/id\npostsuper: {id}: removed\npostsuper: Deleted: 1 message\n"
+        "postsuper: {id}: removed\npostsuper: warning: invalid mail queue id: no/id\npostsuper: Deleted: 1 message\n"
     );
     assert_eq!(said, wanted);
     assert_eq!(

@@ -8,3 +8,4 @@ mod auth_sockets;
 mod dovecot;
 mod lmtp;
 mod postfix;
+mod queue;
