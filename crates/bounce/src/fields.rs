@@ -71,9 +71,9 @@ fn action(kind: Kind, fate: &Fate<'_>) -> &'static str {
         (Kind::Delayed { .. }, _) | (Kind::Traced, Deferred) => "delayed",
         (Kind::Verified, Sent | Relayed) => "deliverable",
         (Kind::Verified, _) => "undeliverable",
-        (Kind::Success | Kind::Traced, Relayed) => "relayed",
-        (Kind::Traced, Sent) if fate.outcome.relay.contains('[') => "relayed",
-        (Kind::Success, _) | (Kind::Traced, Sent) => "delivered",
+        (Kind::Success | Kind::DelayCleared | Kind::Traced, Relayed) => "relayed",
+        (Kind::DelayCleared | Kind::Traced, Sent) if fate.outcome.relay.contains('[') => "relayed",
+        (Kind::Success | Kind::DelayCleared, _) | (Kind::Traced, Sent) => "delivered",
         (Kind::Traced, _) => "failed",
     }
 }

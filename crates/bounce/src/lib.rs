@@ -16,7 +16,7 @@ use address::{Address, Domain};
 use envelope::{BodyKind, Envelope, Outcome, QueueId, Recipient, Ret};
 use message::build::{Header, Part};
 use message::date::Date;
-use settings::Postfix;
+use settings::{BounceTemplate, NotifyClass, Postfix};
 
 /// How many recipients one report lists; of more it says how many.
 pub const RECIPIENTS_MAX: usize = 10_000;
@@ -44,10 +44,21 @@ pub enum Kind {
     },
     /// Delivery succeeded, and the sender asked to be told.
     Success,
+    /// Delivery succeeded after the sender was told of a delay (`confirm_delay_cleared`).
+    DelayCleared,
     /// What the first attempt came to, as asked for (`sendmail -v`).
     Traced,
     /// What a delivery would come to, as asked for (`sendmail -bv`).
     Verified,
+}
+
+/// Who is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Audience {
+    /// The sender. When that is the null address, a failure goes to the postmaster instead, if `notify_classes` has `2bounce`.
+    Sender,
+    /// The postmaster, of failures (`bounce`) and delays (`delay`) of others' mail: the header of the message and no words.
+    Postmaster,
 }
 
 /// The message that is reported about.
@@ -73,7 +84,8 @@ pub struct Fate<'a> {
 }
 
 /// The report about `fates`: its envelope and its content (lines ending in LF). `None` when nobody is to be told:
-/// the recipients' NOTIFY says so, or the message is itself a report and `notify_classes` has no `2bounce`.
+/// the recipients' NOTIFY says so, or the message is itself a report and `notify_classes` has no `2bounce`, or it is for the
+/// postmaster and `notify_classes` does not ask for it.
 ///
 /// `content` gives the message from its start. `now` is in the local zone.
 ///
@@ -81,42 +93,36 @@ pub struct Fate<'a> {
 /// [`Error`].
 pub fn report(
     settings: &Postfix,
-    kind: Kind,
+    (kind, audience): (Kind, Audience),
     original: &Original<'_>,
     fates: &[Fate<'_>],
     (content, now): (&mut dyn Read, Date),
 ) -> Result<Option<(Envelope, Vec<u8>)>, Error> {
-    let wanted: Vec<&Fate<'_>> = fates.iter().filter(|fate| wants(kind, fate.recipient)).collect();
-    let Some((from, to)) = addressees(settings, kind, original).filter(|_| !wanted.is_empty()) else {
+    let is_wanted = |fate: &&Fate<'_>| audience == Audience::Postmaster || wants(kind, fate.recipient);
+    let wanted: Vec<&Fate<'_>> = fates.iter().filter(is_wanted).collect();
+    let about = About {
+        settings,
+        kind,
+        audience,
+        original,
+        fates: &wanted,
+    };
+    let Some((from, to)) = about.addressees().filter(|_| !wanted.is_empty()) else {
         return Ok(None);
     };
-    let is_international = wanted.iter().any(|fate| fate.recipient.address.needs_smtputf8())
-        || original
-            .envelope
-            .sender
-            .as_ref()
-            .is_some_and(Address::needs_smtputf8);
-    let (returned, has_8bit) = returned_part(settings, kind, original, content, is_international)?;
-    let parts = [
-        described(
-            "Notification",
-            Part::text(&wording::explanation(settings, kind, original, &wanted)),
-        )?,
-        delivery_status(
-            &fields::status(settings, kind, original, &wanted),
-            is_international,
-        )?,
-        returned,
-    ];
+    let is_international = about.is_international();
+    let (returned, has_8bit) = about.returned_part(content)?;
+    let parts = [about.notification()?, about.delivery_status()?, returned];
+    let is_8bit = has_8bit || is_international;
     let report = multipart(original.queue_id, now, &settings.myhostname, &parts)?;
-    let header = header(settings, kind, &to, now, has_8bit || is_international)?;
+    let header = about.header(&to, now, is_8bit)?;
     let bytes = message::lines::to_lf(&report.with_header(header).to_bytes());
     let envelope = Envelope {
         sender: from,
         recipients: vec![Recipient::new(to)],
         ret: None,
         envid: None,
-        body: if has_8bit || is_international {
+        body: if is_8bit {
             BodyKind::EightBitMime
         } else {
             BodyKind::SevenBit
@@ -129,36 +135,171 @@ pub fn report(
 fn wants(kind: Kind, recipient: &Recipient) -> bool {
     match kind {
         Kind::Failed => recipient.wants_failure_report(),
-        Kind::Delayed { .. } => recipient.wants_delay_report(),
+        Kind::Delayed { .. } | Kind::DelayCleared => recipient.wants_delay_report(),
         Kind::Success => recipient.wants_success_report(),
         Kind::Traced | Kind::Verified => true,
     }
 }
 
-/// From whom and to whom a report goes. A report that cannot be delivered goes to the postmaster if that is asked
-/// for, from an address whose mail is never returned.
-fn addressees(settings: &Postfix, kind: Kind, original: &Original<'_>) -> Option<(Option<Address>, Address)> {
-    match &original.envelope.sender {
-        Some(sender)
-            if sender
-                .local()
-                .eq_ignore_ascii_case(&settings.double_bounce_sender) =>
-        {
-            None
-        }
-        Some(sender) => Some((None, sender.clone())),
-        None if kind == Kind::Failed && wants_double_bounces(settings) => {
-            let double = Address::new(&settings.double_bounce_sender, own_domain(settings));
-            Some((Some(double), Address::new("postmaster", own_domain(settings))))
-        }
-        None => None,
-    }
+/// What a report is about, and for whom.
+struct About<'a> {
+    settings: &'a Postfix,
+    kind: Kind,
+    audience: Audience,
+    original: &'a Original<'a>,
+    fates: &'a [&'a Fate<'a>],
 }
 
-fn wants_double_bounces(settings: &Postfix) -> bool {
-    settings
-        .notify_classes
-        .contains(&settings::NotifyClass::TwoBounce)
+impl About<'_> {
+    /// From whom and to whom it goes. What goes to the postmaster has a sender whose mail is never returned.
+    fn addressees(&self) -> Option<(Option<Address>, Address)> {
+        let settings = self.settings;
+        let asked = |class: NotifyClass, recipient: &str| {
+            if !settings.notify_classes.contains(&class) {
+                return None;
+            }
+            let to = Address::parse(recipient).ok()?;
+            let to = match to.domain() {
+                Some(_) => to,
+                None => Address::new(to.local(), own_domain(settings)),
+            };
+            let double = Address::new(
+                &settings.double_bounce_sender,
+                Domain::parse(&settings.myhostname).ok(),
+            );
+            Some((Some(double), to))
+        };
+        match (&self.original.envelope.sender, self.audience, self.kind) {
+            (Some(sender), _, _)
+                if sender
+                    .local()
+                    .eq_ignore_ascii_case(&settings.double_bounce_sender) =>
+            {
+                None
+            }
+            (Some(sender), Audience::Sender, _) => Some((None, sender.clone())),
+            (Some(_), Audience::Postmaster, Kind::Failed) => {
+                asked(NotifyClass::Bounce, &settings.bounce_notice_recipient)
+            }
+            (Some(_), Audience::Postmaster, Kind::Delayed { .. }) => {
+                asked(NotifyClass::Delay, &settings.delay_notice_recipient)
+            }
+            (None, Audience::Sender, Kind::Failed) => {
+                asked(NotifyClass::TwoBounce, &settings.two_bounce_notice_recipient)
+            }
+            (_, Audience::Postmaster, _) | (None, _, _) => None,
+        }
+    }
+
+    /// Whether it goes to the postmaster.
+    fn is_for_postmaster(&self) -> bool {
+        self.audience == Audience::Postmaster || self.original.envelope.sender.is_none()
+    }
+
+    /// Whether it has addresses that need SMTPUTF8 (RFC 6533).
+    fn is_international(&self) -> bool {
+        let sender = self.original.envelope.sender.as_ref();
+        self.fates
+            .iter()
+            .any(|fate| fate.recipient.address.needs_smtputf8())
+            || sender.is_some_and(Address::needs_smtputf8)
+    }
+
+    fn template(&self) -> &BounceTemplate {
+        let templates = &self.settings.bounce_templates;
+        match self.kind {
+            Kind::Failed => &templates.failure,
+            Kind::Delayed { .. } => &templates.delay,
+            Kind::Success | Kind::DelayCleared => &templates.success,
+            Kind::Traced | Kind::Verified => &templates.verify,
+        }
+    }
+
+    /// The words of the template; the postmaster gets none.
+    fn words(&self) -> Option<&str> {
+        (!self.is_for_postmaster()).then_some(self.template().text.as_str())
+    }
+
+    fn header(&self, to: &Address, now: Date, is_8bit: bool) -> Result<Header, Error> {
+        let template = self.template();
+        let (subject, submitted) = match (&template.postmaster_subject, self.is_for_postmaster()) {
+            (Some(subject), true) => (subject, "auto-generated"),
+            (None, true) => (&template.subject, "auto-generated"),
+            (_, false) => (&template.subject, "auto-replied"),
+        };
+        let from = wording::from(&template.from, own_domain(self.settings));
+        let header = Header::new()
+            .field("Date", &now.rfc5322())?
+            .field("From", &from)?
+            .text("Subject", subject)?
+            .field("To", &to.to_string())?
+            .field("Auto-Submitted", submitted)?
+            .field("Content-Transfer-Encoding", if is_8bit { "8bit" } else { "7bit" })?;
+        Ok(header)
+    }
+
+    fn notification(&self) -> Result<Part, Error> {
+        let text = wording::explanation(self.words(), self.kind, self.original, self.fates);
+        described("Notification", Part::text(&text))
+    }
+
+    fn delivery_status(&self) -> Result<Part, Error> {
+        let fields = fields::status(self.settings, self.kind, self.original, self.fates);
+        let is_international = self.is_international();
+        let kind = if is_international {
+            "message/global-delivery-status"
+        } else {
+            "message/delivery-status"
+        };
+        let body = message::lines::to_crlf(fields.as_bytes());
+        let mut header = Header::new().field("Content-Type", kind)?;
+        if is_international {
+            header = header.field("Content-Transfer-Encoding", "8bit")?;
+        }
+        described("Delivery report", Part { header, body })
+    }
+
+    /// The message, or its header: RET and `bounce_size_limit` decide; only a failure returns all of it. Tells whether
+    /// there are octets over 127 in it.
+    fn returned_part(&self, content: &mut dyn Read) -> Result<(Part, bool), Error> {
+        let (kind, original) = (self.kind, self.original);
+        let limit = match self.settings.bounce_size_limit {
+            0 => u64::MAX,
+            limit => limit,
+        };
+        let whole = kind == Kind::Failed
+            && self.audience == Audience::Sender
+            && original.envelope.ret != Some(Ret::Headers)
+            && original.size_bytes <= limit;
+        // The sender as a delivery would show it: the message is delivered here.
+        let sender = address::path::display(original.envelope.sender.as_ref());
+        let mut bytes = format!("Return-Path: {sender}\n").into_bytes();
+        content.take(limit).read_to_end(&mut bytes)?;
+        let mut bytes = message::lines::to_crlf(&bytes);
+        let content_type = match (whole, self.is_international()) {
+            (true, false) => "message/rfc822",
+            (true, true) => "message/global",
+            (false, false) => "text/rfc822-headers",
+            (false, true) => "message/global-headers",
+        };
+        let description = match (kind, whole) {
+            (Kind::Failed, true) => "Undelivered Message",
+            (Kind::Failed | Kind::Delayed { .. }, false) => "Undelivered Message Headers",
+            (_, _) => "Message Headers",
+        };
+        if !whole {
+            bytes.truncate(message::header::length(&bytes));
+            if bytes.ends_with(b"\r\n\r\n") {
+                bytes.truncate(bytes.len() - 2);
+            }
+        }
+        let has_8bit = !bytes.is_ascii();
+        let header = Header::new().field("Content-Type", content_type)?.field(
+            "Content-Transfer-Encoding",
+            if has_8bit { "8bit" } else { "7bit" },
+        )?;
+        Ok((described(description, Part { header, body: bytes })?, has_8bit))
+    }
 }
 
 fn own_domain(settings: &Postfix) -> Option<Domain> {
@@ -167,80 +308,8 @@ fn own_domain(settings: &Postfix) -> Option<Domain> {
         .find_map(|name| Domain::parse(name).ok())
 }
 
-fn header(settings: &Postfix, kind: Kind, to: &Address, now: Date, is_8bit: bool) -> Result<Header, Error> {
-    let daemon = Address::new("MAILER-DAEMON", own_domain(settings));
-    let header = Header::new()
-        .field("Date", &now.rfc5322())?
-        .field("From", &message::build::mailbox("Mail Delivery System", &daemon))?
-        .text("Subject", wording::subject(kind))?
-        .field("To", &to.to_string())?
-        .field("Auto-Submitted", "auto-replied")?
-        .field("Content-Transfer-Encoding", if is_8bit { "8bit" } else { "7bit" })?;
-    Ok(header)
-}
-
 fn described(description: &str, part: Part) -> Result<Part, Error> {
     Ok(part.with_header(Header::new().field("Content-Description", description)?))
-}
-
-fn delivery_status(fields: &str, is_international: bool) -> Result<Part, Error> {
-    let kind = if is_international {
-        "message/global-delivery-status"
-    } else {
-        "message/delivery-status"
-    };
-    let body = message::lines::to_crlf(fields.as_bytes());
-    let mut header = Header::new().field("Content-Type", kind)?;
-    if is_international {
-        header = header.field("Content-Transfer-Encoding", "8bit")?;
-    }
-    described("Delivery report", Part { header, body })
-}
-
-/// The message, or its header: RET and `bounce_size_limit` decide; only a failure returns all of it. Tells whether
-/// there are octets over 127 in it.
-fn returned_part(
-    settings: &Postfix,
-    kind: Kind,
-    original: &Original<'_>,
-    content: &mut dyn Read,
-    is_international: bool,
-) -> Result<(Part, bool), Error> {
-    let limit = if settings.bounce_size_limit == 0 {
-        u64::MAX
-    } else {
-        settings.bounce_size_limit
-    };
-    let whole =
-        kind == Kind::Failed && original.envelope.ret != Some(Ret::Headers) && original.size_bytes <= limit;
-    // The sender as a delivery would show it: the message is delivered here.
-    let sender = address::path::display(original.envelope.sender.as_ref());
-    let mut bytes = format!("Return-Path: {sender}\n").into_bytes();
-    content.take(limit).read_to_end(&mut bytes)?;
-    let mut bytes = message::lines::to_crlf(&bytes);
-    let content_type = match (whole, is_international) {
-        (true, false) => "message/rfc822",
-        (true, true) => "message/global",
-        (false, false) => "text/rfc822-headers",
-        (false, true) => "message/global-headers",
-    };
-    let description = match (kind, whole) {
-        (Kind::Failed, true) => "Undelivered Message",
-        (Kind::Failed, false) => "Undelivered Message Headers",
-        (_, _) => "Message Headers",
-    };
-    if !whole {
-        bytes.truncate(message::header::length(&bytes));
-        if bytes.ends_with(b"\r\n\r\n") {
-            bytes.truncate(bytes.len() - 2);
-        }
-    }
-    let has_8bit = !bytes.is_ascii();
-    let header = Header::new().field("Content-Type", content_type)?.field(
-        "Content-Transfer-Encoding",
-        if has_8bit { "8bit" } else { "7bit" },
-    )?;
-    Ok((described(description, Part { header, body: bytes })?, has_8bit))
 }
 
 /// The parts under a boundary that is in none of them: `QUEUEID.SECONDS/host`, as Postfix makes it, and a number

@@ -59,7 +59,14 @@ fn build(
     };
     let mut content = MESSAGE.as_bytes();
     let fates = [Fate { recipient, outcome }];
-    let made = report(settings, kind, &original, &fates, (&mut content, NOW)).unwrap()?;
+    let made = report(
+        settings,
+        (kind, Audience::Sender),
+        &original,
+        &fates,
+        (&mut content, NOW),
+    )
+    .unwrap()?;
     Some((made.0, String::from_utf8(made.1).unwrap()))
 }
 
@@ -257,7 +264,10 @@ fn a_report_that_comes_back_goes_to_the_postmaster_when_asked_for() {
     let mut settings = settings();
     settings.notify_classes = vec![NotifyClass::TwoBounce];
     let (envelope, _) = build(&settings, Kind::Failed, &envelope(""), &nobody(), &failed("x")).unwrap();
-    assert_eq!(envelope.sender.unwrap().to_string(), "double-bounce@example.com");
+    assert_eq!(
+        envelope.sender.unwrap().to_string(),
+        "double-bounce@mx.example.com"
+    );
     assert_eq!(
         envelope.recipients[0].address.to_string(),
         "postmaster@example.com"
@@ -277,4 +287,100 @@ fn what_the_system_said_is_the_diagnostic_code() {
     )
     .unwrap();
     assert!(text.contains("\nDiagnostic-Code: x-unix; no Evil: x\n"), "{text}");
+}
+
+fn build_for(audience: Audience, kind: Kind, settings: &Postfix, sender: &str) -> Option<(Envelope, String)> {
+    let queue_id = QueueId::parse("8FB1210D2D2C").unwrap();
+    let envelope = envelope(sender);
+    let original = Original {
+        queue_id: &queue_id,
+        envelope: &envelope,
+        arrival: NOW,
+        size_bytes: MESSAGE.len() as u64,
+    };
+    let mut content = MESSAGE.as_bytes();
+    let mut never = nobody();
+    never.notify = Some(Notify::NEVER);
+    let outcome = failed("no such user");
+    let fates = [Fate {
+        recipient: &never,
+        outcome: &outcome,
+    }];
+    let made = report(settings, (kind, audience), &original, &fates, (&mut content, NOW)).unwrap()?;
+    Some((made.0, String::from_utf8(made.1).unwrap()))
+}
+
+#[test]
+fn the_postmaster_gets_copies_when_asked_for() {
+    let mut settings = settings();
+    let copy = |settings: &Postfix, kind, sender| build_for(Audience::Postmaster, kind, settings, sender);
+    let late = Kind::Delayed { until: NOW };
+    assert!(copy(&settings, Kind::Failed, "a@b.example").is_none());
+    settings.notify_classes = vec![NotifyClass::Bounce];
+    settings.bounce_notice_recipient = "root".to_owned();
+    assert!(copy(&settings, late, "a@b.example").is_none());
+    assert!(copy(&settings, Kind::Failed, "").is_none(), "that is a 2bounce");
+    let double = "double-bounce@mx.example.com";
+    assert!(
+        copy(&settings, Kind::Failed, double).is_none(),
+        "it would never end"
+    );
+    let (envelope, text) = copy(&settings, Kind::Failed, "a@b.example").unwrap();
+    assert_eq!(envelope.sender.unwrap().to_string(), double);
+    assert_eq!(envelope.recipients[0].address.to_string(), "root@example.com");
+    for wanted in [
+        "\nSubject: Postmaster Copy: Undelivered Mail\n",
+        "\nTo: root@example.com\n",
+        "\nAuto-Submitted: auto-generated\n",
+        "\n\n\n<nobody@example.com>: no such user\n",
+        "\nAction: failed\n",
+        "\nContent-Type: text/rfc822-headers\n",
+    ] {
+        assert!(text.contains(wanted), "{wanted:?} is missing in\n{text}");
+    }
+    assert!(
+        !text.contains("mail system at host") && !text.contains("the body"),
+        "{text}"
+    );
+    settings.notify_classes = vec![NotifyClass::Delay];
+    let (envelope, text) = copy(&settings, late, "a@b.example").unwrap();
+    assert_eq!(
+        envelope.recipients[0].address.to_string(),
+        "postmaster@example.com"
+    );
+    assert!(
+        text.contains("\nSubject: Postmaster Warning: Delayed Mail\n"),
+        "{text}"
+    );
+}
+
+#[test]
+fn the_words_are_those_of_the_template() {
+    let mut settings = settings();
+    settings.bounce_templates.failure = settings::BounceTemplate {
+        charset: "utf-8".to_owned(),
+        from: "Post <help>".to_owned(),
+        subject: "Sorry".to_owned(),
+        postmaster_subject: None,
+        text: "Désolé.\n".to_owned(),
+    };
+    let outcome = failed("no such user");
+    let from = envelope("a@b.example");
+    let (envelope, text) = build(&settings, Kind::Failed, &from, &nobody(), &outcome).unwrap();
+    assert_eq!(envelope.body, BodyKind::SevenBit, "the text is encoded");
+    for wanted in [
+        "\nFrom: Post <help@example.com>\n",
+        "\nSubject: Sorry\n",
+        "; charset=utf-8\nContent-Transfer-Encoding: quoted-printable\n",
+        "\nD=C3=A9sol=C3=A9.\n\n<nobody@example.com>: no such user\n",
+    ] {
+        assert!(text.contains(wanted), "{wanted:?} is missing in\n{text}");
+    }
+    let own = Domain::parse("example.com").ok();
+    assert_eq!(wording::from("help", own.clone()), "help@example.com");
+    assert_eq!(
+        wording::from("help (Post)", own.clone()),
+        "help@example.com (Post)"
+    );
+    assert_eq!(wording::from("<a@b.example>", own), "<a@b.example>");
 }

@@ -1,52 +1,41 @@
 //! The words of a report that people read.
 
+use address::Domain;
 use envelope::Outcome;
-use settings::Postfix;
 
 use crate::{Fate, Kind, Original, RECIPIENTS_MAX};
 
-/// The subjects that people's filters know.
-pub(crate) fn subject(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Failed => "Undelivered Mail Returned to Sender",
-        Kind::Delayed { .. } => "Delayed Mail (still being retried)",
-        Kind::Success => "Successful Mail Delivery Report",
-        Kind::Traced | Kind::Verified => "Mail Delivery Status Report",
+/// `From:` as a template has it; an address without a domain is one of this host's.
+pub(crate) fn from(template: &str, own: Option<Domain>) -> String {
+    let Some(domain) = own else {
+        return template.to_owned();
+    };
+    let bare = |text: &str| !text.is_empty() && !text.contains(['@', ' ', '"', '(']);
+    match template
+        .split_once('<')
+        .and_then(|(name, rest)| Some((name, rest.strip_suffix('>')?)))
+    {
+        Some((name, address)) if bare(address) => format!("{name}<{address}@{domain}>"),
+        None if bare(template) => format!("{template}@{domain}"),
+        None => match template.split_once(' ') {
+            // user (Full Name)
+            Some((address, comment)) if bare(address) && comment.starts_with('(') => {
+                format!("{address}@{domain} {comment}")
+            }
+            _ => template.to_owned(),
+        },
+        Some(_) => template.to_owned(),
     }
 }
 
-/// The first part: what happened, to whom, why, and what to do.
+/// The first part: what happened and what to do, in the words of the template, and to whom and why.
 pub(crate) fn explanation(
-    settings: &Postfix,
+    words: Option<&str>,
     kind: Kind,
     original: &Original<'_>,
     fates: &[&Fate<'_>],
 ) -> String {
-    let host = &settings.myhostname;
-    let mut text = format!("This is the mail system at host {host}.\n\n");
-    text.push_str(&match kind {
-        Kind::Failed => "Your message could not be delivered to the recipients below. It will not be tried\n\
-             again; what can be returned of it is attached.\n\n\
-             If you need help, write to the postmaster of this host and include this report.\n"
-            .to_owned(),
-        Kind::Delayed { until } => format!(
-            "Your message has not been delivered to the recipients below yet. There is nothing\n\
-             you need to do: delivery is tried again until {}.\n",
-            until.rfc5322()
-        ),
-        Kind::Success => {
-            "Your message was delivered to the recipients below, or handed over to a system that\n\
-             may not report what becomes of it. You get this report because you asked for it.\n"
-                .to_owned()
-        }
-        Kind::Traced => {
-            "You asked what becomes of your message. This came of the first try to deliver it.\n".to_owned()
-        }
-        Kind::Verified => {
-            "You asked where mail for the recipients below would go. Nothing was delivered to them.\n"
-                .to_owned()
-        }
-    });
+    let mut text = words.unwrap_or_default().to_owned();
     for fate in fates.iter().take(RECIPIENTS_MAX) {
         let (address, original) = (&fate.recipient.address, &fate.recipient.original);
         let forwarded = if original == address {
@@ -78,7 +67,7 @@ pub(crate) fn explanation(
 /// What became of a recipient, in words; of a success, who took the message.
 pub(crate) fn reason(kind: Kind, outcome: &Outcome) -> String {
     match kind {
-        Kind::Success | Kind::Traced | Kind::Verified if outcome.relay != "none" => {
+        Kind::Success | Kind::DelayCleared | Kind::Traced | Kind::Verified if outcome.relay != "none" => {
             format!("delivery via {}: {}", outcome.relay, outcome.text)
         }
         _ => outcome.text.clone(),

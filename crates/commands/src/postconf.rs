@@ -3,7 +3,7 @@
 mod master;
 mod request;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use config::main_cf_edit::{Edit, edit_file};
@@ -12,7 +12,7 @@ use config::postconf_master::folded_setting;
 use config::{Problem, Severity, main_cf, master_cf};
 use settings::Surroundings;
 
-use crate::{Invocation, configuration, eprint_line, print_line};
+use crate::{Invocation, configuration, eprint_line, print_bytes, print_line};
 use request::{Request, Subject, assignment, is_name};
 
 const HELP: &str = "usage: postconf [-dfHhnx] [-c DIR] [-C CLASS] [-o NAME=VALUE] [NAME ...]
@@ -20,7 +20,7 @@ const HELP: &str = "usage: postconf [-dfHhnx] [-c DIR] [-C CLASS] [-o NAME=VALUE
        postconf {-M | -F | -P} [-fHhx] [-c DIR] [-o NAME=VALUE] [SERVICE[/TYPE[/NAME]] ...]
        postconf [-c DIR] {-M[e] SERVICE/TYPE=ROW | -MX SERVICE/TYPE | -M# SERVICE/TYPE} ...
        postconf [-c DIR] {-F[e] SERVICE/TYPE/FIELD=TEXT | -P[e] SERVICE/TYPE/NAME=VALUE | -PX SERVICE/TYPE/NAME} ...
-       postconf {-a | -A | -l | -m | -T MODE}
+       postconf {-a | -A | -l | -m | -T MODE | -b [FILE] | -t [FILE]}
 Shows settings of main.cf: all of them, or the named ones.
   -c DIR         reads DIR/main.cf (MAIL_CONFIG does the same)
   -C CLASS       shows only names of a class: builtin, service, user or all
@@ -38,7 +38,8 @@ Shows settings of main.cf: all of them, or the named ones.
   -a, -A         kinds of log-in for the SMTP server and the SMTP client
   -l, -m         ways of locking a mailbox; types of lookup tables
   -T MODE        about TLS: compile-version, run-version, public-key-algorithms
-The texts of reports cannot be changed yet, so -b and -t are refused.";
+  -b [FILE]      the texts of reports, with every $name replaced: those of FILE, of bounce_template_file, or built in
+  -t [FILE]      the same as a file has them";
 
 /// Runs the command.
 pub(crate) fn run(invocation: &Invocation) -> ExitCode {
@@ -56,12 +57,7 @@ pub(crate) fn run(invocation: &Invocation) -> ExitCode {
             ExitCode::SUCCESS
         }
         (Subject::Tls, _) => about_tls(&request.names),
-        (Subject::Templates(letter), _) => {
-            let what = format!(
-                "-{letter} is not there yet: the texts of reports cannot be changed (bounce_template_file)"
-            );
-            fatal(invocation, &what)
-        }
+        (Subject::Templates(letter), _) => templates(invocation, letter, &request),
         (Subject::Main, Some(_)) => edit(invocation, &request),
         (_, Some(_)) => master::edit(invocation, &request, &directory(&request).join("master.cf")),
         _ => show(invocation, &request),
@@ -81,6 +77,32 @@ fn built_in(letter: char) -> &'static [&'static str] {
         'A' => &["cyrus"],
         'l' => &["flock", "fcntl", "dotlock"],
         _ => &tables::types::NAMES,
+    }
+}
+
+/// `-b`, `-t`: the texts of reports, with every `$name` replaced or as they are.
+fn templates(invocation: &Invocation, letter: char, request: &Request) -> ExitCode {
+    if request.names.len() > 1 {
+        return fatal(invocation, "options -b and -t require at most one template file");
+    }
+    // What is wrong with main.cf is told where it is used.
+    let main = main_cf::read(&directory(request).join("main.cf"), &mut Vec::new());
+    let values = main.values(&config::this_machine());
+    let configured = values.expanded("bounce_template_file").unwrap_or_default();
+    let named = request.names.first().cloned().unwrap_or(configured);
+    let file = (!named.is_empty()).then(|| Path::new(&named));
+    match config::bounce_templates(file, &values) {
+        Ok(([raw, expanded], complaints)) => {
+            warn(complaints);
+            let shown = if letter == 'b' {
+                expanded.texts()
+            } else {
+                raw.to_file()
+            };
+            print_bytes(shown.as_bytes());
+            ExitCode::SUCCESS
+        }
+        Err(why) => fatal(invocation, &why),
     }
 }
 
@@ -270,7 +292,7 @@ fn warn(texts: Vec<String>) {
 }
 
 /// The problem with the directory before the file's name.
-fn in_full(problem: &Problem, dir: &std::path::Path) -> String {
+fn in_full(problem: &Problem, dir: &Path) -> String {
     if problem.line == 0 {
         problem.text.clone()
     } else {

@@ -8,6 +8,7 @@
 //! Sources: postconf(5), master(5), doveconf(1) and the Dovecot 2.3 and 2.4 manuals.
 //! Limits: [`FILE_BYTES_MAX`], [`dovecot_conf::INCLUDE_DEPTH_MAX`], [`dovecot_conf::NESTING_MAX`].
 
+mod bounce_template_file;
 pub mod doveconf;
 pub mod dovecot_conf;
 mod dovecot_groups;
@@ -32,6 +33,7 @@ use std::path::{Path, PathBuf};
 
 use settings::{Dovecot, Postfix, Service, Surroundings, Values};
 
+pub use bounce_template_file::bounce_templates;
 pub use machine::this_machine;
 pub use problem::{Problem, Severity};
 

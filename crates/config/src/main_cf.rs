@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use settings::{Postfix, Support, Surroundings, Values, Wrong, expand, params};
 
+use crate::bounce_template_file::bounce_templates;
 use crate::lines::logical_lines;
 use crate::master_cf::Row;
 use crate::{Problem, Severity, lossy_text_of, main_checks, pattern_files};
@@ -138,6 +139,7 @@ pub(crate) fn lower(main: &MainCf, values: &Values, rows: &[Row], problems: &mut
         }
     }
     pattern_files::read_in(&mut postfix, &mut fault);
+    found.extend(texts_of_reports(main, values, &mut postfix));
     found.extend(about_names(main, values, rows));
     if !main.settings.is_empty() {
         found.extend(older_defaults(values));
@@ -145,6 +147,26 @@ pub(crate) fn lower(main: &MainCf, values: &Values, rows: &[Row], problems: &mut
     found.sort_by_key(|problem| problem.line);
     problems.extend(found);
     postfix
+}
+
+/// Takes the texts of reports from their file. A mistake in it keeps nobody from being told: what is built in holds then.
+fn texts_of_reports(main: &MainCf, values: &Values, postfix: &mut Postfix) -> Vec<Problem> {
+    let name = "bounce_template_file";
+    let file = &postfix.bounce_template_file;
+    if file.as_os_str().is_empty() {
+        return Vec::new();
+    }
+    let complaints = match bounce_templates(Some(file), values) {
+        Ok(([_, expanded], complaints)) => {
+            postfix.bounce_templates = expanded;
+            complaints
+        }
+        Err(why) => vec![format!("{why}; the built-in texts hold")],
+    };
+    let place = ("main.cf", main.line_of(name));
+    let told = complaints.into_iter();
+    told.map(|text| Problem::new(Severity::Warning, place, name, text))
+        .collect()
 }
 
 /// A main.cf from before 3.6 means what it meant then; who does not know that is surprised.

@@ -199,7 +199,12 @@ fn notices(loaded: &Loaded) -> Option<Problem> {
     loaded.values.explicit().get(name)?;
     let asked = loaded.postfix.notify_classes.iter();
     let missing: Vec<String> = asked
-        .filter(|class| **class != NotifyClass::TwoBounce)
+        .filter(|class| {
+            !matches!(
+                class,
+                NotifyClass::Bounce | NotifyClass::TwoBounce | NotifyClass::Delay
+            )
+        })
         .map(|class| class.as_str().to_owned())
         .collect();
     let text = format!("{}: not there yet, no notices are sent", missing.join(", "));

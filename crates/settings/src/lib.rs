@@ -12,6 +12,7 @@
 //! To make settings without files: `Postfix::defaults(&Surroundings::default())`, then set fields.
 //! Sources: postconf(5), master(5), doveconf(1). Limits: [`expand::DEPTH_MAX`], [`expand::BYTES_MAX`].
 
+mod bounce_templates;
 mod choices;
 mod dovecot;
 pub mod expand;
@@ -24,6 +25,7 @@ mod surroundings;
 mod table_ref;
 mod values;
 
+pub use bounce_templates::{BounceTemplate, BounceTemplates, FILE_BYTES_MAX as BOUNCE_TEMPLATE_BYTES_MAX};
 pub use choices::*;
 pub use dovecot::{
     Condition, Connection, Dovecot, FifoListener, Filter, InetListener, ListenerService, MailboxSetting,

@@ -46,6 +46,14 @@ pub enum Support {
     NotSupported(&'static str),
 }
 
+impl Support {
+    /// Of a row whose name can be no field's, and where its value is instead.
+    #[allow(non_snake_case, reason = "it stands in rows beside the variants")]
+    pub(crate) const fn Honoured(_: &'static str) -> Support {
+        Support::Supported
+    }
+}
+
 /// A row of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Parameter {

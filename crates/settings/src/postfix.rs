@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::choices::*;
 use crate::kinds::*;
-use crate::{Surroundings, TableRef, Values, Wrong, params};
+use crate::{BounceTemplates, Surroundings, TableRef, Values, Wrong, params};
 
 macro_rules! declare {
     ([] $($name:ident: $kind:ident = $default:literal, $reload:ident, $summary:literal;)*) => {
@@ -20,6 +20,10 @@ macro_rules! declare {
             /// Expanded texts of set names that make no field: per-transport limits
             /// (`smtp_destination_concurrency_limit`), restriction classes and other names of the user's own.
             pub others: BTreeMap<String, String>,
+            /// The texts of reports, every `$name` in them replaced; whoever reads files puts those of `bounce_template_file` here.
+            pub bounce_templates: BounceTemplates,
+            /// Who gets reports that cannot be returned: `2bounce_notice_recipient`, which cannot be a field's name.
+            pub two_bounce_notice_recipient: String,
         }
 
         impl Postfix {
@@ -29,6 +33,8 @@ macro_rules! declare {
                 let settings = Postfix {
                     $($name: values.read::<$kind>(stringify!($name), &mut wrong),)*
                     others: others(values, &mut wrong),
+                    bounce_templates: BounceTemplates::built_in().expanded("[built-in]", values).0,
+                    two_bounce_notice_recipient: values.expanded("2bounce_notice_recipient").unwrap_or_default(),
                 };
                 (settings, wrong)
             }

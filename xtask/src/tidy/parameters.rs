@@ -12,6 +12,10 @@ const EXCEPTIONS: [&str; 2] = ["not_yet.rs", "without_effect.rs"];
 /// Parameters that no crate reads by name, and why they are honoured all the same.
 const READ_OTHERWISE: &[(&str, &str)] = &[
     (
+        "bounce_template_file",
+        "config reads the file: its texts are Postfix::bounce_templates",
+    ),
+    (
         "alternate_config_directories",
         "postdrop reads it, which has no typed settings",
     ),

@@ -397,7 +397,11 @@ impl Running {
             };
             match self.route(message, &recipient.address, sender) {
                 Ok(route) if self.is_waiting(&message.queue_id, &route.transport) => {
-                    failed.push((index, attempt::deferred("none", "deferred transport".to_owned())));
+                    let waiting = Outcome {
+                        status: StatusCode::temporary(3, 2),
+                        ..attempt::deferred("none", "deferred transport".to_owned())
+                    };
+                    failed.push((index, waiting));
                 }
                 Ok(route) => {
                     let destination = destination(route, recipient, &self.front.settings);

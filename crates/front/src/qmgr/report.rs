@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use bounce::{Fate, Kind, Original};
+use bounce::{Audience, Fate, Kind, Original};
 use envelope::{DeliveryResult, Envelope, Outcome, QueueId, Recipient, Trace};
 use intake::Origin;
 use maillog::lines::bounce::{Notification, Report};
@@ -72,6 +72,34 @@ async fn report_end(front: &Arc<Front>, message: &Message, expired: bool) -> boo
     (!wants_record(message) || tell(front, message, Kind::Traced, &fates(message, |_| true)).await)
         && tell(front, message, Kind::Failed, &failed).await
         && tell(front, message, Kind::Success, &delivered).await
+        && report_delay_cleared(front, message).await
+}
+
+/// Tells a sender who was warned of a delay that it is over, if `confirm_delay_cleared` wants that.
+async fn report_delay_cleared(front: &Arc<Front>, message: &Message) -> bool {
+    let settings = &front.settings;
+    let patience = super::micros(settings.delay_warning_time);
+    let has_waited = waited_micros(settings, message);
+    if !settings.confirm_delay_cleared || patience == 0 || has_waited < patience {
+        return true;
+    }
+    let arrived: Vec<(&Recipient, &Outcome)> = fates(message, |outcome| {
+        matches!(outcome.result, DeliveryResult::Sent | DeliveryResult::Relayed)
+    });
+    // Who asked for reports of success has them already.
+    let silent = arrived
+        .into_iter()
+        .filter(|(recipient, _)| !recipient.wants_success_report());
+    tell(front, message, Kind::DelayCleared, &silent.collect::<Vec<_>>()).await
+}
+
+/// How long a message had waited when it was deferred the last time. The time of the next try, which is on disk, tells it.
+fn waited_micros(settings: &settings::Postfix, message: &Message) -> i64 {
+    let arrival = message.facts.arrival_micros;
+    match message.next_try_micros {
+        0 => 0,
+        next_try => super::options::backoff(settings).deferred_at_micros(arrival, next_try) - arrival,
+    }
 }
 
 /// Whether the sender asked for a report about the first attempt, and no other came before this one.
@@ -160,12 +188,7 @@ fn is_late(front: &Front, message: &Message) -> bool {
     if patience == 0 {
         return false;
     }
-    let arrival = message.facts.arrival_micros;
-    let had_waited = match message.next_try_micros {
-        0 => 0,
-        next_try => super::options::backoff(settings).deferred_at_micros(arrival, next_try) - arrival,
-    };
-    had_waited < patience && now() - arrival >= patience
+    waited_micros(settings, message) < patience && now() - message.facts.arrival_micros >= patience
 }
 
 /// Tells the sender of recipients whose mail is late.
@@ -207,12 +230,23 @@ fn fates(message: &Message, is_meant: impl Fn(&Outcome) -> bool) -> Vec<(&Recipi
         .collect()
 }
 
-/// Queues the report, if there is one to make.
+/// Queues the reports, if there are any to make: the sender's, and the postmaster's copy of one about a failure or a delay.
 async fn tell(front: &Arc<Front>, message: &Message, kind: Kind, fates: &[(&Recipient, &Outcome)]) -> bool {
+    let has_copy = matches!(kind, Kind::Failed | Kind::Delayed { .. });
+    tell_one(front, message, (kind, Audience::Sender), fates).await
+        && (!has_copy || tell_one(front, message, (kind, Audience::Postmaster), fates).await)
+}
+
+async fn tell_one(
+    front: &Arc<Front>,
+    message: &Message,
+    what: (Kind, Audience),
+    fates: &[(&Recipient, &Outcome)],
+) -> bool {
     if fates.is_empty() {
         return true;
     }
-    let (mut envelope, content) = match make(front, message, kind, fates) {
+    let (mut envelope, content) = match make(front, message, what, fates) {
         Ok(Some(made)) => made,
         Ok(None) => return true,
         Err(error) => {
@@ -236,11 +270,12 @@ async fn tell(front: &Arc<Front>, message: &Message, kind: Kind, fates: &[(&Reci
         );
         return false;
     }
-    let report = match (kind, message.envelope.sender.is_some()) {
-        (Kind::Failed, true) => Report::NonDelivery,
-        (Kind::Failed, false) => Report::PostmasterNonDelivery,
-        (Kind::Delayed { .. }, _) => Report::Delay,
-        (Kind::Success | Kind::Traced | Kind::Verified, _) => Report::Success,
+    let report = match (what, message.envelope.sender.is_some()) {
+        ((Kind::Failed, Audience::Sender), true) => Report::NonDelivery,
+        ((Kind::Failed, _), _) => Report::PostmasterNonDelivery,
+        ((Kind::Delayed { .. }, Audience::Sender), _) => Report::Delay,
+        ((Kind::Delayed { .. }, Audience::Postmaster), _) => Report::PostmasterDelay,
+        ((Kind::Success | Kind::DelayCleared | Kind::Traced | Kind::Verified, _), _) => Report::Success,
     };
     front.log.write(&Notification {
         queue_id: &message.queue_id,
@@ -254,7 +289,7 @@ async fn tell(front: &Arc<Front>, message: &Message, kind: Kind, fates: &[(&Reci
 fn make(
     front: &Front,
     message: &Message,
-    kind: Kind,
+    what: (Kind, Audience),
     fates: &[(&Recipient, &Outcome)],
 ) -> Result<Option<(Envelope, Vec<u8>)>, String> {
     let content = front
@@ -278,7 +313,7 @@ fn make(
     let fates: Vec<Fate<'_>> = own.chain(theirs).collect();
     let mut reader = content.reader();
     let returned = (&mut reader as &mut dyn std::io::Read, local_date(now()));
-    bounce::report(&front.settings, kind, &original, &fates, returned).map_err(|error| error.to_string())
+    bounce::report(&front.settings, what, &original, &fates, returned).map_err(|error| error.to_string())
 }
 
 /// The targets of an alias or a `.forward` that were given up, as recipients.

@@ -54,7 +54,7 @@ macro_rules! rows {
 pub(crate) use rows;
 
 crate::params::others! {
-    "2bounce_notice_recipient" Text "postmaster" NotSupported "not yet: reports about reports"
+    "2bounce_notice_recipient" Text "postmaster" Honoured "as Postfix::two_bounce_notice_recipient"
         "Who gets reports that cannot be returned.";
     "authorized_verp_clients" Text "" NotSupported "not yet: this duty of the queue manager comes with a later release"
         "An older name of smtpd_authorized_verp_clients.";

@@ -9,3 +9,4 @@ mod dovecot;
 mod lmtp;
 mod postfix;
 mod queue;
+mod reports;
