@@ -65,9 +65,10 @@ fn recipient(software: &str, kind: Kind, fate: &Fate<'_>) -> String {
 
 /// RFC 3464 §2.3.3: a hand-over to a system that will report itself is `relayed`, into a mailbox `delivered`.
 fn action(kind: Kind, fate: &Fate<'_>) -> &'static str {
-    use DeliveryResult::{Deferred, Relayed, Sent};
+    use DeliveryResult::{Deferred, Expanded, Relayed, Sent};
     match (kind, fate.outcome.result) {
         (Kind::Failed, _) => "failed",
+        (_, Expanded) => "expanded",
         (Kind::Delayed { .. }, _) | (Kind::Traced, Deferred) => "delayed",
         (Kind::Verified, Sent | Relayed) => "deliverable",
         (Kind::Verified, _) => "undeliverable",

@@ -384,3 +384,29 @@ fn the_words_are_those_of_the_template() {
     );
     assert_eq!(wording::from("<a@b.example>", own), "<a@b.example>");
 }
+
+#[test]
+fn an_alias_is_expanded() {
+    let mut recipient = nobody();
+    recipient.notify = Some(Notify {
+        success: true,
+        failure: false,
+        delay: false,
+    });
+    let outcome = Outcome {
+        result: DeliveryResult::Expanded,
+        status: StatusCode::success(0, 0),
+        text: "alias expanded".into(),
+        relay: "local".into(),
+        detail: Default::default(),
+    };
+    let from = envelope("a@b.example");
+    let (_, text) = build(&settings(), Kind::Success, &from, &recipient, &outcome).unwrap();
+    for wanted in [
+        "\n<nobody@example.com>: delivery via local: alias expanded\n",
+        "\nAction: expanded\nStatus: 2.0.0\n",
+        "\nDiagnostic-Code: X-Postfix; delivery via local: alias expanded\n",
+    ] {
+        assert!(text.contains(wanted), "{wanted:?} is missing in\n{text}");
+    }
+}

@@ -28,6 +28,17 @@ pub struct Expansion {
     pub leaves: Vec<Leaf>,
     /// For the log.
     pub warnings: Vec<String>,
+    /// The address is an alias; of which kind.
+    pub alias: Option<AliasKind>,
+}
+
+/// Who answers for those for whom an alias stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AliasKind {
+    /// The sender, as before.
+    Plain,
+    /// The owner (`owner-NAME`): for the sender the message has arrived.
+    Owned,
 }
 
 /// One end of an expansion.
@@ -213,6 +224,12 @@ impl Expander<'_> {
         };
         let (outer, was_included) = (way.owner.clone(), way.is_included);
         self.find_owner(&alias.name, way)?;
+        let kind = match &way.owner {
+            Some(owner) if owner.sender.is_some() => AliasKind::Owned,
+            _ => AliasKind::Plain,
+        };
+        // The outermost one is what the sender named.
+        expansion.alias.get_or_insert(kind);
         way.above.push(name);
         way.is_included = false;
         let extension = alias.extension.filter(|_| self.propagates("alias"));

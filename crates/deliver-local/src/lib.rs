@@ -31,6 +31,7 @@ use address::{Address, Domain};
 use envelope::{Outcome, Recipient};
 use settings::Postfix;
 
+pub use expansion::AliasKind;
 pub use hands::{Hands, OwnHands};
 pub use local::Local;
 pub use outcomes::interrupted;
@@ -61,6 +62,7 @@ impl Delivery {
             told: Vec::new(),
             forwards: Vec::new(),
             warnings: Vec::new(),
+            alias: None,
         }
     }
 }
@@ -163,6 +165,8 @@ pub struct Delivery {
     pub forwards: Vec<Forward>,
     /// What the administrator should see in the log.
     pub warnings: Vec<String>,
+    /// The recipient is an alias; of which kind.
+    pub alias: Option<AliasKind>,
 }
 
 /// A message to be queued anew.

@@ -8,7 +8,7 @@ use settings::{Postfix, TableRef};
 use tables::{Tables, Tell};
 
 use crate::delivered_to::Been;
-use crate::expansion::{self, Actor, End, Expander, Expansion, Leaf, Owner};
+use crate::expansion::{self, Actor, AliasKind, End, Expander, Expansion, Leaf, Owner};
 use crate::outcomes::{bounced, deferred, interrupted, is_final, looped, sent, sum};
 use crate::task::{Agents, Facts, Kind, Next, Rights, Stages, Task, UserMail, Work, digest};
 use crate::virtual_mailbox::VirtualMailboxes;
@@ -31,6 +31,8 @@ pub struct Local {
 /// A delivery while it is being done.
 struct Round<'a> {
     local: &'a Local,
+    /// Whether it is an alias.
+    alias: Option<AliasKind>,
     job: &'a Job<'a>,
     /// What holds for every target.
     facts: Facts,
@@ -112,6 +114,8 @@ impl Local {
             Err(outcome) => return done(outcome),
         };
         let mut round = Round {
+            // Another try of a part tells of that part alone.
+            alias: expansion.alias.filter(|_| !is_last),
             local: self,
             job,
             facts,
@@ -660,6 +664,7 @@ impl Round<'_> {
             outcome.detail.targets = bounced.into_iter().cloned().collect();
         }
         Delivery {
+            alias: self.alias,
             outcome,
             recipient,
             told: self.told,

@@ -154,6 +154,7 @@ fn put_outcome(outcome: &Outcome, into: &mut Vec<u8>) {
         DeliveryResult::Bounced => 2,
         DeliveryResult::Returned => 3,
         DeliveryResult::Relayed => 4,
+        DeliveryResult::Expanded => 5,
     });
     into.push(match outcome.status.class {
         Class::Success => 2,
@@ -323,6 +324,7 @@ impl<'a> Reader<'a> {
             2 => DeliveryResult::Bounced,
             3 => DeliveryResult::Returned,
             4 => DeliveryResult::Relayed,
+            5 => DeliveryResult::Expanded,
             _ => return Err(Error::BadValue("result")),
         };
         let class = match self.byte()? {

@@ -123,6 +123,9 @@ pub enum DeliveryResult {
     Sent,
     /// The same, to a system that will not tell the sender who asked to hear of it: that is left to us.
     Relayed,
+    /// Handed over to those for whom an alias stands, of whom the sender is not told: the sender who asked to hear of a
+    /// delivery hears of this instead (RFC 3461 §5.2.7.3).
+    Expanded,
     /// To be tried again later.
     Deferred,
     /// Given up; the sender is to be told.

@@ -5,8 +5,8 @@ use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use address::Address;
-use deliver_local::Forward;
-use envelope::{DeliveryResult, Envelope, Outcome, QueueId, Recipient, StatusCode, Trace};
+use deliver_local::{AliasKind, Forward};
+use envelope::{DeliveryResult, Envelope, Notify, Outcome, QueueId, Recipient, StatusCode, Trace};
 use futures_util::stream::{self, StreamExt};
 use intake::Origin;
 use maillog::lines::delivery::{Delivery as DeliveryLine, PassedOn};
@@ -337,7 +337,16 @@ impl Attempt {
         let (mut outcome, mut told) = (delivered.outcome, delivered.told);
         let mut forwarded_as = None;
         for forward in delivered.forwards {
-            match self.forward(message, recipient, forward, &content).await {
+            let notify = match delivered.alias {
+                None => recipient.notify,
+                Some(AliasKind::Plain) => recipient.notify.map(without_success),
+                Some(AliasKind::Owned) if forward.sender.is_some() => None,
+                Some(AliasKind::Owned) => recipient.notify.map(without_success),
+            };
+            match self
+                .forward(message, (recipient, notify), forward, &content)
+                .await
+            {
                 Ok(id) => forwarded_as = Some(id),
                 // What was done already is done again: better twice than never.
                 Err(why) => return Err(deferred(class.name(), why)),
@@ -359,14 +368,14 @@ impl Attempt {
         } else if told.is_empty() {
             told.push((delivered.recipient, outcome.clone()));
         }
-        Ok((outcome, told))
+        Ok((as_alias(outcome, delivered.alias), told))
     }
 
     /// Queues the message anew for other addresses.
     async fn forward(
         &self,
         message: &Message,
-        recipient: &Recipient,
+        (recipient, notify): (&Recipient, Option<Notify>),
         forward: Forward,
         content: &QueuedContent,
     ) -> Result<QueueId, String> {
@@ -381,7 +390,7 @@ impl Attempt {
                     address.clone()
                 },
                 orcpt: recipient.orcpt.clone().filter(|_| keeps),
-                notify: recipient.notify,
+                notify,
                 address,
             }
         });
@@ -423,6 +432,29 @@ fn named(
         name.clone_into(&mut outcome.relay);
     }
     outcomes
+}
+
+/// What the sender who asked to hear of a delivery is told of an alias: that it stands for others.
+fn as_alias(outcome: Outcome, alias: Option<AliasKind>) -> Outcome {
+    match alias.filter(|_| outcome.result == DeliveryResult::Sent) {
+        None => outcome,
+        Some(kind) => Outcome {
+            result: match kind {
+                AliasKind::Plain => DeliveryResult::Expanded,
+                AliasKind::Owned => DeliveryResult::Sent,
+            },
+            text: "alias expanded".to_owned(),
+            ..outcome
+        },
+    }
+}
+
+/// The reports that are left to those for whom an alias stands.
+fn without_success(notify: Notify) -> Notify {
+    Notify {
+        success: false,
+        ..notify
+    }
 }
 
 /// What the log has of an address: the recipient's index, the address, what became of it.

@@ -66,7 +66,7 @@ async fn report_end(front: &Arc<Front>, message: &Message, expired: bool) -> boo
     let delivered = fates(message, |outcome| match outcome.result {
         // A mailbox sends no reports; a peer that takes over reports makes its own.
         DeliveryResult::Sent => outcome.relay == "local",
-        DeliveryResult::Relayed => true,
+        DeliveryResult::Relayed | DeliveryResult::Expanded => true,
         _ => false,
     });
     (!wants_record(message) || tell(front, message, Kind::Traced, &fates(message, |_| true)).await)

@@ -46,9 +46,13 @@ impl Line for Delivery<'_> {
             say!(out, "conn_use={}, ", self.connection_uses);
         }
         let status = match self.outcome.result {
-            DeliveryResult::Sent | DeliveryResult::Relayed if self.is_verified_only => "deliverable",
+            DeliveryResult::Sent | DeliveryResult::Relayed | DeliveryResult::Expanded
+                if self.is_verified_only =>
+            {
+                "deliverable"
+            }
             _ if self.is_verified_only => "undeliverable",
-            DeliveryResult::Sent | DeliveryResult::Relayed => "sent",
+            DeliveryResult::Sent | DeliveryResult::Relayed | DeliveryResult::Expanded => "sent",
             DeliveryResult::Deferred => "deferred",
             DeliveryResult::Bounced | DeliveryResult::Returned => "bounced",
         };

@@ -86,7 +86,7 @@ fn forced_expiry_returns_a_message_with_its_reason() {
         .success()
         .stderr;
     let wanted = format!(
-        "postsuper: Force-expired: 0 messages\npostsuper: {id}: released from hold\npostsuper: Released from hold: 1 message\n"
+        "postsuper: {id}: released from hold\npostsuper: Force-expired: 0 messages\npostsuper: Released from hold: 1 message\n"
     );
     assert_eq!(said, wanted);
     let text = report(&sandbox, "ann", "Undelivered Mail Returned to Sender");

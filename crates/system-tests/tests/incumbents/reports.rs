@@ -41,10 +41,19 @@ delay_template = <<EOF
 We are late: $maximal_queue_lifetime_days $delay_warning_time_seconds $$.
 EOF
 
+success_template = <<EOF
+Subject: It arrived
+
+It arrived.
+EOF
+
 bogus_template = <<EOF
 nothing
 EOF
 ";
+
+/// Aliases of what is done at once, so that nothing else is late; one is a list with an owner.
+const ALIASES: &str = "many |true, |/bin/true\nlist |true\nowner-list boss@hold.example\ncmd |true\n";
 
 fn send(client: &mut LineClient, from: &str, recipients: &[&str]) {
     assert!(client.smtp(&format!("MAIL FROM:{from}")).starts_with("250"));
@@ -81,6 +90,11 @@ fn fill(port: u16) {
         &["<nosuch6@example.test> NOTIFY=FAILURE"],
     );
     send(&mut client, "<>", &["<nosuch7@example.test>"]);
+    for alias in ["many", "list", "cmd"] {
+        let sender = format!("<{alias}-snd@hold.example>");
+        let recipient = format!("<{alias}@example.test> NOTIFY=SUCCESS ORCPT=rfc822;orig@x.example");
+        send(&mut client, &sender, &[&recipient]);
+    }
     send(&mut client, "<late1@hold.example>", &["<slow@slow.example>"]);
     send(
         &mut client,
@@ -170,7 +184,14 @@ fn reports_are_those_of_postfix() {
     let templates = templates.to_string_lossy().into_owned();
     std::fs::set_permissions(root.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     let mut settings = SETTINGS.to_vec();
-    settings.extend([DOUBLE, ("bounce_template_file", &templates)]);
+    let aliases = root.path().join("aliases");
+    std::fs::write(&aliases, ALIASES).unwrap();
+    let aliases = format!("texthash:{}", aliases.display());
+    settings.extend([
+        DOUBLE,
+        ("bounce_template_file", &templates),
+        ("alias_maps", &aliases),
+    ]);
     let main_cf: String = settings
         .iter()
         .map(|(name, value)| format!("{name} = {value}\n"))
@@ -189,7 +210,7 @@ fn reports_are_those_of_postfix() {
     fill(sandbox.ports().smtp);
     let wanted = wait_for_value("Postfix's reports", || {
         let found = reports(&|name, arguments| postfix.command(name, arguments, ""));
-        (found.len() == 10).then_some(found)
+        (found.len() == 13).then_some(found)
     });
     let mut found = BTreeMap::new();
     let ours: Run<'_> = &|name, arguments| sandbox.run(name, arguments, "");
