@@ -357,7 +357,7 @@ fn the_postmaster_gets_copies_when_asked_for() {
 #[test]
 fn the_words_are_those_of_the_template() {
     let mut settings = settings();
-    settings.bounce_templates.failure = settings::BounceTemplate {
+    settings.bounce_templates.failure = BounceTemplate {
         charset: "utf-8".to_owned(),
         from: "Post <help>".to_owned(),
         subject: "Sorry".to_owned(),

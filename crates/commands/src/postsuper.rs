@@ -60,7 +60,7 @@ pub(crate) fn run(invocation: &Invocation) -> ExitCode {
         print_line(HELP);
         return ExitCode::SUCCESS;
     }
-    let done = wanted_of(&invocation.args).and_then(|wanted| perform(wanted));
+    let done = wanted_of(&invocation.args).and_then(perform);
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(text) => {
