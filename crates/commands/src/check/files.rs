@@ -15,11 +15,14 @@ const GROUP_OR_OTHERS_WRITE: u32 = 0o022;
 const MAILDROP: u32 = 0o1730;
 /// postdrop's mode.
 const SET_GID: u32 = 0o2755;
+const SET_UID_BIT: u32 = 0o4000;
+const SET_GID_BIT: u32 = 0o2000;
+const OTHERS_RUN: u32 = 0o001;
 /// What root's own agents read at every connection.
 const HOSTS_ACCESS: [&str; 2] = ["/etc/hosts.allow", "/etc/hosts.deny"];
 
-/// What is wrong with the files and accounts that `loaded` names.
-pub(super) fn of(loaded: &Loaded, directory: &Path) -> Vec<Finding> {
+/// What is wrong with the accounts that `loaded` names, and with what must belong to them.
+pub(super) fn of(loaded: &Loaded) -> Vec<Finding> {
     let mut found = Vec::new();
     let postfix = &loaded.postfix;
     let owner = account("mail_owner", &postfix.mail_owner, &mut found);
@@ -46,7 +49,6 @@ pub(super) fn of(loaded: &Loaded, directory: &Path) -> Vec<Finding> {
             user.name
         )));
     }
-    configuration(directory, &mut found);
     if let Some(owner) = &owner {
         queue(loaded, owner, group.as_ref(), &mut found);
         hosts_access(owner, &mut found);
@@ -80,34 +82,6 @@ fn drop_group(name: &str, found: &mut Vec<Finding>) -> Option<Group> {
         ))),
     }
     None
-}
-
-/// Only root may change what root's process believes.
-fn configuration(directory: &Path, found: &mut Vec<Finding>) {
-    let names = ["", "main.cf", "master.cf", "dovecot.conf"];
-    for path in names.map(|name| {
-        if name.is_empty() {
-            directory.to_owned()
-        } else {
-            directory.join(name)
-        }
-    }) {
-        let Ok(state) = path.metadata() else { continue };
-        if state.uid() != 0 {
-            found.push(Finding::warning(format!(
-                "{}: it belongs to user id {}, who can make root do what it says: chown root {0}",
-                path.display(),
-                state.uid()
-            )));
-        }
-        if state.mode() & GROUP_OR_OTHERS_WRITE != 0 {
-            found.push(Finding::warning(format!(
-                "{}: others than its owner can write it (mode {:04o}): chmod go-w {0}",
-                path.display(),
-                state.mode() & 0o7777
-            )));
-        }
-    }
 }
 
 fn queue(loaded: &Loaded, owner: &User, group: Option<&Group>, found: &mut Vec<Finding>) {
@@ -189,17 +163,33 @@ fn postdrop(loaded: &Loaded, group: &Group, found: &mut Vec<Finding>) {
         ));
         return;
     };
-    if (state.uid(), state.gid(), state.mode() & 0o7777) != (0, group.gid, SET_GID) {
-        let path = path.display();
-        found.push(Finding::warning(format!(
-            "{path}: it should belong to root:{0} with mode {SET_GID:04o}, and has {1}:{2} and {3:04o}: \
-             chown root:{0} {path}; chmod {SET_GID:o} {path}",
-            group.name,
-            state.uid(),
-            state.gid(),
-            state.mode() & 0o7777
-        )));
+    found.extend(postdrop_is_wrong(
+        &path,
+        (state.uid(), state.gid(), state.mode() & 0o7777),
+        group,
+    ));
+}
+
+/// Why postdrop with this owner, group and mode does not do what it is for, or does more.
+fn postdrop_is_wrong(path: &Path, (uid, gid, mode): (u32, u32, u32), group: &Group) -> Option<Finding> {
+    if (uid, gid, mode) == (0, group.gid, SET_GID) {
+        return None;
     }
+    let (tell, follows): (fn(String) -> Finding, &str) = if mode & SET_UID_BIT != 0 {
+        (Finding::error, "users run it with the rights of its owner")
+    } else if mode & GROUP_OR_OTHERS_WRITE != 0 || uid != 0 {
+        (Finding::error, "others than root can put another program there")
+    } else if mode & SET_GID_BIT == 0 || gid != group.gid || mode & OTHERS_RUN == 0 {
+        (Finding::error, "users cannot leave mail while the system is down")
+    } else {
+        (Finding::warning, "it works, and is not as it was installed")
+    };
+    let path = path.display();
+    Some(tell(format!(
+        "{path}: it should belong to root:{0} with mode {SET_GID:04o}, and has {uid}:{gid} and {mode:04o}: {follows}. \
+         chown root:{0} {path}; chmod {SET_GID:o} {path}",
+        group.name,
+    )))
 }
 
 fn hosts_access(owner: &User, found: &mut Vec<Finding>) {
@@ -249,6 +239,15 @@ fn mail_spool(loaded: &Loaded, found: &mut Vec<Finding>) {
                 state.mode() & 0o7777
             )));
         }
+        // The supervisor makes mailboxes and locks for users whose agents may not, but nowhere where a user could put links.
+        Ok(state) if state.uid() != 0 && state.mode() & OTHERS_WRITE == 0 => {
+            found.push(Finding::warning(format!(
+                "mail_spool_directory: {0}: it belongs to user id {1}, and root makes no mailboxes there for users who have none: \
+                 chown root {0}",
+                directory.display(),
+                state.uid()
+            )));
+        }
         Ok(_) => {}
     }
 }
@@ -278,10 +277,9 @@ mod tests {
             std::fs::set_permissions(dir.path().join(path), Permissions::from_mode(mode)).expect("set");
         };
         set("", 0o700);
-        set("main.cf", 0o666);
         let texts = || {
             let loaded = config::load(dir.path(), &config::Options::default());
-            of(&loaded, dir.path())
+            of(&loaded)
                 .into_iter()
                 .map(|finding| format!("{}: {}", finding.word(), finding.text))
                 .collect::<Vec<_>>()
@@ -289,7 +287,6 @@ mod tests {
         };
         let before = texts();
         for part in [
-            format!("{place}/main.cf: others than its owner can write it (mode 0666)"),
             format!("error: {place}/spool: it does not belong to mail_owner nobody"),
             format!("{place}/data: it is not there yet"),
             format!("chown nobody:mail {place}/spool/maildrop; chmod 1730"),
@@ -304,8 +301,8 @@ mod tests {
         let complaint = format!("error: queue_directory: {place}/spool: that is the queue of Postfix");
         assert!(texts().contains(&complaint), "{}", texts());
         std::fs::create_dir(dir.path().join("spool/log")).expect("made");
+        std::fs::write(dir.path().join("spool/log/segment-1"), "").expect("written");
         set("", 0o755);
-        set("main.cf", 0o644);
         std::fs::create_dir_all(dir.path().join("data")).expect("made");
         std::fs::create_dir_all(dir.path().join("mail")).expect("made");
         let nobody = os::users::user_by_name("nobody").expect("asked").expect("there");
@@ -322,5 +319,40 @@ mod tests {
         set("spool/maildrop", 0o1730);
         let after = texts();
         assert!(!after.contains(&place), "{after}");
+    }
+
+    #[test]
+    fn a_postdrop_that_is_useless_or_dangerous_is_an_error() {
+        let group = Group {
+            name: "postdrop".to_owned(),
+            gid: 77,
+            members: Vec::new(),
+        };
+        let word = |uid, gid, mode| {
+            let finding = postdrop_is_wrong(Path::new("/p/postdrop"), (uid, gid, mode), &group);
+            finding.map_or("fine", |finding| finding.word())
+        };
+        assert_eq!(word(0, 77, 0o2755), "fine");
+        for (uid, gid, mode) in [
+            (0, 77, 0o755),
+            (0, 0, 0o2755),
+            (0, 77, 0o4755),
+            (0, 77, 0o6755),
+            (0, 77, 0o2775),
+            (8, 77, 0o2755),
+            (0, 77, 0o2750),
+        ] {
+            assert_eq!(word(uid, gid, mode), "error", "{uid}:{gid} {mode:o}");
+        }
+        assert_eq!(word(0, 77, 0o2711), "warning");
+        let text =
+            postdrop_is_wrong(Path::new("/p/postdrop"), (0, 77, 0o4755), &group).map(|found| found.text);
+        assert_eq!(
+            text.as_deref(),
+            Some(
+                "/p/postdrop: it should belong to root:postdrop with mode 2755, and has 0:77 and 4755: users run it with the \
+                 rights of its owner. chown root:postdrop /p/postdrop; chmod 2755 /p/postdrop"
+            )
+        );
     }
 }

@@ -3,6 +3,7 @@
 
 mod certificates;
 mod files;
+mod writers;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -18,7 +19,8 @@ const HELP: &str = "\
 usage: yubin check [-c DIR]
 
 Says what is wrong with the configuration in DIR, with owners and modes of the queue and of the programs, with users and groups,
-alias databases and certificates. Ends with 1 when there is an error, with 0 when there are only warnings and notes.
+alias databases and certificates, and who besides root can write what the system believes or read its keys. Ends with 1 when there
+is an error, with 0 when there are only warnings and notes.
 
   -c DIR    the directory (MAIL_CONFIG does the same); default: /etc/yubin when it is there, /etc/postfix";
 
@@ -113,7 +115,8 @@ pub(crate) fn findings(directory: &Path) -> Vec<Finding> {
     findings.extend(aliases(&loaded));
     // Whoever is no other user has no owners and modes to check.
     if os::is_root() {
-        findings.extend(files::of(&loaded, directory));
+        findings.extend(files::of(&loaded));
+        findings.extend(writers::of(&loaded, directory));
     }
     findings.extend(certificates::of(&loaded, jiff::Timestamp::now().as_second()));
     findings
