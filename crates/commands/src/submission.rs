@@ -327,6 +327,17 @@ pub(crate) fn body_kind(content: &[u8]) -> BodyKind {
 /// What the system says, in C's words, which scripts look for.
 pub(crate) use os::words as words_of;
 
+/// How much of a word of the user's is shown, in characters: an address is 254 octets at most (RFC 5321 §4.5.3.1).
+const SHOWN_CHARS_MAX: usize = 256;
+
+/// A word of the user's as it is shown: one that is far too long is cut.
+pub(crate) fn shown(word: &str) -> String {
+    match word.char_indices().nth(SHOWN_CHARS_MAX) {
+        Some((end, _)) => format!("{}…", &word[..end]),
+        None => word.to_owned(),
+    }
+}
+
 /// A warning in the command's name.
 pub(crate) fn warn(command: &str, text: &str) {
     eprint_line(&format!("{command}: warning: {text}"));
@@ -354,6 +365,13 @@ mod tests {
         assert_eq!(made("from: z\n\nbody\n", false), "from: z\n\nbody\n");
         assert_eq!(made("just text\n", true), "From: ann (Ann B.)\n\njust text\n");
         assert_eq!(made("", true), "From: ann (Ann B.)\n");
+    }
+
+    #[test]
+    fn a_word_that_is_far_too_long_is_cut() {
+        assert_eq!(shown("ann@b.example"), "ann@b.example");
+        let cut = shown(&"ä".repeat(100_000));
+        assert_eq!(cut, format!("{}…", "ä".repeat(SHOWN_CHARS_MAX)));
     }
 
     #[test]

@@ -92,7 +92,10 @@ fn without_line_breaks(request: &Request) -> Result<(), String> {
         .map(|word| ("a recipient", word.as_str()));
     for (what, value) in options.chain(recipients) {
         if value.contains(['\n', '\r', '\0']) {
-            return Err(format!("{what} with a line break: {value:?}"));
+            return Err(format!(
+                "{what} with a line break: {:?}",
+                submission::shown(value)
+            ));
         }
     }
     Ok(())
@@ -144,7 +147,7 @@ fn submit(name: &str, request: &Request, settings: &settings::Postfix) -> ExitCo
     match take(request, settings, &submitter) {
         Ok(envelope) => {
             if request.trace() != Trace::None {
-                let sender = path::display(envelope.sender.as_ref());
+                let sender = submission::shown(&path::display(envelope.sender.as_ref()).to_string());
                 print_line(&format!(
                     "Mail Delivery Status Report will be mailed to {sender}."
                 ));
@@ -214,7 +217,10 @@ fn envelope(request: &Request, submitter: &Submitter) -> Envelope {
         Some(text) => submission::sender_of(text).unwrap_or_else(|first| {
             submission::warn(
                 "sendmail",
-                &format!("-f option specified malformed sender: {text}"),
+                &format!(
+                    "-f option specified malformed sender: {}",
+                    submission::shown(text)
+                ),
             );
             Some(first.unwrap_or_else(own))
         }),
@@ -229,8 +235,8 @@ fn envelope(request: &Request, submitter: &Submitter) -> Envelope {
 
 fn add_recipients(request: &Request, content: &[u8], envelope: &mut Envelope) -> Result<(), String> {
     for word in &request.recipients {
-        let named =
-            submission::recipients_of(word).map_err(|word| format!("\"{word}\" is not an address"))?;
+        let named = submission::recipients_of(word)
+            .map_err(|word| format!("\"{}\" is not an address", submission::shown(&word)))?;
         envelope.recipients.extend(named);
     }
     if request.reads_recipients {

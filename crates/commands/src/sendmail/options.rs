@@ -2,6 +2,8 @@
 
 use envelope::{BodyKind, Notify, Ret, Trace};
 
+use crate::submission;
+
 /// What is to be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Mode {
@@ -201,7 +203,7 @@ impl Request {
             Some(("I", id)) => self.flush(&["-i", id]),
             // An interval: the queue manager runs all the time.
             Some((digit, _)) if digit.starts_with(|c: char| c.is_ascii_digit()) => self.flush(&["-f"]),
-            _ => return Err(format!("-q{value} is not implemented")),
+            _ => return Err(format!("-q{} is not implemented", submission::shown(value))),
         }
         Ok(())
     }
@@ -237,7 +239,7 @@ fn mode(value: &str) -> Result<Mode, String> {
         "i" => Ok(Mode::Aliases),
         "d" | "l" => Ok(Mode::Daemon),
         "h" | "H" => Ok(Mode::HostStatus),
-        other => Err(format!("unsupported: -b{other}")),
+        other => Err(format!("unsupported: -b{}", submission::shown(other))),
     }
 }
 
