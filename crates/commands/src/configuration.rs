@@ -49,17 +49,46 @@ pub(crate) fn postfix(directory: &Path) -> Result<settings::Postfix, String> {
     if let Err(error) = os::files::open_text(&main_cf) {
         return Err(format!("open {}: {}", main_cf.display(), os::words(&error)));
     }
+    Ok(load(directory).postfix)
+}
+
+/// What is wrong in `directory/main.cf` so that nothing could be started with it.
+pub(crate) fn errors(directory: &Path) -> Vec<String> {
+    let is_error =
+        |problem: &&config::Problem| problem.severity == config::Severity::Error && problem.file == "main.cf";
+    let problems = load(directory).problems;
+    problems
+        .iter()
+        .filter(is_error)
+        .map(ToString::to_string)
+        .collect()
+}
+
+fn load(directory: &Path) -> config::Loaded {
     let options = config::Options {
         surroundings: config::this_machine(),
         dovecot: config::DovecotFile::Without,
         overrides: Vec::new(),
     };
-    Ok(config::load(directory, &options).postfix)
+    config::load(directory, &options)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn errors_of_half_a_file_are_told() {
+        let dir = tempfile::tempdir().expect("a directory");
+        std::fs::write(dir.path().join("master.cf"), "").expect("written");
+        let told = |text: &str| {
+            std::fs::write(dir.path().join("main.cf"), text).expect("written");
+            errors(dir.path())
+        };
+        assert_eq!(told("myhostname = a.example\nqueue_directory = /x\n"), [""; 0]);
+        let half = told("myhostname = a.example\nqueue_dir");
+        assert!(half.len() == 1 && half[0].starts_with("main.cf:2: "), "{half:?}");
+    }
 
     #[test]
     fn a_directory_stands_for_the_file_in_it() {

@@ -159,8 +159,32 @@ impl MailSystem {
     }
 
     fn running(&self) -> Result<u32, String> {
-        self.process()?
-            .ok_or_else(|| "the Postfix mail system is not running".to_owned())
+        match self.process()? {
+            Some(process) => Ok(process),
+            None => Err(match self.tell_errors() {
+                0 => "the Postfix mail system is not running".to_owned(),
+                _ => self.not_found(),
+            }),
+        }
+    }
+
+    /// Shows what is wrong in main.cf, which says where a running mail system is found; gives how much that is.
+    fn tell_errors(&self) -> usize {
+        let errors = configuration::errors(&self.directory);
+        for error in &errors {
+            self.show(&format!("error: {error}"));
+        }
+        errors.len()
+    }
+
+    /// Why nobody can say whether it runs.
+    fn not_found(&self) -> String {
+        format!(
+            "cannot tell whether the mail system runs: {} has errors (above), and nobody answers in its queue_directory, {}. Mend it \
+             first",
+            self.directory.join("main.cf").display(),
+            self.queue.directory().display()
+        )
     }
 
     fn start(&self) -> Result<(), String> {
@@ -224,7 +248,10 @@ impl MailSystem {
                 ExitCode::SUCCESS
             }
             Ok(None) => {
-                self.say(&Script::NotRunning);
+                match self.tell_errors() {
+                    0 => self.say(&Script::NotRunning),
+                    _ => self.fail(&self.not_found()),
+                }
                 ExitCode::FAILURE
             }
             Err(text) => {
