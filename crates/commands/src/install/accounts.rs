@@ -17,6 +17,14 @@ pub(crate) struct Ids {
     pub(crate) gid: u32,
 }
 
+impl Ids {
+    /// Of somebody who is only said to be made (`--dry-run`): ids that nobody can have.
+    pub(crate) const NOT_YET: Ids = Ids {
+        uid: u32::MAX,
+        gid: u32::MAX,
+    };
+}
+
 /// A user that a mail system needs.
 #[derive(Debug, Clone)]
 pub(crate) struct WantedUser {

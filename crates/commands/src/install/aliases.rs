@@ -145,7 +145,7 @@ fn write(hands: &mut Hands<'_>, table: &Path, root: Option<&str>) -> Result<()> 
 }
 
 /// Adds a line; whoever reads at the same time sees all of it or nothing.
-fn add(hands: &Hands<'_>, real: &Path, name: &str) -> Result<()> {
+fn add(hands: &mut Hands<'_>, real: &Path, name: &str) -> Result<()> {
     hands.say(&format!("add \"root: {name}\" to {}", real.display()));
     if hands.mode == Mode::Tell {
         return Ok(());
@@ -211,14 +211,8 @@ mod tests {
                 root: self.0.path().to_owned(),
                 config: "/etc/yubin".into(),
             };
-            let mut hands = Hands {
-                places: &places,
-                mode: Mode::Do,
-                foreign: Foreign::Stay,
-                manifest: Manifest::default(),
-                is_root: false,
-                left: 0,
-            };
+            let mut hands = Hands::with(&places, Mode::Do, Foreign::Stay, Manifest::default());
+            hands.is_root = false;
             let loaded = config::load(self.0.path(), &config::Options::default());
             provide(&mut hands, &loaded, wanted)?;
             Ok(hands.left)

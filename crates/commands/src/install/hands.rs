@@ -1,5 +1,6 @@
 //! The steps of an installation: each looks at what is there, does what is missing, says so and writes it down.
 
+use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, OpenOptions, Permissions};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, lchown, symlink};
@@ -44,11 +45,30 @@ pub(crate) struct Hands<'a> {
     pub(crate) is_root: bool,
     /// What was left as it is though it should be otherwise.
     pub(crate) left: usize,
+    /// Directories that were told and not made, in [`Mode::Tell`].
+    pub(crate) told: BTreeSet<PathBuf>,
+    /// All that was said, in order.
+    pub(crate) said: Vec<String>,
 }
 
-impl Hands<'_> {
+impl<'a> Hands<'a> {
+    /// Hands that have done nothing yet.
+    pub(crate) fn with(places: &'a Places, mode: Mode, foreign: Foreign, manifest: Manifest) -> Hands<'a> {
+        Hands {
+            places,
+            mode,
+            foreign,
+            manifest,
+            is_root: os::is_root(),
+            left: 0,
+            told: BTreeSet::new(),
+            said: Vec::new(),
+        }
+    }
+
     /// Says what was done, or would be.
-    pub(crate) fn say(&self, what: &str) {
+    pub(crate) fn say(&mut self, what: &str) {
+        self.said.push(what.to_owned());
         let would = if self.mode == Mode::Tell { "would " } else { "" };
         print_line(&format!("{would}{what}"));
     }
@@ -65,6 +85,9 @@ impl Hands<'_> {
     pub(crate) fn directory(&mut self, path: &Path, mode: u32, owner: Option<Ids>, made: Made) -> Result<()> {
         let real = self.places.real(path);
         let told = || format!("cannot make directory {}", real.display());
+        if self.told.contains(&real) {
+            return Ok(());
+        }
         if let Some(parent) = path.parent().filter(|parent| !self.places.real(parent).exists()) {
             self.directory(parent, 0o755, None, Made::Directory(parent.to_owned()))?;
         }
@@ -76,6 +99,7 @@ impl Hands<'_> {
             Err(_) => {
                 self.say(&format!("make directory {} (mode {mode:04o})", real.display()));
                 if self.mode == Mode::Tell {
+                    self.told.insert(real);
                     return Ok(());
                 }
                 DirBuilder::new().mode(0o700).create(&real).with_context(told)?;
@@ -105,23 +129,40 @@ impl Hands<'_> {
         if !found.is_dir() {
             anyhow::bail!("{}: something else is there", told());
         }
+        self.refuse_anothers(path, owner, known)?;
+        self.correct(&real, mode, owner).with_context(told)
+    }
+
+    /// Refuses a directory that belongs to somebody else than `owner` and holds what is not `known`.
+    ///
+    /// # Errors
+    /// That it is somebody else's; that it cannot be read.
+    pub(crate) fn refuse_anothers(&self, path: &Path, owner: Option<Ids>, known: &[&str]) -> Result<()> {
+        let real = self.places.real(path);
+        let told = || format!("cannot use directory {}", real.display());
+        let Ok(found) = fs::metadata(&real) else {
+            return Ok(());
+        };
         let Some(wanted) = owner.filter(|owner| self.is_root && owner.uid != found.uid()) else {
-            return self.correct(&real, mode, owner).with_context(told);
+            return Ok(());
         };
         for entry in fs::read_dir(&real).with_context(told)? {
             let name = entry.with_context(told)?.file_name();
             if !known.iter().any(|known| name == *known) {
+                let give = match wanted {
+                    Ids::NOT_YET => "the mail system's user".to_owned(),
+                    wanted => format!("user id {}", wanted.uid),
+                };
                 anyhow::bail!(
                     "{}: it belongs to user id {} and holds {}, which is nothing of Yubin's. Name another directory in main.cf, or give \
-                     this one to user id {} if it is to be used",
+                     this one to {give} if it is to be used",
                     told(),
                     found.uid(),
                     name.to_string_lossy(),
-                    wanted.uid
                 );
             }
         }
-        self.correct(&real, mode, owner).with_context(told)
+        Ok(())
     }
 
     /// A user or group, made by `make`.
@@ -137,14 +178,17 @@ impl Hands<'_> {
         Ok(())
     }
 
-    fn correct(&self, real: &Path, mode: u32, owner: Option<Ids>) -> Result<()> {
+    fn correct(&mut self, real: &Path, mode: u32, owner: Option<Ids>) -> Result<()> {
         let found = fs::symlink_metadata(real)?;
         let is_owners = owner.is_none_or(|owner| (owner.uid, owner.gid) == (found.uid(), found.gid()));
         if found.mode() & 0o7777 == mode && (is_owners || !self.is_root) {
             return Ok(());
         }
         let owner_shown = owner.filter(|_| self.is_root && !is_owners);
-        let owner_shown = owner_shown.map_or(String::new(), |ids| format!("owner {}:{}, ", ids.uid, ids.gid));
+        let owner_shown = owner_shown.map_or(String::new(), |ids| match ids {
+            Ids::NOT_YET => "owner: the user that is made, ".to_owned(),
+            Ids { uid, gid } => format!("owner {uid}:{gid}, "),
+        });
         self.say(&format!(
             "set owner and mode of {} ({owner_shown}mode {mode:04o})",
             real.display()
@@ -180,8 +224,8 @@ impl Hands<'_> {
             return Ok(());
         }
         self.say(&format!("write {} (mode {mode:04o})", real.display()));
+        self.parent(path)?;
         if self.mode == Mode::Do {
-            self.parent(path)?;
             self.write(&real, content, mode, owner)?;
             self.manifest.add(made);
         }
@@ -204,8 +248,8 @@ impl Hands<'_> {
             return Ok(());
         }
         self.say(&format!("write {} (mode {mode:04o})", real.display()));
+        self.parent(path)?;
         if self.mode == Mode::Do {
-            self.parent(path)?;
             self.write(&real, content, mode, owner)?;
             self.manifest.add(Made::Configuration(path.to_owned()));
         }
@@ -222,8 +266,8 @@ impl Hands<'_> {
             return Ok(());
         }
         self.say(&format!("link {} to {}", real.display(), target.display()));
+        self.parent(path)?;
         if self.mode == Mode::Do {
-            self.parent(path)?;
             symlink(target, &real).with_context(|| format!("cannot make link {}", real.display()))?;
             self.manifest.add(Made::Configuration(path.to_owned()));
         }
@@ -244,8 +288,8 @@ impl Hands<'_> {
             return Ok(());
         }
         self.say(&format!("link {} to {}", real.display(), target.display()));
+        self.parent(path)?;
         if self.mode == Mode::Do {
-            self.parent(path)?;
             symlink(target, &real).with_context(|| format!("cannot make link {}", real.display()))?;
             self.manifest.add(made);
         }

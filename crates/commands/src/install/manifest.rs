@@ -21,6 +21,8 @@ pub(crate) enum Made {
     Configuration(PathBuf),
     /// A directory of the queue, of caches, of logs: it goes with `--purge`, and all that is in it.
     Data(PathBuf),
+    /// The directory of virtual mailboxes: it goes with `--purge`, when it is empty.
+    Mailboxes(PathBuf),
     /// Somebody else's file that stood in the way, and where it is now: it comes back.
     Moved(PathBuf, PathBuf),
     /// A user of the system: it goes with `--purge`.
@@ -88,7 +90,7 @@ impl Manifest {
                 Made::Data(path) => (2, path.as_path()),
                 Made::User(_) => (3, Path::new("")),
                 Made::Group(_) => (4, Path::new("")),
-                Made::Directory(path) => (5, path.as_path()),
+                Made::Directory(path) | Made::Mailboxes(path) => (5, path.as_path()),
             };
             (rank, std::cmp::Reverse(path.to_owned()))
         });
@@ -108,6 +110,7 @@ impl Made {
             Made::Directory(path) => two("directory", path),
             Made::Configuration(path) => two("configuration", path),
             Made::Data(path) => two("data", path),
+            Made::Mailboxes(path) => two("mailboxes", path),
             Made::Moved(from, to) => three("moved", from, to),
             Made::User(name) => format!("user\t{name}"),
             Made::Group(name) => format!("group\t{name}"),
@@ -122,6 +125,7 @@ impl Made {
             ["directory", path] => Made::Directory(path.into()),
             ["configuration", path] => Made::Configuration(path.into()),
             ["data", path] => Made::Data(path.into()),
+            ["mailboxes", path] => Made::Mailboxes(path.into()),
             ["moved", from, to] => Made::Moved(from.into(), to.into()),
             ["user", name] => Made::User((*name).to_owned()),
             ["group", name] => Made::Group((*name).to_owned()),
@@ -144,6 +148,7 @@ mod tests {
             Made::Moved("/usr/sbin/sendmail".into(), "/usr/sbin/sendmail.before".into()),
             Made::Link("/usr/sbin/sendmail".into(), "/usr/lib/yubin/yubin".into()),
             Made::Data("/var/spool/yubin".into()),
+            Made::Mailboxes("/var/vmail".into()),
             Made::User("u".to_owned()),
             Made::File("/usr/lib/yubin/yubin".into()),
             Made::Configuration("/etc/yubin/main.cf".into()),

@@ -142,22 +142,17 @@ pub(crate) fn run(invocation: &Invocation) -> ExitCode {
 /// Installs; gives the number of things that stayed as they are though they should be otherwise.
 fn install(wanted: &Wanted) -> Result<usize> {
     let places = wanted.places();
-    let is_root = os::is_root();
-    if places.is_here() && !is_root && !wanted.dry_run {
+    if places.is_here() && !os::is_root() && !wanted.dry_run {
         bail!("only root can install into this system: become root, or name another place with --root");
     }
-    let mut hands = Hands {
-        places: &places,
-        mode: if wanted.dry_run { Mode::Tell } else { Mode::Do },
-        foreign: if wanted.force {
-            Foreign::Move
-        } else {
-            Foreign::Stay
-        },
-        manifest: Manifest::read(&places.real(&places.manifest()))?,
-        is_root,
-        left: 0,
+    let mode = if wanted.dry_run { Mode::Tell } else { Mode::Do };
+    let foreign = if wanted.force {
+        Foreign::Move
+    } else {
+        Foreign::Stay
     };
+    let manifest = Manifest::read(&places.real(&places.manifest()))?;
+    let mut hands = Hands::with(&places, mode, foreign, manifest);
     let done = perform(wanted, &mut hands);
     // What was made before something went wrong can be removed all the same.
     let written = hands.write_down();
@@ -170,16 +165,13 @@ fn install(wanted: &Wanted) -> Result<usize> {
 
 fn perform(wanted: &Wanted, hands: &mut Hands<'_>) -> Result<()> {
     let places = hands.places;
-    let before = load(places, wanted.postfix.as_deref());
-    if let Some(complaint) = left_queue::complaint(&places.real(&before.postfix.queue_directory)) {
-        bail!("{complaint}");
-    }
+    refuse(wanted, hands)?;
     configure(wanted, hands)?;
     // Ours names it, and is read next.
     if wanted.postfix.is_none() || wanted.dovecot.is_none() {
         first_certificate(hands)?;
     }
-    let loaded = load(places, wanted.postfix.as_deref());
+    let loaded = to_be(wanted, hands);
     aliases::provide(hands, &loaded, wanted.root_alias.as_deref())?;
     let accounts = make_accounts(hands, &loaded)?;
     if wanted.dovecot.is_none() {
@@ -197,6 +189,32 @@ fn perform(wanted: &Wanted, hands: &mut Hands<'_>) -> Result<()> {
     Ok(())
 }
 
+/// Refuses what can be refused, before anything is made: named files that are not there, directories that are somebody else's.
+fn refuse(wanted: &Wanted, hands: &Hands<'_>) -> Result<()> {
+    let places = hands.places;
+    let of_postfix = ["main.cf", "master.cf"].map(|name| Some(wanted.postfix.as_ref()?.join(name)));
+    let named = of_postfix.into_iter().flatten().map(|file| ("--postfix", file));
+    let of_dovecot = wanted.dovecot.iter().map(|file| ("--dovecot", file.clone()));
+    for (option, file) in named.chain(of_dovecot) {
+        let real = places.real(&file);
+        if !real.exists() {
+            bail!("{option}: there is no {}", real.display());
+        }
+    }
+    let postfix = load(places, wanted.postfix.as_deref()).postfix;
+    let (queue, data) = (&postfix.queue_directory, &postfix.data_directory);
+    let of_queue = left_queue::complaint_below(queue, &places.real(queue));
+    let of_data = || left_queue::complaint_of_data("data_directory", data, &places.real(data));
+    if let Some(complaint) = of_queue.or_else(of_data) {
+        bail!("{complaint}");
+    }
+    let owner = Accounts::of(places)
+        .user(&postfix.mail_owner)?
+        .unwrap_or(Ids::NOT_YET);
+    hands.refuse_anothers(queue, Some(owner), &QUEUE)?;
+    hands.refuse_anothers(data, Some(owner), &[])
+}
+
 /// A text of ours with the places in it.
 fn text_of(template: &str, places: &Places) -> String {
     template
@@ -210,29 +228,17 @@ fn configure(wanted: &Wanted, hands: &mut Hands<'_>) -> Result<()> {
     match &wanted.postfix {
         Some(directory) => {
             for name in ["main.cf", "master.cf"] {
-                let target = directory.join(name);
-                if !places.real(&target).exists() {
-                    bail!("--postfix: there is no {}", places.real(&target).display());
-                }
-                hands.named(&config.join(name), &target)?;
+                hands.named(&config.join(name), &directory.join(name))?;
             }
         }
         None => {
-            let main = include_str!("files/main.cf").replace("@HOSTNAME@", &os::hostname::hostname());
-            hands.configuration(
-                &config.join("main.cf"),
-                text_of(&main, places).as_bytes(),
-                0o644,
-                None,
-            )?;
+            let main = main_cf(places);
+            hands.configuration(&config.join("main.cf"), main.as_bytes(), 0o644, None)?;
             let master = include_str!("files/master.cf");
             hands.configuration(&config.join("master.cf"), master.as_bytes(), 0o644, None)?;
         }
     }
     let dovecot = match &wanted.dovecot {
-        Some(file) if !places.real(file).exists() => {
-            bail!("--dovecot: there is no {}", places.real(file).display())
-        }
         Some(file) => format!("!include {}\n", file.display()),
         None => {
             let owner = load(places, wanted.postfix.as_deref()).postfix.mail_owner;
@@ -241,21 +247,46 @@ fn configure(wanted: &Wanted, hands: &mut Hands<'_>) -> Result<()> {
     };
     hands.configuration(&config.join("dovecot.conf"), dovecot.as_bytes(), 0o644, None)?;
     let pam = Path::new("/etc/pam.d/dovecot");
-    if places.real(Path::new("/etc/pam.d")).is_dir() {
+    // Where PAM is, it has this directory; below another root nobody can tell yet.
+    if !places.is_here() || Path::new("/etc/pam.d").is_dir() {
         hands.configuration(pam, include_bytes!("files/pam"), 0o644, None)?;
     }
     Ok(())
 }
 
-/// What the configuration says; one that is not there yet says nothing.
+/// What the configuration says; one that is not there yet says nothing, but for what it will lead to.
 fn load(places: &Places, postfix: Option<&Path>) -> Loaded {
     // Links in another root lead nowhere yet.
-    let named = postfix.filter(|_| !places.is_here());
+    let is_there = || places.real(&places.config.join("main.cf")).exists();
+    let named = postfix.filter(|_| !places.is_here() || !is_there());
     start::load(&Start {
         scale: Scale::Host,
         config_directory: Some(places.real(named.unwrap_or(&places.config))),
         dovecot: DovecotFile::Beside,
     })
+}
+
+/// What the configuration says, or will say where it is only told about.
+fn to_be(wanted: &Wanted, hands: &Hands<'_>) -> Loaded {
+    let places = hands.places;
+    let is_there = places.real(&places.config.join("main.cf")).exists();
+    if hands.mode == Mode::Do || is_there || wanted.postfix.is_some() {
+        return load(places, wanted.postfix.as_deref());
+    }
+    let settings = config::main_cf::parse(&main_cf(places), &mut Vec::new());
+    let overrides = settings.into_iter().map(|setting| (setting.name, setting.text));
+    let options = config::Options {
+        surroundings: config::this_machine(),
+        dovecot: DovecotFile::Beside,
+        overrides: overrides.collect(),
+    };
+    config::load(&places.real(&places.config), &options)
+}
+
+/// The first main.cf.
+fn main_cf(places: &Places) -> String {
+    let main = include_str!("files/main.cf").replace("@HOSTNAME@", &os::hostname::hostname());
+    text_of(&main, places)
 }
 
 /// The ids that files are given to; `None` where there is nobody.
@@ -292,11 +323,15 @@ fn make_accounts(hands: &mut Hands<'_>, loaded: &Loaded) -> Result<Owners> {
     for user in [&mail_owner, &auth, &vmail] {
         make_user(hands, &accounts, user, can)?;
     }
+    // Who is only told about will be there when it is done.
+    let is_planned = hands.mode == Mode::Tell && can;
+    let or_planned = |found: Option<Ids>| found.or(is_planned.then_some(Ids::NOT_YET));
+    let drop_group = accounts.group(&postfix.setgid_group)?;
     Ok(Owners {
-        mail: accounts.user(&mail_owner.name)?,
-        drop_group: accounts.group(&postfix.setgid_group)?,
-        auth_group: accounts.user(&auth.name)?.map(|ids| ids.gid),
-        vmail: accounts.user(VMAIL)?,
+        mail: or_planned(accounts.user(&mail_owner.name)?),
+        drop_group: drop_group.or(is_planned.then_some(Ids::NOT_YET.gid)),
+        auth_group: or_planned(accounts.user(&auth.name)?).map(|ids| ids.gid),
+        vmail: or_planned(accounts.user(VMAIL)?),
     })
 }
 
@@ -393,7 +428,7 @@ fn directories(hands: &mut Hands<'_>, loaded: &Loaded, owners: &Owners) -> Resul
         hands.directory(logs, 0o755, Some(ROOT), data(logs))?;
     }
     let vmail = Path::new("/var/vmail");
-    hands.directory(vmail, 0o750, owners.vmail, Made::Directory(vmail.to_owned()))
+    hands.directory(vmail, 0o750, owners.vmail, Made::Mailboxes(vmail.to_owned()))
 }
 
 fn programs(hands: &mut Hands<'_>, loaded: &Loaded, owners: &Owners) -> Result<()> {
@@ -606,7 +641,7 @@ mod tests {
             std::fs::create_dir_all(at("var/spool/yubin").join(part)).expect("made");
         }
         for (path, uid) in [
-            ("log/1", BEFORE),
+            ("log/segment-1", BEFORE),
             ("maildrop/OWN", BEFORE),
             ("maildrop/USERS", 5555),
         ] {
@@ -629,7 +664,7 @@ mod tests {
             .and_then(|uid| uid.parse().ok())
             .expect("a uid");
         let found = |path: &str| at("var/spool/yubin").join(path).metadata().expect("there");
-        for path in ["", "log", "log/1", "maildrop", "maildrop/OWN"] {
+        for path in ["", "log", "log/segment-1", "maildrop", "maildrop/OWN"] {
             assert_eq!(found(path).uid(), uid, "{path}");
         }
         assert_eq!(
@@ -669,6 +704,93 @@ mod tests {
             !root.path().join("etc/yubin").exists()
                 && !root.path().join("var/spool/postfix/maildrop").exists()
         );
+    }
+
+    #[test]
+    fn what_is_refused_is_refused_before_anything_is_made() {
+        let (root, mut wanted) = bare_root();
+        let at = |path: &str| root.path().join(path);
+        std::fs::create_dir_all(at("etc/postfix")).expect("made");
+        std::fs::write(at("etc/postfix/master.cf"), "smtp inet n - n - - smtpd\n").expect("written");
+        wanted.postfix = Some("/etc/postfix".into());
+        std::fs::create_dir_all(at("var/spool/mail")).expect("made");
+        std::fs::create_dir_all(at("var/other/maildrop")).expect("made");
+        std::fs::create_dir_all(at("srv/data")).expect("made");
+        std::fs::set_permissions(
+            at("srv/data"),
+            std::os::unix::fs::PermissionsExt::from_mode(0o1777),
+        )
+        .expect("set");
+        for (main, told) in [
+            (
+                "queue_directory = /var/spool/mail\n",
+                "that is a directory of the system",
+            ),
+            (
+                "data_directory = /tmp\n",
+                "data_directory: /tmp: that is a directory of the system",
+            ),
+            (
+                "data_directory = /srv/data\n",
+                "data_directory: /srv/data: others may write there",
+            ),
+            (
+                "queue_directory = /var/other\n",
+                "a part of another mail system's queue (it is root's and has maildrop)",
+            ),
+        ] {
+            if main.contains("/srv/data") | main.contains("/var/other") && !os::is_root() {
+                println!("skipped: needs root");
+                continue;
+            }
+            std::fs::write(at("etc/postfix/main.cf"), main).expect("written");
+            let error = format!("{:#}", install(&wanted).expect_err("refused"));
+            assert!(error.contains(told), "{error}");
+        }
+        wanted.dovecot = Some("/etc/dovecot/dovecot.conf".into());
+        let error = format!("{:#}", install(&wanted).expect_err("refused"));
+        assert!(error.contains("--dovecot: there is no "), "{error}");
+        assert!(!at("etc/yubin").exists() && !at("var/lib/yubin").exists());
+    }
+
+    #[test]
+    fn what_would_be_done_is_what_is_done() {
+        let (root, mut wanted) = bare_root();
+        let words = |wanted: &Wanted| {
+            let places = wanted.places();
+            let mode = if wanted.dry_run { Mode::Tell } else { Mode::Do };
+            let mut hands = Hands::with(&places, mode, Foreign::Stay, Manifest::default());
+            perform(wanted, &mut hands).expect("done");
+            let mut said = std::mem::take(&mut hands.said);
+            // A certificate and databases are said by those who make them.
+            said.retain(|line| {
+                line.starts_with("make ") || line.starts_with("write ") || line.starts_with("link ")
+            });
+            said
+        };
+        wanted.dry_run = true;
+        let told = words(&wanted);
+        wanted.dry_run = false;
+        let mut done = words(&wanted);
+        let mut unique = told.clone();
+        unique.sort();
+        unique.dedup();
+        assert_eq!(unique.len(), told.len(), "{told:?}");
+        done.sort();
+        assert_eq!(unique, done);
+        let pam = root.path().join("etc/pam.d/dovecot");
+        assert!(pam.exists() && done.contains(&format!("write {} (mode 0644)", pam.display())));
+    }
+
+    #[test]
+    fn the_directory_of_mailboxes_stays_with_its_user() {
+        let (root, wanted) = bare_root();
+        install(&wanted).expect("installed");
+        let vmail = root.path().join("var/vmail");
+        uninstall::remove(&wanted.places(), uninstall::Extent::Programs, Mode::Do).expect("removed");
+        assert!(vmail.exists());
+        uninstall::remove(&wanted.places(), uninstall::Extent::Everything, Mode::Do).expect("removed");
+        assert!(!vmail.exists());
     }
 
     fn files_below(directory: &Path, found: &mut Vec<PathBuf>) {

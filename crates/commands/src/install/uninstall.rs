@@ -111,7 +111,7 @@ pub(super) fn remove(places: &Places, extent: Extent, mode: Mode) -> Result<()> 
     let accounts = Accounts::of(places);
     for made in manifest
         .leaves_first()
-        .filter(|made| !matches!(made, Made::Directory(_)))
+        .filter(|made| !matches!(made, Made::Directory(_) | Made::Mailboxes(_)))
     {
         remove_one(places, &accounts, made, (extent, mode))?;
     }
@@ -125,7 +125,7 @@ pub(super) fn remove(places: &Places, extent: Extent, mode: Mode) -> Result<()> 
     }
     for made in manifest
         .leaves_first()
-        .filter(|made| matches!(made, Made::Directory(_)))
+        .filter(|made| matches!(made, Made::Directory(_) | Made::Mailboxes(_)))
     {
         remove_one(places, &accounts, made, (extent, mode))?;
     }
@@ -151,7 +151,8 @@ fn remove_one(
     let is_kept = extent == Extent::Programs;
     let does = mode == Mode::Do;
     match made {
-        Made::Configuration(_) | Made::Data(_) | Made::User(_) | Made::Group(_) if is_kept => {}
+        Made::Configuration(_) | Made::Data(_) | Made::Mailboxes(_) | Made::User(_) | Made::Group(_)
+            if is_kept => {}
         Made::File(path) | Made::Configuration(path) => {
             let real = places.real(path);
             if fs::symlink_metadata(&real).is_ok() {
@@ -191,7 +192,7 @@ fn remove_one(
                 }
             }
         }
-        Made::Directory(path) => {
+        Made::Directory(path) | Made::Mailboxes(path) => {
             let real = places.real(path);
             let is_empty = fs::read_dir(&real).is_ok_and(|mut entries| entries.next().is_none());
             if is_empty {
