@@ -94,6 +94,15 @@ fn a_start_that_fails_says_why_on_the_terminal() {
     ] {
         assert!(check.stderr.contains(part), "{part}: {check}");
     }
+    // What looks for a running system first says why it may look in the wrong place.
+    for command in ["reload", "stop", "status"] {
+        let said = system.postfix(command);
+        assert_eq!(said.code, Some(1), "{said}");
+        let error = said.stderr.find(": mynetworks: ").expect("the error is told");
+        let end = said.stderr.find("cannot tell whether the mail system runs");
+        assert!(end.is_some_and(|end| error < end), "{said}");
+        assert!(!said.stderr.contains("is not running"), "{said}");
+    }
     let said = system.postfix("start");
     assert_eq!(said.code, Some(1), "{said}");
     assert!(said.stderr.contains(": mynetworks: "), "{said}");
