@@ -1,6 +1,7 @@
 //! Open stores: sessions of one account share one, so that they hear of each other's changes at once.
 
 use std::collections::{HashMap, VecDeque};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use mailbox::{Report, SpecialUse, Store};
 use os::locks::Tries;
 use settings::{Dovecot, MailboxLock};
 use store_maildir::MaildirStore;
+use store_mbox::keeper::{Keeper, Kept};
 use store_mbox::{LockKind, Locks, MboxStore};
 
 use crate::location::{self, Location};
@@ -31,6 +33,33 @@ pub struct Stores {
     open: Mutex<HashMap<Location, Weak<dyn Store>>>,
     /// Stores into which mail was delivered, the oldest first.
     kept: Mutex<VecDeque<Arc<dyn Store>>>,
+    mail_spool: Mutex<Option<MailSpool>>,
+}
+
+/// The system's mail spool, in which files may be made for one user.
+#[derive(Debug, Clone)]
+pub struct MailSpool {
+    /// `mail_spool_directory`.
+    pub directory: PathBuf,
+    /// The user's login name, and so the name of the mailbox file.
+    pub user: String,
+    /// Who makes the files.
+    pub keeper: Arc<dyn Keeper>,
+}
+
+impl MailSpool {
+    /// The keeper of `inbox`, if that is the user's file in the spool.
+    fn kept(&self, inbox: &Path) -> Option<Kept> {
+        let is_users = inbox.file_name().is_some_and(|name| name == self.user.as_str());
+        // /var/mail and /var/spool/mail are often one.
+        let real = |directory: &Path| directory.canonicalize().ok();
+        let here = inbox.parent().and_then(real);
+        let is_here = here.is_some() && here == real(&self.directory);
+        (is_users && is_here).then(|| Kept {
+            keeper: Arc::clone(&self.keeper),
+            user: self.user.clone(),
+        })
+    }
 }
 
 /// How many stores stay open after a delivery.
@@ -54,6 +83,11 @@ impl Stores {
         Ok(quota::around(store, (account, &location), (settings, by), &tell))
     }
 
+    /// From now on mailboxes are opened with that mail spool.
+    pub fn keep_in(&self, mail_spool: MailSpool) {
+        *self.mail_spool.lock().unwrap_or_else(PoisonError::into_inner) = Some(mail_spool);
+    }
+
     fn at(
         &self,
         location: &Location,
@@ -66,7 +100,12 @@ impl Stores {
             Some(store) => store,
             None => {
                 open.retain(|_, store| store.strong_count() > 0);
-                let store = make(location, settings, report)?;
+                let mail_spool = self
+                    .mail_spool
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .clone();
+                let store = make((location, mail_spool.as_ref()), settings, report)?;
                 open.insert(location.clone(), Arc::downgrade(&store));
                 store
             }
@@ -91,7 +130,11 @@ impl Stores {
     }
 }
 
-fn make(location: &Location, settings: &Dovecot, report: Report) -> mailbox::Result<Arc<dyn Store>> {
+fn make(
+    (location, mail_spool): (&Location, Option<&MailSpool>),
+    settings: &Dovecot,
+    report: Report,
+) -> mailbox::Result<Arc<dyn Store>> {
     Ok(match location {
         Location::Maildir { root } => {
             let store = MaildirStore::new(root, maildir_options(settings));
@@ -99,6 +142,10 @@ fn make(location: &Location, settings: &Dovecot, report: Report) -> mailbox::Res
         }
         Location::Mbox { root, inbox } => {
             let store = MboxStore::new(root.clone(), inbox.clone(), mbox_locks(settings))?;
+            let store = match mail_spool.and_then(|mail_spool| mail_spool.kept(inbox)) {
+                Some(kept) => store.kept_by(kept),
+                None => store,
+            };
             let shown = shown(settings, '/');
             let store = store.shown(&shown.prefix, shown.separator, shown.special_use);
             Arc::new(store.reporting(report))

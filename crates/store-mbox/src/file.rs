@@ -13,7 +13,8 @@ use os::locks::Mode;
 
 use crate::body::MboxBody;
 use crate::headers::{self, Filter};
-use crate::locking::{Fingerprint, Handle, Held, Locks};
+use crate::keeper::Kept;
+use crate::locking::{Fingerprint, Handle, Held, Locks, is_forbidden};
 use crate::rewrite::Target;
 use crate::scan::{self, Place, Scan};
 use crate::spool::Spool;
@@ -39,6 +40,8 @@ const IMPORTED: &str = "yubin.imported";
 pub(crate) struct MailboxFile {
     pub(crate) paths: Paths,
     locks: Locks,
+    /// Who makes files where this process may not.
+    kept: Option<Kept>,
     pub(crate) index: Index,
     file: Option<Arc<Handle>>,
     /// As the file was when `places` was right.
@@ -55,7 +58,7 @@ impl MailboxFile {
     /// when there was an index before: UIDs were given on since then that the file does not know of.
     pub(crate) fn open(
         paths: Paths,
-        locks: Locks,
+        (locks, kept): (Locks, Option<Kept>),
         new_validity: impl Fn() -> UidValidity,
     ) -> mailbox::Result<MailboxFile> {
         let had_index = [IMPORTED, "yubin.index", "yubin.index.log"]
@@ -77,6 +80,7 @@ impl MailboxFile {
         Ok(MailboxFile {
             paths,
             locks,
+            kept,
             index,
             file: None,
             fingerprint: None,
@@ -120,7 +124,8 @@ impl MailboxFile {
             let handle = Arc::new(handle);
             self.read_only = read_only;
             if interrupted {
-                let held = Held::take(&handle, &self.paths.file, Mode::Exclusive, &self.locks)?;
+                let with = (&self.locks, self.kept.as_ref().map(Kept::spool));
+                let held = Held::take_with(&handle, &self.paths.file, Mode::Exclusive, with)?;
                 self.target(&handle).recover()?;
                 drop(held);
             }
@@ -252,6 +257,19 @@ impl MailboxFile {
         )))
     }
 
+    /// Makes the file, or has it made where this process may not.
+    fn create(&self) -> Result<()> {
+        let path = &self.paths.file;
+        match (create_empty(path), &self.kept) {
+            (Err(error), Some(kept)) if is_forbidden(error.io_kind()) => kept
+                .keeper
+                .create(&kept.user)
+                .map_err(Error::io("create", path))
+                .and_then(|()| deliver::sync_parent(path)),
+            (made, _) => made,
+        }
+    }
+
     /// Runs `work` with the file locked against everybody, as `places` knows it.
     fn exclusively<R>(
         &mut self,
@@ -260,7 +278,7 @@ impl MailboxFile {
     ) -> mailbox::Result<R> {
         for _ in 0..TRIES_MAX {
             if self.file.is_none() {
-                match create_empty(&self.paths.file) {
+                match self.create() {
                     Err(error) if error.io_kind() != Some(ErrorKind::AlreadyExists) => {
                         return Err(error.into());
                     }
@@ -272,8 +290,9 @@ impl MailboxFile {
                 return Err(mailbox::Error::ReadOnly(self.paths.file.display().to_string()));
             }
             let path = self.paths.file.clone();
-            let locks = self.locks.clone();
-            let held = Held::take(&handle, &path, Mode::Exclusive, &locks)?;
+            let (locks, kept) = (self.locks.clone(), self.kept.clone());
+            let with = (&locks, kept.as_ref().map(Kept::spool));
+            let held = Held::take_with(&handle, &path, Mode::Exclusive, with)?;
             let seen = Fingerprint::of_file(&handle, &path)?;
             let is_there = Fingerprint::of_path(&path)?.map(|found| found.inode) == Some(seen.inode);
             if is_there && !crate::rewrite::is_interrupted(&self.paths.index) {

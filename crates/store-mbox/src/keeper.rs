@@ -1,6 +1,7 @@
 //! What needs more rights than a user has: files in a mail spool that belongs to a group (`/var/mail`, group mail).
 
 use std::io::{Error, ErrorKind, Result};
+use std::sync::Arc;
 
 use os::locks::Tries;
 
@@ -32,6 +33,25 @@ pub struct Spool<'a> {
     pub keeper: &'a dyn Keeper,
     /// The user whose mailbox it is.
     pub user: &'a str,
+}
+
+/// A mailbox in the spool, as a store holds it.
+#[derive(Debug, Clone)]
+pub struct Kept {
+    /// Who may make files there.
+    pub keeper: Arc<dyn Keeper>,
+    /// The user whose mailbox it is.
+    pub user: String,
+}
+
+impl Kept {
+    /// The same, for one delivery.
+    pub fn spool(&self) -> Spool<'_> {
+        Spool {
+            keeper: &*self.keeper,
+            user: &self.user,
+        }
+    }
 }
 
 /// Nobody: what was refused stays refused.

@@ -13,6 +13,7 @@ use mailbox_index::{Durability, Lock};
 
 use crate::file::{MailboxFile, create_empty};
 use crate::folders::{Folders, Kind, check_name};
+use crate::keeper::Kept;
 use crate::locking::Locks;
 use crate::naming::Naming;
 use crate::spool::Spool;
@@ -28,6 +29,8 @@ pub struct MboxStore {
 struct Shared {
     folders: Folders,
     locks: Locks,
+    /// Who makes files beside INBOX where this process may not.
+    kept: Option<Kept>,
     naming: Naming,
     special_use: Vec<(String, SpecialUse)>,
     report: Report,
@@ -49,6 +52,7 @@ impl MboxStore {
         let shared = Shared {
             folders: Folders { root, inbox },
             locks,
+            kept: None,
             naming: Naming::default(),
             special_use: Vec::new(),
             report: Arc::new(|_| {}),
@@ -71,6 +75,14 @@ impl MboxStore {
             let prefix = prefix.to_owned();
             shared.naming = Naming { prefix, separator };
             shared.special_use = special_use;
+        }
+        self
+    }
+
+    /// The same store, whose INBOX lies in a mail spool that somebody else keeps.
+    pub fn kept_by(mut self, kept: Kept) -> MboxStore {
+        if let Some(shared) = Arc::get_mut(&mut self.shared) {
+            shared.kept = Some(kept);
         }
         self
     }
@@ -107,7 +119,8 @@ impl Shared {
             Kind::Mailbox | Kind::Nothing => {}
         }
         let folders = &self.folders;
-        let opened = MailboxFile::open(folders.paths(&name), self.locks.clone(), || {
+        let kept = self.kept.clone().filter(|_| name.is_inbox());
+        let opened = MailboxFile::open(folders.paths(&name), (self.locks.clone(), kept), || {
             folders.new_validity(now_secs())
         })?;
         if let Some(damage) = opened.damage() {

@@ -423,3 +423,82 @@ fn no_file_is_open_to_others() {
     found.retain(|(_, mode)| *mode != 0o600);
     assert_eq!(found, []);
 }
+
+/// Keeps a spool in which the user may make no files.
+#[derive(Debug)]
+struct Keeping {
+    spool: PathBuf,
+    asked: Mutex<Vec<&'static str>>,
+}
+
+impl Keeping {
+    fn in_spool(&self, what: &'static str, work: impl FnOnce(&Path)) {
+        use std::os::unix::fs::PermissionsExt;
+        self.asked.lock().unwrap().push(what);
+        std::fs::set_permissions(&self.spool, std::fs::Permissions::from_mode(0o755)).unwrap();
+        work(&self.spool);
+        std::fs::set_permissions(&self.spool, std::fs::Permissions::from_mode(0o555)).unwrap();
+    }
+}
+
+impl crate::keeper::Keeper for Keeping {
+    fn create(&self, user: &str) -> std::io::Result<()> {
+        self.in_spool("create", |spool| std::fs::write(spool.join(user), "").unwrap());
+        Ok(())
+    }
+
+    fn lock(&self, user: &str, _: os::locks::Tries) -> std::io::Result<()> {
+        let lock = format!("{user}.lock");
+        self.in_spool("lock", |spool| std::fs::write(spool.join(lock), "").unwrap());
+        Ok(())
+    }
+
+    fn unlock(&self, user: &str) -> std::io::Result<()> {
+        let lock = format!("{user}.lock");
+        self.in_spool("unlock", |spool| std::fs::remove_file(spool.join(lock)).unwrap());
+        Ok(())
+    }
+}
+
+#[test]
+fn the_keeper_makes_and_locks_an_inbox_in_the_spool() {
+    let dir = tempfile::tempdir().unwrap();
+    let spool = dir.path().join("spool");
+    std::fs::create_dir(&spool).unwrap();
+    let keeper = Arc::new(Keeping {
+        spool: spool.clone(),
+        asked: Mutex::default(),
+    });
+    keeper.in_spool("", |_| {});
+    keeper.asked.lock().unwrap().clear();
+    if std::fs::write(spool.join("probe"), "").is_ok() {
+        println!("skipped: root may write everywhere");
+        return;
+    }
+    let root = dir.path().join("mail");
+    let open = || MboxStore::new(root.clone(), spool.join("ann"), Locks::default()).unwrap();
+    let unkept = open();
+    let mut unkept = unkept.append(&inbox(&unkept)).unwrap();
+    unkept.start(Flags::default(), 0).unwrap();
+    unkept.write(b"Subject: x\n\nx\n").unwrap();
+    assert!(unkept.commit().is_err(), "nobody makes the file");
+    let store = open().kept_by(Kept {
+        keeper: keeper.clone(),
+        user: "ann".to_owned(),
+    });
+    assert!(all(&store).is_empty());
+    append(&store, "Subject: x\n\nx\n");
+    assert_eq!(all(&store).len(), 1);
+    assert_eq!(*keeper.asked.lock().unwrap(), ["create", "lock", "unlock"]);
+    // Other mailboxes are the user's alone.
+    let sent = MailboxName::new("Sent", '/');
+    store.create(&sent, None).unwrap();
+    store
+        .copy(
+            &inbox(&store),
+            &[1].into_iter().collect(),
+            &store.open(&sent).unwrap().id,
+        )
+        .unwrap();
+    assert_eq!(keeper.asked.lock().unwrap().len(), 3);
+}
