@@ -82,6 +82,9 @@ impl std::fmt::Display for Submitter {
     }
 }
 
+/// How long the mail system is told of mail in the maildrop.
+const COURTESY: std::time::Duration = std::time::Duration::from_secs(5);
+
 /// Why a message was not taken.
 #[derive(Debug)]
 pub(crate) enum Refusal {
@@ -200,7 +203,8 @@ pub(crate) fn submit(
         set_gid::leave(settings, slip, envelope, content).map_err(Refusal::Down)?
     };
     // A system that starts meanwhile finds it when it looks around; that one is told is a courtesy.
-    let _ = control::ask(&settings.queue_directory, &Request::Pickup, |_| {});
+    let queue = (settings.queue_directory.as_path(), COURTESY);
+    let _ = control::ask_within(queue, &Request::Pickup, |_| std::ops::ControlFlow::Continue(()));
     Ok(queue_id)
 }
 
@@ -208,7 +212,7 @@ pub(crate) fn submit(
 /// would be lost.
 fn is_absent(error: &control::Error) -> bool {
     match error {
-        control::Error::Down | control::Error::Connect(..) => true,
+        control::Error::Down | control::Error::Connect(..) | control::Error::Silent(..) => true,
         control::Error::Frame(error) => matches!(error, ipc::frame::Error::Io(_)),
         control::Error::Refused(_) => false,
     }

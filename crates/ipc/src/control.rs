@@ -15,7 +15,7 @@ use crate::frame;
 
 /// Where the daemon listens, below `queue_directory`.
 pub const SOCKET: &str = "public/control";
-/// How long a command waits for each frame, and the daemon for the content of a message.
+/// How long a command waits without an octet from the daemon, and the daemon for the content of a message.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What a command asks.
@@ -111,6 +111,12 @@ pub enum Error {
     /// The socket cannot be used.
     #[error("cannot connect to {}: {}", .0.display(), os::words(.1))]
     Connect(PathBuf, io::Error),
+    /// It listens, and says nothing: where, and for how long.
+    #[error(
+        "cannot hear from the mail system: {}: no answer for {} s. Its processes may be stopped or overloaded: look at them and at the log",
+        .0.display(), .1.as_secs()
+    )]
+    Silent(PathBuf, Duration),
     /// The conversation went wrong.
     #[error(transparent)]
     Frame(#[from] frame::Error),
@@ -139,9 +145,22 @@ pub fn ask_while(
     request: &Request,
     each: impl FnMut(Reply) -> ControlFlow<()>,
 ) -> Result<(), Error> {
-    let mut stream = connect(queue_directory)?;
-    frame::write(&mut stream, request)?;
-    hear(&mut stream, each)
+    ask_within((queue_directory, PATIENCE), request, each)
+}
+
+/// As [`ask_while`], with other patience than [`PATIENCE`].
+///
+/// # Errors
+/// As [`ask`].
+pub fn ask_within(
+    (queue_directory, patience): (&Path, Duration),
+    request: &Request,
+    each: impl FnMut(Reply) -> ControlFlow<()>,
+) -> Result<(), Error> {
+    let silent = |error| silent(error, queue_directory, patience);
+    let mut stream = connect(queue_directory, patience)?;
+    frame::write(&mut stream, request).map_err(|error| silent(error.into()))?;
+    hear(&mut stream, each).map_err(silent)
 }
 
 /// Gives the daemon of `queue_directory` a message for the maildrop; returns its queue id. It is on disk then.
@@ -154,7 +173,8 @@ pub fn drop_message(
     asks: String,
     content: &[u8],
 ) -> Result<String, Error> {
-    let mut stream = connect(queue_directory)?;
+    let silent = |error| silent(error, queue_directory, PATIENCE);
+    let mut stream = connect(queue_directory, PATIENCE)?;
     let size_bytes = content.len() as u64;
     frame::write(
         &mut stream,
@@ -163,32 +183,54 @@ pub fn drop_message(
             asks,
             size_bytes,
         },
-    )?;
+    )
+    .map_err(|error| silent(error.into()))?;
     // Who refuses does not read on, but says why.
-    let written = stream.write_all(content);
+    let written = match stream.write_all(content) {
+        Err(error) if is_timeout(&error) => return Err(silent(frame::Error::from(error).into())),
+        written => written,
+    };
     let mut ids = Vec::new();
     hear(&mut stream, |reply| {
         if let Reply::Acted(acted) = reply {
             ids.extend(acted);
         }
         ControlFlow::Continue(())
-    })?;
+    })
+    .map_err(silent)?;
     written.map_err(frame::Error::from)?;
     ids.pop()
         .ok_or_else(|| Error::Frame(io::Error::from(io::ErrorKind::InvalidData).into()))
 }
 
-fn connect(queue_directory: &Path) -> Result<UnixStream, Error> {
+fn connect(queue_directory: &Path, patience: Duration) -> Result<UnixStream, Error> {
     let path = queue_directory.join(SOCKET);
-    let stream = UnixStream::connect(&path).map_err(|error| match error.kind() {
+    // Where nobody accepts, others may wait already.
+    let stream = os::descriptors::connect(&path, patience).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => Error::Down,
+        _ if is_timeout(&error) => Error::Silent(path.clone(), patience),
         _ => Error::Connect(path.clone(), error),
     })?;
     stream
-        .set_read_timeout(Some(PATIENCE))
-        .and_then(|()| stream.set_write_timeout(Some(PATIENCE)))
+        .set_read_timeout(Some(patience))
+        .and_then(|()| stream.set_write_timeout(Some(patience)))
         .map_err(frame::Error::from)?;
     Ok(stream)
+}
+
+/// What a conversation that was waited for too long comes to.
+fn silent(error: Error, queue_directory: &Path, patience: Duration) -> Error {
+    match error {
+        Error::Frame(frame::Error::Io(error)) if is_timeout(&error) => {
+            Error::Silent(queue_directory.join(SOCKET), patience)
+        }
+        other => other,
+    }
+}
+
+/// Linux says `WouldBlock` where a socket's patience ends.
+fn is_timeout(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
 }
 
 fn hear(stream: &mut UnixStream, mut each: impl FnMut(Reply) -> ControlFlow<()>) -> Result<(), Error> {
@@ -203,5 +245,40 @@ fn hear(stream: &mut UnixStream, mut each: impl FnMut(Reply) -> ControlFlow<()>)
             }
             None => return Err(Error::Frame(io::Error::from(io::ErrorKind::UnexpectedEof).into())),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::net::UnixListener;
+
+    #[test]
+    fn a_daemon_that_says_nothing_is_not_waited_for_for_ever() {
+        let queue = tempfile::tempdir().expect("a directory");
+        std::fs::create_dir(queue.path().join("public")).expect("made");
+        let patience = Duration::from_millis(30);
+        let ask = || {
+            ask_within((queue.path(), patience), &Request::Status, |_| {
+                ControlFlow::Continue(())
+            })
+        };
+        assert!(matches!(ask(), Err(Error::Down)));
+        // It is stopped: the system takes connections for it, and then no more.
+        let listener = UnixListener::bind(queue.path().join(SOCKET)).expect("bound");
+        let error = ask().expect_err("no answer");
+        assert!(matches!(error, Error::Silent(..)), "{error}");
+        rustix::net::listen(&listener, 0).expect("a shorter queue");
+        for _ in 0..2 {
+            let error = ask().expect_err("no answer");
+            assert!(matches!(error, Error::Silent(..)), "{error}");
+        }
+        let text = Error::Silent("/q/public/control".into(), PATIENCE).to_string();
+        assert!(
+            text.starts_with("cannot hear from the mail system: /q/public/control: no answer for 60 s. "),
+            "{text}"
+        );
+        drop(listener);
+        assert!(matches!(ask(), Err(Error::Down)));
     }
 }
