@@ -39,6 +39,9 @@ pub enum Order<C> {
         /// What is said.
         answer: Answer,
     },
+    /// There are many agents. One that hears it ends as soon as nothing is under way in it; the front lets go of agents that it has
+    /// nothing for.
+    MakeRoom,
     /// End.
     Stop(Haste),
 }

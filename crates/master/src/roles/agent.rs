@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt;
 use std::os::unix::net::UnixStream;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -49,6 +49,10 @@ struct Agent {
     services: RwLock<Services>,
     /// Channels of deliveries and sessions that are open.
     busy: AtomicUsize,
+    /// How many orders were obeyed.
+    taken: AtomicU64,
+    /// Others wait for room: it ends as soon as it can.
+    makes_room: AtomicBool,
 }
 
 /// What the configuration makes of it.
@@ -80,6 +84,8 @@ pub(super) fn run(begun: Begun, mut inbox: Inbox, line: Line) -> Result<()> {
         farewell,
         services: RwLock::new(services),
         busy: AtomicUsize::new(0),
+        taken: AtomicU64::new(0),
+        makes_room: AtomicBool::new(false),
     });
     line.tell(&Message::Up, Vec::new());
     let (sender, orders) = channel();
@@ -117,7 +123,7 @@ impl Agent {
         slice: &Slice,
         runtime: &tokio::runtime::Handle,
     ) -> Haste {
-        let (mut taken, mut idle_since) = (0_u64, Instant::now());
+        let mut idle_since = Instant::now();
         loop {
             let idle = self.services().idle;
             let (order, mut descriptors) = match orders.recv_timeout(idle) {
@@ -127,13 +133,17 @@ impl Agent {
                     if self.busy.load(Ordering::SeqCst) > 0 {
                         idle_since = Instant::now();
                     } else if idle_since.elapsed() >= idle {
-                        self.line.tell(&Message::Idle { orders: taken }, Vec::new());
+                        self.tell_idle();
                     }
                     continue;
                 }
             };
-            taken += 1;
             idle_since = Instant::now();
+            if matches!(order, Order::MakeRoom) {
+                self.makes_room.store(true, Ordering::SeqCst);
+                self.make_room();
+                continue;
+            }
             match order {
                 Order::Asker(_) => descriptors
                     .drain(..)
@@ -149,8 +159,25 @@ impl Agent {
                 | Order::Client(_)
                 | Order::AuthSockets(_)
                 | Order::Redeem { .. }
+                | Order::MakeRoom
                 | Order::Answer { .. } => {}
             }
+            // Only now: what it has begun counts as busy before it counts as obeyed.
+            self.taken.fetch_add(1, Ordering::SeqCst);
+            self.make_room();
+        }
+    }
+
+    /// The supervisor, who knows whether there is another order on its way, may say stop then.
+    fn tell_idle(&self) {
+        let orders = self.taken.load(Ordering::SeqCst);
+        self.line.tell(&Message::Idle { orders }, Vec::new());
+    }
+
+    /// Says that it is idle, if it is and others wait for that.
+    fn make_room(&self) {
+        if self.makes_room.load(Ordering::SeqCst) && self.busy.load(Ordering::SeqCst) == 0 {
+            self.tell_idle();
         }
     }
 
@@ -269,6 +296,7 @@ impl Present {
 impl Drop for Present {
     fn drop(&mut self) {
         self.0.busy.fetch_sub(1, Ordering::SeqCst);
+        self.0.make_room();
     }
 }
 

@@ -59,7 +59,7 @@ pub(super) fn run(begun: Begun, mut inbox: Inbox, line: Line) -> Result<()> {
             Order::LogFiles => super::replace_log_files(&log, &begun.slice, descriptors),
             Order::Answer { number, answer } => line.answered(number, answer, descriptors),
             Order::Stop(_) => break,
-            Order::Begin(_) | Order::Client(_) | Order::Session(_) => {}
+            Order::Begin(_) | Order::Client(_) | Order::Session(_) | Order::MakeRoom => {}
         }
     }
     log.flush();

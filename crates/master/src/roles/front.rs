@@ -131,6 +131,7 @@ async fn serve(
     let agents = Arc::new(OthersAgents {
         line: line.clone(),
         channels: Mutex::default(),
+        makes_room_until: Mutex::new(None),
     });
     let doors = Doors {
         authority: authority.clone(),
@@ -182,6 +183,7 @@ async fn serve(
                     descriptors,
                 ));
             }
+            Order::MakeRoom => agents.make_room(),
             Order::LogFiles => super::replace_log_files(&log, &slice, descriptors),
             Order::Stop(haste) => break haste,
             Order::Begin(_)
@@ -370,6 +372,8 @@ enum Trouble {
 struct OthersAgents {
     line: Line,
     channels: Mutex<HashMap<Whose, Channel>>,
+    /// When there are many agents: until then none is kept for later mail.
+    makes_room_until: Mutex<Option<Instant>>,
 }
 
 #[derive(Clone)]
@@ -390,6 +394,31 @@ impl OthersAgents {
         };
         self.channels()
             .retain(|_, channel| !channel.caller.is_gone() && is_used(channel));
+    }
+
+    /// Closes every channel that nobody uses, and for a while each as soon as that is so.
+    fn make_room(&self) {
+        let until = Instant::now() + CHANNEL_IDLE;
+        *self
+            .makes_room_until
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Some(until);
+        self.channels()
+            .retain(|_, channel| Arc::strong_count(&channel.caller) > 1);
+    }
+
+    /// A delivery is done.
+    fn let_go(&self, whose: &Whose, caller: Arc<Caller<Report>>) {
+        let until = *self
+            .makes_room_until
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let mut channels = self.channels();
+        drop(caller);
+        let is_unused = |channel: &Channel| Arc::strong_count(&channel.caller) == 1;
+        if until.is_some_and(|until| Instant::now() < until) && channels.get(whose).is_some_and(is_unused) {
+            channels.remove(whose);
+        }
     }
 
     /// A channel to the agent with these rights.
@@ -446,7 +475,9 @@ impl Agents for OthersAgents {
             Err(Trouble::Absent(why)) => return interrupted(&why),
         };
         let delivery = Delivery { rights, task };
-        match caller.call(&delivery, vec![message]) {
+        let answered = caller.call(&delivery, vec![message]);
+        self.let_go(&whose, caller);
+        match answered {
             Ok((report, _)) => report,
             // It may be done or not. At the next try it is done for certain, perhaps a second time.
             Err(_) => interrupted("the agent ended before it answered"),

@@ -28,6 +28,8 @@ pub(super) enum Event {
     Ended(u64, String),
     /// A role that ended too often is to be started now.
     StartAgain(Role),
+    /// That question of the front has waited long enough for an agent.
+    WaitedEnough(u64),
 }
 
 /// A child that was started.
@@ -36,7 +38,7 @@ pub(super) struct Child {
     pub(super) role: Role,
     pub(super) pid: u32,
     parcels: UnboundedSender<Parcel>,
-    /// How many orders it was given, the first and answers not counted.
+    /// How many orders it was given, not counted the first, answers, and that it is to make room.
     pub(super) orders: u64,
 }
 
@@ -91,7 +93,7 @@ impl Child {
 
     /// Gives it an order. One that has ended is not heard of again.
     pub(super) fn order(&mut self, order: &Order<Slice>, descriptors: Vec<OwnedFd>) {
-        if !matches!(order, Order::Begin(_) | Order::Answer { .. }) {
+        if !matches!(order, Order::Begin(_) | Order::Answer { .. } | Order::MakeRoom) {
             self.orders += 1;
         }
         if let Ok(parcel) = Parcel::new(order, descriptors) {

@@ -8,6 +8,7 @@ mod child;
 mod lone;
 mod mail_spool;
 mod restarts;
+mod room;
 mod sessions;
 
 use std::collections::HashMap;
@@ -37,7 +38,7 @@ use crate::signals::Signals;
 use crate::snapshot::Snapshot;
 use crate::start::{self, Offer, Start, base_dir, load};
 use crate::{announcements, log_files, root_alias};
-use agents::Agents;
+use agents::{Agents, What};
 use child::{Child, Event};
 use lone::Lone;
 pub use lone::serve_one;
@@ -47,6 +48,9 @@ use sessions::Sessions;
 
 /// How long a graceful stop may take in all: what the roles allow themselves, and a little.
 const STOP_PATIENCE: Duration = GRACE.saturating_mul(2);
+
+/// As many descriptors every process may open, whatever else its limit is.
+const DESCRIPTORS_EVERYWHERE: u64 = 256;
 
 /// A system that is about to run: configured and bound.
 pub struct Ready {
@@ -146,6 +150,8 @@ impl Ready {
             .config_directory
             .is_some()
             .then_some(loaded.postfix.queue_directory.as_path());
+        // What it is by now.
+        let descriptors = os::limits::raise_open_files(0).unwrap_or(DESCRIPTORS_EVERYWHERE);
         let mut supervisor = Supervisor {
             policy: Policy::of(&snapshot, &front_user),
             start,
@@ -158,7 +164,7 @@ impl Ready {
             front: None,
             auth: None,
             restarts: HashMap::new(),
-            agents: Agents::default(),
+            agents: Agents::for_descriptors(descriptors),
             sessions: Sessions::default(),
             mail_spool: MailSpool::default(),
             auth_sockets: AuthSockets::default(),
@@ -236,6 +242,7 @@ impl Supervisor {
                     self.start_later(role);
                 }
             }
+            Event::WaitedEnough(number) => self.give_up(number),
         }
     }
 
@@ -250,10 +257,7 @@ impl Supervisor {
             Message::Redeemed { number, account } if is_auth => self.redeemed(number, account),
             Message::Errand => self.run_errand(id, descriptors),
             Message::Idle { orders } => {
-                if let Some(mut idle) = self.agents.leave(id, orders) {
-                    idle.order(&Order::Stop(Haste::Graceful), Vec::new());
-                    self.agents.keep_leaving(idle);
-                }
+                self.agents.leave(id, orders);
             }
             // Ports are open, and the queue is read.
             Message::Up if is_front => {
@@ -283,7 +287,7 @@ impl Supervisor {
 
     fn answer_front(&mut self, id: u64, number: u64, question: Question, descriptors: Vec<OwnedFd>) {
         let (answer, descriptors) = match question {
-            Question::Deliveries(whose) => self.open_deliveries(&whose),
+            Question::Deliveries(whose) => return self.want((id, number), whose, What::Deliveries),
             Question::Session { .. } => return self.ask_whose(number, question, descriptors),
             Question::Reload => (
                 self.reload().map_or_else(Answer::Refused, |()| Answer::Done),
@@ -352,6 +356,7 @@ impl Supervisor {
         }
         let role = if self.front.as_ref().is_some_and(|front| front.id == id) {
             self.front = None;
+            self.agents.nobody_waits();
             Role::Front
         } else if self.auth.as_ref().is_some_and(|auth| auth.id == id) {
             self.auth = None;
@@ -370,6 +375,7 @@ impl Supervisor {
                 let text = format!("process {} of role agent: {how}", agent.pid);
                 self.log.warning("master", &text);
             }
+            self.serve_waiting();
             return;
         };
         if self.stopping.is_none() {
@@ -663,6 +669,7 @@ impl Supervisor {
         for agent in self.agents.all() {
             agent.order(&Order::Stop(haste), Vec::new());
         }
+        self.refuse_waiting("the mail system stops");
         let mut front_failed = None;
         let everybody_gone = async {
             while self.front.is_some() || !self.agents.is_empty() || self.auth.is_some() {
@@ -681,7 +688,7 @@ impl Supervisor {
                         self.ended(id, &how);
                     }
                     Some(Event::Heard(id, message, descriptors)) => self.hear(id, message, descriptors),
-                    Some(Event::StartAgain(_)) => {}
+                    Some(Event::StartAgain(_) | Event::WaitedEnough(_)) => {}
                     None => break,
                 }
             }

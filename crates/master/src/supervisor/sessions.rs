@@ -7,6 +7,7 @@ use auth::Account;
 use ipc::roles::{Answer, Identity, Kind, Order, Question, Session, Whose};
 
 use super::Supervisor;
+use super::agents::What;
 
 /// Those that wait, by the number of the question to the auth role.
 #[derive(Default)]
@@ -54,15 +55,14 @@ impl Supervisor {
         let Some(waiting) = self.sessions.waiting.remove(&number) else {
             return;
         };
-        let (front, number) = (waiting.front, waiting.number);
-        let answer = match account {
-            Some((account, login)) => self.pass_on(waiting, account, login),
-            None => Answer::Refused("the ticket is not valid".to_owned()),
-        };
-        self.answer(front, number, answer, Vec::new());
+        if let Some((account, login)) = account {
+            return self.pass_on(waiting, account, login);
+        }
+        let answer = Answer::Refused("the ticket is not valid".to_owned());
+        self.answer(waiting.front, waiting.number, answer, Vec::new());
     }
 
-    fn pass_on(&mut self, waiting: Waiting, account: Account, login: Option<String>) -> Answer {
+    fn pass_on(&mut self, waiting: Waiting, account: Account, login: Option<String>) {
         let Question::Session {
             ticket: _,
             protocol,
@@ -72,7 +72,7 @@ impl Supervisor {
             local,
         } = waiting.question
         else {
-            return Answer::Refused("that is no session".to_owned());
+            return;
         };
         let whose = Whose {
             kind: match login {
@@ -85,21 +85,16 @@ impl Supervisor {
                 user: login,
             },
         };
-        match self.agent(&whose) {
-            Ok(agent) => {
-                let session = Session {
-                    protocol,
-                    account,
-                    session,
-                    unread,
-                    remote,
-                    local,
-                };
-                agent.order(&Order::Session(Box::new(session)), waiting.descriptors);
-                Answer::Agent(agent.pid)
-            }
-            Err(answer) => answer,
-        }
+        let session = Session {
+            protocol,
+            account,
+            session,
+            unread,
+            remote,
+            local,
+        };
+        let what = What::Session(Box::new(session), waiting.descriptors);
+        self.want((waiting.front, waiting.number), whose, what);
     }
 
     /// Nobody will say whose tickets those are that wait.
