@@ -2,6 +2,7 @@
 //! networks that are not there. Told once when the configuration is read, each with its file and line.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use access::{Gap, review};
 use config::{Loaded, Problem, Severity};
@@ -35,6 +36,7 @@ pub fn of(loaded: &Loaded) -> Vec<Problem> {
     }
     problems.extend(revocation_lists(loaded));
     problems.extend(log_directory(loaded));
+    problems.extend(spool_group(loaded));
     problems.extend(notices(loaded));
     problems.extend(missing_transports(loaded));
     problems.extend(rows_of_mailboxes(loaded));
@@ -190,6 +192,38 @@ fn log_directory(loaded: &Loaded) -> Option<Problem> {
             text,
         )
         .with_hint("Create it, or name another file")
+    })
+}
+
+/// `mail_privileged_group`: files in the mail spool are made as that directory is, with its group and no other.
+fn spool_group(loaded: &Loaded) -> Option<Problem> {
+    let name = &loaded.dovecot.as_ref()?.mail_privileged_group;
+    if name.is_empty() {
+        return None;
+    }
+    let text = match os::users::group_by_name(name) {
+        Ok(None) => format!("there is no group {name}"),
+        Ok(Some(group)) => wrong_group(&group, &loaded.postfix.mail_spool_directory)?,
+        Err(error) => error.to_string(),
+    };
+    Some(Problem::new(
+        Severity::Warning,
+        ("dovecot.conf", 0),
+        "mail_privileged_group",
+        text,
+    ))
+}
+
+/// Why files in that spool will not be made with the help of `group`; a spool that is not there yet has no other.
+fn wrong_group(group: &os::Group, spool: &Path) -> Option<String> {
+    use std::os::unix::fs::MetadataExt;
+    let found = std::fs::metadata(spool).ok()?;
+    (found.gid() != group.gid).then(|| {
+        format!(
+            "{} is not the group of {}: files there are made with the group of the directory, and nowhere else",
+            group.name,
+            spool.display()
+        )
     })
 }
 
@@ -437,6 +471,22 @@ mod tests {
         assert!(!loaded.has_errors(), "{:?}", loaded.problems);
         let shown = |problem: &Problem| format!("{:?} {problem}", problem.severity);
         of(&loaded).iter().map(shown).collect()
+    }
+
+    #[test]
+    fn another_group_than_the_spools_is_told() {
+        use std::os::unix::fs::MetadataExt;
+        let spool = tempfile::tempdir().expect("a directory");
+        let gid = spool.path().metadata().expect("made").gid();
+        let group = |gid| os::Group {
+            name: "letters".to_owned(),
+            gid,
+            members: Vec::new(),
+        };
+        assert_eq!(wrong_group(&group(gid), spool.path()), None);
+        assert_eq!(wrong_group(&group(gid + 1), &spool.path().join("nothing")), None);
+        let told = wrong_group(&group(gid + 1), spool.path()).expect("a complaint");
+        assert!(told.starts_with("letters is not the group of /"), "{told}");
     }
 
     const SMTP: &str = "smtp inet n - n - - smtpd\n";

@@ -3,17 +3,19 @@
 
 mod options;
 
-use std::io::{BufRead, Read};
+use std::io::{BufRead, ErrorKind, Read};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use agent::location::Location;
 use auth::variables::{Variables, expand};
 use auth::{Account, Auth};
 use deliver_local::Content;
 use deliver_local::task::{Save, Saving};
 use envelope::DeliveryResult;
 use os::identity::Identity;
+use os::mail_spool;
 use settings::{Connection, Dovecot, Postfix};
 
 use crate::submission::EX_TEMPFAIL;
@@ -67,6 +69,7 @@ fn deliver(options: &Options) -> Result<(), Failure> {
     let (account, identity) = whose(options, &settings)?;
     let log = open_log(&settings)?;
     if let Some(identity) = identity {
+        make_inbox(&account, &settings)?;
         identity
             .take()
             .map_err(|error| later(format!("cannot act as user {}: {error}", account.user)))?;
@@ -163,6 +166,45 @@ fn whose(options: &Options, settings: &Dovecot) -> Result<(Account, Option<Ident
         groups,
     };
     Ok((account, Some(identity)))
+}
+
+/// Makes the user's INBOX while this is root, where it lies in a spool of the group `mail_privileged_group` and is missing.
+fn make_inbox(account: &Account, settings: &Dovecot) -> Result<(), Failure> {
+    let group = &settings.mail_privileged_group;
+    let location = agent::location::parse(&account.mail_location, &account.user, account.home.as_deref());
+    // Whether the location makes sense is told when the mailbox is opened.
+    let Ok(Location::Mbox { inbox, .. }) = location else {
+        return Ok(());
+    };
+    let is_users = inbox
+        .file_name()
+        .is_some_and(|name| name == account.user.as_str());
+    if group.is_empty() || !is_users || inbox.symlink_metadata().is_ok() {
+        return Ok(());
+    }
+    let user = os::users::user_by_name(&account.user).map_err(|error| later(error.to_string()))?;
+    let group = os::users::group_by_name(group).map_err(|error| later(error.to_string()))?;
+    let Some((parent, gid)) = inbox.parent().zip(group.map(|group| group.gid)) else {
+        return Ok(());
+    };
+    if user.is_none_or(|user| user.uid != account.uid) {
+        return Ok(());
+    }
+    let made = mail_spool::open(parent).and_then(|spool| match mail_spool::group(&spool)? {
+        Some(owner) if owner == gid => mail_spool::create(&spool, &account.user, (account.uid, account.gid)),
+        // The user's own rights must do.
+        _ => Ok(()),
+    });
+    match made {
+        Err(error) if error.kind() != ErrorKind::PermissionDenied && error.kind() != ErrorKind::NotFound => {
+            Err(later(format!(
+                "cannot create {}: {}",
+                inbox.display(),
+                os::words(&error)
+            )))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Who calls, as its environment says (`mailbox_command` of Postfix).

@@ -11,7 +11,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use agent::farewell::Farewell;
-use agent::stores::Stores;
+use agent::stores::{MailSpool, Stores};
 use agent::{Saver, Sessions};
 use anyhow::{Context, Result};
 use auth::Ticket;
@@ -75,6 +75,7 @@ pub(super) fn run(begun: Begun, mut inbox: Inbox, line: Line) -> Result<()> {
         .build()
         .context("cannot start the threads of the runtime")?;
     let (stores, farewell) = (Arc::default(), Arc::default());
+    keep_mail_spool(&stores, &begun.whose, &begun.slice, &line);
     let services = Services::of(&begun.slice, &begun.log, &line, &stores, &farewell);
     let agent = Arc::new(Agent {
         whose: begun.whose,
@@ -150,6 +151,7 @@ impl Agent {
                     .for_each(|socket| self.deliver_for(UnixStream::from(socket))),
                 Order::Session(session) => self.begin_session(*session, descriptors, runtime),
                 Order::Reconfigure(slice, _) => {
+                    keep_mail_spool(&self.stores, &self.whose, &slice, &self.line);
                     let new = Services::of(&slice, &self.log, &self.line, &self.stores, &self.farewell);
                     *self.services.write().unwrap_or_else(PoisonError::into_inner) = new;
                 }
@@ -333,6 +335,17 @@ impl Services {
     }
 }
 
+/// A user's INBOX in the system's mail spool is made and locked by the supervisor.
+fn keep_mail_spool(stores: &Stores, whose: &Whose, slice: &Slice, line: &Line) {
+    if let Some(user) = &whose.identity.user {
+        stores.keep_in(MailSpool {
+            directory: slice.snapshot.postfix.mail_spool_directory.clone(),
+            user: user.clone(),
+            keeper: Arc::new(SpoolKeeper(line.clone())),
+        });
+    }
+}
+
 /// A report that has the recipient tried again.
 pub(super) fn deferred(why: &str) -> Report {
     Report::of(envelope::Outcome {
@@ -422,6 +435,10 @@ impl std::fmt::Debug for SpoolKeeper {
 impl SpoolKeeper {
     fn ask(&self, question: Question) -> io::Result<()> {
         match self.0.ask(question, Vec::new()).0 {
+            // Nobody is left who could say when it is free.
+            Answer::Busy(why) if self.0.has_hung_up() => {
+                Err(io::Error::new(io::ErrorKind::PermissionDenied, why))
+            }
             Answer::Done | Answer::Agent(_) => Ok(()),
             Answer::Busy(why) => Err(io::Error::new(io::ErrorKind::WouldBlock, why)),
             Answer::Refused(why) => Err(io::Error::new(io::ErrorKind::PermissionDenied, why)),

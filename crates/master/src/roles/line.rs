@@ -73,6 +73,11 @@ impl Line {
         }
     }
 
+    /// Whether the supervisor is gone.
+    pub(crate) fn has_hung_up(&self) -> bool {
+        locked(&self.0.waiting).askers.is_none()
+    }
+
     /// The supervisor is gone: nobody waits any more.
     pub(crate) fn hung_up(&self) {
         locked(&self.0.waiting).askers = None;

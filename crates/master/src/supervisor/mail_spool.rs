@@ -8,8 +8,8 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use ipc::roles::{Answer, Identity, Question};
-use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags};
-use rustix::process::{Gid, Uid};
+use os::mail_spool;
+use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 
 /// The lock files that are held, each by a child.
 #[derive(Debug, Default)]
@@ -38,8 +38,7 @@ impl MailSpool {
             return Answer::Refused("that is not the mail spool's business".to_owned());
         };
         let is_own = identity.user.as_deref() == Some(name);
-        let is_plain = !name.is_empty() && !name.starts_with('.') && !name.contains(['/', '\0']);
-        if !is_own || !is_plain {
+        if !is_own || !mail_spool::is_plain(name) {
             return Answer::Refused(format!("{name} is not the user of this agent"));
         }
         let done = match question {
@@ -71,7 +70,7 @@ impl MailSpool {
     }
 
     fn lock(&mut self, name: &str, child: u64, place: &Place<'_>) -> io::Result<()> {
-        let directory = directory(place)?;
+        let directory = mail_spool::open(place.directory)?;
         let lock = format!("{name}.lock");
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         match rustix::fs::openat(&directory, &lock, flags, Mode::from_raw_mode(0o600)) {
@@ -97,42 +96,21 @@ impl MailSpool {
         }
         self.held.remove(name);
         Ok(rustix::fs::unlinkat(
-            directory(place)?,
+            mail_spool::open(place.directory)?,
             format!("{name}.lock"),
             AtFlags::empty(),
         )?)
     }
 }
 
-/// The directory; it must be one in which no user can put links in the way.
-fn directory(place: &Place<'_>) -> io::Result<std::os::fd::OwnedFd> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let directory = rustix::fs::openat(CWD, place.directory, flags, Mode::empty())?;
-    let found = rustix::fs::fstat(&directory)?;
-    if found.st_uid != 0 || found.st_mode & 0o002 != 0 {
+fn create(name: &str, identity: &Identity, place: &Place<'_>) -> io::Result<()> {
+    let user = os::users::user_by_name(name).map_err(io::Error::other)?;
+    // Whatever the front says: a file of that name is that user's.
+    if user.is_none_or(|user| user.uid != identity.uid) {
         return Err(io::ErrorKind::PermissionDenied.into());
     }
-    Ok(directory)
-}
-
-fn create(name: &str, identity: &Identity, place: &Place<'_>) -> io::Result<()> {
-    let directory = directory(place)?;
-    let found = rustix::fs::fstat(&directory)?;
-    // Files are the group's where it may write to the directory, as Debian has it, else the user's.
-    let group = match found.st_mode & 0o020 {
-        0 => identity.gid,
-        _ => found.st_gid,
-    };
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    match rustix::fs::openat(&directory, name, flags, Mode::from_raw_mode(0o600)) {
-        Ok(file) => Ok(rustix::fs::fchown(
-            &file,
-            Some(Uid::from_raw(identity.uid)),
-            Some(Gid::from_raw(group)),
-        )?),
-        Err(rustix::io::Errno::EXIST) => Ok(()),
-        Err(error) => Err(error.into()),
-    }
+    let owner = (identity.uid, identity.gid);
+    mail_spool::create(&mail_spool::open(place.directory)?, name, owner)
 }
 
 fn is_stale(directory: &std::os::fd::OwnedFd, lock: &str, after: Duration) -> bool {

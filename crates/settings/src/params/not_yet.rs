@@ -89,7 +89,6 @@ pub(crate) const NOT_YET: &[(&str, &str)] = &[
         "mail_max_keyword_length",
         "not yet: a limit of keywords of one's own",
     ),
-    ("mail_privileged_group", "not yet: groups of sessions"),
     ("mail_save_crlf", "not yet: mail files with CRLF"),
     (
         "maildir_broken_filename_sizes",

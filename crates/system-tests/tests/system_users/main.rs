@@ -6,6 +6,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panic")]
 
+mod agents;
 mod delivery;
 mod exchangers;
 mod inetd;

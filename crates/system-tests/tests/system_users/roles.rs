@@ -331,7 +331,7 @@ fn push(pusher: u32, stop: &AtomicBool) -> Vec<String> {
 }
 
 /// Sends one message; `None` when it was not acknowledged.
-fn send(subject: &str, recipients: &[String]) -> Option<()> {
+pub(crate) fn send(subject: &str, recipients: &[String]) -> Option<()> {
     let mut client = LineClient::try_connect(25).ok()?;
     let mut ask = |line: &str, code: &str| -> Option<()> {
         if !line.is_empty() {
@@ -646,11 +646,11 @@ fn kill(pid: u32) {
 }
 
 /// A client that has logged in.
-struct Imap(LineClient);
+pub(crate) struct Imap(LineClient);
 
 impl Imap {
     #[track_caller]
-    fn log_in(user: &str) -> Imap {
+    pub(crate) fn log_in(user: &str) -> Imap {
         Imap::try_log_in(user).expect("a log-in")
     }
 
@@ -670,11 +670,17 @@ impl Imap {
 
     /// Says a command; its answer, which must be OK.
     #[track_caller]
-    fn ask(&mut self, command: &str) -> Vec<String> {
+    pub(crate) fn ask(&mut self, command: &str) -> Vec<String> {
         let lines = self.0.ask(&format!("b {command}"), |line| line.starts_with("b "));
         let last = lines.last().cloned().unwrap_or_default();
         assert!(last.starts_with("b OK"), "{command}: {lines:?}");
         lines
+    }
+
+    /// Appends a message to INBOX.
+    #[track_caller]
+    pub(crate) fn append(&mut self, message: &str) {
+        self.ask(&format!("APPEND INBOX {{{}+}}\r\n{message}", message.len()));
     }
 
     fn is_cut_off(&mut self) -> bool {
