@@ -447,7 +447,7 @@ impl crate::keeper::Keeper for Keeping {
         Ok(())
     }
 
-    fn lock(&self, user: &str, _: os::locks::Tries) -> std::io::Result<()> {
+    fn lock(&self, user: &str, _: Tries) -> std::io::Result<()> {
         let lock = format!("{user}.lock");
         self.in_spool("lock", |spool| std::fs::write(spool.join(lock), "").unwrap());
         Ok(())

@@ -141,7 +141,7 @@ impl Agents {
             last_used: agent.last_used,
             was_asked: agent.was_asked,
         });
-        let asked = self.room.to_ask(used.collect(), waits);
+        let asked = self.room.asked(used.collect(), waits);
         for agent in self.working.values_mut() {
             if asked.contains(&agent.child.id) {
                 agent.was_asked = true;

@@ -37,7 +37,7 @@ impl Room {
 
     /// Those to be asked to end, the one that was unused longest first: of all that were not asked yet, as many as are above what is
     /// at ease; everybody when somebody waits.
-    pub(super) fn to_ask(&self, mut agents: Vec<Used>, waits: Waits) -> Vec<u64> {
+    pub(super) fn asked(&self, mut agents: Vec<Used>, waits: Waits) -> Vec<u64> {
         agents.retain(|agent| !agent.was_asked);
         agents.sort_unstable_by_key(|agent| agent.last_used);
         let stay = match waits {
@@ -96,13 +96,13 @@ mod tests {
     fn the_longest_unused_are_asked_and_nobody_twice() {
         let room = Room { most: 8, at_ease: 2 };
         let agents = vec![used(1, 40), used(2, 10), used(3, 30), used(4, 20)];
-        assert_eq!(room.to_ask(agents.clone(), Waits::Nobody), [2, 4]);
-        assert_eq!(room.to_ask(agents.clone(), Waits::Somebody), [2, 4, 3, 1]);
+        assert_eq!(room.asked(agents.clone(), Waits::Nobody), [2, 4]);
+        assert_eq!(room.asked(agents.clone(), Waits::Somebody), [2, 4, 3, 1]);
         let mut asked = agents;
         asked[1].was_asked = true;
-        assert_eq!(room.to_ask(asked, Waits::Nobody), [4]);
-        assert_eq!(room.to_ask(vec![used(1, 1), used(2, 2)], Waits::Nobody), [0; 0]);
-        assert_eq!(room.to_ask(Vec::new(), Waits::Somebody), [0; 0]);
+        assert_eq!(room.asked(asked, Waits::Nobody), [4]);
+        assert_eq!(room.asked(vec![used(1, 1), used(2, 2)], Waits::Nobody), [0; 0]);
+        assert_eq!(room.asked(Vec::new(), Waits::Somebody), [0; 0]);
         assert!(!room.is_crowded(2) && room.is_crowded(3));
     }
 }
