@@ -13,8 +13,8 @@ use anyhow::{Context, Result, bail};
 
 use super::disk::Disk;
 use super::figures::Figures;
-use super::processes::cpu_time;
 use super::servers::{self, SMTP_SOURCE, Server};
+use super::sides::{self, Before, Side};
 
 const SMTP_SINK: &str = "/usr/sbin/smtp-sink";
 const PORTS: [u16; 2] = [27_525, 27_625];
@@ -104,15 +104,6 @@ impl Drop for Sink {
     }
 }
 
-/// What the runs of one side gave.
-#[derive(Default)]
-struct Side {
-    rate: Figures,
-    cpu_millis: Figures,
-    flushes: Figures,
-    connections: Figures,
-}
-
 /// Measures and prints the table.
 pub fn run(program: &Path, disk: &Disk) -> Result<()> {
     let directories = ["yubin", "postfix"].map(|name| disk.directory().join(name));
@@ -126,45 +117,33 @@ pub fn run(program: &Path, disk: &Disk) -> Result<()> {
         )?;
     }
     let sink = Sink::start()?;
-    let mut sides = vec![servers::yubin(program, &directories[0], PORTS[0])?];
+    let mut servers = vec![servers::yubin(program, &directories[0], PORTS[0])?];
     match servers::postfix(&directories[1], PORTS[1]) {
-        Ok(postfix) => sides.push(postfix),
+        Ok(postfix) => servers.push(postfix),
         Err(error) => println!("Postfix does not start here, Yubin stands alone: {error:#}"),
     }
     println!(
         "\npassing on {MESSAGES} messages of {BODY_BYTES} octets from {SESSIONS} sessions of smtp-source to smtp-sink, until the \
          last one has arrived; {RUNS} interleaved runs: median (smallest-largest)\n"
     );
-    println!(
-        "{:<8} {:>20} {:>19} {:>19} {:>19}",
-        "server", "messages/s", "CPU ms", "flushes", "connections"
-    );
-    let mut results: Vec<Side> = sides.iter().map(|_| Side::default()).collect();
-    for server in &sides {
+    sides::show_head("messages");
+    let mut results: Vec<Side> = servers.iter().map(|_| Side::default()).collect();
+    let mut connections = vec![Figures::default(); servers.len()];
+    for server in &servers {
         pass_on(server, &sink, WARM_UP_MESSAGES)?;
     }
     for _ in 0..RUNS {
-        for (server, result) in sides.iter().zip(&mut results) {
-            measure(server, &sink, disk, result)?;
+        for ((server, result), connections) in servers.iter().zip(&mut results).zip(&mut connections) {
+            let (before, connected) = (Before::of(server, disk), sink.counts().1);
+            let took = pass_on(server, &sink, MESSAGES)?;
+            result.add((MESSAGES, took), &before, server, disk);
+            connections.add((sink.counts().1 - connected) as f64 / MESSAGES as f64);
         }
     }
-    show(&sides, &results);
-    Ok(())
-}
-
-fn measure(server: &Server, sink: &Sink, disk: &Disk, result: &mut Side) -> Result<()> {
-    let (cpu, flushes, before) = (cpu_time(server.pid), disk.flushes(), sink.counts());
-    let took = pass_on(server, sink, MESSAGES)?;
-    let messages = MESSAGES as f64;
-    result.rate.add(messages / took.as_secs_f64());
-    let cpu = cpu_time(server.pid).saturating_sub(cpu);
-    result.cpu_millis.add(cpu.as_secs_f64() * 1000.0 / messages);
-    if let (Some(before), Some(after)) = (flushes, disk.flushes()) {
-        result.flushes.add((after - before) as f64 / messages);
+    sides::show(&sides::counted(SESSIONS, "session"), &servers, &results);
+    for (server, connections) in servers.iter().zip(&connections) {
+        println!("{}: {connections:.3} connections for each message", server.name);
     }
-    result
-        .connections
-        .add((sink.counts().1 - before.1) as f64 / messages);
     Ok(())
 }
 
@@ -185,23 +164,4 @@ fn pass_on(server: &Server, sink: &Sink, count: usize) -> Result<Duration> {
     }
     sink.wait_for(wanted)?;
     Ok(began.elapsed())
-}
-
-fn show(sides: &[Server], results: &[Side]) {
-    for (server, side) in sides.iter().zip(results) {
-        println!(
-            "{:<8} {:>20} {:>19.3} {:>19.3} {:>19.3}",
-            server.name, side.rate, side.cpu_millis, side.flushes, side.connections
-        );
-    }
-    if let [ours, theirs] = results {
-        let ratio = |ours: &Figures, theirs: &Figures| format!("{:.2} x", ours.median() / theirs.median());
-        println!(
-            "{:<8} {:>20} {:>19} {:>19}",
-            "ratio",
-            ratio(&ours.rate, &theirs.rate),
-            ratio(&ours.cpu_millis, &theirs.cpu_millis),
-            ratio(&ours.flushes, &theirs.flushes),
-        );
-    }
 }

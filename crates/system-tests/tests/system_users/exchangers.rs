@@ -151,7 +151,11 @@ fn inside_the_host() {
 }
 
 fn run(kind: Kind, host: &Host, settings: &str, domains: &str) -> String {
-    let mut lines = vec!["smtp_randomize_addresses = no".to_owned()];
+    // In one order, and a connection for each message: what is kept depends on the moment.
+    let mut lines = vec![
+        "smtp_randomize_addresses = no".to_owned(),
+        "smtp_connection_cache_on_demand = no".to_owned(),
+    ];
     lines.extend(settings.lines().map(str::to_owned));
     let scenario = Scenario {
         rows: Vec::new(),

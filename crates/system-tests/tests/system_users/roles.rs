@@ -372,7 +372,7 @@ fn trouble(host: &Host, service: &Service) {
             "default_privs: root has the rights of root",
         ),
         (
-            "smtp_tls_CAfile = /etc/not-here.pem",
+            "smtp_tls_security_level = may\nsmtp_tls_CAfile = /etc/not-here.pem",
             "cannot read CA certificates /etc/not-here.pem",
         ),
     ] {
