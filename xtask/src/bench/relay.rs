@@ -37,7 +37,7 @@ struct Sink {
 impl Sink {
     fn start() -> Result<Sink> {
         let mut child = Command::new(SMTP_SINK)
-            .args(["-c", &format!("127.0.0.1:{SINK_PORT}"), "1000"])
+            .args(["-u", "nobody", "-c", &format!("127.0.0.1:{SINK_PORT}"), "1000"])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
@@ -113,7 +113,7 @@ pub fn run(program: &Path, disk: &Disk) -> Result<()> {
         let text = fs::read_to_string(&main_cf)?;
         fs::write(
             main_cf,
-            format!("{text}mydestination =\nrelayhost = [127.0.0.1]:{SINK_PORT}\n"),
+            format!("{text}mydestination = localhost\nrelayhost = [127.0.0.1]:{SINK_PORT}\n"),
         )?;
     }
     let sink = Sink::start()?;
