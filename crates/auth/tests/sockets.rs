@@ -270,3 +270,20 @@ fn garbage_behind_a_question_is_logged_and_the_answer_comes_before_the_end() {
         assert_eq!(last, Some(Report::Error(told)));
     }
 }
+
+#[test]
+fn the_word_behind_the_last_hyphen_says_what_a_socket_is_for() {
+    for name in [
+        "auth-userdb",
+        "auth-master",
+        "x-y-master",
+        "master",
+        "userdb",
+        "/run/x/master",
+    ] {
+        assert_eq!(Kind::of(name), Kind::Userdb, "{name}");
+    }
+    for name in ["auth", "auth-client", "/var/spool/x-master/auth", "postmaster"] {
+        assert_eq!(Kind::of(name), Kind::Client, "{name}");
+    }
+}

@@ -1,8 +1,7 @@
 //! Agents for many users: INBOXes that the users may not make themselves, and a system that has room for a few agents only.
 
-use std::fmt::Write as _;
 use std::fs;
-use std::os::unix::fs::{MetadataExt, chown};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::Command;
 
@@ -11,6 +10,7 @@ use system_tests::lines::LineClient;
 use system_tests::users::{self, Host, Kind, Scenario, Service};
 use system_tests::{program, wait_for};
 
+use crate::crowd;
 use crate::roles::{DOVECOT, Imap, find, send};
 
 /// Where LMTP is served.
@@ -59,7 +59,7 @@ fn inside_the_host() {
         .replace("default_idle_kill = 1s", "default_idle_kill = 10 mins");
     fs::write("/etc/yubin/dovecot.conf", dovecot + &more).unwrap();
     if task == "small" {
-        make_crowd();
+        crowd::make(CROWD);
         let few = Rlimit {
             current: Some(DESCRIPTORS),
             maximum: Some(DESCRIPTORS),
@@ -129,34 +129,14 @@ fn is_users(name: &str, uid: u32) {
     assert!(file.len() > 0, "{name}");
 }
 
-fn crowd_user(number: u32) -> String {
-    format!("crowd{number}")
-}
-
-/// Users with homes.
-fn make_crowd() {
-    let mut passwd = fs::read_to_string("/etc/passwd").unwrap();
-    let mut group = fs::read_to_string("/etc/group").unwrap();
-    for number in 0..CROWD {
-        let (name, id) = (crowd_user(number), 5000 + number);
-        let _ = writeln!(passwd, "{name}:x:{id}:{id}::/home/{name}:/bin/sh");
-        let _ = writeln!(group, "{name}:x:{id}:");
-        let home = format!("/home/{name}");
-        fs::create_dir(&home).unwrap();
-        chown(&home, Some(id), Some(id)).unwrap();
-    }
-    fs::write("/etc/passwd", passwd).unwrap();
-    fs::write("/etc/group", group).unwrap();
-}
-
 /// More users than agents: mail comes to everybody, and who logs in is served, also beside sessions that last.
 fn small(service: &Service) {
     let addresses: Vec<String> = (0..CROWD)
-        .map(|number| format!("{}@sandbox.test", crowd_user(number)))
+        .map(|number| format!("{}@sandbox.test", crowd::user(number)))
         .collect();
     send("crowd", &addresses).unwrap();
     let has_mail = |number: u32| {
-        fs::metadata(format!("/var/mail/{}", crowd_user(number))).is_ok_and(|file| file.len() > 0)
+        fs::metadata(format!("/var/mail/{}", crowd::user(number))).is_ok_and(|file| file.len() > 0)
     };
     let mut most = 0;
     wait_for("everybody's mail", || {
@@ -164,9 +144,9 @@ fn small(service: &Service) {
         (0..CROWD).all(has_mail)
     });
     assert!((1..=AGENTS_MAX).contains(&most), "{most} agents at a time");
-    let mut sessions: Vec<Imap> = (0..5).map(|number| Imap::log_in(&crowd_user(number))).collect();
+    let mut sessions: Vec<Imap> = (0..5).map(|number| Imap::log_in(&crowd::user(number))).collect();
     for number in 5..20 {
-        let mut session = Imap::log_in(&crowd_user(number));
+        let mut session = Imap::log_in(&crowd::user(number));
         let lines = session.ask("SELECT INBOX");
         assert!(lines.iter().any(|line| line == "* 1 EXISTS"), "{lines:?}");
         session.ask("LOGOUT");

@@ -1,8 +1,8 @@
 //! The processes of the roles: what they may not do, what is left when one is killed, when they end, how a reload reaches
 //! them, and what five hundred users cost.
 
+use crate::crowd;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::{PermissionsExt, chown};
@@ -121,7 +121,7 @@ fn inside_the_host() {
     host.furnish(&scenario);
     fs::write("/etc/yubin/dovecot.conf", DOVECOT).unwrap();
     match task.as_str() {
-        "crowd" => make_crowd(),
+        "crowd" => crowd::make(CROWD),
         "certificate" => make_certificates(),
         "trouble" => fs::write("/etc/transports", "alice local\nalice local\n").unwrap(),
         _ => {}
@@ -527,37 +527,17 @@ fn reload(host: &Host, service: &Service) {
     alice.ask("LOGOUT");
 }
 
-fn crowd_user(number: u32) -> String {
-    format!("crowd{number}")
-}
-
-/// Users with homes.
-fn make_crowd() {
-    let mut passwd = fs::read_to_string("/etc/passwd").unwrap();
-    let mut group = fs::read_to_string("/etc/group").unwrap();
-    for number in 0..CROWD {
-        let (name, id) = (crowd_user(number), 5000 + number);
-        let _ = writeln!(passwd, "{name}:x:{id}:{id}::/home/{name}:/bin/sh");
-        let _ = writeln!(group, "{name}:x:{id}:");
-        let home = format!("/home/{name}");
-        fs::create_dir(&home).unwrap();
-        chown(&home, Some(id), Some(id)).unwrap();
-    }
-    fs::write("/etc/passwd", passwd).unwrap();
-    fs::write("/etc/group", group).unwrap();
-}
-
 fn crowd(service: &Service) {
     let memory_before = memory_kib(service);
     let addresses: Vec<String> = (0..CROWD)
-        .map(|number| format!("{}@sandbox.test", crowd_user(number)))
+        .map(|number| format!("{}@sandbox.test", crowd::user(number)))
         .collect();
     let began = Instant::now();
     for part in addresses.chunks(50) {
         send("crowd", part).unwrap();
     }
     let is_there = |number: u32| {
-        fs::metadata(format!("/var/mail/{}", crowd_user(number))).is_ok_and(|file| file.len() > 0)
+        fs::metadata(format!("/var/mail/{}", crowd::user(number))).is_ok_and(|file| file.len() > 0)
     };
     wait_for("everybody's mail", || (0..CROWD).all(is_there));
     let delivered = began.elapsed();
@@ -566,7 +546,7 @@ fn crowd(service: &Service) {
     let mut sessions = Vec::new();
     for number in 0..CROWD {
         let began = Instant::now();
-        let mut session = Imap::log_in(&crowd_user(number));
+        let mut session = Imap::log_in(&crowd::user(number));
         let lines = session.ask("SELECT INBOX");
         answers.push(began.elapsed());
         assert!(lines.iter().any(|line| line == "* 1 EXISTS"), "{lines:?}");
