@@ -19,6 +19,15 @@ pub enum Feedback {
     None,
 }
 
+/// How far an attempt is with the host that it is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Contact {
+    /// It has waited for a while, and no host has said a word yet.
+    Sought,
+    /// A host greets.
+    Made,
+}
+
 /// What the caller must do now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {

@@ -40,6 +40,8 @@ pub(super) struct Line {
     pub(super) next_hop: String,
     pub(super) window: usize,
     pub(super) in_flight: usize,
+    /// Of these, those that wait for a host that says nothing.
+    pub(super) seeking: usize,
     /// Progress towards a larger window, below 1.
     success: f64,
     /// Progress towards a smaller window, below 1.
@@ -73,6 +75,7 @@ impl Line {
             next_hop,
             window: limits.initial.clamp(1, limits.window_max()),
             in_flight: 0,
+            seeking: 0,
             success: 0.0,
             failure: 0.0,
             failed_cohorts: 0.0,
@@ -117,7 +120,7 @@ impl Line {
     /// Its keys, when it can take an attempt.
     pub(super) fn keys(&self, turn: u64) -> Option<Listed> {
         let rests = self.dead_until_micros.is_some() || self.rests_until_micros.is_some();
-        if rests || self.in_flight >= self.window {
+        if rests || self.seeking > 0 || self.in_flight >= self.window {
             return None;
         }
         Some(Listed {

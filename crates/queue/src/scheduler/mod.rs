@@ -12,7 +12,7 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use envelope::QueueId;
 
-pub use self::action::{Action, AttemptId, Feedback, Finished, Resolved, Unread};
+pub use self::action::{Action, AttemptId, Contact, Feedback, Finished, Resolved, Unread};
 pub use self::line::Condition;
 use self::line::Health;
 use self::messages::{Active, Messages, State};
@@ -29,7 +29,10 @@ pub const LOAD_RECIPIENTS_MAX: usize = 2000;
 /// 2. At most `active_limit` messages are active, taken alternately from the incoming and the due deferred ones. Of their
 ///    recipients at most `recipient_limit` are resolved at once, but of each message at least `recipient_minimum`; others are
 ///    read when these are through.
-/// 3. Transports take turns, one attempt each, up to their process limits.
+/// 3. Transports take turns, one attempt each, up to their process limits. Attempts that wait for hosts that say nothing do not
+///    count, up to `seeking` of them, and while one waits no other at its destination is begun: dead hosts hold up neither
+///    living ones nor each other. When such a host greets after all, its attempt counts again; until others end there may then be
+///    more than the limit.
 /// 4. A destination's concurrency (its window) starts at `initial`; each answer adds the positive feedback, each failure to
 ///    connect takes the negative one, up to `limit`. When failures without a success between them make `failed_cohorts`
 ///    windows, the destination is dead for `minimal_backoff`: its recipients are deferred without an attempt. Then one is tried.
@@ -72,6 +75,8 @@ struct Attempt {
     transport: usize,
     line: LineId,
     recipients: Vec<u32>,
+    /// It waits for a host that says nothing.
+    seeks: bool,
 }
 
 impl Scheduler {
@@ -254,8 +259,20 @@ impl Scheduler {
         index
     }
 
+    /// An attempt waits for a host that says nothing, or does so no longer.
+    pub fn contact(&mut self, attempt: AttemptId, contact: Contact) {
+        let Some(attempt) = self.attempts.get_mut(&attempt) else {
+            return;
+        };
+        let seeks = contact == Contact::Sought;
+        if std::mem::replace(&mut attempt.seeks, seeks) != seeks {
+            self.transports[attempt.transport].note_contact(attempt.line, contact);
+        }
+    }
+
     /// The answer to [`Action::Deliver`].
     pub fn finished(&mut self, attempt: AttemptId, finished: Finished<'_>, now_micros: i64) {
+        self.contact(attempt, Contact::Made);
         let Some(attempt) = self.attempts.remove(&attempt) else {
             return;
         };
@@ -533,6 +550,7 @@ impl Scheduler {
             transport: index,
             line: next.line,
             recipients: next.recipients.clone(),
+            seeks: false,
         };
         self.attempts.insert(attempt, kept);
         Some(Action::Deliver {

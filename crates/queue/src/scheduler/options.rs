@@ -62,6 +62,8 @@ pub struct TransportLimits {
     pub recipient_limit: usize,
     /// The transport's process limit (maxproc of its line in master.cf): attempts at once to all its destinations.
     pub total: usize,
+    /// `yubin_seeking_attempt_limit`: attempts that wait for a host that says nothing, and that do not count in `total` therefore.
+    pub seeking: usize,
     /// `TRANSPORT_destination_concurrency_positive_feedback`
     pub positive: Gain,
     /// `TRANSPORT_destination_concurrency_negative_feedback`
@@ -95,6 +97,7 @@ impl Default for TransportLimits {
             limit: 20,
             recipient_limit: 50,
             total: 100,
+            seeking: 1000,
             positive: Gain::Fixed(1.0),
             negative: Gain::Fixed(1.0),
             failed_cohorts: 1,

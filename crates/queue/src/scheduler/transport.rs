@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use envelope::QueueId;
 
+use super::action::Contact;
 use super::line::{Line, Listed, Order, Size};
 use super::options::{Overtaking, TransportLimits};
 
@@ -47,6 +48,8 @@ pub(super) struct Transport {
     pub(super) name: String,
     pub(super) limits: TransportLimits,
     pub(super) in_flight: usize,
+    /// Of these, those that wait for a host that says nothing.
+    seeking: usize,
     /// Between two attempts of a transport that has a rate delay.
     pub(super) rests_until_micros: Option<i64>,
     lines: HashMap<LineId, Line>,
@@ -66,6 +69,7 @@ impl Transport {
             name,
             limits,
             in_flight: 0,
+            seeking: 0,
             rests_until_micros: None,
             lines: HashMap::new(),
             by_next_hop: HashMap::new(),
@@ -169,7 +173,8 @@ impl Transport {
 
     /// Who goes next, if anybody can; see the rule of fairness at [`super::Scheduler`].
     pub(super) fn next(&mut self) -> Option<Next> {
-        if self.in_flight >= self.limits.total.max(1) || self.rests_until_micros.is_some() {
+        let counted = self.in_flight - self.seeking.min(self.limits.seeking);
+        if counted >= self.limits.total.max(1) || self.rests_until_micros.is_some() {
             return None;
         }
         let (oldest, _, line_of_oldest) = *self.oldest.first()?;
@@ -236,6 +241,24 @@ impl Transport {
         self.in_flight += 1;
         self.list(id);
         Some(next)
+    }
+
+    /// An attempt at the destination of a line begins or ceases to wait for a host that says nothing.
+    pub(super) fn note_contact(&mut self, id: LineId, contact: Contact) {
+        let Some(line) = self.lines.get_mut(&id) else {
+            return;
+        };
+        match contact {
+            Contact::Sought => {
+                line.seeking += 1;
+                self.seeking += 1;
+            }
+            Contact::Made => {
+                line.seeking -= 1;
+                self.seeking -= 1;
+            }
+        }
+        self.list(id);
     }
 
     /// All who wait in a line, who do so no longer.

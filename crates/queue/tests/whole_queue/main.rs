@@ -72,9 +72,10 @@ fn a_seed_sees_much() {
         portions,
         repeated,
         letters,
+        sought,
     } = seen;
     let counts = [
-        crashes, refused, sent, bounced, untried, expired, portions, repeated, letters,
+        crashes, refused, sent, bounced, untried, expired, portions, repeated, letters, sought,
     ];
     assert!(counts.iter().all(|count| *count > 5), "{seen:?}");
 }

@@ -10,7 +10,7 @@ use queue::admin::Change;
 use queue::backoff::Backoff;
 use queue::conduct::{self, Failures, Portion};
 use queue::scheduler::{
-    Action, AttemptId, Destination, Feedback, Finished, Options, Overtaking, Resolved, Scheduler,
+    Action, AttemptId, Contact, Destination, Feedback, Finished, Options, Overtaking, Resolved, Scheduler,
     TransportLimits,
 };
 use queue::spool::SpoolOptions;
@@ -33,6 +33,8 @@ const COST: usize = 5;
 /// Messages of more attempts can be overtaken.
 const SMALL: usize = COST * 3;
 const LOCAL_TOTAL: usize = 4;
+/// Attempts at silent hosts that do not count.
+const SEEKING: usize = 3;
 const PAUSE: i64 = 20 * SECOND;
 
 /// The settings; those of odd numbers are what a reload brings.
@@ -46,6 +48,7 @@ pub(crate) fn options(number: u64) -> Options {
         limit: if number.is_multiple_of(2) { 4 } else { 3 },
         recipient_limit: 5,
         total: 5,
+        seeking: SEEKING,
         overtaking,
         ..TransportLimits::default()
     };
@@ -98,6 +101,8 @@ pub(crate) struct Seen {
     pub(crate) repeated: usize,
     /// Letters whose wait was checked against the rule of fairness while a mailing was under way.
     pub(crate) letters: usize,
+    /// Attempts whose hosts said nothing for a while.
+    pub(crate) sought: usize,
 }
 
 impl Seen {
@@ -111,6 +116,7 @@ impl Seen {
         self.portions += other.portions;
         self.repeated += other.repeated;
         self.letters += other.letters;
+        self.sought += other.sought;
     }
 }
 
@@ -133,6 +139,8 @@ struct Flight {
     recipients: Vec<u32>,
     ends_at: i64,
     mood: Mood,
+    /// Its host has said nothing for a while.
+    seeks: bool,
 }
 
 struct Queue {
@@ -355,6 +363,7 @@ impl Queue {
             58..60 => self.stop(),
             60..62 => drop(self.spool().maintain()),
             62..72 => self.change_mood(),
+            73..78 => self.contact(),
             72 => self.disk.set_capacity_bytes(u64::MAX),
             _ => self.advance(),
         }
@@ -380,6 +389,21 @@ impl Queue {
         ];
         let mood = moods[usize::try_from(self.chance(6)).unwrap()];
         self.moods.insert(destination, mood);
+    }
+
+    /// Silent hosts are silent for so long that it is noticed; or greet after all.
+    fn contact(&mut self) {
+        for (id, flight) in &mut self.flights {
+            let contact = match flight.seeks {
+                _ if self.random.next_u64().is_multiple_of(2) => continue,
+                true => Contact::Made,
+                false if matches!(flight.mood, Mood::Silent | Mood::Unreachable) => Contact::Sought,
+                false => continue,
+            };
+            flight.seeks = contact == Contact::Sought;
+            self.scheduler.contact(*id, contact);
+            self.seen.sought += usize::from(flight.seeks);
+        }
     }
 
     /// Something ends, or the time comes at which the scheduler wants to be asked.
@@ -647,6 +671,7 @@ impl Queue {
             recipients,
             ends_at: self.now + i64::try_from(takes).unwrap() * SECOND,
             mood,
+            seeks: false,
         };
         self.flights.insert(attempt, flight);
     }
@@ -659,14 +684,18 @@ impl Queue {
         let to_it = flights()
             .filter(|flight| flight.destination == *destination)
             .count();
-        let by_it = flights()
-            .filter(|flight| flight.destination.transport == destination.transport)
-            .count();
+        let by_it = flights().filter(|flight| flight.destination.transport == destination.transport);
+        let (seeking, others): (Vec<&Flight>, _) = by_it.partition(|flight| flight.seeks);
+        let by_it = others.len() + seeking.len().saturating_sub(SEEKING);
         assert!(
             recipients <= limits.recipient_limit,
             "{recipients} recipients at once"
         );
         assert!(to_it < limits.limit, "too many attempts at {destination:?}");
+        assert!(
+            seeking.iter().all(|flight| flight.destination != *destination),
+            "one more attempt at the silent {destination:?}"
+        );
         assert!(
             by_it < limits.total,
             "too many attempts by {}",
