@@ -44,6 +44,8 @@ pub(crate) struct Session {
     patience: Duration,
     /// When the connection was made.
     pub(crate) opened: Instant,
+    /// When it was ready for the message it has, or has had.
+    pub(crate) ready: Instant,
     /// How many messages it was used for.
     pub(crate) uses: u32,
 }
@@ -108,6 +110,7 @@ impl Session {
             dialogue: None,
             is_verified: false,
             opened: Instant::now(),
+            ready: Instant::now(),
             uses: 0,
         };
         if !is_wrapped {
@@ -153,6 +156,7 @@ impl Session {
         let mut handshake_failed = false;
         let mut report = None;
         if self.uses > 0 {
+            self.ready = Instant::now();
             self.client.resume();
             let message = waiting.take().unwrap_or_else(|| message.clone());
             self.client.answer(Answer::Next(Box::new(message)), now());
@@ -163,7 +167,10 @@ impl Session {
                 match event {
                     Event::Done(done) => report = Some(done),
                     Event::Ready => match waiting.take() {
-                        Some(message) => self.client.answer(Answer::Next(Box::new(message)), now()),
+                        Some(message) => {
+                            self.ready = Instant::now();
+                            self.client.answer(Answer::Next(Box::new(message)), now());
+                        }
                         // It stays unanswered: that is how a session is kept.
                         None => return end(report, None, handshake_failed, &self.relay),
                     },

@@ -212,7 +212,7 @@ impl Trying<'_, '_> {
     async fn hand_over(&mut self, mut session: Session, progress: &mut Progress) -> Use {
         let message = progress.message();
         match session.run(&message, (self.content)()).await {
-            converse::End::Done(report) => progress.heard(report, session.uses),
+            converse::End::Done(report) => progress.heard(report, (session.uses, session.ready)),
             converse::End::NeverBegun(outcome) | converse::End::HandshakeFailed(outcome) => {
                 progress.failed(&outcome);
             }
@@ -305,7 +305,7 @@ impl Trying<'_, '_> {
         };
         let message = progress.message();
         match session.run(&message, (self.content)()).await {
-            converse::End::Done(report) => progress.heard(report, session.uses),
+            converse::End::Done(report) => progress.heard(report, (session.uses, session.ready)),
             converse::End::NeverBegun(outcome) => progress.failed(&outcome),
             converse::End::HandshakeFailed(outcome) => return Some(outcome),
             converse::End::Stale => {}

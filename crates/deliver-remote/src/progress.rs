@@ -3,6 +3,7 @@
 use address::Address;
 use envelope::{DeliveryResult, Outcome, StatusCode};
 use smtp::client::{Message, Report};
+use std::time::Instant;
 
 use crate::Delivery;
 
@@ -15,6 +16,7 @@ pub(crate) struct Progress {
     settled: Vec<bool>,
     dsn_offered: bool,
     tls: bool,
+    began: Instant,
 }
 
 impl Progress {
@@ -27,6 +29,7 @@ impl Progress {
             settled: vec![false; count],
             dsn_offered: false,
             tls: false,
+            began: Instant::now(),
         }
     }
 
@@ -58,11 +61,15 @@ impl Progress {
 
     /// A host spoke about the recipients that were left. What is only put off may go better elsewhere, unless the host may
     /// have taken it.
-    pub(crate) fn heard(&mut self, report: Report, connection_uses: u32) {
+    ///
+    /// `ready` is when the session was ready for the message.
+    pub(crate) fn heard(&mut self, report: Report, (connection_uses, ready): (u32, Instant)) {
+        let set_up_micros = micros(ready.saturating_duration_since(self.began));
         self.dsn_offered = report.dsn_offered;
         self.tls = report.tls;
         for (index, mut outcome) in self.left().into_iter().zip(report.outcomes) {
             outcome.detail.connection_uses = connection_uses;
+            outcome.detail.set_up_micros = set_up_micros;
             self.settled[index] = outcome.result != DeliveryResult::Deferred || report.perhaps_taken;
             self.outcomes[index] = Some(outcome);
         }
@@ -71,6 +78,7 @@ impl Progress {
     /// Nobody spoke: the same for all that are left. They stay left when it is only for now.
     pub(crate) fn failed(&mut self, outcome: &Outcome) {
         let is_final = outcome.result != DeliveryResult::Deferred;
+        let outcome = self.never_set_up(outcome);
         for index in self.left() {
             self.settled[index] = is_final;
             self.outcomes[index] = Some(outcome.clone());
@@ -79,9 +87,17 @@ impl Progress {
 
     /// Nobody is to be asked about a place: its failure is remembered, and other places are tried, even when it was for good.
     pub(crate) fn missed(&mut self, outcome: &Outcome) {
+        let outcome = self.never_set_up(outcome);
         for index in self.left() {
             self.outcomes[index] = Some(outcome.clone());
         }
+    }
+
+    /// All the time went into reaching somebody.
+    fn never_set_up(&self, outcome: &Outcome) -> Outcome {
+        let mut outcome = outcome.clone();
+        outcome.detail.set_up_micros = micros(self.began.elapsed());
+        outcome
     }
 
     /// What became of it.
@@ -103,5 +119,68 @@ impl Progress {
             tls: self.tls,
             loops,
         }
+    }
+}
+
+fn micros(time: std::time::Duration) -> i64 {
+    i64::try_from(time.as_micros()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use envelope::BodyKind;
+    use smtp::client::Recipient;
+    use std::time::Duration;
+
+    #[test]
+    fn what_was_spent_before_the_message_is_told_apart() {
+        let recipient = Recipient {
+            address: Address::parse("a@x.test").expect("an address"),
+            notify: None,
+            orcpt: None,
+        };
+        let message = Message {
+            sender: None,
+            recipients: vec![recipient.clone(), recipient],
+            octets: None,
+            body: BodyKind::SevenBit,
+            smtputf8: false,
+            ret: None,
+            envid: None,
+            is_probe: false,
+        };
+        let outcome = |result| Outcome {
+            result,
+            status: StatusCode::temporary(0, 0),
+            text: String::new(),
+            relay: "mx.test".to_owned(),
+            detail: Default::default(),
+        };
+        let mut progress = Progress::new(message);
+        progress.began -= Duration::from_secs(9);
+        let ready = progress.began + Duration::from_secs(3);
+        let report = Report {
+            outcomes: vec![
+                outcome(DeliveryResult::Relayed),
+                outcome(DeliveryResult::Deferred),
+            ],
+            never_begun: false,
+            perhaps_taken: false,
+            stale: false,
+            dsn_offered: false,
+            tls: false,
+        };
+        progress.heard(report, (1, ready));
+        // The second host is not reached for the recipient that is left.
+        progress.failed(&outcome(DeliveryResult::Deferred));
+        let spent: Vec<i64> = progress
+            .finish(false)
+            .outcomes
+            .iter()
+            .map(|outcome| outcome.detail.set_up_micros)
+            .collect();
+        assert_eq!(spent[0], 3_000_000);
+        assert!(spent[1] >= 9_000_000, "{spent:?}");
     }
 }

@@ -114,6 +114,9 @@ pub struct Detail {
     pub is_interrupted: bool,
     /// How many messages went over the connection until then; 0 where there was none. The queue's file does not keep it.
     pub connection_uses: u32,
+    /// How much of the attempt was spent until a host took the message's envelope: finding hosts, connecting, greeting, TLS, the
+    /// login; in microseconds. The queue's file does not keep it.
+    pub set_up_micros: i64,
 }
 
 /// How a delivery attempt ended.

@@ -479,6 +479,15 @@ pub(super) fn log_outcomes(
 /// One line for each address.
 fn log_told(log: &Log, message: &Message, agent: &str, told: &[Told], delays: Delays) {
     for (index, address, outcome) in told {
+        let set_up = outcome
+            .detail
+            .set_up_micros
+            .clamp(0, delays.transmission_micros.max(0));
+        let delays = Delays {
+            connection_micros: set_up,
+            transmission_micros: delays.transmission_micros - set_up,
+            ..delays
+        };
         let Some(recipient) = message.envelope.recipients.get(*index as usize) else {
             continue;
         };
