@@ -1,15 +1,16 @@
 //! Drives the client machine over one connection: until a message has its outcomes, and then perhaps another one.
 
-use crate::CONTENT_PIECE_OCTETS;
 use crate::connection::{Connection, Established, Target, in_words};
 use crate::filters::Replies;
 use crate::logins::{Dialogue, Logins, Privacy};
 use crate::terms::Terms;
+use crate::{CONTENT_PIECE_OCTETS, Greeted};
 use envelope::{DeliveryResult, Outcome, StatusCode};
 use machine::{Machine, Stamp};
 use rustls::ClientConfig;
 use smtp::client::{Answer, Client, Config, Event, Message, Report};
 use std::io::{self, Read};
+use std::mem;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 use tls::client::{Judgement, Level};
@@ -150,10 +151,15 @@ impl Session {
         self.connection.is_quiet()
     }
 
-    /// Delivers `message`. The content is read when the peer wants it.
-    pub(crate) async fn run(&mut self, message: &Message, mut content: Box<dyn Read + Send + '_>) -> End {
+    /// Delivers `message`. The content is read when the peer wants it; `greeted` is called when the peer has spoken.
+    pub(crate) async fn run(
+        &mut self,
+        message: &Message,
+        mut content: Box<dyn Read + Send + '_>,
+        greeted: Greeted<'_>,
+    ) -> End {
         let mut waiting = Some(message.clone());
-        let mut handshake_failed = false;
+        let (mut handshake_failed, mut is_greeted) = (false, false);
         let mut report = None;
         if self.uses > 0 {
             self.ready = Instant::now();
@@ -189,7 +195,9 @@ impl Session {
             if self.client.is_finished() {
                 return end(report, self.client.failure(), handshake_failed, &self.relay);
             }
-            self.move_octets().await;
+            if self.move_octets().await == Heard::Something && !mem::replace(&mut is_greeted, true) {
+                greeted();
+            }
         }
     }
 
@@ -218,14 +226,18 @@ impl Session {
     }
 
     /// Writes what there is, or reads.
-    async fn move_octets(&mut self) {
+    async fn move_octets(&mut self) -> Heard {
         if self.client.deadline().is_some_and(|deadline| deadline <= now()) {
-            return self.client.time_out(now());
+            self.client.time_out(now());
+            return Heard::Nothing;
         }
         let mut output = Vec::new();
         self.client.next_output(&mut output, OUTPUT_OCTETS);
         match output.is_empty() {
-            false => self.write(&output).await,
+            false => {
+                self.write(&output).await;
+                Heard::Nothing
+            }
             true => self.read().await,
         }
     }
@@ -266,7 +278,7 @@ impl Session {
     }
 
     /// Reads once, as long as the machine has patience.
-    async fn read(&mut self) {
+    async fn read(&mut self) -> Heard {
         let client = &mut self.client;
         let patience = client.deadline().map_or(CLOSE_TIMEOUT, left);
         let mut input = vec![0; INPUT_OCTETS];
@@ -280,8 +292,12 @@ impl Session {
                     Err(_) => client.end_of_input(now()),
                 },
             },
-            Err(_) => client.time_out(now()),
+            Err(_) => {
+                client.time_out(now());
+                return Heard::Nothing;
+            }
         }
+        Heard::Something
     }
 
     async fn handshake(&mut self) -> Answer {
@@ -312,6 +328,13 @@ impl Session {
             Judgement::Untrusted => Answer::TlsRefused("Server certificate not trusted".to_owned()),
         }
     }
+}
+
+/// Whether the peer said something, or hung up.
+#[derive(PartialEq, Eq)]
+enum Heard {
+    Something,
+    Nothing,
 }
 
 /// The next piece of content.

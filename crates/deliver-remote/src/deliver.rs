@@ -13,7 +13,7 @@ use crate::options::Options;
 use crate::policy::NoPolicy;
 use crate::progress::Progress;
 use crate::terms::Terms;
-use crate::{Content, Delivery, NextHop, Remote, Request, Site, converse};
+use crate::{Content, Delivery, Greeted, NextHop, Remote, Request, Site, converse};
 
 /// Whose place it is, which decides what its faults mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,9 +25,9 @@ enum Origin {
 impl Remote {
     /// Hands one message to one next hop, and what that does not take to `smtp_fallback_relay`. Never fails: what goes wrong
     /// is in the outcomes.
-    pub async fn deliver(&self, request: Request, content: &Content<'_>) -> Delivery {
+    pub async fn deliver(&self, request: Request, content: &Content<'_>, greeted: Greeted<'_>) -> Delivery {
         let protocol = request.next_hop.protocol;
-        let mut delivery = self.deliver_unfiltered(request, content).await;
+        let mut delivery = self.deliver_unfiltered(request, (content, greeted)).await;
         let filters = &self.options(protocol).filters;
         let filtered = delivery.outcomes.into_iter().map(|outcome| {
             filters.status(outcome).unwrap_or_else(|(outcome, why)| {
@@ -39,7 +39,7 @@ impl Remote {
         delivery
     }
 
-    async fn deliver_unfiltered(&self, request: Request, content: &Content<'_>) -> Delivery {
+    async fn deliver_unfiltered(&self, request: Request, caller: (&Content<'_>, Greeted<'_>)) -> Delivery {
         let Request { next_hop, message } = request;
         let protocol = next_hop.protocol;
         let sites = self.sites(&next_hop);
@@ -50,7 +50,7 @@ impl Remote {
             if progress.is_settled() || (is_own && origin == Origin::Fallback) {
                 break;
             }
-            match self.try_site((protocol, site), content, &mut progress).await {
+            match self.try_site((protocol, site), caller, &mut progress).await {
                 Ok(own) => {
                     missed = None;
                     is_own |= own;
@@ -113,7 +113,7 @@ impl Remote {
     async fn try_site(
         &self,
         (protocol, site): (Protocol, &Site),
-        content: &Content<'_>,
+        (content, greeted): (&Content<'_>, Greeted<'_>),
         progress: &mut Progress,
     ) -> Result<bool, NoHost> {
         let sender = progress.sender().cloned();
@@ -127,6 +127,7 @@ impl Remote {
             keeps: self.options(protocol).habit.keeps(site, visit.is_busy),
             way,
             content,
+            greeted,
             sessions: 0,
         };
         let kept = match trying.keeps {
@@ -162,6 +163,7 @@ struct Trying<'a, 'c> {
     keeps: bool,
     way: Way,
     content: &'a Content<'c>,
+    greeted: Greeted<'a>,
     /// How many sessions there were.
     sessions: usize,
 }
@@ -211,7 +213,7 @@ impl Trying<'_, '_> {
     /// Gives the message to a kept session.
     async fn hand_over(&mut self, mut session: Session, progress: &mut Progress) -> Use {
         let message = progress.message();
-        match session.run(&message, (self.content)()).await {
+        match session.run(&message, (self.content)(), self.greeted).await {
             converse::End::Done(report) => progress.heard(report, (session.uses, session.ready)),
             converse::End::NeverBegun(outcome) | converse::End::HandshakeFailed(outcome) => {
                 progress.failed(&outcome);
@@ -304,7 +306,7 @@ impl Trying<'_, '_> {
             Err(outcome) => return Some(outcome),
         };
         let message = progress.message();
-        match session.run(&message, (self.content)()).await {
+        match session.run(&message, (self.content)(), self.greeted).await {
             converse::End::Done(report) => progress.heard(report, (session.uses, session.ready)),
             converse::End::NeverBegun(outcome) => progress.failed(&outcome),
             converse::End::HandshakeFailed(outcome) => return Some(outcome),

@@ -66,6 +66,9 @@ pub struct Request {
 /// that is ready to take it.
 pub type Content<'a> = dyn Fn() -> Box<dyn Read + Send + 'a> + Sync + 'a;
 
+/// Called when a host says something, perhaps several times: until then nobody knows whether there is one.
+pub type Greeted<'a> = &'a (dyn Fn() + Sync + 'a);
+
 /// What became of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivery {

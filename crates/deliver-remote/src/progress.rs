@@ -68,7 +68,7 @@ impl Progress {
         self.dsn_offered = report.dsn_offered;
         self.tls = report.tls;
         for (index, mut outcome) in self.left().into_iter().zip(report.outcomes) {
-            outcome.detail.connection_uses = connection_uses;
+            outcome.detail.connection_uses = u16::try_from(connection_uses).unwrap_or(u16::MAX);
             outcome.detail.set_up_micros = set_up_micros;
             self.settled[index] = outcome.result != DeliveryResult::Deferred || report.perhaps_taken;
             self.outcomes[index] = Some(outcome);
@@ -122,8 +122,9 @@ impl Progress {
     }
 }
 
-fn micros(time: std::time::Duration) -> i64 {
-    i64::try_from(time.as_micros()).unwrap_or(i64::MAX)
+/// In microseconds; more than an hour is as good as that.
+fn micros(time: std::time::Duration) -> u32 {
+    u32::try_from(time.as_micros()).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]
@@ -174,7 +175,7 @@ mod tests {
         progress.heard(report, (1, ready));
         // The second host is not reached for the recipient that is left.
         progress.failed(&outcome(DeliveryResult::Deferred));
-        let spent: Vec<i64> = progress
+        let spent: Vec<u32> = progress
             .finish(false)
             .outcomes
             .iter()

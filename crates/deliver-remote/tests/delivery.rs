@@ -67,7 +67,7 @@ fn deliver_by(remote: &Remote, next_hop: NextHop, recipients: &[&str], content: 
     let content = content.to_vec();
     let open = || -> Box<dyn Read + Send> { Box::new(Cursor::new(content.clone())) };
     let attempt = async {
-        tokio::time::timeout(Duration::from_secs(20), remote.deliver(request, &open))
+        tokio::time::timeout(Duration::from_secs(20), remote.deliver(request, &open, &|| {}))
             .await
             .unwrap()
     };

@@ -11,14 +11,14 @@ use std::time::Duration;
 
 const MESSAGE: &str = "Subject: x\r\n\r\nbody\r\n";
 
-fn uses(delivery: &Delivery) -> u32 {
+fn uses(delivery: &Delivery) -> u16 {
     let outcome = &delivery.outcomes[0];
     assert_eq!(outcome.text, "250 2.0.0 taken", "{outcome:?}");
     outcome.detail.connection_uses
 }
 
 /// How often the connections of so many messages, one after the other, were used.
-async fn of_messages(settings: &Postfix, peer: &Peer, count: usize) -> Vec<u32> {
+async fn of_messages(settings: &Postfix, peer: &Peer, count: usize) -> Vec<u16> {
     let remote = remote(settings, "");
     let mut all = Vec::new();
     for _ in 0..count {

@@ -266,7 +266,7 @@ pub async fn send(remote: &Remote, next_hop: NextHop, content: &'static str) -> 
     let envelope = envelope(&["a@x.example"]);
     let request = Request::of(next_hop, &envelope, &[0], content.len() as u64);
     let open = || -> Box<dyn Read + Send> { Box::new(Cursor::new(content)) };
-    let attempt = remote.deliver(request, &open);
+    let attempt = remote.deliver(request, &open, &|| {});
     tokio::time::timeout(Duration::from_secs(10), attempt)
         .await
         .unwrap()

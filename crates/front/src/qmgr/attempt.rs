@@ -20,6 +20,7 @@ use crate::agency::{Agency, LocalDelivery, MailboxClass};
 use crate::cleanup::{self, Submission};
 use crate::qmgr::passing::{Passed, Passing, Remote, client_of, discarded, given_up, put_off};
 use crate::qmgr::piped::Piped;
+use crate::qmgr::seeking::{Greeting, Seeking};
 use crate::transports::{Agent, Transport};
 
 /// What is to be tried.
@@ -30,6 +31,7 @@ pub(super) struct Attempt {
     pub(super) message: Arc<Message>,
     pub(super) destination: Destination,
     pub(super) recipients: Vec<u32>,
+    pub(super) seeking: Seeking,
 }
 
 /// How many recipients of one attempt are delivered to at a time: their mailboxes wait for the same disk.
@@ -246,7 +248,9 @@ impl Attempt {
             envelope: &message.envelope,
             is_probe: self.only_verifies(),
         };
-        remote.deliver(destination, &wanted).await
+        let greeted = Greeting::default();
+        let delivery = remote.deliver(destination, &wanted, &greeted);
+        self.seeking.watch(&greeted, delivery).await
     }
 
     fn log_passed_on(&self, agent: &str, transport: &str) {
@@ -479,10 +483,7 @@ pub(super) fn log_outcomes(
 /// One line for each address.
 fn log_told(log: &Log, message: &Message, agent: &str, told: &[Told], delays: Delays) {
     for (index, address, outcome) in told {
-        let set_up = outcome
-            .detail
-            .set_up_micros
-            .clamp(0, delays.transmission_micros.max(0));
+        let set_up = i64::from(outcome.detail.set_up_micros).clamp(0, delays.transmission_micros.max(0));
         let delays = Delays {
             connection_micros: set_up,
             transmission_micros: delays.transmission_micros - set_up,
@@ -497,7 +498,7 @@ fn log_told(log: &Log, message: &Message, agent: &str, told: &[Told], delays: De
             queue_id: &message.queue_id,
             to: &to,
             original_to: (to != original).then_some(original.as_str()),
-            connection_uses: outcome.detail.connection_uses,
+            connection_uses: u32::from(outcome.detail.connection_uses),
             delays,
             outcome,
             is_verified_only: cleanup::trace_of(message) == Trace::Verify,

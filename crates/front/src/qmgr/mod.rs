@@ -10,6 +10,7 @@ mod options;
 mod passing;
 mod piped;
 mod report;
+mod seeking;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -19,7 +20,9 @@ use ipc::control::{Action as Administration, Selection};
 use maillog::lines::qmgr as lines;
 use queue::admin::Change;
 use queue::conduct::{self, Failures, Portion};
-use queue::scheduler::{Action, AttemptId, Destination, Feedback, Finished, Resolved, Scheduler};
+use queue::scheduler::{
+    Action, AttemptId, Contact, Destination, Feedback, Finished, Options, Resolved, Scheduler,
+};
 use queue::{Message, Notice, QueueName, Recovered};
 use serve::clock::{now, until};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -30,6 +33,7 @@ use crate::cleanup::{CONTENT_FILTER, trace_of};
 
 pub use handle::{Handle, new};
 use interrupted::Interrupted;
+use seeking::Seeking;
 
 /// What the driver is told.
 pub(crate) enum Order {
@@ -41,6 +45,8 @@ pub(crate) enum Order {
     Administer(Administration, Selection, oneshot::Sender<Vec<String>>),
     /// An attempt at the message ended; its outcomes are recorded.
     Ended(QueueId, AttemptId, Destination, Vec<(u32, Outcome)>, Feedback),
+    /// An attempt waits for a host that says nothing, or does so no longer.
+    Contact(AttemptId, Contact),
     /// The pause of an interrupted message is over.
     Again(QueueId),
     /// A role that was gone is back: interrupted messages wait no longer.
@@ -73,7 +79,7 @@ impl Driver {
         front.spool.start();
         watch_queue(&front);
         tell_of_repetitions(&front, &recovered);
-        let mut scheduler = Scheduler::new(options::of(&front.settings, &front.process_limits));
+        let mut scheduler = Scheduler::new(options(&front));
         conduct::know(&mut scheduler, &recovered);
         let Driver { orders, sender } = self;
         let mut running = Running {
@@ -91,6 +97,12 @@ impl Driver {
         };
         running.drive(orders, stopping).await;
     }
+}
+
+/// The scheduler's options by the configuration, within what the system allows.
+fn options(front: &Front) -> Options {
+    let descriptors = os::limits::raise_open_files(0).unwrap_or(0);
+    options::of(&front.settings, &front.process_limits, descriptors)
 }
 
 /// Has the queue's own troubles logged.
@@ -199,6 +211,7 @@ impl Running {
                 }
                 self.ended(attempt, destination, &outcomes, feedback);
             }
+            Order::Contact(attempt, contact) => self.scheduler.contact(attempt, contact),
             Order::Again(id) => drop(self.scheduler.flush_one(&id)),
             Order::RoleIsBack => {
                 for id in self.interrupted.all() {
@@ -216,7 +229,7 @@ impl Running {
                 }
             }
             Order::Reconfigure(front, agency) => {
-                let options = options::of(&front.settings, &front.process_limits);
+                let options = options(&front);
                 self.scheduler.reconfigure(options, now());
                 front
                     .spool
@@ -457,6 +470,10 @@ impl Running {
             message: Arc::clone(&active.message),
             destination: destination.clone(),
             recipients,
+            seeking: Seeking {
+                attempt,
+                driver: self.sender.clone(),
+            },
         };
         let (sender, queue_id) = (self.sender.clone(), queue_id.clone());
         self.in_flight += 1;

@@ -91,6 +91,7 @@ fn default_limits(settings: &Postfix) -> TransportLimits {
         limit: unlimited(settings.default_destination_concurrency_limit),
         recipient_limit: unlimited(settings.default_destination_recipient_limit),
         total: settings.default_process_limit,
+        seeking: settings.yubin_seeking_attempt_limit,
         positive: gain(settings.default_destination_concurrency_positive_feedback),
         negative: gain(settings.default_destination_concurrency_negative_feedback),
         failed_cohorts: settings.default_destination_concurrency_failed_cohort_limit,
@@ -105,9 +106,13 @@ fn default_limits(settings: &Postfix) -> TransportLimits {
     }
 }
 
-/// The options that `settings` mean. `process_limits`: the maxproc of transports in master.cf.
-pub(super) fn of(settings: &Postfix, process_limits: &BTreeMap<String, usize>) -> Options {
-    let default_limits = default_limits(settings);
+/// The options that `settings` mean. `process_limits`: the maxproc of transports in master.cf; `descriptors`: how many files may be
+/// open at once.
+pub(super) fn of(settings: &Postfix, process_limits: &BTreeMap<String, usize>, descriptors: u64) -> Options {
+    let mut default_limits = default_limits(settings);
+    // Each holds a socket, and others need descriptors too.
+    let most = usize::try_from(descriptors / 4).unwrap_or(usize::MAX);
+    default_limits.seeking = default_limits.seeking.min(most);
     // A destination of the local transport is a user ([`super::destination`]).
     let local = TransportLimits {
         limit: unlimited(settings.local_destination_concurrency_limit),
@@ -167,7 +172,9 @@ mod tests {
         let options = of(
             &settings,
             &BTreeMap::from([("slow".to_owned(), 4), ("pipe".to_owned(), 9)]),
+            400,
         );
+        assert_eq!(options.default_limits.seeking, 100);
         let slow = options.transport_limits["slow"];
         assert_eq!((slow.limit, slow.recipient_limit, slow.total), (1, 3, 4));
         assert_eq!(
@@ -190,7 +197,11 @@ mod tests {
 
     #[test]
     fn what_postfix_does_is_the_default() {
-        let options = of(&Postfix::defaults(&Surroundings::default()), &BTreeMap::new());
+        let options = of(
+            &Postfix::defaults(&Surroundings::default()),
+            &BTreeMap::new(),
+            65_536,
+        );
         assert_eq!(options.default_limits, TransportLimits::default());
     }
 }

@@ -15,6 +15,7 @@ use crate::Front;
 use crate::agency::{Agency, LocalDelivery, MailboxClass};
 use crate::qmgr::attempt::{QueuedContent, deferred, unavailable};
 use crate::qmgr::piped::Piped;
+use crate::qmgr::seeking::Greeting;
 use crate::transports::{Agent, Transport};
 
 /// A message for other hosts.
@@ -39,8 +40,13 @@ pub(super) struct Passed {
 }
 
 impl Remote<'_> {
-    /// Delivers to the recipients with these indexes.
-    pub(super) async fn deliver(&self, destination: &Destination, wanted: &[usize]) -> Passed {
+    /// Delivers to the recipients with these indexes; `greeting` hears of a host's first word.
+    pub(super) async fn deliver(
+        &self,
+        destination: &Destination,
+        wanted: &[usize],
+        greeting: &Greeting,
+    ) -> Passed {
         let agent = self.transport.agent.program();
         let all = |why: String| Passed {
             agent,
@@ -60,7 +66,7 @@ impl Remote<'_> {
         request.message.is_probe = self.is_probe;
         let open = || -> Box<dyn Read + Send> { Box::new(content.reader()) };
         let remote = self.transport.remote.as_ref().unwrap_or(&self.front.remote);
-        let delivery = remote.deliver(request, &open).await;
+        let delivery = remote.deliver(request, &open, &|| greeting.came()).await;
         Passed {
             agent,
             feedback: feedback(&delivery.outcomes),
@@ -169,7 +175,9 @@ impl Passing {
             envelope: &envelope,
             is_probe: false,
         };
-        let passed = self.runtime.block_on(remote.deliver(destination, &[0]));
+        let passed = self
+            .runtime
+            .block_on(remote.deliver(destination, &[0], &Greeting::default()));
         let only = passed.outcomes.into_iter().next();
         only.unwrap_or_else(|| deferred("none", "the delivery was broken off".to_owned()))
     }
