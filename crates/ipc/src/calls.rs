@@ -1,11 +1,12 @@
 //! Questions and answers over one channel, many at a time: each question has a number, its answer bears the same.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -117,63 +118,133 @@ fn hear<A: DeserializeOwned>(inbox: &mut Inbox, waiting: &Waiting<A>) {
 /// The stack of a thread that reads frames, and of one that answers, in octets.
 const STACK_BYTES: usize = 512 * 1024;
 
-/// Answers the questions that come over `socket`, up to `threads_max` of them at a time, until the other side is gone.
+/// How long a thread that has answered waits for another question.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// Answers the questions that come over `socket`, up to `threads_max` of them at a time, until the other side is gone and the
+/// last question is answered.
 ///
 /// # Errors
 /// When the connection breaks, or what comes is no question of this conversation.
 pub fn answer<Q, A, F>(socket: UnixStream, threads_max: usize, handler: F) -> Result<(), Error>
 where
-    Q: DeserializeOwned + Send + 'static,
+    Q: DeserializeOwned + Send,
     A: Serialize,
-    F: Fn(Q, Vec<OwnedFd>) -> (A, Vec<OwnedFd>) + Send + Sync + 'static,
+    F: Fn(Q, Vec<OwnedFd>) -> (A, Vec<OwnedFd>) + Sync,
 {
     let (mut inbox, outbox) = halves(socket)?;
-    let (outbox, handler) = (Arc::new(Mutex::new(outbox)), Arc::new(handler));
-    let places = Arc::new(Places {
-        free: Mutex::new(threads_max.max(1)),
-        one: Condvar::new(),
-    });
-    while let Some((Numbered { number, body }, descriptors)) = inbox.receive::<Numbered<Q>>()? {
-        let place = Places::take(&places);
-        let (outbox, handler) = (Arc::clone(&outbox), Arc::clone(&handler));
-        let work = move || {
-            let _place = place;
-            let (body, descriptors) = handler(body, descriptors);
-            // Who asked may be gone.
-            let _ = locked(&outbox).send(&Numbered { number, body }, descriptors);
-        };
-        std::thread::Builder::new()
-            .name("answer".to_owned())
-            .stack_size(STACK_BYTES)
-            .spawn(work)?;
-    }
-    Ok(())
-}
-
-/// How many questions may still be taken on.
-struct Places {
-    free: Mutex<usize>,
-    one: Condvar,
-}
-
-/// One of them, given back when dropped.
-struct Place(Arc<Places>);
-
-impl Places {
-    fn take(places: &Arc<Places>) -> Place {
-        let mut free = locked(&places.free);
-        while *free == 0 {
-            free = places.one.wait(free).unwrap_or_else(PoisonError::into_inner);
+    let outbox = Mutex::new(outbox);
+    let answer = |(Numbered { number, body }, descriptors): Received<Numbered<Q>>| {
+        let (body, descriptors) = handler(body, descriptors);
+        // Who asked may be gone.
+        let _ = locked(&outbox).send(&Numbered { number, body }, descriptors);
+    };
+    let desk = Desk::new(threads_max.max(1));
+    std::thread::scope(|scope| {
+        let _closing = Closing(&desk);
+        while let Some(question) = inbox.receive::<Numbered<Q>>()? {
+            if desk.put(question) == Hands::Wanted {
+                std::thread::Builder::new()
+                    .name("answer".to_owned())
+                    .stack_size(STACK_BYTES)
+                    .spawn_scoped(scope, || desk.work(answer))?;
+            }
         }
-        *free -= 1;
-        Place(Arc::clone(places))
+        Ok(())
+    })
+}
+
+/// Where questions wait for a thread.
+struct Desk<Q> {
+    state: Mutex<OnDesk<Q>>,
+    /// There is a question, or there will be none.
+    more: Condvar,
+    /// A question was taken.
+    taken: Condvar,
+    threads_max: usize,
+}
+
+struct OnDesk<Q> {
+    questions: VecDeque<Q>,
+    threads: usize,
+    /// Of these, those that wait.
+    idle: usize,
+    is_closed: bool,
+}
+
+/// Whether a question needs one more thread.
+#[derive(PartialEq, Eq)]
+enum Hands {
+    Enough,
+    Wanted,
+}
+
+impl<Q> Desk<Q> {
+    fn new(threads_max: usize) -> Desk<Q> {
+        Desk {
+            state: Mutex::new(OnDesk {
+                questions: VecDeque::new(),
+                threads: 0,
+                idle: 0,
+                is_closed: false,
+            }),
+            more: Condvar::new(),
+            taken: Condvar::new(),
+            threads_max,
+        }
+    }
+
+    /// Puts a question down, when a thread has time for it or may be started.
+    fn put(&self, question: Q) -> Hands {
+        let mut state = locked(&self.state);
+        while state.idle <= state.questions.len() && state.threads >= self.threads_max {
+            state = self.taken.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        state.questions.push_back(question);
+        if state.idle >= state.questions.len() {
+            self.more.notify_one();
+            return Hands::Enough;
+        }
+        state.threads += 1;
+        Hands::Wanted
+    }
+
+    /// Answers one question after the other, until there is none for a while.
+    fn work(&self, answer: impl Fn(Q)) {
+        let mut state = locked(&self.state);
+        loop {
+            while let Some(question) = state.questions.pop_front() {
+                drop(state);
+                answer(question);
+                state = locked(&self.state);
+            }
+            if state.is_closed {
+                break;
+            }
+            state.idle += 1;
+            self.taken.notify_one();
+            let waited = self.more.wait_timeout_while(state, LINGER, |state| {
+                state.questions.is_empty() && !state.is_closed
+            });
+            let (woken, time) = waited.unwrap_or_else(PoisonError::into_inner);
+            state = woken;
+            state.idle -= 1;
+            if time.timed_out() && state.questions.is_empty() {
+                break;
+            }
+        }
+        state.threads -= 1;
+        self.taken.notify_one();
     }
 }
 
-impl Drop for Place {
+/// Lets the threads of a desk end when dropped.
+struct Closing<'a, Q>(&'a Desk<Q>);
+
+impl<Q> Drop for Closing<'_, Q> {
     fn drop(&mut self) {
-        *locked(&self.0.free) += 1;
-        self.0.one.notify_one();
+        locked(&self.0.state).is_closed = true;
+        self.0.more.notify_all();
     }
 }
 
@@ -198,6 +269,44 @@ mod tests {
         });
         drop(caller);
         server.join().expect("no panic").expect("a clean end");
+    }
+
+    #[test]
+    fn so_many_at_a_time_and_threads_are_used_again() {
+        use std::collections::HashSet;
+        use std::sync::atomic::AtomicUsize;
+        const MOST: usize = 3;
+        let (here, there) = UnixStream::pair().expect("a pair");
+        let seen = Arc::new((
+            AtomicUsize::new(0),
+            AtomicUsize::new(0),
+            Mutex::new(HashSet::new()),
+        ));
+        let theirs = Arc::clone(&seen);
+        let server = std::thread::spawn(move || {
+            answer(there, MOST, |q: u64, files| {
+                let (now, most, threads) = &*theirs;
+                most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                locked(threads).insert(std::thread::current().id());
+                std::thread::yield_now();
+                now.fetch_sub(1, Ordering::SeqCst);
+                (q, files)
+            })
+        });
+        let caller = Caller::<u64>::new(here).expect("a thread");
+        for n in 0..20 {
+            assert_eq!(caller.call(&n, Vec::new()).expect("an answer").0, n);
+        }
+        assert!(locked(&seen.2).len() <= MOST, "threads are used again");
+        std::thread::scope(|scope| {
+            for n in 0..60 {
+                let caller = &caller;
+                scope.spawn(move || caller.call(&n, Vec::new()).expect("an answer"));
+            }
+        });
+        drop(caller);
+        server.join().expect("no panic").expect("a clean end");
+        assert!(seen.1.load(Ordering::SeqCst) <= MOST);
     }
 
     #[test]
