@@ -24,7 +24,7 @@ pub(crate) fn read_in(postfix: &mut Postfix, wrong: &mut dyn FnMut(&str, String)
             .flat_map(|word| domains_of(name, word, wrong))
             .collect();
     }
-    let networks: [(&str, &mut Networks); 4] = [
+    let networks: [(&str, &mut Networks); 6] = [
         ("mynetworks", &mut postfix.mynetworks),
         (
             "smtpd_client_event_limit_exceptions",
@@ -33,6 +33,14 @@ pub(crate) fn read_in(postfix: &mut Postfix, wrong: &mut dyn FnMut(&str, String)
         (
             "smtpd_forbid_bare_newline_exclusions",
             &mut postfix.smtpd_forbid_bare_newline_exclusions,
+        ),
+        (
+            "smtpd_authorized_xclient_hosts",
+            &mut postfix.smtpd_authorized_xclient_hosts,
+        ),
+        (
+            "smtpd_authorized_xforward_hosts",
+            &mut postfix.smtpd_authorized_xforward_hosts,
         ),
         (
             "smtpd_sasl_exceptions_networks",

@@ -2,7 +2,7 @@
 
 use address::Address;
 use envelope::{DeliveryResult, Outcome, StatusCode};
-use smtp::client::Protocol;
+use smtp::client::{Protocol, Report};
 use std::sync::Arc;
 
 use crate::cache::Way;
@@ -214,7 +214,7 @@ impl Trying<'_, '_> {
     async fn hand_over(&mut self, mut session: Session, progress: &mut Progress) -> Use {
         let message = progress.message();
         match session.run(&message, (self.content)(), self.greeted).await {
-            converse::End::Done(report) => progress.heard(report, (session.uses, session.ready)),
+            converse::End::Done(report) => self.heard(&session, report, progress),
             converse::End::NeverBegun(outcome) | converse::End::HandshakeFailed(outcome) => {
                 progress.failed(&outcome);
             }
@@ -223,6 +223,13 @@ impl Trying<'_, '_> {
         self.sessions += 1;
         self.leave(session).await;
         Use::Served
+    }
+
+    fn heard(&self, session: &Session, mut report: Report, progress: &mut Progress) {
+        for warning in std::mem::take(&mut report.warnings) {
+            self.remote.warn(self.options.protocol, &warning);
+        }
+        progress.heard(report, (session.uses, session.ready));
     }
 
     /// The session is done with this message.
@@ -307,7 +314,7 @@ impl Trying<'_, '_> {
         };
         let message = progress.message();
         match session.run(&message, (self.content)(), self.greeted).await {
-            converse::End::Done(report) => progress.heard(report, (session.uses, session.ready)),
+            converse::End::Done(report) => self.heard(&session, report, progress),
             converse::End::NeverBegun(outcome) => progress.failed(&outcome),
             converse::End::HandshakeFailed(outcome) => return Some(outcome),
             converse::End::Stale => {}

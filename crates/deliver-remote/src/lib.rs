@@ -29,6 +29,7 @@ pub use hosts::EXCHANGERS_MAX;
 pub use next_hop::{NextHop, Place, SITES_MAX, Site};
 pub use options::{ADDRESSES_MAX, Remote};
 pub use policy::OwnCertificates;
+pub use smtp::client::ForwardedClient;
 
 use envelope::{Envelope, Outcome};
 use smtp::client::{Message, Recipient};
@@ -102,6 +103,7 @@ impl Request {
             ret: envelope.ret,
             envid: envelope.envid.clone(),
             is_probe: false,
+            client: None,
         };
         Request { next_hop, message }
     }

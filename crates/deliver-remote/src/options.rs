@@ -92,6 +92,7 @@ pub(crate) struct Options {
     notes: Vec<String>,
     hello: Hello,
     dummy_mail_auth: bool,
+    xforward: bool,
     data_octets_per_second_min: Option<u64>,
     pub(crate) filters: Filters,
     pub(crate) habit: Habit,
@@ -249,6 +250,7 @@ impl Options {
             timeouts: Timeouts {
                 helo: stamp(*chosen.helo_timeout),
                 starttls: stamp(*chosen.starttls_timeout),
+                xforward: stamp(*chosen.xforward_timeout),
                 mail: stamp(*chosen.mail_timeout),
                 rcpt: stamp(*chosen.rcpt_timeout),
                 data_init: stamp(*chosen.data_init_timeout),
@@ -268,6 +270,7 @@ impl Options {
                 (false, true) => Hello::Ehlo,
                 (false, false) => Hello::AsGreeted,
             },
+            xforward: *chosen.send_xforward_command,
             dummy_mail_auth: *chosen.send_dummy_mail_auth,
             data_octets_per_second_min: (*chosen.per_request_deadline)
                 .then(|| u64::try_from(*chosen.min_data_rate).unwrap_or(u64::MAX)),
@@ -301,6 +304,7 @@ impl Options {
             hello: self.hello,
             discarded_keywords: self.filters.discarded_keywords(target.ip())?,
             dummy_mail_auth: self.dummy_mail_auth,
+            xforward: self.xforward,
             data_octets_per_second_min: self.data_octets_per_second_min,
             protocol: self.protocol,
             tls,

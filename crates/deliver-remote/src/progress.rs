@@ -150,6 +150,7 @@ mod tests {
             ret: None,
             envid: None,
             is_probe: false,
+            client: None,
         };
         let outcome = |result| Outcome {
             result,
@@ -171,6 +172,7 @@ mod tests {
             stale: false,
             dsn_offered: false,
             tls: false,
+            warnings: Vec::new(),
         };
         progress.heard(report, (1, ready));
         // The second host is not reached for the recipient that is left.

@@ -3,9 +3,11 @@
 
 mod peers;
 
+use deliver_remote::{ForwardedClient, Request};
 use envelope::{DeliveryResult, Outcome};
 use peers::{Nature, Peer, Then, remote, run, send, settings};
 use settings::{Postfix, TableRef};
+use std::io::Read;
 use std::time::Duration;
 
 const MESSAGE: &str = "Subject: x\r\n\r\nbody\r\n";
@@ -163,5 +165,70 @@ fn an_address_that_is_not_there_is_told_or_is_the_end() {
         deliver(&settings, &peer)
             .text
             .ends_with(": Cannot assign requested address")
+    );
+}
+
+#[test]
+fn the_client_of_a_message_is_told_to_who_wants_to_hear_of_it() {
+    let peer = |answer: &'static str, offers: Vec<&'static str>| {
+        Peer::start(Nature {
+            offers,
+            answers: vec![("XFORWARD", answer, Then::GoesOn)],
+            ..Nature::default()
+        })
+    };
+    let mut settings = settings();
+    settings.smtp_send_xforward_command = true;
+    let told = |settings: &Postfix, peer: &Peer| {
+        let envelope = peers::envelope(&["a@x.example"]);
+        let mut request = Request::of(peer.next_hop(), &envelope, &[0], 20);
+        request.message.client = Some(Box::new(ForwardedClient {
+            name: "mx.test".to_owned(),
+            address: "192.0.2.7".to_owned(),
+            port: "99".to_owned(),
+            protocol: "ESMTP".to_owned(),
+            helo: "a+b".to_owned(),
+            ident: "Q1".to_owned(),
+            is_local: false,
+        }));
+        let (log, captured) = maillog::Log::to_memory();
+        let remote = remote(settings, "").logging_to(log);
+        let open = || -> Box<dyn Read + Send> { Box::new(MESSAGE.as_bytes()) };
+        let delivery = run(async { remote.deliver(request, &open).await });
+        assert_eq!(delivery.outcomes[0].text, "250 2.0.0 taken");
+        let heard = peer.heard().remove(0);
+        let lines = heard.lines().filter(|line| line.starts_with("XFORWARD"));
+        (lines.map(str::to_owned).collect::<Vec<_>>(), captured.lines())
+    };
+    let two = [
+        "XFORWARD NAME=mx.test ADDR=192.0.2.7 PORT=99",
+        "XFORWARD PROTO=ESMTP HELO=a+2Bb IDENT=Q1 SOURCE=REMOTE",
+    ];
+    for pipelining in ["PIPELINING", "X"] {
+        let offers = vec![pipelining, "XFORWARD NAME ADDR PROTO HELO SOURCE PORT IDENT"];
+        let (lines, log) = told(&settings, &peer("250 ok\r\n", offers.clone()));
+        assert_eq!((&lines[..], log.len()), (&two.map(str::to_owned)[..], 0));
+        // Who does not want to hear it after all gets the message nevertheless.
+        let (lines, log) = told(&settings, &peer("550 5.7.0 no\r\n", offers));
+        assert_eq!(lines.len(), 2);
+        let warning =
+            "postfix/smtp: warning: host 127.0.0.1[127.0.0.1] said: 550 5.7.0 no (in reply to XFORWARD";
+        assert_eq!(
+            log,
+            [
+                format!("{warning} name/address command)"),
+                format!("{warning} helo/protocol command)"),
+            ]
+        );
+    }
+    assert_eq!(
+        told(&settings, &peer("250 ok\r\n", vec!["XFORWARD ADDR"])).0,
+        ["XFORWARD ADDR=192.0.2.7"]
+    );
+    settings.smtp_send_xforward_command = false;
+    assert!(
+        told(&settings, &peer("250 ok\r\n", vec!["XFORWARD ADDR"]))
+            .0
+            .is_empty()
     );
 }

@@ -18,6 +18,8 @@ use crate::Front;
 /// The attribute of a queued message that keeps `transport:nexthop` of the filter that is to see it first, as
 /// `content_filter` says it.
 pub const CONTENT_FILTER: &str = "content_filter";
+/// The attribute that says `remote` of a message whose header was not completed as local ones are (Postfix has it of all).
+pub const CONTEXT: &str = "rewrite_context";
 /// The attribute of a queued message that keeps its [`Trace`].
 const TRACE: &str = "trace";
 
@@ -285,7 +287,9 @@ impl Submission {
             message_id: &facts.message_id,
         });
         let mut attributes = vec![("message_id".to_owned(), facts.message_id)];
-        attributes.extend(log_attributes(&self.circumstances.origin));
+        let own = |name: &str| self.attributes.iter().any(|(own, _)| own == name);
+        let of_origin = log_attributes(&self.circumstances.origin).into_iter();
+        attributes.extend(of_origin.filter(|(name, _)| !own(name)));
         attributes.extend(self.attributes);
         if let Some(filter) = self.circumstances.filter() {
             attributes.insert(0, (CONTENT_FILTER.to_owned(), filter.to_owned()));
@@ -315,12 +319,14 @@ fn log_attributes(origin: &Origin) -> Vec<(String, String)> {
     let named = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     match origin {
         Origin::Network(network) => {
-            vec![
+            let mut attributes = vec![
                 named("log_client_name", &network.name),
                 named("log_client_address", &network.address.to_string()),
                 named("log_helo_name", &network.helo),
                 named("log_protocol_name", network.protocol),
-            ]
+            ];
+            attributes.extend((!network.is_local).then(|| named(CONTEXT, "remote")));
+            attributes
         }
         Origin::Local { .. } => vec![named("log_message_origin", "local")],
         Origin::Forward | Origin::Report => Vec::new(),

@@ -70,6 +70,7 @@ fn smtpd_lines() {
             queue_id,
             peer: PEER,
             sasl: None,
+            original: None,
         },
         "D9DF698C2D9: client=localhost[127.0.0.1]",
     );
@@ -82,9 +83,23 @@ fn smtpd_lines() {
             queue_id,
             peer: PEER,
             sasl,
+            original: None,
         },
         "D9DF698C2D9: client=localhost[127.0.0.1], sasl_method=PLAIN, sasl_username=alice",
     );
+    let behind = |address| smtpd::Client {
+        queue_id,
+        peer: PEER,
+        sasl: None,
+        original: Some(smtpd::Original {
+            queue_id: Some("ABC123"),
+            name: None,
+            address,
+        }),
+    };
+    let client = "D9DF698C2D9: client=localhost[127.0.0.1], orig_queue_id=ABC123, orig_client=unknown";
+    same(&behind(Some("192.0.2.1")), &format!("{client}[192.0.2.1]"));
+    same(&behind(None), client);
     same(
         &refused_relay(),
         "NOQUEUE: reject: RCPT from localhost[127.0.0.1]: 554 5.7.1 <bob@elsewhere.test>: Relay access denied; \
@@ -432,6 +447,7 @@ fn write_a_day(log: &Log) {
             queue_id,
             peer: PEER,
             sasl: None,
+            original: None,
         });
         log.write(&cleanup::MessageId {
             queue_id,

@@ -31,6 +31,7 @@ fn message(recipients: &[&str]) -> Message {
         ret: None,
         envid: None,
         is_probe: false,
+        client: None,
     }
 }
 

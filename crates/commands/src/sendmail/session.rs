@@ -98,6 +98,8 @@ impl Session<'_> {
             | Event::Data
             | Event::Vrfy { .. }
             | Event::AuthCancelled
+            | Event::Forwarded(_)
+            | Event::Introduced(_)
             | Event::Note(_)
             | Event::Ended(_) => Answer::Accept,
         }

@@ -330,7 +330,7 @@ fn date(secs: i64) -> String {
 impl Host<Server> for Session {
     async fn decide(&mut self, event: Event, link: &Link) -> Step<Answer> {
         match event {
-            Event::Connected | Event::Etrn { .. } => Step::Answer(Answer::Accept),
+            Event::Connected | Event::Etrn { .. } | Event::Introduced(_) => Step::Answer(Answer::Accept),
             Event::Helo { name, .. } => {
                 self.helo = name;
                 self.state = "READY";
@@ -365,7 +365,7 @@ impl Host<Server> for Session {
             Event::Auth { .. } | Event::AuthResponse(_) => {
                 reply(502, StatusCode::permanent(5, 1), "Unsupported command")
             }
-            Event::AuthCancelled | Event::Note(_) => Step::Done,
+            Event::AuthCancelled | Event::Forwarded(_) | Event::Note(_) => Step::Done,
             Event::Ended(ended) => {
                 self.ending = Some(ended.how);
                 Step::Done

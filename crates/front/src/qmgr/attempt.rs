@@ -244,7 +244,7 @@ impl Attempt {
         let remote = Remote {
             front: &self.front,
             transport,
-            queue_id: &message.queue_id,
+            message,
             envelope: &message.envelope,
             is_probe: self.only_verifies(),
         };

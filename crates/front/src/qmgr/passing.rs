@@ -6,13 +6,14 @@ use std::sync::Arc;
 
 use deliver_local::Transports;
 use deliver_local::task::Client;
-use deliver_remote::{NextHop, Request};
-use envelope::{DeliveryResult, Envelope, Outcome, QueueId, Recipient, StatusCode};
+use deliver_remote::{ForwardedClient, NextHop, Request};
+use envelope::{DeliveryResult, Envelope, Outcome, Recipient, StatusCode};
 use queue::Message;
 use queue::scheduler::{Destination, Feedback};
 
 use crate::Front;
 use crate::agency::{Agency, LocalDelivery, MailboxClass};
+use crate::cleanup;
 use crate::qmgr::attempt::{QueuedContent, deferred, unavailable};
 use crate::qmgr::piped::Piped;
 use crate::qmgr::seeking::Greeting;
@@ -22,7 +23,8 @@ use crate::transports::{Agent, Transport};
 pub(super) struct Remote<'a> {
     pub(super) front: &'a Front,
     pub(super) transport: &'a Transport,
-    pub(super) queue_id: &'a QueueId,
+    pub(super) message: &'a Message,
+    /// Its envelope, perhaps with other recipients.
     pub(super) envelope: &'a Envelope,
     pub(super) is_probe: bool,
 }
@@ -58,12 +60,13 @@ impl Remote<'_> {
             Ok(next_hop) => next_hop,
             Err(why) => return all(why),
         };
-        let content = match self.front.spool.content(self.queue_id) {
+        let content = match self.front.spool.content(&self.message.queue_id) {
             Ok(content) => content,
             Err(error) => return all(error.to_string()),
         };
         let mut request = Request::of(next_hop, self.envelope, wanted, content.size_bytes());
         request.message.is_probe = self.is_probe;
+        request.message.client = Some(Box::new(forwarded(self.message)));
         let open = || -> Box<dyn Read + Send> { Box::new(content.reader()) };
         let remote = self.transport.remote.as_ref().unwrap_or(&self.front.remote);
         let delivery = remote.deliver(request, &open, &|| greeting.came()).await;
@@ -154,6 +157,25 @@ pub(super) fn client_of(message: &Message) -> Client {
     }
 }
 
+/// The client of a queued message, for XFORWARD.
+fn forwarded(message: &Message) -> ForwardedClient {
+    let named = |name: &str| message.facts.attribute(name).unwrap_or_default().to_owned();
+    let is_from_network = message.facts.attribute("log_client_address").is_some();
+    let own_ident = || is_from_network.then(|| message.queue_id.to_string());
+    let ident = message.facts.attribute("log_ident").map(str::to_owned);
+    ForwardedClient {
+        name: Some(named("log_client_name"))
+            .filter(|name| name != "unknown")
+            .unwrap_or_default(),
+        address: named("log_client_address"),
+        port: named("log_client_port"),
+        protocol: named("log_protocol_name"),
+        helo: named("log_helo_name"),
+        ident: ident.or_else(own_ident).unwrap_or_default(),
+        is_local: message.facts.attribute(cleanup::CONTEXT) != Some("remote"),
+    }
+}
+
 /// The other transports, for one message that is being delivered on this host.
 pub(super) struct Passing {
     pub(super) front: Arc<Front>,
@@ -171,7 +193,7 @@ impl Passing {
         let remote = Remote {
             front: &self.front,
             transport,
-            queue_id: &self.message.queue_id,
+            message: &self.message,
             envelope: &envelope,
             is_probe: false,
         };

@@ -1,13 +1,13 @@
 //! The SMTP service: one [`Smtpd`] for each `smtpd` row of master.cf, one [`session::Session`] for each client.
 
 mod client_name;
+mod forwarded;
 mod options;
 mod session;
 mod transaction;
 
 pub use options::tls_level;
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use access::{Access, Happening};
@@ -42,6 +42,10 @@ pub struct Smtpd {
     is_foreign: bool,
     tls: Option<TlsServer>,
     log: maillog::Log,
+    /// `smtpd_authorized_xforward_hosts`
+    xforward: forwarded::Trusted,
+    /// `smtpd_authorized_xclient_hosts`
+    xclient: forwarded::Trusted,
 }
 
 impl Smtpd {
@@ -60,6 +64,8 @@ impl Smtpd {
         let config = Arc::new(options::config(&settings, tls.is_some(), &filter, &mechanisms));
         Smtpd {
             access: Access::new(Arc::clone(&settings), Arc::clone(&front.router)),
+            xforward: forwarded::Trusted::open(&settings.smtpd_authorized_xforward_hosts, &tell),
+            xclient: forwarded::Trusted::open(&settings.smtpd_authorized_xclient_hosts, &tell),
             log,
             authority: Arc::clone(&front.auth),
             is_foreign: false,
@@ -82,7 +88,7 @@ impl Smtpd {
     }
 
     /// The machine's configuration for one client.
-    async fn config_for(&self, client: IpAddr) -> Arc<Config> {
+    async fn config_for(&self, client: &access::Client) -> Arc<Config> {
         let mut config = Arc::clone(&self.config);
         if self.is_foreign && self.settings.smtpd_sasl_auth_enable {
             let authority = Arc::clone(&self.authority);
@@ -98,7 +104,16 @@ impl Smtpd {
                 ..Config::clone(&config)
             });
         }
-        options::for_client(&config, &self.settings, client)
+        let config = options::for_client(&config, &self.settings, client.address);
+        let (xforward, xclient) = (self.xforward.has(client), self.xclient.has(client));
+        match xforward || xclient {
+            false => config,
+            true => Arc::new(Config {
+                xforward,
+                xclient,
+                ..Config::clone(&config)
+            }),
+        }
     }
 
     /// Speaks with one client until it is gone.
@@ -118,7 +133,7 @@ impl Smtpd {
             });
             return;
         }
-        let config = self.config_for(link.remote.ip()).await;
+        let config = self.config_for(session.client()).await;
         let mut server = Server::new(config, now());
         let end = pump(&mut server, &mut session, &mut link, Work::Quick, &Notify::new()).await;
         if let End::Broken(error) = &end

@@ -57,6 +57,8 @@ pub(super) fn config(
         discard_ehlo_keywords: discarded,
         forbidden_commands: upper(&settings.smtpd_forbidden_commands),
         noop_commands: upper(&settings.smtpd_noop_commands),
+        xforward: false,
+        xclient: false,
     }
 }
 

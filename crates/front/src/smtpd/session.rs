@@ -14,9 +14,12 @@ use serve::clock::now;
 use serve::pump::{Host, Step};
 use settings::Postfix;
 use smtp::Reply;
-use smtp::server::{Answer, Ended, Ending, Event, HeloVerb, MailOptions, Note, RcptOptions, Server};
+use smtp::server::{
+    Answer, Attribute, Attributes, Ended, Ending, Event, HeloVerb, MailOptions, Note, RcptOptions, Server,
+};
 
 use super::Smtpd;
+use super::forwarded::{Forwarded, introduced, value};
 use super::transaction::Transaction;
 use crate::authenticate::{Conversation, Progress, asker_of};
 
@@ -31,6 +34,12 @@ pub(super) struct Login {
 pub(super) struct Session {
     service: Arc<Smtpd>,
     client: Client,
+    /// Who has connected, whoever the client is since XCLIENT.
+    connected: IpAddr,
+    /// The client's port, as XCLIENT has it.
+    port: Option<String>,
+    /// What XFORWARD told of the next message.
+    forwarded: Option<Forwarded>,
     /// The limit that this connection is over from its start.
     excess: Option<Excess>,
     helo: Option<(HeloVerb, String)>,
@@ -48,6 +57,9 @@ impl Session {
         Session {
             excess,
             service,
+            connected: address,
+            port: None,
+            forwarded: None,
             client: Client {
                 name: "unknown".to_owned(),
                 reverse_name: "unknown".to_owned(),
@@ -67,6 +79,11 @@ impl Session {
         self.client.name_is_pending = found.is_temporary();
         self.client.name = found.name;
         self.client.reverse_name = found.reverse_name;
+    }
+
+    /// Who it is.
+    pub(super) fn client(&self) -> &Client {
+        &self.client
     }
 
     /// Whether a TLS handshake was begun and not finished.
@@ -283,6 +300,7 @@ impl Session {
             queue_id,
             peer: self.peer(),
             sasl,
+            original: self.forwarded.as_ref().map(Forwarded::original),
         });
     }
 
@@ -300,13 +318,47 @@ impl Session {
 
     /// What the queue keeps of this client besides, for transports and content filters.
     fn attributes(&self, link: &Link) -> Vec<(String, String)> {
-        let port = ("log_client_port", link.remote.port().to_string());
+        let own_port = || link.remote.port().to_string();
+        let port = ("log_client_port", self.port.clone().unwrap_or_else(own_port));
         let login = self.login.as_ref().map(|login| {
             let (method, user) = (login.method.clone(), login.user.clone());
             [("sasl_method", method), ("sasl_username", user)]
         });
         let all = std::iter::once(port).chain(login.into_iter().flatten());
-        all.map(|(name, value)| (name.to_owned(), value)).collect()
+        let own = all.map(|(name, value)| (name.to_owned(), value));
+        match &self.forwarded {
+            None => own.collect(),
+            Some(forwarded) => {
+                let rest = own.filter(|(name, _)| name != "log_client_port");
+                forwarded.attributes().into_iter().chain(rest).collect()
+            }
+        }
+    }
+
+    /// XCLIENT: another client from now on.
+    async fn introduced(&mut self, attributes: &Attributes) -> Step<Answer> {
+        self.client = introduced(&self.client, attributes);
+        self.transaction = None;
+        self.forwarded = None;
+        if let Some(port) = value(attributes, Attribute::Port) {
+            self.port = Some(port.unwrap_or_default());
+        }
+        self.helo = value(attributes, Attribute::Helo).flatten().map(|name| {
+            let is_extended = value(attributes, Attribute::Protocol).flatten().as_deref() == Some("ESMTP");
+            let verb = if is_extended {
+                HeloVerb::Ehlo
+            } else {
+                HeloVerb::Helo
+            };
+            (verb, name)
+        });
+        if let Some(user) = value(attributes, Attribute::Login) {
+            self.login = user.map(|user| Login {
+                method: "XCLIENT".to_owned(),
+                user,
+            });
+        }
+        Step::Answer(Answer::Introduced(self.service.config_for(&self.client).await))
     }
 
     /// What the Received field says of this client.
@@ -373,6 +425,7 @@ impl Session {
         let Some(transaction) = self.transaction.take() else {
             return reply(503, StatusCode::permanent(5, 1), "Error: need RCPT command");
         };
+        self.forwarded = None;
         match transaction.commit(&self.service.front).await {
             Ok(committed) => Step::Answer(Answer::Queued(committed.queue_id().clone())),
             Err(refusal) => self.refuse("END-OF-MESSAGE", &refusal, None),
@@ -530,8 +583,14 @@ impl Host<Server> for Session {
                 Step::Done
             }
             Event::ContentEnd { .. } => self.content_end().await,
+            Event::Forwarded(attributes) => {
+                self.forwarded.get_or_insert_default().take(attributes);
+                Step::Done
+            }
+            Event::Introduced(attributes) => self.introduced(&attributes).await,
             Event::Reset => {
                 self.transaction = None;
+                self.forwarded = None;
                 Step::Done
             }
             Event::Auth { .. } if self.is_over(Happening::Login) => self.too_many("many AUTH commands"),
@@ -568,7 +627,7 @@ impl Drop for Session {
     fn drop(&mut self) {
         let service = &self.service;
         let anvil = &service.front.anvil;
-        anvil.disconnect(&service.name, self.client.address, &service.settings, now());
+        anvil.disconnect(&service.name, self.connected, &service.settings, now());
     }
 }
 

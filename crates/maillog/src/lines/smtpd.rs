@@ -72,8 +72,21 @@ pub struct Client<'a> {
     pub peer: Peer<'a>,
     /// The login, if there was one.
     pub sasl: Option<Sasl<'a>>,
+    /// The client behind this one, if it told of one (XFORWARD).
+    pub original: Option<Original<'a>>,
 }
 smtpd_line!(Client);
+
+/// `, orig_queue_id=ABC123, orig_client=mx.example.com[192.0.2.1]`: the client behind a content filter.
+#[derive(Debug, Clone, Copy)]
+pub struct Original<'a> {
+    /// What the message was called there.
+    pub queue_id: Option<&'a str>,
+    /// The client's name there.
+    pub name: Option<&'a str>,
+    /// Its address.
+    pub address: Option<&'a str>,
+}
 
 impl Client<'_> {
     fn say(&self, out: &mut String) {
@@ -85,6 +98,15 @@ impl Client<'_> {
                 sasl.method,
                 sasl.username
             );
+        }
+        let Some(original) = self.original else { return };
+        if let Some(queue_id) = original.queue_id {
+            say!(out, ", orig_queue_id={queue_id}");
+        }
+        let name = original.name.unwrap_or("unknown");
+        match original.address {
+            Some(address) => say!(out, ", orig_client={name}[{address}]"),
+            None => say!(out, ", orig_client={name}"),
         }
     }
 }

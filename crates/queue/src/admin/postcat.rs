@@ -183,7 +183,10 @@ fn envelope_records(message: &Message, date: &dyn Fn(i64) -> String, out: &mut S
     );
     let arrival = date(message.facts.arrival_micros.div_euclid(1_000_000));
     let _ = writeln!(out, "message_arrival_time: {arrival}\ncreate_time: {arrival}");
-    let _ = writeln!(out, "named_attribute: log_ident={}", message.queue_id);
+    // Behind a content filter the attributes have the name that the message had before it.
+    if message.facts.attribute("log_ident").is_none() {
+        let _ = writeln!(out, "named_attribute: log_ident={}", message.queue_id);
+    }
     if let Some(envid) = &envelope.envid {
         let _ = writeln!(out, "named_attribute: envelope_id={envid}");
     }

@@ -149,6 +149,10 @@ macro_rules! rows {
             smtp_delivery_status_filter: Tables = "$default_delivery_status_filter", Reload, "The same for the SMTP client.";
             lmtp_delivery_status_filter: Tables = "$default_delivery_status_filter", Reload, "The same for the LMTP client.";
             default_delivery_status_filter: Tables = "", Reload, "A table that changes status codes of deliveries.";
+            smtp_send_xforward_command: YesNo = "no", Reload, "Whether XFORWARD is sent.";
+            lmtp_send_xforward_command: YesNo = "no", Reload, "For LMTP: whether XFORWARD is sent.";
+            smtp_xforward_timeout: Seconds = "300s", Reload, "How long to wait for XFORWARD's answer.";
+            lmtp_xforward_timeout: Seconds = "300s", Reload, "For LMTP: how long to wait for XFORWARD's answer.";
             smtp_min_data_rate: Count = "500", Reload, "Bytes a second that a server must take when deadlines are per request.";
             lmtp_min_data_rate: Count = "500", Reload, "For LMTP: bytes a second that a server must take when deadlines are per request.";
         }
@@ -227,10 +231,6 @@ crate::params::others! {
         "For LMTP: where the SASL library finds things.";
     "lmtp_sasl_type" Text "cyrus" NoEffect "SASL is done by Yubin itself"
         "For LMTP: the kind of SASL library.";
-    "lmtp_send_xforward_command" YesNo "no" NotSupported "not yet: this choice of the SMTP client comes with a later release"
-        "For LMTP: whether XFORWARD is sent.";
-    "lmtp_xforward_timeout" Seconds "300s" NotSupported "not yet: this choice of the SMTP client comes with a later release"
-        "For LMTP: how long to wait for XFORWARD's answer.";
     "smtp_address_verify_target" Text "rcpt" NotSupported "not yet: this choice of the SMTP client comes with a later release"
         "The command after which a probe ends.";
     "smtp_body_checks" Text "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
@@ -267,8 +267,4 @@ crate::params::others! {
         "Where the SASL library finds things.";
     "smtp_sasl_type" Text "cyrus" NoEffect "SASL is done by Yubin itself"
         "The kind of SASL library.";
-    "smtp_send_xforward_command" YesNo "no" NotSupported "not yet: this choice of the SMTP client comes with a later release"
-        "Whether XFORWARD is sent.";
-    "smtp_xforward_timeout" Seconds "300s" NotSupported "not yet: this choice of the SMTP client comes with a later release"
-        "How long to wait for XFORWARD's answer.";
 }

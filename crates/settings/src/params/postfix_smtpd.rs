@@ -52,6 +52,8 @@ macro_rules! rows {
             smtpd_forbid_bare_newline_exclusions: NetworkList = "$mynetworks", Reload, "Clients to which smtpd_forbid_bare_newline does not apply.";
             smtpd_forbid_bare_newline_reject_code: ReplyCode = "550", Reload, "The code of that refusal.";
             smtpd_forbid_unauth_pipelining: YesNo = "no", Reload, "Whether pipelining without leave ends the session.";
+            smtpd_authorized_xclient_hosts: NetworkList = "", Reload, "Clients that may use XCLIENT.";
+            smtpd_authorized_xforward_hosts: NetworkList = "", Reload, "Clients that may use XFORWARD.";
             smtpd_sasl_auth_enable: YesNo = "no", Reload, "Whether AUTH is offered.";
             smtpd_sasl_authenticated_header: YesNo = "no", Reload, "Whether Received: names the login.";
             smtpd_sasl_exceptions_networks: NetworkList = "", Reload, "Clients to whom AUTH is not offered.";
@@ -176,10 +178,6 @@ crate::params::others! {
         "Fingerprints of clients that may relay.";
     "send_cyrus_sasl_authzid" YesNo "no" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
         "Whether the authorisation name is sent to Cyrus SASL.";
-    "smtpd_authorized_xclient_hosts" Text "" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
-        "Clients that may use XCLIENT.";
-    "smtpd_authorized_xforward_hosts" Text "" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
-        "Clients that may use XFORWARD.";
     "smtpd_client_connection_limit_exceptions" Text "" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
         "An older name of smtpd_client_event_limit_exceptions.";
     "smtpd_command_filter" Text "" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"

@@ -42,6 +42,8 @@ pub struct Config {
     /// `smtp_min_data_rate` where `smtp_per_request_deadline` is set: the content as a whole may take
     /// [`Timeouts::data_xfer`], and a second more for each so many octets.
     pub data_octets_per_second_min: Option<u64>,
+    /// `smtp_send_xforward_command`: a peer that offers XFORWARD is told of the client behind us.
+    pub xforward: bool,
 }
 
 /// How a peer is greeted over SMTP.
@@ -73,6 +75,7 @@ pub struct Timeouts {
     /// `smtp_helo_timeout`, for the greeting, HELO, EHLO and AUTH.
     pub helo: Stamp,
     pub starttls: Stamp,
+    pub xforward: Stamp,
     pub mail: Stamp,
     pub rcpt: Stamp,
     pub data_init: Stamp,
@@ -88,6 +91,7 @@ impl Default for Timeouts {
         Timeouts {
             helo: 300 * SECOND,
             starttls: 300 * SECOND,
+            xforward: 300 * SECOND,
             mail: 300 * SECOND,
             rcpt: 300 * SECOND,
             data_init: 120 * SECOND,
@@ -120,6 +124,7 @@ impl Config {
             discarded_keywords: Vec::new(),
             dummy_mail_auth: false,
             data_octets_per_second_min: None,
+            xforward: false,
         }
     }
 }
@@ -143,6 +148,27 @@ pub struct Message {
     pub envid: Option<String>,
     /// Nothing is sent: the peer's answers to RCPT are the outcomes.
     pub is_probe: bool,
+    /// Whom the message came from, for XFORWARD.
+    pub client: Option<Box<ForwardedClient>>,
+}
+
+/// The client that gave us a message, as XFORWARD tells of it; what is empty is not told.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ForwardedClient {
+    /// Its verified name, if it has one.
+    pub name: String,
+    /// Its address.
+    pub address: String,
+    /// Its port.
+    pub port: String,
+    /// `SMTP`, `ESMTP` …
+    pub protocol: String,
+    /// What it called itself.
+    pub helo: String,
+    /// The queue id.
+    pub ident: String,
+    /// Whether its mail is completed as that of this host's own users.
+    pub is_local: bool,
 }
 
 /// One recipient of it.

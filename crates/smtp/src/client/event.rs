@@ -38,6 +38,8 @@ pub struct Report {
     pub dsn_offered: bool,
     /// Whether it went over an encrypted connection.
     pub tls: bool,
+    /// What an administrator should look at.
+    pub warnings: Vec<String>,
 }
 
 /// What the caller says to an event.

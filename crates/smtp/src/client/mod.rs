@@ -9,9 +9,10 @@ mod replies;
 mod session;
 mod stuffing;
 mod transaction;
+mod xforward;
 
 pub use crate::server::Protocol;
-pub use config::{Config, Hello, Message, Recipient, Timeouts, TlsPolicy};
+pub use config::{Config, ForwardedClient, Hello, Message, Recipient, Timeouts, TlsPolicy};
 pub use event::{Answer, Event, Report};
 
 use crate::Reply;
@@ -101,6 +102,8 @@ enum Command {
     Auth,
     Rset,
     Quit,
+    /// XFORWARD, with the two parts of it.
+    Xforward(xforward::Part),
     Mail,
     Rcpt(usize),
     Data,
@@ -123,6 +126,8 @@ struct Offers {
     size: bool,
     /// 0 is unknown or none.
     size_octets_max: u64,
+    /// The attributes that XFORWARD may have, in capitals.
+    xforward: Vec<String>,
     /// In capitals.
     mechanisms: Vec<String>,
 }
@@ -290,6 +295,7 @@ impl Client {
             Command::Auth => "AUTH command",
             Command::Rset => "RSET command",
             Command::Quit => "QUIT command",
+            Command::Xforward(part) => part.command(),
             Command::Mail => "MAIL FROM command",
             Command::Rcpt(_) => "RCPT TO command",
             Command::Data => "DATA command",
@@ -316,6 +322,7 @@ impl Client {
             Some(Command::Auth) => "performing SASL authentication",
             Some(Command::Rset) => "sending RSET",
             Some(Command::Quit) => "sending QUIT",
+            Some(Command::Xforward(part)) => part.doing(),
             Some(Command::Mail) => "sending MAIL FROM",
             Some(Command::Rcpt(_)) => "sending RCPT TO",
             Some(Command::Data) => "sending DATA command",
@@ -341,6 +348,7 @@ impl Client {
         }
         match self.awaiting.front() {
             Some(Command::StartTls) => times.starttls,
+            Some(Command::Xforward(_)) => times.xforward,
             Some(Command::Mail) => times.mail,
             Some(Command::Rcpt(_)) => times.rcpt,
             Some(Command::Data) => times.data_init,

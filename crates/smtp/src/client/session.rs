@@ -9,6 +9,9 @@ use envelope::StatusCode;
 /// How many mechanisms of one line of EHLO's reply are looked at.
 const MECHANISMS_MAX: usize = 50;
 
+/// How many attributes of XFORWARD are looked at.
+const ATTRIBUTES_MAX: usize = 20;
+
 impl Client {
     /// A reply on the way to being ready.
     pub(super) fn opening_reply(&mut self, command: Command, reply: &Reply) {
@@ -222,6 +225,9 @@ impl Offers {
                 "SIZE" => {
                     offers.size = true;
                     offers.size_octets_max = words.next().and_then(|n| n.parse().ok()).unwrap_or(0);
+                }
+                "XFORWARD" => {
+                    offers.xforward = words.take(ATTRIBUTES_MAX).map(str::to_owned).collect();
                 }
                 "AUTH" => {
                     for mechanism in words.take(MECHANISMS_MAX) {

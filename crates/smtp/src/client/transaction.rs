@@ -1,11 +1,13 @@
 //! One message: MAIL, RCPT, DATA, the content, and what became of each recipient.
 
 use super::stuffing::Stuffer;
+use super::xforward::{self, Part};
 use super::{Client, Command, Failure, Message, PIPELINED_COMMANDS_MAX, Protocol, Report, Stage};
 use crate::Reply;
 use envelope::dsn::{encode_xtext, print_orcpt};
 use envelope::{BodyKind, DeliveryResult, Outcome, StatusCode};
 use message::downgrade::Downgrade;
+use std::collections::VecDeque;
 
 /// A message on its way.
 #[derive(Debug)]
@@ -16,6 +18,9 @@ pub(super) struct Current {
     named: usize,
     accepted: Vec<usize>,
     mail_sent: bool,
+    /// What XFORWARD is yet to tell.
+    forwarding: VecDeque<(Part, String)>,
+    warnings: Vec<String>,
     mail_accepted: bool,
     data_sent: bool,
     stuffer: Stuffer,
@@ -28,12 +33,18 @@ impl Client {
     pub(super) fn begin(&mut self, message: Message) {
         let count = message.recipients.len();
         let why_not = self.why_not(&message);
+        let forwarding = match &message.client {
+            Some(client) if self.config.xforward => xforward::commands(client, &self.offers.xforward),
+            _ => VecDeque::new(),
+        };
         self.current = Some(Box::new(Current {
             message,
             outcomes: vec![None; count],
             named: 0,
             accepted: Vec::new(),
             mail_sent: false,
+            forwarding,
+            warnings: Vec::new(),
             mail_accepted: false,
             data_sent: false,
             stuffer: Stuffer::new(self.config.line_octets_max),
@@ -96,6 +107,8 @@ impl Client {
             if self.dirty {
                 self.dirty = false;
                 self.send(Command::Rset, "RSET");
+            } else if let Some((part, line)) = current.forwarding.pop_front() {
+                self.send(Command::Xforward(part), &line);
             } else if !current.mail_sent {
                 current.mail_sent = true;
                 let line = self.mail_line();
@@ -179,6 +192,12 @@ impl Client {
                 return self.fail(Failure::deferred(StatusCode::temporary(5, 0), said));
             }
             Command::Rset => self.unproved = false,
+            // The message does not depend on it.
+            Command::Xforward(_) if reply.code / 100 != 2 => {
+                if let Some(current) = &mut self.current {
+                    current.warnings.push(said);
+                }
+            }
             Command::Mail => self.mail_reply(reply, said),
             Command::Rcpt(index) => self.rcpt_reply(index, reply, said),
             Command::Data => return self.data_reply(reply, said),
@@ -347,6 +366,7 @@ impl Client {
             stale: self.unproved,
             dsn_offered: self.offers.dsn,
             tls: self.tls,
+            warnings: current.warnings,
         });
         self.stage = Stage::Ready;
     }

@@ -13,6 +13,7 @@ impl Server {
             Open::ContentEnd { octets, chunked } => self.message_answered(octets, chunked, answer),
             Open::Auth => self.auth_answered(answer),
             Open::StartTls => self.tls_answered(&answer),
+            Open::Introduced(attributes) => self.introduced(&attributes, answer),
             Open::FirstChunk { octets, last } => match decision(answer) {
                 Ok(_) => self.start_chunks(octets, last),
                 Err(reply) => self.refuse_chunk(octets, reply),
@@ -86,6 +87,7 @@ impl Server {
         // A recipient without a reply would leave the client waiting, or believing too much.
         replies.resize(expected, unanswered());
         self.transaction = None;
+        self.forwarded = false;
         let delivered = replies.iter().any(Reply::is_positive);
         if delivered {
             self.errors = 0;

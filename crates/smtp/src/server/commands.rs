@@ -1,5 +1,6 @@
 //! The commands: one function each. Content and authentication have files of their own.
 
+use super::forwarding::Telling;
 use super::{
     BareNewline, Ending, Event, HeloVerb, Last, Line, Note, Open, Protocol, Server, State, Tls, Verb, Words,
 };
@@ -116,7 +117,8 @@ impl Server {
         let mut verb = Verb::parse(word);
         if matches!(verb, Verb::Helo | Verb::Ehlo) && self.config.protocol == Protocol::Lmtp
             || verb == Verb::Lhlo && self.config.protocol == Protocol::Smtp
-            || matches!(verb, Verb::Etrn | Verb::Help) && self.config.words == Words::Dovecot
+            || matches!(verb, Verb::Etrn | Verb::Help | Verb::Xclient | Verb::Xforward)
+                && self.config.words == Words::Dovecot
         {
             verb = Verb::Unknown;
         }
@@ -141,6 +143,8 @@ impl Server {
             Verb::Helo => self.helo(HeloVerb::Helo, argument),
             Verb::Ehlo => self.helo(HeloVerb::Ehlo, argument),
             Verb::Lhlo => self.helo(HeloVerb::Lhlo, argument),
+            Verb::Xclient => self.told(Telling::Xclient, argument),
+            Verb::Xforward => self.told(Telling::Xforward, argument),
             Verb::StartTls => self.start_tls(argument),
             Verb::Auth => self.auth(argument),
             Verb::Mail => self.mail(argument),
@@ -254,6 +258,8 @@ impl Server {
                 lines.push(format!("AUTH {mechanisms}"));
                 lines.extend(config.auth.broken_clients.then(|| format!("AUTH={mechanisms}")));
             }
+            lines.extend(config.xclient.then(|| Telling::Xclient.offer()));
+            lines.extend(config.xforward.then(|| Telling::Xforward.offer()));
             for keyword in ["ENHANCEDSTATUSCODES", "8BITMIME", "DSN", "SMTPUTF8", "CHUNKING"] {
                 lines.push(keyword.to_owned());
             }

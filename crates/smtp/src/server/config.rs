@@ -3,7 +3,7 @@
 use machine::{SECOND, Stamp};
 
 /// One service as its machines see it. Shared by all its sessions; everything here comes from parameters.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
     /// Which greeting verbs and reply rules apply.
     pub protocol: Protocol,
@@ -39,6 +39,10 @@ pub struct Config {
     pub forbidden_commands: Vec<String>,
     /// `smtpd_noop_commands`, in capitals.
     pub noop_commands: Vec<String>,
+    /// This client may use XFORWARD (`smtpd_authorized_xforward_hosts`).
+    pub xforward: bool,
+    /// This client may use XCLIENT (`smtpd_authorized_xclient_hosts`).
+    pub xclient: bool,
 }
 
 /// SMTP or LMTP.
@@ -73,7 +77,7 @@ pub enum Tls {
 }
 
 /// AUTH.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Auth {
     /// Mechanisms on an encrypted connection, in capitals, in the order in which they are announced.
     pub mechanisms_with_tls: Vec<String>,
@@ -97,7 +101,7 @@ pub enum BareNewline {
 }
 
 /// The limits of one session. A zero in a count of errors, commands or recipients is a limit of zero.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
     /// `line_length_limit`: the longest command, in octets.
     pub line_octets_max: usize,
@@ -157,6 +161,8 @@ impl Config {
             discard_ehlo_keywords: Vec::new(),
             forbidden_commands: ["CONNECT", "GET", "POST"].map(str::to_owned).to_vec(),
             noop_commands: Vec::new(),
+            xforward: false,
+            xclient: false,
         }
     }
 }

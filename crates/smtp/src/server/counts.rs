@@ -11,6 +11,10 @@ pub enum Verb {
     Ehlo,
     /// `LHLO`
     Lhlo,
+    /// `XCLIENT`
+    Xclient,
+    /// `XFORWARD`
+    Xforward,
     /// `STARTTLS`
     StartTls,
     /// `AUTH`
@@ -39,18 +43,20 @@ pub enum Verb {
     Unknown,
 }
 
-const NAMES: [&str; 16] = [
-    "HELO", "EHLO", "LHLO", "STARTTLS", "AUTH", "MAIL", "RCPT", "DATA", "BDAT", "RSET", "NOOP", "VRFY",
-    "ETRN", "HELP", "QUIT", "UNKNOWN",
+const NAMES: [&str; 18] = [
+    "HELO", "EHLO", "LHLO", "XCLIENT", "XFORWARD", "STARTTLS", "AUTH", "MAIL", "RCPT", "DATA", "BDAT",
+    "RSET", "NOOP", "VRFY", "ETRN", "HELP", "QUIT", "UNKNOWN",
 ];
 
 impl Verb {
     /// The command that `word` names, in any case.
     pub(super) fn parse(word: &str) -> Verb {
-        const ALL: [Verb; 15] = [
+        const ALL: [Verb; 17] = [
             Verb::Helo,
             Verb::Ehlo,
             Verb::Lhlo,
+            Verb::Xclient,
+            Verb::Xforward,
             Verb::StartTls,
             Verb::Auth,
             Verb::Mail,

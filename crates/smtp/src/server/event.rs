@@ -1,8 +1,10 @@
 //! What a server machine asks its caller, and what the caller may answer.
 
+use super::{Attributes, Config};
 use crate::Reply;
 use address::Address;
 use envelope::{BodyKind, Notify, QueueId, Ret};
+use std::sync::Arc;
 
 /// Something for the caller to decide or to do. [`Event::needs_answer`] tells which wait for an [`Answer`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,6 +70,11 @@ pub enum Event {
         /// As written.
         domain: String,
     },
+    /// XFORWARD: what the log has of the next message, until a message, RSET or HELO ends it. No answer.
+    Forwarded(Attributes),
+    /// XCLIENT: who is to be treated as the client from now on. `Introduced` or `Reply` with a refusal; a new
+    /// [`Event::Connected`] follows.
+    Introduced(Attributes),
     /// Something for the log. No answer.
     Note(Note),
     /// The session is over. The last event; no answer.
@@ -94,6 +101,8 @@ pub enum Answer {
     },
     /// To `Auth`: no. The text follows `535 5.7.8 Error: authentication failed: `.
     AuthFailure(String),
+    /// To `Introduced`: so be it, with this configuration from now on.
+    Introduced(Arc<Config>),
     /// To `StartTls`: the connection is encrypted.
     TlsStarted,
     /// To `StartTls`: it is not, and nothing more can be said.
@@ -185,7 +194,12 @@ impl Event {
     pub fn needs_answer(&self) -> bool {
         !matches!(
             self,
-            Event::Content(_) | Event::Reset | Event::AuthCancelled | Event::Note(_) | Event::Ended(_)
+            Event::Content(_)
+                | Event::Reset
+                | Event::AuthCancelled
+                | Event::Forwarded(_)
+                | Event::Note(_)
+                | Event::Ended(_)
         )
     }
 }

@@ -1,7 +1,8 @@
 //! The server's side of SMTP and LMTP as a machine.
 //!
 //! [`Server`] owns input, order of commands, errors and time; `commands.rs` has a function for each command,
-//! `transfer.rs` what happens to the content, `authentication.rs` the AUTH exchange, `answers.rs` the caller's answers.
+//! `transfer.rs` what happens to the content, `authentication.rs` the AUTH exchange, `forwarding.rs` what trusted clients
+//! tell of others, `answers.rs` the caller's answers.
 
 mod answers;
 mod authentication;
@@ -10,6 +11,7 @@ mod config;
 mod content;
 mod counts;
 mod event;
+mod forwarding;
 mod options;
 mod transfer;
 mod words;
@@ -17,6 +19,7 @@ mod words;
 pub use config::{Auth, BareNewline, Config, Limits, Protocol, Tls, Words};
 pub use counts::{Counts, Verb};
 pub use event::{Answer, Ended, Ending, Event, HeloVerb, MailOptions, Note, RcptOptions};
+pub use forwarding::{Attribute, Attributes, Told};
 
 use crate::Reply;
 use envelope::StatusCode;
@@ -61,6 +64,8 @@ pub struct Server {
     user: Option<String>,
     refused_greeting: Option<Box<Reply>>,
     transaction: Option<Box<Transaction>>,
+    /// XFORWARD told something of the next message.
+    forwarded: bool,
     errors: usize,
     junk: usize,
     last: Last,
@@ -107,6 +112,7 @@ enum Open {
     },
     Auth,
     StartTls,
+    Introduced(Attributes),
     Vrfy(String),
     Etrn,
 }
@@ -165,6 +171,7 @@ impl Server {
             user: None,
             refused_greeting: None,
             transaction: None,
+            forwarded: false,
             errors: 0,
             junk: 0,
             last: Last::Connect,
@@ -300,7 +307,8 @@ impl Server {
 
     /// Forgets the transaction, and says so.
     fn reset(&mut self) {
-        if self.transaction.take().is_some() {
+        let forwarded = std::mem::take(&mut self.forwarded);
+        if self.transaction.take().is_some() || forwarded {
             self.events.push_back(Event::Reset);
         }
     }

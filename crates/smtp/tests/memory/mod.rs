@@ -2,7 +2,7 @@
 
 use envelope::QueueId;
 use machine::Stamp;
-use smtp::server::{Answer, BareNewline, Config, Event, Protocol, Server, Tls, Words};
+use smtp::server::{Answer, Attribute, BareNewline, Config, Event, Protocol, Server, Tls, Told, Words};
 use smtp::{Reply, server};
 use std::sync::Arc;
 use testkit::{Given, Policy};
@@ -105,6 +105,8 @@ impl Memory {
             ("smtpd_junk_command_limit", Ok(n)) => limits.junk_commands_max = n,
             ("smtpd_error_sleep_time", Ok(n)) => limits.error_delay = n as Stamp * machine::SECOND,
             ("smtpd_timeout", Ok(n)) => limits.timeout = n as Stamp * machine::SECOND,
+            ("smtpd_authorized_xforward_hosts", _) => self.config.xforward = true,
+            ("smtpd_authorized_xclient_hosts", _) => self.config.xclient = true,
             ("smtpd_helo_required", _) => self.config.helo_required = value == "yes",
             ("strict_rfc821_envelopes", _) => self.config.strict_envelopes = value == "yes",
             ("smtpd_tls_auth_only", _) => self.config.auth.mechanisms_without_tls.clear(),
@@ -227,7 +229,18 @@ impl Policy for Memory {
                 self.log.push(format!("{:?} after {}", ended.how, ended.after));
                 return None;
             }
-            Event::AuthCancelled => return None,
+            Event::Introduced(attributes) => {
+                // Who is on this host is trusted.
+                let is_own = |(attribute, told): &(Attribute, Told)| {
+                    *attribute != Attribute::Address
+                        || matches!(told, Told::Known(address) if address.starts_with("127."))
+                };
+                Answer::Introduced(Arc::new(Config {
+                    xclient: attributes.iter().all(is_own),
+                    ..self.config.clone()
+                }))
+            }
+            Event::Forwarded(_) | Event::AuthCancelled => return None,
             _ => Answer::Accept,
         };
         Some(answer)
