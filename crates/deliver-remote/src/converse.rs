@@ -141,6 +141,11 @@ impl Session {
         self.client.offers_unused_tls()
     }
 
+    /// Whether the greeting came through a firewall that has changed it.
+    pub(crate) fn is_behind_pix(&self) -> bool {
+        self.client.is_behind_pix()
+    }
+
     /// Whether the connection is encrypted.
     pub(crate) fn is_tls(&self) -> bool {
         self.client.is_tls()
@@ -180,6 +185,11 @@ impl Session {
                         // It stays unanswered: that is how a session is kept.
                         None => return end(report, None, handshake_failed, &self.relay),
                     },
+                    Event::Pause(time) => {
+                        // The machine wants this when everything is written.
+                        tokio::time::sleep(micros(time)).await;
+                        self.client.answer(Answer::Paused, now());
+                    }
                     Event::Content => self.client.answer(piece(&mut *content), now()),
                     Event::LogIn(_) | Event::Challenge(_) | Event::LoggedIn => {
                         let answer = self.log_in(&event);

@@ -4,6 +4,7 @@ use address::Address;
 use envelope::{DeliveryResult, Outcome, StatusCode};
 use smtp::client::{Protocol, Report};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::cache::Way;
 use crate::connection::{Connection, Target};
@@ -39,8 +40,23 @@ impl Remote {
         delivery
     }
 
-    async fn deliver_unfiltered(&self, request: Request, caller: (&Content<'_>, Greeted<'_>)) -> Delivery {
-        let Request { next_hop, message } = request;
+    async fn deliver_unfiltered(
+        &self,
+        request: Request,
+        (content, greeted): (&Content<'_>, Greeted<'_>),
+    ) -> Delivery {
+        let Request {
+            next_hop,
+            message,
+            queue_id,
+            age,
+        } = request;
+        let letter = Letter {
+            content,
+            greeted,
+            queue_id: &queue_id,
+            age,
+        };
         let protocol = next_hop.protocol;
         let sites = self.sites(&next_hop);
         let mut progress = Progress::new(message);
@@ -50,7 +66,7 @@ impl Remote {
             if progress.is_settled() || (is_own && origin == Origin::Fallback) {
                 break;
             }
-            match self.try_site((protocol, site), caller, &mut progress).await {
+            match self.try_site((protocol, site), letter, &mut progress).await {
                 Ok(own) => {
                     missed = None;
                     is_own |= own;
@@ -113,7 +129,7 @@ impl Remote {
     async fn try_site(
         &self,
         (protocol, site): (Protocol, &Site),
-        (content, greeted): (&Content<'_>, Greeted<'_>),
+        letter: Letter<'_, '_>,
         progress: &mut Progress,
     ) -> Result<bool, NoHost> {
         let sender = progress.sender().cloned();
@@ -126,8 +142,7 @@ impl Remote {
             sender: sender.as_ref(),
             keeps: self.options(protocol).habit.keeps(site, visit.is_busy),
             way,
-            content,
-            greeted,
+            letter,
             sessions: 0,
         };
         let kept = match trying.keeps {
@@ -153,6 +168,15 @@ impl Remote {
     }
 }
 
+/// What is handed over, whoever takes it.
+#[derive(Clone, Copy)]
+struct Letter<'a, 'c> {
+    content: &'a Content<'c>,
+    greeted: Greeted<'a>,
+    queue_id: &'a str,
+    age: Duration,
+}
+
 /// One message on its way to the hosts of one place.
 struct Trying<'a, 'c> {
     remote: &'a Remote,
@@ -162,8 +186,7 @@ struct Trying<'a, 'c> {
     /// Whether connections are kept.
     keeps: bool,
     way: Way,
-    content: &'a Content<'c>,
-    greeted: Greeted<'a>,
+    letter: Letter<'a, 'c>,
     /// How many sessions there were.
     sessions: usize,
 }
@@ -213,7 +236,7 @@ impl Trying<'_, '_> {
     /// Gives the message to a kept session.
     async fn hand_over(&mut self, mut session: Session, progress: &mut Progress) -> Use {
         let message = progress.message();
-        match session.run(&message, (self.content)(), self.greeted).await {
+        match session.run(&message, (self.letter.content)(), self.letter.greeted).await {
             converse::End::Done(report) => self.heard(&session, report, progress),
             converse::End::NeverBegun(outcome) | converse::End::HandshakeFailed(outcome) => {
                 progress.failed(&outcome);
@@ -288,7 +311,7 @@ impl Trying<'_, '_> {
         if let Some(warning) = connection.warning() {
             self.remote.warn(options.protocol, warning);
         }
-        let config = match options.client_config(target, terms, with_tls) {
+        let config = match options.client_config(target, terms, (with_tls, self.letter.age)) {
             Ok(config) => config,
             Err(error) => {
                 let text = format!("cannot look up what {} announces: {error}", target.relay);
@@ -296,6 +319,7 @@ impl Trying<'_, '_> {
                 return None;
             }
         };
+        let workarounds = config.pix.words();
         let beginning = Beginning {
             target: target.clone(),
             terms: terms.clone(),
@@ -313,7 +337,12 @@ impl Trying<'_, '_> {
             Err(outcome) => return Some(outcome),
         };
         let message = progress.message();
-        match session.run(&message, (self.content)(), self.greeted).await {
+        let end = session.run(&message, (self.letter.content)(), self.letter.greeted).await;
+        if session.is_behind_pix() {
+            let told = (self.letter.queue_id, workarounds.as_str());
+            self.remote.note_workarounds(options.protocol, target, told);
+        }
+        match end {
             converse::End::Done(report) => self.heard(&session, report, progress),
             converse::End::NeverBegun(outcome) => progress.failed(&outcome),
             converse::End::HandshakeFailed(outcome) => return Some(outcome),

@@ -1,10 +1,13 @@
 //! Tables that change what servers say (`smtp_reply_filter`), what they announce (`smtp_discard_ehlo_keyword_address_maps`),
 //! and what becomes of recipients (`smtp_delivery_status_filter`).
 
+use crate::options::stamp;
 use crate::parameters::Parameters;
 use envelope::{Class, DeliveryResult, Outcome, StatusCode};
+use smtp::client::Pix;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 use tables::Tables;
 
 /// The longest line of a reply that is looked at, in octets; a longer one is passed on as it is.
@@ -16,6 +19,15 @@ pub(crate) struct Filters {
     status: Tables,
     keywords: Vec<String>,
     keyword_maps: Tables,
+    pix: Workarounds,
+}
+
+/// `smtp_pix_workarounds` and its like.
+struct Workarounds {
+    words: Vec<String>,
+    maps: Tables,
+    delay: Duration,
+    threshold: Duration,
 }
 
 impl Filters {
@@ -26,6 +38,12 @@ impl Filters {
             status: Tables::open(chosen.delivery_status_filter).0,
             keywords: in_capitals(chosen.discard_ehlo_keywords.iter().map(String::as_str)),
             keyword_maps: Tables::open(chosen.discard_ehlo_keyword_address_maps).0,
+            pix: Workarounds {
+                words: chosen.pix_workarounds.clone(),
+                maps: Tables::open(chosen.pix_workaround_maps).0,
+                delay: *chosen.pix_workaround_delay_time,
+                threshold: *chosen.pix_workaround_threshold_time,
+            },
         }
     }
 
@@ -38,10 +56,31 @@ impl Filters {
             return Ok(self.keywords.clone());
         };
         let found = self.keyword_maps.lookup(&address.to_string())?;
-        Ok(found.map_or_else(
-            || self.keywords.clone(),
-            |text| in_capitals(text.split([',', ' ', '\t']).filter(|word| !word.is_empty())),
-        ))
+        Ok(found.map_or_else(|| self.keywords.clone(), |text| in_capitals(words(&text))))
+    }
+
+    /// What is done for a message of that age where a PIX firewall stands before that address.
+    ///
+    /// # Errors
+    /// When the table cannot be asked.
+    pub(crate) fn pix(&self, address: Option<IpAddr>, age: Duration) -> Result<Pix, tables::Error> {
+        let of_table = match address.filter(|_| !self.pix.maps.is_empty()) {
+            Some(address) => self.pix.maps.lookup(&address.to_string())?,
+            None => None,
+        };
+        let has = |wanted: &str| match &of_table {
+            Some(text) => words(text).any(|word| word.eq_ignore_ascii_case(wanted)),
+            None => self
+                .pix
+                .words
+                .iter()
+                .any(|word| word.eq_ignore_ascii_case(wanted)),
+        };
+        let delays = has("delay_dotcrlf") && age >= self.pix.threshold;
+        Ok(Pix {
+            disables_esmtp: has("disable_esmtp"),
+            delay: delays.then(|| stamp(self.pix.delay)),
+        })
     }
 
     /// What one connection's replies pass through; `None` where nothing is changed.
@@ -85,6 +124,10 @@ impl Filters {
             }
         }
     }
+}
+
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split([',', ' ', '\t']).filter(|word| !word.is_empty())
 }
 
 fn in_capitals<'a>(words: impl Iterator<Item = &'a str>) -> Vec<String> {

@@ -34,6 +34,7 @@ pub use smtp::client::ForwardedClient;
 use envelope::{Envelope, Outcome};
 use smtp::client::{Message, Recipient};
 use std::io::Read;
+use std::time::Duration;
 
 /// How much of a content is read at once, in octets.
 pub const CONTENT_PIECE_OCTETS: usize = 64 * 1024;
@@ -61,6 +62,10 @@ pub struct Request {
     pub next_hop: NextHop,
     /// What, without its content.
     pub message: Message,
+    /// What the log calls it; empty where it is not of the queue.
+    pub queue_id: String,
+    /// How old it is.
+    pub age: Duration,
 }
 
 /// Opens the content of a message at its start; its lines may end in CRLF or LF. It is read in pieces, once for each host
@@ -105,6 +110,11 @@ impl Request {
             is_probe: false,
             client: None,
         };
-        Request { next_hop, message }
+        Request {
+            next_hop,
+            message,
+            queue_id: String::new(),
+            age: Duration::ZERO,
+        }
     }
 }

@@ -15,7 +15,7 @@ use crate::terms::Terms;
 use dns::Dns;
 use machine::Stamp;
 use maillog::Log;
-use maillog::lines::delivery::{ConnectFailed, HandshakeFailed, OfferNoted, TlsEstablished};
+use maillog::lines::delivery::{ConnectFailed, HandshakeFailed, OfferNoted, PixWorkarounds, TlsEstablished};
 use settings::Postfix;
 use smtp::client::{Config, Hello, Protocol, Timeouts, TlsPolicy};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -213,6 +213,23 @@ impl Remote {
         }
     }
 
+    /// `QUEUEID: enabling PIX workarounds: disable_esmtp delay_dotcrlf for mx.example.com[192.0.2.1]:25`
+    pub(crate) fn note_workarounds(
+        &self,
+        protocol: Protocol,
+        target: &Target,
+        (queue_id, words): (&str, &str),
+    ) {
+        if let Some(log) = &self.log {
+            log.write(&PixWorkarounds {
+                agent: prefix(protocol),
+                queue_id,
+                words,
+                relay: &target.relay,
+            });
+        }
+    }
+
     /// `connect to mx.example.com[192.0.2.1]:25: Connection refused`
     pub(crate) fn tell_unreachable(&self, protocol: Protocol, target: &Target, reason: &str) {
         if let Some(log) = &self.log {
@@ -291,7 +308,7 @@ impl Options {
         &self,
         target: &Target,
         terms: &Terms,
-        with_tls: bool,
+        (with_tls, age): (bool, Duration),
     ) -> Result<Config, tables::Error> {
         let policy = &terms.policy;
         let tls = match policy.demand.level {
@@ -305,6 +322,7 @@ impl Options {
             discarded_keywords: self.filters.discarded_keywords(target.ip())?,
             dummy_mail_auth: self.dummy_mail_auth,
             xforward: self.xforward,
+            pix: self.filters.pix(target.ip(), age)?,
             data_octets_per_second_min: self.data_octets_per_second_min,
             protocol: self.protocol,
             tls,
@@ -321,7 +339,7 @@ impl Options {
     }
 }
 
-fn stamp(time: Duration) -> Stamp {
+pub(crate) fn stamp(time: Duration) -> Stamp {
     Stamp::try_from(time.as_micros()).unwrap_or(Stamp::MAX / 4)
 }
 

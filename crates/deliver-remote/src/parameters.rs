@@ -109,5 +109,11 @@ parameters! {
     per_request_deadline: bool = settings.smtp_per_request_deadline, settings.lmtp_per_request_deadline;
     send_xforward_command: bool = settings.smtp_send_xforward_command, settings.lmtp_send_xforward_command;
     xforward_timeout: Duration = settings.smtp_xforward_timeout, settings.lmtp_xforward_timeout;
+    pix_workarounds: Vec<String> = settings.smtp_pix_workarounds, settings.lmtp_pix_workarounds;
+    pix_workaround_maps: Vec<TableRef> = settings.smtp_pix_workaround_maps, settings.lmtp_pix_workaround_maps;
+    pix_workaround_delay_time: Duration =
+        settings.smtp_pix_workaround_delay_time, settings.lmtp_pix_workaround_delay_time;
+    pix_workaround_threshold_time: Duration =
+        settings.smtp_pix_workaround_threshold_time, settings.lmtp_pix_workaround_threshold_time;
     min_data_rate: usize = settings.smtp_min_data_rate, settings.lmtp_min_data_rate;
 }

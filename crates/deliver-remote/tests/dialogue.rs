@@ -232,3 +232,40 @@ fn the_client_of_a_message_is_told_to_who_wants_to_hear_of_it() {
             .is_empty()
     );
 }
+
+#[test]
+fn a_masked_greeting_is_worked_around() {
+    let peer = || {
+        Peer::start(Nature {
+            offers: vec!["PIPELINING"],
+            answers: vec![("", "220 **2002*****0*00\r\n", Then::GoesOn)],
+            ..Nature::default()
+        })
+    };
+    let mut settings = settings();
+    settings.smtp_pix_workaround_delay_time = Duration::from_millis(1);
+    let said = |settings: &Postfix, age: u64| {
+        let peer = peer();
+        let envelope = peers::envelope(&["a@x.example"]);
+        let mut request = Request::of(peer.next_hop(), &envelope, &[0], 20);
+        request.queue_id = "4CB18EA001".to_owned();
+        request.age = Duration::from_secs(age);
+        let (log, captured) = maillog::Log::to_memory();
+        let remote = remote(settings, "").logging_to(log);
+        let open = || -> Box<dyn Read + Send> { Box::new(MESSAGE.as_bytes()) };
+        let delivery = run(async { remote.deliver(request, &open).await });
+        assert_eq!(delivery.outcomes[0].text, "250 2.0.0 taken");
+        let line = captured.lines().remove(0);
+        let words = line.strip_prefix("postfix/smtp: 4CB18EA001: enabling PIX workarounds: ");
+        let (words, relay) = words.unwrap().split_once(" for ").unwrap();
+        assert_eq!(relay, format!("127.0.0.1[127.0.0.1]:{}", peer.port));
+        (words.to_owned(), peer.heard()[0][..4].to_owned())
+    };
+    let is = |words: &str, hello: &str| (words.to_owned(), hello.to_owned());
+    assert_eq!(said(&settings, 499), is("disable_esmtp", "HELO"));
+    assert_eq!(said(&settings, 500), is("disable_esmtp delay_dotcrlf", "HELO"));
+    settings.smtp_pix_workaround_maps = inline("{ 127.0.0.1=delay_dotcrlf }");
+    assert_eq!(said(&settings, 500), is("delay_dotcrlf", "EHLO"));
+    settings.smtp_pix_workaround_maps = inline("{ 127.0.0.2=delay_dotcrlf }");
+    assert_eq!(said(&settings, 0), is("disable_esmtp", "HELO"));
+}

@@ -95,6 +95,10 @@ impl Caller {
                 }
                 Event::LogIn(_) => Answer::NoLogin("no mechanism".to_owned()),
                 Event::Challenge(challenge) => Answer::Response(Some(challenge)),
+                Event::Pause(time) => {
+                    self.sent.push_str(&format!("[{time}]"));
+                    Answer::Paused
+                }
                 Event::LoggedIn => Answer::Believed,
                 Event::Content if self.content.is_empty() => Answer::ContentEnd,
                 Event::Content => {
@@ -529,4 +533,35 @@ fn a_probe_asks_about_recipients_and_sends_nothing() {
             caller.sent
         );
     }
+}
+
+#[test]
+fn behind_a_masked_greeting_the_end_mark_comes_later() {
+    let pix = smtp::client::Pix {
+        disables_esmtp: true,
+        delay: Some(10 * SECOND),
+    };
+    let sent = |greeting| {
+        let config = Config { pix, ..config() };
+        let caller = Caller::new(config, vec![(message(&["a@x.example"]), b"x\r\n".to_vec())]);
+        let script = [
+            greeting,
+            "250 mx\r\n",
+            "250 ok\r\n",
+            "250 ok\r\n",
+            "354 go\r\n",
+            "250 taken\r\n",
+        ];
+        let caller = caller.against(&script);
+        assert_eq!(caller.outcomes()[0].1, "250 taken");
+        caller.sent
+    };
+    let masked = sent("220 **2002*****0*00\r\n");
+    assert!(masked.starts_with("HELO "), "{masked}");
+    let paused = masked.find("[10000000]").unwrap();
+    let end = masked.find("x\r\n.\r\n").unwrap();
+    // The harness notes what is sent at the end of each round: the pause is before it.
+    assert!(paused < end, "{masked}");
+    let plain = sent("220 mx ***** ESMTP\r\n");
+    assert!(plain.starts_with("EHLO ") && !plain.contains('['), "{plain}");
 }

@@ -3,6 +3,7 @@
 
 use std::io::Read;
 use std::sync::Arc;
+use std::time::Duration;
 
 use deliver_local::Transports;
 use deliver_local::task::Client;
@@ -66,6 +67,9 @@ impl Remote<'_> {
         };
         let mut request = Request::of(next_hop, self.envelope, wanted, content.size_bytes());
         request.message.is_probe = self.is_probe;
+        request.queue_id = self.message.queue_id.to_string();
+        let age = serve::clock::now() - self.message.facts.arrival_micros;
+        request.age = Duration::from_micros(u64::try_from(age).unwrap_or(0));
         request.message.client = Some(Box::new(forwarded(self.message)));
         let open = || -> Box<dyn Read + Send> { Box::new(content.reader()) };
         let remote = self.transport.remote.as_ref().unwrap_or(&self.front.remote);

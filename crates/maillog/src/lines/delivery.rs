@@ -114,6 +114,29 @@ impl Line for ConnectFailed<'_> {
     }
 }
 
+/// `QUEUEID: enabling PIX workarounds: disable_esmtp delay_dotcrlf for mx.example.com[192.0.2.1]:25`
+#[derive(Debug)]
+pub struct PixWorkarounds<'a> {
+    /// `smtp` or `lmtp`.
+    pub agent: &'a str,
+    /// The message that the connection was made for.
+    pub queue_id: &'a str,
+    /// The workarounds as main.cf names them.
+    pub words: &'a str,
+    /// `name[address]:port`
+    pub relay: &'a str,
+}
+
+impl Line for PixWorkarounds<'_> {
+    fn tag(&self) -> Tag<'_> {
+        Tag::Mta(self.agent)
+    }
+    fn text(&self, out: &mut String) {
+        let (queue_id, words, relay) = (self.queue_id, self.words, self.relay);
+        say!(out, "{queue_id}: enabling PIX workarounds: {words} for {relay}");
+    }
+}
+
 /// `Untrusted TLS connection established to host[192.0.2.1]:25: TLSv1.3 with cipher …` (`smtp_tls_loglevel` ≥ 1)
 #[derive(Debug)]
 pub struct TlsEstablished<'a> {

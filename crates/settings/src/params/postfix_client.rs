@@ -153,6 +153,14 @@ macro_rules! rows {
             lmtp_send_xforward_command: YesNo = "no", Reload, "For LMTP: whether XFORWARD is sent.";
             smtp_xforward_timeout: Seconds = "300s", Reload, "How long to wait for XFORWARD's answer.";
             lmtp_xforward_timeout: Seconds = "300s", Reload, "For LMTP: how long to wait for XFORWARD's answer.";
+            smtp_pix_workaround_delay_time: Seconds = "10s", Reload, "How long the end mark waits behind a PIX firewall.";
+            smtp_pix_workaround_maps: Tables = "", Reload, "PIX workarounds by the server's address.";
+            smtp_pix_workaround_threshold_time: Seconds = "500s", Reload, "How old a message is whose end mark waits.";
+            smtp_pix_workarounds: List = "disable_esmtp,delay_dotcrlf", Reload, "What is done behind a PIX firewall.";
+            lmtp_pix_workaround_delay_time: Seconds = "10s", Reload, "For LMTP: how long the end mark waits behind a PIX firewall.";
+            lmtp_pix_workaround_maps: Tables = "", Reload, "For LMTP: PIX workarounds by the server's address.";
+            lmtp_pix_workaround_threshold_time: Seconds = "500s", Reload, "For LMTP: how old a message is whose end mark waits.";
+            lmtp_pix_workarounds: List = "disable_esmtp,delay_dotcrlf", Reload, "For LMTP: what is done behind a PIX firewall.";
             smtp_min_data_rate: Count = "500", Reload, "Bytes a second that a server must take when deadlines are per request.";
             lmtp_min_data_rate: Count = "500", Reload, "For LMTP: bytes a second that a server must take when deadlines are per request.";
         }
@@ -211,14 +219,6 @@ crate::params::others! {
         "For LMTP: the same for headers of attached messages.";
     "lmtp_per_record_deadline" Text "" NoEffect "it is read through the newer name"
         "An older name of lmtp_per_request_deadline.";
-    "lmtp_pix_workaround_delay_time" Seconds "10s" NotSupported "not yet: this choice of the SMTP client comes with a later release"
-        "For LMTP: the pause of a workaround for an old firewall.";
-    "lmtp_pix_workaround_maps" Tables "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
-        "For LMTP: such workarounds by server.";
-    "lmtp_pix_workaround_threshold_time" Seconds "500s" NotSupported "not yet: this choice of the SMTP client comes with a later release"
-        "For LMTP: how old mail must be for them.";
-    "lmtp_pix_workarounds" Text "disable_esmtp,delay_dotcrlf" NotSupported "not yet: this choice of the SMTP client comes with a later release"
-        "For LMTP: such workarounds.";
     "lmtp_quote_rfc821_envelope" YesNo "yes" NotSupported "not yet: this choice of the SMTP client comes with a later release"
         "For LMTP: whether envelope addresses are quoted as the standard says.";
     "lmtp_randomize_addresses" YesNo "yes" NotSupported "not yet: this choice of the SMTP client comes with a later release"
@@ -249,14 +249,6 @@ crate::params::others! {
         "The same for headers of attached messages.";
     "smtp_per_record_deadline" Text "" NoEffect "it is read through the newer name"
         "An older name of smtp_per_request_deadline.";
-    "smtp_pix_workaround_delay_time" Seconds "10s" NotSupported "not yet: this choice of the SMTP client comes with a later release"
-        "The pause of a workaround for an old firewall.";
-    "smtp_pix_workaround_maps" Tables "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
-        "Such workarounds by server.";
-    "smtp_pix_workaround_threshold_time" Seconds "500s" NotSupported "not yet: this choice of the SMTP client comes with a later release"
-        "How old mail must be for them.";
-    "smtp_pix_workarounds" Text "disable_esmtp,delay_dotcrlf" NotSupported "not yet: this choice of the SMTP client comes with a later release"
-        "Such workarounds.";
     "smtp_quote_rfc821_envelope" YesNo "yes" NotSupported "not yet: this choice of the SMTP client comes with a later release"
         "Whether envelope addresses are quoted as the standard says.";
     "smtp_sasl_auth_cache_name" Text "" NotSupported "not yet: this choice of the SMTP client comes with a later release"

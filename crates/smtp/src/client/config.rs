@@ -44,6 +44,28 @@ pub struct Config {
     pub data_octets_per_second_min: Option<u64>,
     /// `smtp_send_xforward_command`: a peer that offers XFORWARD is told of the client behind us.
     pub xforward: bool,
+    /// What is done where the greeting looks like one that a Cisco PIX firewall has changed.
+    pub pix: Pix,
+}
+
+/// `smtp_pix_workarounds`: what helps against firewalls of old that take SMTP apart.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Pix {
+    /// `disable_esmtp`: the peer is greeted with HELO.
+    pub disables_esmtp: bool,
+    /// `delay_dotcrlf`: the end mark goes in a packet of its own, so much later. Only of messages that are old enough.
+    pub delay: Option<Stamp>,
+}
+
+impl Pix {
+    /// The workarounds as main.cf names them.
+    pub fn words(&self) -> String {
+        let words = [
+            self.disables_esmtp.then_some("disable_esmtp"),
+            self.delay.and(Some("delay_dotcrlf")),
+        ];
+        words.into_iter().flatten().collect::<Vec<_>>().join(" ")
+    }
 }
 
 /// How a peer is greeted over SMTP.
@@ -125,6 +147,7 @@ impl Config {
             dummy_mail_auth: false,
             data_octets_per_second_min: None,
             xforward: false,
+            pix: Pix::default(),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::Message;
 use envelope::Outcome;
+use machine::Stamp;
 
 /// Something for the caller to do. [`Event::needs_answer`] tells which wait for an [`Answer`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +19,8 @@ pub enum Event {
     LoggedIn,
     /// More content, please: `Content`, `ContentEnd` or `ContentFailed`. It has CRLF line ends, and no dot-stuffing.
     Content,
+    /// Write out what there is to write, let so many microseconds pass, then answer `Paused`.
+    Pause(Stamp),
     /// What became of the message. No answer; [`Event::Ready`] follows if the session can take another one.
     Done(Report),
 }
@@ -65,6 +68,8 @@ pub enum Answer {
     Believed,
     /// A piece of content.
     Content(Vec<u8>),
+    /// The time has passed.
+    Paused,
     /// There is no more.
     ContentEnd,
     /// It cannot be read: the connection is dropped before the message is complete.

@@ -12,7 +12,7 @@ mod transaction;
 mod xforward;
 
 pub use crate::server::Protocol;
-pub use config::{Config, ForwardedClient, Hello, Message, Recipient, Timeouts, TlsPolicy};
+pub use config::{Config, ForwardedClient, Hello, Message, Pix, Recipient, Timeouts, TlsPolicy};
 pub use event::{Answer, Event, Report};
 
 use crate::Reply;
@@ -47,6 +47,8 @@ pub struct Client {
     /// STARTTLS was refused, and that is tolerated.
     gave_up_tls: bool,
     authenticated: bool,
+    /// The greeting looks like one that a firewall has changed.
+    behind_pix: bool,
     /// What the peer's reply to AUTH asks of the caller.
     login: Option<Login>,
     /// When the content began, and how many octets of it went out.
@@ -77,6 +79,8 @@ enum Stage {
     Envelope,
     /// The content goes out.
     Content,
+    /// The content is out, the end mark waits (`delay_dotcrlf`).
+    BeforeEnd,
     /// The end mark is out.
     AfterContent,
     /// QUIT is out, and its reply is waited for.
@@ -158,6 +162,7 @@ impl Client {
             tls,
             gave_up_tls: false,
             authenticated: false,
+            behind_pix: false,
             login: None,
             content_since: now,
             content_octets: 0,
@@ -177,6 +182,11 @@ impl Client {
     /// Whether the peer offers STARTTLS and it was not used.
     pub fn offers_unused_tls(&self) -> bool {
         self.offers.starttls && !self.tls
+    }
+
+    /// Whether the greeting looks like one that a PIX firewall has changed, so that the workarounds are on.
+    pub fn is_behind_pix(&self) -> bool {
+        self.behind_pix
     }
 
     /// Why the session failed before it took a message, as an outcome for every recipient. The caller that never
@@ -310,7 +320,7 @@ impl Client {
 
     /// What a broken connection interrupted, in Postfix's words.
     fn doing(&self) -> &'static str {
-        if self.stage == Stage::Content {
+        if matches!(self.stage, Stage::Content | Stage::BeforeEnd) {
             return "sending message body";
         }
         match self.awaiting.front() {
@@ -343,7 +353,7 @@ impl Client {
 
     fn patience(&self) -> Stamp {
         let times = &self.config.timeouts;
-        if self.stage == Stage::Content {
+        if matches!(self.stage, Stage::Content | Stage::BeforeEnd) {
             return times.data_xfer;
         }
         match self.awaiting.front() {
@@ -419,6 +429,9 @@ impl Machine for Client {
             Stage::LoggingIn => self.login_event()?,
             // The next piece is asked for when the last one is out.
             Stage::Content if self.output.is_empty() => Event::Content,
+            Stage::BeforeEnd if self.output.is_empty() => {
+                Event::Pause(self.config.pix.delay.unwrap_or_default())
+            }
             _ => return None,
         };
         self.open = true;
@@ -437,6 +450,7 @@ impl Machine for Client {
             (Stage::Handshake, Answer::TlsFailed(why)) => self.tls_failed(format!("Cannot start TLS: {why}")),
             (Stage::Handshake, Answer::TlsRefused(text)) => self.tls_failed(text),
             (Stage::LoggingIn, answer) => self.login_answer(answer),
+            (Stage::BeforeEnd, _) => self.end_mark(),
             (Stage::Content, Answer::Content(content)) => self.content(&content),
             (Stage::Content, Answer::ContentEnd) => self.content_end(),
             (Stage::Content, _) => {

@@ -17,6 +17,7 @@ impl Client {
     pub(super) fn opening_reply(&mut self, command: Command, reply: &Reply) {
         match command {
             Command::Greeting if reply.code / 100 == 2 => {
+                self.behind_pix = self.config.protocol == Protocol::Smtp && is_masked(reply);
                 let is_extended = reply.lines.iter().any(|line| {
                     line.split_ascii_whitespace()
                         .any(|word| word.eq_ignore_ascii_case("ESMTP"))
@@ -70,6 +71,7 @@ impl Client {
 
     fn greet(&mut self, is_extended: bool) {
         let extended = match self.config.hello {
+            _ if self.behind_pix && self.config.pix.disables_esmtp => false,
             Hello::Ehlo => true,
             Hello::AsGreeted => is_extended,
             Hello::Helo => false,
@@ -204,6 +206,12 @@ impl Client {
             text,
         ));
     }
+}
+
+/// Whether nothing but stars, zeros and twos is left of a greeting: the mark of a PIX firewall's "fixup".
+fn is_masked(reply: &Reply) -> bool {
+    let mut all = reply.lines.iter().flat_map(|line| line.chars());
+    all.all(|c| "20 *\t".contains(c))
 }
 
 impl Offers {

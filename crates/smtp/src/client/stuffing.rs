@@ -52,15 +52,14 @@ impl Stuffer {
         }
     }
 
-    /// The end mark, after the last line's end.
-    pub(super) fn finish(&mut self, out: &mut Vec<u8>) {
+    /// The end of the last line; the end mark may follow.
+    pub(super) fn end_of_lines(&mut self, out: &mut Vec<u8>) {
         if std::mem::take(&mut self.cr) {
             self.text(b" ", out);
         }
         if self.column > 0 {
             self.end_line(out);
         }
-        out.extend_from_slice(b".\r\n");
     }
 
     fn end_line(&mut self, out: &mut Vec<u8>) {
@@ -93,7 +92,8 @@ mod tests {
     fn stuffed(content: &[u8], limit: usize) -> String {
         let (mut stuffer, mut out) = (Stuffer::new(limit), Vec::new());
         stuffer.push(content, &mut out);
-        stuffer.finish(&mut out);
+        stuffer.end_of_lines(&mut out);
+        out.extend_from_slice(b".\r\n");
         String::from_utf8(out).unwrap()
     }
 
@@ -122,7 +122,8 @@ mod tests {
             for piece in testkit::Seed::new(seed).cut(content.as_bytes(), 4) {
                 stuffer.push(piece, &mut out);
             }
-            stuffer.finish(&mut out);
+            stuffer.end_of_lines(&mut out);
+            out.extend_from_slice(b".\r\n");
             prop_assert_eq!(String::from_utf8(out).unwrap(), whole.clone());
             let framed = format!("\r\n{whole}");
             prop_assert_eq!(framed.find("\r\n.\r\n"), Some(framed.len() - 5));

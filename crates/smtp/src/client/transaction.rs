@@ -316,8 +316,21 @@ impl Client {
             downgrade.finish(&mut rest);
             current.stuffer.push(&rest, &mut self.output);
         }
-        current.stuffer.finish(&mut self.output);
-        let accepted = current.accepted.clone();
+        current.stuffer.end_of_lines(&mut self.output);
+        match self.behind_pix && self.config.pix.delay.is_some() {
+            true => self.stage = Stage::BeforeEnd,
+            false => self.end_mark(),
+        }
+    }
+
+    /// The content is out: its end mark follows.
+    pub(super) fn end_mark(&mut self) {
+        self.output.extend_from_slice(b".\r\n");
+        let accepted = self
+            .current
+            .as_ref()
+            .map(|current| current.accepted.clone())
+            .unwrap_or_default();
         self.stage = Stage::AfterContent;
         match self.config.protocol {
             Protocol::Smtp => self.wait_for(Command::End),
