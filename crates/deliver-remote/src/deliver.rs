@@ -157,7 +157,7 @@ impl Remote {
                 return Ok(false);
             }
         }
-        let Chosen { targets, is_own } = self.chooser.choose(site, &self.helo_name).await?;
+        let Chosen { targets, is_own } = self.chooser(protocol).choose(site, &self.helo_name).await?;
         for target in &targets {
             trying.host(target, progress).await;
             if progress.is_settled() || trying.had_enough() {

@@ -108,6 +108,11 @@ impl Chooser {
         }
     }
 
+    /// `tell` hears of warnings from now on.
+    pub(crate) fn tell_warnings(&mut self, tell: &tables::Tell) {
+        self.names.tell_warnings(tell);
+    }
+
     /// The hosts of a place in the order in which they are tried, at least one. `hostname` is this host's.
     pub(crate) async fn choose(&self, site: &Site, hostname: &str) -> Result<Chosen, NoHost> {
         let (name, port) = match &site.place {

@@ -6,8 +6,12 @@ use std::time::Duration;
 
 use dns::{Answer, Dns, Failure, Kind, Question, Search};
 use envelope::StatusCode;
-use settings::{DnsSupport, InetProtocols, Postfix};
+use settings::{DnsSupport, InetProtocols, Postfix, TableRef};
+use smtp::client::Protocol;
+use tables::{Tables, Tell};
 use tokio::time::timeout;
+
+use crate::parameters::Parameters;
 
 /// How long the system may take to find a name's addresses.
 const NATIVE_TIMEOUT: Duration = Duration::from_secs(60);
@@ -27,6 +31,7 @@ pub(crate) struct Names {
     by_dns: bool,
     /// `smtp_host_lookup` has `native`.
     by_system: bool,
+    filter: Filter,
 }
 
 /// A name without addresses.
@@ -44,7 +49,7 @@ impl NoAddress {
 }
 
 impl Names {
-    pub(crate) fn from_settings(settings: &Postfix, dns: Arc<dyn Dns>) -> Names {
+    pub(crate) fn from_settings(settings: &Postfix, dns: Arc<dyn Dns>, protocol: Protocol) -> Names {
         let has_dns = match settings.smtp_dns_support_level {
             DnsSupport::Unset => !settings.disable_dns_lookups,
             DnsSupport::Disabled => false,
@@ -64,8 +69,14 @@ impl Names {
             search,
             has_dns,
             by_dns: has_dns && named(&settings.smtp_host_lookup, "dns"),
+            filter: Filter::of(Parameters::of(protocol, settings).dns_reply_filter),
             by_system: !has_dns || named(&settings.smtp_host_lookup, "native"),
         }
+    }
+
+    /// `tell` hears of warnings from now on.
+    pub(crate) fn tell_warnings(&mut self, tell: &Tell) {
+        self.filter.tell = Some(Arc::clone(tell));
     }
 
     /// Whether there are mail exchangers to be asked for.
@@ -84,7 +95,7 @@ impl Names {
             kind,
             search: self.search,
         };
-        self.dns.look_up(&question).await
+        self.filter.pass(self.dns.look_up(&question).await?)
     }
 
     /// The addresses of a host, those of IPv4 first: at least one.
@@ -174,15 +185,71 @@ impl Names {
     }
 }
 
+/// `smtp_dns_reply_filter`: tables of records that are not heard.
+#[derive(Clone, Default)]
+struct Filter {
+    tables: Arc<Tables>,
+    tell: Option<Tell>,
+}
+
+impl Filter {
+    fn of(tables: &[TableRef]) -> Filter {
+        Filter {
+            tables: Arc::new(Tables::open(tables).0),
+            tell: None,
+        }
+    }
+
+    /// The records that are left of an answer.
+    fn pass(&self, mut answer: Answer) -> Result<Answer, Failure> {
+        if self.tables.is_empty() {
+            return Ok(answer);
+        }
+        let mut left = Vec::new();
+        for record in answer.records {
+            let line = format!("{}. {} IN {record}", answer.name, answer.ttl.as_secs());
+            match self.tables.lookup(&line) {
+                Ok(None) => left.push(record),
+                Ok(Some(action)) if action.trim().eq_ignore_ascii_case("IGNORE") => {}
+                Ok(Some(action)) => {
+                    self.warn(&format!(
+                        "DNS reply filter: unknown action \"{action}\" for \"{line}\""
+                    ));
+                    return Err(Failure::BadFilter);
+                }
+                Err(error) => {
+                    self.warn(&format!("DNS reply filter: {error}"));
+                    return Err(Failure::TryAgain);
+                }
+            }
+        }
+        answer.records = left;
+        match answer.records.is_empty() {
+            true => Err(Failure::FilteredOut),
+            false => Ok(answer),
+        }
+    }
+
+    fn warn(&self, text: &str) {
+        if let Some(tell) = &self.tell {
+            tell(text);
+        }
+    }
+}
+
 /// A failed look-up in Postfix's words.
 pub(crate) fn failed(name: &str, kind: Kind, failure: &Failure) -> NoAddress {
     let status = match failure {
-        Failure::TryAgain => StatusCode::temporary(4, 3),
+        Failure::TryAgain | Failure::BadFilter => StatusCode::temporary(4, 3),
+        Failure::FilteredOut => StatusCode::temporary(7, 0),
         _ => StatusCode::permanent(4, 4),
     };
     let text = match failure {
         Failure::Loop => format!("Name server loop for {name}"),
         Failure::BadName => format!("Name service error for {name}: invalid host or domain name"),
+        Failure::FilteredOut | Failure::BadFilter => {
+            format!("Error looking up name={name} type={kind}: {failure}")
+        }
         failure => {
             format!(
                 "Host or domain name not found. Name service error for name={name} type={kind}: {failure}"

@@ -27,7 +27,9 @@ use tls::client::{Judgement, Level};
 pub struct Remote {
     smtp: Options,
     lmtp: Options,
-    pub(crate) chooser: Chooser,
+    chooser: Chooser,
+    /// The same for LMTP.
+    lmtp_chooser: Chooser,
     /// `smtp_mx_session_limit`; 0: as many as there are addresses.
     pub(crate) sessions_max: usize,
     /// `smtp_fallback_relay`
@@ -133,12 +135,16 @@ impl Remote {
             [] => None,
             words => Some(NextHop::smtp(&words.join(" "), &settings.smtp_tcp_port)?),
         };
-        let names = Names::from_settings(settings, dns);
+        let chooser = |protocol| {
+            let names = Names::from_settings(settings, Arc::clone(&dns), protocol);
+            Chooser::from_settings(settings, names, own_addresses.clone())
+        };
         Ok(Remote {
             smtp: Options::of(Protocol::Smtp, settings, certificates)?,
             lmtp: Options::of(Protocol::Lmtp, settings, certificates)?,
             cache: Cache::default(),
-            chooser: Chooser::from_settings(settings, names, own_addresses),
+            chooser: chooser(Protocol::Smtp),
+            lmtp_chooser: chooser(Protocol::Lmtp),
             sessions_max: settings.smtp_mx_session_limit,
             fallback,
             relayhost: settings.relayhost.clone(),
@@ -158,6 +164,8 @@ impl Remote {
                 logins.tell_warnings(&tell);
             }
         }
+        self.chooser.tell_warnings(&tell);
+        self.lmtp_chooser.tell_warnings(&tell);
         self.smtp.policies.tell_warnings(&tell);
         self.lmtp.policies.tell_warnings(&tell);
         for (protocol, options) in [(Protocol::Smtp, &self.smtp), (Protocol::Lmtp, &self.lmtp)] {
@@ -245,6 +253,14 @@ impl Remote {
     pub(crate) fn warn(&self, protocol: Protocol, text: &str) {
         if let Some(log) = &self.log {
             log.warning(prefix(protocol), text);
+        }
+    }
+
+    /// Who finds the hosts for a client.
+    pub(crate) fn chooser(&self, protocol: Protocol) -> &Chooser {
+        match protocol {
+            Protocol::Smtp => &self.chooser,
+            Protocol::Lmtp => &self.lmtp_chooser,
         }
     }
 

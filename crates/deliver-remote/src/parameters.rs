@@ -115,5 +115,6 @@ parameters! {
         settings.smtp_pix_workaround_delay_time, settings.lmtp_pix_workaround_delay_time;
     pix_workaround_threshold_time: Duration =
         settings.smtp_pix_workaround_threshold_time, settings.lmtp_pix_workaround_threshold_time;
+    dns_reply_filter: Vec<TableRef> = settings.smtp_dns_reply_filter, settings.lmtp_dns_reply_filter;
     min_data_rate: usize = settings.smtp_min_data_rate, settings.lmtp_min_data_rate;
 }

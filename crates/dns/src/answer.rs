@@ -21,6 +21,8 @@ pub enum Kind {
     Ptr,
     /// Texts.
     Txt,
+    /// Certificates of services (RFC 6698).
+    Tlsa,
 }
 
 impl fmt::Display for Kind {
@@ -31,6 +33,7 @@ impl fmt::Display for Kind {
             Kind::Mx => "MX",
             Kind::Ptr => "PTR",
             Kind::Txt => "TXT",
+            Kind::Tlsa => "TLSA",
         })
     }
 }
@@ -87,6 +90,39 @@ pub enum Record {
     Name(String),
     /// Of TXT: its strings, one after the other.
     Text(Vec<u8>),
+    /// Of TLSA (RFC 6698 §2.1).
+    Certificate {
+        /// What the data is about: 2 an authority, 3 the server itself.
+        usage: u8,
+        /// 0 the whole certificate, 1 its public key.
+        selector: u8,
+        /// 0 as it is, 1 its SHA-256, 2 its SHA-512.
+        matching: u8,
+        /// The certificate, the key, or the digest.
+        data: Vec<u8>,
+    },
+}
+
+impl fmt::Display for Record {
+    /// Type and value as zone files have them, names with a dot at their end: `MX 10 mx.example.com.`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Record::Address(IpAddr::V4(address)) => write!(f, "A {address}"),
+            Record::Address(IpAddr::V6(address)) => write!(f, "AAAA {address}"),
+            Record::Exchanger { preference, host } => write!(f, "MX {preference} {host}."),
+            Record::Name(name) => write!(f, "PTR {name}."),
+            Record::Text(text) => write!(f, "TXT {}", String::from_utf8_lossy(text)),
+            Record::Certificate {
+                usage,
+                selector,
+                matching,
+                data,
+            } => {
+                write!(f, "TLSA {usage} {selector} {matching} ")?;
+                data.iter().try_for_each(|octet| write!(f, "{octet:02X}"))
+            }
+        }
+    }
 }
 
 /// The records of a name: at least one.
@@ -125,12 +161,19 @@ pub enum Failure {
     Loop,
     /// No name that can be asked for.
     BadName,
+    /// There are records, and a table of the caller leaves none of them (`smtp_dns_reply_filter`).
+    FilteredOut,
+    /// That table makes no sense.
+    BadFilter,
 }
 
 impl Failure {
     /// Whether another time may bring another answer.
     pub fn is_temporary(&self) -> bool {
-        *self == Failure::TryAgain
+        matches!(
+            self,
+            Failure::TryAgain | Failure::FilteredOut | Failure::BadFilter
+        )
     }
 }
 
@@ -142,6 +185,8 @@ impl fmt::Display for Failure {
             Failure::TryAgain => "Host not found, try again",
             Failure::BadName => "Non-recoverable error",
             Failure::Loop => "Name server loop",
+            Failure::FilteredOut => "DNS reply filter drops all results",
+            Failure::BadFilter => "Invalid DNS reply filter syntax",
         })
     }
 }

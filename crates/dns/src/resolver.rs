@@ -239,6 +239,7 @@ fn record_type(kind: Kind) -> RecordType {
         Kind::Mx => RecordType::MX,
         Kind::Ptr => RecordType::PTR,
         Kind::Txt => RecordType::TXT,
+        Kind::Tlsa => RecordType::TLSA,
     }
 }
 
@@ -344,6 +345,12 @@ fn read(data: &RData) -> Option<Record> {
         },
         RData::PTR(name) => Record::Name(plain(&name.0)),
         RData::TXT(text) => Record::Text(text.txt_data.concat()),
+        RData::TLSA(tlsa) => Record::Certificate {
+            usage: tlsa.cert_usage.into(),
+            selector: tlsa.selector.into(),
+            matching: tlsa.matching.into(),
+            data: tlsa.cert_data.clone(),
+        },
         _ => return None,
     })
 }

@@ -97,7 +97,7 @@ fn settings() -> Postfix {
 }
 
 fn chosen(settings: &Postfix, zone: Zone, next_hop: &str) -> Result<Chosen, NoHost> {
-    let names = Names::from_settings(settings, Arc::new(zone));
+    let names = Names::from_settings(settings, Arc::new(zone), smtp::client::Protocol::Smtp);
     let own = vec!["192.0.2.9".parse().expect("an address")];
     let chooser = Chooser::from_settings(settings, names, own);
     let next_hop = NextHop::smtp(next_hop, "smtp").expect("a next hop");
@@ -132,6 +132,29 @@ fn said(settings: &Postfix, next_hop: &str) -> String {
 /// What Postfix says of a name of that type.
 fn missed(name: &str, kind: &str, why: &str) -> String {
     format!("Host or domain name not found. Name service error for name={name} type={kind}: {why}")
+}
+
+#[test]
+fn records_that_a_table_ignores_are_not_there() {
+    let mut settings = settings();
+    settings.inet_protocols = InetProtocols::All;
+    let rules = r"{{/^good\.test\. \d+ IN MX 10 ONE\.test\.$/ ignore} {/IN AAAA 2001:db8::4$/ IGNORE} \
+        {/^three\.test\. \d+ IN A/ IGNORE} {/^two\.test\..* AAAA/ WHAT} {/^dup\.test/ BOGUS}}";
+    settings.smtp_dns_reply_filter = vec![settings::TableRef::new("regexp", rules)];
+    for (next_hop, hosts) in [
+        ("good.test", "two.test[192.0.2.2]:25"),
+        ("both.test", "both.test[192.0.2.4]:25"),
+        (
+            "three.test",
+            "4.7.0 Error looking up name=three.test type=A: DNS reply filter drops all results",
+        ),
+        (
+            "dup.test",
+            "4.4.3 Error looking up name=dup.test type=MX: Invalid DNS reply filter syntax",
+        ),
+    ] {
+        assert_eq!(said(&settings, next_hop), hosts);
+    }
 }
 
 #[test]

@@ -161,6 +161,8 @@ macro_rules! rows {
             lmtp_pix_workaround_maps: Tables = "", Reload, "For LMTP: PIX workarounds by the server's address.";
             lmtp_pix_workaround_threshold_time: Seconds = "500s", Reload, "For LMTP: how old a message is whose end mark waits.";
             lmtp_pix_workarounds: List = "disable_esmtp,delay_dotcrlf", Reload, "For LMTP: what is done behind a PIX firewall.";
+            smtp_dns_reply_filter: Tables = "", Reload, "A table of DNS records that are ignored.";
+            lmtp_dns_reply_filter: Tables = "", Reload, "For LMTP: a table of DNS records that are ignored.";
             smtp_min_data_rate: Count = "500", Reload, "Bytes a second that a server must take when deadlines are per request.";
             lmtp_min_data_rate: Count = "500", Reload, "For LMTP: bytes a second that a server must take when deadlines are per request.";
         }
@@ -195,8 +197,6 @@ crate::params::others! {
         "For LMTP: whether an alias's target becomes the server's name.";
     "lmtp_defer_if_no_mx_address_found" YesNo "no" NotSupported "not yet: this choice of the SMTP client comes with a later release"
         "For LMTP: whether mail waits when no MX has an address.";
-    "lmtp_dns_reply_filter" Text "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
-        "For LMTP: a table that changes DNS answers.";
     "lmtp_dns_resolver_options" Text "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
         "For LMTP: options of the resolver.";
     "lmtp_dns_support_level" Text "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
@@ -237,8 +237,6 @@ crate::params::others! {
         "Tables that look at body lines sent.";
     "smtp_cname_overrides_servername" YesNo "no" NotSupported "not yet: this choice of the SMTP client comes with a later release"
         "Whether an alias's target becomes the server's name.";
-    "smtp_dns_reply_filter" Text "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
-        "A table that changes DNS answers.";
     "smtp_generic_maps" Tables "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
         "Addresses rewritten on the way out.";
     "smtp_header_checks" Text "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
