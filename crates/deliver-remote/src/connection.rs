@@ -26,6 +26,17 @@ pub(crate) struct Target {
     pub(crate) peer: String,
     /// `mx.example.com[192.0.2.1]:25`
     pub(crate) relay: String,
+    /// What DNSSEC says of how it was found.
+    pub(crate) dnssec: Verified,
+}
+
+/// What DNSSEC says of how a host was found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Verified {
+    /// The name that has its addresses, where it says so of them.
+    pub(crate) name: Option<String>,
+    /// It says so of the mail exchangers of the domain, or nobody had to be asked for them.
+    pub(crate) is_exchanger: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +54,7 @@ impl Target {
             relay: format!("{peer}:{}", address.port()),
             address: Address::Tcp(address),
             peer,
+            dnssec: Verified::default(),
         }
     }
 
@@ -50,6 +62,19 @@ impl Target {
     pub(crate) fn ip(&self) -> Option<IpAddr> {
         match &self.address {
             Address::Tcp(address) => Some(address.ip()),
+            Address::Socket(_) => None,
+        }
+    }
+
+    /// The same, found as DNSSEC says.
+    pub(crate) fn found(self, dnssec: Verified) -> Target {
+        Target { dnssec, ..self }
+    }
+
+    /// Its port, if it has one.
+    pub(crate) fn port(&self) -> Option<u16> {
+        match &self.address {
+            Address::Tcp(address) => Some(address.port()),
             Address::Socket(_) => None,
         }
     }
@@ -62,6 +87,7 @@ impl Target {
             relay: peer.clone(),
             address: Address::Socket(path),
             peer,
+            dnssec: Verified::default(),
         }
     }
 }
@@ -91,6 +117,8 @@ const NO_NAME: &str = "unnamed.invalid";
 pub(crate) struct Established {
     /// What the server's certificate is worth.
     pub(crate) judgement: Judgement,
+    /// It was judged by TLSA records.
+    pub(crate) is_by_dnssec: bool,
     /// As logs describe it.
     pub(crate) session: String,
 }
@@ -155,6 +183,7 @@ impl Connection {
         let stream = TlsConnector::from(config).connect(name, plain).await?;
         let (_, connection) = stream.get_ref();
         let established = Established {
+            is_by_dnssec: !demand.tlsa.is_empty(),
             judgement: demand.judge(connection.peer_certificates().unwrap_or_default()),
             session: Description::of(connection).map_or_else(String::new, |session| session.to_string()),
         };

@@ -332,7 +332,7 @@ impl Session {
             Judgement::Verified => Answer::TlsStarted,
             Judgement::Trusted => Answer::TlsRefused("Server certificate not verified".to_owned()),
             // A fingerprint is a matter of who it is, not of who signed it.
-            Judgement::Untrusted if demand.level == Level::Fingerprint => {
+            Judgement::Untrusted if matches!(demand.level, Level::Fingerprint | Level::Dane) => {
                 Answer::TlsRefused("Server certificate not verified".to_owned())
             }
             Judgement::Untrusted => Answer::TlsRefused("Server certificate not trusted".to_owned()),

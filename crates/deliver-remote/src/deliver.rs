@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::cache::Way;
 use crate::connection::{Connection, Target};
 use crate::converse::{Beginning, Session};
+use crate::dane::NoDane;
 use crate::hosts::{Chosen, NoHost};
 use crate::options::Options;
 use crate::policy::NoPolicy;
@@ -150,7 +151,7 @@ impl Remote {
             false => Vec::new(),
         };
         for target in &kept {
-            if let Some(session) = trying.kept_session(target) {
+            if let Some(session) = trying.kept_session(target).await {
                 trying.hand_over(session, progress).await;
             }
             if progress.is_settled() || trying.had_enough() {
@@ -204,7 +205,7 @@ impl Trying<'_, '_> {
     }
 
     /// On which terms that host is connected to; where that cannot be said, why the message waits.
-    fn terms(&self, target: &Target) -> Result<Terms, Outcome> {
+    async fn terms(&self, target: &Target) -> Result<Terms, Outcome> {
         let login = self
             .options
             .logins
@@ -224,12 +225,27 @@ impl Trying<'_, '_> {
                     "client TLS configuration problem".to_owned(),
                 )
             })?;
+        let names = self.remote.chooser(self.options.protocol).names();
+        let policy = self
+            .options
+            .policies
+            .by_dnssec(policy, (target, self.site), names)
+            .await
+            .map_err(|NoDane(why)| {
+                let place = format!("{}/{}", self.site.name(), target.host);
+                let warning = format!("TLS policy lookup for {place}: {why}");
+                self.remote.warn(self.options.protocol, &warning);
+                deferral(StatusCode::temporary(7, 5), why)
+            })?;
         Ok(Terms { login, policy })
     }
 
     /// A kept connection to that host, on the terms on which one would be made.
-    fn kept_session(&self, target: &Target) -> Option<Session> {
-        let terms = self.terms(target).ok().filter(|_| self.keeps)?;
+    async fn kept_session(&self, target: &Target) -> Option<Session> {
+        if !self.keeps {
+            return None;
+        }
+        let terms = self.terms(target).await.ok()?;
         self.remote.cache.take(self.options.protocol, target, &terms)
     }
 
@@ -270,12 +286,12 @@ impl Trying<'_, '_> {
 
     /// Tries one address: over a connection that is kept to it for whatever place, or over a new one.
     async fn host(&mut self, target: &Target, progress: &mut Progress) {
-        while let Some(session) = self.kept_session(target) {
+        while let Some(session) = self.kept_session(target).await {
             if self.hand_over(session, progress).await == Use::Served {
                 return;
             }
         }
-        let terms = match self.terms(target) {
+        let terms = match self.terms(target).await {
             Ok(terms) => terms,
             Err(outcome) => return progress.failed(&outcome),
         };

@@ -10,8 +10,8 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use world::Random;
 
-use crate::connection::Target;
-use crate::names::{Names, NoAddress, failed};
+use crate::connection::{Target, Verified};
+use crate::names::{Addresses, Names, NoAddress, failed};
 use crate::{ADDRESSES_MAX, Place, Site};
 
 /// The most mail exchangers of a domain whose addresses are asked for; the best ones.
@@ -87,6 +87,7 @@ struct Found {
     preference: u16,
     host: String,
     address: IpAddr,
+    dnssec: Verified,
 }
 
 impl Chooser {
@@ -106,6 +107,10 @@ impl Chooser {
             ignores_mx_errors: settings.ignore_mx_lookup_error,
             defers_without_address: settings.smtp_defer_if_no_mx_address_found,
         }
+    }
+
+    pub(crate) fn names(&self) -> &Names {
+        &self.names
     }
 
     /// `tell` hears of warnings from now on.
@@ -145,9 +150,15 @@ impl Chooser {
         }
         let is_own = found.len() < count;
         let mut targets: Vec<Target> = Vec::new();
-        for Found { host, address, .. } in self.arrangement.arrange(found, &world::RealRandom) {
-            let target = Target::tcp(&host, SocketAddr::new(address, port));
-            if !targets.contains(&target) {
+        for Found {
+            host,
+            address,
+            dnssec,
+            ..
+        } in self.arrangement.arrange(found, &world::RealRandom)
+        {
+            let target = Target::tcp(&host, SocketAddr::new(address, port)).found(dnssec);
+            if !targets.iter().any(|known| known.relay == target.relay) {
                 targets.push(target);
             }
         }
@@ -156,7 +167,7 @@ impl Chooser {
 
     async fn of_host(&self, name: &str) -> Result<Vec<Found>, NoHost> {
         let addresses = self.names.addresses(name).await.map_err(nowhere)?;
-        Ok(found(0, name, addresses))
+        Ok(found((0, true), name, addresses))
     }
 
     /// RFC 5321 §5.1: mail exchangers by preference; a domain without any is its own.
@@ -167,6 +178,7 @@ impl Chooser {
             Err(Failure::TryAgain) if self.ignores_mx_errors => return self.of_host(name).await,
             Err(failure) => return Err(nowhere(failed(name, Kind::Mx, &failure))),
         };
+        let is_verified = answer.authenticated;
         let mut exchangers = Vec::new();
         for record in answer.records {
             if let Record::Exchanger { preference, host } = record {
@@ -185,10 +197,14 @@ impl Chooser {
         }
         exchangers.sort_by_key(|(preference, _)| *preference);
         exchangers.truncate(EXCHANGERS_MAX);
-        self.of_exchangers(name, exchangers).await
+        self.of_exchangers((name, is_verified), exchangers).await
     }
 
-    async fn of_exchangers(&self, name: &str, exchangers: Vec<(u16, String)>) -> Result<Vec<Found>, NoHost> {
+    async fn of_exchangers(
+        &self,
+        (name, is_verified): (&str, bool),
+        exchangers: Vec<(u16, String)>,
+    ) -> Result<Vec<Found>, NoHost> {
         let mut all = Vec::new();
         let (mut last, mut some_later) = (None::<NoAddress>, false);
         for some in exchangers.chunks(LOOKUPS_AT_ONCE) {
@@ -201,7 +217,7 @@ impl Chooser {
             answers.sort_by_key(|(at, _)| *at);
             for ((preference, host), (_, answer)) in some.iter().zip(answers) {
                 match answer {
-                    Ok(addresses) => all.extend(found(*preference, host, addresses)),
+                    Ok(addresses) => all.extend(found((*preference, is_verified), host, addresses)),
                     Err(missed) => {
                         some_later |= missed.is_temporary();
                         last = Some(missed);
@@ -278,13 +294,19 @@ impl Arrangement {
     }
 }
 
-fn found(preference: u16, host: &str, addresses: Vec<IpAddr>) -> Vec<Found> {
+/// `is_exchanger` as [`Verified::is_exchanger`].
+fn found((preference, is_exchanger): (u16, bool), host: &str, addresses: Addresses) -> Vec<Found> {
+    let dnssec = Verified {
+        name: addresses.verified_name,
+        is_exchanger,
+    };
     let one = |address| Found {
         preference,
         host: host.to_owned(),
         address,
+        dnssec: dnssec.clone(),
     };
-    addresses.into_iter().map(one).collect()
+    addresses.all.into_iter().map(one).collect()
 }
 
 /// Any order, each as likely as another.

@@ -12,6 +12,7 @@
 mod cache;
 mod connection;
 mod converse;
+mod dane;
 mod deliver;
 mod filters;
 mod hosts;

@@ -34,6 +34,23 @@ pub(crate) struct Names {
     filter: Filter,
 }
 
+/// The addresses of a host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Addresses {
+    pub(crate) all: Vec<IpAddr>,
+    /// The name that has them, where DNSSEC says so: the one below which the records of its certificate are.
+    pub(crate) verified_name: Option<String>,
+}
+
+impl Addresses {
+    fn unverified(all: Vec<IpAddr>) -> Addresses {
+        Addresses {
+            all,
+            verified_name: None,
+        }
+    }
+}
+
 /// A name without addresses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct NoAddress {
@@ -89,6 +106,11 @@ impl Names {
         self.ask(domain, Kind::Mx).await
     }
 
+    /// What DNS says of the certificate of the service on that port of a host: its TLSA records.
+    pub(crate) async fn certificates(&self, host: &str, port: u16) -> Result<Answer, Failure> {
+        self.ask(&format!("_{port}._tcp.{host}"), Kind::Tlsa).await
+    }
+
     async fn ask(&self, name: &str, kind: Kind) -> Result<Answer, Failure> {
         let question = Question {
             name: name.to_owned(),
@@ -99,10 +121,10 @@ impl Names {
     }
 
     /// The addresses of a host, those of IPv4 first: at least one.
-    pub(crate) async fn addresses(&self, host: &str) -> Result<Vec<IpAddr>, NoAddress> {
+    pub(crate) async fn addresses(&self, host: &str) -> Result<Addresses, NoAddress> {
         if let Ok(address) = host.parse::<IpAddr>() {
             return match self.protocols.allows(address) {
-                true => Ok(vec![address]),
+                true => Ok(Addresses::unverified(vec![address])),
                 false => Err(NoAddress {
                     status: StatusCode::permanent(4, 4),
                     text: format!("Name service error for {host}: invalid host or domain name"),
@@ -119,12 +141,12 @@ impl Names {
             Err(missed) if !self.by_system => {
                 Err(missed.unwrap_or_else(|| failed(host, Kind::A, &Failure::NotFound)))
             }
-            Err(_) => self.of_system(host).await,
+            Err(_) => self.of_system(host).await.map(Addresses::unverified),
         }
     }
 
     /// `None`: there is no IP protocol.
-    async fn of_dns(&self, host: &str) -> Result<Vec<IpAddr>, Option<NoAddress>> {
+    async fn of_dns(&self, host: &str) -> Result<Addresses, Option<NoAddress>> {
         let wanted = |kind| async move {
             let sample: IpAddr = match kind {
                 Kind::Aaaa => std::net::Ipv6Addr::LOCALHOST.into(),
@@ -137,9 +159,14 @@ impl Names {
         };
         let (old, new) = tokio::join!(wanted(Kind::A), wanted(Kind::Aaaa));
         let (mut addresses, mut missed) = (Vec::new(), None::<NoAddress>);
+        let (mut is_verified, mut name) = (true, None);
         for (kind, answer) in [(Kind::A, old), (Kind::Aaaa, new)] {
             match answer {
-                Some(Ok(answer)) => addresses.extend(answer.addresses()),
+                Some(Ok(answer)) => {
+                    addresses.extend(answer.addresses());
+                    is_verified &= answer.authenticated;
+                    name = Some(answer.name);
+                }
                 Some(Err(failure)) => {
                     let said = failed(host, kind, &failure);
                     // What may pass counts more than what is for good; else the last word.
@@ -152,7 +179,10 @@ impl Names {
         }
         match addresses.is_empty() {
             true => Err(missed),
-            false => Ok(addresses),
+            false => Ok(Addresses {
+                all: addresses,
+                verified_name: name.filter(|_| is_verified),
+            }),
         }
     }
 

@@ -184,6 +184,8 @@ impl Remote {
         let loglevel = self.options(protocol).policies.loglevel;
         let log = self.log.clone().filter(|_| loglevel > 0);
         let relay = target.relay.clone();
+        // Its name may have been forged: only the fingerprint of level `dane` is known.
+        let is_found_safely = target.dnssec.is_exchanger;
         Arc::new(move |shaken| {
             let Some(log) = &log else { return };
             let agent = prefix(protocol);
@@ -194,6 +196,7 @@ impl Remote {
                     trust: match established.judgement {
                         Judgement::Untrusted => "Untrusted",
                         Judgement::Trusted => "Trusted",
+                        Judgement::Verified if established.is_by_dnssec && !is_found_safely => "Trusted",
                         Judgement::Verified => "Verified",
                     },
                     session: &established.session,

@@ -1,6 +1,6 @@
 //! The parameters that the SMTP and the LMTP client both have, each under its own prefix.
 
-use settings::{Postfix, TableRef, TlsLevel};
+use settings::{DnsSupport, Postfix, TableRef, TlsLevel};
 use smtp::client::Protocol;
 use std::time::Duration;
 
@@ -116,5 +116,8 @@ parameters! {
     pix_workaround_threshold_time: Duration =
         settings.smtp_pix_workaround_threshold_time, settings.lmtp_pix_workaround_threshold_time;
     dns_reply_filter: Vec<TableRef> = settings.smtp_dns_reply_filter, settings.lmtp_dns_reply_filter;
+    dns_support_level: DnsSupport = settings.smtp_dns_support_level, settings.lmtp_dns_support_level;
+    tls_dane_insecure_mx_policy: String =
+        settings.smtp_tls_dane_insecure_mx_policy, settings.smtp_tls_dane_insecure_mx_policy;
     min_data_rate: usize = settings.smtp_min_data_rate, settings.lmtp_min_data_rate;
 }

@@ -1,7 +1,7 @@
 //! How much TLS a destination gets: `smtp_tls_policy_maps`, the older `smtp_tls_per_site`, or the level for all.
 
 use serde::{Deserialize, Serialize};
-use settings::{Postfix, TlsLevel};
+use settings::{DnsSupport, Postfix, TlsLevel};
 use smtp::client::Protocol;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,6 +12,7 @@ use tls::pem::Pem;
 use tls::rustls::ClientConfig;
 
 use crate::connection::Target;
+use crate::dane::InsecureExchanger;
 use crate::parameters::Parameters;
 use crate::{Error, Place, Site};
 
@@ -37,6 +38,11 @@ pub(crate) struct Policies {
     reuses: bool,
     pub(crate) loglevel: usize,
     pub(crate) notes_offers: bool,
+    /// `smtp_dns_support_level = dnssec`
+    pub(crate) supports_dnssec: bool,
+    pub(crate) insecure_exchanger: InsecureExchanger,
+    /// `tls_dane_digests`
+    pub(crate) digests: Vec<Algorithm>,
     /// Those that were made already.
     configs: Mutex<Vec<Made>>,
 }
@@ -51,8 +57,10 @@ pub(crate) struct Policy {
     /// TLS begins with the connection.
     pub(crate) wrapped: bool,
     protocols: Protocols,
+    /// Those where the level turns out to be `may`.
+    optional_protocols: Protocols,
     /// The name that is told to the server.
-    servername: Option<String>,
+    pub(crate) servername: Option<String>,
     /// Whether connections under TLS are kept.
     pub(crate) reuses: bool,
 }
@@ -84,16 +92,21 @@ impl Policies {
             TlsLevel::Unset if *chosen.enforce_tls && *chosen.tls_enforce_peername => Level::Verify,
             TlsLevel::Unset if *chosen.enforce_tls => Level::Encrypt,
             TlsLevel::Unset if *chosen.use_tls => Level::May,
-            TlsLevel::Dane => {
-                notes.push(format!(
-                    "{}_tls_security_level = dane: there is no DNSSEC yet, so that no server's TLSA records are known: \
-                     the level is \"may\"",
-                    prefix(chosen.protocol)
-                ));
-                Level::May
-            }
             level => level.as_str().parse()?,
         };
+        let supports_dnssec = *chosen.dns_support_level == DnsSupport::Dnssec;
+        if matches!(level, Level::Dane | Level::DaneOnly) && !supports_dnssec {
+            let name = prefix(chosen.protocol);
+            let instead = match level {
+                Level::Dane => "the level is \"may\"",
+                _ => "all mail waits",
+            };
+            notes.push(format!(
+                "{name}_tls_security_level = {}: {name}_dns_support_level is not \"dnssec\", so that no server's TLSA \
+                 records are known: {instead}",
+                level.as_str()
+            ));
+        }
         let anchors = anchors(chosen, settings)
             .filter(|_| uses_tls(chosen))
             .transpose()?;
@@ -122,6 +135,13 @@ impl Policies {
             loglevel: *chosen.tls_loglevel,
             notes_offers: *chosen.tls_note_starttls_offer,
             configs: Mutex::default(),
+            supports_dnssec,
+            insecure_exchanger: match chosen.tls_dane_insecure_mx_policy.as_str() {
+                "encrypt" => InsecureExchanger::Encrypt,
+                "dane" => InsecureExchanger::Dane,
+                _ => InsecureExchanger::May,
+            },
+            digests: digests(&settings.tls_dane_digests),
         };
         // What is wrong with one's own certificate is told now.
         policies.config(policies.mandatory_protocols, ServerNameIndication::Withheld)?;
@@ -180,12 +200,7 @@ impl Policies {
 
     fn by_row(&self, text: &str, target: &Target, site: &Site) -> Result<Policy, String> {
         let row = Row::parse(text)?;
-        let level = match row.level {
-            // Without DNSSEC no server has TLSA records.
-            "dane" => Level::May,
-            "dane-only" => return Err("dane-only needs DNSSEC, which is not there yet".to_owned()),
-            level => level.parse().map_err(|error: tls::Error| error.to_string())?,
-        };
+        let level = row.level.parse().map_err(|error: tls::Error| error.to_string())?;
         self.by_level(level, &row, (target, site))
             .map_err(|NoPolicy(why)| why)
     }
@@ -195,6 +210,11 @@ impl Policies {
         let level = match self.wrapped {
             true => level.max(Level::Encrypt),
             false => level,
+        };
+        let level = match level {
+            Level::Dane if self.has_dnssec(level, target).is_err() => Level::May,
+            Level::DaneOnly => self.has_dnssec(level, target).map(|()| level)?,
+            level => level,
         };
         let protocols = match row.protocols {
             Some(text) => Protocols::of_postfix(text).map_err(|error| NoPolicy(error.to_string()))?,
@@ -233,8 +253,13 @@ impl Policies {
                 names: patterns.iter().map(name).collect(),
                 fingerprints,
                 algorithm: self.algorithm,
+                tlsa: Vec::new(),
             },
             wrapped: self.wrapped,
+            optional_protocols: match row.protocols {
+                Some(_) => protocols,
+                None => self.protocols,
+            },
             protocols,
             servername: (!servername.is_empty()).then(|| name(&servername)),
             reuses: row.reuses.unwrap_or(self.reuses),
@@ -486,7 +511,30 @@ fn own(chosen: &Parameters<'_>) -> Option<Result<Own, Error>> {
     pair.map(|(certificate, key)| of_files(certificate, key))
 }
 
+/// `tls_dane_digests`: those that there are, in that order.
+fn digests(words: &[String]) -> Vec<Algorithm> {
+    let known = words.iter().filter_map(|word| Algorithm::of(word).ok());
+    known
+        .filter(|algorithm| matches!(algorithm, Algorithm::Sha256 | Algorithm::Sha512))
+        .collect()
+}
+
 impl Policy {
+    /// The same at another level; on a connection that begins with TLS at `encrypt` at least.
+    pub(crate) fn at(mut self, level: Level) -> Policy {
+        self.demand.level = match self.wrapped {
+            true => level.max(Level::Encrypt),
+            false => level,
+        };
+        self
+    }
+
+    /// The same at the level `may`.
+    pub(crate) fn optional(mut self) -> Policy {
+        self.protocols = self.optional_protocols;
+        self.at(Level::May)
+    }
+
     /// Whether a delivery without TLS must not happen.
     pub(crate) fn is_mandatory(&self) -> bool {
         self.demand.level.is_mandatory()
@@ -600,9 +648,23 @@ mod tests {
         settings.smtp_tls_security_level = TlsLevel::Dane;
         let chosen = Parameters::of(Protocol::Smtp, &settings);
         let (_, notes) = Policies::of(&chosen, &settings, None).expect("valid");
-        assert!(notes[0].contains("DNSSEC"), "{notes:?}");
+        assert!(
+            notes[0].contains("not \"dnssec\"") && notes[0].ends_with("\"may\""),
+            "{notes:?}"
+        );
         settings.smtp_tls_security_level = TlsLevel::DaneOnly;
         let chosen = Parameters::of(Protocol::Smtp, &settings);
-        assert!(Policies::of(&chosen, &settings, None).is_err());
+        let (_, notes) = Policies::of(&chosen, &settings, None).expect("valid");
+        assert!(notes[0].ends_with("all mail waits"), "{notes:?}");
+        let NoPolicy(why) = policy(&settings, "x.test").expect_err("there is none");
+        assert_eq!(why, "mx.test: dane-only configured with dnssec lookups disabled");
+        settings.smtp_dns_support_level = DnsSupport::Dnssec;
+        let chosen = Parameters::of(Protocol::Smtp, &settings);
+        assert!(
+            Policies::of(&chosen, &settings, None)
+                .expect("valid")
+                .1
+                .is_empty()
+        );
     }
 }

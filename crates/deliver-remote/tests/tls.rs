@@ -5,7 +5,8 @@ mod peers;
 
 use envelope::{DeliveryResult, Outcome};
 use peers::{Nature, Peer, Then, remote, run, send, settings, tls_of_server};
-use settings::{Postfix, TableRef, TlsLevel};
+use settings::{DnsSupport, Postfix, TableRef, TlsLevel};
+use sha2::{Digest, Sha256, Sha512};
 
 const MESSAGE: &str = "Subject: x\r\n\r\nbody\r\n";
 const ZONE: &str = "mx.test A 127.0.0.1\nother.test A 127.0.0.1\nd.test MX 10 mx.test\n";
@@ -35,8 +36,13 @@ impl Secured {
 
     /// What became of one message, and the lines about TLS, without the port and the cipher.
     fn deliver(&self, settings: &Postfix, next_hop: &str) -> (Outcome, Vec<String>) {
+        self.deliver_in(settings, ZONE, next_hop)
+    }
+
+    /// The same in another zone.
+    fn deliver_in(&self, settings: &Postfix, zone: &str, next_hop: &str) -> (Outcome, Vec<String>) {
         let (log, captured) = maillog::Log::to_memory();
-        let remote = remote(settings, ZONE).logging_to(log);
+        let remote = remote(settings, zone).logging_to(log);
         let port = format!(":{}", self.peer.port);
         let next_hop = deliver_remote::NextHop::smtp(&format!("{next_hop}{port}"), "smtp").unwrap();
         let mut delivery = run(async { send(&remote, next_hop, MESSAGE).await });
@@ -268,5 +274,101 @@ fn text_behind_the_leave_to_start_is_refused() {
     assert_eq!(
         outcome.text,
         "host mx.test[127.0.0.1] sent text behind its STARTTLS reply"
+    );
+}
+
+/// What Debian's Postfix 3.7 does with the same records: text, and trust in the log.
+#[test]
+fn certificates_are_those_that_dnssec_names() {
+    let secured = Secured::start(|nature| nature);
+    let pem = tls::pem::Pem::read(secured.certificate.as_ref(), "certificate").unwrap();
+    let certificate = pem.certificates().unwrap().remove(0);
+    let digits = |octets: &[u8]| {
+        octets
+            .iter()
+            .map(|octet| format!("{octet:02x}"))
+            .collect::<String>()
+    };
+    let (right, strong) = (
+        digits(&Sha256::digest(&certificate)),
+        digits(&Sha512::digest(&certificate)),
+    );
+    let wrong = "00".repeat(32);
+    let of = |host: &str| format!("_{}._tcp.{host}", secured.peer.port);
+    let mut zone = String::new();
+    let mut host = |name: &str, tlsa: &[String]| {
+        zone.push_str(&format!("{name}.test A 127.0.0.1\n{name}.test SECURE\n"));
+        zone.push_str(&format!(
+            "{name}-domain.test MX 10 {name}.test\n{name}-domain.test SECURE\n"
+        ));
+        zone.push_str(&format!("{name}-forged.test MX 10 {name}.test\n"));
+        let below = of(&format!("{name}.test"));
+        zone.push_str(&format!("{below} SECURE\n"));
+        tlsa.iter()
+            .for_each(|record| zone.push_str(&format!("{below} TLSA {record}\n")));
+    };
+    host("right", &[format!("3 0 1 {right}")]);
+    host("several", &[format!("3 0 1 {wrong}"), format!("3 0 2 {strong}")]);
+    host("wrong", &[format!("3 0 1 {wrong}")]);
+    host(
+        "weak",
+        &[format!("3 0 1 {right}"), format!("3 0 2 {wrong}{wrong}")],
+    );
+    host("unusable", &[format!("1 0 1 {right}")]);
+    host("none", &[]);
+    zone.push_str(&format!(
+        "ill.test A 127.0.0.1\nill.test SECURE\nill-domain.test MX 10 ill.test\nill-domain.test SECURE\n{} SERVFAIL\n\
+         insecure.test A 127.0.0.1\ninsecure-domain.test MX 10 insecure.test\ninsecure-domain.test SECURE\n\
+         {below} SECURE\n{below} TLSA 3 0 1 {wrong}\n",
+        of("ill.test"),
+        below = of("insecure.test"),
+    ));
+    let said = |settings: &Postfix, next_hop: &str| {
+        let (outcome, lines) = secured.deliver_in(settings, &zone, &format!("{next_hop}.test"));
+        let established = lines.iter().find(|line| line.contains("TLS connection"));
+        let trust = established.map_or("", |line| line.split(' ').nth(1).unwrap());
+        format!("{} {} {trust}", outcome.status, outcome.text)
+    };
+    let mut dane = level(TlsLevel::Dane);
+    dane.smtp_dns_support_level = DnsSupport::Dnssec;
+    dane.smtp_tls_dane_insecure_mx_policy = "dane".to_owned();
+    let mut only = dane.clone();
+    only.smtp_tls_security_level = TlsLevel::DaneOnly;
+    let waits = |why: &str| format!("4.7.5 {why} ");
+    let taken = |trust: &str| format!("{TAKEN} {trust}");
+    let refused = "4.7.5 Server certificate not verified Untrusted".to_owned();
+    for (next_hop, by_dane, by_dane_only) in [
+        ("right-domain", taken("Verified"), taken("Verified")),
+        ("several-domain", taken("Verified"), taken("Verified")),
+        ("wrong-domain", refused.clone(), refused.clone()),
+        ("weak-domain", refused.clone(), refused.clone()),
+        (
+            "unusable-domain",
+            taken("Untrusted"),
+            waits("TLSA records unusable"),
+        ),
+        ("none-domain", taken("Untrusted"), waits("no TLSA records found")),
+        (
+            "insecure-domain",
+            taken("Untrusted"),
+            waits("no TLSA records found"),
+        ),
+        ("right-forged", taken("Trusted"), waits("non DNSSEC destination")),
+        ("wrong-forged", refused.clone(), waits("non DNSSEC destination")),
+    ] {
+        assert_eq!(said(&dane, next_hop), by_dane, "{next_hop}");
+        assert_eq!(said(&only, next_hop), by_dane_only, "{next_hop}");
+    }
+    let ill = waits(&format!("TLSA lookup error for ill.test:{}", secured.peer.port));
+    assert_eq!(said(&dane, "ill-domain"), ill);
+    dane.smtp_tls_dane_insecure_mx_policy = "may".to_owned();
+    assert_eq!(said(&dane, "wrong-forged"), taken("Untrusted"));
+    // Without DNSSEC nothing is known of anybody.
+    dane.smtp_dns_support_level = DnsSupport::Enabled;
+    assert_eq!(said(&dane, "wrong-domain"), taken("Untrusted"));
+    only.smtp_dns_support_level = DnsSupport::Enabled;
+    assert_eq!(
+        said(&only, "right-domain"),
+        waits("client TLS configuration problem")
     );
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use hickory_proto::op::{Message, MessageType, Query, ResponseCode};
-use hickory_proto::rr::rdata::{A, AAAA, CNAME, MX, PTR, SOA, TXT};
+use hickory_proto::rr::rdata::{A, AAAA, CNAME, MX, PTR, SOA, TLSA, TXT};
 use hickory_proto::rr::{Name, RData, Record, RecordType};
 
 /// The longest answer by UDP to a question without EDNS, in octets.
@@ -62,7 +62,7 @@ struct Shared {
 
 /// A server that runs until it is dropped.
 ///
-/// A zone is a row a line: `name [ttl] TYPE data` with the types A, AAAA, MX, CNAME, PTR, TXT; or
+/// A zone is a row a line: `name [ttl] TYPE data` with the types A, AAAA, MX, CNAME, PTR, TXT, TLSA; or
 /// `name TROUBLE [TYPE]` with the troubles SILENT, SERVFAIL, REFUSED, NOEDNS, RUBBISH, TRUNCATED, NOTCP, SECURE. Names that no row
 /// is about do not exist. `#` begins a comment.
 #[derive(Debug)]
@@ -200,6 +200,15 @@ fn row(line: &str) -> Option<Row> {
         ("CNAME", [host]) => RData::CNAME(CNAME(target(host)?)),
         ("PTR", [host]) => RData::PTR(PTR(target(host)?)),
         ("TXT", texts) => RData::TXT(TXT::new(texts.iter().map(|text| (*text).to_owned()).collect())),
+        ("TLSA", [usage, selector, matching, digits]) => {
+            let octet = |text: &str| text.parse::<u8>().ok();
+            RData::TLSA(TLSA::new(
+                octet(usage)?.into(),
+                octet(selector)?.into(),
+                octet(matching)?.into(),
+                octets(digits)?,
+            ))
+        }
         _ => return None,
     };
     Some(Row {
@@ -351,4 +360,11 @@ fn connection(shared: &Shared, mut stream: TcpStream) {
             return;
         }
     }
+}
+/// Octets from hexadecimal digits.
+fn octets(digits: &str) -> Option<Vec<u8>> {
+    let pairs = (0..digits.len()).step_by(2);
+    pairs
+        .map(|at| u8::from_str_radix(digits.get(at..at + 2)?, 16).ok())
+        .collect()
 }

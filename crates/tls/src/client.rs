@@ -14,6 +14,7 @@ use sha1::Sha1;
 use sha2::{Digest, Sha256, Sha512};
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
+use crate::dane::{self, Tlsa};
 use crate::pem::Pem;
 use crate::{Error, Protocols, provider};
 
@@ -29,6 +30,11 @@ pub enum Level {
     May,
     /// TLS or no delivery; the certificate does not matter.
     Encrypt,
+    /// As DNSSEC says of the server (RFC 7672): encrypt, and the certificate is one of its TLSA records; where there are none,
+    /// as `May`.
+    Dane,
+    /// The same, and without usable TLSA records no delivery.
+    DaneOnly,
     /// Encrypt, and the certificate or its key has a known fingerprint.
     Fingerprint,
     /// Encrypt, and the certificate is trusted and bears a name of the host.
@@ -43,7 +49,7 @@ impl std::str::FromStr for Level {
     /// The level of that name.
     ///
     /// # Errors
-    /// [`Error::Level`] for unknown ones and for those that need DNSSEC (dane, dane-only), which is not there yet.
+    /// [`Error::Level`] for unknown ones.
     fn from_str(text: &str) -> Result<Level, Error> {
         match text {
             "" | "none" => Ok(Level::None),
@@ -52,13 +58,11 @@ impl std::str::FromStr for Level {
             "fingerprint" => Ok(Level::Fingerprint),
             "verify" => Ok(Level::Verify),
             "secure" => Ok(Level::Secure),
-            "dane" | "dane-only" | "half-dane" => Err(Error::Level {
-                level: text.to_owned(),
-                cause: "it needs DNSSEC, which is not there yet",
-            }),
+            "dane" => Ok(Level::Dane),
+            "dane-only" => Ok(Level::DaneOnly),
             _ => Err(Error::Level {
                 level: text.to_owned(),
-                cause: "unknown (known: none, may, encrypt, fingerprint, verify, secure)",
+                cause: "unknown (known: none, may, encrypt, dane, dane-only, fingerprint, verify, secure)",
             }),
         }
     }
@@ -72,7 +76,7 @@ impl Level {
 
     /// Whether a delivery to somebody else than who is meant must not happen.
     pub fn demands_identity(self) -> bool {
-        self >= Level::Fingerprint
+        self >= Level::Dane
     }
 
     /// The name as in main.cf.
@@ -81,6 +85,8 @@ impl Level {
             Level::None => "none",
             Level::May => "may",
             Level::Encrypt => "encrypt",
+            Level::Dane => "dane",
+            Level::DaneOnly => "dane-only",
             Level::Fingerprint => "fingerprint",
             Level::Verify => "verify",
             Level::Secure => "secure",
@@ -172,6 +178,22 @@ impl Anchors {
         }
         Ok(Anchors(Arc::new(store)))
     }
+
+    /// One certificate; `None` where it can be nobody's authority.
+    pub(crate) fn of_certificate(certificate: &CertificateDer<'_>) -> Option<Anchors> {
+        let mut store = RootCertStore::empty();
+        store.add(certificate.clone().into_owned()).ok()?;
+        Some(Anchors(Arc::new(store)))
+    }
+
+    /// Whether one of them signed `first`, `rest` being between.
+    pub(crate) fn trust(&self, first: &CertificateDer<'_>, rest: &[CertificateDer<'_>]) -> bool {
+        let algorithms = provider().signature_verification_algorithms.all;
+        ParsedCertificate::try_from(first).is_ok_and(|certificate| {
+            let now = UnixTime::now();
+            verify_server_cert_signed_by_trust_anchor(&certificate, &self.0, rest, now, algorithms).is_ok()
+        })
+    }
 }
 
 /// `smtp_tls_fingerprint_digest`
@@ -201,7 +223,7 @@ impl Algorithm {
         }
     }
 
-    fn digest(self, octets: &[u8]) -> Vec<u8> {
+    pub(crate) fn digest(self, octets: &[u8]) -> Vec<u8> {
         match self {
             Algorithm::Md5 => Md5::digest(octets).to_vec(),
             Algorithm::Sha1 => Sha1::digest(octets).to_vec(),
@@ -224,6 +246,8 @@ pub struct Demand {
     pub fingerprints: Vec<String>,
     /// How fingerprints are made.
     pub algorithm: Algorithm,
+    /// What DNSSEC says of the server, at level [`Level::Dane`].
+    pub tlsa: Vec<Tlsa>,
 }
 
 /// What a certificate is worth.
@@ -252,25 +276,29 @@ impl Demand {
                 false => Judgement::Untrusted,
             };
         }
-        if !self.trusts(first, rest) {
+        if matches!(self.level, Level::Dane | Level::DaneOnly) {
+            return match dane::is_vouched_for(&self.tlsa, (first, rest), &|| self.bears_name(first)) {
+                true => Judgement::Verified,
+                false => Judgement::Untrusted,
+            };
+        }
+        let is_trusted = self
+            .anchors
+            .as_ref()
+            .is_some_and(|anchors| anchors.trust(first, rest));
+        if !is_trusted {
             return Judgement::Untrusted;
         }
-        let bears = |known: &String| self.names.iter().any(|wanted| is_name(wanted, known));
-        match self.level.demands_identity() && names_of(first).iter().any(bears) {
+        match self.level.demands_identity() && self.bears_name(first) {
             true => Judgement::Verified,
             false => Judgement::Trusted,
         }
     }
 
-    fn trusts(&self, first: &CertificateDer<'_>, rest: &[CertificateDer<'_>]) -> bool {
-        let Some(Anchors(anchors)) = &self.anchors else {
-            return false;
-        };
-        let algorithms = provider().signature_verification_algorithms.all;
-        ParsedCertificate::try_from(first).is_ok_and(|certificate| {
-            let now = UnixTime::now();
-            verify_server_cert_signed_by_trust_anchor(&certificate, anchors, rest, now, algorithms).is_ok()
-        })
+    /// Whether a certificate bears one of the names.
+    fn bears_name(&self, certificate: &CertificateDer<'_>) -> bool {
+        let bears = |known: &String| self.names.iter().any(|wanted| is_name(wanted, known));
+        names_of(certificate).iter().any(bears)
     }
 
     /// By the fingerprint of the whole certificate, or of its public key.

@@ -6,11 +6,12 @@
 //!
 //! Entries: [`server::config`], [`client::config`], [`self_signed::ensure`], [`session::Description`].
 //! One crypto provider: aws-lc-rs. TLS 1.2 and 1.3 only, whatever older version a setting would allow.
-//! RFCs: 8446, 5246, 3207, 7672 (later), 7468 (PEM). Limits: [`pem::PEM_BYTES_MAX`], [`pem::CERTIFICATES_MAX`].
+//! RFCs: 8446, 5246, 3207, 6698 and 7672 (DANE), 7468 (PEM). Limits: [`pem::PEM_BYTES_MAX`], [`pem::CERTIFICATES_MAX`].
 //! Test data is made by the tests themselves.
 
 pub mod client;
 pub mod clients;
+pub mod dane;
 pub mod pem;
 pub mod protocols;
 pub mod self_signed;

@@ -110,6 +110,7 @@ fn certificates_are_judged_by_authority_name_and_fingerprint() {
         names: vec![name.to_owned()],
         fingerprints: Vec::new(),
         algorithm: Algorithm::Sha256,
+        tlsa: Vec::new(),
     };
     let (ours, other) = (Some(ours.path()), Some(other.path()));
     for (level, anchors, name, wanted) in [

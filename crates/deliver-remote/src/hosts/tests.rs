@@ -293,6 +293,7 @@ fn equals_take_turns_and_preferences_hold() {
         preference,
         host: "mx.test".to_owned(),
         address: address.parse().expect("an address"),
+        dnssec: Verified::default(),
     };
     let all = || {
         vec![
@@ -323,6 +324,7 @@ fn ip_versions_are_preferred_and_balanced() {
         preference: 10,
         host: "mx.test".to_owned(),
         address: address.parse().expect("an address"),
+        dnssec: Verified::default(),
     };
     let many: Vec<Found> = (1..9).map(old).chain((1..9).map(new)).map(found).collect();
     let versions = |arrangement: Arrangement, found: &[Found]| -> String {

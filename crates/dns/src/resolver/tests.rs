@@ -37,6 +37,7 @@ fn said(answer: Result<Answer, Failure>) -> String {
         Record::Exchanger { preference, host } => format!("{preference} {host}"),
         Record::Name(name) => name.clone(),
         Record::Text(text) => String::from_utf8_lossy(text).into_owned(),
+        record @ Record::Certificate { .. } => record.to_string(),
     };
     match answer {
         Ok(answer) => answer.records.iter().map(in_words).collect::<Vec<_>>().join(", "),
@@ -49,7 +50,7 @@ fn records_are_found_and_missed() {
     let server = DnsServer::start(
         "a.test A 192.0.2.1\na.test A 192.0.2.2\na.test AAAA 2001:db8::1\n\
          a.test MX 20 second.test\na.test MX 10 FIRST.test\nnull.test MX 0 .\n\
-         1.2.0.192.in-addr.arpa PTR a.test\na.test TXT one two\n",
+         1.2.0.192.in-addr.arpa PTR a.test\na.test TXT one two\n_25._tcp.a.test TLSA 3 1 1 00ab\n",
     );
     let resolver = resolver(&[&server]);
     let ask = |name, kind| said(ask(&resolver, name, kind));
@@ -58,6 +59,7 @@ fn records_are_found_and_missed() {
     assert_eq!(ask("a.test", Kind::Mx), "10 first.test, 20 second.test");
     assert_eq!(ask("null.test", Kind::Mx), "0 ");
     assert_eq!(ask("1.2.0.192.in-addr.arpa", Kind::Ptr), "a.test");
+    assert_eq!(ask("_25._tcp.a.test", Kind::Tlsa), "TLSA 3 1 1 00AB");
     assert_eq!(ask("a.test", Kind::Txt), "onetwo");
     let no_data = "Host found but no data record of requested type";
     assert_eq!(ask("null.test", Kind::A), no_data);

@@ -163,6 +163,9 @@ macro_rules! rows {
             lmtp_pix_workarounds: List = "disable_esmtp,delay_dotcrlf", Reload, "For LMTP: what is done behind a PIX firewall.";
             smtp_dns_reply_filter: Tables = "", Reload, "A table of DNS records that are ignored.";
             lmtp_dns_reply_filter: Tables = "", Reload, "For LMTP: a table of DNS records that are ignored.";
+            lmtp_dns_support_level: DnsSupport = "", Reload, "For LMTP: whether DNSSEC is used.";
+            smtp_tls_dane_insecure_mx_policy: Text = "${{$smtp_tls_security_level} == {dane} ? {dane} : {may}}", Reload, "What TLSA records mean where DNSSEC says nothing of the MX records.";
+            tls_dane_digests: List = "sha512 sha256", Reload, "The digests of TLSA records that count, best first.";
             smtp_min_data_rate: Count = "500", Reload, "Bytes a second that a server must take when deadlines are per request.";
             lmtp_min_data_rate: Count = "500", Reload, "For LMTP: bytes a second that a server must take when deadlines are per request.";
         }
@@ -199,8 +202,6 @@ crate::params::others! {
         "For LMTP: whether mail waits when no MX has an address.";
     "lmtp_dns_resolver_options" Text "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
         "For LMTP: options of the resolver.";
-    "lmtp_dns_support_level" Text "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
-        "For LMTP: whether DNS and DNSSEC are used.";
     "lmtp_fallback_relay" Text "" NotSupported "not yet: LMTP has what the SMTP client has here"
         "For LMTP: hosts tried when the others are not reached.";
     "lmtp_generic_maps" Tables "" NotSupported "not yet: this choice of the SMTP client comes with a later release"

@@ -40,8 +40,6 @@ crate::params::others! {
         "Whether an early answer after STARTTLS ends the session.";
     "smtp_tls_ciphers" Text "medium" NoEffect "the TLS library chooses safe ciphers, curves and randomness itself"
         "How strong ciphers must be.";
-    "smtp_tls_dane_insecure_mx_policy" Text "${{$smtp_tls_security_level} == {dane} ? {dane} : {may}}" NotSupported "not yet: this choice of TLS comes with a later release"
-        "The level when the MX record is not signed.";
     "smtp_tls_dcert_file" Text "" NoEffect "the TLS library chooses safe ciphers, curves and randomness itself"
         "The client's DSA certificate.";
     "smtp_tls_dkey_file" Text "$smtp_tls_dcert_file" NoEffect "the TLS library chooses safe ciphers, curves and randomness itself"
@@ -96,8 +94,6 @@ crate::params::others! {
         "The section of that file.";
     "tls_daemon_random_bytes" Count "32" NoEffect "the TLS library chooses safe ciphers, curves and randomness itself"
         "Random bytes for each process.";
-    "tls_dane_digests" Text "sha512 sha256" NotSupported "not yet: this choice of TLS comes with a later release"
-        "The digests for DANE, best first.";
     "tls_disable_workarounds" Text "" NoEffect "the TLS library chooses safe ciphers, curves and randomness itself"
         "Workarounds for old peers that are not used.";
     "tls_eecdh_auto_curves" Text "X25519 X448 prime256v1 secp521r1 secp384r1" NoEffect "the TLS library chooses safe ciphers, curves and randomness itself"
