@@ -194,7 +194,7 @@ fn the_client_of_a_message_is_told_to_who_wants_to_hear_of_it() {
         let (log, captured) = maillog::Log::to_memory();
         let remote = remote(settings, "").logging_to(log);
         let open = || -> Box<dyn Read + Send> { Box::new(MESSAGE.as_bytes()) };
-        let delivery = run(async { remote.deliver(request, &open).await });
+        let delivery = run(async { remote.deliver(request, &open, &|| {}).await });
         assert_eq!(delivery.outcomes[0].text, "250 2.0.0 taken");
         let heard = peer.heard().remove(0);
         let lines = heard.lines().filter(|line| line.starts_with("XFORWARD"));
@@ -253,7 +253,7 @@ fn a_masked_greeting_is_worked_around() {
         let (log, captured) = maillog::Log::to_memory();
         let remote = remote(settings, "").logging_to(log);
         let open = || -> Box<dyn Read + Send> { Box::new(MESSAGE.as_bytes()) };
-        let delivery = run(async { remote.deliver(request, &open).await });
+        let delivery = run(async { remote.deliver(request, &open, &|| {}).await });
         assert_eq!(delivery.outcomes[0].text, "250 2.0.0 taken");
         let line = captured.lines().remove(0);
         let words = line.strip_prefix("postfix/smtp: 4CB18EA001: enabling PIX workarounds: ");
