@@ -81,7 +81,8 @@ impl DomainList {
 
     fn names(&self, name: &str, domain: &Domain) -> bool {
         let text = domain.as_str();
-        if let Some(parent) = name.strip_prefix('.') {
+        // Where names stand for their subdomains, a dot in front of one makes it match nothing.
+        if let Some(parent) = name.strip_prefix('.').filter(|_| !self.subdomains) {
             return text.len() > parent.len() + 1 && domain.is_within(parent);
         }
         name.eq_ignore_ascii_case(text) || (self.subdomains && domain.is_within(name))
@@ -125,6 +126,8 @@ mod tests {
         assert!(has(&wide, "www.example.com") && !has(&wide, "badexample.com"));
         let dotted = list(&[".example.com"], false);
         assert!(has(&dotted, "www.example.com") && !has(&dotted, "example.com"));
+        let neither = list(&[".example.com"], true);
+        assert!(!has(&neither, "www.example.com") && !has(&neither, "example.com"));
     }
 
     #[test]
