@@ -198,12 +198,16 @@ impl Request {
     /// `-qRsite`, `-qIid`, `-q30m`.
     fn queue(&mut self, value: &str) -> Result<(), String> {
         match value.split_at_checked(1) {
-            Some(("R" | "S", site)) if !site.is_empty() => self.flush(&["-s", site]),
+            Some(("R", "")) => return Err("specify: -qRsitename".to_owned()),
+            Some(("R", site)) => self.flush(&["-s", site]),
             Some(("I", "")) => return Err("specify: -qIqueueid".to_owned()),
             Some(("I", id)) => self.flush(&["-i", id]),
             // An interval: the queue manager runs all the time.
             Some((digit, _)) if digit.starts_with(|c: char| c.is_ascii_digit()) => self.flush(&["-f"]),
-            _ => return Err(format!("-q{} is not implemented", submission::shown(value))),
+            _ => {
+                let letter: String = value.chars().take(1).collect();
+                return Err(format!("-q{} is not implemented", submission::shown(&letter)));
+            }
         }
         Ok(())
     }
@@ -293,6 +297,8 @@ mod tests {
             ("-bs -t", "-t can be used only in delivery mode"),
             ("-bz", "unsupported: -bz"),
             ("-qX", "-qX is not implemented"),
+            ("-qSexample.com", "-qS is not implemented"),
+            ("-qR", "specify: -qRsitename"),
             ("-B 9 root", "-B option needs 8BITMIME or 7BIT"),
             ("-Z root", "usage: sendmail [options]"),
             ("-V", "usage: sendmail [options]"),
