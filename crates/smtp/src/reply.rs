@@ -68,6 +68,19 @@ impl Reply {
         self.code >= 500
     }
 
+    /// The same as a reply for now, where it is one for good: 450 for 550, 4.1.1 for 5.1.1.
+    pub fn softened(self) -> Reply {
+        if !self.is_permanent() {
+            return self;
+        }
+        let soft = |status: StatusCode| StatusCode::temporary(status.subject, status.detail);
+        Reply {
+            code: self.code - 100,
+            enhanced: self.enhanced.map(soft),
+            ..self
+        }
+    }
+
     /// 421 and 521 end the session (RFC 5321 §3.8, RFC 7504).
     pub fn closes(&self) -> bool {
         matches!(self.code, 421 | 521)

@@ -133,6 +133,9 @@ impl Smtpd {
             });
             return;
         }
+        if wrapped {
+            session.log_tls(&link);
+        }
         let config = self.config_for(session.client()).await;
         let mut server = Server::new(config, now());
         let end = pump(&mut server, &mut session, &mut link, Work::Quick, &Notify::new()).await;

@@ -51,6 +51,7 @@ pub(super) fn config(
             _ => Tls::Required,
         },
         auth: auth(settings, filter, mechanisms),
+        soft_bounce: settings.soft_bounce,
         vrfy: !settings.disable_vrfy_command,
         strict_envelopes: settings.strict_rfc821_envelopes,
         allow_leading_minus: settings.allow_min_user,

@@ -91,6 +91,21 @@ impl Session {
         self.in_handshake
     }
 
+    /// `smtpd_tls_loglevel`: the line about a handshake that is done.
+    pub(super) fn log_tls(&self, link: &Link) {
+        if self.service.settings.smtpd_tls_loglevel == 0 {
+            return;
+        }
+        let connection = link.tls();
+        let described = connection.and_then(|connection| tls::session::Description::of(connection));
+        if let Some(session) = described {
+            self.service.log.write(&lines::TlsEstablished {
+                peer: self.peer(),
+                session: &session.to_string(),
+            });
+        }
+    }
+
     /// The log's line about a client that is gone.
     pub(super) fn lost_after(&self, command: &str) {
         self.service.log.write(&lines::Ended {
@@ -489,13 +504,21 @@ impl Session {
         }
     }
 
-    /// ETRN: mail for a domain that is relayed for is tried at once (`fast_flush_domains = $relay_domains`).
+    /// ETRN: mail for a domain of `fast_flush_domains` is tried at once, if `smtpd_etrn_restrictions` let it.
     fn flush_for(&self, domain: &str) -> Step<Answer> {
         let front = &self.service.front;
+        if let Some(mut refusal) = self.service.access.etrn(&self.request(None)) {
+            if let Some(rest) = refusal.text.strip_prefix("<ETRN>") {
+                refusal.text = format!("<{domain}>{rest}");
+            }
+            return self.refuse("ETRN", &refusal, None);
+        }
         let is_served = address::Domain::parse(domain)
             .ok()
             .is_some_and(|site| front.router.is_flushed_for(&site).unwrap_or(false));
         if !is_served {
+            let text = format!("reject: ETRN {domain}... from {}", self.client);
+            self.service.log.warning("smtpd", &text);
             let text = format!("<{domain}>: service unavailable");
             return Step::Answer(Answer::Reply(Reply::bare(459, text)));
         }
@@ -569,7 +592,9 @@ impl Session {
 impl Host<Server> for Session {
     async fn decide(&mut self, event: Event, link: &Link) -> Step<Answer> {
         // The handshake is done as soon as there is something to decide again, or the client is heard no more.
-        self.in_handshake = false;
+        if std::mem::take(&mut self.in_handshake) {
+            self.log_tls(link);
+        }
         match event {
             Event::Connected => self.connected(),
             Event::Helo { verb, name } => self.greeted(verb, name),

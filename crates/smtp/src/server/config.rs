@@ -29,6 +29,8 @@ pub struct Config {
     pub auth: Auth,
     /// `disable_vrfy_command` is its opposite.
     pub vrfy: bool,
+    /// `soft_bounce`: what is refused for good is refused for now, in all replies.
+    pub soft_bounce: bool,
     /// `strict_rfc821_envelopes`: addresses need their brackets.
     pub strict_envelopes: bool,
     /// `allow_min_user`: addresses may begin with a minus sign.
@@ -156,6 +158,7 @@ impl Config {
             tls: Tls::None,
             auth: Auth::default(),
             vrfy: true,
+            soft_bounce: false,
             strict_envelopes: false,
             allow_leading_minus: false,
             discard_ehlo_keywords: Vec::new(),

@@ -262,7 +262,12 @@ impl Server {
 
     /// Says something.
     fn say(&mut self, reply: &Reply) {
-        words::worded(self.config.words, reply).write(&mut self.output);
+        let worded = words::worded(self.config.words, reply);
+        let worded = match self.config.soft_bounce {
+            true => worded.softened(),
+            false => worded,
+        };
+        worded.write(&mut self.output);
     }
 
     /// A command is over and was accepted.
