@@ -158,11 +158,8 @@ impl About<'_> {
             if !settings.notify_classes.contains(&class) {
                 return None;
             }
+            // As it is written there; cleanup completes it.
             let to = Address::parse(recipient).ok()?;
-            let to = match to.domain() {
-                Some(_) => to,
-                None => Address::new(to.local(), own_domain(settings)),
-            };
             let double = Address::new(
                 &settings.double_bounce_sender,
                 Domain::parse(&settings.myhostname).ok(),

@@ -252,7 +252,10 @@ impl Trying<'_, '_> {
     /// Gives the message to a kept session.
     async fn hand_over(&mut self, mut session: Session, progress: &mut Progress) -> Use {
         let message = progress.message();
-        match session.run(&message, (self.letter.content)(), self.letter.greeted).await {
+        match session
+            .run(&message, (self.letter.content)(), self.letter.greeted)
+            .await
+        {
             converse::End::Done(report) => self.heard(&session, report, progress),
             converse::End::NeverBegun(outcome) | converse::End::HandshakeFailed(outcome) => {
                 progress.failed(&outcome);
@@ -353,7 +356,9 @@ impl Trying<'_, '_> {
             Err(outcome) => return Some(outcome),
         };
         let message = progress.message();
-        let end = session.run(&message, (self.letter.content)(), self.letter.greeted).await;
+        let end = session
+            .run(&message, (self.letter.content)(), self.letter.greeted)
+            .await;
         if session.is_behind_pix() {
             let told = (self.letter.queue_id, workarounds.as_str());
             self.remote.note_workarounds(options.protocol, target, told);

@@ -52,10 +52,7 @@ fn id(n: u64) -> QueueId {
 }
 
 fn smtp(next_hop: &str) -> Destination {
-    Destination {
-        transport: "smtp".into(),
-        next_hop: next_hop.into(),
-    }
+    Destination::new("smtp", next_hop)
 }
 
 struct World {
@@ -100,8 +97,8 @@ impl World {
         };
         let place = |r: u64| match self.chance(4) {
             0 => Destination {
-                transport: "local".into(),
-                next_hop: format!("user{}", r % 3),
+                recipient: Some(format!("user{}", r % 3)),
+                ..Destination::new("local", "here")
             },
             k => smtp(&format!("host{k}")),
         };

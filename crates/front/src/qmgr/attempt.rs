@@ -107,26 +107,30 @@ impl Attempt {
         let (message, queue_id) = (&*self.message, &self.message.queue_id);
         let mut told = Vec::new();
         let (agent, outcomes, feedback) = self.by_transport(&self.destination, &mut told).await;
-        let outcomes: Vec<(u32, Outcome)> = if self.front.settings.soft_bounce {
-            for (_, _, outcome) in &mut told {
-                *outcome = softened(outcome.clone());
-            }
-            let softened = |(index, outcome)| (index, softened(outcome));
-            outcomes.into_iter().map(softened).collect()
-        } else {
-            outcomes
-        };
         let delays = Delays {
             before_queue_manager_micros: self.activated_micros - message.facts.arrival_micros,
             in_queue_manager_micros: began - self.activated_micros,
             connection_micros: 0,
             transmission_micros: now() - began,
         };
-        let log = self.log();
+        let lines = Lines {
+            log: self.log(),
+            message,
+            agent,
+            delays,
+            is_soft: self.front.settings.soft_bounce,
+        };
         match told.is_empty() {
-            true => log_outcomes(log, message, agent, &outcomes, delays),
-            false => log_told(log, message, agent, &told, delays),
+            true => lines.outcomes(&outcomes),
+            false => lines.told(&told),
         }
+        let outcomes: Vec<(u32, Outcome)> = match lines.is_soft {
+            true => outcomes
+                .into_iter()
+                .map(|(index, outcome)| (index, softened(outcome)))
+                .collect(),
+            false => outcomes,
+        };
         if let Err(error) = self.front.spool.record(queue_id, outcomes.clone()) {
             // What was not recorded is tried again: at worst a second copy.
             self.front.log.error("qmgr", &format!("{queue_id}: {error}"));
@@ -178,12 +182,9 @@ impl Attempt {
         let setting = self.front.settings.best_mx_transport.as_str();
         let (transport, next_hop) = setting.split_once(':').unwrap_or((setting, ""));
         let is_other = !matches!(transport, "" | "smtp" | "relay") || !next_hop.is_empty();
-        is_other.then(|| Destination {
-            transport: transport.to_owned(),
-            next_hop: match next_hop {
-                "" => destination.next_hop.clone(),
-                next_hop => next_hop.to_owned(),
-            },
+        is_other.then(|| match next_hop {
+            "" => Destination::new(transport, &destination.next_hop),
+            next_hop => Destination::new(transport, next_hop),
         })
     }
 
@@ -464,44 +465,53 @@ fn without_success(notify: Notify) -> Notify {
 /// What the log has of an address: the recipient's index, the address, what became of it.
 type Told = (u32, Address, Outcome);
 
-/// One line for each recipient.
-pub(super) fn log_outcomes(
-    log: &Log,
-    message: &Message,
-    agent: &str,
-    outcomes: &[(u32, Outcome)],
-    delays: Delays,
-) {
-    let recipients = &message.envelope.recipients;
-    let lines = outcomes.iter().filter_map(|(index, outcome)| {
-        let recipient = recipients.get(*index as usize)?;
-        Some((*index, recipient.address.clone(), outcome.clone()))
-    });
-    log_told(log, message, agent, &lines.collect::<Vec<Told>>(), delays);
+/// The lines of the log about some recipients of a message.
+pub(super) struct Lines<'a> {
+    pub(super) log: &'a Log,
+    pub(super) message: &'a Message,
+    /// Who delivered.
+    pub(super) agent: &'a str,
+    pub(super) delays: Delays,
+    /// `soft_bounce`
+    pub(super) is_soft: bool,
 }
 
-/// One line for each address.
-fn log_told(log: &Log, message: &Message, agent: &str, told: &[Told], delays: Delays) {
-    for (index, address, outcome) in told {
-        let set_up = i64::from(outcome.detail.set_up_micros).clamp(0, delays.transmission_micros.max(0));
-        let delays = Delays {
-            connection_micros: set_up,
-            transmission_micros: delays.transmission_micros - set_up,
-            ..delays
-        };
-        let Some(recipient) = message.envelope.recipients.get(*index as usize) else {
-            continue;
-        };
-        let (to, original) = (address.to_string(), recipient.original.to_string());
-        log.write(&DeliveryLine {
-            agent,
-            queue_id: &message.queue_id,
-            to: &to,
-            original_to: (to != original).then_some(original.as_str()),
-            connection_uses: u32::from(outcome.detail.connection_uses),
-            delays,
-            outcome,
-            is_verified_only: cleanup::trace_of(message) == Trace::Verify,
+impl Lines<'_> {
+    /// One line for each recipient.
+    pub(super) fn outcomes(&self, outcomes: &[(u32, Outcome)]) {
+        let recipients = &self.message.envelope.recipients;
+        let lines = outcomes.iter().filter_map(|(index, outcome)| {
+            let recipient = recipients.get(*index as usize)?;
+            Some((*index, recipient.address.clone(), outcome.clone()))
         });
+        self.told(&lines.collect::<Vec<Told>>());
+    }
+
+    /// One line for each address.
+    fn told(&self, told: &[Told]) {
+        for (index, address, outcome) in told {
+            let whole = self.delays.transmission_micros;
+            let set_up = i64::from(outcome.detail.set_up_micros).clamp(0, whole.max(0));
+            let delays = Delays {
+                connection_micros: set_up,
+                transmission_micros: whole - set_up,
+                ..self.delays
+            };
+            let Some(recipient) = self.message.envelope.recipients.get(*index as usize) else {
+                continue;
+            };
+            let (to, original) = (address.to_string(), recipient.original.to_string());
+            self.log.write(&DeliveryLine {
+                agent: self.agent,
+                queue_id: &self.message.queue_id,
+                to: &to,
+                original_to: (to != original).then_some(original.as_str()),
+                connection_uses: u32::from(outcome.detail.connection_uses),
+                delays,
+                outcome,
+                is_verified_only: cleanup::trace_of(self.message) == Trace::Verify,
+                is_soft: self.is_soft,
+            });
+        }
     }
 }

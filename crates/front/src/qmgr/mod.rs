@@ -4,6 +4,7 @@
 //! decided is on disk (or will be repeated) before it is forgotten.
 
 mod attempt;
+mod clogs;
 mod handle;
 mod interrupted;
 mod options;
@@ -21,7 +22,7 @@ use maillog::lines::qmgr as lines;
 use queue::admin::Change;
 use queue::conduct::{self, Failures, Portion};
 use queue::scheduler::{
-    Action, AttemptId, Contact, Destination, Feedback, Finished, Options, Resolved, Scheduler,
+    Action, AttemptId, Condition, Contact, Destination, Feedback, Finished, Options, Resolved, Scheduler,
 };
 use queue::{Message, Notice, QueueName, Recovered};
 use serve::clock::{now, until};
@@ -31,6 +32,7 @@ use crate::Front;
 use crate::agency::Agency;
 use crate::cleanup::{CONTENT_FILTER, trace_of};
 
+use clogs::Clogs;
 pub use handle::{Handle, new};
 use interrupted::Interrupted;
 use seeking::Seeking;
@@ -91,6 +93,7 @@ impl Driver {
             failures: Failures::default(),
             telling: HashMap::new(),
             flushed: HashSet::new(),
+            clogs: Clogs::default(),
             interrupted: Interrupted::default(),
             in_flight: 0,
             quiesced: None,
@@ -154,6 +157,8 @@ struct Running {
     telling: HashMap<QueueId, Option<bool>>,
     /// Messages that somebody asked to be tried now, in spite of `defer_transports`.
     flushed: HashSet<QueueId>,
+    /// Destinations that take much of the active queue.
+    clogs: Clogs,
     /// Messages that are tried again sooner than others.
     interrupted: Interrupted,
     /// Attempts and reports under way.
@@ -284,13 +289,13 @@ impl Running {
             self.scheduler.remove(&queue_id);
             return self.report(queue_id, false);
         }
-        self.active.remove(&queue_id);
+        let before = self.active.remove(&queue_id).map(|active| active.message);
         let usual_micros = micros(self.front.settings.minimal_backoff_time);
         if let Some(pause) = self.interrupted.pause(&queue_id, usual_micros) {
             return self.try_again_after(pause, queue_id);
         }
         self.told(self.front.spool.defer(&queue_id, next_try_micros));
-        self.tell(queue_id, due);
+        self.tell(queue_id, due, before);
     }
 
     /// Puts an interrupted message off for a moment. On disk it stays as it was, so that a start has it tried at once.
@@ -349,7 +354,28 @@ impl Running {
             message: Arc::new(message),
         };
         self.active.insert(queue_id.clone(), active);
+        self.resolved(queue_id, resolved);
+    }
+
+    fn resolved(&mut self, queue_id: &QueueId, resolved: Resolved) {
+        let settings = &self.front.settings;
+        let every_micros = micros(settings.qmgr_clog_warn_time);
+        let many = settings.qmgr_message_active_limit / 5;
+        let warns = every_micros > 0 && self.scheduler.active_count() > many;
+        let routes = resolved.routes.iter().filter(|_| warns);
+        let mut destinations: Vec<Destination> = routes.map(|(_, destination)| destination.clone()).collect();
+        destinations.dedup();
         self.scheduler.resolved(queue_id, resolved, now());
+        for destination in destinations {
+            let condition = self.scheduler.condition(&destination);
+            let Some(condition) = condition.filter(|condition| condition.entries > many) else {
+                continue;
+            };
+            if self.clogs.is_news(&destination, now(), every_micros) {
+                let active = self.scheduler.active_count();
+                clogs::warn(&self.front.log, &destination, condition, active);
+            }
+        }
     }
 
     /// Resolves more recipients of an active message.
@@ -364,7 +390,7 @@ impl Running {
             return;
         };
         let resolved = self.resolve(&message, from, at_most);
-        self.scheduler.resolved(queue_id, resolved, now());
+        self.resolved(queue_id, resolved);
     }
 
     /// `postsuper -e`: what is not delivered yet is returned, with the reason of its delay if there is one.
@@ -417,7 +443,7 @@ impl Running {
                     failed.push((index, waiting));
                 }
                 Ok(route) => {
-                    let destination = destination(route, recipient, &self.front.settings);
+                    let destination = self.destination(route, recipient);
                     resolved.routes.push((index, destination));
                 }
                 Err(error) => failed.push((index, attempt::deferred("none", error.to_string()))),
@@ -425,6 +451,9 @@ impl Running {
         }
         if !failed.is_empty() {
             resolved.some_deferred = true;
+            let known = self.active.get(&message.queue_id);
+            let activated_micros = known.map_or_else(now, |active| active.since_micros);
+            self.log_untried(message, activated_micros, &failed);
             self.told(self.front.spool.record(&message.queue_id, failed));
         }
         resolved
@@ -443,6 +472,17 @@ impl Running {
         match filter.filter(|_| !is_probe) {
             Some(filter) => self.front.router.filtered(address, filter),
             None => self.front.router.resolve(address, sender),
+        }
+    }
+
+    /// Where a recipient goes together with others. A transport that takes one recipient at a time
+    /// (`TRANSPORT_destination_recipient_limit = 1`) has a destination for each, so that one whose mailbox or command is slow holds
+    /// nobody up.
+    fn destination(&self, route: route::Route, recipient: &envelope::Recipient) -> Destination {
+        let is_alone = self.scheduler.limits_of(&route.transport).recipient_limit == 1;
+        Destination {
+            recipient: is_alone.then(|| user(recipient, &self.front.settings.recipient_delimiter)),
+            ..Destination::new(route.transport, route.next_hop)
         }
     }
 
@@ -494,11 +534,9 @@ impl Running {
         let first = outcomes.first().map(|(_, outcome)| outcome);
         self.failures
             .learn(&destination, feedback, first, &self.scheduler);
-        let is_logged = self.front.settings.destination_concurrency_feedback_debug;
-        let logged = (is_logged && feedback != Feedback::None).then(|| destination.clone());
         let results: Vec<(u32, DeliveryResult)> =
             outcomes.iter().map(|(index, o)| (*index, o.result)).collect();
-        self.scheduler.finished(
+        let condition = self.scheduler.finished(
             attempt,
             Finished {
                 results: &results,
@@ -506,19 +544,18 @@ impl Running {
             },
             now(),
         );
-        if let Some(destination) = logged {
-            self.log_feedback(&destination);
+        if let Some(condition) =
+            condition.filter(|_| self.front.settings.destination_concurrency_feedback_debug)
+        {
+            self.log_feedback(&destination, feedback, condition);
         }
     }
 
     /// `destination_concurrency_feedback_debug`
-    fn log_feedback(&self, destination: &Destination) {
-        let Some(condition) = self.scheduler.condition(destination) else {
-            return;
-        };
+    fn log_feedback(&self, destination: &Destination, feedback: Feedback, condition: Condition) {
         self.front.log.write(&lines::Feedback {
-            transport: &destination.transport,
-            next_hop: &destination.next_hop,
+            is_failure: feedback == Feedback::Unreachable,
+            name: &destination.name(),
             limit: condition.limit,
             window: condition.window,
             success: condition.success,
@@ -532,18 +569,29 @@ impl Running {
         let outcomes: Vec<(u32, Outcome)> =
             recipients.iter().map(|index| (*index, outcome.clone())).collect();
         if let Some(active) = self.active.get(queue_id) {
-            let delays = maillog::Delays {
-                before_queue_manager_micros: active.since_micros - active.message.facts.arrival_micros,
-                in_queue_manager_micros: now() - active.since_micros,
-                ..maillog::Delays::default()
-            };
-            attempt::log_outcomes(&self.front.log, &active.message, "error", &outcomes, delays);
+            self.log_untried(&active.message, active.since_micros, &outcomes);
         }
         self.told(self.front.spool.record(queue_id, outcomes));
     }
 
+    /// The lines about recipients that no agent was asked about.
+    fn log_untried(&self, message: &Message, activated_micros: i64, outcomes: &[(u32, Outcome)]) {
+        let lines = attempt::Lines {
+            log: &self.front.log,
+            message,
+            agent: "error",
+            delays: maillog::Delays {
+                before_queue_manager_micros: activated_micros - message.facts.arrival_micros,
+                in_queue_manager_micros: now() - activated_micros,
+                ..maillog::Delays::default()
+            },
+            is_soft: false,
+        };
+        lines.outcomes(outcomes);
+    }
+
     /// Tells the sender what is to be told although the message goes on being tried.
-    fn tell(&mut self, queue_id: QueueId, due: report::Due) {
+    fn tell(&mut self, queue_id: QueueId, due: report::Due, before: Option<Arc<Message>>) {
         if self.telling.contains_key(&queue_id) || !due.is_any() {
             return;
         }
@@ -551,7 +599,7 @@ impl Running {
         self.telling.insert(queue_id.clone(), None);
         self.in_flight += 1;
         tokio::spawn(async move {
-            report::report_while_tried(&front, &queue_id, due).await;
+            report::report_while_tried(&front, &queue_id, due, before).await;
             let _ = sender.send(Order::Told(queue_id));
         });
     }
@@ -644,24 +692,11 @@ impl Running {
     }
 }
 
-/// Where a recipient goes together with others. Every user of this host is a destination, with all extensions, so that one whose
-/// mailbox or command is slow holds nobody up; unless `local_destination_recipient_limit` wants several in one delivery.
-fn destination(
-    route: route::Route,
-    recipient: &envelope::Recipient,
-    settings: &settings::Postfix,
-) -> Destination {
-    let by_user = route.transport == "local" && settings.local_destination_recipient_limit == 1;
-    Destination {
-        next_hop: if by_user {
-            let plain = recipient.address.strip_extension(&settings.recipient_delimiter);
-            let user = plain.as_ref().map_or(&recipient.address, |(plain, _)| plain);
-            user.to_string().to_lowercase()
-        } else {
-            route.next_hop
-        },
-        transport: route.transport,
-    }
+/// The recipient that is a destination by itself, with all extensions.
+fn user(recipient: &envelope::Recipient, delimiter: &str) -> String {
+    let plain = recipient.address.strip_extension(delimiter);
+    let user = plain.as_ref().map_or(&recipient.address, |(plain, _)| plain);
+    user.local().to_string().to_lowercase()
 }
 
 /// Whether one of our own processes, and not the recipient, is why it was deferred.
@@ -679,25 +714,11 @@ mod tests {
     use super::*;
     use address::Address;
     use envelope::Recipient;
-    use settings::{Postfix, Surroundings};
 
     #[test]
     fn a_user_is_one_destination_with_all_extensions() {
-        let settings = Postfix {
-            recipient_delimiter: "+".to_owned(),
-            local_destination_recipient_limit: 1,
-            ..Postfix::defaults(&Surroundings::default())
-        };
-        let of = |address: &str| {
-            let route = route::Route {
-                class: route::Class::Local,
-                transport: "local".to_owned(),
-                next_hop: "a.test".to_owned(),
-            };
-            let recipient = Recipient::new(Address::parse(address).expect("an address"));
-            destination(route, &recipient, &settings).next_hop
-        };
+        let of = |address: &str| user(&Recipient::new(Address::parse(address).expect("an address")), "+");
         let same = ["bob@a.test", "bob+1@a.test", "Bob+2@A.test"].map(of);
-        assert_eq!(same, ["bob@a.test", "bob@a.test", "bob@a.test"]);
+        assert_eq!(same, ["bob", "bob", "bob"]);
     }
 }

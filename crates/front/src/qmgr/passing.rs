@@ -215,10 +215,7 @@ impl Passing {
             agency: &self.agency,
             message: &self.message,
         };
-        let destination = Destination {
-            transport: name.to_owned(),
-            next_hop: next_hop.to_owned(),
-        };
+        let destination = Destination::new(name, next_hop);
         let delivery = piped.delivery(&destination, vec![recipient]);
         self.runtime.block_on(piped.deliver(delivery))
     }
@@ -257,10 +254,7 @@ impl Transports for Passing {
         };
         match transport.agent {
             Agent::Smtp | Agent::Lmtp => {
-                let destination = Destination {
-                    transport: name.to_owned(),
-                    next_hop: next_hop.to_owned(),
-                };
+                let destination = Destination::new(name, next_hop);
                 self.remote(transport, &destination, recipient)
             }
             Agent::Virtual => self.virtual_mailbox(recipient),

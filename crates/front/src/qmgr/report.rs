@@ -23,6 +23,7 @@ pub(super) async fn report_and_remove(
     known: Option<Arc<Message>>,
     expired: bool,
 ) -> bool {
+    let before = known.clone().filter(|_| front.settings.confirm_delay_cleared);
     let message = match tried(front, queue_id, known) {
         Ok(message) => message,
         // An administrator deleted it meanwhile.
@@ -47,7 +48,11 @@ pub(super) async fn report_and_remove(
     }
     let told = match trace_of(&message) {
         Trace::Verify => tell(front, &message, Kind::Verified, &fates(&message, |_| true)).await,
-        _ => report_end(front, &message, expired).await,
+        _ => {
+            report_end(front, &message, expired).await
+                && (!was_told_of_delay(&front.settings, &message)
+                    || report_delay_cleared(front, &message, before.as_deref()).await)
+        }
     };
     told && match front.spool.remove(queue_id) {
         Ok(()) => true,
@@ -72,25 +77,29 @@ async fn report_end(front: &Arc<Front>, message: &Message, expired: bool) -> boo
     (!wants_record(message) || tell(front, message, Kind::Traced, &fates(message, |_| true)).await)
         && tell(front, message, Kind::Failed, &failed).await
         && tell(front, message, Kind::Success, &delivered).await
-        && report_delay_cleared(front, message).await
 }
 
-/// Tells a sender who was warned of a delay that it is over, if `confirm_delay_cleared` wants that.
-async fn report_delay_cleared(front: &Arc<Front>, message: &Message) -> bool {
-    let settings = &front.settings;
+/// Whether the sender was warned of a delay before these attempts, and `confirm_delay_cleared` wants the end of it told.
+fn was_told_of_delay(settings: &settings::Postfix, message: &Message) -> bool {
     let patience = super::micros(settings.delay_warning_time);
-    let has_waited = waited_micros(settings, message);
-    if !settings.confirm_delay_cleared || patience == 0 || has_waited < patience {
-        return true;
-    }
-    let arrived: Vec<(&Recipient, &Outcome)> = fates(message, |outcome| {
-        matches!(outcome.result, DeliveryResult::Sent | DeliveryResult::Relayed)
+    settings.confirm_delay_cleared && patience != 0 && waited_micros(settings, message) >= patience
+}
+
+/// Tells a sender who was warned of a delay of which recipients it is over: those that had not got the message `before` these
+/// attempts.
+async fn report_delay_cleared(front: &Arc<Front>, message: &Message, before: Option<&Message>) -> bool {
+    let outcomes_before = before.map_or(&[][..], |before| &before.outcomes);
+    let pairs = message.envelope.recipients.iter().zip(&message.outcomes);
+    let arrived = pairs.enumerate().filter_map(|(index, (recipient, outcome))| {
+        let earlier = outcomes_before.get(index).and_then(Option::as_ref);
+        let was_open = earlier.is_none_or(|earlier| earlier.result == DeliveryResult::Deferred);
+        let is_there =
+            |outcome: &&Outcome| matches!(outcome.result, DeliveryResult::Sent | DeliveryResult::Relayed);
+        let outcome = outcome.as_ref().filter(is_there)?;
+        // Who asked for reports of success has them already.
+        (was_open && !recipient.wants_success_report()).then_some((recipient, outcome))
     });
-    // Who asked for reports of success has them already.
-    let silent = arrived
-        .into_iter()
-        .filter(|(recipient, _)| !recipient.wants_success_report());
-    tell(front, message, Kind::DelayCleared, &silent.collect::<Vec<_>>()).await
+    tell(front, message, Kind::DelayCleared, &arrived.collect::<Vec<_>>()).await
 }
 
 /// How long a message had waited when it was deferred the last time. The time of the next try, which is on disk, tells it.
@@ -116,13 +125,15 @@ pub(super) struct Due {
     has_failed: bool,
     /// It is late.
     is_late: bool,
+    /// The sender knows that it is late, and may hear that some recipients have it now.
+    is_cleared: bool,
     /// It was the first attempt, and the sender asked for a report about that.
     is_record: bool,
 }
 
 impl Due {
     pub(super) fn is_any(self) -> bool {
-        self.has_failed || self.is_late || self.is_record
+        self.has_failed || self.is_late || self.is_cleared || self.is_record
     }
 }
 
@@ -136,12 +147,18 @@ pub(super) fn due(front: &Front, queue_id: &QueueId) -> Due {
         is_verification: trace_of(&message) == Trace::Verify,
         has_failed: outcomes.any(|outcome| outcome.result == DeliveryResult::Bounced),
         is_late: is_late(front, &message),
+        is_cleared: was_told_of_delay(&front.settings, &message),
         is_record: wants_record(&message),
     }
 }
 
-/// Makes the reports about a message that goes on being tried.
-pub(super) async fn report_while_tried(front: &Arc<Front>, queue_id: &QueueId, due: Due) {
+/// Makes the reports about a message that goes on being tried; `before`: as it was before it was tried.
+pub(super) async fn report_while_tried(
+    front: &Arc<Front>,
+    queue_id: &QueueId,
+    due: Due,
+    before: Option<Arc<Message>>,
+) {
     if due.is_record
         && let Ok(message) = front.spool.message(queue_id)
     {
@@ -150,6 +167,12 @@ pub(super) async fn report_while_tried(front: &Arc<Front>, queue_id: &QueueId, d
     report_failures(front, queue_id).await;
     if due.is_late {
         report_delay(front, queue_id).await;
+    }
+    if due.is_cleared
+        && let Ok(message) = front.spool.message(queue_id)
+    {
+        // What cannot be queued now is not made up for: the next attempts know nothing of these.
+        report_delay_cleared(front, &message, before.as_deref()).await;
     }
 }
 

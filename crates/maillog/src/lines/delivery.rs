@@ -1,6 +1,6 @@
 //! The line that says what became of one recipient: the one that log analysers count.
 
-use envelope::{DeliveryResult, Outcome, QueueId};
+use envelope::{DeliveryResult, Outcome, QueueId, StatusCode};
 
 use super::say;
 use crate::delays::Seconds;
@@ -25,6 +25,8 @@ pub struct Delivery<'a> {
     pub outcome: &'a Outcome,
     /// Nothing was delivered: the outcome is what it would have come to (`sendmail -bv`).
     pub is_verified_only: bool,
+    /// `soft_bounce`: what was given up stays in the queue.
+    pub is_soft: bool,
 }
 
 impl Line for Delivery<'_> {
@@ -54,13 +56,17 @@ impl Line for Delivery<'_> {
             _ if self.is_verified_only => "undeliverable",
             DeliveryResult::Sent | DeliveryResult::Relayed | DeliveryResult::Expanded => "sent",
             DeliveryResult::Deferred => "deferred",
+            DeliveryResult::Bounced | DeliveryResult::Returned if self.is_soft => "SOFTBOUNCE",
             DeliveryResult::Bounced | DeliveryResult::Returned => "bounced",
+        };
+        let code = match status {
+            "SOFTBOUNCE" => StatusCode::temporary(self.outcome.status.subject, self.outcome.status.detail),
+            _ => self.outcome.status,
         };
         let (delay, delays) = (Seconds(self.delays.total_micros()), self.delays);
         say!(
             out,
-            "delay={delay}, delays={delays}, dsn={}, status={status} ({})",
-            self.outcome.status,
+            "delay={delay}, delays={delays}, dsn={code}, status={status} ({})",
             self.outcome.text
         );
     }

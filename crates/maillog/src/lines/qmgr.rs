@@ -102,13 +102,19 @@ impl Line for Removed<'_> {
     }
 }
 
-/// `queue smtp/mx.example: limit 20 window 6 success 0 failure 0 fail_cohorts 0`
+/// At most six digits, without zeros at the end.
+fn rounded(number: f64) -> f64 {
+    (number * 1e6).round() / 1e6
+}
+
+/// `qmgr_queue_unthrottle: queue mx.example: limit 20 window 6 success 0 failure 0 fail_cohorts 0`, and with
+/// `qmgr_queue_throttle` after a failure (`destination_concurrency_feedback_debug`)
 #[derive(Debug)]
 pub struct Feedback<'a> {
-    /// The transport.
-    pub transport: &'a str,
-    /// The next hop.
-    pub next_hop: &'a str,
+    /// The destination could not be reached.
+    pub is_failure: bool,
+    /// The next hop, or `recipient@next hop` where each recipient is a destination.
+    pub name: &'a str,
     /// The largest number of deliveries at once.
     pub limit: usize,
     /// The number of now.
@@ -128,14 +134,14 @@ impl Line for Feedback<'_> {
     fn text(&self, out: &mut String) {
         say!(
             out,
-            "queue {}/{}: limit {} window {} success {:.3} failure {:.3} fail_cohorts {:.3}",
-            self.transport,
-            self.next_hop,
+            "qmgr_queue_{}throttle: queue {}: limit {} window {} success {} failure {} fail_cohorts {}",
+            if self.is_failure { "" } else { "un" },
+            self.name,
             self.limit,
             self.window,
-            self.success,
-            self.failure,
-            self.failed_cohorts
+            rounded(self.success),
+            rounded(self.failure),
+            rounded(self.failed_cohorts)
         );
     }
 }

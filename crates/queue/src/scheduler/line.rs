@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::options::TransportLimits;
+use super::options::{Destination, TransportLimits};
 
 /// A message's place in the order in which messages became active.
 pub(super) type Order = u64;
@@ -32,12 +32,14 @@ pub struct Condition {
     pub failure: f64,
     /// Failures since the last success, in windows.
     pub failed_cohorts: f64,
+    /// Messages that wait for it, and attempts under way.
+    pub entries: usize,
 }
 
 /// The line.
 #[derive(Debug)]
 pub(super) struct Line {
-    pub(super) next_hop: String,
+    pub(super) destination: Destination,
     pub(super) window: usize,
     pub(super) in_flight: usize,
     /// Of these, those that wait for a host that says nothing.
@@ -70,9 +72,9 @@ pub(super) struct Listed {
 }
 
 impl Line {
-    pub(super) fn new(next_hop: String, limits: &TransportLimits) -> Line {
+    pub(super) fn new(destination: Destination, limits: &TransportLimits) -> Line {
         Line {
-            next_hop,
+            destination,
             window: limits.initial.clamp(1, limits.window_max()),
             in_flight: 0,
             seeking: 0,
@@ -102,6 +104,7 @@ impl Line {
             success: self.success,
             failure: self.failure,
             failed_cohorts: self.failed_cohorts,
+            entries: self.waiting.len() + self.in_flight,
         }
     }
 
@@ -149,7 +152,7 @@ impl Line {
         std::mem::take(&mut self.waiting).into_keys()
     }
 
-    /// The destination answered: more at once.
+    /// The destination answered: more at once, unless what goes does not fill what may by far.
     pub(super) fn succeeded(&mut self, limits: &TransportLimits) {
         self.failed_cohorts = 0.0;
         self.dead_until_micros = None;
@@ -157,10 +160,15 @@ impl Line {
             self.success = 0.0;
             return;
         }
-        self.success += limits.positive.at(self.window);
-        // Three times a third is a whole.
-        if self.success >= 1.0 - 1e-9 {
-            self.success = 0.0;
+        // The attempt that ended counts too.
+        if self.window > self.in_flight + limits.initial {
+            return;
+        }
+        let part = limits.positive.at(self.window);
+        self.success += part;
+        // Half a part is close enough to a whole, so that nothing hangs on how parts are rounded.
+        while part > 0.0 && self.success + part / 2.0 >= 1.0 && self.window < limits.window_max() {
+            self.success -= 1.0;
             self.failure = 0.0;
             self.window += 1;
         }
@@ -169,13 +177,15 @@ impl Line {
     /// It could not be reached: fewer at once.
     pub(super) fn failed(&mut self, limits: &TransportLimits) -> Health {
         self.failed_cohorts += 1.0 / self.window.max(1) as f64;
-        self.success = 0.0;
+        let part = limits.negative.at(self.window);
+        self.failure -= part;
         // The first part of a failure counts at once, so that the window is never larger than the failures allow.
-        self.failure -= limits.negative.at(self.window);
-        if self.failure < -1e-9 {
+        while part > 0.0 && self.failure - part / 2.0 < 0.0 {
+            self.success = 0.0;
             self.failure += 1.0;
-            self.window = (self.window - 1).max(1);
+            self.window = self.window.saturating_sub(1);
         }
+        self.window = self.window.max(1);
         if limits.failed_cohorts > 0 && self.failed_cohorts >= limits.failed_cohorts as f64 - 1e-9 {
             self.failed_cohorts = 0.0;
             self.failure = 0.0;
@@ -192,7 +202,7 @@ mod tests {
     use super::*;
 
     fn line(limits: &TransportLimits) -> Line {
-        Line::new("host".to_owned(), limits)
+        Line::new(Destination::new("smtp", "host"), limits)
     }
 
     #[test]
@@ -203,9 +213,13 @@ mod tests {
         };
         let mut by_one = line(&limits);
         (0..9).for_each(|_| by_one.succeeded(&limits));
+        assert_eq!(by_one.window, 6, "one at a time needs no more");
+        by_one.in_flight = 8;
+        (0..9).for_each(|_| by_one.succeeded(&limits));
         assert_eq!(by_one.window, 8);
         limits.positive = Gain::PerConcurrency(1.0);
         let mut by_part = line(&limits);
+        by_part.in_flight = 8;
         (0..4).for_each(|_| by_part.succeeded(&limits));
         assert_eq!(by_part.window, 5);
         by_part.succeeded(&limits);
@@ -220,11 +234,16 @@ mod tests {
     fn failures_close_it_and_end_in_death() {
         let mut limits = TransportLimits::default();
         let mut dies = line(&limits);
-        let healths: Vec<Health> = (0..4).map(|_| dies.failed(&limits)).collect();
-        // 1/5 + 1/4 + 1/3 + 1/2 is more than a cohort.
+        let healths: Vec<Health> = (0..3).map(|_| dies.failed(&limits)).collect();
+        // 1/5 + 1/3 + 1/2 is more than a cohort: the first failure takes two, the others one.
+        assert_eq!(healths, [Health::Alive, Health::Alive, Health::Dead]);
+        let mut once = line(&limits);
+        once.failed(&limits);
+        let condition = once.condition(&limits);
         assert_eq!(
-            healths,
-            [Health::Alive, Health::Alive, Health::Alive, Health::Dead]
+            (condition.window, condition.failure),
+            (3, 1.0),
+            "as Postfix 3.7 logs it"
         );
         limits.failed_cohorts = 0;
         let mut lives = line(&limits);
@@ -233,10 +252,10 @@ mod tests {
         limits.failed_cohorts = 10;
         limits.negative = Gain::Fixed(0.2);
         let mut slowly = line(&limits);
-        let _: Vec<Health> = (0..5).map(|_| slowly.failed(&limits)).collect();
+        let _: Vec<Health> = (0..4).map(|_| slowly.failed(&limits)).collect();
         assert_eq!(slowly.window, 4);
         slowly.failed(&limits);
-        assert_eq!(slowly.window, 3, "after five more");
+        assert_eq!(slowly.window, 3, "after four more");
     }
 
     #[test]

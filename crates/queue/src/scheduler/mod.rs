@@ -33,8 +33,8 @@ pub const LOAD_RECIPIENTS_MAX: usize = 2000;
 ///    count, up to `seeking` of them, and while one waits no other at its destination is begun: dead hosts hold up neither
 ///    living ones nor each other. When such a host greets after all, its attempt counts again; until others end there may then be
 ///    more than the limit.
-/// 4. A destination's concurrency (its window) starts at `initial`; each answer adds the positive feedback, each failure to
-///    connect takes the negative one, up to `limit`. When failures without a success between them make `failed_cohorts`
+/// 4. A destination's concurrency (its window) starts at `initial`; each answer adds the positive feedback, while it is not larger
+///    than what is under way plus `initial`, each failure to connect takes the negative one, up to `limit`. When failures without a success between them make `failed_cohorts`
 ///    windows, the destination is dead for `minimal_backoff`: its recipients are deferred without an attempt. Then one is tried.
 /// 5. *Fairness*: among what can go (its destination's window has room), the message that became active first goes first; the
 ///    destinations of one message take turns. But a smaller message may go before a larger one: every `cost` attempts of a
@@ -142,6 +142,11 @@ impl Scheduler {
         run.into_iter().chain(rest).min()
     }
 
+    /// What holds for a transport.
+    pub fn limits_of(&self, transport: &str) -> TransportLimits {
+        self.options.limits_of(transport)
+    }
+
     /// How many messages are active.
     pub fn active_count(&self) -> usize {
         self.messages.active
@@ -167,13 +172,13 @@ impl Scheduler {
         let index = self.by_name.get(&destination.transport);
         index
             .and_then(|index| self.transports.get(*index))
-            .is_some_and(|transport| transport.knows(&destination.next_hop))
+            .is_some_and(|transport| transport.knows(destination))
     }
 
     /// How a destination is, if anything is remembered of it.
     pub fn condition(&self, destination: &Destination) -> Option<Condition> {
         let transport = self.transports.get(*self.by_name.get(&destination.transport)?)?;
-        let line = transport.line_to_known(&destination.next_hop)?;
+        let line = transport.line_to_known(destination)?;
         Some(line.condition(&transport.limits))
     }
 
@@ -201,7 +206,7 @@ impl Scheduler {
         let mut lines: Vec<(usize, LineId, VecDeque<u32>)> = Vec::new();
         for (recipient, destination) in routes {
             let index = self.transport_of(&destination.transport);
-            let line = self.transports[index].line_to(&destination.next_hop);
+            let line = self.transports[index].line_to(&destination);
             let place = *at.entry((index, line)).or_insert_with(|| {
                 lines.push((index, line, VecDeque::new()));
                 lines.len() - 1
@@ -270,19 +275,23 @@ impl Scheduler {
         }
     }
 
-    /// The answer to [`Action::Deliver`].
-    pub fn finished(&mut self, attempt: AttemptId, finished: Finished<'_>, now_micros: i64) {
+    /// The answer to [`Action::Deliver`]. What the destination is like now, when the attempt says something about it.
+    pub fn finished(
+        &mut self,
+        attempt: AttemptId,
+        finished: Finished<'_>,
+        now_micros: i64,
+    ) -> Option<Condition> {
         self.contact(attempt, Contact::Made);
-        let Some(attempt) = self.attempts.remove(&attempt) else {
-            return;
-        };
+        let attempt = self.attempts.remove(&attempt)?;
         self.transports[attempt.transport].in_flight -= 1;
         if let Some(active) = self.messages.active_of(&attempt.queue_id) {
             active.in_flight -= 1;
             active.some_deferred |= !finished.ends_all(&attempt.recipients);
         }
-        self.take_feedback(&attempt, finished.feedback, now_micros);
+        let condition = self.take_feedback(&attempt, finished.feedback, now_micros);
         self.conclude(&attempt.queue_id, now_micros);
+        condition
     }
 
     /// Makes all deferred messages due and forgets that destinations are dead (`postqueue -f`).
@@ -504,10 +513,7 @@ impl Scheduler {
         }
         self.actions.push_back(Action::DeferUntried {
             queue_id: queue_id.clone(),
-            destination: Destination {
-                transport: transport.name.clone(),
-                next_hop: line.next_hop.clone(),
-            },
+            destination: line.destination.clone(),
             recipients,
         });
     }
@@ -526,10 +532,7 @@ impl Scheduler {
 
     fn begin(&mut self, index: usize, next: transport::Next, now_micros: i64) -> Option<Action> {
         let transport = &mut self.transports[index];
-        let destination = Destination {
-            transport: transport.name.clone(),
-            next_hop: transport.line(next.line)?.next_hop.clone(),
-        };
+        let destination = transport.line(next.line)?.destination.clone();
         let pause = transport.limits.transport_rate_delay_micros;
         if pause > 0 {
             let until = now_micros.saturating_add(pause);
@@ -562,14 +565,12 @@ impl Scheduler {
     }
 
     /// Learns from an attempt how much its destination can take.
-    fn take_feedback(&mut self, attempt: &Attempt, feedback: Feedback, now_micros: i64) {
+    fn take_feedback(&mut self, attempt: &Attempt, feedback: Feedback, now_micros: i64) -> Option<Condition> {
         let (index, id) = (attempt.transport, attempt.line);
         let dead_until = now_micros.saturating_add(self.options.backoff.minimal_micros);
         let transport = &mut self.transports[index];
         let limits = transport.limits;
-        let Some(line) = transport.line_mut(id) else {
-            return;
-        };
+        let line = transport.line_mut(id)?;
         line.in_flight -= 1;
         let health = match feedback {
             Feedback::Reached => {
@@ -579,6 +580,7 @@ impl Scheduler {
             Feedback::Unreachable => line.failed(&limits),
             Feedback::None => Health::Alive,
         };
+        let condition = (feedback != Feedback::None).then(|| line.condition(&limits));
         if limits.rate_delay_micros > 0 {
             let until = now_micros.saturating_add(limits.rate_delay_micros);
             line.rests_until_micros = Some(until);
@@ -594,6 +596,7 @@ impl Scheduler {
         let transport = &mut self.transports[index];
         transport.list(id);
         transport.forget_if_idle(id);
+        condition
     }
 
     fn dismissed(&mut self, line: (usize, LineId), dismissed: transport::Dismissed, now_micros: i64) {

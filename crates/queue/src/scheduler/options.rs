@@ -11,6 +11,28 @@ pub struct Destination {
     pub transport: String,
     /// The next hop, as `route` gave it.
     pub next_hop: String,
+    /// The one recipient that the destination is, where the transport takes one recipient at a time
+    /// (`TRANSPORT_destination_recipient_limit = 1`): all that is said of destinations holds for each recipient then.
+    pub recipient: Option<String>,
+}
+
+impl Destination {
+    /// A next hop of a transport, with all recipients there.
+    pub fn new(transport: impl Into<String>, next_hop: impl Into<String>) -> Destination {
+        Destination {
+            transport: transport.into(),
+            next_hop: next_hop.into(),
+            recipient: None,
+        }
+    }
+
+    /// What the log calls it: the next hop, or the recipient at it.
+    pub fn name(&self) -> String {
+        match &self.recipient {
+            Some(recipient) => format!("{recipient}@{}", self.next_hop),
+            None => self.next_hop.clone(),
+        }
+    }
 }
 
 /// How much an answer of a destination changes its concurrency: a part of one, between 0 and 1.
@@ -140,7 +162,7 @@ pub struct Options {
 
 impl Options {
     /// What holds for a transport.
-    pub(super) fn limits_of(&self, transport: &str) -> TransportLimits {
+    pub fn limits_of(&self, transport: &str) -> TransportLimits {
         let own = self.transport_limits.get(transport);
         *own.unwrap_or(&self.default_limits)
     }

@@ -6,7 +6,7 @@ use envelope::QueueId;
 
 use super::action::Contact;
 use super::line::{Line, Listed, Order, Size};
-use super::options::{Overtaking, TransportLimits};
+use super::options::{Destination, Overtaking, TransportLimits};
 
 /// Names a line of a transport.
 pub(super) type LineId = u64;
@@ -53,7 +53,7 @@ pub(super) struct Transport {
     /// Between two attempts of a transport that has a rate delay.
     pub(super) rests_until_micros: Option<i64>,
     lines: HashMap<LineId, Line>,
-    by_next_hop: HashMap<String, LineId>,
+    by_destination: HashMap<Destination, LineId>,
     jobs: HashMap<Order, Job>,
     /// The lines that can take an attempt, by the oldest message in them …
     oldest: BTreeSet<(Order, u64, LineId)>,
@@ -72,7 +72,7 @@ impl Transport {
             seeking: 0,
             rests_until_micros: None,
             lines: HashMap::new(),
-            by_next_hop: HashMap::new(),
+            by_destination: HashMap::new(),
             jobs: HashMap::new(),
             oldest: BTreeSet::new(),
             smallest: BTreeSet::new(),
@@ -93,16 +93,16 @@ impl Transport {
         }
     }
 
-    /// The line in front of a next hop, made when there is none.
-    pub(super) fn line_to(&mut self, next_hop: &str) -> LineId {
-        if let Some(id) = self.by_next_hop.get(next_hop) {
+    /// The line in front of a destination, made when there is none.
+    pub(super) fn line_to(&mut self, destination: &Destination) -> LineId {
+        if let Some(id) = self.by_destination.get(destination) {
             return *id;
         }
         let id = self.next_line;
         self.next_line += 1;
-        self.by_next_hop.insert(next_hop.to_owned(), id);
+        self.by_destination.insert(destination.clone(), id);
         self.lines
-            .insert(id, Line::new(next_hop.to_owned(), &self.limits));
+            .insert(id, Line::new(destination.clone(), &self.limits));
         id
     }
 
@@ -114,12 +114,12 @@ impl Transport {
         self.lines.get_mut(&id)
     }
 
-    pub(super) fn line_to_known(&self, next_hop: &str) -> Option<&Line> {
-        self.lines.get(self.by_next_hop.get(next_hop)?)
+    pub(super) fn line_to_known(&self, destination: &Destination) -> Option<&Line> {
+        self.lines.get(self.by_destination.get(destination)?)
     }
 
-    pub(super) fn knows(&self, next_hop: &str) -> bool {
-        self.by_next_hop.contains_key(next_hop)
+    pub(super) fn knows(&self, destination: &Destination) -> bool {
+        self.by_destination.contains_key(destination)
     }
 
     pub(super) fn line_count(&self) -> usize {
@@ -131,7 +131,7 @@ impl Transport {
         if self.lines.get(&id).is_some_and(|line| !line.is_in_use())
             && let Some(line) = self.lines.remove(&id)
         {
-            self.by_next_hop.remove(&line.next_hop);
+            self.by_destination.remove(&line.destination);
         }
     }
 
@@ -350,6 +350,10 @@ fn list(
 mod tests {
     use super::*;
 
+    fn to(next_hop: &str) -> Destination {
+        Destination::new("local", next_hop)
+    }
+
     /// Lets a mailing of `large` attempts and small messages in; the order in which messages begin attempts.
     fn order(overtaking: Overtaking, large: u32, small: &[u32]) -> Vec<u64> {
         let limits = TransportLimits {
@@ -363,13 +367,18 @@ mod tests {
         let mut transport = Transport::new("local".to_owned(), limits);
         let id = QueueId::parse("ABCDEF").unwrap_or_else(|| QueueId::short(0, 0));
         for (order, size) in (0u64..).zip([large].iter().chain(small)) {
-            let lines = (0..*size).map(|r| (transport.line_to(&format!("{order}.{r}")), VecDeque::from([r])));
+            let lines = (0..*size).map(|r| {
+                (
+                    transport.line_to(&to(&format!("{order}.{r}"))),
+                    VecDeque::from([r]),
+                )
+            });
             let lines = lines.collect::<Vec<_>>();
             transport.join((order, &id), *size as usize, lines);
         }
         let mut begun = Vec::new();
         while let Some(next) = transport.next() {
-            let hop = &transport.lines[&next.line].next_hop;
+            let hop = &transport.lines[&next.line].destination.next_hop;
             begun.push(hop.split('.').next().and_then(|o| o.parse().ok()).unwrap_or(99));
         }
         begun
@@ -427,10 +436,10 @@ mod tests {
         let limits = TransportLimits::default();
         let mut transport = Transport::new("smtp".to_owned(), limits);
         let id = QueueId::short(0, 0);
-        let line = transport.line_to("host");
+        let line = transport.line_to(&to("host"));
         transport.join((1, &id), 1, vec![(line, VecDeque::from([0, 1]))]);
         assert_eq!(transport.dismiss_message(1), 2);
-        assert!(transport.lines.is_empty() && transport.by_next_hop.is_empty());
+        assert!(transport.lines.is_empty() && transport.by_destination.is_empty());
         assert!(transport.oldest.is_empty() && transport.smallest.is_empty() && transport.jobs.is_empty());
     }
 }

@@ -430,18 +430,15 @@ impl Queue {
             3 => ("paced", format!("paced{}", self.chance(2))),
             k => ("smtp", format!("host{k}")),
         };
-        Destination {
-            transport: transport.to_owned(),
-            next_hop,
-        }
+        Destination::new(transport, next_hop)
     }
 
     /// A user of this host to whom nobody else writes.
     fn user_of_its_own(&mut self) -> Destination {
         self.next_user += 1;
         Destination {
-            transport: "local".to_owned(),
-            next_hop: format!("own{}", self.next_user),
+            recipient: Some(format!("own{}", self.next_user)),
+            ..Destination::new("local", "here")
         }
     }
 
@@ -630,7 +627,7 @@ impl Queue {
             .collect();
         if let [(_, only)] = &routes[..]
             && message.envelope.recipients.len() == 1
-            && only.next_hop.starts_with("own")
+            && only.recipient.is_some()
         {
             let begun = self.begun.get("local").map_or(0, |(count, _)| *count);
             self.since.insert(id.clone(), begun);

@@ -133,10 +133,6 @@ pub(crate) const NOT_YET: &[(&str, &str)] = &[
         "postmaster_address",
         "not yet: refusals that delivery sends itself",
     ),
-    (
-        "qmgr_clog_warn_time",
-        "not yet: warnings about a full active queue",
-    ),
     ("recipient_bcc_maps", "not yet: automatic copies by table"),
     ("recipient_canonical_classes", "not yet: rewriting of addresses"),
     ("recipient_canonical_maps", "not yet: rewriting of addresses"),
@@ -184,10 +180,6 @@ pub(crate) const NOT_YET: &[(&str, &str)] = &[
         "not yet: a limit of AUTH answers of one's own",
     ),
     ("smtpd_sender_login_maps", "not yet: owners of sender addresses"),
-    (
-        "smtpd_tls_loglevel",
-        "not yet: choosing how much of TLS is logged",
-    ),
     (
         "smtputf8_autodetect_classes",
         "not yet: finding out what needs SMTPUTF8",
