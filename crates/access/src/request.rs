@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use address::Address;
 use envelope::StatusCode;
+use settings::NotifyClass;
 
 /// The peer, as the restrictions see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +49,18 @@ pub struct Refusal {
     pub status: StatusCode,
     /// What follows: `<a@b>: Relay access denied`.
     pub text: String,
+}
+
+impl Refusal {
+    /// Which class of `notify_classes` it is of.
+    pub fn class(&self) -> NotifyClass {
+        match (self.status.subject, self.status.detail) {
+            // There is nobody of that name: mail for or from there could not be delivered.
+            (1, 0 | 1) => NotifyClass::Bounce,
+            (3, 0) if self.code < 500 => NotifyClass::Data,
+            _ => NotifyClass::Policy,
+        }
+    }
 }
 
 impl std::fmt::Display for Refusal {

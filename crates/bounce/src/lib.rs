@@ -2,13 +2,16 @@
 //!
 //! In charge of who gets a report, what it says in words and in fields, and how much of the message it returns, as
 //! Postfix's bounce(8) does. Not in charge of when to report (`queue`) or of delivering the report: what comes out
-//! of [`report`] is a new message for `intake` and the queue, lines ending in LF.
+//! of [`report`] is a new message for `intake` and the queue, lines ending in LF. [`notice`] tells the postmaster of sessions.
 //!
 //! Entry: [`report`]. RFCs: 3461 §6, 3462 (multipart/report), 3464 (delivery-status), 6533 (its UTF-8 forms), 3834 §3.
 //! Limits: at most `bounce_size_limit` octets of the message are read and returned; [`RECIPIENTS_MAX`] are listed.
 
 mod fields;
+mod notice;
 mod wording;
+
+pub use notice::{Notice, Service, notice};
 
 use std::io::Read;
 
@@ -55,7 +58,8 @@ pub enum Kind {
 /// Who is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Audience {
-    /// The sender. When that is the null address, a failure goes to the postmaster instead, if `notify_classes` has `2bounce`.
+    /// The sender. When that is the null address, a failure goes to the postmaster instead, if `notify_classes` has `2bounce`
+    /// or `bounce`.
     Sender,
     /// The postmaster, of failures (`bounce`) and delays (`delay`) of others' mail: the header of the message and no words.
     Postmaster,
@@ -155,7 +159,10 @@ impl About<'_> {
     fn addressees(&self) -> Option<(Option<Address>, Address)> {
         let settings = self.settings;
         let asked = |class: NotifyClass, recipient: &str| {
-            if !settings.notify_classes.contains(&class) {
+            let classes = &settings.notify_classes;
+            // `bounce` implies `2bounce`.
+            let is_implied = class == NotifyClass::TwoBounce && classes.contains(&NotifyClass::Bounce);
+            if !is_implied && !classes.contains(&class) {
                 return None;
             }
             // As it is written there; cleanup completes it.

@@ -262,7 +262,11 @@ fn notify_and_null_senders_decide_who_is_told() {
 #[test]
 fn a_report_that_comes_back_goes_to_the_postmaster_when_asked_for() {
     let mut settings = settings();
+    settings.notify_classes = vec![NotifyClass::Bounce];
+    let implied = build(&settings, Kind::Failed, &envelope(""), &nobody(), &failed("x"));
     settings.notify_classes = vec![NotifyClass::TwoBounce];
+    let asked = build(&settings, Kind::Failed, &envelope(""), &nobody(), &failed("x"));
+    assert_eq!(implied, asked, "bounce implies 2bounce");
     let (envelope, _) = build(&settings, Kind::Failed, &envelope(""), &nobody(), &failed("x")).unwrap();
     assert_eq!(
         envelope.sender.unwrap().to_string(),

@@ -4,7 +4,7 @@ use crate::connection::{Connection, Established, Target, in_words};
 use crate::filters::Replies;
 use crate::logins::{Dialogue, Logins, Privacy};
 use crate::terms::Terms;
-use crate::{CONTENT_PIECE_OCTETS, Greeted};
+use crate::{CONTENT_PIECE_OCTETS, FaultySession, Greeted};
 use envelope::{DeliveryResult, Outcome, StatusCode};
 use machine::{Machine, Stamp};
 use rustls::ClientConfig;
@@ -129,6 +129,13 @@ impl Session {
             relay: session.relay,
             detail: Default::default(),
         })
+    }
+
+    /// What was said, if the peer did not speak as mail servers do.
+    pub(crate) fn take_faulty(&mut self) -> Option<FaultySession> {
+        let transcript = self.client.take_faulty_transcript()?;
+        let relay = self.relay.clone();
+        Some(FaultySession { relay, transcript })
     }
 
     /// Whether another message may follow.

@@ -262,6 +262,7 @@ impl Trying<'_, '_> {
             }
             converse::End::Stale => return Use::Stale,
         }
+        progress.faulty_sessions.extend(session.take_faulty());
         self.sessions += 1;
         self.leave(session).await;
         Use::Served
@@ -363,6 +364,7 @@ impl Trying<'_, '_> {
             let told = (self.letter.queue_id, workarounds.as_str());
             self.remote.note_workarounds(options.protocol, target, told);
         }
+        progress.faulty_sessions.extend(session.take_faulty());
         match end {
             converse::End::Done(report) => self.heard(&session, report, progress),
             converse::End::NeverBegun(outcome) => progress.failed(&outcome),

@@ -33,6 +33,7 @@ pub use policy::OwnCertificates;
 pub use smtp::client::ForwardedClient;
 
 use envelope::{Envelope, Outcome};
+use smtp::Transcript;
 use smtp::client::{Message, Recipient};
 use std::io::Read;
 use std::time::Duration;
@@ -87,6 +88,17 @@ pub struct Delivery {
     pub tls: bool,
     /// The next hop is this host itself; nothing was tried (`best_mx_transport`).
     pub loops: bool,
+    /// Sessions in which hosts did not speak as mail servers do; none where nobody asked for them.
+    pub faulty_sessions: Vec<FaultySession>,
+}
+
+/// A session for a notice to the postmaster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FaultySession {
+    /// The host: `mx.example.com[192.0.2.1]:25`.
+    pub relay: String,
+    /// What was said.
+    pub transcript: Transcript,
 }
 
 impl Request {

@@ -16,7 +16,7 @@ use dns::Dns;
 use machine::Stamp;
 use maillog::Log;
 use maillog::lines::delivery::{ConnectFailed, HandshakeFailed, OfferNoted, PixWorkarounds, TlsEstablished};
-use settings::Postfix;
+use settings::{NotifyClass, Postfix};
 use smtp::client::{Config, Hello, Protocol, Timeouts, TlsPolicy};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
@@ -96,6 +96,8 @@ pub(crate) struct Options {
     dummy_mail_auth: bool,
     xforward: bool,
     data_octets_per_second_min: Option<u64>,
+    /// `notify_classes` has `protocol`.
+    keeps_transcript: bool,
     pub(crate) filters: Filters,
     pub(crate) habit: Habit,
     login_soft_bounce: bool,
@@ -310,6 +312,7 @@ impl Options {
             dummy_mail_auth: *chosen.send_dummy_mail_auth,
             data_octets_per_second_min: (*chosen.per_request_deadline)
                 .then(|| u64::try_from(*chosen.min_data_rate).unwrap_or(u64::MAX)),
+            keeps_transcript: settings.notify_classes.contains(&NotifyClass::Protocol),
             filters: Filters::of(&chosen),
             habit: Habit::of(&chosen, settings),
             login_soft_bounce: *chosen.sasl_auth_soft_bounce,
@@ -343,6 +346,7 @@ impl Options {
             xforward: self.xforward,
             pix: self.filters.pix(target.ip(), age)?,
             data_octets_per_second_min: self.data_octets_per_second_min,
+            keeps_transcript: self.keeps_transcript,
             protocol: self.protocol,
             tls,
             tls_active: policy.wrapped && with_tls,

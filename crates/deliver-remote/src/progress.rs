@@ -5,7 +5,7 @@ use envelope::{DeliveryResult, Outcome, StatusCode};
 use smtp::client::{Message, Report};
 use std::time::Instant;
 
-use crate::Delivery;
+use crate::{Delivery, FaultySession};
 
 /// The recipients of one message.
 pub(crate) struct Progress {
@@ -17,6 +17,7 @@ pub(crate) struct Progress {
     dsn_offered: bool,
     tls: bool,
     began: Instant,
+    pub(crate) faulty_sessions: Vec<FaultySession>,
 }
 
 impl Progress {
@@ -30,6 +31,7 @@ impl Progress {
             dsn_offered: false,
             tls: false,
             began: Instant::now(),
+            faulty_sessions: Vec::new(),
         }
     }
 
@@ -118,6 +120,7 @@ impl Progress {
             dsn_offered: self.dsn_offered,
             tls: self.tls,
             loops,
+            faulty_sessions: self.faulty_sessions,
         }
     }
 }

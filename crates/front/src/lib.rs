@@ -14,6 +14,7 @@ pub mod control;
 pub mod hosts_access;
 pub mod lmtp;
 pub mod login;
+pub mod notices;
 pub mod pickup;
 pub mod qmgr;
 pub mod smtpd;
@@ -21,6 +22,7 @@ pub mod transports;
 
 use std::sync::Arc;
 
+use machine::SECOND;
 use maillog::Log;
 use queue::Spool;
 use route::Router;
@@ -56,4 +58,13 @@ pub struct Front {
     pub log: Log,
     /// The queue's driver.
     pub qmgr: qmgr::Handle,
+}
+
+/// A moment in the local zone.
+pub(crate) fn local_date(micros: i64) -> message::date::Date {
+    let secs = micros / SECOND;
+    message::date::Date {
+        secs,
+        offset_secs: intake::date::local_offset_secs(secs),
+    }
 }

@@ -9,7 +9,7 @@ use config::{Loaded, Problem, Severity};
 use deliver_local::pipe::{PROGRAM, Pipe};
 use front::transports::{self, is_transport};
 use settings::kinds::{Shape, words};
-use settings::{NetworkPattern, Networks, NotifyClass, Service, Support, TableRef, TlsLevel, params};
+use settings::{NetworkPattern, Networks, Service, Support, TableRef, TlsLevel, params};
 use tables::Tables;
 use tls::clients::Revocation;
 
@@ -37,7 +37,6 @@ pub fn of(loaded: &Loaded) -> Vec<Problem> {
     problems.extend(revocation_lists(loaded));
     problems.extend(log_directory(loaded));
     problems.extend(spool_group(loaded));
-    problems.extend(notices(loaded));
     problems.extend(missing_transports(loaded));
     problems.extend(rows_of_mailboxes(loaded));
     problems.extend(pipes(loaded));
@@ -225,25 +224,6 @@ fn wrong_group(group: &os::Group, spool: &Path) -> Option<String> {
             spool.display()
         )
     })
-}
-
-/// Events of which the postmaster is not told, though main.cf asks for it.
-fn notices(loaded: &Loaded) -> Option<Problem> {
-    let name = "notify_classes";
-    loaded.values.explicit().get(name)?;
-    let asked = loaded.postfix.notify_classes.iter();
-    let missing: Vec<String> = asked
-        .filter(|class| {
-            !matches!(
-                class,
-                NotifyClass::Bounce | NotifyClass::TwoBounce | NotifyClass::Delay
-            )
-        })
-        .map(|class| class.as_str().to_owned())
-        .collect();
-    let text = format!("{}: not there yet, no notices are sent", missing.join(", "));
-    (!missing.is_empty())
-        .then(|| Problem::new(Severity::Note, ("main.cf", loaded.main.line_of(name)), name, text))
 }
 
 /// Transports that nobody serves: mail that needs them waits.

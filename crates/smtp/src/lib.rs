@@ -11,5 +11,7 @@
 pub mod client;
 pub mod reply;
 pub mod server;
+pub mod transcript;
 
 pub use reply::Reply;
+pub use transcript::Transcript;

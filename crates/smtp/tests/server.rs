@@ -3,9 +3,11 @@
 
 mod memory;
 
+use machine::Machine;
 use memory::Memory;
 use proptest::prelude::*;
-use smtp::server::{Protocol, Words};
+use smtp::server::{Answer, Ending, Event, Note, Protocol, Words};
+use smtp::transcript::{Fault, Voice};
 use std::path::Path;
 use testkit::{Dialogue, MachinePeer, Peer, Ran, Run, TcpPeer};
 
@@ -69,6 +71,43 @@ fn every_dialogue_runs_against_the_server_named_in_the_environment() {
             Err(failure) => println!("DIFFERS {failure}"),
         }
     }
+}
+
+/// A session whose machine keeps what was said.
+#[test]
+fn a_transcript_shows_no_password_and_every_fault() {
+    let mut config = smtp::server::Config::new("mx.example.test");
+    config.auth.mechanisms_without_tls = vec!["LOGIN".to_owned()];
+    config.transcript_lines = Some(100);
+    let mut server = smtp::server::Server::new(std::sync::Arc::new(config), 0);
+    server.feed(b"EHLO x\r\nAUTH LOGIN dXNlcg==\r\nc2VjcmV0\r\nFOO\r\nQUIT\r\n", 0);
+    let mut transcript = None;
+    while let Some(event) = server.next_event() {
+        let answer = match &event {
+            Event::Auth { .. } => Answer::Challenge(b"Password:".to_vec()),
+            Event::AuthResponse(_) => Answer::AuthFailure(String::new()),
+            Event::Note(Note::Transcript(said, ending)) => {
+                transcript = Some((said.clone(), *ending));
+                continue;
+            }
+            event if event.needs_answer() => Answer::Accept,
+            _ => continue,
+        };
+        server.answer(answer, 0);
+    }
+    let (transcript, ending) = transcript.unwrap();
+    assert_eq!(ending, Some(Ending::Quit));
+    let faults: Vec<Fault> = transcript.faults().collect();
+    assert_eq!(faults, [Fault::Protocol], "a wrong password is none, FOO is one");
+    let heard: Vec<&str> = transcript
+        .lines()
+        .filter(|(voice, _)| *voice == Voice::In)
+        .map(|(_, line)| line)
+        .collect();
+    assert_eq!(
+        heard,
+        ["EHLO x", "AUTH LOGIN (masked)", "(masked)", "FOO", "QUIT"]
+    );
 }
 
 const ENVELOPE: &str = "EHLO x\r\nMAIL FROM:<a@b>\r\nRCPT TO:<alice@example.test>\r\n";

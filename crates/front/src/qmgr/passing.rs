@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use deliver_local::Transports;
 use deliver_local::task::Client;
-use deliver_remote::{ForwardedClient, NextHop, Request};
+use deliver_remote::{FaultySession, ForwardedClient, NextHop, Request};
 use envelope::{DeliveryResult, Envelope, Outcome, Recipient, StatusCode};
 use queue::Message;
 use queue::scheduler::{Destination, Feedback};
+use settings::NotifyClass;
 
 use crate::Front;
 use crate::agency::{Agency, LocalDelivery, MailboxClass};
@@ -74,11 +75,37 @@ impl Remote<'_> {
         let open = || -> Box<dyn Read + Send> { Box::new(content.reader()) };
         let remote = self.transport.remote.as_ref().unwrap_or(&self.front.remote);
         let delivery = remote.deliver(request, &open, &|| greeting.came()).await;
+        self.tell_postmaster(&delivery.faulty_sessions).await;
         Passed {
             agent,
             feedback: feedback(&delivery.outcomes),
             outcomes: delivery.outcomes,
             loops: delivery.loops,
+        }
+    }
+}
+
+impl Remote<'_> {
+    /// Sends what hosts said that did not speak as mail servers do, if `notify_classes` asks for that. Not about a notice: the
+    /// next one would take the same way.
+    async fn tell_postmaster(&self, sessions: &[FaultySession]) {
+        let settings = &self.transport.settings;
+        let double_bounce = &settings.double_bounce_sender;
+        let is_notice = |sender: &address::Address| sender.local().eq_ignore_ascii_case(double_bounce);
+        if self.envelope.sender.as_ref().is_some_and(is_notice) {
+            return;
+        }
+        for FaultySession { relay, transcript } in sessions {
+            let about = bounce::Notice {
+                service: match self.transport.agent {
+                    Agent::Lmtp => bounce::Service::LmtpClient,
+                    _ => bounce::Service::SmtpClient,
+                },
+                peer: relay,
+                transcript,
+                aborted: None,
+            };
+            crate::notices::tell_postmaster(self.front, settings, &[NotifyClass::Protocol], &about).await;
         }
     }
 }

@@ -5,15 +5,13 @@ use std::sync::Arc;
 
 use bounce::{Audience, Fate, Kind, Original};
 use envelope::{DeliveryResult, Envelope, Outcome, QueueId, Recipient, Trace};
-use intake::Origin;
 use maillog::lines::bounce::{Notification, Report};
 use maillog::lines::qmgr::Expired;
-use message::date::Date;
 use queue::Message;
 use serve::clock::now;
 
-use crate::Front;
-use crate::cleanup::{Submission, trace_of};
+use crate::cleanup::trace_of;
+use crate::{Front, local_date};
 
 /// Reports and removes; `false` when a report could not be queued, so that the message must stay. `known` is the
 /// message as it was before it was tried.
@@ -269,7 +267,7 @@ async fn tell_one(
     if fates.is_empty() {
         return true;
     }
-    let (mut envelope, content) = match make(front, message, what, fates) {
+    let made = match make(front, message, what, fates) {
         Ok(Some(made)) => made,
         Ok(None) => return true,
         Err(error) => {
@@ -279,20 +277,14 @@ async fn tell_one(
             return false;
         }
     };
-    for recipient in &mut envelope.recipients {
-        recipient.address = intake::qualify(recipient.address.clone(), &front.settings);
-    }
-    let incoming = front.spool.begin(now());
-    let report_id = incoming.queue_id().clone();
-    let mut submission = Submission::begin(incoming, Origin::Report, &envelope, Arc::clone(&front.settings));
-    submission.write(&content);
-    if let Err(refusal) = submission.commit(envelope, front).await {
-        front.log.error(
-            "bounce",
-            &format!("{}: cannot queue the report: {refusal}", message.queue_id),
-        );
-        return false;
-    }
+    let report_id = match crate::notices::queue(front, &front.settings, made).await {
+        Ok(report_id) => report_id,
+        Err(refusal) => {
+            let text = format!("{}: cannot queue the report: {refusal}", message.queue_id);
+            front.log.error("bounce", &text);
+            return false;
+        }
+    };
     let report = match (what, message.envelope.sender.is_some()) {
         ((Kind::Failed, Audience::Sender), true) => Report::NonDelivery,
         ((Kind::Failed, _), _) => Report::PostmasterNonDelivery,
@@ -349,12 +341,4 @@ fn targets_of<'a>((recipient, outcome): &(&Recipient, &'a Outcome)) -> Vec<(Reci
     targets
         .map(|(address, outcome)| (as_recipient(address), outcome))
         .collect()
-}
-
-fn local_date(micros: i64) -> Date {
-    let secs = micros / machine::SECOND;
-    Date {
-        secs,
-        offset_secs: intake::date::local_offset_secs(secs),
-    }
 }

@@ -149,6 +149,11 @@ impl Smtpd {
             });
             session.lost_after("STARTTLS");
         }
+        if let Some(transcript) = server.take_transcript() {
+            session
+                .tell_postmaster(&transcript, Some("lost connection"))
+                .await;
+        }
         let commands = server.counts().to_string();
         self.log.write(&lines::Disconnect {
             peer: session.peer(),

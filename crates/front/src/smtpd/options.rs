@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use machine::SECOND;
 use sasl::mechanism::Trait;
-use settings::{BareNewline, Postfix, TlsLevel};
+use settings::{BareNewline, NotifyClass, Postfix, TlsLevel};
 use smtp::server::{Auth, BareNewline as Strictness, Config, Limits, Protocol, Tls, Words};
 
 use tables::name_list::NameList;
@@ -60,7 +60,14 @@ pub(super) fn config(
         noop_commands: upper(&settings.smtpd_noop_commands),
         xforward: false,
         xclient: false,
+        transcript_lines: wants_transcripts(settings).then_some(settings.smtpd_history_flush_threshold),
     }
+}
+
+/// Whether a session may become a notice to the postmaster.
+fn wants_transcripts(settings: &Postfix) -> bool {
+    let of_sessions = |class: &NotifyClass| !matches!(class, NotifyClass::TwoBounce | NotifyClass::Delay);
+    settings.notify_classes.iter().any(of_sessions)
 }
 
 /// The configuration for one client: `smtpd_forbid_bare_newline_exclusions` and `smtpd_sasl_exceptions_networks`.

@@ -12,11 +12,12 @@ use maillog::lines::smtpd as lines;
 use serve::Link;
 use serve::clock::now;
 use serve::pump::{Host, Step};
-use settings::Postfix;
-use smtp::Reply;
+use settings::{NotifyClass, Postfix};
 use smtp::server::{
     Answer, Attribute, Attributes, Ended, Ending, Event, HeloVerb, MailOptions, Note, RcptOptions, Server,
 };
+use smtp::transcript::Fault;
+use smtp::{Reply, Transcript};
 
 use super::Smtpd;
 use super::forwarded::{Forwarded, introduced, value};
@@ -48,6 +49,8 @@ pub(super) struct Session {
     transaction: Option<Transaction>,
     /// STARTTLS was accepted, and nothing was heard since.
     in_handshake: bool,
+    /// Which classes of `notify_classes` our refusals were of.
+    faults: Vec<NotifyClass>,
 }
 
 impl Session {
@@ -71,6 +74,7 @@ impl Session {
             conversation: None,
             transaction: None,
             in_handshake: false,
+            faults: Vec::new(),
         }
     }
 
@@ -142,7 +146,8 @@ impl Session {
     }
 
     /// Logs a refusal and makes the reply.
-    fn refuse(&self, stage: &str, refusal: &Refusal, recipient: Option<&str>) -> Step<Answer> {
+    fn refuse(&mut self, stage: &str, refusal: &Refusal, recipient: Option<&str>) -> Step<Answer> {
+        self.note_fault(refusal.class());
         let softened = softened(refusal, &self.service.settings);
         let refusal = softened.as_ref().unwrap_or(refusal);
         let sender = self.transaction.as_ref().filter(|_| stage != "VRFY");
@@ -183,14 +188,16 @@ impl Session {
     }
 
     /// The reply to a client that comes too often.
-    fn too_many(&self, what: &str) -> Step<Answer> {
+    fn too_many(&mut self, what: &str) -> Step<Answer> {
+        self.note_fault(NotifyClass::Policy);
         let text = format!("Error: too {what} from {}", self.client.address);
         reply(450, StatusCode::temporary(7, 1), &text)
     }
 
-    fn connected(&self) -> Step<Answer> {
+    fn connected(&mut self) -> Step<Answer> {
         if let Some(excess) = &self.excess {
             self.log_excess(excess);
+            self.faults.push(NotifyClass::Policy);
             let (host, address) = (&self.service.settings.myhostname, self.client.address);
             let text = format!("{host} Error: too many connections from {address}");
             return reply(421, StatusCode::temporary(7, 0), &text);
@@ -231,6 +238,7 @@ impl Session {
             return self.too_many("much mail");
         }
         if !self.has_room(options.size.unwrap_or(0)) {
+            self.note_fault(NotifyClass::Resource);
             return reply(452, StatusCode::temporary(3, 1), "Insufficient system storage");
         }
         let qualified = sender.map(|sender| intake::qualify(sender, &self.service.settings));
@@ -251,7 +259,7 @@ impl Session {
         }
         let qualified = match self.meant(&recipient) {
             Ok(qualified) => qualified,
-            Err(refusal) => return refusal,
+            Err(refusal) => return self.not_meant(refusal),
         };
         if let Some(refusal) = self.asked_about(&qualified, &options.written) {
             return self.refuse("RCPT", &refusal, Some(&recipient.to_string()));
@@ -269,16 +277,53 @@ impl Session {
         Step::Answer(Answer::Accept)
     }
 
+    /// Answers for a recipient that means nobody.
+    fn not_meant(&mut self, refusal: Refusal) -> Step<Answer> {
+        self.note_fault(match refusal.code {
+            501 => NotifyClass::Protocol,
+            _ => NotifyClass::Data,
+        });
+        reply(refusal.code, refusal.status, &refusal.text)
+    }
+
+    fn note_fault(&mut self, class: NotifyClass) {
+        if !self.faults.contains(&class) {
+            self.faults.push(class);
+        }
+    }
+
+    /// Sends what was said to the postmaster, if it showed what `notify_classes` asks for.
+    pub(super) async fn tell_postmaster(&mut self, transcript: &Transcript, aborted: Option<&str>) {
+        let mut classes = std::mem::take(&mut self.faults);
+        classes.extend(transcript.faults().map(|fault| match fault {
+            Fault::Bounce => NotifyClass::Bounce,
+            Fault::Policy => NotifyClass::Policy,
+            Fault::Protocol => NotifyClass::Protocol,
+        }));
+        let peer = self.client.to_string();
+        let about = bounce::Notice {
+            service: bounce::Service::SmtpServer,
+            peer: &peer,
+            transcript,
+            aborted,
+        };
+        let service = &self.service;
+        crate::notices::tell_postmaster(&service.front, &service.settings, &classes, &about).await;
+    }
+
     /// Whom a recipient means: completed, and without a route through this host.
-    fn meant(&self, recipient: &Address) -> Result<Address, Step<Answer>> {
+    fn meant(&self, recipient: &Address) -> Result<Address, Refusal> {
         let service = &self.service;
         match crate::cleanup::rewritten(recipient, &service.front.router, &service.settings) {
             Ok(Some(address)) => Ok(address),
             Ok(None) => Err(bad_recipient()),
             Err(error) => {
                 service.log.error("smtpd", &error.to_string());
-                let text = format!("<{recipient}>: Temporary lookup failure");
-                Err(reply(451, StatusCode::temporary(3, 0), &text))
+                Err(Refusal {
+                    code: 451,
+                    status: StatusCode::temporary(3, 0),
+                    text: format!("<{recipient}>: Temporary lookup failure"),
+                })
             }
         }
     }
@@ -442,8 +487,17 @@ impl Session {
         };
         self.forwarded = None;
         match transaction.commit(&self.service.front).await {
-            Ok(committed) => Step::Answer(Answer::Queued(committed.queue_id().clone())),
-            Err(refusal) => self.refuse("END-OF-MESSAGE", &refusal, None),
+            Ok(committed) => {
+                self.faults.clear();
+                Step::Answer(Answer::Queued(committed.queue_id().clone()))
+            }
+            Err(refusal) => {
+                let faults = self.faults.clone();
+                let step = self.refuse("END-OF-MESSAGE", &refusal, None);
+                self.faults = faults;
+                self.note_fault(class_of_commit(&refusal));
+                step
+            }
         }
     }
 
@@ -505,7 +559,7 @@ impl Session {
     }
 
     /// ETRN: mail for a domain of `fast_flush_domains` is tried at once, if `smtpd_etrn_restrictions` let it.
-    fn flush_for(&self, domain: &str) -> Step<Answer> {
+    fn flush_for(&mut self, domain: &str) -> Step<Answer> {
         let front = &self.service.front;
         if let Some(mut refusal) = self.service.access.etrn(&self.request(None)) {
             if let Some(rest) = refusal.text.strip_prefix("<ETRN>") {
@@ -517,6 +571,7 @@ impl Session {
             .ok()
             .is_some_and(|site| front.router.is_flushed_for(&site).unwrap_or(false));
         if !is_served {
+            self.note_fault(NotifyClass::Policy);
             let text = format!("reject: ETRN {domain}... from {}", self.client);
             self.service.log.warning("smtpd", &text);
             let text = format!("<{domain}>: service unavailable");
@@ -526,18 +581,18 @@ impl Session {
         Step::Answer(Answer::Accept)
     }
 
-    fn verify(&self, address: &str) -> Step<Answer> {
+    fn verify(&mut self, address: &str) -> Step<Answer> {
         let path = address::path::read(address)
             .ok()
             .filter(|path| path.rest.is_empty());
         let router = &self.service.front.router;
         let (written, recipient) = match path.map(|path| (path.written, path.address)) {
             Some((written, Some(recipient))) if !router.looks_like_option(&recipient) => (written, recipient),
-            _ => return bad_recipient(),
+            _ => return self.not_meant(bad_recipient()),
         };
         let qualified = match self.meant(&recipient) {
             Ok(qualified) => qualified,
-            Err(refusal) => return refusal,
+            Err(refusal) => return self.not_meant(refusal),
         };
         match self.asked_about(&qualified, &written) {
             Some(refusal) => self.refuse("VRFY", &refusal, Some(&recipient.to_string())),
@@ -584,7 +639,7 @@ impl Session {
                     helo: self.helo.as_ref().map(|(_, name)| name.as_str()),
                 });
             }
-            Note::DroppedPlaintext | Note::TooBig => {}
+            Note::DroppedPlaintext | Note::TooBig | Note::Transcript(..) => {}
         }
     }
 }
@@ -636,6 +691,16 @@ impl Host<Server> for Session {
             Event::StartTls => self.start_tls(),
             Event::Vrfy { address } => self.verify(&address),
             Event::Etrn { domain } => self.flush_for(&domain),
+            Event::Note(Note::Transcript(transcript, ending)) => {
+                let aborted = match ending {
+                    Some(Ending::Lost) => Some("lost connection"),
+                    Some(Ending::TimedOut) => Some("timeout"),
+                    Some(Ending::TooManyErrors) => Some("too many errors"),
+                    Some(Ending::Quit | Ending::HungUp) | None => None,
+                };
+                self.tell_postmaster(&transcript, aborted).await;
+                Step::Done
+            }
             Event::Note(note) => {
                 self.note(note);
                 Step::Done
@@ -666,8 +731,23 @@ fn softened(refusal: &Refusal, settings: &Postfix) -> Option<Refusal> {
     })
 }
 
-fn bad_recipient() -> Step<Answer> {
-    reply(501, StatusCode::permanent(1, 3), "Bad recipient address syntax")
+fn bad_recipient() -> Refusal {
+    Refusal {
+        code: 501,
+        status: StatusCode::permanent(1, 3),
+        text: "Bad recipient address syntax".to_owned(),
+    }
+}
+
+/// Which class of `notify_classes` it is of that a message could not be queued.
+fn class_of_commit(refusal: &Refusal) -> NotifyClass {
+    match (refusal.code, refusal.status.subject) {
+        // Too many hops.
+        (554, 4) => NotifyClass::Bounce,
+        (400..500, 3) => NotifyClass::Resource,
+        (503, _) => NotifyClass::Protocol,
+        _ => NotifyClass::Policy,
+    }
 }
 
 fn reply(code: u16, status: StatusCode, text: &str) -> Step<Answer> {

@@ -31,7 +31,6 @@ pub(crate) const NOT_YET: &[(&str, &str)] = &[
         "not yet: a choice of who gets mail for the null address",
     ),
     ("enable_threaded_bounces", "not yet: References: in reports"),
-    ("error_notice_recipient", "not yet: copies for the postmaster"),
     ("haproxy_timeout", "not yet: the PROXY protocol"),
     ("haproxy_trusted_networks", "not yet: the PROXY protocol"),
     ("header_checks", "not yet: looking at headers"),

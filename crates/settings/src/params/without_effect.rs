@@ -96,7 +96,6 @@ pub(crate) const WITHOUT_EFFECT: &[(&str, &str)] = &[
         "smtpd_delay_open_until_valid_rcpt",
         "nothing is on disk before the first recipient in any case",
     ),
-    ("smtpd_history_flush_threshold", "no history of a session is kept"),
     (
         "smtpd_sasl_local_domain",
         "names without a domain get auth_default_realm of dovecot.conf",

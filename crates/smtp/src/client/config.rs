@@ -42,6 +42,8 @@ pub struct Config {
     /// `smtp_min_data_rate` where `smtp_per_request_deadline` is set: the content as a whole may take
     /// [`Timeouts::data_xfer`], and a second more for each so many octets.
     pub data_octets_per_second_min: Option<u64>,
+    /// Whether a [`Transcript`](crate::Transcript) of the session is kept.
+    pub keeps_transcript: bool,
     /// `smtp_send_xforward_command`: a peer that offers XFORWARD is told of the client behind us.
     pub xforward: bool,
     /// What is done where the greeting looks like one that a Cisco PIX firewall has changed.
@@ -148,6 +150,7 @@ impl Config {
             data_octets_per_second_min: None,
             xforward: false,
             pix: Pix::default(),
+            keeps_transcript: false,
         }
     }
 }

@@ -15,7 +15,8 @@ pub use crate::server::Protocol;
 pub use config::{Config, ForwardedClient, Hello, Message, Pix, Recipient, Timeouts, TlsPolicy};
 pub use event::{Answer, Event, Report};
 
-use crate::Reply;
+use crate::transcript::{Fault, MASKED, Voice};
+use crate::{Reply, Transcript};
 use envelope::{DeliveryResult, Outcome, StatusCode};
 use machine::{Machine, SECOND, Stamp};
 use replies::Replies;
@@ -62,6 +63,8 @@ pub struct Client {
     end_of_input: bool,
     /// Why the session failed before there was a message.
     failure: Option<Failure>,
+    /// What was said, where somebody wants to know.
+    transcript: Option<Box<Transcript>>,
 }
 
 /// How far the conversation is.
@@ -148,6 +151,7 @@ impl Client {
     /// A connection that has just been made.
     pub fn new(config: Config, now: Stamp) -> Client {
         let tls = config.tls_active;
+        let transcript = config.keeps_transcript.then(Box::default);
         Client {
             config,
             now,
@@ -171,6 +175,7 @@ impl Client {
             current: None,
             end_of_input: false,
             failure: None,
+            transcript,
         }
     }
 
@@ -207,10 +212,52 @@ impl Client {
     pub fn resume(&mut self) {
         self.dirty = true;
         self.unproved = true;
+        if let Some(transcript) = &mut self.transcript {
+            **transcript = Transcript::default();
+        }
+    }
+
+    /// What was said since the session began, or since this was asked the last time, if a fault of the peer's was in it.
+    pub fn take_faulty_transcript(&mut self) -> Option<Transcript> {
+        let transcript = self.transcript.as_mut()?;
+        transcript.faults().next()?;
+        Some(std::mem::take(&mut **transcript))
+    }
+
+    /// We say a line.
+    fn saying(&mut self, line: &str) {
+        if let Some(transcript) = &mut self.transcript {
+            transcript.add_command(Voice::Out, line.as_bytes());
+        }
+    }
+
+    /// The peer said something; whether it was what a mail server says.
+    fn heard(&mut self, reply: &Reply) {
+        let Some(transcript) = &mut self.transcript else {
+            return;
+        };
+        transcript.add_reply(Voice::In, reply);
+    }
+
+    /// A reply that no mail server should need: our command was not understood, or what was said is no answer to it.
+    fn note_fault(&mut self, code: u16) {
+        let is_fault = code < 400 || code > 599 || code == 555 || (500..510).contains(&code);
+        if let Some(transcript) = self.transcript.as_mut().filter(|_| is_fault) {
+            transcript.fault(Fault::Protocol);
+        }
+    }
+
+    /// Sends credentials: one line of a login.
+    fn send_secret(&mut self, line: &str) {
+        self.saying(if line == "*" { line } else { MASKED });
+        self.output.extend_from_slice(line.as_bytes());
+        self.output.extend_from_slice(b"\r\n");
+        self.wait_for(Command::Auth);
     }
 
     /// Sends one command.
     fn send(&mut self, command: Command, line: &str) {
+        self.saying(line);
         self.output.extend_from_slice(line.as_bytes());
         self.output.extend_from_slice(b"\r\n");
         self.wait_for(command);
@@ -254,6 +301,7 @@ impl Client {
 
     fn reply(&mut self, reply: Reply) {
         self.since = self.now;
+        self.heard(&reply);
         let Some(command) = self.awaiting.pop_front() else {
             return self.unasked(&reply);
         };

@@ -52,6 +52,7 @@ impl Client {
             }
             // A refused greeting says nothing about a recipient: another host or another day may help.
             command => {
+                self.note_fault(reply.code);
                 let text = format!(
                     "host {} refused to talk to me: {}",
                     self.config.peer,
@@ -165,8 +166,8 @@ impl Client {
                 };
                 self.send(Command::Auth, &format!("AUTH {mechanism} {first}"));
             }
-            Answer::Response(Some(response)) => self.send(Command::Auth, &STANDARD.encode(response)),
-            Answer::Response(None) => self.send(Command::Auth, "*"),
+            Answer::Response(Some(response)) => self.send_secret(&STANDARD.encode(response)),
+            Answer::Response(None) => self.send_secret("*"),
             Answer::Believed => {
                 self.authenticated = true;
                 self.stage = Stage::Ready;

@@ -231,6 +231,7 @@ impl Client {
             }
         }
         if !accepted {
+            self.note_fault(reply.code);
             self.settle_unsettled(&Failure::by_reply(reply, said));
         }
     }
@@ -246,6 +247,7 @@ impl Client {
             }
             return;
         }
+        self.note_fault(reply.code);
         let mut failure = Failure::by_reply(reply, said);
         if reply.code == 552 {
             // RFC 5321 §4.5.3.1.10: an old way to say 452, too many recipients.
@@ -261,6 +263,7 @@ impl Client {
             .is_none_or(|c| c.accepted.is_empty() || !c.mail_accepted);
         if reply.code == 354 && nobody {
             // RFC 2920 §3.1: the peer waits for a content; it gets an empty one, for nobody.
+            self.saying(".");
             self.output.extend_from_slice(b".\r\n");
             self.wait_for(Command::EndForNobody);
             self.stage = Stage::AfterContent;
@@ -268,6 +271,7 @@ impl Client {
             self.stage = Stage::Content;
             (self.content_since, self.content_octets) = (self.now, 0);
         } else {
+            self.note_fault(reply.code);
             self.settle_unsettled(&Failure::by_reply(reply, said));
             self.finish_message();
         }
@@ -275,6 +279,9 @@ impl Client {
 
     /// What the peer says about the message for one accepted recipient.
     fn content_reply(&mut self, index: usize, reply: &Reply, said: &str) {
+        if reply.code / 100 != 2 {
+            self.note_fault(reply.code);
+        }
         let failure = match reply.code / 100 {
             2 => Failure {
                 result: match self.offers.dsn {
@@ -326,6 +333,7 @@ impl Client {
     /// The content is out: its end mark follows.
     pub(super) fn end_mark(&mut self) {
         self.output.extend_from_slice(b".\r\n");
+        self.saying(".");
         let accepted = self
             .current
             .as_ref()

@@ -20,7 +20,7 @@ impl Server {
             },
             open => match decision(answer) {
                 Ok(words) => self.accepted(open, words),
-                Err(reply) => self.refuse(&reply),
+                Err(reply) => self.refuse_for(None, &reply),
             },
         }
     }
@@ -92,16 +92,20 @@ impl Server {
         if delivered {
             self.errors = 0;
             self.junk = 0;
+            if let Some(transcript) = &mut self.transcript {
+                transcript.forgive();
+            }
         }
         let closes = replies.iter().any(Reply::closes);
         if let (Some(last), true) = (replies.pop(), expected > 0) {
             replies.iter().for_each(|reply| self.say(reply));
             match delivered {
                 true => self.accept(&last),
-                false => self.refuse(&last),
+                false => self.refuse_for(None, &last),
             }
         }
         self.last = Last::EndOfMessage;
+        self.turn_page();
         if closes {
             self.finish(Ending::HungUp);
         }
@@ -111,11 +115,11 @@ impl Server {
         match answer {
             Answer::Challenge(challenge) => self.challenge(&challenge),
             Answer::AuthSuccess { user } => self.authenticated(user),
-            Answer::AuthFailure(why) => self.refuse(&super::authentication::failed(&why)),
-            Answer::Reply(reply) if !reply.is_positive() => self.refuse(&reply),
+            Answer::AuthFailure(why) => self.refuse_for(None, &super::authentication::failed(&why)),
+            Answer::Reply(reply) if !reply.is_positive() => self.refuse_for(None, &reply),
             _ => {
                 let text = "Temporary authentication failure";
-                self.refuse(&Reply::new(454, StatusCode::temporary(7, 0), text));
+                self.refuse_for(None, &Reply::new(454, StatusCode::temporary(7, 0), text));
             }
         }
     }

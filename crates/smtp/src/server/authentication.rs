@@ -3,6 +3,7 @@
 use super::commands::{bad_syntax, out_of_order};
 use super::{AUTH_LINE_OCTETS_MAX, Event, Line, Open, Server, State};
 use crate::Reply;
+use crate::transcript::MASKED;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use envelope::StatusCode;
@@ -26,7 +27,7 @@ impl Server {
             _ => return self.refuse(&bad_syntax("Syntax: AUTH mechanism")),
         };
         if !self.mechanisms().contains(&mechanism) {
-            return self.refuse(&failed("Invalid authentication mechanism"));
+            return self.refuse_for(None, &failed("Invalid authentication mechanism"));
         }
         let initial = match initial {
             None => None,
@@ -34,7 +35,7 @@ impl Server {
             Some("=") => Some(Vec::new()),
             Some(text) => match STANDARD.decode(text) {
                 Ok(octets) => Some(octets),
-                Err(_) => return self.refuse(&failed("Invalid base64 data in initial response")),
+                Err(_) => return self.refuse_for(None, &failed("Invalid base64 data in initial response")),
             },
         };
         self.open = Some(Open::Auth);
@@ -69,7 +70,7 @@ impl Server {
             Line::Dropped => {
                 self.events.push_back(Event::AuthCancelled);
                 self.state = State::Command;
-                self.refuse(&overlong_response());
+                self.refuse_for(None, &overlong_response());
             }
             Line::Complete { text, bare_line_feed } => {
                 self.state = State::Command;
@@ -83,10 +84,11 @@ impl Server {
 
     fn auth_response(&mut self, line: &[u8]) {
         let line = line.trim_ascii();
+        self.heard(if line == b"*" { line } else { MASKED.as_bytes() });
         if line == b"*" {
             self.events.push_back(Event::AuthCancelled);
             let reply = Reply::new(501, StatusCode::permanent(7, 0), "Authentication aborted");
-            return self.refuse(&reply);
+            return self.refuse_for(None, &reply);
         }
         match STANDARD.decode(line) {
             Ok(octets) => {
@@ -95,7 +97,7 @@ impl Server {
             }
             Err(_) => {
                 self.events.push_back(Event::AuthCancelled);
-                self.refuse(&failed("Invalid base64 data in continued response"));
+                self.refuse_for(None, &failed("Invalid base64 data in continued response"));
             }
         }
     }

@@ -6,6 +6,7 @@ use super::{
 };
 use super::{Transaction, authentication, options};
 use crate::Reply;
+use crate::transcript::Fault;
 use address::{Domain, path};
 use envelope::StatusCode;
 
@@ -76,6 +77,7 @@ impl Server {
     pub(super) fn refuse_overlong(&mut self) {
         self.last = Last::Command(Verb::Unknown);
         self.counts.given(Verb::Unknown);
+        self.heard(b"(a line that is too long)");
         self.refuse(&unknown("Error: line too long"));
     }
 
@@ -88,6 +90,7 @@ impl Server {
         if self.config.bare_newline == BareNewline::Note {
             return true;
         }
+        self.fault(Fault::Protocol);
         self.say(&self.bare_newline_refusal());
         self.finish(Ending::HungUp);
         false
@@ -105,6 +108,7 @@ impl Server {
 
     /// One command.
     fn command(&mut self, line: &[u8]) {
+        self.heard(line);
         let Some(text) = std::str::from_utf8(line).ok() else {
             return self.nonsense(&unknown("Error: bad UTF-8 syntax"));
         };
@@ -194,14 +198,17 @@ impl Server {
     fn is_too_early(&mut self, verb: Verb) -> bool {
         let always = matches!(verb, Verb::Quit | Verb::Noop | Verb::Rset | Verb::Help);
         if let Some(reply) = self.refused_greeting.clone().filter(|_| !always) {
-            self.refuse(&reply);
+            self.refuse_for(None, &reply);
             return true;
         }
         let before_tls = (always && verb != Verb::Rset)
             || matches!(verb, Verb::Helo | Verb::Ehlo | Verb::Lhlo | Verb::StartTls);
         if self.config.tls == Tls::Required && !self.tls && !before_tls {
             let text = "Must issue a STARTTLS command first";
-            self.refuse(&Reply::new(530, StatusCode::permanent(7, 0), text));
+            self.refuse_for(
+                Some(Fault::Policy),
+                &Reply::new(530, StatusCode::permanent(7, 0), text),
+            );
             return true;
         }
         false
@@ -226,6 +233,7 @@ impl Server {
             return self.refuse(&Reply::bare(501, format!("Syntax: {word} hostname")));
         }
         self.reset();
+        self.turn_page();
         self.open = Some(Open::Helo(verb));
         self.events.push_back(Event::Helo {
             verb,
@@ -314,7 +322,7 @@ impl Server {
 
     fn mail(&mut self, argument: &str) {
         if let Some(reply) = self.must_greet() {
-            return self.refuse(&reply);
+            return self.refuse_for(Some(Fault::Policy), &reply);
         }
         if self.transaction.is_some() {
             return self.refuse(&out_of_order("Error: nested MAIL command"));
@@ -328,11 +336,13 @@ impl Server {
         };
         match options::mail(path.rest, self.config.limits.message_octets_max) {
             Err(reply) => {
+                let mut fault = Fault::Protocol;
                 if reply.code == 552 {
+                    fault = Fault::Policy;
                     let note = Note::AnnouncedTooBig(path.address, reply.clone());
                     self.events.push_back(Event::Note(note));
                 }
-                self.refuse(&reply);
+                self.refuse_for(Some(fault), &reply);
             }
             Ok(options) if !options.smtputf8 && has_international_domain(&path) => self.refuse(&bad_address),
             Ok(mut options) => {
@@ -359,8 +369,10 @@ impl Server {
         if transaction.recipients >= self.config.limits.recipients_max {
             transaction.overshoot += 1;
             let reply = Reply::new(452, StatusCode::temporary(5, 3), "Error: too many recipients");
-            return match transaction.overshoot > self.config.limits.recipients_overshoot_max {
-                true => self.refuse(&reply),
+            let is_over = transaction.overshoot > self.config.limits.recipients_overshoot_max;
+            self.fault(Fault::Policy);
+            return match is_over {
+                true => self.refuse_for(None, &reply),
                 false => self.refuse_mildly(&reply),
             };
         }
@@ -397,6 +409,7 @@ impl Server {
             return self.refuse(&bad_syntax("Syntax: RSET"));
         }
         self.reset();
+        self.turn_page();
         self.accept(&ok());
     }
 
@@ -408,11 +421,8 @@ impl Server {
     fn vrfy(&mut self, argument: &str) {
         self.junk();
         if !self.config.vrfy {
-            return self.refuse(&Reply::new(
-                502,
-                StatusCode::permanent(5, 1),
-                "VRFY command is disabled",
-            ));
+            let reply = Reply::new(502, StatusCode::permanent(5, 1), "VRFY command is disabled");
+            return self.refuse_for(Some(Fault::Policy), &reply);
         }
         if argument.is_empty() {
             return self.refuse(&bad_syntax("Syntax: VRFY address [SMTPUTF8]"));
@@ -434,7 +444,8 @@ impl Server {
     fn etrn(&mut self, argument: &str) {
         self.junk();
         if let Some(reply) = self.must_greet() {
-            return self.refuse(&Reply::bare(reply.code, reply.lines.concat()));
+            let reply = Reply::bare(reply.code, reply.lines.concat());
+            return self.refuse_for(Some(Fault::Policy), &reply);
         }
         if self.transaction.is_some() {
             return self.refuse(&Reply::bare(503, "Error: MAIL transaction in progress"));

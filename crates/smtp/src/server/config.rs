@@ -45,6 +45,9 @@ pub struct Config {
     pub xforward: bool,
     /// This client may use XCLIENT (`smtpd_authorized_xclient_hosts`).
     pub xclient: bool,
+    /// Whether a [`Transcript`](crate::Transcript) of each session is kept, and `smtpd_history_flush_threshold`: of how many
+    /// lines more than EHLO, RSET or the end of a message begins a new one.
+    pub transcript_lines: Option<usize>,
 }
 
 /// SMTP or LMTP.
@@ -166,6 +169,7 @@ impl Config {
             noop_commands: Vec::new(),
             xforward: false,
             xclient: false,
+            transcript_lines: None,
         }
     }
 }

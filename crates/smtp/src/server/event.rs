@@ -1,7 +1,7 @@
 //! What a server machine asks its caller, and what the caller may answer.
 
 use super::{Attributes, Config};
-use crate::Reply;
+use crate::{Reply, Transcript};
 use address::Address;
 use envelope::{BodyKind, Notify, QueueId, Ret};
 use std::sync::Arc;
@@ -163,6 +163,8 @@ pub enum Note {
     AnnouncedTooBig(Option<Address>, Reply),
     /// What no mail client says, and the session ends (`smtpd_forbidden_commands`).
     NonSmtpCommand(String),
+    /// What was said since the session, or the last of these, began; how the session ended, if it did.
+    Transcript(Box<Transcript>, Option<Ending>),
 }
 
 /// How a session ended.

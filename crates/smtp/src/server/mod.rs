@@ -21,7 +21,8 @@ pub use counts::{Counts, Verb};
 pub use event::{Answer, Ended, Ending, Event, HeloVerb, MailOptions, Note, RcptOptions};
 pub use forwarding::{Attribute, Attributes, Told};
 
-use crate::Reply;
+use crate::transcript::{Fault, Voice};
+use crate::{Reply, Transcript};
 use envelope::StatusCode;
 use machine::{Machine, Stamp};
 use memchr::memchr;
@@ -70,6 +71,8 @@ pub struct Server {
     junk: usize,
     last: Last,
     counts: Box<Counts>,
+    /// What was said, where somebody wants to know.
+    transcript: Option<Box<Transcript>>,
 }
 
 /// What is being read.
@@ -153,6 +156,7 @@ impl Server {
     /// A session that has just been connected; the first event is [`Event::Connected`].
     pub fn new(config: Arc<Config>, now: Stamp) -> Server {
         let tls = config.tls == Tls::Active;
+        let transcript = config.transcript_lines.map(|_| Box::default());
         Server {
             config,
             now,
@@ -176,6 +180,7 @@ impl Server {
             junk: 0,
             last: Last::Connect,
             counts: Box::default(),
+            transcript,
         }
     }
 
@@ -268,6 +273,9 @@ impl Server {
             false => worded,
         };
         worded.write(&mut self.output);
+        if let Some(transcript) = &mut self.transcript {
+            transcript.add_reply(Voice::Out, &worded);
+        }
     }
 
     /// A command is over and was accepted.
@@ -279,8 +287,46 @@ impl Server {
         self.after_command();
     }
 
-    /// A command is over and was refused: one error more.
+    /// The client said a line; credentials in it are masked.
+    fn heard(&mut self, line: &[u8]) {
+        if let Some(transcript) = &mut self.transcript {
+            transcript.add_command(Voice::In, line);
+        }
+    }
+
+    /// The session shows a fault.
+    fn fault(&mut self, fault: Fault) {
+        if let Some(transcript) = &mut self.transcript {
+            transcript.fault(fault);
+        }
+    }
+
+    /// A long transcript is handed over, and a new one begun.
+    fn turn_page(&mut self) {
+        let limit = self.config.transcript_lines.unwrap_or(usize::MAX);
+        if let Some(transcript) = &mut self.transcript
+            && transcript.line_count() > limit
+        {
+            let full = std::mem::take(transcript);
+            self.events.push_back(Event::Note(Note::Transcript(full, None)));
+        }
+    }
+
+    /// What was said and not handed over yet, for a connection that broke before the machine was finished.
+    pub fn take_transcript(&mut self) -> Option<Transcript> {
+        self.transcript.take().map(|transcript| *transcript)
+    }
+
+    /// A command is over and was refused, as the protocol wants it: one error more.
     fn refuse(&mut self, reply: &Reply) {
+        self.refuse_for(Some(Fault::Protocol), reply);
+    }
+
+    /// A command is over and was refused: one error more. The caller's refusals are faults for the caller to name.
+    fn refuse_for(&mut self, fault: Option<Fault>, reply: &Reply) {
+        if let Some(fault) = fault {
+            self.fault(fault);
+        }
         self.errors += 1;
         self.refuse_mildly(reply);
     }
@@ -329,6 +375,10 @@ impl Server {
         self.open = None;
         self.input = Vec::new();
         self.start = 0;
+        if let Some(transcript) = self.transcript.take() {
+            self.events
+                .push_back(Event::Note(Note::Transcript(transcript, Some(how))));
+        }
         self.events.push_back(Event::Ended(Ended { how, after }));
     }
 

@@ -6,6 +6,7 @@ use super::{
     BareNewline, CONTENT_PIECE_OCTETS_MAX, Ending, Event, Last, Note, Open, Protocol, Server, State,
 };
 use crate::Reply;
+use crate::transcript::Fault;
 use envelope::StatusCode;
 
 /// A content that is being received.
@@ -166,23 +167,25 @@ impl Server {
         self.state = State::Command;
         let Some(transfer) = self.transfer() else { return };
         let (octets, chunked) = (transfer.octets, transfer.chunked);
-        let reply = match transfer.spoilt {
+        let (fault, reply) = match transfer.spoilt {
             None => {
                 self.open = Some(Open::ContentEnd { octets, chunked });
                 return self.events.push_back(Event::ContentEnd { octets });
             }
             Some(Spoilt::TooBig) => {
-                Reply::new(552, StatusCode::permanent(3, 4), "Error: message file too big")
+                let reply = Reply::new(552, StatusCode::permanent(3, 4), "Error: message file too big");
+                (Some(Fault::Bounce), reply)
             }
-            Some(Spoilt::BareLineFeed) => self.bare_newline_refusal(),
-            Some(Spoilt::EarlierError) => discarded(octets),
+            Some(Spoilt::BareLineFeed) => (Some(Fault::Protocol), self.bare_newline_refusal()),
+            Some(Spoilt::EarlierError) => (None, discarded(octets)),
         };
         self.last = Last::EndOfMessage;
         for _ in 1..self.replies_after_content() {
             self.say(&reply);
         }
         self.reset();
-        self.refuse(&reply);
+        self.refuse_for(fault, &reply);
+        self.turn_page();
     }
 
     /// LMTP: one for each recipient (RFC 2033 §4.2).
@@ -197,6 +200,7 @@ impl Server {
         let Some(ChunkSize { octets, last }) = chunk_size(argument) else {
             // What follows cannot be told from commands: there is no way on.
             self.errors += 1;
+            self.fault(Fault::Protocol);
             self.say(&Reply::new(
                 521,
                 StatusCode::permanent(5, 4),
@@ -212,12 +216,14 @@ impl Server {
             return self.discard_chunk(octets, discarded(octets));
         }
         if octets == 0 && !last {
+            self.fault(Fault::Protocol);
             return self.refuse_chunk(
                 octets,
                 Reply::new(551, StatusCode::permanent(7, 1), "Null BDAT request"),
             );
         }
         if let Some(reply) = self.why_no_content() {
+            self.fault(Fault::Protocol);
             self.reset();
             return self.discard_chunk(octets, reply);
         }
@@ -225,6 +231,7 @@ impl Server {
         let known = self.transfer().map_or(0, |transfer| transfer.octets);
         if limit > 0 && known.saturating_add(octets) > limit {
             let text = "Chunk exceeds message size limit";
+            self.fault(Fault::Policy);
             return self.refuse_chunk(octets, Reply::new(552, StatusCode::permanent(3, 4), text));
         }
         if self.has_chunks() {
@@ -283,7 +290,7 @@ impl Server {
             };
         } else {
             self.state = State::Command;
-            self.refuse(&reply);
+            self.refuse_for(None, &reply);
         }
         true
     }

@@ -7,6 +7,7 @@ mod accounts;
 mod auth_sockets;
 mod dovecot;
 mod lmtp;
+mod notices;
 mod postfix;
 mod queue;
 mod reports;
