@@ -185,10 +185,13 @@ fn is_flushed_for(site: &str, settings: &Postfix) -> bool {
     address::Domain::parse(site).is_ok_and(|site| domains.contains(&site).unwrap_or(false))
 }
 
-/// A domain, or an address in brackets.
+/// The name of a host, or an address in brackets.
 fn is_site(site: &str) -> bool {
-    let allowed = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | '[' | ']' | ':');
-    !site.is_empty() && site.len() <= SITE_BYTES_MAX && site.chars().all(allowed)
+    let is_named = |domain: address::Domain| match domain.is_literal() {
+        true => domain.to_ip().is_some(),
+        false => (domain.is_hostname() || !site.is_ascii()) && site.parse::<std::net::IpAddr>().is_err(),
+    };
+    site.len() <= SITE_BYTES_MAX && address::Domain::parse(site).is_ok_and(is_named)
 }
 
 /// One object with Postfix's spaces.
@@ -233,6 +236,33 @@ mod tests {
 
     fn wanted(line: &str) -> Result<Wanted, String> {
         wanted_of(&line.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn sites() {
+        for good in [
+            "a.example",
+            "a_b",
+            "x",
+            "[192.0.2.1]",
+            "[IPv6:2001:db8::1]",
+            "bücher.example",
+        ] {
+            assert!(is_site(good), "{good}");
+        }
+        for bad in [
+            "",
+            "no..site",
+            ".a",
+            "a.",
+            "-a",
+            "a-.b",
+            "a b",
+            "192.0.2.1",
+            "[x]",
+        ] {
+            assert!(!is_site(bad), "{bad}");
+        }
     }
 
     #[test]

@@ -241,7 +241,7 @@ impl Client {
 
     /// A reply that no mail server should need: our command was not understood, or what was said is no answer to it.
     fn note_fault(&mut self, code: u16) {
-        let is_fault = code < 400 || code > 599 || code == 555 || (500..510).contains(&code);
+        let is_fault = !(400..=599).contains(&code) || code == 555 || (500..510).contains(&code);
         if let Some(transcript) = self.transcript.as_mut().filter(|_| is_fault) {
             transcript.fault(Fault::Protocol);
         }

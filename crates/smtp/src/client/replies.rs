@@ -34,7 +34,12 @@ impl Replies {
             let Line::Complete(line) = line else {
                 return Err(Garbage("an overlong line".to_owned()));
             };
-            let text = String::from_utf8_lossy(&line).into_owned();
+            // What a peer says is shown in logs, lists and reports: nothing in it may move a cursor.
+            let text = String::from_utf8_lossy(&line);
+            let text: String = text
+                .chars()
+                .map(|c| if c.is_control() { '?' } else { c })
+                .collect();
             let is_last = text.as_bytes().get(3) != Some(&b'-');
             let Some(reply) =
                 Reply::parse(&text).filter(|_| matches!(text.as_bytes().get(3), None | Some(b' ' | b'-')))
@@ -75,6 +80,14 @@ impl Replies {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn control_characters_are_not_passed_on() {
+        let mut replies = Replies::default();
+        replies.feed(b"450 4.2.1 a\x07\x1b[2Jb\r\n");
+        let reply = replies.next().unwrap().unwrap();
+        assert_eq!(reply.in_one_line(), "450 4.2.1 a??[2Jb");
+    }
 
     #[test]
     fn several_lines_are_one_reply() {

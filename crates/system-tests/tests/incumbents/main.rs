@@ -6,6 +6,7 @@
 mod accounts;
 mod auth_sockets;
 mod dovecot;
+mod hosts;
 mod lmtp;
 mod notices;
 mod postfix;

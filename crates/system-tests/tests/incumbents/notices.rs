@@ -1,9 +1,6 @@
 //! What the postmaster is told of sessions that went wrong (`notify_classes`), by Debian's Postfix and by ours.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Write};
-use std::net::{TcpListener, TcpStream};
-use std::thread;
 
 use system_tests::incumbent::{Postfix, free_port};
 use system_tests::lines::LineClient;
@@ -110,33 +107,6 @@ const REPLIES: [(&str, bool); 6] = [
     ("555 5.5.4 what", true),
 ];
 
-/// A host that refuses every recipient in these words; its port.
-fn refusing(reply: &'static str) -> u16 {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-    let port = listener.local_addr().unwrap().port();
-    thread::spawn(move || {
-        while let Ok((stream, _)) = listener.accept() {
-            thread::spawn(move || drop(refuse(&stream, reply)));
-        }
-    });
-    port
-}
-
-fn refuse(mut stream: &TcpStream, reply: &str) -> std::io::Result<()> {
-    let mut lines = BufReader::new(stream.try_clone()?).lines();
-    stream.write_all(b"220 rogue.example ESMTP\r\n")?;
-    while let Some(line) = lines.next().transpose()? {
-        let answer = match line.get(..4).unwrap_or_default() {
-            "RCPT" => reply,
-            "DATA" => "554 5.5.1 nobody",
-            "QUIT" => return stream.write_all(b"221 2.0.0 bye\r\n"),
-            _ => "250 2.0.0 fine",
-        };
-        stream.write_all(format!("{answer}\r\n").as_bytes())?;
-    }
-    Ok(())
-}
-
 fn send_to_hosts(port: u16, hosts: &[u16]) {
     let mut client = LineClient::connect(port);
     client.line();
@@ -227,7 +197,10 @@ fn plain(line: &str) -> Option<String> {
 
 /// Both, with these settings besides, and what they tell the postmaster.
 fn compare(classes: &str, expected: usize) {
-    let hosts: Vec<u16> = REPLIES.iter().map(|(reply, _)| refusing(reply)).collect();
+    let hosts: Vec<u16> = REPLIES
+        .iter()
+        .map(|(reply, _)| crate::hosts::refusing(reply))
+        .collect();
     let mut routes = String::from("inline:{ { hold.example = slow:[127.0.0.1]:9 }");
     for (index, port) in hosts.iter().enumerate() {
         routes.push_str(&format!(", {{ h{index}.example = smtp:[127.0.0.1]:{port} }}"));

@@ -154,7 +154,10 @@ impl Side {
             let end = head.find(time).unwrap() + time.len();
             let (date, rest) = (&head[head.find(weekday).unwrap()..end], head[end..].trim_start());
             let flags: String = id.chars().filter(|c| !c.is_ascii_alphanumeric()).collect();
-            let wanted = format!("{id:<11} {size:>7} {date:<20} {rest}");
+            let wanted = match id.len() {
+                ..=14 => format!("{id:<11} {size:>7} {date:<20} {rest}"),
+                _ => format!("{id:<17} {size:>8} {date:<19} {rest}"),
+            };
             assert_eq!(head, wanted, "{text}");
             // Who was tried first is not said.
             lines[1..].sort_unstable();
@@ -165,9 +168,10 @@ impl Side {
     }
 }
 
-/// Both with the same mail, all of it deferred.
-fn both() -> Option<[Side; 2]> {
-    let main_cf: String = SETTINGS
+/// Both with these settings besides, and with what `fill` sends to a port.
+fn filled(settings: &[(&str, &str)], fill: impl Fn(u16)) -> Option<[Side; 2]> {
+    let settings: Vec<_> = SETTINGS.iter().chain(settings).collect();
+    let main_cf: String = settings
         .iter()
         .map(|(name, value)| format!("{name} = {value}\n"))
         .collect();
@@ -175,13 +179,18 @@ fn both() -> Option<[Side; 2]> {
     let postfix = Postfix::start(&main_cf, &[(port, Vec::new())])?;
     let mut sandbox = Sandbox::start();
     sandbox.stop();
-    for (name, value) in SETTINGS {
+    for (name, value) in settings {
         sandbox.edit_main_cf(name, value);
     }
     sandbox.launch();
     fill(port);
     fill(sandbox.ports().smtp);
-    let sides = [Side::Postfix(postfix), Side::Ours(Box::new(sandbox))];
+    Some([Side::Postfix(postfix), Side::Ours(Box::new(sandbox))])
+}
+
+/// Both with the same mail, all of it deferred.
+fn both() -> Option<[Side; 2]> {
+    let sides = filled(&[], fill)?;
     for side in &sides {
         wait_for("all mail to be deferred", || {
             let json = side.run("postqueue", &["-j"], "").success().stdout;
@@ -234,6 +243,11 @@ fn the_queue_is_shown_and_changed_as_by_postfix() {
         "-s deferred",
         "-p -m 1 deferred",
         "-b 3 -t 1 -l -w 100 deferred",
+        "-s -p -m 2 -b 4 deferred active",
+        "-n 2 -w 40 deferred",
+        "-p -m 3 incoming active deferred hold",
+        "-t 30 -b 12 deferred",
+        "hold",
         "",
     ] {
         compare(&format!("qshape {arguments}"), &sides, |side| {
@@ -255,6 +269,15 @@ fn the_queue_is_shown_and_changed_as_by_postfix() {
         ("-d", ""),
         ("-x", ""),
         ("-ps", ""),
+        ("-p", ""),
+        ("-s", ""),
+        ("-S deferred", ""),
+        ("-s bogus", ""),
+        ("-d NOSUCH1 -d ABC", ""),
+        ("-r - -d no/id", "NOSUCH1\n\n"),
+        ("-e {dsn} -e {one} -h {one}", ""),
+        ("-h {dsn} hold deferred", ""),
+        ("-d {one} deferred", ""),
         ("-d {several} -d {MAILER-DAEMON} hold", ""),
         ("-r {alicé}", ""),
         ("-d ALL incoming", ""),
@@ -273,6 +296,14 @@ fn the_queue_is_shown_and_changed_as_by_postfix() {
         ("postqueue", "-i b-d"),
         ("postqueue", "-p -j"),
         ("postqueue", "-p more"),
+        ("postqueue", "-i NOSUCH1"),
+        ("postqueue", "-s no..site"),
+        ("postqueue", "-f more"),
+        ("postqueue", "-f -p"),
+        ("postqueue", "-i"),
+        ("postcat", "-q ALL"),
+        ("postcat", "-e -h -b -q NOSUCH1"),
+        ("postcat", "-s x -q NOSUCH1"),
         ("postcat", "-q NOSUCH1"),
         ("postcat", "-q no/id"),
         ("postcat", "-x"),
@@ -358,6 +389,9 @@ fn a_message_is_shown_as_by_postfix() {
         "-beq {dsn}",
         "-ehq {dsn}",
         "-dq {dsn}",
+        "-rq {dsn}",
+        "-e -h -b -q {one}",
+        "-hbe -r -q {big}",
         "-q {one} {several}",
     ] {
         compare(&format!("postcat {arguments}"), &sides, |side| {
@@ -365,6 +399,79 @@ fn a_message_is_shown_as_by_postfix() {
             assert!(said.is_empty(), "{said}");
             let lines: Vec<String> = shown.lines().filter_map(plain).collect();
             (lines, code)
+        });
+    }
+}
+
+/// Recipients: one whose host says nothing, one whose host says much.
+fn fill_active(port: u16) {
+    let mut client = LineClient::connect(port);
+    client.line();
+    client.smtp("EHLO client.example.test");
+    let mail: [(&str, &[&str]); 4] = [
+        ("now@s1.test", &["u@silent.example", "v@silent.example"]),
+        ("wordy@s1.test", &["w@wordy.example"]),
+        ("held@s1.test", &["x@remote.example"]),
+        ("expired@s1.test", &["y@remote.example", "z@remote.example"]),
+    ];
+    for (sender, recipients) in mail {
+        assert!(client.smtp(&format!("MAIL FROM:<{sender}>")).starts_with("250"));
+        for recipient in recipients {
+            assert!(client.smtp(&format!("RCPT TO:<{recipient}>")).starts_with("250"));
+        }
+        client.smtp("DATA");
+        client.say("Subject: test\r\n\r\nbody line");
+        assert!(client.smtp(".").starts_with("250"));
+    }
+    client.smtp("QUIT");
+}
+
+/// More than fits on a line, with characters that no screen should see.
+const WORDY: &str = "450-4.2.1 The mailbox that you are trying to reach is full of words that nobody will ever read, and\r\n\
+     450-4.2.1 \u{7}its \"owner\" is \\ on holiday in Köln until the end of the month; please be so kind\r\n\
+     450 4.2.1 as to try again later";
+
+#[test]
+fn long_ids_active_mail_and_long_reasons_are_shown_as_by_postfix() {
+    let (silent, wordy) = (crate::hosts::silent(), crate::hosts::refusing(WORDY));
+    let routes = format!(
+        "inline:{{ {{ silent.example = relay:[127.0.0.1]:{silent} }}, {{ wordy.example = relay:[127.0.0.1]:{wordy} }} }}"
+    );
+    let settings = [("enable_long_queue_ids", "yes"), ("transport_maps", &*routes)];
+    let Some(sides) = filled(&settings, fill_active) else {
+        return;
+    };
+    for side in &sides {
+        wait_for("all mail to be tried", || {
+            let json = side.run("postqueue", &["-j"], "").success().stdout;
+            json.matches("delay_reason").count() == 4 && json.contains("\"active\"")
+        });
+    }
+    // Both hosts have the same port for both sides: what they said is the same.
+    screens_agree("the start", &sides);
+    for (arguments, input) in [
+        ("-h {held} -h {expired}", ""),
+        ("-e {expired} -e {wordy}", ""),
+        ("-e ALL hold", ""),
+    ] {
+        compare(&format!("postsuper {arguments}"), &sides, |side| {
+            side.say("postsuper", arguments, input)
+        });
+        screens_agree(arguments, &sides);
+    }
+    compare("postqueue -j", &sides, |side| {
+        let (json, ..) = side.say("postqueue", "-j", "");
+        let mut lines: Vec<String> = json.lines().map(without_numbers).collect();
+        lines.sort();
+        lines
+    });
+    for arguments in ["-hq {now}", "-eq {now}", "-bq {expired}"] {
+        compare(&format!("postcat {arguments}"), &sides, |side| {
+            let (shown, said, code) = side.say("postcat", arguments, "");
+            // Only the running queue manager knows what is active; ours is not asked for a file.
+            let shown = shown.replace(" active/", " incoming/");
+            let lines: Vec<String> = shown.lines().filter_map(plain).collect();
+            (lines, said, code)
         });
     }
 }
