@@ -191,7 +191,7 @@ fn is_site(site: &str) -> bool {
         true => domain.to_ip().is_some(),
         false => (domain.is_hostname() || !site.is_ascii()) && site.parse::<std::net::IpAddr>().is_err(),
     };
-    site.len() <= SITE_BYTES_MAX && address::Domain::parse(site).is_ok_and(is_named)
+    site.len() <= SITE_BYTES_MAX && !site.ends_with('.') && address::Domain::parse(site).is_ok_and(is_named)
 }
 
 /// One object with Postfix's spaces.
