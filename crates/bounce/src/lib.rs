@@ -119,11 +119,11 @@ pub fn report(
     let parts = [about.notification()?, about.delivery_status()?, returned];
     let is_8bit = has_8bit || is_international;
     let report = multipart(original.queue_id, now, &settings.myhostname, &parts)?;
-    let header = about.header(&to, now, is_8bit)?;
+    let header = about.header(&to.address, now, is_8bit)?;
     let bytes = message::lines::to_lf(&report.with_header(header).to_bytes());
     let envelope = Envelope {
         sender: from,
-        recipients: vec![Recipient::new(to)],
+        recipients: vec![to],
         ret: None,
         envid: None,
         body: if is_8bit {
@@ -156,7 +156,7 @@ struct About<'a> {
 
 impl About<'_> {
     /// From whom and to whom it goes. What goes to the postmaster has a sender whose mail is never returned.
-    fn addressees(&self) -> Option<(Option<Address>, Address)> {
+    fn addressees(&self) -> Option<(Option<Address>, Recipient)> {
         let settings = self.settings;
         let asked = |class: NotifyClass, recipient: &str| {
             let classes = &settings.notify_classes;
@@ -165,8 +165,16 @@ impl About<'_> {
             if !is_implied && !classes.contains(&class) {
                 return None;
             }
-            // As it is written there; cleanup completes it.
-            let to = Address::parse(recipient).ok()?;
+            let original = Address::parse(recipient).ok()?;
+            let address = match original.domain() {
+                Some(_) => original.clone(),
+                None => Address::new(original.local(), own_domain(settings)),
+            };
+            // The log shows it as main.cf has it, too.
+            let to = Recipient {
+                original,
+                ..Recipient::new(address)
+            };
             let double = Address::new(
                 &settings.double_bounce_sender,
                 Domain::parse(&settings.myhostname).ok(),
@@ -181,7 +189,7 @@ impl About<'_> {
             {
                 None
             }
-            (Some(sender), Audience::Sender, _) => Some((None, sender.clone())),
+            (Some(sender), Audience::Sender, _) => Some((None, Recipient::new(sender.clone()))),
             (Some(_), Audience::Postmaster, Kind::Failed) => {
                 asked(NotifyClass::Bounce, &settings.bounce_notice_recipient)
             }

@@ -332,6 +332,7 @@ fn the_postmaster_gets_copies_when_asked_for() {
     let (envelope, text) = copy(&settings, Kind::Failed, "a@b.example").unwrap();
     assert_eq!(envelope.sender.unwrap().to_string(), double);
     assert_eq!(envelope.recipients[0].address.to_string(), "root@example.com");
+    assert_eq!(envelope.recipients[0].original.to_string(), "root");
     for wanted in [
         "\nSubject: Postmaster Copy: Undelivered Mail\n",
         "\nTo: root@example.com\n",

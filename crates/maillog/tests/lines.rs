@@ -199,6 +199,7 @@ fn delivery_lines() {
         delays: delays(),
         outcome: &sent,
         is_verified_only: false,
+        is_soft: false,
     };
     same(
         &line,
@@ -209,6 +210,27 @@ fn delivery_lines() {
     line.connection_uses = 3;
     let start = "84CFC98C164: to=<root@localhost>, orig_to=<postmaster>, relay=local, conn_use=3, delay=";
     assert!(line.to_text().starts_with(start), "{}", line.to_text());
+    let unknown = StatusCode::permanent(1, 1);
+    let bounced = outcome(DeliveryResult::Bounced, unknown, "local", "unknown user: \"x\"");
+    line.outcome = &bounced;
+    let end = "dsn=5.1.1, status=bounced (unknown user: \"x\")";
+    assert!(line.to_text().ends_with(end), "{}", line.to_text());
+    line.is_soft = true;
+    let end = "dsn=4.1.1, status=SOFTBOUNCE (unknown user: \"x\")";
+    assert!(line.to_text().ends_with(end), "{}", line.to_text());
+    let feedback = qmgr::Feedback {
+        is_failure: true,
+        name: "d@dead.test",
+        limit: 2,
+        window: 1,
+        success: 0.0,
+        failure: 1.0,
+        failed_cohorts: 1.0 / 3.0,
+    };
+    same(
+        &feedback,
+        "qmgr_queue_throttle: queue d@dead.test: limit 2 window 1 success 0 failure 1 fail_cohorts 0.333333",
+    );
 }
 
 /// The texts on the right were written by Dovecot 2.3.19.
@@ -475,6 +497,7 @@ fn write_a_day(log: &Log) {
                 delays,
                 outcome,
                 is_verified_only: false,
+                is_soft: false,
             });
         }
         log.write(&qmgr::Removed { queue_id });
