@@ -157,6 +157,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_is_for_good_can_be_softened() {
+        let soft = |text: &str| Reply::parse(text).map(|reply| reply.softened().to_string());
+        assert_eq!(soft("550 5.1.1 no").as_deref(), Some("450 4.1.1 no"));
+        assert_eq!(soft("500 what").as_deref(), Some("400 what"));
+        assert_eq!(soft("451 4.3.0 later").as_deref(), Some("451 4.3.0 later"));
+        assert_eq!(soft("250 2.1.0 Ok").as_deref(), Some("250 2.1.0 Ok"));
+    }
+
+    #[test]
     fn every_line_has_the_codes() {
         let mut reply = Reply::new(554, StatusCode::permanent(7, 1), "<a@b>: Relay access denied");
         reply.lines.push("see\tyou\r\n250 Ok".to_owned());

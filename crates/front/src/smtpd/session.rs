@@ -627,6 +627,10 @@ impl Session {
             }),
             Note::AnnouncedTooBig(sender, reply) => {
                 let sender = sender.map(|sender| sender.to_string()).unwrap_or_default();
+                let reply = match self.service.settings.soft_bounce {
+                    true => reply.softened(),
+                    false => reply,
+                };
                 self.service.log.write(&lines::Decided {
                     queue_id: None,
                     decision: lines::Decision::Reject,
