@@ -1,6 +1,7 @@
 //! Debian's Dovecot with virtual accounts on Maildir, all owned by nobody.
 
 use std::fs;
+use std::net::Ipv4Addr;
 use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -58,8 +59,8 @@ impl Dovecot {
             started.is_ok_and(|status| status.success()),
             "Debian's Dovecot does not start"
         );
-        super::wait_until_open(dovecot.imap);
-        super::wait_until_open(dovecot.pop3);
+        super::wait_until_open((Ipv4Addr::LOCALHOST, dovecot.imap).into());
+        super::wait_until_open((Ipv4Addr::LOCALHOST, dovecot.pop3).into());
         Some(dovecot)
     }
 

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fs;
+use std::net::Ipv4Addr;
 use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -70,7 +71,7 @@ impl Mailboxes {
         let configuration = mailboxes.configuration(&own, dovecot_conf);
         fs::write(mailboxes.path("dovecot.conf"), configuration).expect("it can be written");
         mailboxes.launch();
-        super::wait_until_open(mailboxes.lmtp);
+        super::wait_until_open((Ipv4Addr::LOCALHOST, mailboxes.lmtp).into());
         wait_for("the socket in the file system", || mailboxes.socket().exists());
         Some(mailboxes)
     }

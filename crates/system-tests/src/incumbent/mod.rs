@@ -30,8 +30,7 @@ fn directory(program: &str, package: &str) -> Option<tempfile::TempDir> {
     Some(root)
 }
 
-fn wait_until_open(port: u16) {
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+fn wait_until_open(address: SocketAddr) {
     wait_for("the incumbent to listen", || TcpStream::connect(address).is_ok());
 }
 

@@ -1,6 +1,7 @@
 //! Debian's Postfix, started privately: its own configuration, queue and ports below a directory that goes with it.
 
 use std::fs;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -26,6 +27,7 @@ retry     unix  - - n -   - error
 discard   unix  - - n -   - discard
 local     unix  - n n -   - local
 anvil     unix  - - n -   1 anvil
+tlsmgr    unix  - - n 1000? 1 tlsmgr
 postlog   unix-dgram n - n - 1 postlogd
 ";
 
@@ -47,6 +49,26 @@ impl Postfix {
     /// When it does not start.
     #[track_caller]
     pub fn start(main_cf: &str, services: &[Smtpd]) -> Option<Postfix> {
+        let address = Ipv4Addr::LOCALHOST;
+        let listening: Vec<SocketAddr> = services
+            .iter()
+            .map(|(port, _)| SocketAddr::from((address, *port)))
+            .collect();
+        Postfix::start_with(main_cf, &master_cf(services), &listening)
+    }
+
+    /// Starts Postfix with these lines of main.cf and an `smtpd` on an address of loopback; otherwise as [`Postfix::start`].
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[track_caller]
+    pub fn start_on(address: SocketAddr, main_cf: &str) -> Option<Postfix> {
+        let rows = format!("{ROWS}{address} inet n - n - - smtpd\n");
+        Postfix::start_with(main_cf, &rows, &[address])
+    }
+
+    #[track_caller]
+    fn start_with(main_cf: &str, rows: &str, listening: &[SocketAddr]) -> Option<Postfix> {
         let root = super::directory("/usr/sbin/postfix", "postfix")?;
         let directory = root.path().join("etc");
         for made in ["etc", "spool", "data"] {
@@ -59,7 +81,7 @@ impl Postfix {
              inet_interfaces = 127.0.0.1\ninet_protocols = ipv4\nalias_maps =\nsmtpd_peername_lookup = no\n"
         );
         fs::write(directory.join("main.cf"), format!("{common}{main_cf}")).expect("it can be written");
-        fs::write(directory.join("master.cf"), master_cf(services)).expect("it can be written");
+        fs::write(directory.join("master.cf"), rows).expect("it can be written");
         program::run(
             Command::new("chown").arg("postfix").arg(root.path().join("data")),
             b"",
@@ -70,9 +92,9 @@ impl Postfix {
             _root: root,
         };
         postfix.run("start").success();
-        services
+        listening
             .iter()
-            .for_each(|(port, _)| super::wait_until_open(*port));
+            .for_each(|address| super::wait_until_open(*address));
         Some(postfix)
     }
 
@@ -90,6 +112,27 @@ impl Postfix {
         let mut command = Command::new(format!("/usr/sbin/{name}"));
         command.arg("-c").arg(&self.directory).args(arguments);
         program::run(&mut command, input.as_bytes())
+    }
+
+    /// Queues a mail, as root.
+    ///
+    /// # Panics
+    /// When sendmail cannot be started or does not end.
+    #[track_caller]
+    pub fn sendmail(&self, arguments: &[&str], letter: &str) -> Finished {
+        let mut command = Command::new("/usr/sbin/sendmail");
+        command.arg("-C").arg(&self.directory).args(arguments);
+        program::run(&mut command, letter.as_bytes())
+    }
+
+    /// Changes a line of its main.cf (`name=value`) and has it read.
+    ///
+    /// # Panics
+    /// When that fails.
+    #[track_caller]
+    pub fn edit(&self, line: &str) {
+        self.command("postconf", &[line], "").success();
+        self.run("reload").success();
     }
 
     fn run(&self, command: &str) -> Finished {

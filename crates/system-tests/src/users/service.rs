@@ -233,6 +233,15 @@ impl Service {
         }
     }
 
+    /// Runs one of its commands (`postqueue`, `sendmail`, …), which must end.
+    ///
+    /// # Panics
+    /// When it cannot be started or does not end.
+    #[track_caller]
+    pub fn run(&self, name: &str, arguments: &[&str]) -> Finished {
+        command(self.kind, &self.program, name, arguments)
+    }
+
     /// Its log so far.
     pub fn log(&self) -> String {
         String::from_utf8_lossy(&fs::read(LOG).unwrap_or_default()).into_owned()

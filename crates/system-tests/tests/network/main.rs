@@ -5,6 +5,7 @@
 
 mod clients;
 mod exchangers;
+mod reports;
 
 use std::net::SocketAddr;
 

@@ -11,5 +11,7 @@ mod crowd;
 mod delivery;
 mod exchangers;
 mod inetd;
+mod neighbours;
+mod queueing;
 mod rights;
 mod roles;
