@@ -320,6 +320,11 @@ impl Client {
                     let text = format!("lost connection with {} while sending RCPT TO", self.config.peer);
                     Failure::deferred(StatusCode::temporary(4, 2), text)
                 }
+                Command::EndFor(_) => {
+                    let doing = "sending end of data -- message may be sent more than once";
+                    let text = format!("lost connection with {} while {doing}", self.config.peer);
+                    Failure::deferred(StatusCode::temporary(4, 2), text)
+                }
                 _ => Failure::deferred(reply.status(), said),
             };
             self.fail(failure);

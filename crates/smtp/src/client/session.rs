@@ -50,7 +50,6 @@ impl Client {
                 );
                 self.fail(Failure::deferred(StatusCode::temporary(7, 4), text));
             }
-            // A refused greeting says nothing about a recipient: another host or another day may help.
             command => {
                 self.note_fault(reply.code);
                 let text = format!(
@@ -58,9 +57,10 @@ impl Client {
                     self.config.peer,
                     reply.in_one_line()
                 );
-                if command == Command::Greeting && !self.config.skip_5xx_greeting {
+                if command != Command::Greeting || !self.config.skip_5xx_greeting {
                     return self.fail(Failure::by_reply(reply, text));
                 }
+                // It says nothing about a recipient: another host or another day may help.
                 let status = reply.status();
                 self.fail(Failure::deferred(
                     StatusCode::temporary(status.subject, status.detail),

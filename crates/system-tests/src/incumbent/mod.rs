@@ -30,7 +30,11 @@ fn directory(program: &str, package: &str) -> Option<tempfile::TempDir> {
     Some(root)
 }
 
-fn wait_until_open(address: SocketAddr) {
+/// Waits until somebody listens there.
+///
+/// # Panics
+/// When nobody does for long.
+pub fn wait_until_open(address: SocketAddr) {
     wait_for("the incumbent to listen", || TcpStream::connect(address).is_ok());
 }
 

@@ -21,6 +21,7 @@ proxymap  unix  - - n -   - proxymap
 smtp      unix  - - n -   - smtp
 relay     unix  - - n -   - smtp
 slow      unix  - - n -   - smtp
+lmtp      unix  - - n -   - lmtp
 showq     unix  n - n -   - showq
 error     unix  - - n -   - error
 retry     unix  - - n -   - error

@@ -12,3 +12,4 @@ mod notices;
 mod postfix;
 mod queue;
 mod reports;
+mod sinks;
