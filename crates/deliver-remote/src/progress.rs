@@ -66,12 +66,12 @@ impl Progress {
     ///
     /// `ready` is when the session was ready for the message.
     pub(crate) fn heard(&mut self, report: Report, (connection_uses, ready): (u32, Instant)) {
-        let set_up_micros = micros(ready.saturating_duration_since(self.began));
+        let set_up_millis = millis(ready.saturating_duration_since(self.began));
         self.dsn_offered = report.dsn_offered;
         self.tls = report.tls;
         for (index, mut outcome) in self.left().into_iter().zip(report.outcomes) {
             outcome.detail.connection_uses = u16::try_from(connection_uses).unwrap_or(u16::MAX);
-            outcome.detail.set_up_micros = set_up_micros;
+            outcome.detail.set_up_millis = set_up_millis;
             self.settled[index] = outcome.result != DeliveryResult::Deferred || report.perhaps_taken;
             self.outcomes[index] = Some(outcome);
         }
@@ -98,7 +98,7 @@ impl Progress {
     /// All the time went into reaching somebody.
     fn never_set_up(&self, outcome: &Outcome) -> Outcome {
         let mut outcome = outcome.clone();
-        outcome.detail.set_up_micros = micros(self.began.elapsed());
+        outcome.detail.set_up_millis = millis(self.began.elapsed());
         outcome
     }
 
@@ -125,9 +125,8 @@ impl Progress {
     }
 }
 
-/// In microseconds; more than an hour is as good as that.
-fn micros(time: std::time::Duration) -> u32 {
-    u32::try_from(time.as_micros()).unwrap_or(u32::MAX)
+fn millis(time: std::time::Duration) -> u32 {
+    u32::try_from(time.as_millis()).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]
@@ -184,9 +183,9 @@ mod tests {
             .finish(false)
             .outcomes
             .iter()
-            .map(|outcome| outcome.detail.set_up_micros)
+            .map(|outcome| outcome.detail.set_up_millis)
             .collect();
-        assert_eq!(spent[0], 3_000_000);
-        assert!(spent[1] >= 9_000_000, "{spent:?}");
+        assert_eq!(spent[0], 3_000);
+        assert!(spent[1] >= 9_000, "{spent:?}");
     }
 }

@@ -120,7 +120,7 @@ pub fn encode_outcome(outcome: &Outcome, into: &mut Vec<u8>) {
         targets,
         is_interrupted: _,
         connection_uses: _,
-        set_up_micros: _,
+        set_up_millis: _,
     } = &outcome.detail;
     if diagnostic.is_none() && targets.is_empty() {
         into.push(VERSION);
@@ -460,7 +460,7 @@ mod tests {
                     targets: Box::new([(address.clone(), target.clone()), (address, target)]),
                     is_interrupted: false,
                     connection_uses: 0,
-                    set_up_micros: 0,
+                    set_up_millis: 0,
                 };
             }
             let mut bytes = Vec::new();

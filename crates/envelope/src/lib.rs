@@ -112,12 +112,12 @@ pub struct Detail {
     /// A process of this system was not there, or ended before it answered: nothing is known against the recipient, who is
     /// tried again soon. The queue's file does not keep it.
     pub is_interrupted: bool,
-    /// How many messages went over the connection until then, at most 65 535; 0 where there was none. The queue's file does not
-    /// keep it.
+    /// How many messages went over the connection until then, at most 65 535; 0 where there was none. The queue's file does
+    /// not keep it.
     pub connection_uses: u16,
     /// How much of the attempt was spent until a host took the message's envelope: finding hosts, connecting, greeting, TLS, the
-    /// login; in microseconds. The queue's file does not keep it.
-    pub set_up_micros: u32,
+    /// login; in milliseconds. The queue's file does not keep it.
+    pub set_up_millis: u32,
 }
 
 /// How a delivery attempt ended.

@@ -42,6 +42,7 @@ numeric.test MX 10 192.0.2.7
 dup.test MX 10 one.test
 dup.test MX 20 one.test
 mailed.test MX 10 one.test
+xn--bcher-kva.test MX 10 one.test
 ";
 
 /// Answers from [`ZONE`], and from `more`.
@@ -132,6 +133,15 @@ fn said(settings: &Postfix, next_hop: &str) -> String {
 /// What Postfix says of a name of that type.
 fn missed(name: &str, kind: &str, why: &str) -> String {
     format!("Host or domain name not found. Name service error for name={name} type={kind}: {why}")
+}
+
+#[test]
+fn names_of_other_scripts_are_asked_for_by_their_a_labels() {
+    let settings = settings();
+    assert_eq!(said(&settings, "bücher.test"), "one.test[192.0.2.1]:25");
+    assert_eq!(said(&settings, "BÜCHER.test"), "one.test[192.0.2.1]:25");
+    let missed = missed("xn--nirgends-95a.test", "A", "Host not found");
+    assert_eq!(said(&settings, "nirgendsä.test"), format!("5.4.4 {missed}"));
 }
 
 #[test]

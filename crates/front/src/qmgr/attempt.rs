@@ -491,7 +491,7 @@ impl Lines<'_> {
     fn told(&self, told: &[Told]) {
         for (index, address, outcome) in told {
             let whole = self.delays.transmission_micros;
-            let set_up = i64::from(outcome.detail.set_up_micros).clamp(0, whole.max(0));
+            let set_up = (i64::from(outcome.detail.set_up_millis) * 1000).min(whole.max(0));
             let delays = Delays {
                 connection_micros: set_up,
                 transmission_micros: whole - set_up,

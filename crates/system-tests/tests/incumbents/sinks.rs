@@ -1,8 +1,10 @@
-//! Mail to Debian's smtp-sink, which refuses and hangs up at any step of the dialogue: what Postfix and we make of it.
+//! Mail to Debian's smtp-sink, which refuses and hangs up at any step of the dialogue, and to Debian's Dovecot by LMTP: what
+//! Postfix and we make of it.
 
 use std::collections::BTreeMap;
 use std::process::{Child, Command, Stdio};
 
+use system_tests::incumbent::mailboxes::{Mailboxes, Program};
 use system_tests::incumbent::{Postfix, free_port, wait_until_open};
 use system_tests::lines::LineClient;
 use system_tests::{Sandbox, has_program, wait_for_value};
@@ -129,6 +131,28 @@ fn all_outcomes(log: &dyn Fn() -> String, sinks: &[Sink]) -> BTreeMap<String, St
     found.into_iter().map(plain).collect()
 }
 
+/// Starts Postfix and ours with these rows of the transport table.
+fn both((port, ours): (u16, &mut Sandbox), rows: &str) -> Option<Postfix> {
+    let settings = [
+        ("myhostname", "mail.test".to_owned()),
+        ("mydestination", String::new()),
+        ("mynetworks", "127.0.0.0/8".to_owned()),
+        ("transport_maps", format!("inline:{{ {rows} }}")),
+        ("smtp_pix_workarounds", "disable_esmtp".to_owned()),
+        ("smtp_connection_cache_on_demand", "no".to_owned()),
+        ("smtp_host_lookup", "native".to_owned()),
+    ];
+    let each = settings.iter();
+    let main_cf: String = each.map(|(name, value)| format!("{name} = {value}\n")).collect();
+    let postfix = Postfix::start(&main_cf, &[(port, Vec::new())])?;
+    ours.launch();
+    settings
+        .iter()
+        .for_each(|(name, value)| ours.edit_main_cf(name, value));
+    ours.reload();
+    Some(postfix)
+}
+
 #[test]
 fn refusals_at_every_step_mean_what_they_mean_to_postfix() {
     if !has_program(SINK, "postfix") {
@@ -150,27 +174,9 @@ fn refusals_at_every_step_mean_what_they_mean_to_postfix() {
         format!("{{ {} = {transport}:{} }}", sink.domain, sink.port)
     };
     let rows: Vec<String> = sinks.iter().map(row).collect();
-    let settings = [
-        ("myhostname", "mail.test".to_owned()),
-        ("mydestination", "".to_owned()),
-        ("mynetworks", "127.0.0.0/8".to_owned()),
-        ("transport_maps", format!("inline:{{ {} }}", rows.join(" "))),
-        ("smtp_pix_workarounds", "disable_esmtp".to_owned()),
-        ("smtp_connection_cache_on_demand", "no".to_owned()),
-        ("smtp_host_lookup", "native".to_owned()),
-    ];
-    let main_cf: String = settings
-        .iter()
-        .map(|(name, value)| format!("{name} = {value}\n"))
-        .collect();
-    let Some(postfix) = Postfix::start(&main_cf, &[(incumbent_port, Vec::new())]) else {
+    let Some(postfix) = both((incumbent_port, &mut ours), &rows.join(" ")) else {
         return;
     };
-    ours.launch();
-    settings
-        .iter()
-        .for_each(|(name, value)| ours.edit_main_cf(name, value));
-    ours.reload();
     fill(incumbent_port, &sinks);
     fill(ours.ports().smtp, &sinks);
     let theirs = all_outcomes(&|| postfix.log(), &sinks);
@@ -189,4 +195,55 @@ fn refusals_at_every_step_mean_what_they_mean_to_postfix() {
         }
     }
     assert!(differences.is_empty(), "{}", differences.join("\n"));
+}
+
+#[test]
+fn mail_goes_into_mailboxes_of_dovecot_by_port_and_by_socket() {
+    let conf = "service lmtp {\n  unix_listener lmtp {\n    mode = 0666\n  }\n}\n";
+    let Some(dovecot) = Mailboxes::start(Program::Dovecot, conf, "") else {
+        return;
+    };
+    let (incumbent_port, mut ours) = (free_port(), Sandbox::prepare());
+    let (by_port, by_socket) = (
+        format!("lmtp:inet:127.0.0.1:{}", dovecot.lmtp),
+        format!("lmtp:unix:{}", dovecot.socket().display()),
+    );
+    let rows = format!(
+        "{{ alice@example.test = {by_port} }} {{ bob@example.test = {by_socket} }} {{ nobody@example.test = {by_socket} }}"
+    );
+    let Some(postfix) = both((incumbent_port, &mut ours), &rows) else {
+        return;
+    };
+    for port in [incumbent_port, ours.ports().smtp] {
+        let mut client = LineClient::connect(port);
+        client.line();
+        client.smtp("EHLO client.test");
+        client.smtp("MAIL FROM:<sender@hold.test>");
+        for name in ["alice", "bob", "nobody"] {
+            let said = client.smtp(&format!("RCPT TO:<{name}@example.test> NOTIFY=NEVER"));
+            assert!(said.starts_with("250"), "{said}");
+        }
+        client.smtp("DATA");
+        client.say("Subject: test\r\n\r\n.body");
+        assert!(client.smtp(".").starts_with("250"));
+    }
+    let said = |log: &dyn Fn() -> String| {
+        let found = wait_for_value("an outcome of every recipient", || {
+            Some(outcomes(&log())).filter(|found| found.len() == 3)
+        });
+        // Dovecot names its session.
+        let plain = |said: &String| match said.split_once("example.test> ") {
+            Some((before, after)) if after.ends_with(" Saved)") => format!("{before}Saved"),
+            _ => said.clone(),
+        };
+        found.values().map(plain).collect::<Vec<String>>()
+    };
+    let own = said(&|| ours.log());
+    assert_eq!(own, said(&|| postfix.log()));
+    assert!(
+        own[0].contains("status=sent") && own[2].contains("status=bounced"),
+        "{own:?}"
+    );
+    let landed = dovecot.landed();
+    assert_eq!(landed["alice"].len() + landed["bob"].len(), 4, "{landed:?}");
 }
