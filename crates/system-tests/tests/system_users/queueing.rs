@@ -18,9 +18,6 @@ other.test A 127.0.0.3
 third.test A 127.0.0.3
 dead.test A 127.0.0.2
 ";
-/// Deferred mail is tried again each second.
-const OFTEN: &str = "minimal_backoff_time = 1s\nmaximal_backoff_time = 1s\nqueue_run_delay = 1s";
-
 /// What only one of both writes: about templates that count in hours, and about parameters that would help.
 const NOT_COMPARED: [&str; 8] = [
     "delay template",
@@ -55,11 +52,16 @@ const CASES: &[Case] = &[
     ),
     (
         "delay",
-        "delay_warning_time = 1s\nconfirm_delay_cleared = yes\nnotify_classes = delay",
+        "delay_warning_time = 1s\nconfirm_delay_cleared = yes\nnotify_classes = delay\nminimal_backoff_time = 1s\nmaximal_backoff_time = 1s\nqueue_run_delay = 1s",
         "",
         delay,
     ),
-    ("delay, not confirmed", "delay_warning_time = 1s", "", delay),
+    (
+        "delay, not confirmed",
+        "delay_warning_time = 1s\nminimal_backoff_time = 1s\nmaximal_backoff_time = 1s\nqueue_run_delay = 1s",
+        "",
+        delay,
+    ),
     (
         "deferred transport",
         "defer_transports = smtp",
@@ -115,7 +117,12 @@ const CASES: &[Case] = &[
         "",
         by_recipient,
     ),
-    ("backoff", "", "", backoff),
+    (
+        "backoff",
+        "minimal_backoff_time = 1s\nmaximal_backoff_time = 1s\nqueue_run_delay = 1s",
+        "",
+        backoff,
+    ),
     (
         "process limit",
         "smtp_destination_concurrency_limit = 5",
@@ -144,7 +151,7 @@ const CASES: &[Case] = &[
     ),
     (
         "no such transport",
-        "default_transport = nothere\nminimal_backoff_time = 300s",
+        "default_transport = nothere",
         "",
         no_transport,
     ),
@@ -224,11 +231,6 @@ struct World {
 impl World {
     fn start(kind: Kind, host: &Host, settings: &str, rows: &str) -> World {
         let mut lines = vec!["smtp_connection_cache_on_demand = no".to_owned()];
-        let is_set = |name: &str| settings.lines().any(|line| line.starts_with(name));
-        let often = OFTEN
-            .lines()
-            .filter(|line| !is_set(&line[..line.find(' ').unwrap()]));
-        lines.extend(often.map(str::to_owned));
         lines.extend(settings.lines().map(str::to_owned));
         let scenario = Scenario {
             rows: rows.lines().map(str::to_owned).collect(),
