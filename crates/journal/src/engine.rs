@@ -40,6 +40,8 @@ const BUFFER_KEPT_BYTES: usize = 4 * 1024 * 1024;
 /// The one writer of a log.
 pub(crate) struct Engine {
     segments: Arc<Segments>,
+    /// The segment in which recovery found the end, until it is certain that all of it is on disk.
+    found_last: Option<Arc<Segment>>,
     background: bool,
     current: Option<Current>,
     next_generation: u32,
@@ -77,8 +79,10 @@ impl Engine {
                 written: tail.offset,
             })
         });
+        let found_last = tail.and_then(|tail| segments.find(tail.generation));
         Engine {
             segments,
+            found_last,
             background: options.background,
             current,
             next_generation: tail.map_or(1, |tail| tail.generation + 1),
@@ -108,16 +112,17 @@ impl Engine {
         if in_place {
             self.put_resume();
         } else {
+            // What was found at the end may never have been synced, and nothing more is written there: not when it is
+            // sealed, for example.
+            if let Some(last) = self.found_last.take() {
+                last.file.sync_data()?;
+            }
             match self.begin_segment(0, 0, &mut Vec::new()) {
-                Err(Error::Full { .. }) => {
-                    if let Some(current) = &self.current {
-                        current.segment.file.sync_data()?;
-                    }
-                    return Ok(());
-                }
+                Err(Error::Full { .. }) => return Ok(()),
                 other => other?,
             }
         }
+        self.found_last = None;
         self.write_out(&mut Vec::new());
         self.failed
             .clone()

@@ -533,6 +533,11 @@ impl Spool {
     /// [`Error::Unwritten`], [`Error::Stopped`].
     pub fn flush(&self) -> Result<()> {
         let written = self.inner.log()?.sync();
+        match &written {
+            // What had no room is remembered, and tried again here.
+            Ok(()) | Err(journal::Error::Full { .. }) => {}
+            Err(_) => return Ok(written?),
+        }
         if self.inner.lock_index().unwritten.is_empty() {
             return Ok(written?);
         }

@@ -64,6 +64,7 @@ fn a_seed_sees_much() {
     }
     let world::Seen {
         crashes,
+        broken,
         refused,
         sent,
         bounced,
@@ -75,7 +76,7 @@ fn a_seed_sees_much() {
         sought,
     } = seen;
     let counts = [
-        crashes, refused, sent, bounced, untried, expired, portions, repeated, letters, sought,
+        crashes, broken, refused, sent, bounced, untried, expired, portions, repeated, letters, sought,
     ];
     assert!(counts.iter().all(|count| *count > 5), "{seen:?}");
 }

@@ -91,6 +91,8 @@ pub(crate) fn options(number: u64) -> Options {
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Seen {
     pub(crate) crashes: usize,
+    /// Starts because of an I/O error that stopped the queue.
+    pub(crate) broken: usize,
     pub(crate) refused: usize,
     pub(crate) sent: usize,
     pub(crate) bounced: usize,
@@ -108,6 +110,7 @@ pub(crate) struct Seen {
 impl Seen {
     pub(crate) fn add(&mut self, other: &Seen) {
         self.crashes += other.crashes;
+        self.broken += other.broken;
         self.refused += other.refused;
         self.sent += other.sent;
         self.bounced += other.bounced;
@@ -154,6 +157,8 @@ struct Queue {
     flights: BTreeMap<AttemptId, Flight>,
     moods: BTreeMap<Destination, Mood>,
     is_well: bool,
+    /// The disk fails once, at this operation of it; nobody has looked yet what came of that.
+    fails_at: Option<u64>,
     /// The disk never was short of room since the last start.
     has_room: bool,
     now: i64,
@@ -183,6 +188,7 @@ pub(crate) fn run(seed: u64) -> Seen {
         flights: BTreeMap::new(),
         moods: BTreeMap::new(),
         is_well: false,
+        fails_at: None,
         has_room: true,
         now: START,
         settings: 0,
@@ -243,7 +249,8 @@ impl Queue {
                     break;
                 }
                 Err(error) => {
-                    assert!(self.disk.is_down() || matches!(error, Error::Full(_)), "{error}");
+                    let is_excused = self.disk.is_down() || self.fails_at.is_some();
+                    assert!(is_excused || matches!(error, Error::Full(_)), "{error}");
                     // Somebody makes room when a start fails for want of it.
                     if matches!(error, Error::Full(_)) {
                         self.disk.set_capacity_bytes(u64::MAX);
@@ -252,6 +259,7 @@ impl Queue {
                 }
             }
         }
+        self.fails_at = None;
         self.failures = Failures::default();
         self.active.clear();
         self.flights.clear();
@@ -261,12 +269,37 @@ impl Queue {
         if !self.is_well && self.chance(2) == 0 {
             self.disk.crash_at(1 + self.chance(120));
         }
+        if !self.is_well && self.chance(6) == 0 {
+            self.fail(120);
+        }
+    }
+
+    /// One of the next operations of the disk fails: a write, a sync, a name that is made or removed.
+    fn fail(&mut self, within: u64) {
+        let operation = 1 + self.chance(within);
+        self.fails_at = Some(self.disk.operations() + operation);
+        self.disk.fail_at(operation);
     }
 
     /// When the power is gone, it comes back, and the system starts.
     fn mend(&mut self) {
         if self.disk.is_down() {
-            self.crash();
+            return self.crash();
+        }
+        let has_failed = self.fails_at.is_some_and(|at| self.disk.operations() >= at);
+        // An administrator does not see it at once.
+        if !has_failed || (!self.is_well && self.chance(3) > 0) {
+            return;
+        }
+        self.fails_at = None;
+        match self.spool().flush() {
+            Err(Error::Stopped(_) | Error::Disk(_) | Error::Unwritten { .. }) => {
+                self.seen.broken += 1;
+                self.spool = None;
+                self.disk.kill();
+                self.start();
+            }
+            _ => {}
         }
     }
 
@@ -309,6 +342,11 @@ impl Queue {
             self.crash();
         }
         self.disk.crash_at(u64::MAX / 2);
+        self.disk.fail_at(u64::MAX / 2);
+        // Whoever did not look yet looks now.
+        if self.fails_at.is_some() {
+            self.stop();
+        }
         for id in self.model.present() {
             if self.model.is_held(&id) {
                 self.administer(Change::Release, &id);
@@ -365,6 +403,7 @@ impl Queue {
             62..72 => self.change_mood(),
             73..78 => self.contact(),
             72 => self.disk.set_capacity_bytes(u64::MAX),
+            73..76 => self.fail(30),
             _ => self.advance(),
         }
     }
