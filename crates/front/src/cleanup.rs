@@ -314,6 +314,16 @@ pub fn trace_of(message: &queue::Message) -> Trace {
     message.facts.attribute(TRACE).map_or(Trace::None, Trace::of_word)
 }
 
+/// The protocol as logs, commands and content filters know it, of what the Received field says behind `with`: neither TLS nor
+/// a login nor SMTPUTF8 is in it.
+fn spoken(with: &'static str) -> &'static str {
+    match with {
+        "SMTP" => "SMTP",
+        with if with.starts_with("LMTP") => "LMTP",
+        _ => "ESMTP",
+    }
+}
+
 /// What `postcat` shows about the origin.
 fn log_attributes(origin: &Origin) -> Vec<(String, String)> {
     let named = |name: &str, value: &str| (name.to_owned(), value.to_owned());
@@ -323,7 +333,7 @@ fn log_attributes(origin: &Origin) -> Vec<(String, String)> {
                 named("log_client_name", &network.name),
                 named("log_client_address", &network.address.to_string()),
                 named("log_helo_name", &network.helo),
-                named("log_protocol_name", network.protocol),
+                named("log_protocol_name", spoken(network.protocol)),
             ];
             attributes.extend((!network.is_local).then(|| named(CONTEXT, "remote")));
             attributes

@@ -5,7 +5,7 @@ use std::net::{TcpListener, TcpStream};
 use std::thread;
 
 /// A host that takes connections and never says a word; its port.
-pub fn silent() -> u16 {
+pub(crate) fn silent() -> u16 {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let port = listener.local_addr().unwrap().port();
     thread::spawn(move || {
@@ -18,7 +18,7 @@ pub fn silent() -> u16 {
 }
 
 /// A host that refuses every recipient in these words; its port.
-pub fn refusing(reply: &'static str) -> u16 {
+pub(crate) fn refusing(reply: &'static str) -> u16 {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let port = listener.local_addr().unwrap().port();
     thread::spawn(move || {

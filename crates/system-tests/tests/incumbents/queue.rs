@@ -42,7 +42,7 @@ const MAIL: [(&str, &str, &[&str]); 7] = [
     ),
 ];
 /// Named attributes that both keep.
-const ATTRIBUTES: [&str; 8] = [
+const ATTRIBUTES: [&str; 9] = [
     "encoding",
     "envelope_id",
     "ret_flags",
@@ -50,6 +50,7 @@ const ATTRIBUTES: [&str; 8] = [
     "dsn_orig_rcpt",
     "log_client_address",
     "log_helo_name",
+    "log_protocol_name",
     "log_ident",
 ];
 
