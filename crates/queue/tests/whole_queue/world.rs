@@ -401,7 +401,7 @@ impl Queue {
             58..60 => self.stop(),
             60..62 => drop(self.spool().maintain()),
             62..72 => self.change_mood(),
-            73..78 => self.contact(),
+            76..80 => self.contact(),
             72 => self.disk.set_capacity_bytes(u64::MAX),
             73..76 => self.fail(30),
             _ => self.advance(),
