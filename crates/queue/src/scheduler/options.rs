@@ -119,7 +119,7 @@ impl Default for TransportLimits {
             limit: 20,
             recipient_limit: 50,
             total: 100,
-            seeking: 1000,
+            seeking: 5000,
             positive: Gain::Fixed(1.0),
             negative: Gain::Fixed(1.0),
             failed_cohorts: 1,

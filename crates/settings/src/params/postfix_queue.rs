@@ -14,7 +14,7 @@ macro_rules! rows {
             queue_run_delay: Seconds = "300s", Reload, "How often the queue is looked through for mail whose time has come.";
             transport_retry_time: Seconds = "60s", Reload, "How long a failed transport rests.";
             qmgr_message_active_limit: Count = "20000", Reload, "How many messages are active at once.";
-            yubin_seeking_attempt_limit: Count = "1000", Reload, "Attempts of a transport that wait for a host that says nothing and so do not count among its processes.";
+            yubin_seeking_attempt_limit: Count = "5000", Reload, "Attempts of a transport that wait for a host that says nothing and so do not count among its processes.";
             qmgr_message_recipient_limit: Count = "20000", Reload, "How many recipients of active messages are in memory.";
             qmgr_message_recipient_minimum: Count = "10", Reload, "How many recipients of one message are in memory at least.";
             qmgr_clog_warn_time: Seconds = "300s", Reload, "How often a warning about a full active queue comes.";
