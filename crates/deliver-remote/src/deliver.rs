@@ -2,12 +2,16 @@
 
 use address::Address;
 use envelope::{DeliveryResult, Outcome, StatusCode};
+use intake::checks::Effects;
+use intake::checks::outgoing::Reader;
 use smtp::client::Protocol;
+use std::io::Read;
 use std::sync::Arc;
 
 use crate::cache::Way;
 use crate::connection::{Connection, Target};
 use crate::converse::{Beginning, Session};
+use crate::departure::Other;
 use crate::hosts::{Chosen, NoHost};
 use crate::options::Options;
 use crate::policy::NoPolicy;
@@ -27,7 +31,7 @@ impl Remote {
     /// is in the outcomes.
     pub async fn deliver(&self, request: Request, content: &Content<'_>) -> Delivery {
         let protocol = request.next_hop.protocol;
-        let mut delivery = self.deliver_unfiltered(request, content).await;
+        let mut delivery = self.deliver_rewritten(request, content).await;
         let filters = &self.options(protocol).filters;
         let filtered = delivery.outcomes.into_iter().map(|outcome| {
             filters.status(outcome).unwrap_or_else(|(outcome, why)| {
@@ -39,8 +43,34 @@ impl Remote {
         delivery
     }
 
-    async fn deliver_unfiltered(&self, request: Request, content: &Content<'_>) -> Delivery {
-        let Request { next_hop, message } = request;
+    /// With the content and the addresses as they go out.
+    async fn deliver_rewritten(&self, request: Request, content: &Content<'_>) -> Delivery {
+        let protocol = request.next_hop.protocol;
+        let departure = &self.options(protocol).departure;
+        if departure.is_idle() {
+            return self.deliver_unfiltered(request, content, &Other::default()).await;
+        }
+        let other = match departure.addresses(&request.message) {
+            Ok(other) => other,
+            Err(error) => {
+                self.warn(protocol, &format!("{error}"));
+                let mut progress = Progress::new(request.message);
+                let text = "Address mapping lookup error".to_owned();
+                progress.failed(&deferral(StatusCode::temporary(3, 0), text));
+                return progress.finish(false);
+            }
+        };
+        let tell = |effects: &mut Effects| self.tell_effects(protocol, request.queue_id.as_ref(), effects);
+        let leaving = departure.leaving(&tell);
+        let rewritten = || -> Box<dyn Read + Send> { Box::new(Reader::new(content(), &leaving)) };
+        let request = request.clone();
+        self.deliver_unfiltered(request, &rewritten, &other).await
+    }
+
+    async fn deliver_unfiltered(&self, request: Request, content: &Content<'_>, other: &Other) -> Delivery {
+        let Request {
+            next_hop, message, ..
+        } = request;
         let protocol = next_hop.protocol;
         let sites = self.sites(&next_hop);
         let mut progress = Progress::new(message);
@@ -50,7 +80,10 @@ impl Remote {
             if progress.is_settled() || (is_own && origin == Origin::Fallback) {
                 break;
             }
-            match self.try_site((protocol, site), content, &mut progress).await {
+            match self
+                .try_site((protocol, site), (content, other), &mut progress)
+                .await
+            {
                 Ok(own) => {
                     missed = None;
                     is_own |= own;
@@ -113,7 +146,7 @@ impl Remote {
     async fn try_site(
         &self,
         (protocol, site): (Protocol, &Site),
-        content: &Content<'_>,
+        (content, other): (&Content<'_>, &Other),
         progress: &mut Progress,
     ) -> Result<bool, NoHost> {
         let sender = progress.sender().cloned();
@@ -127,6 +160,7 @@ impl Remote {
             keeps: self.options(protocol).habit.keeps(site, visit.is_busy),
             way,
             content,
+            other,
             sessions: 0,
         };
         let kept = match trying.keeps {
@@ -162,6 +196,8 @@ struct Trying<'a, 'c> {
     keeps: bool,
     way: Way,
     content: &'a Content<'c>,
+    /// The addresses that others stand for on the way out.
+    other: &'a Other,
     /// How many sessions there were.
     sessions: usize,
 }
@@ -210,7 +246,7 @@ impl Trying<'_, '_> {
 
     /// Gives the message to a kept session.
     async fn hand_over(&mut self, mut session: Session, progress: &mut Progress) -> Use {
-        let message = progress.message();
+        let message = self.other.of(progress.message());
         match session.run(&message, (self.content)()).await {
             converse::End::Done(report) => progress.heard(report, session.uses),
             converse::End::NeverBegun(outcome) | converse::End::HandshakeFailed(outcome) => {
@@ -303,7 +339,7 @@ impl Trying<'_, '_> {
             Ok(session) => session,
             Err(outcome) => return Some(outcome),
         };
-        let message = progress.message();
+        let message = self.other.of(progress.message());
         match session.run(&message, (self.content)()).await {
             converse::End::Done(report) => progress.heard(report, session.uses),
             converse::End::NeverBegun(outcome) => progress.failed(&outcome),

@@ -1,5 +1,7 @@
 //! Into the queue: the one way for mail from the network, from local users, and from the mail system itself.
 
+mod content;
+
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -14,6 +16,8 @@ use settings::Postfix;
 use tokio::sync::oneshot;
 
 use crate::Front;
+pub use content::Cleanup;
+use content::Verdict;
 
 /// The attribute of a queued message that keeps `transport:nexthop` of the filter that is to see it first, as
 /// `content_filter` says it.
@@ -31,6 +35,51 @@ pub struct Submission {
     scratch: Vec<u8>,
     /// More that is known of it.
     attributes: Vec<(String, String)>,
+    cleanup: Arc<Cleanup>,
+    log: maillog::Log,
+}
+
+/// A message that was taken.
+#[derive(Debug)]
+pub enum Accepted {
+    /// It is on disk.
+    Queued(Committed),
+    /// It had this queue id, and nothing is left of it: a rule of content checks says that nobody gets it.
+    Discarded(QueueId),
+}
+
+impl Accepted {
+    /// What the queue calls it, or would have.
+    pub fn queue_id(&self) -> &QueueId {
+        match self {
+            Accepted::Queued(committed) => committed.queue_id(),
+            Accepted::Discarded(queue_id) => queue_id,
+        }
+    }
+}
+
+/// A message that was not taken.
+#[derive(Debug)]
+pub struct Declined {
+    /// What its sender is told.
+    pub refusal: Refusal,
+    /// Whose doing it is.
+    pub cause: Cause,
+}
+
+/// Why a message was not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// What is in it, or a table that would say what to do with it; the log has been told.
+    Content,
+    /// The queue, which would not take another one either; or its size or form.
+    Other,
+}
+
+impl std::fmt::Display for Declined {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.refusal.fmt(f)
+    }
 }
 
 /// What the stages of intake are told about a message.
@@ -39,13 +88,15 @@ struct Circumstances {
     origin: Origin,
     sender: String,
     only_recipient: Option<String>,
+    /// The first recipient as the log shows it.
+    first_recipient: Option<String>,
     now_micros: i64,
     trace: Trace,
     began_micros: i64,
 }
 
 impl Circumstances {
-    fn context<'a>(&'a self, queue_id: &'a QueueId) -> Context<'a> {
+    fn context<'a>(&'a self, queue_id: &'a QueueId, cleanup: &'a Cleanup) -> Context<'a> {
         Context {
             settings: &self.settings,
             queue_id,
@@ -53,6 +104,7 @@ impl Circumstances {
             sender: &self.sender,
             only_recipient: self.only_recipient.as_deref(),
             now_secs: self.now_micros / machine::SECOND,
+            checks: Some(&cleanup.checks).filter(|checks| !checks.is_empty() && self.is_checked()),
         }
     }
 }
@@ -67,6 +119,22 @@ impl Circumstances {
     fn filter(&self) -> Option<&str> {
         let filter = self.settings.content_filter.trim();
         (self.is_new() && !filter.is_empty()).then_some(filter)
+    }
+
+    /// Whether its content is looked at: what is new, if it was not seen before it went to a content filter
+    /// (`no_header_body_checks`); of what the mail system itself says, what `internal_mail_filter_classes` name.
+    fn is_checked(&self) -> bool {
+        match self.origin {
+            Origin::Network(_) | Origin::Local { .. } => {
+                !leaves_out(&self.settings, "no_header_body_checks")
+            }
+            Origin::Forward => false,
+            Origin::Report => self
+                .settings
+                .internal_mail_filter_classes
+                .iter()
+                .any(|class| class.eq_ignore_ascii_case("bounce")),
+        }
     }
 
     /// `always_bcc`: new mail goes to one more recipient, about whom nobody is told. What the mail system itself sends
@@ -142,11 +210,15 @@ pub fn leaves_out(settings: &Postfix, word: &str) -> bool {
 }
 
 /// No refusal can be made of what is not there.
-pub fn no_content() -> Refusal {
-    Refusal {
+pub fn no_content() -> Declined {
+    let refusal = Refusal {
         code: 503,
         status: StatusCode::permanent(5, 1),
         text: "Error: need DATA command".to_owned(),
+    };
+    Declined {
+        refusal,
+        cause: Cause::Other,
     }
 }
 
@@ -156,7 +228,7 @@ impl Submission {
         incoming: Incoming,
         origin: Origin,
         envelope: &Envelope,
-        settings: Arc<Postfix>,
+        (settings, front): (Arc<Postfix>, &Front),
     ) -> Submission {
         let only_recipient = match envelope.recipients.as_slice() {
             [recipient] => Some(recipient.original.to_string()),
@@ -172,6 +244,10 @@ impl Submission {
                 .map(Address::to_string)
                 .unwrap_or_default(),
             only_recipient,
+            first_recipient: envelope
+                .recipients
+                .first()
+                .map(|recipient| recipient.address.to_string()),
             trace: Trace::None,
             now_micros,
             began_micros: now_micros,
@@ -183,6 +259,8 @@ impl Submission {
             failure: None,
             scratch: Vec::new(),
             attributes: Vec::new(),
+            cleanup: Arc::clone(&front.cleanup),
+            log: front.log.clone(),
         }
     }
 
@@ -214,9 +292,12 @@ impl Submission {
         if self.failure.is_some() {
             return;
         }
-        let context = self.circumstances.context(self.incoming.queue_id());
+        let queue_id = self.incoming.queue_id();
+        let context = self.circumstances.context(queue_id, &self.cleanup);
         self.scratch.clear();
         let taken = self.intake.feed(piece, &context, &mut self.scratch);
+        let effects = &mut self.intake.facts().effects;
+        self.circumstances.log_effects(effects, queue_id, &self.log);
         self.failure = match taken {
             Ok(()) => self.incoming.write(&self.scratch).err().map(Failure::Queue),
             Err(error) => Some(Failure::Intake(error)),
@@ -227,7 +308,7 @@ impl Submission {
     ///
     /// # Errors
     /// What the sender is told: nothing of the message is kept.
-    pub async fn commit(self, mut envelope: Envelope, front: &Front) -> Result<Committed, Refusal> {
+    pub async fn commit(self, mut envelope: Envelope, front: &Front) -> Result<Accepted, Declined> {
         self.circumstances.add_copy(&mut envelope);
         for recipient in &mut envelope.recipients {
             // What cannot be resolved now is left for the delivery to complain about.
@@ -238,7 +319,9 @@ impl Submission {
         }
         drop_doubles(&mut envelope, &self.circumstances.settings);
         let queue_id = self.incoming.queue_id().clone();
-        let (incoming, facts) = self.finish(front)?;
+        let Some((incoming, facts)) = self.finish(&mut envelope, front)? else {
+            return Ok(Accepted::Discarded(queue_id));
+        };
         let (done, committed) = oneshot::channel();
         let is_large = incoming.size_bytes() > INLINE_BYTES_MAX as u64;
         let hand_in = || {
@@ -260,48 +343,67 @@ impl Submission {
         match committed {
             Ok(committed) => {
                 front.qmgr.arrived(committed.queue_id());
-                Ok(committed)
+                Ok(Accepted::Queued(committed))
             }
             Err(error) => Err(Failure::Queue(error).tell(&queue_id, front)),
         }
     }
 
-    fn finish(mut self, front: &Front) -> Result<(Incoming, Facts), Refusal> {
+    /// Ends the content; `None` when nobody gets it.
+    fn finish(
+        mut self,
+        envelope: &mut Envelope,
+        front: &Front,
+    ) -> Result<Option<(Incoming, Facts)>, Declined> {
         let queue_id = self.incoming.queue_id().clone();
         if let Some(failure) = self.failure {
             return Err(failure.tell(&queue_id, front));
         }
-        let context = self.circumstances.context(&queue_id);
+        let context = self.circumstances.context(&queue_id, &self.cleanup);
         self.scratch.clear();
-        let facts = self
+        let mut facts = self
             .intake
             .finish(&context, &mut self.scratch)
             .map_err(|error| Failure::Intake(error).tell(&queue_id, front))?;
+        self.circumstances
+            .log_effects(&mut facts.effects, &queue_id, &front.log);
+        if facts.effects.is_taken() || !facts.message_id.is_empty() {
+            front.log.write(&MessageId {
+                queue_id: &queue_id,
+                message_id: &facts.message_id,
+            });
+        }
+        let verdict = content::verdict(&facts.effects, &self.circumstances.origin);
+        let (is_held, filter) = match verdict {
+            Verdict::Refused(status, text) => {
+                return Err(Failure::Content(status, text).tell(&queue_id, front));
+            }
+            Verdict::Discarded => return Ok(None),
+            Verdict::Taken { is_held, filter } => (is_held, filter),
+        };
+        content::redirect(envelope, facts.effects, &self.circumstances.settings);
         self.incoming
             .write(&self.scratch)
             .map_err(|error| Failure::Queue(error).tell(&queue_id, front))?;
-        front.log.write(&MessageId {
-            queue_id: &queue_id,
-            message_id: &facts.message_id,
-        });
         let mut attributes = vec![("message_id".to_owned(), facts.message_id)];
         attributes.extend(log_attributes(&self.circumstances.origin));
         attributes.extend(self.attributes);
-        if let Some(filter) = self.circumstances.filter() {
-            attributes.insert(0, (CONTENT_FILTER.to_owned(), filter.to_owned()));
+        let filter = filter.or_else(|| self.circumstances.filter().map(str::to_owned));
+        if let Some(filter) = filter.filter(|filter| !filter.is_empty()) {
+            attributes.insert(0, (CONTENT_FILTER.to_owned(), filter));
         }
         if self.circumstances.trace != Trace::None {
             let trace = self.circumstances.trace.as_str();
             attributes.push((TRACE.to_owned(), trace.to_owned()));
         }
-        Ok((
+        Ok(Some((
             self.incoming,
             Facts {
                 arrival_micros: self.circumstances.began_micros,
-                hold: false,
+                hold: is_held,
                 attributes,
             },
-        ))
+        )))
     }
 }
 
@@ -331,18 +433,33 @@ fn log_attributes(origin: &Origin) -> Vec<(String, String)> {
 enum Failure {
     Queue(queue::Error),
     Intake(intake::Error),
+    /// A rule says so, or nobody knows what the rules say.
+    Content(StatusCode, String),
 }
 
 impl Failure {
     /// Writes the detail into the log; what the sender reads.
-    fn tell(&self, queue_id: &QueueId, front: &Front) -> Refusal {
+    fn tell(&self, queue_id: &QueueId, front: &Front) -> Declined {
         if let Failure::Queue(error) = self {
             front.log.error("cleanup", &format!("{queue_id}: {error}"));
         }
+        let cause = match self {
+            Failure::Content(..) | Failure::Intake(intake::Error::TooDeep) => Cause::Content,
+            _ => Cause::Other,
+        };
         let (code, status, text) = match self {
             Failure::Intake(intake::Error::TooManyHops) => {
                 (554, StatusCode::permanent(4, 0), "Error: too many hops")
             }
+            Failure::Intake(intake::Error::TooDeep) => (
+                550,
+                StatusCode::permanent(6, 0),
+                "MIME nesting exceeds safety limit",
+            ),
+            Failure::Content(status, text) => match status.class {
+                envelope::Class::Permanent => (550, *status, text.as_str()),
+                _ => (451, *status, text.as_str()),
+            },
             Failure::Queue(queue::Error::Full(_)) => (
                 452,
                 StatusCode::temporary(3, 1),
@@ -360,10 +477,13 @@ impl Failure {
             ),
             Failure::Queue(_) => (451, StatusCode::temporary(3, 0), "Error: queue file write error"),
         };
-        Refusal {
-            code,
-            status,
-            text: text.to_owned(),
+        Declined {
+            refusal: Refusal {
+                code,
+                status,
+                text: text.to_owned(),
+            },
+            cause,
         }
     }
 }
@@ -379,6 +499,7 @@ mod tests {
             origin,
             sender: String::new(),
             only_recipient: None,
+            first_recipient: None,
             now_micros: 0,
             trace: Trace::None,
             began_micros: 0,

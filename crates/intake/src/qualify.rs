@@ -3,6 +3,8 @@
 use address::{Address, Domain};
 use settings::Postfix;
 
+use crate::address_fields::{self, Span};
+
 /// The address completed. `myorigin` may be `$myhostname` or `$mydomain`, expanded.
 pub fn qualify(address: Address, settings: &Postfix) -> Address {
     match address.domain() {
@@ -40,139 +42,31 @@ fn missing_domain(domain: &str, settings: &Postfix) -> Option<String> {
         .then(|| format!(".{}", settings.mydomain))
 }
 
-/// What stands between two commas.
-#[derive(Default)]
-struct Item {
-    /// Words seen; more than one outside brackets is a name, not an address.
-    words: usize,
-    in_angle: bool,
-    /// The address in brackets is done: the rest is passed over.
-    done: bool,
-    /// Where the `@` is.
-    at: Option<usize>,
-    /// Where the last word ended.
-    end: usize,
-}
-
-/// The body of an address field with the addresses in it completed in place: names, comments and folding stay as
-/// they are.
+/// The body of an address field with the addresses in it completed in place.
 fn complete_field(body: &str, settings: &Postfix) -> String {
-    let mut inserts: Vec<(usize, String)> = Vec::new();
-    let mut item = Item::default();
-    let bytes = body.as_bytes();
-    let mut at = 0;
-    while at < bytes.len() {
-        match bytes[at] {
-            b'(' => {
-                at = skip_comment(bytes, at);
-                continue;
-            }
-            b'"' | b'[' => {
-                let close = if bytes[at] == b'"' { b'"' } else { b']' };
-                let start = at;
-                at = skip_quoted(bytes, at, close);
-                item.word(start, at);
-                continue;
-            }
-            b'<' => {
-                item = Item {
-                    in_angle: true,
-                    done: item.done,
-                    ..Item::default()
-                }
-            }
-            b'>' if item.in_angle => {
-                inserts.extend(item.insertion(body, settings));
-                (item.in_angle, item.done) = (false, true);
-            }
-            b',' | b';' => {
-                inserts.extend(item.insertion(body, settings));
-                item = Item::default();
-            }
-            b':' => {
-                item = Item {
-                    in_angle: item.in_angle,
-                    ..Item::default()
-                }
-            }
-            b'@' => item.at = Some(at),
-            b' ' | b'\t' | b'\r' | b'\n' => {}
-            _ => {
-                let start = at;
-                while at < bytes.len() && !b" \t\r\n()<>@,;:\"[".contains(&bytes[at]) {
-                    at += 1;
-                }
-                item.word(start, at.max(start + 1));
-                at = at.max(start + 1);
-                continue;
-            }
-        }
-        at += 1;
-    }
-    inserts.extend(item.insertion(body, settings));
-    let mut completed = String::with_capacity(body.len() + inserts.len() * 24);
+    let mut completed = String::with_capacity(body.len() + 24);
     let mut from = 0;
-    for (place, text) in inserts {
-        completed.push_str(&body[from..place]);
-        completed.push_str(&text);
-        from = place;
+    for span in address_fields::spans(body) {
+        if let Some(rest) = missing(body, &span, settings) {
+            completed.push_str(&body[from..span.end]);
+            completed.push_str(&rest);
+            from = span.end;
+        }
     }
     completed.push_str(&body[from..]);
     completed
 }
 
-impl Item {
-    fn word(&mut self, start: usize, end: usize) {
-        // A word right behind another (`"a".b`) goes on with it.
-        if self.words == 0 || start > self.end {
-            self.words += 1;
+/// What is to be put behind an address to complete it.
+fn missing(body: &str, span: &Span, settings: &Postfix) -> Option<String> {
+    match span.at {
+        None if settings.append_at_myorigin && !settings.myorigin.is_empty() => {
+            let rest = missing_domain(&settings.myorigin, settings).unwrap_or_default();
+            Some(format!("@{}{rest}", settings.myorigin))
         }
-        self.end = end;
+        None => None,
+        Some(at) => missing_domain(body.get(at + 1..span.end)?.trim(), settings),
     }
-
-    /// What is to be put where to complete this address.
-    fn insertion(&self, body: &str, settings: &Postfix) -> Option<(usize, String)> {
-        if self.done || self.words == 0 {
-            return None;
-        }
-        match self.at {
-            None if self.words == 1 && settings.append_at_myorigin && !settings.myorigin.is_empty() => {
-                let rest = missing_domain(&settings.myorigin, settings).unwrap_or_default();
-                Some((self.end, format!("@{}{rest}", settings.myorigin)))
-            }
-            None => None,
-            Some(at) => {
-                let domain = body.get(at + 1..self.end)?.trim();
-                missing_domain(domain, settings).map(|rest| (self.end, rest))
-            }
-        }
-    }
-}
-
-fn skip_comment(bytes: &[u8], start: usize) -> usize {
-    let mut depth = 0usize;
-    let mut at = start;
-    while at < bytes.len() {
-        match bytes[at] {
-            b'\\' => at += 1,
-            b'(' => depth += 1,
-            b')' => depth -= 1,
-            _ => {}
-        }
-        at += 1;
-        if depth == 0 {
-            break;
-        }
-    }
-    at.min(bytes.len())
-}
-
-fn skip_quoted(bytes: &[u8], start: usize, close: u8) -> usize {
-    let mut at = start + 1;
-    while at < bytes.len() && bytes[at] != close {
-        at += if bytes[at] == b'\\' { 2 } else { 1 };
-    }
-    (at + 1).min(bytes.len())
 }
 
 #[cfg(test)]

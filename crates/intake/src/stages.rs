@@ -1,20 +1,22 @@
 //! What is done to the header, in this order. A new stage goes into the list where it belongs.
 
 use address::Address;
+use message::scan::Place;
 
 use crate::header::{Field, Header};
-use crate::{Context, Error, Facts, Origin, date, qualify, received};
+use crate::{Context, Error, Facts, Origin, address_fields, date, qualify, received};
 
 /// One stage.
 pub type Stage = fn(&mut Header, &Context<'_>, &mut Facts) -> Result<(), Error>;
 
 /// The stages, first to last.
 pub const STAGES: &[Stage] = &[
+    add_received,
     limit_hops,
+    check_fields,
     drop_fields,
     qualify_addresses,
     add_missing_fields,
-    add_received,
     note_message_id,
 ];
 
@@ -28,6 +30,21 @@ fn limit_hops(header: &mut Header, context: &Context<'_>, _: &mut Facts) -> Resu
     }
 }
 
+/// `header_checks`, `mime_header_checks`. They see fields that are dropped, and none that are added later.
+fn check_fields(header: &mut Header, context: &Context<'_>, facts: &mut Facts) -> Result<(), Error> {
+    let Some(checks) = context.checks else {
+        return Ok(());
+    };
+    for field in std::mem::take(&mut header.fields) {
+        let text = field.line();
+        let fate = checks.field(Place::Primary, text, &mut facts.effects);
+        let (before, after) = fate.of(text);
+        header.fields.extend(before.and_then(Field::of_line));
+        header.fields.extend(after.and_then(Field::of_line));
+    }
+    Ok(())
+}
+
 /// `message_drop_headers`: Bcc must not be seen, Return-Path is the delivery's.
 fn drop_fields(header: &mut Header, context: &Context<'_>, _: &mut Facts) -> Result<(), Error> {
     let dropped = &context.settings.message_drop_headers;
@@ -39,26 +56,11 @@ fn drop_fields(header: &mut Header, context: &Context<'_>, _: &mut Facts) -> Res
 
 /// Local users write `root`; others must be able to answer.
 fn qualify_addresses(header: &mut Header, context: &Context<'_>, _: &mut Facts) -> Result<(), Error> {
-    const ADDRESS_FIELDS: [&str; 13] = [
-        "From",
-        "Sender",
-        "Reply-To",
-        "To",
-        "Cc",
-        "Resent-From",
-        "Resent-Sender",
-        "Resent-To",
-        "Resent-Cc",
-        "Resent-Reply-To",
-        "Errors-To",
-        "Return-Receipt-To",
-        "Disposition-Notification-To",
-    ];
     if !context.origin.is_local() {
         return Ok(());
     }
     for field in &mut header.fields {
-        if ADDRESS_FIELDS.iter().any(|name| field.is(name))
+        if address_fields::whose(field.name()).is_some()
             && let Some(value) = qualify::field_value(field.value(), context.settings)
         {
             let name = String::from_utf8_lossy(field.name()).into_owned();

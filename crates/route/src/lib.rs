@@ -72,6 +72,16 @@ pub enum Error {
     Directory(String, String),
 }
 
+impl Error {
+    /// The same for who asks tables only.
+    pub fn into_table(self) -> tables::Error {
+        match self {
+            Error::Table(error) => error,
+            Error::Directory(table, cause) => tables::Error::Lookup { table, cause },
+        }
+    }
+}
+
 /// Answers where a recipient goes.
 pub struct Router {
     settings: Arc<Postfix>,

@@ -58,6 +58,7 @@ impl Remote<'_> {
         };
         let mut request = Request::of(next_hop, self.envelope, wanted, content.size_bytes());
         request.message.is_probe = self.is_probe;
+        request.queue_id = Some(self.queue_id.clone());
         let open = || -> Box<dyn Read + Send> { Box::new(content.reader()) };
         let remote = self.transport.remote.as_ref().unwrap_or(&self.front.remote);
         let delivery = remote.deliver(request, &open).await;

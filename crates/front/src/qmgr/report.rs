@@ -261,7 +261,12 @@ async fn tell_one(
     }
     let incoming = front.spool.begin(now());
     let report_id = incoming.queue_id().clone();
-    let mut submission = Submission::begin(incoming, Origin::Report, &envelope, Arc::clone(&front.settings));
+    let mut submission = Submission::begin(
+        incoming,
+        Origin::Report,
+        &envelope,
+        (Arc::clone(&front.settings), front),
+    );
     submission.write(&content);
     if let Err(refusal) = submission.commit(envelope, front).await {
         front.log.error(

@@ -18,6 +18,7 @@ use smtp::server::{Answer, Ended, Ending, Event, HeloVerb, MailOptions, Note, Rc
 
 use super::Smtpd;
 use super::transaction::Transaction;
+use crate::cleanup::{Cause, Declined};
 use crate::authenticate::{Conversation, Progress, asker_of};
 
 /// A login.
@@ -293,7 +294,7 @@ impl Session {
         let origin = self.origin(link);
         let attributes = self.attributes(link);
         if let Some(transaction) = &mut self.transaction {
-            transaction.begin_content(origin, attributes, &self.service.settings);
+            transaction.begin_content(origin, attributes, (&self.service.settings, &self.service.front));
         }
         Step::Answer(Answer::Accept)
     }
@@ -374,8 +375,15 @@ impl Session {
             return reply(503, StatusCode::permanent(5, 1), "Error: need RCPT command");
         };
         match transaction.commit(&self.service.front).await {
-            Ok(committed) => Step::Answer(Answer::Queued(committed.queue_id().clone())),
-            Err(refusal) => self.refuse("END-OF-MESSAGE", &refusal, None),
+            Ok(accepted) => Step::Answer(Answer::Queued(accepted.queue_id().clone())),
+            Err(Declined {
+                refusal,
+                cause: Cause::Content,
+            }) => {
+                let softened = softened(&refusal, &self.service.settings).unwrap_or(refusal);
+                reply(softened.code, softened.status, &softened.text)
+            }
+            Err(Declined { refusal, .. }) => self.refuse("END-OF-MESSAGE", &refusal, None),
         }
     }
 

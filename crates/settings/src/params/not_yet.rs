@@ -9,8 +9,6 @@ pub(crate) const NOT_YET: &[(&str, &str)] = &[
         "auth_debug_passwords",
         "not yet: passwords in what is logged of lookups",
     ),
-    ("body_checks", "not yet: looking at bodies"),
-    ("body_checks_size_limit", "not yet: looking at bodies"),
     ("canonical_classes", "not yet: rewriting of addresses"),
     ("canonical_maps", "not yet: rewriting of addresses"),
     ("data_directory", "not yet: caches kept by the daemons"),
@@ -34,7 +32,6 @@ pub(crate) const NOT_YET: &[(&str, &str)] = &[
     ("error_notice_recipient", "not yet: copies for the postmaster"),
     ("haproxy_timeout", "not yet: the PROXY protocol"),
     ("haproxy_trusted_networks", "not yet: the PROXY protocol"),
-    ("header_checks", "not yet: looking at headers"),
     ("imap_capability", "not yet: a CAPABILITY answer of one's own"),
     (
         "imap_client_workarounds",
@@ -55,7 +52,6 @@ pub(crate) const NOT_YET: &[(&str, &str)] = &[
     ("imap_metadata", "not yet: METADATA"),
     ("imap_urlauth_host", "not yet: URLAUTH"),
     ("imap_urlauth_port", "not yet: URLAUTH"),
-    ("internal_mail_filter_classes", "not yet: content filters"),
     ("known_tcp_ports", "not yet: names of ports of one's own"),
     (
         "lda_original_recipient_header",
@@ -104,12 +100,10 @@ pub(crate) const NOT_YET: &[(&str, &str)] = &[
         "mbox_md5",
         "not yet: fingerprints of mbox messages by chosen headers",
     ),
-    ("mime_header_checks", "not yet: looking at headers"),
     (
         "multi_recipient_bounce_reject_code",
         "not yet: the restriction reject_multi_recipient_bounce",
     ),
-    ("nested_header_checks", "not yet: looking at headers"),
     (
         "owner_request_special",
         "not yet: extensions of owner- and -request names",

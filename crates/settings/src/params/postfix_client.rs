@@ -149,6 +149,16 @@ macro_rules! rows {
             smtp_delivery_status_filter: Tables = "$default_delivery_status_filter", Reload, "The same for the SMTP client.";
             lmtp_delivery_status_filter: Tables = "$default_delivery_status_filter", Reload, "The same for the LMTP client.";
             default_delivery_status_filter: Tables = "", Reload, "A table that changes status codes of deliveries.";
+            smtp_generic_maps: Tables = "", Reload, "Addresses rewritten on the way out.";
+            smtp_header_checks: Tables = "", Reload, "Tables that look at headers sent.";
+            smtp_mime_header_checks: Tables = "", Reload, "The same for headers of parts.";
+            smtp_nested_header_checks: Tables = "", Reload, "The same for headers of attached messages.";
+            smtp_body_checks: Tables = "", Reload, "Tables that look at body lines sent.";
+            lmtp_generic_maps: Tables = "", Reload, "For LMTP: addresses rewritten on the way out.";
+            lmtp_header_checks: Tables = "", Reload, "For LMTP: tables that look at headers sent.";
+            lmtp_mime_header_checks: Tables = "", Reload, "For LMTP: the same for headers of parts.";
+            lmtp_nested_header_checks: Tables = "", Reload, "For LMTP: the same for headers of attached messages.";
+            lmtp_body_checks: Tables = "", Reload, "For LMTP: tables that look at body lines sent.";
             smtp_min_data_rate: Count = "500", Reload, "Bytes a second that a server must take when deadlines are per request.";
             lmtp_min_data_rate: Count = "500", Reload, "For LMTP: bytes a second that a server must take when deadlines are per request.";
         }
@@ -177,8 +187,6 @@ crate::params::others! {
         "Whether LMTP servers are taken for the last hop.";
     "lmtp_balance_inet_protocols" YesNo "yes" NotSupported "not yet: this choice of the SMTP client comes with a later release"
         "For LMTP: whether both IP versions are tried even when many addresses are there.";
-    "lmtp_body_checks" Text "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
-        "For LMTP: tables that look at body lines sent.";
     "lmtp_cname_overrides_servername" YesNo "no" NotSupported "not yet: this choice of the SMTP client comes with a later release"
         "For LMTP: whether an alias's target becomes the server's name.";
     "lmtp_defer_if_no_mx_address_found" YesNo "no" NotSupported "not yet: this choice of the SMTP client comes with a later release"
@@ -191,20 +199,12 @@ crate::params::others! {
         "For LMTP: whether DNS and DNSSEC are used.";
     "lmtp_fallback_relay" Text "" NotSupported "not yet: LMTP has what the SMTP client has here"
         "For LMTP: hosts tried when the others are not reached.";
-    "lmtp_generic_maps" Tables "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
-        "For LMTP: addresses rewritten on the way out.";
-    "lmtp_header_checks" Text "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
-        "For LMTP: tables that look at headers sent.";
     "lmtp_host_lookup" Text "dns" NotSupported "not yet: LMTP has what the SMTP client has here"
         "For LMTP: where host names are looked up.";
-    "lmtp_mime_header_checks" Text "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
-        "For LMTP: the same for headers of parts.";
     "lmtp_mx_address_limit" Count "5" NotSupported "not yet: LMTP has what the SMTP client has here"
         "For LMTP: how many addresses are tried.";
     "lmtp_mx_session_limit" Count "2" NotSupported "not yet: LMTP has what the SMTP client has here"
         "For LMTP: how many sessions are tried.";
-    "lmtp_nested_header_checks" Text "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
-        "For LMTP: the same for headers of attached messages.";
     "lmtp_per_record_deadline" Text "" NoEffect "it is read through the newer name"
         "An older name of lmtp_per_request_deadline.";
     "lmtp_pix_workaround_delay_time" Seconds "10s" NotSupported "not yet: this choice of the SMTP client comes with a later release"
@@ -233,20 +233,10 @@ crate::params::others! {
         "For LMTP: how long to wait for XFORWARD's answer.";
     "smtp_address_verify_target" Text "rcpt" NotSupported "not yet: this choice of the SMTP client comes with a later release"
         "The command after which a probe ends.";
-    "smtp_body_checks" Text "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
-        "Tables that look at body lines sent.";
     "smtp_cname_overrides_servername" YesNo "no" NotSupported "not yet: this choice of the SMTP client comes with a later release"
         "Whether an alias's target becomes the server's name.";
     "smtp_dns_reply_filter" Text "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
         "A table that changes DNS answers.";
-    "smtp_generic_maps" Tables "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
-        "Addresses rewritten on the way out.";
-    "smtp_header_checks" Text "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
-        "Tables that look at headers sent.";
-    "smtp_mime_header_checks" Text "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
-        "The same for headers of parts.";
-    "smtp_nested_header_checks" Text "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
-        "The same for headers of attached messages.";
     "smtp_per_record_deadline" Text "" NoEffect "it is read through the newer name"
         "An older name of smtp_per_request_deadline.";
     "smtp_pix_workaround_delay_time" Seconds "10s" NotSupported "not yet: this choice of the SMTP client comes with a later release"
