@@ -1,5 +1,6 @@
 //! Into the queue: the one way for mail from the network, from local users, and from the mail system itself.
 
+mod addresses;
 mod content;
 
 use std::collections::HashSet;
@@ -7,7 +8,7 @@ use std::sync::Arc;
 
 use access::Refusal;
 use address::Address;
-use envelope::{Envelope, Notify, QueueId, Recipient, StatusCode, Trace};
+use envelope::{Envelope, QueueId, StatusCode, Trace};
 use intake::{Context, Intake, Origin};
 use maillog::lines::cleanup::MessageId;
 use queue::spool::INLINE_BYTES_MAX;
@@ -16,7 +17,8 @@ use settings::Postfix;
 use tokio::sync::oneshot;
 
 use crate::Front;
-pub use content::Cleanup;
+use addresses::Addresses;
+pub use addresses::{Cleanup, rewritten};
 use content::Verdict;
 
 /// The attribute of a queued message that keeps `transport:nexthop` of the filter that is to see it first, as
@@ -87,9 +89,11 @@ struct Circumstances {
     settings: Arc<Postfix>,
     origin: Origin,
     sender: String,
+    /// The envelope's sender as it goes into the queue.
+    mapped_sender: Option<Address>,
     only_recipient: Option<String>,
-    /// The first recipient as the log shows it.
-    first_recipient: Option<String>,
+    /// The last recipient as the log of checks shows it.
+    last_recipient: Option<String>,
     now_micros: i64,
     trace: Trace,
     began_micros: i64,
@@ -105,6 +109,7 @@ impl Circumstances {
             only_recipient: self.only_recipient.as_deref(),
             now_secs: self.now_micros / machine::SECOND,
             checks: Some(&cleanup.checks).filter(|checks| !checks.is_empty() && self.is_checked()),
+            mapping: self.is_mapped().then_some((&cleanup.maps, &cleanup.host)),
         }
     }
 }
@@ -125,9 +130,7 @@ impl Circumstances {
     /// (`no_header_body_checks`); of what the mail system itself says, what `internal_mail_filter_classes` name.
     fn is_checked(&self) -> bool {
         match self.origin {
-            Origin::Network(_) | Origin::Local { .. } => {
-                !leaves_out(&self.settings, "no_header_body_checks")
-            }
+            Origin::Network(_) | Origin::Local { .. } => !leaves_out(&self.settings, "no_header_body_checks"),
             Origin::Forward => false,
             Origin::Report => self
                 .settings
@@ -137,42 +140,15 @@ impl Circumstances {
         }
     }
 
-    /// `always_bcc`: new mail goes to one more recipient, about whom nobody is told. What the mail system itself sends
-    /// or passes on does not, or it would never end.
-    fn add_copy(&self, envelope: &mut Envelope) {
-        let copy = self.settings.always_bcc.as_str();
-        let is_wanted = !leaves_out(&self.settings, "no_address_mappings");
-        if copy.is_empty() || !is_wanted || !self.is_new() || self.trace == Trace::Verify {
-            return;
-        }
-        let Ok(original) = Address::parse(copy) else {
-            return;
-        };
-        let address = intake::qualify(original.clone(), &self.settings);
-        if envelope.recipients.iter().all(|known| known.address != address) {
-            envelope.recipients.push(Recipient {
-                address,
-                original,
-                orcpt: None,
-                notify: Some(Notify::NEVER),
-            });
-        }
+    /// Whether tables change its addresses (`no_address_mappings`).
+    fn is_mapped(&self) -> bool {
+        !leaves_out(&self.settings, "no_address_mappings")
     }
-}
 
-/// A recipient completed, and without what of a route leads through this host; `None` when the route names no host.
-///
-/// # Errors
-/// When a lookup fails.
-pub fn rewritten(
-    recipient: &Address,
-    router: &route::Router,
-    settings: &Postfix,
-) -> Result<Option<Address>, route::Error> {
-    // A route without a domain is undone before a domain is appended.
-    match router.unrouted(recipient.clone())? {
-        Some(address) => router.unrouted(intake::qualify(address, settings)),
-        None => Ok(None),
+    /// Whether there may be copies of it, about which nobody is told. What the mail system itself sends or passes on has
+    /// none, or it would never end.
+    fn is_copied(&self) -> bool {
+        self.is_mapped() && self.is_new() && self.trace != Trace::Verify
     }
 }
 
@@ -235,18 +211,21 @@ impl Submission {
             _ => None,
         };
         let now_micros = serve::clock::now();
+        let cleanup = Arc::clone(&front.cleanup);
+        let addresses = Addresses::of(&cleanup, &settings);
+        let (mapped_sender, failure) = match addresses.sender(envelope.sender.as_ref()) {
+            Ok(sender) => (sender, None),
+            Err(error) => (envelope.sender.clone(), Some(Failure::Intake(error.into()))),
+        };
         let circumstances = Circumstances {
             settings,
             origin,
-            sender: envelope
-                .sender
-                .as_ref()
-                .map(Address::to_string)
-                .unwrap_or_default(),
+            sender: mapped_sender.as_ref().map(Address::to_string).unwrap_or_default(),
+            mapped_sender,
             only_recipient,
-            first_recipient: envelope
+            last_recipient: envelope
                 .recipients
-                .first()
+                .last()
                 .map(|recipient| recipient.address.to_string()),
             trace: Trace::None,
             now_micros,
@@ -256,10 +235,10 @@ impl Submission {
             intake: Intake::new(),
             incoming,
             circumstances,
-            failure: None,
+            failure,
             scratch: Vec::new(),
             attributes: Vec::new(),
-            cleanup: Arc::clone(&front.cleanup),
+            cleanup,
             log: front.log.clone(),
         }
     }
@@ -309,19 +288,16 @@ impl Submission {
     /// # Errors
     /// What the sender is told: nothing of the message is kept.
     pub async fn commit(self, mut envelope: Envelope, front: &Front) -> Result<Accepted, Declined> {
-        self.circumstances.add_copy(&mut envelope);
-        for recipient in &mut envelope.recipients {
-            // What cannot be resolved now is left for the delivery to complain about.
-            let address = rewritten(&recipient.address, &front.router, &self.circumstances.settings);
-            if let Ok(Some(address)) = address {
-                recipient.address = address;
-            }
-        }
-        drop_doubles(&mut envelope, &self.circumstances.settings);
         let queue_id = self.incoming.queue_id().clone();
+        let settings = Arc::clone(&self.circumstances.settings);
+        envelope.sender.clone_from(&self.circumstances.mapped_sender);
+        let addresses = Addresses::of(&self.cleanup, &settings);
+        let mapped = addresses.map(&mut envelope, self.circumstances.is_copied());
+        mapped.map_err(|error| Failure::Intake(error.into()).tell(&queue_id, front))?;
         let Some((incoming, facts)) = self.finish(&mut envelope, front)? else {
             return Ok(Accepted::Discarded(queue_id));
         };
+        drop_doubles(&mut envelope, &settings);
         let (done, committed) = oneshot::channel();
         let is_large = incoming.size_bytes() > INLINE_BYTES_MAX as u64;
         let hand_in = || {
@@ -381,7 +357,9 @@ impl Submission {
             Verdict::Discarded => return Ok(None),
             Verdict::Taken { is_held, filter } => (is_held, filter),
         };
-        content::redirect(envelope, facts.effects, &self.circumstances.settings);
+        let addresses = Addresses::of(&self.cleanup, &self.circumstances.settings);
+        content::redirect(envelope, facts.effects, &addresses)
+            .map_err(|error| Failure::Intake(error.into()).tell(&queue_id, front))?;
         self.incoming
             .write(&self.scratch)
             .map_err(|error| Failure::Queue(error).tell(&queue_id, front))?;
@@ -443,8 +421,16 @@ impl Failure {
         if let Failure::Queue(error) = self {
             front.log.error("cleanup", &format!("{queue_id}: {error}"));
         }
+        if let Failure::Intake(intake::Error::Mapping(error)) = self {
+            if let Some((table, cause)) = error.cause() {
+                let text = format!("{table} lookup error: {cause}");
+                front.log.warning("cleanup", &text);
+            }
+            front.log.warning("cleanup", &format!("{queue_id}: {error}"));
+        }
         let cause = match self {
-            Failure::Content(..) | Failure::Intake(intake::Error::TooDeep) => Cause::Content,
+            Failure::Content(..) => Cause::Content,
+            Failure::Intake(intake::Error::TooDeep | intake::Error::Mapping(_)) => Cause::Content,
             _ => Cause::Other,
         };
         let (code, status, text) = match self {
@@ -456,6 +442,12 @@ impl Failure {
                 StatusCode::permanent(6, 0),
                 "MIME nesting exceeds safety limit",
             ),
+            Failure::Intake(intake::Error::Mapping(error)) if error.cause().is_some() => {
+                (451, StatusCode::temporary(3, 0), "Error: queue file write error")
+            }
+            Failure::Intake(intake::Error::Mapping(_)) => {
+                (451, StatusCode::temporary(6, 0), "Alias expansion error")
+            }
             Failure::Content(status, text) => match status.class {
                 envelope::Class::Permanent => (550, *status, text.as_str()),
                 _ => (451, *status, text.as_str()),
@@ -491,6 +483,7 @@ impl Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use envelope::{Notify, Recipient};
     use settings::Surroundings;
 
     fn circumstances(origin: Origin, settings: Postfix) -> Circumstances {
@@ -498,40 +491,13 @@ mod tests {
             settings: Arc::new(settings),
             origin,
             sender: String::new(),
+            mapped_sender: None,
             only_recipient: None,
-            first_recipient: None,
+            last_recipient: None,
             now_micros: 0,
             trace: Trace::None,
             began_micros: 0,
         }
-    }
-
-    fn copied(origin: Origin, recipients: &[&str]) -> Vec<String> {
-        copied_but(origin, recipients, &[])
-    }
-
-    fn copied_but(origin: Origin, recipients: &[&str], left_out: &[&str]) -> Vec<String> {
-        let mut settings = Postfix::defaults(&Surroundings::default());
-        settings.always_bcc = "archive@example.com".to_owned();
-        settings.receive_override_options = left_out.iter().map(|word| (*word).to_owned()).collect();
-        let circumstances = circumstances(origin, settings);
-        let recipient = |text: &&str| Recipient {
-            address: Address::parse(text).expect("an address"),
-            original: Address::parse(text).expect("an address"),
-            orcpt: None,
-            notify: None,
-        };
-        let mut envelope = Envelope {
-            sender: None,
-            recipients: recipients.iter().map(recipient).collect(),
-            ret: None,
-            envid: None,
-            body: envelope::BodyKind::default(),
-            smtputf8: false,
-        };
-        circumstances.add_copy(&mut envelope);
-        let shown = envelope.recipients.iter();
-        shown.map(|recipient| recipient.address.to_string()).collect()
     }
 
     #[test]
@@ -596,18 +562,18 @@ mod tests {
 
     #[test]
     fn new_mail_is_copied_and_forwards_are_not() {
+        let is_copied = |origin: Origin, left_out: &[&str]| {
+            let mut settings = Postfix::defaults(&Surroundings::default());
+            settings.receive_override_options = left_out.iter().map(|word| (*word).to_owned()).collect();
+            circumstances(origin, settings).is_copied()
+        };
         let local = || Origin::Local {
             uid: 0,
             full_name: String::new(),
             is_relayed: false,
         };
-        assert_eq!(copied(local(), &["a@b.c"]), ["a@b.c", "archive@example.com"]);
-        assert_eq!(copied(local(), &["archive@example.com"]), ["archive@example.com"]);
-        assert_eq!(copied(Origin::Forward, &["a@b.c"]), ["a@b.c"]);
-        assert_eq!(
-            copied_but(local(), &["a@b.c"], &["no_address_mappings"]),
-            ["a@b.c"]
-        );
-        assert_eq!(copied(Origin::Report, &["a@b.c"]), ["a@b.c"]);
+        assert!(is_copied(local(), &[]));
+        assert!(!is_copied(local(), &["no_address_mappings"]));
+        assert!(!is_copied(Origin::Forward, &[]) && !is_copied(Origin::Report, &[]));
     }
 }

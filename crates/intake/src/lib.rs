@@ -14,6 +14,7 @@ pub mod checks;
 pub mod date;
 pub mod header;
 pub mod line_ends;
+pub mod mapping;
 pub mod qualify;
 pub mod received;
 pub mod recipients;
@@ -21,6 +22,7 @@ pub mod stages;
 
 use envelope::QueueId;
 use settings::Postfix;
+use tables::addresses::Host;
 
 pub use qualify::qualify;
 pub use received::{Network, Origin};
@@ -28,6 +30,7 @@ pub use received::{Network, Origin};
 use checks::{Checked, Checks, Effects};
 use header::{Collecting, Collector, Header};
 use line_ends::LineEnds;
+use mapping::Maps;
 use message::scan::Scanner;
 
 /// The largest header that is looked at. What is longer passes as it is, its start excepted.
@@ -42,6 +45,9 @@ pub enum Error {
     /// Multiparts lie deeper in each other than `mime_nesting_limit`.
     #[error("MIME nesting exceeds safety limit")]
     TooDeep,
+    /// It cannot be told what an address becomes.
+    #[error(transparent)]
+    Mapping(#[from] mapping::Error),
 }
 
 /// What the stages are told.
@@ -61,6 +67,8 @@ pub struct Context<'a> {
     pub now_secs: i64,
     /// What looks at the content; `None`: it is not looked at.
     pub checks: Option<&'a Checks>,
+    /// What changes addresses in the header; `None`: they are left.
+    pub mapping: Option<(&'a Maps, &'a dyn Host)>,
 }
 
 /// What was learnt on the way.

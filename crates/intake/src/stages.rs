@@ -3,7 +3,10 @@
 use address::Address;
 use message::scan::Place;
 
+use crate::address_fields::Whose;
 use crate::header::{Field, Header};
+use crate::mapping::Role;
+use crate::qualify::Completion;
 use crate::{Context, Error, Facts, Origin, address_fields, date, qualify, received};
 
 /// One stage.
@@ -15,7 +18,7 @@ pub const STAGES: &[Stage] = &[
     limit_hops,
     check_fields,
     drop_fields,
-    qualify_addresses,
+    rewrite_addresses,
     add_missing_fields,
     note_message_id,
 ];
@@ -54,17 +57,32 @@ fn drop_fields(header: &mut Header, context: &Context<'_>, _: &mut Facts) -> Res
     Ok(())
 }
 
-/// Local users write `root`; others must be able to answer.
-fn qualify_addresses(header: &mut Header, context: &Context<'_>, _: &mut Facts) -> Result<(), Error> {
-    if !context.origin.is_local() {
+/// Local users write `root`; others must be able to answer. Addresses of other clients are completed with
+/// `remote_header_rewrite_domain`, if there is one; else they are left. Then canonical maps and masquerading have their turn.
+fn rewrite_addresses(header: &mut Header, context: &Context<'_>, _: &mut Facts) -> Result<(), Error> {
+    let Some(completion) = Completion::of(context) else {
         return Ok(());
-    }
+    };
     for field in &mut header.fields {
-        if address_fields::whose(field.name()).is_some()
-            && let Some(value) = qualify::field_value(field.value(), context.settings)
-        {
+        let Some(whose) = address_fields::whose(field.name()) else {
+            continue;
+        };
+        let completed = qualify::field_value(field.value(), &completion);
+        let value = completed.as_deref().map_or(field.value(), str::as_bytes);
+        let mapped = match context.mapping {
+            Some((maps, host)) if !maps.leave_headers() => {
+                let role = match whose {
+                    Whose::Sender => Role::HeaderSender,
+                    Whose::Recipient => Role::HeaderRecipient,
+                };
+                address_fields::changed(value, |address| maps.canonical(address, role, host).map(Some))?
+            }
+            _ => None,
+        };
+        if let Some(value) = mapped.or(completed) {
             let name = String::from_utf8_lossy(field.name()).into_owned();
-            *field = Field::new(&name, &value);
+            *field = Field::of_line(address_fields::folded(&name, &value).as_bytes())
+                .unwrap_or_else(|| Field::new(&name, &value));
         }
     }
     Ok(())

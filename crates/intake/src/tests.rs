@@ -37,6 +37,7 @@ fn take_in(message: &str, origin: &Origin, piece: usize) -> Result<(String, Fact
         only_recipient: Some("root@example.com"),
         now_secs: 1_608_816_324,
         checks: None,
+        mapping: None,
     };
     let mut out = Vec::new();
     let mut intake = Intake::new();
@@ -220,6 +221,7 @@ fn a_client_cannot_write_into_the_trace() {
         only_recipient: None,
         now_secs: 1_608_816_324,
         checks: None,
+        mapping: None,
     };
     let mut out = Vec::new();
     Intake::new().finish(&context, &mut out).expect("taken");

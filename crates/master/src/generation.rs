@@ -128,7 +128,7 @@ impl Generation {
                 let own = snapshot.pickup.clone().map(|own| Arc::new(*own));
                 Some(Arc::new(Front {
                     pickup: own.unwrap_or_else(|| Arc::clone(&settings)),
-                    cleanup: Arc::new(Cleanup::open(&settings, &log)),
+                    cleanup: Arc::new(Cleanup::open(&settings, &router, &log)),
                     settings,
                     spool,
                     router,

@@ -1,35 +1,13 @@
 //! What content checks come to: lines in the log, and where the message goes.
 
-use std::sync::Arc;
-
-use envelope::{Class, Envelope, Notify, QueueId, Recipient, StatusCode};
-use intake::Origin;
-use intake::checks::{Checks, Effects};
+use envelope::{Class, Envelope, QueueId, StatusCode};
+use intake::checks::Effects;
+use intake::{Origin, mapping};
 use maillog::Log;
 use maillog::lines::cleanup::ContentDecided;
-use settings::Postfix;
 
 use super::Circumstances;
-
-/// The tables that are asked about mail on its way into the queue.
-#[derive(Debug)]
-pub struct Cleanup {
-    pub(crate) checks: Checks,
-}
-
-impl Cleanup {
-    /// Opens them. What is wrong with one is told to `log` now; every question to it fails.
-    pub fn open(settings: &Postfix, log: &Log) -> Cleanup {
-        let (mut checks, problems) = Checks::incoming(settings);
-        for problem in problems {
-            log.error("cleanup", &problem.to_string());
-        }
-        let own = log.clone();
-        let tell: tables::Tell = Arc::new(move |text| own.warning("cleanup", text));
-        checks.tell_warnings(&tell);
-        Cleanup { checks }
-    }
-}
+use super::addresses::Addresses;
 
 /// What becomes of a message.
 #[derive(Debug, PartialEq, Eq)]
@@ -39,10 +17,7 @@ pub(super) enum Verdict {
     /// It is taken, and goes nowhere.
     Discarded,
     /// It goes into the queue; with `transport:nexthop` of a filter that is to see it first: an empty one is none at all.
-    Taken {
-        is_held: bool,
-        filter: Option<String>,
-    },
+    Taken { is_held: bool, filter: Option<String> },
 }
 
 /// The verdict. Mail of local users that is refused for good is taken, for the transport that returns it to its sender.
@@ -55,7 +30,9 @@ pub(super) fn verdict(effects: &Effects, origin: &Origin) -> Verdict {
     }
     let is_held = effects.is_held;
     match &effects.refusal {
-        Some((status, text)) if status.class == Class::Permanent && matches!(origin, Origin::Local { .. }) => {
+        Some((status, text))
+            if status.class == Class::Permanent && matches!(origin, Origin::Local { .. }) =>
+        {
             Verdict::Taken {
                 is_held: false,
                 filter: Some(format!("error:{status} {text}")),
@@ -76,28 +53,27 @@ pub(super) fn verdict(effects: &Effects, origin: &Origin) -> Verdict {
 }
 
 /// `BCC` and `REDIRECT`. Nobody is told of a copy; mail that goes elsewhere goes there once.
-pub(super) fn redirect(envelope: &mut Envelope, effects: Effects, settings: &Postfix) {
+///
+/// # Errors
+/// When it cannot be told what a copy's address becomes.
+pub(super) fn redirect(
+    envelope: &mut Envelope,
+    effects: Effects,
+    addresses: &Addresses<'_>,
+) -> Result<(), mapping::Error> {
     if effects.refusal.is_some() {
-        return;
+        return Ok(());
     }
-    for original in effects.copies {
-        let address = intake::qualify(original.clone(), settings);
-        let is_new = envelope.recipients.iter().all(|known| known.address != address);
-        if is_new {
-            envelope.recipients.push(Recipient {
-                address,
-                original,
-                orcpt: None,
-                notify: Some(Notify::NEVER),
-            });
-        }
+    for address in effects.copies {
+        envelope.recipients.extend(addresses.copy(address)?);
     }
     if let Some(target) = effects.redirect {
         envelope.recipients.truncate(1);
         for recipient in &mut envelope.recipients {
-            recipient.address = intake::qualify(target.clone(), settings);
+            recipient.address = intake::qualify(target.clone(), addresses.settings);
         }
     }
+    Ok(())
 }
 
 impl Circumstances {
@@ -105,7 +81,10 @@ impl Circumstances {
     pub(super) fn log_effects(&self, effects: &mut Effects, queue_id: &QueueId, log: &Log) {
         let (notes, warnings) = effects.take_notes();
         for warning in warnings {
-            log.warning("cleanup", &format!("{queue_id}: {warning}"));
+            log.warning("cleanup", &warning);
+        }
+        if let Some(failure) = effects.failure.take() {
+            log.warning("cleanup", &format!("{queue_id}: {failure}"));
         }
         if notes.is_empty() {
             return;
@@ -115,7 +94,7 @@ impl Circumstances {
             _ => "local".to_owned(),
         };
         let mut context = format!("from=<{}>", self.sender);
-        if let Some(recipient) = &self.first_recipient {
+        if let Some(recipient) = &self.last_recipient {
             context.push_str(&format!(" to=<{recipient}>"));
         }
         if let Origin::Network(network) = &self.origin {
@@ -141,8 +120,6 @@ impl Circumstances {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use address::Address;
-    use settings::Surroundings;
 
     fn local() -> Origin {
         Origin::Local {
@@ -181,41 +158,8 @@ mod tests {
             is_discarded: true,
             ..Effects::default()
         };
-        assert!(matches!(verdict(&effects, &local()), Verdict::Refused(status, _) if status.class == Class::Temporary));
-    }
-
-    #[test]
-    fn mail_goes_elsewhere_once_and_copies_are_not_told_of() {
-        let address = |text: &str| Address::parse(text).expect("an address");
-        let recipient = |text: &str| Recipient {
-            address: address(text),
-            original: address(text),
-            orcpt: None,
-            notify: None,
-        };
-        let mut envelope = Envelope {
-            sender: None,
-            recipients: vec![recipient("a@b.test"), recipient("c@d.test")],
-            ret: None,
-            envid: None,
-            body: envelope::BodyKind::default(),
-            smtputf8: false,
-        };
-        let settings = Postfix::defaults(&Surroundings::default());
-        let effects = Effects {
-            copies: vec![address("c@d.test"), address("e@f.test")],
-            ..Effects::default()
-        };
-        redirect(&mut envelope, effects, &settings);
-        assert_eq!(envelope.recipients.len(), 3);
-        assert_eq!(envelope.recipients[2].notify, Some(Notify::NEVER));
-        let effects = Effects {
-            redirect: Some(address("x@y.test")),
-            ..Effects::default()
-        };
-        redirect(&mut envelope, effects, &settings);
-        assert_eq!(envelope.recipients.len(), 1);
-        assert_eq!(envelope.recipients[0].address, address("x@y.test"));
-        assert_eq!(envelope.recipients[0].original, address("a@b.test"));
+        assert!(
+            matches!(verdict(&effects, &local()), Verdict::Refused(status, _) if status.class == Class::Temporary)
+        );
     }
 }

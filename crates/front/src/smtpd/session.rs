@@ -18,8 +18,8 @@ use smtp::server::{Answer, Ended, Ending, Event, HeloVerb, MailOptions, Note, Rc
 
 use super::Smtpd;
 use super::transaction::Transaction;
-use crate::cleanup::{Cause, Declined};
 use crate::authenticate::{Conversation, Progress, asker_of};
+use crate::cleanup::{Cause, Declined};
 
 /// A login.
 #[derive(Debug, Clone)]
