@@ -9,6 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 use super::host::Host;
+use super::landing::WHOLE;
 use super::scenario::{Mail, Scenario, Way};
 use crate::lines::LineClient;
 use crate::program::{self, Finished};
@@ -357,6 +358,11 @@ fn remove_files(directory: &Path) {
 }
 
 fn content(mail: &Mail, subject: &str) -> String {
+    if let Some(own) = &mail.content {
+        return format!(
+            "{WHOLE}\nMessage-ID: <{subject}@sandbox.test>\nDate: Sat, 28 Nov 2026 12:00:00 +0000\n{own}"
+        );
+    }
     let mut text = format!(
         "From: <{}>\nTo: undisclosed-recipients:;\nSubject: {subject}\nMessage-ID: <{subject}@sandbox.test>\n\
          Date: Sat, 28 Nov 2026 12:00:00 +0000\n",
@@ -388,7 +394,12 @@ fn submit_by_smtp(mail: &Mail, subject: &str) -> Vec<String> {
     }
     if refused.len() < mail.to.len() {
         client.smtp("DATA");
-        let said = client.smtp(&format!("{}.", content(mail, subject).replace('\n', "\r\n")));
+        let said = client.smtp(&format!(
+            "{}.",
+            content(mail, subject)
+                .replace("\n.", "\n..")
+                .replace('\n', "\r\n")
+        ));
         if !said.starts_with('2') {
             refused.push(said);
         }

@@ -175,6 +175,7 @@ fn run(kind: Kind, host: &Host, settings: &str, domains: &str) -> String {
             to: vec![format!("u@{domain}")],
             lines: 1,
             header: None,
+            content: None,
         };
         let refused = service.submit(&mail, domain);
         assert!(refused.is_empty(), "{refused:?}");
