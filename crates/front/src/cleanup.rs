@@ -318,7 +318,10 @@ impl Submission {
         };
         match committed {
             Ok(committed) => {
-                front.qmgr.arrived(committed.queue_id());
+                match facts.hold {
+                    true => front.qmgr.held(committed.queue_id()),
+                    false => front.qmgr.arrived(committed.queue_id()),
+                }
                 Ok(Accepted::Queued(committed))
             }
             Err(error) => Err(Failure::Queue(error).tell(&queue_id, front)),
@@ -430,18 +433,13 @@ impl Failure {
         }
         let cause = match self {
             Failure::Content(..) => Cause::Content,
-            Failure::Intake(intake::Error::TooDeep | intake::Error::Mapping(_)) => Cause::Content,
+            Failure::Intake(intake::Error::Mapping(_)) => Cause::Content,
             _ => Cause::Other,
         };
         let (code, status, text) = match self {
             Failure::Intake(intake::Error::TooManyHops) => {
                 (554, StatusCode::permanent(4, 0), "Error: too many hops")
             }
-            Failure::Intake(intake::Error::TooDeep) => (
-                550,
-                StatusCode::permanent(6, 0),
-                "MIME nesting exceeds safety limit",
-            ),
             Failure::Intake(intake::Error::Mapping(error)) if error.cause().is_some() => {
                 (451, StatusCode::temporary(3, 0), "Error: queue file write error")
             }

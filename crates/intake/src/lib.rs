@@ -42,9 +42,6 @@ pub enum Error {
     /// More Received fields than `hopcount_limit`.
     #[error("Too many hops")]
     TooManyHops,
-    /// Multiparts lie deeper in each other than `mime_nesting_limit`.
-    #[error("MIME nesting exceeds safety limit")]
-    TooDeep,
     /// It cannot be told what an address becomes.
     #[error(transparent)]
     Mapping(#[from] mapping::Error),
@@ -134,7 +131,8 @@ impl Intake {
             State::Body(Some(_)) => {
                 let mut converted = Vec::new();
                 self.ends.convert(piece, stray, &mut converted);
-                return self.body(&converted, context, out);
+                self.body(&converted, context, out);
+                return Ok(());
             }
         };
         let mut converted = Vec::new();
@@ -157,7 +155,7 @@ impl Intake {
         let mut end = Vec::new();
         self.ends.finish(&mut end);
         let State::Header(collector) = &mut self.state else {
-            self.body(&end, context, out)?;
+            self.body(&end, context, out);
             self.end_body(context, out);
             return Ok(self.facts);
         };
@@ -173,17 +171,13 @@ impl Intake {
     }
 
     /// A piece of the body, line ends LF.
-    fn body(&mut self, piece: &[u8], context: &Context<'_>, out: &mut Vec<u8>) -> Result<(), Error> {
+    fn body(&mut self, piece: &[u8], context: &Context<'_>, out: &mut Vec<u8>) {
         let (State::Body(Some(scanner)), Some(checks)) = (&mut self.state, context.checks) else {
             out.extend_from_slice(piece);
-            return Ok(());
+            return;
         };
         let effects = &mut self.facts.effects;
         scanner.feed(piece, &mut Checked { checks, effects, out });
-        match scanner.is_too_deep() {
-            true => Err(Error::TooDeep),
-            false => Ok(()),
-        }
     }
 
     fn end_body(&mut self, context: &Context<'_>, out: &mut Vec<u8>) {
@@ -214,7 +208,8 @@ impl Intake {
             out.push(b'\n');
         }
         self.state = State::Body(scanner);
-        self.body(body, context, out)
+        self.body(body, context, out);
+        Ok(())
     }
 }
 

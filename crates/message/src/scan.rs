@@ -69,7 +69,6 @@ pub struct Scanner {
     inside_line: bool,
     /// Octets of the body at hand so far.
     offset: u64,
-    is_too_deep: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,7 +90,6 @@ impl Scanner {
             pending: Vec::new(),
             inside_line: false,
             offset: 0,
-            is_too_deep: false,
         }
     }
 
@@ -101,11 +99,6 @@ impl Scanner {
         // The empty line is still to come.
         scanner.content_type = content_type.and_then(ContentType::parse);
         scanner
-    }
-
-    /// Whether multiparts lay deeper than the limit.
-    pub fn is_too_deep(&self) -> bool {
-        self.is_too_deep
     }
 
     /// Takes a piece, cut anywhere.
@@ -210,7 +203,6 @@ impl Scanner {
             return;
         };
         if self.open.len() >= self.limits.nesting_max {
-            self.is_too_deep = true;
             return;
         }
         let length = boundary.len().min(self.limits.boundary_bytes_max);

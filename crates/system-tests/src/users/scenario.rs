@@ -49,6 +49,8 @@ pub struct Mail {
     pub header: Option<String>,
     /// Header and body in place of the usual ones; of such a message all is compared.
     pub content: Option<String>,
+    /// Before it, all mail on hold is let go.
+    pub is_after_release: bool,
 }
 
 /// A scenario.
@@ -61,7 +63,8 @@ pub struct Mail {
 /// file PATH OWNER[:GROUP] MODE            a file; its lines follow, indented by two
 /// dir PATH OWNER[:GROUP] MODE             a directory
 /// do TEXT                                 a line for the shell, as root
-/// mail RECIPIENT… [from=ADDRESS] [lines=N] [header=TEXT_WITHOUT_BLANKS]
+/// mail RECIPIENT… [from=ADDRESS] [lines=N] [header=TEXT_WITHOUT_BLANKS] [released]
+///                                         with `released`, behind letting go what is on hold
 /// sendmail USER RECIPIENT…                the same by the command, as this user
 ///                                         for both: header and body of one's own may follow, indented by two
 /// ```
@@ -188,6 +191,7 @@ fn mail(way: Way, words: &[&str], block: String) -> Result<Mail, String> {
         lines: 1,
         header: None,
         content: Some(block).filter(|block| !block.is_empty()),
+        is_after_release: false,
     };
     for word in words {
         match word.split_once('=') {
@@ -195,6 +199,7 @@ fn mail(way: Way, words: &[&str], block: String) -> Result<Mail, String> {
             Some(("lines", lines)) => {
                 mail.lines = lines.parse().map_err(|_| format!("{lines} is no number"))?;
             }
+            None if *word == "released" => mail.is_after_release = true,
             Some(("header", header)) => mail.header = Some(header.to_owned()),
             _ if word.contains('@') || word.contains('!') => mail.to.push((*word).to_owned()),
             _ => mail.to.push(format!("{word}@sandbox.test")),
