@@ -1,8 +1,11 @@
 //! One attempt: the places of a next hop, their hosts, one after the other, until every recipient is settled.
 
 use address::Address;
-use envelope::{DeliveryResult, Outcome, StatusCode};
-use smtp::client::{Protocol, Report};
+use envelope::{DeliveryResult, Outcome, QueueId, StatusCode};
+use intake::checks::Effects;
+use intake::checks::outgoing::Reader;
+use smtp::client::{Message, Protocol, Report};
+use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +13,7 @@ use crate::cache::Way;
 use crate::connection::{Connection, Target};
 use crate::converse::{Beginning, Session};
 use crate::dane::NoDane;
+use crate::departure::Other;
 use crate::hosts::{Chosen, NoHost};
 use crate::options::Options;
 use crate::policy::NoPolicy;
@@ -29,7 +33,7 @@ impl Remote {
     /// is in the outcomes.
     pub async fn deliver(&self, request: Request, content: &Content<'_>, greeted: Greeted<'_>) -> Delivery {
         let protocol = request.next_hop.protocol;
-        let mut delivery = self.deliver_unfiltered(request, (content, greeted)).await;
+        let mut delivery = self.deliver_rewritten(request, (content, greeted)).await;
         let filters = &self.options(protocol).filters;
         let filtered = delivery.outcomes.into_iter().map(|outcome| {
             filters.status(outcome).unwrap_or_else(|(outcome, why)| {
@@ -41,7 +45,8 @@ impl Remote {
         delivery
     }
 
-    async fn deliver_unfiltered(
+    /// With the content and the addresses as they go out.
+    async fn deliver_rewritten(
         &self,
         request: Request,
         (content, greeted): (&Content<'_>, Greeted<'_>),
@@ -52,14 +57,49 @@ impl Remote {
             queue_id,
             age,
         } = request;
+        let (protocol, unchanged) = (next_hop.protocol, Other::default());
         let letter = Letter {
             content,
             greeted,
-            queue_id: &queue_id,
+            other: &unchanged,
+            queue_id: queue_id.as_ref(),
             age,
         };
+        let departure = &self.options(protocol).departure;
+        if departure.is_idle() {
+            return self.deliver_unfiltered(&next_hop, message, letter).await;
+        }
+        let other = match departure.addresses(&message) {
+            Ok(other) => other,
+            Err(error) => {
+                self.warn(protocol, &format!("{error}"));
+                let mut progress = Progress::new(message);
+                let text = "Address mapping lookup error".to_owned();
+                progress.failed(&deferral(StatusCode::temporary(3, 0), text));
+                return progress.finish(false);
+            }
+        };
+        let tell = |effects: &mut Effects| self.tell_effects(protocol, queue_id.as_ref(), effects);
+        let leaving = departure.leaving(&tell);
+        let rewritten = || -> Box<dyn Read + Send> { Box::new(Reader::new(content(), &leaving)) };
+        let letter = Letter {
+            content: &rewritten,
+            greeted,
+            other: &other,
+            queue_id: queue_id.as_ref(),
+            age,
+        };
+        self.deliver_unfiltered(&next_hop, message, letter).await
+    }
+
+    async fn deliver_unfiltered(
+        &self,
+        next_hop: &NextHop,
+        message: Message,
+        letter: Letter<'_, '_>,
+    ) -> Delivery {
         let protocol = next_hop.protocol;
-        let sites = self.sites(&next_hop);
+        let sites = self.sites(next_hop);
         let mut progress = Progress::new(message);
         // The last place for which no host was found, while nothing was heard from another.
         let (mut missed, mut is_own) = (None, false);
@@ -86,7 +126,7 @@ impl Remote {
         let Some((no_host, origin)) = missed else {
             return progress.finish(false);
         };
-        match self.configuration_fault(&no_host, (&next_hop, origin)) {
+        match self.configuration_fault(&no_host, (next_hop, origin)) {
             Some(outcome) => {
                 progress.missed(&outcome);
                 progress.finish(false)
@@ -174,7 +214,9 @@ impl Remote {
 struct Letter<'a, 'c> {
     content: &'a Content<'c>,
     greeted: Greeted<'a>,
-    queue_id: &'a str,
+    /// The addresses that others stand for on the way out.
+    other: &'a Other,
+    queue_id: Option<&'a QueueId>,
     age: Duration,
 }
 
@@ -251,7 +293,7 @@ impl Trying<'_, '_> {
 
     /// Gives the message to a kept session.
     async fn hand_over(&mut self, mut session: Session, progress: &mut Progress) -> Use {
-        let message = progress.message();
+        let message = self.letter.other.of(progress.message());
         match session
             .run(&message, (self.letter.content)(), self.letter.greeted)
             .await
@@ -356,12 +398,13 @@ impl Trying<'_, '_> {
             Ok(session) => session,
             Err(outcome) => return Some(outcome),
         };
-        let message = progress.message();
+        let message = self.letter.other.of(progress.message());
         let end = session
             .run(&message, (self.letter.content)(), self.letter.greeted)
             .await;
         if session.is_behind_pix() {
-            let told = (self.letter.queue_id, workarounds.as_str());
+            let queue_id = self.letter.queue_id.map_or("", QueueId::as_str);
+            let told = (queue_id, workarounds.as_str());
             self.remote.note_workarounds(options.protocol, target, told);
         }
         progress.faulty_sessions.extend(session.take_faulty());

@@ -4,6 +4,7 @@
 //! driving [`smtp::client::Client`] over the connection, one host after the other, and an outcome for every recipient,
 //! whatever happens. Not in charge of when to try, of retries, of the queue, or of which next hop it is.
 //!
+//! What is done to a message on its way out (`smtp_generic_maps`, `smtp_header_checks` and its kin) is in [`departure`].
 //! A connection may stay open for the next message to the same place ([`cache`]). Parameters: `smtp_*` and `lmtp_*` of postconf(5). RFC 5321 §5, RFC 7505.
 //!
 //! Entry: [`Remote::deliver`]. Limits: [`SITES_MAX`] places of a next hop, [`EXCHANGERS_MAX`] mail exchangers,
@@ -14,6 +15,7 @@ mod connection;
 mod converse;
 mod dane;
 mod deliver;
+mod departure;
 mod filters;
 mod hosts;
 mod logins;
@@ -32,7 +34,7 @@ pub use options::{ADDRESSES_MAX, Remote};
 pub use policy::OwnCertificates;
 pub use smtp::client::ForwardedClient;
 
-use envelope::{Envelope, Outcome};
+use envelope::{Envelope, Outcome, QueueId};
 use smtp::Transcript;
 use smtp::client::{Message, Recipient};
 use std::io::Read;
@@ -64,13 +66,14 @@ pub struct Request {
     pub next_hop: NextHop,
     /// What, without its content.
     pub message: Message,
-    /// What the log calls it; empty where it is not of the queue.
-    pub queue_id: String,
+    /// What the queue calls it, for the log.
+    pub queue_id: Option<QueueId>,
     /// How old it is.
     pub age: Duration,
 }
 
-/// Opens the content of a message at its start; its lines may end in CRLF or LF. It is read in pieces, once for each host
+/// Opens the content of a message at its start; its lines may end in CRLF or LF (where checks or `smtp_generic_maps` look
+/// at it, LF). It is read in pieces, once for each host
 /// that is ready to take it.
 pub type Content<'a> = dyn Fn() -> Box<dyn Read + Send + 'a> + Sync + 'a;
 
@@ -126,7 +129,7 @@ impl Request {
         Request {
             next_hop,
             message,
-            queue_id: String::new(),
+            queue_id: None,
             age: Duration::ZERO,
         }
     }

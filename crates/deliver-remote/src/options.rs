@@ -5,6 +5,7 @@ use crate::NextHop;
 use crate::cache::{Cache, Habit};
 use crate::connection::Target;
 use crate::converse::Teller;
+use crate::departure::Departure;
 use crate::filters::Filters;
 use crate::hosts::Chooser;
 use crate::logins::Logins;
@@ -13,9 +14,13 @@ use crate::parameters::Parameters;
 use crate::policy::{OwnCertificates, Policies, prefix};
 use crate::terms::Terms;
 use dns::Dns;
+use envelope::QueueId;
+use intake::checks::Effects;
 use machine::Stamp;
 use maillog::Log;
-use maillog::lines::delivery::{ConnectFailed, HandshakeFailed, OfferNoted, PixWorkarounds, TlsEstablished};
+use maillog::lines::delivery::{
+    ConnectFailed, ContentDecided, HandshakeFailed, OfferNoted, PixWorkarounds, TlsEstablished,
+};
 use settings::{NotifyClass, Postfix};
 use smtp::client::{Config, Hello, Protocol, Timeouts, TlsPolicy};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -99,6 +104,7 @@ pub(crate) struct Options {
     /// `notify_classes` has `protocol`.
     keeps_transcript: bool,
     pub(crate) filters: Filters,
+    pub(crate) departure: Departure,
     pub(crate) habit: Habit,
     login_soft_bounce: bool,
     pub(crate) logins: Arc<Logins>,
@@ -142,8 +148,8 @@ impl Remote {
             Chooser::from_settings(settings, names, own_addresses.clone())
         };
         Ok(Remote {
-            smtp: Options::of(Protocol::Smtp, settings, certificates)?,
-            lmtp: Options::of(Protocol::Lmtp, settings, certificates)?,
+            smtp: Options::of((Protocol::Smtp, &own_addresses), settings, certificates)?,
+            lmtp: Options::of((Protocol::Lmtp, &own_addresses), settings, certificates)?,
             cache: Cache::default(),
             chooser: chooser(Protocol::Smtp),
             lmtp_chooser: chooser(Protocol::Lmtp),
@@ -170,6 +176,11 @@ impl Remote {
         self.lmtp_chooser.tell_warnings(&tell);
         self.smtp.policies.tell_warnings(&tell);
         self.lmtp.policies.tell_warnings(&tell);
+        for (protocol, options) in [(Protocol::Smtp, &mut self.smtp), (Protocol::Lmtp, &mut self.lmtp)] {
+            for problem in options.departure.telling(&tell) {
+                log.error(prefix(protocol), &problem);
+            }
+        }
         for (protocol, options) in [(Protocol::Smtp, &self.smtp), (Protocol::Lmtp, &self.lmtp)] {
             for note in &options.notes {
                 log.warning(prefix(protocol), note);
@@ -269,6 +280,29 @@ impl Remote {
         }
     }
 
+    /// Tells the log what was done to a message on its way out.
+    pub(crate) fn tell_effects(&self, protocol: Protocol, queue_id: Option<&QueueId>, effects: &mut Effects) {
+        let (notes, warnings) = effects.take_notes();
+        let (Some(log), Some(queue_id)) = (&self.log, queue_id) else {
+            return;
+        };
+        for warning in warnings {
+            log.warning(prefix(protocol), &warning);
+        }
+        if let Some(failure) = effects.failure.take() {
+            log.warning(prefix(protocol), &format!("{queue_id}: {failure}"));
+        }
+        for note in notes {
+            log.write(&ContentDecided {
+                agent: prefix(protocol),
+                queue_id,
+                decision: note.decision,
+                matched: &format!("{} {}", note.kind, note.content),
+                text: &note.text,
+            });
+        }
+    }
+
     pub(crate) fn options(&self, protocol: Protocol) -> &Options {
         match protocol {
             Protocol::Smtp => &self.smtp,
@@ -278,7 +312,11 @@ impl Remote {
 }
 
 impl Options {
-    fn of(protocol: Protocol, settings: &Postfix, certificates: &OwnCertificates) -> Result<Options, Error> {
+    fn of(
+        (protocol, own_addresses): (Protocol, &[IpAddr]),
+        settings: &Postfix,
+        certificates: &OwnCertificates,
+    ) -> Result<Options, Error> {
         let chosen = Parameters::of(protocol, settings);
         let (policies, notes) = Policies::of(&chosen, settings, certificates.of(protocol))?;
         Ok(Options {
@@ -314,6 +352,7 @@ impl Options {
                 .then(|| u64::try_from(*chosen.min_data_rate).unwrap_or(u64::MAX)),
             keeps_transcript: settings.notify_classes.contains(&NotifyClass::Protocol),
             filters: Filters::of(&chosen),
+            departure: Departure::of(&chosen, settings, own_addresses),
             habit: Habit::of(&chosen, settings),
             login_soft_bounce: *chosen.sasl_auth_soft_bounce,
             logins: Arc::new(Logins::of(&chosen)),

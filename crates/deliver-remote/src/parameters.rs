@@ -104,6 +104,12 @@ parameters! {
     reply_filter: Vec<TableRef> = settings.smtp_reply_filter, settings.lmtp_reply_filter;
     delivery_status_filter: Vec<TableRef> =
         settings.smtp_delivery_status_filter, settings.lmtp_delivery_status_filter;
+    generic_maps: Vec<TableRef> = settings.smtp_generic_maps, settings.lmtp_generic_maps;
+    header_checks: Vec<TableRef> = settings.smtp_header_checks, settings.lmtp_header_checks;
+    mime_header_checks: Vec<TableRef> = settings.smtp_mime_header_checks, settings.lmtp_mime_header_checks;
+    nested_header_checks: Vec<TableRef> =
+        settings.smtp_nested_header_checks, settings.lmtp_nested_header_checks;
+    body_checks: Vec<TableRef> = settings.smtp_body_checks, settings.lmtp_body_checks;
     send_dummy_mail_auth: bool = settings.smtp_send_dummy_mail_auth, settings.lmtp_send_dummy_mail_auth;
     bind_address_enforce: bool = settings.smtp_bind_address_enforce, settings.lmtp_bind_address_enforce;
     per_request_deadline: bool = settings.smtp_per_request_deadline, settings.lmtp_per_request_deadline;

@@ -4,7 +4,7 @@
 mod peers;
 
 use deliver_remote::{ForwardedClient, Request};
-use envelope::{DeliveryResult, Outcome};
+use envelope::{DeliveryResult, Outcome, QueueId};
 use peers::{Nature, Peer, Then, remote, run, send, settings};
 use settings::{Postfix, TableRef};
 use std::io::Read;
@@ -248,7 +248,7 @@ fn a_masked_greeting_is_worked_around() {
         let peer = peer();
         let envelope = peers::envelope(&["a@x.example"]);
         let mut request = Request::of(peer.next_hop(), &envelope, &[0], 20);
-        request.queue_id = "4CB18EA001".to_owned();
+        request.queue_id = QueueId::parse("4CB18EA001");
         request.age = Duration::from_secs(age);
         let (log, captured) = maillog::Log::to_memory();
         let remote = remote(settings, "").logging_to(log);

@@ -1,11 +1,14 @@
 //! Into the queue: the one way for mail from the network, from local users, and from the mail system itself.
 
+mod addresses;
+mod content;
+
 use std::collections::HashSet;
 use std::sync::Arc;
 
 use access::Refusal;
 use address::Address;
-use envelope::{Envelope, Notify, QueueId, Recipient, StatusCode, Trace};
+use envelope::{Envelope, QueueId, StatusCode, Trace};
 use intake::{Context, Intake, Origin};
 use maillog::lines::cleanup::MessageId;
 use queue::spool::INLINE_BYTES_MAX;
@@ -14,6 +17,9 @@ use settings::Postfix;
 use tokio::sync::oneshot;
 
 use crate::Front;
+use addresses::Addresses;
+pub use addresses::{Cleanup, rewritten};
+use content::Verdict;
 
 /// The attribute of a queued message that keeps `transport:nexthop` of the filter that is to see it first, as
 /// `content_filter` says it.
@@ -33,6 +39,51 @@ pub struct Submission {
     scratch: Vec<u8>,
     /// More that is known of it.
     attributes: Vec<(String, String)>,
+    cleanup: Arc<Cleanup>,
+    log: maillog::Log,
+}
+
+/// A message that was taken.
+#[derive(Debug)]
+pub enum Accepted {
+    /// It is on disk.
+    Queued(Committed),
+    /// It had this queue id, and nothing is left of it: a rule of content checks says that nobody gets it.
+    Discarded(QueueId),
+}
+
+impl Accepted {
+    /// What the queue calls it, or would have.
+    pub fn queue_id(&self) -> &QueueId {
+        match self {
+            Accepted::Queued(committed) => committed.queue_id(),
+            Accepted::Discarded(queue_id) => queue_id,
+        }
+    }
+}
+
+/// A message that was not taken.
+#[derive(Debug)]
+pub struct Declined {
+    /// What its sender is told.
+    pub refusal: Refusal,
+    /// Whose doing it is.
+    pub cause: Cause,
+}
+
+/// Why a message was not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// What is in it, or a table that would say what to do with it; the log has been told.
+    Content,
+    /// The queue, which would not take another one either; or its size or form.
+    Other,
+}
+
+impl std::fmt::Display for Declined {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.refusal.fmt(f)
+    }
 }
 
 /// What the stages of intake are told about a message.
@@ -40,14 +91,18 @@ struct Circumstances {
     settings: Arc<Postfix>,
     origin: Origin,
     sender: String,
+    /// The envelope's sender as it goes into the queue.
+    mapped_sender: Option<Address>,
     only_recipient: Option<String>,
+    /// The last recipient as the log of checks shows it.
+    last_recipient: Option<String>,
     now_micros: i64,
     trace: Trace,
     began_micros: i64,
 }
 
 impl Circumstances {
-    fn context<'a>(&'a self, queue_id: &'a QueueId) -> Context<'a> {
+    fn context<'a>(&'a self, queue_id: &'a QueueId, cleanup: &'a Cleanup) -> Context<'a> {
         Context {
             settings: &self.settings,
             queue_id,
@@ -55,6 +110,8 @@ impl Circumstances {
             sender: &self.sender,
             only_recipient: self.only_recipient.as_deref(),
             now_secs: self.now_micros / machine::SECOND,
+            checks: Some(&cleanup.checks).filter(|checks| !checks.is_empty() && self.is_checked()),
+            mapping: self.is_mapped().then_some((&cleanup.maps, &cleanup.host)),
         }
     }
 }
@@ -71,42 +128,29 @@ impl Circumstances {
         (self.is_new() && !filter.is_empty()).then_some(filter)
     }
 
-    /// `always_bcc`: new mail goes to one more recipient, about whom nobody is told. What the mail system itself sends
-    /// or passes on does not, or it would never end.
-    fn add_copy(&self, envelope: &mut Envelope) {
-        let copy = self.settings.always_bcc.as_str();
-        let is_wanted = !leaves_out(&self.settings, "no_address_mappings");
-        if copy.is_empty() || !is_wanted || !self.is_new() || self.trace == Trace::Verify {
-            return;
-        }
-        let Ok(original) = Address::parse(copy) else {
-            return;
-        };
-        let address = intake::qualify(original.clone(), &self.settings);
-        if envelope.recipients.iter().all(|known| known.address != address) {
-            envelope.recipients.push(Recipient {
-                address,
-                original,
-                orcpt: None,
-                notify: Some(Notify::NEVER),
-            });
+    /// Whether its content is looked at: what is new, if it was not seen before it went to a content filter
+    /// (`no_header_body_checks`); of what the mail system itself says, what `internal_mail_filter_classes` name.
+    fn is_checked(&self) -> bool {
+        match self.origin {
+            Origin::Network(_) | Origin::Local { .. } => !leaves_out(&self.settings, "no_header_body_checks"),
+            Origin::Forward => false,
+            Origin::Report => self
+                .settings
+                .internal_mail_filter_classes
+                .iter()
+                .any(|class| class.eq_ignore_ascii_case("bounce")),
         }
     }
-}
 
-/// A recipient completed, and without what of a route leads through this host; `None` when the route names no host.
-///
-/// # Errors
-/// When a lookup fails.
-pub fn rewritten(
-    recipient: &Address,
-    router: &route::Router,
-    settings: &Postfix,
-) -> Result<Option<Address>, route::Error> {
-    // A route without a domain is undone before a domain is appended.
-    match router.unrouted(recipient.clone())? {
-        Some(address) => router.unrouted(intake::qualify(address, settings)),
-        None => Ok(None),
+    /// Whether tables change its addresses (`no_address_mappings`).
+    fn is_mapped(&self) -> bool {
+        !leaves_out(&self.settings, "no_address_mappings")
+    }
+
+    /// Whether there may be copies of it, about which nobody is told. What the mail system itself sends or passes on has
+    /// none, or it would never end.
+    fn is_copied(&self) -> bool {
+        self.is_mapped() && self.is_new() && self.trace != Trace::Verify
     }
 }
 
@@ -144,11 +188,15 @@ pub fn leaves_out(settings: &Postfix, word: &str) -> bool {
 }
 
 /// No refusal can be made of what is not there.
-pub fn no_content() -> Refusal {
-    Refusal {
+pub fn no_content() -> Declined {
+    let refusal = Refusal {
         code: 503,
         status: StatusCode::permanent(5, 1),
         text: "Error: need DATA command".to_owned(),
+    };
+    Declined {
+        refusal,
+        cause: Cause::Other,
     }
 }
 
@@ -158,22 +206,29 @@ impl Submission {
         incoming: Incoming,
         origin: Origin,
         envelope: &Envelope,
-        settings: Arc<Postfix>,
+        (settings, front): (Arc<Postfix>, &Front),
     ) -> Submission {
         let only_recipient = match envelope.recipients.as_slice() {
             [recipient] => Some(recipient.original.to_string()),
             _ => None,
         };
         let now_micros = serve::clock::now();
+        let cleanup = Arc::clone(&front.cleanup);
+        let addresses = Addresses::of(&cleanup, &settings);
+        let (mapped_sender, failure) = match addresses.sender(envelope.sender.as_ref()) {
+            Ok(sender) => (sender, None),
+            Err(error) => (envelope.sender.clone(), Some(Failure::Intake(error.into()))),
+        };
         let circumstances = Circumstances {
             settings,
             origin,
-            sender: envelope
-                .sender
-                .as_ref()
-                .map(Address::to_string)
-                .unwrap_or_default(),
+            sender: mapped_sender.as_ref().map(Address::to_string).unwrap_or_default(),
+            mapped_sender,
             only_recipient,
+            last_recipient: envelope
+                .recipients
+                .last()
+                .map(|recipient| recipient.address.to_string()),
             trace: Trace::None,
             now_micros,
             began_micros: now_micros,
@@ -182,9 +237,11 @@ impl Submission {
             intake: Intake::new(),
             incoming,
             circumstances,
-            failure: None,
+            failure,
             scratch: Vec::new(),
             attributes: Vec::new(),
+            cleanup,
+            log: front.log.clone(),
         }
     }
 
@@ -216,9 +273,12 @@ impl Submission {
         if self.failure.is_some() {
             return;
         }
-        let context = self.circumstances.context(self.incoming.queue_id());
+        let queue_id = self.incoming.queue_id();
+        let context = self.circumstances.context(queue_id, &self.cleanup);
         self.scratch.clear();
         let taken = self.intake.feed(piece, &context, &mut self.scratch);
+        let effects = &mut self.intake.facts().effects;
+        self.circumstances.log_effects(effects, queue_id, &self.log);
         self.failure = match taken {
             Ok(()) => self.incoming.write(&self.scratch).err().map(Failure::Queue),
             Err(error) => Some(Failure::Intake(error)),
@@ -229,18 +289,17 @@ impl Submission {
     ///
     /// # Errors
     /// What the sender is told: nothing of the message is kept.
-    pub async fn commit(self, mut envelope: Envelope, front: &Front) -> Result<Committed, Refusal> {
-        self.circumstances.add_copy(&mut envelope);
-        for recipient in &mut envelope.recipients {
-            // What cannot be resolved now is left for the delivery to complain about.
-            let address = rewritten(&recipient.address, &front.router, &self.circumstances.settings);
-            if let Ok(Some(address)) = address {
-                recipient.address = address;
-            }
-        }
-        drop_doubles(&mut envelope, &self.circumstances.settings);
+    pub async fn commit(self, mut envelope: Envelope, front: &Front) -> Result<Accepted, Declined> {
         let queue_id = self.incoming.queue_id().clone();
-        let (incoming, facts) = self.finish(front)?;
+        let settings = Arc::clone(&self.circumstances.settings);
+        envelope.sender.clone_from(&self.circumstances.mapped_sender);
+        let addresses = Addresses::of(&self.cleanup, &settings);
+        let mapped = addresses.map(&mut envelope, self.circumstances.is_copied());
+        mapped.map_err(|error| Failure::Intake(error.into()).tell(&queue_id, front))?;
+        let Some((incoming, facts)) = self.finish(&mut envelope, front)? else {
+            return Ok(Accepted::Discarded(queue_id));
+        };
+        drop_doubles(&mut envelope, &settings);
         let (done, committed) = oneshot::channel();
         let is_large = incoming.size_bytes() > INLINE_BYTES_MAX as u64;
         let hand_in = || {
@@ -261,51 +320,75 @@ impl Submission {
         };
         match committed {
             Ok(committed) => {
-                front.qmgr.arrived(committed.queue_id());
-                Ok(committed)
+                match facts.hold {
+                    true => front.qmgr.held(committed.queue_id()),
+                    false => front.qmgr.arrived(committed.queue_id()),
+                }
+                Ok(Accepted::Queued(committed))
             }
             Err(error) => Err(Failure::Queue(error).tell(&queue_id, front)),
         }
     }
 
-    fn finish(mut self, front: &Front) -> Result<(Incoming, Facts), Refusal> {
+    /// Ends the content; `None` when nobody gets it.
+    fn finish(
+        mut self,
+        envelope: &mut Envelope,
+        front: &Front,
+    ) -> Result<Option<(Incoming, Facts)>, Declined> {
         let queue_id = self.incoming.queue_id().clone();
         if let Some(failure) = self.failure {
             return Err(failure.tell(&queue_id, front));
         }
-        let context = self.circumstances.context(&queue_id);
+        let context = self.circumstances.context(&queue_id, &self.cleanup);
         self.scratch.clear();
-        let facts = self
+        let mut facts = self
             .intake
             .finish(&context, &mut self.scratch)
             .map_err(|error| Failure::Intake(error).tell(&queue_id, front))?;
+        self.circumstances
+            .log_effects(&mut facts.effects, &queue_id, &front.log);
+        if facts.effects.is_taken() || !facts.message_id.is_empty() {
+            front.log.write(&MessageId {
+                queue_id: &queue_id,
+                message_id: &facts.message_id,
+            });
+        }
+        let verdict = content::verdict(&facts.effects, &self.circumstances.origin);
+        let (is_held, filter) = match verdict {
+            Verdict::Refused(status, text) => {
+                return Err(Failure::Content(status, text).tell(&queue_id, front));
+            }
+            Verdict::Discarded => return Ok(None),
+            Verdict::Taken { is_held, filter } => (is_held, filter),
+        };
+        let addresses = Addresses::of(&self.cleanup, &self.circumstances.settings);
+        content::redirect(envelope, facts.effects, &addresses)
+            .map_err(|error| Failure::Intake(error.into()).tell(&queue_id, front))?;
         self.incoming
             .write(&self.scratch)
             .map_err(|error| Failure::Queue(error).tell(&queue_id, front))?;
-        front.log.write(&MessageId {
-            queue_id: &queue_id,
-            message_id: &facts.message_id,
-        });
         let mut attributes = vec![("message_id".to_owned(), facts.message_id)];
         let own = |name: &str| self.attributes.iter().any(|(own, _)| own == name);
         let of_origin = log_attributes(&self.circumstances.origin).into_iter();
         attributes.extend(of_origin.filter(|(name, _)| !own(name)));
         attributes.extend(self.attributes);
-        if let Some(filter) = self.circumstances.filter() {
-            attributes.insert(0, (CONTENT_FILTER.to_owned(), filter.to_owned()));
+        let filter = filter.or_else(|| self.circumstances.filter().map(str::to_owned));
+        if let Some(filter) = filter.filter(|filter| !filter.is_empty()) {
+            attributes.insert(0, (CONTENT_FILTER.to_owned(), filter));
         }
         if self.circumstances.trace != Trace::None {
             let trace = self.circumstances.trace.as_str();
             attributes.push((TRACE.to_owned(), trace.to_owned()));
         }
-        Ok((
+        Ok(Some((
             self.incoming,
             Facts {
                 arrival_micros: self.circumstances.began_micros,
-                hold: false,
+                hold: is_held,
                 attributes,
             },
-        ))
+        )))
     }
 }
 
@@ -347,18 +430,42 @@ fn log_attributes(origin: &Origin) -> Vec<(String, String)> {
 enum Failure {
     Queue(queue::Error),
     Intake(intake::Error),
+    /// A rule says so, or nobody knows what the rules say.
+    Content(StatusCode, String),
 }
 
 impl Failure {
     /// Writes the detail into the log; what the sender reads.
-    fn tell(&self, queue_id: &QueueId, front: &Front) -> Refusal {
+    fn tell(&self, queue_id: &QueueId, front: &Front) -> Declined {
         if let Failure::Queue(error) = self {
             front.log.error("cleanup", &format!("{queue_id}: {error}"));
         }
+        if let Failure::Intake(intake::Error::Mapping(error)) = self {
+            if let Some((table, cause)) = error.cause() {
+                let text = format!("{table} lookup error: {cause}");
+                front.log.warning("cleanup", &text);
+            }
+            front.log.warning("cleanup", &format!("{queue_id}: {error}"));
+        }
+        let cause = match self {
+            Failure::Content(..) => Cause::Content,
+            Failure::Intake(intake::Error::Mapping(_)) => Cause::Content,
+            _ => Cause::Other,
+        };
         let (code, status, text) = match self {
             Failure::Intake(intake::Error::TooManyHops) => {
                 (554, StatusCode::permanent(4, 0), "Error: too many hops")
             }
+            Failure::Intake(intake::Error::Mapping(error)) if error.cause().is_some() => {
+                (451, StatusCode::temporary(3, 0), "Error: queue file write error")
+            }
+            Failure::Intake(intake::Error::Mapping(_)) => {
+                (451, StatusCode::temporary(6, 0), "Alias expansion error")
+            }
+            Failure::Content(status, text) => match status.class {
+                envelope::Class::Permanent => (550, *status, text.as_str()),
+                _ => (451, *status, text.as_str()),
+            },
             Failure::Queue(queue::Error::Full(_)) => (
                 452,
                 StatusCode::temporary(3, 1),
@@ -376,10 +483,13 @@ impl Failure {
             ),
             Failure::Queue(_) => (451, StatusCode::temporary(3, 0), "Error: queue file write error"),
         };
-        Refusal {
-            code,
-            status,
-            text: text.to_owned(),
+        Declined {
+            refusal: Refusal {
+                code,
+                status,
+                text: text.to_owned(),
+            },
+            cause,
         }
     }
 }
@@ -387,6 +497,7 @@ impl Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use envelope::{Notify, Recipient};
     use settings::Surroundings;
 
     fn circumstances(origin: Origin, settings: Postfix) -> Circumstances {
@@ -394,39 +505,13 @@ mod tests {
             settings: Arc::new(settings),
             origin,
             sender: String::new(),
+            mapped_sender: None,
             only_recipient: None,
+            last_recipient: None,
             now_micros: 0,
             trace: Trace::None,
             began_micros: 0,
         }
-    }
-
-    fn copied(origin: Origin, recipients: &[&str]) -> Vec<String> {
-        copied_but(origin, recipients, &[])
-    }
-
-    fn copied_but(origin: Origin, recipients: &[&str], left_out: &[&str]) -> Vec<String> {
-        let mut settings = Postfix::defaults(&Surroundings::default());
-        settings.always_bcc = "archive@example.com".to_owned();
-        settings.receive_override_options = left_out.iter().map(|word| (*word).to_owned()).collect();
-        let circumstances = circumstances(origin, settings);
-        let recipient = |text: &&str| Recipient {
-            address: Address::parse(text).expect("an address"),
-            original: Address::parse(text).expect("an address"),
-            orcpt: None,
-            notify: None,
-        };
-        let mut envelope = Envelope {
-            sender: None,
-            recipients: recipients.iter().map(recipient).collect(),
-            ret: None,
-            envid: None,
-            body: envelope::BodyKind::default(),
-            smtputf8: false,
-        };
-        circumstances.add_copy(&mut envelope);
-        let shown = envelope.recipients.iter();
-        shown.map(|recipient| recipient.address.to_string()).collect()
     }
 
     #[test]
@@ -491,18 +576,18 @@ mod tests {
 
     #[test]
     fn new_mail_is_copied_and_forwards_are_not() {
+        let is_copied = |origin: Origin, left_out: &[&str]| {
+            let mut settings = Postfix::defaults(&Surroundings::default());
+            settings.receive_override_options = left_out.iter().map(|word| (*word).to_owned()).collect();
+            circumstances(origin, settings).is_copied()
+        };
         let local = || Origin::Local {
             uid: 0,
             full_name: String::new(),
             is_relayed: false,
         };
-        assert_eq!(copied(local(), &["a@b.c"]), ["a@b.c", "archive@example.com"]);
-        assert_eq!(copied(local(), &["archive@example.com"]), ["archive@example.com"]);
-        assert_eq!(copied(Origin::Forward, &["a@b.c"]), ["a@b.c"]);
-        assert_eq!(
-            copied_but(local(), &["a@b.c"], &["no_address_mappings"]),
-            ["a@b.c"]
-        );
-        assert_eq!(copied(Origin::Report, &["a@b.c"]), ["a@b.c"]);
+        assert!(is_copied(local(), &[]));
+        assert!(!is_copied(local(), &["no_address_mappings"]));
+        assert!(!is_copied(Origin::Forward, &[]) && !is_copied(Origin::Report, &[]));
     }
 }

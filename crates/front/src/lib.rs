@@ -36,6 +36,8 @@ pub struct Front {
     pub pickup: Arc<Postfix>,
     /// The queue on disk.
     pub spool: Spool,
+    /// What is done to mail on its way into the queue.
+    pub cleanup: Arc<cleanup::Cleanup>,
     /// Where recipients go.
     pub router: Arc<Router>,
     /// The addresses on which this host receives mail.

@@ -25,7 +25,8 @@ pub async fn queue(
     }
     let incoming = front.spool.begin(now());
     let queue_id = incoming.queue_id().clone();
-    let mut submission = Submission::begin(incoming, Origin::Report, &envelope, Arc::clone(settings));
+    let mut submission =
+        Submission::begin(incoming, Origin::Report, &envelope, (Arc::clone(settings), front));
     submission.write(&content);
     match submission.commit(envelope, front).await {
         Ok(_) => Ok(queue_id),

@@ -13,7 +13,7 @@ use queue::maildrop::{self, Dropped};
 use world::World;
 
 use crate::Front;
-use crate::cleanup::Submission;
+use crate::cleanup::{Cause, Submission};
 
 /// How much is read at once.
 const PIECE_BYTES: usize = 64 * 1024;
@@ -139,6 +139,9 @@ async fn take_in(front: &Arc<Front>, name: &QueueId) -> Fate {
             front.log.warning("pickup", &why);
             Fate::Hindered
         }
+        Err(Trouble::PutOff(refusal)) => {
+            tell_once(front, &format!("maildrop/{name}: message deferred: {refusal}"))
+        }
         Err(Trouble::Unreadable(why)) => tell_once(front, &why),
     }
 }
@@ -186,6 +189,8 @@ fn tell_once(front: &Front, why: &str) -> Fate {
 enum Trouble {
     /// It was not taken.
     Refused(Refusal),
+    /// It was not taken for what is in it; it may be later.
+    PutOff(Refusal),
     /// It could not be read to its end.
     Unreadable(String),
 }
@@ -218,7 +223,7 @@ async fn submit(front: &Arc<Front>, dropped: Dropped) -> Result<(), Trouble> {
         full_name: full_name(dropped.slip.uid),
         is_relayed: dropped.slip.is_relayed,
     };
-    let submission = Submission::begin(incoming, origin, &envelope, Arc::clone(settings));
+    let submission = Submission::begin(incoming, origin, &envelope, (Arc::clone(settings), front));
     let mut submission = submission.with_trace(dropped.slip.trace);
     let (mut content, mut piece, mut left) = (dropped.content, vec![0; PIECE_BYTES], dropped.size_bytes);
     loop {
@@ -235,11 +240,11 @@ async fn submit(front: &Arc<Front>, dropped: Dropped) -> Result<(), Trouble> {
             }
         }
     }
-    submission
-        .commit(envelope, front)
-        .await
-        .map(drop)
-        .map_err(Trouble::Refused)
+    let committed = submission.commit(envelope, front).await;
+    committed.map(drop).map_err(|declined| match declined.cause {
+        Cause::Content => Trouble::PutOff(declined.refusal),
+        Cause::Other => Trouble::Refused(declined.refusal),
+    })
 }
 
 /// The name for a missing From: what the system knows of the user.

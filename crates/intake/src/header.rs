@@ -16,6 +16,18 @@ impl Field {
         }
     }
 
+    /// A field of its line, continuation lines and all, without the last line end; `None` when it is none.
+    pub fn of_line(line: &[u8]) -> Option<Field> {
+        let name_length = field_name_length(line)?;
+        let bytes = [line, b"\n"].concat();
+        Some(Field { bytes, name_length })
+    }
+
+    /// All of it without the last line end.
+    pub fn line(&self) -> &[u8] {
+        self.bytes.strip_suffix(b"\n").unwrap_or(&self.bytes)
+    }
+
     /// Whether it has this name, in any case.
     pub fn is(&self, name: &str) -> bool {
         self.bytes[..self.name_length]

@@ -1,16 +1,20 @@
 //! Everything done to a message between arrival and the queue, like cleanup(8).
 //!
 //! In charge of the header that the queue keeps: trace, missing fields, dropped fields, qualified addresses, hop
-//! count; and of the line ends: the queue keeps LF. The body passes through untouched. Not in charge of storing,
+//! count; of content checks ([`checks`]), for which the SMTP client comes here too; and of the line ends: the queue keeps LF.
+//! Where no check looks at bodies, the body passes through untouched. Not in charge of storing,
 //! of the envelope beyond [`qualify`], or of what delivery adds (Return-Path, Delivered-To).
 //!
 //! Entry: [`Intake`]; [`recipients::of_header`] for `sendmail -t`; the stages in their order: [`stages::STAGES`].
-//! Canonical and virtual maps, checks and milters are not there yet. Sources: cleanup(8), postconf(5), RFC 5321 §4.4, RFC 5322 §3.6.
+//! Milters are not there yet. Sources: cleanup(8), postconf(5), RFC 5321 §4.4, RFC 5322 §3.6.
 //! Limits: [`HEADER_BYTES_MAX`], `header_size_limit`, `hopcount_limit`.
 
+pub mod address_fields;
+pub mod checks;
 pub mod date;
 pub mod header;
 pub mod line_ends;
+pub mod mapping;
 pub mod qualify;
 pub mod received;
 pub mod recipients;
@@ -18,12 +22,16 @@ pub mod stages;
 
 use envelope::QueueId;
 use settings::Postfix;
+use tables::addresses::Host;
 
 pub use qualify::qualify;
 pub use received::{Network, Origin};
 
+use checks::{Checked, Checks, Effects};
 use header::{Collecting, Collector, Header};
 use line_ends::LineEnds;
+use mapping::Maps;
+use message::scan::Scanner;
 
 /// The largest header that is looked at. What is longer passes as it is, its start excepted.
 pub const HEADER_BYTES_MAX: usize = 1024 * 1024;
@@ -34,10 +42,13 @@ pub enum Error {
     /// More Received fields than `hopcount_limit`.
     #[error("Too many hops")]
     TooManyHops,
+    /// It cannot be told what an address becomes.
+    #[error(transparent)]
+    Mapping(#[from] mapping::Error),
 }
 
 /// What the stages are told.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Context<'a> {
     /// main.cf as the service sees it.
     pub settings: &'a Postfix,
@@ -51,6 +62,10 @@ pub struct Context<'a> {
     pub only_recipient: Option<&'a str>,
     /// Now, in seconds since the Unix epoch.
     pub now_secs: i64,
+    /// What looks at the content; `None`: it is not looked at.
+    pub checks: Option<&'a Checks>,
+    /// What changes addresses in the header; `None`: they are left.
+    pub mapping: Option<(&'a Maps, &'a dyn Host)>,
 }
 
 /// What was learnt on the way.
@@ -58,6 +73,8 @@ pub struct Context<'a> {
 pub struct Facts {
     /// The Message-Id, brackets included; empty when there is none.
     pub message_id: String,
+    /// What checks came to.
+    pub effects: Effects,
 }
 
 /// A message on its way through the stages.
@@ -70,8 +87,8 @@ pub struct Intake {
 enum State {
     /// The header is being collected.
     Header(Collector),
-    /// The rest passes through.
-    Body,
+    /// The rest passes through, past checks if there are any that look at it.
+    Body(Option<Box<Scanner>>),
 }
 
 impl Default for Intake {
@@ -105,9 +122,18 @@ impl Intake {
     /// When the message cannot be taken; what was appended is to be forgotten.
     pub fn feed(&mut self, piece: &[u8], context: &Context<'_>, out: &mut Vec<u8>) -> Result<(), Error> {
         let stray = stray(context.settings);
-        let State::Header(collector) = &mut self.state else {
-            self.ends.convert(piece, stray, out);
-            return Ok(());
+        let collector = match &mut self.state {
+            State::Header(collector) => collector,
+            State::Body(None) => {
+                self.ends.convert(piece, stray, out);
+                return Ok(());
+            }
+            State::Body(Some(_)) => {
+                let mut converted = Vec::new();
+                self.ends.convert(piece, stray, &mut converted);
+                self.body(&converted, context, out);
+                return Ok(());
+            }
         };
         let mut converted = Vec::new();
         self.ends.convert(piece, stray, &mut converted);
@@ -126,23 +152,53 @@ impl Intake {
     /// # Errors
     /// As [`Intake::feed`].
     pub fn finish(mut self, context: &Context<'_>, out: &mut Vec<u8>) -> Result<Facts, Error> {
-        let State::Header(collector) = &mut self.state else {
-            self.ends.finish(out);
-            return Ok(self.facts);
-        };
         let mut end = Vec::new();
         self.ends.finish(&mut end);
+        let State::Header(collector) = &mut self.state else {
+            self.body(&end, context, out);
+            self.end_body(context, out);
+            return Ok(self.facts);
+        };
         let body = collector.feed(&end, &collecting(context)).unwrap_or_default();
         self.header_done(&body, context, out)?;
+        self.end_body(context, out);
         Ok(self.facts)
+    }
+
+    /// What was learnt so far.
+    pub fn facts(&mut self) -> &mut Facts {
+        &mut self.facts
+    }
+
+    /// A piece of the body, line ends LF.
+    fn body(&mut self, piece: &[u8], context: &Context<'_>, out: &mut Vec<u8>) {
+        let (State::Body(Some(scanner)), Some(checks)) = (&mut self.state, context.checks) else {
+            out.extend_from_slice(piece);
+            return;
+        };
+        let effects = &mut self.facts.effects;
+        scanner.feed(piece, &mut Checked { checks, effects, out });
+    }
+
+    fn end_body(&mut self, context: &Context<'_>, out: &mut Vec<u8>) {
+        if let (State::Body(Some(scanner)), Some(checks)) = (&mut self.state, context.checks) {
+            let effects = &mut self.facts.effects;
+            scanner.finish(&mut Checked { checks, effects, out });
+        }
     }
 
     /// The header is there in full; `body` is what follows it so far.
     fn header_done(&mut self, body: &[u8], context: &Context<'_>, out: &mut Vec<u8>) -> Result<(), Error> {
-        let State::Header(collector) = std::mem::replace(&mut self.state, State::Body) else {
+        let State::Header(collector) = std::mem::replace(&mut self.state, State::Body(None)) else {
             return Ok(());
         };
         let mut header = Header::parse(collector.text());
+        let looked_at = context.checks.filter(|checks| checks.looks_at_bodies());
+        let scanner = looked_at.map(|checks| {
+            let is_read = !context.settings.disable_mime_input_processing;
+            let content_type = header.find("Content-Type").filter(|_| is_read);
+            Box::new(checks.scanner(content_type.map(header::Field::value)))
+        });
         for stage in stages::STAGES {
             stage(&mut header, context, &mut self.facts)?;
         }
@@ -151,7 +207,8 @@ impl Intake {
             // The header ended at a line that is none of it: the queue separates the two.
             out.push(b'\n');
         }
-        out.extend_from_slice(body);
+        self.state = State::Body(scanner);
+        self.body(body, context, out);
         Ok(())
     }
 }

@@ -3,6 +3,9 @@
 use address::{Address, Domain};
 use settings::Postfix;
 
+use crate::address_fields::{self, Span};
+use crate::{Context, Origin};
+
 /// The address completed. `myorigin` may be `$myhostname` or `$mydomain`, expanded.
 pub fn qualify(address: Address, settings: &Postfix) -> Address {
     match address.domain() {
@@ -24,155 +27,88 @@ fn is_single_label(domain: &Domain) -> bool {
     !domain.is_literal() && !domain.as_str().contains('.')
 }
 
+/// What incomplete addresses of a header are completed with.
+#[derive(Debug, Clone)]
+pub(crate) struct Completion {
+    /// What a name alone is at; empty: it stays alone.
+    origin: String,
+    /// What stands behind a host without a dot; empty: nothing.
+    domain: String,
+    /// `myhostname`, which stays as it is.
+    own: String,
+}
+
+impl Completion {
+    /// For a message; `None` when its header is left as it is.
+    pub(crate) fn of(context: &Context<'_>) -> Option<Completion> {
+        let settings = context.settings;
+        let remote = settings.remote_header_rewrite_domain.trim();
+        match context.origin {
+            origin if origin.is_local() => Some(Completion::local(settings)),
+            Origin::Network(_) | Origin::Local { .. } if !remote.is_empty() => Some(Completion {
+                origin: remote.to_owned(),
+                domain: remote.to_owned(),
+                own: String::new(),
+            }),
+            _ => None,
+        }
+    }
+
+    fn local(settings: &Postfix) -> Completion {
+        let when = |wanted: bool, text: &String| match wanted {
+            true => text.clone(),
+            false => String::new(),
+        };
+        Completion {
+            origin: when(settings.append_at_myorigin, &settings.myorigin),
+            domain: when(settings.append_dot_mydomain, &settings.mydomain),
+            own: settings.myhostname.clone(),
+        }
+    }
+}
+
 /// The value of an address field with its addresses completed in place: names, comments, groups and folding stay as
 /// they are. `None` when nothing is to be changed, and when it is not UTF-8.
-pub(crate) fn field_value(value: &[u8], settings: &Postfix) -> Option<String> {
+pub(crate) fn field_value(value: &[u8], completion: &Completion) -> Option<String> {
     let value = std::str::from_utf8(value).ok()?;
-    Some(complete_field(value, settings)).filter(|completed| completed != value)
+    Some(complete_field(value, completion)).filter(|completed| completed != value)
 }
 
 /// What must follow a domain without a dot.
-fn missing_domain(domain: &str, settings: &Postfix) -> Option<String> {
+fn missing_domain(domain: &str, completion: &Completion) -> Option<String> {
     let is_short = !domain.is_empty() && !domain.contains('.') && !domain.starts_with('[');
-    let is_own =
-        domain.eq_ignore_ascii_case(&settings.myorigin) || domain.eq_ignore_ascii_case(&settings.myhostname);
-    (settings.append_dot_mydomain && is_short && !is_own && !settings.mydomain.is_empty())
-        .then(|| format!(".{}", settings.mydomain))
+    let is_own = [&completion.origin, &completion.own]
+        .iter()
+        .any(|own| domain.eq_ignore_ascii_case(own));
+    (is_short && !is_own && !completion.domain.is_empty()).then(|| format!(".{}", completion.domain))
 }
 
-/// What stands between two commas.
-#[derive(Default)]
-struct Item {
-    /// Words seen; more than one outside brackets is a name, not an address.
-    words: usize,
-    in_angle: bool,
-    /// The address in brackets is done: the rest is passed over.
-    done: bool,
-    /// Where the `@` is.
-    at: Option<usize>,
-    /// Where the last word ended.
-    end: usize,
-}
-
-/// The body of an address field with the addresses in it completed in place: names, comments and folding stay as
-/// they are.
-fn complete_field(body: &str, settings: &Postfix) -> String {
-    let mut inserts: Vec<(usize, String)> = Vec::new();
-    let mut item = Item::default();
-    let bytes = body.as_bytes();
-    let mut at = 0;
-    while at < bytes.len() {
-        match bytes[at] {
-            b'(' => {
-                at = skip_comment(bytes, at);
-                continue;
-            }
-            b'"' | b'[' => {
-                let close = if bytes[at] == b'"' { b'"' } else { b']' };
-                let start = at;
-                at = skip_quoted(bytes, at, close);
-                item.word(start, at);
-                continue;
-            }
-            b'<' => {
-                item = Item {
-                    in_angle: true,
-                    done: item.done,
-                    ..Item::default()
-                }
-            }
-            b'>' if item.in_angle => {
-                inserts.extend(item.insertion(body, settings));
-                (item.in_angle, item.done) = (false, true);
-            }
-            b',' | b';' => {
-                inserts.extend(item.insertion(body, settings));
-                item = Item::default();
-            }
-            b':' => {
-                item = Item {
-                    in_angle: item.in_angle,
-                    ..Item::default()
-                }
-            }
-            b'@' => item.at = Some(at),
-            b' ' | b'\t' | b'\r' | b'\n' => {}
-            _ => {
-                let start = at;
-                while at < bytes.len() && !b" \t\r\n()<>@,;:\"[".contains(&bytes[at]) {
-                    at += 1;
-                }
-                item.word(start, at.max(start + 1));
-                at = at.max(start + 1);
-                continue;
-            }
-        }
-        at += 1;
-    }
-    inserts.extend(item.insertion(body, settings));
-    let mut completed = String::with_capacity(body.len() + inserts.len() * 24);
+/// The body of an address field with the addresses in it completed in place.
+fn complete_field(body: &str, completion: &Completion) -> String {
+    let mut completed = String::with_capacity(body.len() + 24);
     let mut from = 0;
-    for (place, text) in inserts {
-        completed.push_str(&body[from..place]);
-        completed.push_str(&text);
-        from = place;
+    for span in address_fields::spans(body) {
+        if let Some(rest) = missing(body, &span, completion) {
+            completed.push_str(&body[from..span.end]);
+            completed.push_str(&rest);
+            from = span.end;
+        }
     }
     completed.push_str(&body[from..]);
     completed
 }
 
-impl Item {
-    fn word(&mut self, start: usize, end: usize) {
-        // A word right behind another (`"a".b`) goes on with it.
-        if self.words == 0 || start > self.end {
-            self.words += 1;
+/// What is to be put behind an address to complete it.
+fn missing(body: &str, span: &Span, completion: &Completion) -> Option<String> {
+    let origin = &completion.origin;
+    match span.at {
+        None if !origin.is_empty() => {
+            let rest = missing_domain(origin, completion).unwrap_or_default();
+            Some(format!("@{origin}{rest}"))
         }
-        self.end = end;
+        None => None,
+        Some(at) => missing_domain(body.get(at + 1..span.end)?.trim(), completion),
     }
-
-    /// What is to be put where to complete this address.
-    fn insertion(&self, body: &str, settings: &Postfix) -> Option<(usize, String)> {
-        if self.done || self.words == 0 {
-            return None;
-        }
-        match self.at {
-            None if self.words == 1 && settings.append_at_myorigin && !settings.myorigin.is_empty() => {
-                let rest = missing_domain(&settings.myorigin, settings).unwrap_or_default();
-                Some((self.end, format!("@{}{rest}", settings.myorigin)))
-            }
-            None => None,
-            Some(at) => {
-                let domain = body.get(at + 1..self.end)?.trim();
-                missing_domain(domain, settings).map(|rest| (self.end, rest))
-            }
-        }
-    }
-}
-
-fn skip_comment(bytes: &[u8], start: usize) -> usize {
-    let mut depth = 0usize;
-    let mut at = start;
-    while at < bytes.len() {
-        match bytes[at] {
-            b'\\' => at += 1,
-            b'(' => depth += 1,
-            b')' => depth -= 1,
-            _ => {}
-        }
-        at += 1;
-        if depth == 0 {
-            break;
-        }
-    }
-    at.min(bytes.len())
-}
-
-fn skip_quoted(bytes: &[u8], start: usize, close: u8) -> usize {
-    let mut at = start + 1;
-    while at < bytes.len() && bytes[at] != close {
-        at += if bytes[at] == b'\\' { 2 } else { 1 };
-    }
-    (at + 1).min(bytes.len())
 }
 
 #[cfg(test)]
@@ -229,7 +165,7 @@ mod tests {
             (" <>", " <>"),
             ("", ""),
         ] {
-            assert_eq!(complete_field(body, &settings), expected);
+            assert_eq!(complete_field(body, &Completion::local(&settings)), expected);
         }
     }
 
@@ -238,7 +174,7 @@ mod tests {
         fn never_panics_and_only_adds(body in "[a<>@,;:\"\\\\\\[\\]() é.]{0,40}") {
             let mut settings = settings();
             settings.append_dot_mydomain = true;
-            let completed = complete_field(&body, &settings);
+            let completed = complete_field(&body, &Completion::local(&settings));
             let mut rest = completed.chars();
             prop_assert!(body.chars().all(|c| rest.any(|r| r == c)));
         }

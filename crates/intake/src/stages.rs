@@ -1,20 +1,25 @@
 //! What is done to the header, in this order. A new stage goes into the list where it belongs.
 
 use address::Address;
+use message::scan::Place;
 
+use crate::address_fields::Whose;
 use crate::header::{Field, Header};
-use crate::{Context, Error, Facts, Origin, date, qualify, received};
+use crate::mapping::Role;
+use crate::qualify::Completion;
+use crate::{Context, Error, Facts, Origin, address_fields, date, qualify, received};
 
 /// One stage.
 pub type Stage = fn(&mut Header, &Context<'_>, &mut Facts) -> Result<(), Error>;
 
 /// The stages, first to last.
 pub const STAGES: &[Stage] = &[
-    limit_hops,
-    drop_fields,
-    qualify_addresses,
-    add_missing_fields,
     add_received,
+    limit_hops,
+    check_fields,
+    drop_fields,
+    rewrite_addresses,
+    add_missing_fields,
     note_message_id,
 ];
 
@@ -28,6 +33,21 @@ fn limit_hops(header: &mut Header, context: &Context<'_>, _: &mut Facts) -> Resu
     }
 }
 
+/// `header_checks`, `mime_header_checks`. They see fields that are dropped, and none that are added later.
+fn check_fields(header: &mut Header, context: &Context<'_>, facts: &mut Facts) -> Result<(), Error> {
+    let Some(checks) = context.checks else {
+        return Ok(());
+    };
+    for field in std::mem::take(&mut header.fields) {
+        let text = field.line();
+        let fate = checks.field(Place::Primary, text, &mut facts.effects);
+        let (before, after) = fate.of(text);
+        header.fields.extend(before.and_then(Field::of_line));
+        header.fields.extend(after.and_then(Field::of_line));
+    }
+    Ok(())
+}
+
 /// `message_drop_headers`: Bcc must not be seen, Return-Path is the delivery's.
 fn drop_fields(header: &mut Header, context: &Context<'_>, _: &mut Facts) -> Result<(), Error> {
     let dropped = &context.settings.message_drop_headers;
@@ -37,32 +57,32 @@ fn drop_fields(header: &mut Header, context: &Context<'_>, _: &mut Facts) -> Res
     Ok(())
 }
 
-/// Local users write `root`; others must be able to answer.
-fn qualify_addresses(header: &mut Header, context: &Context<'_>, _: &mut Facts) -> Result<(), Error> {
-    const ADDRESS_FIELDS: [&str; 13] = [
-        "From",
-        "Sender",
-        "Reply-To",
-        "To",
-        "Cc",
-        "Resent-From",
-        "Resent-Sender",
-        "Resent-To",
-        "Resent-Cc",
-        "Resent-Reply-To",
-        "Errors-To",
-        "Return-Receipt-To",
-        "Disposition-Notification-To",
-    ];
-    if !context.origin.is_local() {
+/// Local users write `root`; others must be able to answer. Addresses of other clients are completed with
+/// `remote_header_rewrite_domain`, if there is one; else they are left. Then canonical maps and masquerading have their turn.
+fn rewrite_addresses(header: &mut Header, context: &Context<'_>, _: &mut Facts) -> Result<(), Error> {
+    let Some(completion) = Completion::of(context) else {
         return Ok(());
-    }
+    };
     for field in &mut header.fields {
-        if ADDRESS_FIELDS.iter().any(|name| field.is(name))
-            && let Some(value) = qualify::field_value(field.value(), context.settings)
-        {
+        let Some(whose) = address_fields::whose(field.name()) else {
+            continue;
+        };
+        let completed = qualify::field_value(field.value(), &completion);
+        let value = completed.as_deref().map_or(field.value(), str::as_bytes);
+        let mapped = match context.mapping {
+            Some((maps, host)) if !maps.leave_headers() => {
+                let role = match whose {
+                    Whose::Sender => Role::HeaderSender,
+                    Whose::Recipient => Role::HeaderRecipient,
+                };
+                address_fields::changed(value, |address| maps.canonical(address, role, host).map(Some))?
+            }
+            _ => None,
+        };
+        if let Some(value) = mapped.or(completed) {
             let name = String::from_utf8_lossy(field.name()).into_owned();
-            *field = Field::new(&name, &value);
+            *field = Field::of_line(address_fields::folded(&name, &value).as_bytes())
+                .unwrap_or_else(|| Field::new(&name, &value));
         }
     }
     Ok(())

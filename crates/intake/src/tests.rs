@@ -36,6 +36,8 @@ fn take_in(message: &str, origin: &Origin, piece: usize) -> Result<(String, Fact
         sender: "wantan@example.com",
         only_recipient: Some("root@example.com"),
         now_secs: 1_608_816_324,
+        checks: None,
+        mapping: None,
     };
     let mut out = Vec::new();
     let mut intake = Intake::new();
@@ -218,6 +220,8 @@ fn a_client_cannot_write_into_the_trace() {
         sender: "",
         only_recipient: None,
         now_secs: 1_608_816_324,
+        checks: None,
+        mapping: None,
     };
     let mut out = Vec::new();
     Intake::new().finish(&context, &mut out).expect("taken");

@@ -13,6 +13,7 @@ use deliver_local::task::Agents;
 use deliver_remote::{OwnCertificates, Remote};
 use front::Front;
 use front::agency::Agency;
+use front::cleanup::Cleanup;
 use front::lmtp::Lmtp;
 use front::login::LoginService;
 use front::qmgr;
@@ -127,6 +128,7 @@ impl Generation {
                 let own = snapshot.pickup.clone().map(|own| Arc::new(*own));
                 Some(Arc::new(Front {
                     pickup: own.unwrap_or_else(|| Arc::clone(&settings)),
+                    cleanup: Arc::new(Cleanup::open(&settings, &router, &log)),
                     settings,
                     spool,
                     router,

@@ -4,9 +4,10 @@
 //! recipient of one of our own classes exists. Not in charge of rewriting other than
 //! of routes through this host ([`routes`]), of aliases or of delivery.
 //!
-//! Entry: [`Router`]. Sources: ADDRESS_CLASS_README, trivial-rewrite(8), transport(5). Virtual aliases are not
-//! there yet; MX lookups belong to the delivery.
+//! Entry: [`Router`]. Sources: ADDRESS_CLASS_README, trivial-rewrite(8), transport(5), relocated(5). Virtual aliases are
+//! expanded by cleanup, MX lookups belong to the delivery.
 
+mod aliased;
 pub mod by_sender;
 pub mod domains;
 pub mod recipients;
@@ -28,6 +29,8 @@ pub use recipients::{Directory, Existence};
 pub enum Class {
     /// `mydestination`: users of this host.
     Local,
+    /// `virtual_alias_domains`: every address stands for others.
+    VirtualAlias,
     /// `virtual_mailbox_domains`
     VirtualMailbox,
     /// `relay_domains`: passed on to the host that serves them.
@@ -72,10 +75,21 @@ pub enum Error {
     Directory(String, String),
 }
 
+impl Error {
+    /// The same for who asks tables only.
+    pub fn into_table(self) -> tables::Error {
+        match self {
+            Error::Table(error) => error,
+            Error::Directory(table, cause) => tables::Error::Lookup { table, cause },
+        }
+    }
+}
+
 /// Answers where a recipient goes.
 pub struct Router {
     settings: Arc<Postfix>,
     local: DomainList,
+    virtual_alias: DomainList,
     virtual_mailbox: DomainList,
     relay: DomainList,
     fast_flush: DomainList,
@@ -84,6 +98,7 @@ pub struct Router {
     recipients: recipients::Recipients,
     transport_maps: transport_maps::TransportMaps,
     by_sender: by_sender::BySender,
+    aliased: aliased::Aliased,
 }
 
 impl Router {
@@ -100,12 +115,14 @@ impl Router {
         let fast_flush = DomainList::fast_flush(&settings, &mut problems);
         let router = Router {
             local: DomainList::open(&settings.mydestination, false, &mut problems),
+            virtual_alias: DomainList::open(&settings.virtual_alias_domains, false, &mut problems),
             virtual_mailbox: DomainList::open(&settings.virtual_mailbox_domains, false, &mut problems),
             relay: DomainList::open(&settings.relay_domains, relay_subdomains, &mut problems),
             fast_flush,
             recipients: recipients::Recipients::open(&settings, directory, &mut problems),
             transport_maps: transport_maps::TransportMaps::open(&settings, &mut problems),
             by_sender: by_sender::BySender::open(&settings, &mut problems),
+            aliased: aliased::Aliased::open(&settings, &mut problems),
             own_addresses,
             settings,
         };
@@ -117,6 +134,7 @@ impl Router {
     pub fn telling(mut self, domains: &Tell, recipients: &Tell) -> Router {
         for list in [
             &mut self.local,
+            &mut self.virtual_alias,
             &mut self.virtual_mailbox,
             &mut self.relay,
             &mut self.fast_flush,
@@ -125,6 +143,7 @@ impl Router {
         }
         self.transport_maps.tell_warnings(domains);
         self.by_sender.tell_warnings(domains);
+        self.aliased.tell_warnings(domains, recipients);
         self.recipients.tell_warnings(recipients);
         self
     }
@@ -148,6 +167,9 @@ impl Router {
         if domain.to_ip().is_some_and(|ip| self.own_addresses.contains(&ip)) || self.local.contains(domain)? {
             return Ok(Class::Local);
         }
+        if self.virtual_alias.contains(domain)? {
+            return Ok(Class::VirtualAlias);
+        }
         if self.virtual_mailbox.contains(domain)? {
             return Ok(Class::VirtualMailbox);
         }
@@ -170,6 +192,19 @@ impl Router {
     /// # Errors
     /// When a lookup fails.
     pub fn resolve(&self, address: &Address, sender: Option<&Address>) -> Result<Route, Error> {
+        let route = self.resolve_here(address, sender)?;
+        Ok(match self.aliased.relocated(address, self)? {
+            Some(place) => Route {
+                transport: ERROR.to_owned(),
+                next_hop: format!("5.1.6 User has moved to {place}"),
+                ..route
+            },
+            None => route,
+        })
+    }
+
+    /// The same for somebody who has not moved.
+    fn resolve_here(&self, address: &Address, sender: Option<&Address>) -> Result<Route, Error> {
         let class = self.class(address)?;
         if self.looks_like_option(address) {
             return Ok(Route {
@@ -185,8 +220,10 @@ impl Router {
             Class::Default => self.by_sender.transport(sender, self)?,
             _ => None,
         };
+        let unaliased = self.unaliased();
         let configured = match class {
             Class::Local => &self.settings.local_transport,
+            Class::VirtualAlias => &unaliased,
             Class::VirtualMailbox => &self.settings.virtual_transport,
             Class::Relay => &self.settings.relay_transport,
             Class::Default => of_sender.as_ref().unwrap_or(&self.settings.default_transport),
@@ -232,14 +269,33 @@ impl Router {
         address: &Address,
         sender: Option<&Address>,
     ) -> Result<Option<Undeliverable>, Error> {
+        // An address that stands for others goes where those go.
+        if self.aliased.has(address, self)? {
+            return Ok(None);
+        }
         let Route {
-            transport, next_hop, ..
+            class,
+            transport,
+            next_hop,
         } = self.resolve(address, sender)?;
+        // That nobody is called so is told by `existence`.
+        if class == Class::VirtualAlias && self.unaliased() == format!("{transport}:{next_hop}") {
+            return Ok(None);
+        }
         Ok(match transport.as_str() {
             ERROR => Some(Undeliverable::Never(next_hop)),
             RETRY => Some(Undeliverable::NotNow(next_hop)),
             _ => None,
         })
+    }
+
+    /// The transport of an address that should have been an alias.
+    fn unaliased(&self) -> String {
+        let words = match self.settings.show_user_unknown_table_name {
+            true => "User unknown in virtual alias table",
+            false => "User unknown",
+        };
+        format!("{ERROR}:5.1.1 {words}")
     }
 
     /// Where mail for other hosts goes whose transport names no next hop; `None`: to its domain.
@@ -254,6 +310,9 @@ impl Router {
     /// # Errors
     /// When a lookup fails: the client is told to try again.
     pub fn existence(&self, address: &Address) -> Result<Existence, Error> {
+        if self.aliased.has(address, self)? {
+            return Ok(Existence::Exists);
+        }
         let class = self.class(address)?;
         self.recipients.existence(class, address, &self.settings)
     }

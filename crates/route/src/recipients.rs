@@ -91,6 +91,9 @@ impl Recipients {
     ) -> Result<Existence, Error> {
         let (list, words) = match class {
             Class::Local => (&self.local, "User unknown in local recipient table"),
+            Class::VirtualAlias => {
+                return Ok(Existence::Unknown("User unknown in virtual alias table"));
+            }
             Class::VirtualMailbox => (&self.virtual_mailbox, "User unknown in virtual mailbox table"),
             Class::Relay => (&self.relay, "User unknown in relay recipient table"),
             Class::Default => return Ok(Existence::Exists),

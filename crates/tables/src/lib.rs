@@ -5,12 +5,13 @@
 //! (crate `deliver-local`).
 //!
 //! Entries: [`Tables::open`] and [`Tables::lookup`]; [`build::build`] behind postmap(1) and postalias(1);
-//! [`aliases::targets`]. An error is never "not found". One file per type in `types/`.
+//! [`addresses::AddressMap`]; [`aliases::targets`]. An error is never "not found". One file per type in `types/`.
 //! The names `hash:`, `btree:` and `dbm:` are served by constant databases of our own (`NAME.db`); where such a file
 //! was written by Berkeley DB, the text source beside it is read instead.
 //! Sources: postconf(5), postmap(1), postalias(1), aliases(5), regexp_table(5), cidr_table(5), D. J. Bernstein's cdb.
 //! Limits: [`source::SOURCE_BYTES_MAX`], [`cdb::RECORD_BYTES_MAX`], [`types::regexp::RULES_MAX`]. Test data: `tests/`.
 
+pub mod addresses;
 pub mod aliases;
 pub mod build;
 pub mod cdb;

@@ -40,6 +40,16 @@ const SAME_LAYER: &[(&str, &str, &str)] = &[
         "route",
         "a restriction asks whether a recipient is ours and whether it exists",
     ),
+    (
+        "deliver-remote",
+        "intake",
+        "headers and bodies are looked at and rewritten on the way out as on the way in",
+    ),
+    (
+        "deliver-remote",
+        "route",
+        "a table of addresses asks whether a domain is this host's",
+    ),
     ("bounce", "queue", "a bounce reads the message it returns"),
     ("front", "serve", "the pump under every listener"),
     ("agent", "serve", "the pump under every session"),

@@ -121,7 +121,11 @@ fn refuse(code: u16, status: StatusCode, subject: &str, text: &str) -> Verdict {
 }
 
 /// What is said when a table or a directory cannot be asked: never "not found".
-fn lookup_failed(subject: &str, stage: Stage) -> Verdict {
-    let text = format!("{}: Temporary lookup failure", stage.subject());
-    refuse(451, StatusCode::temporary(3, 0), subject, &text)
+fn lookup_failed(subject: &str) -> Verdict {
+    refuse(
+        451,
+        StatusCode::temporary(3, 0),
+        subject,
+        "Temporary lookup failure",
+    )
 }

@@ -28,7 +28,7 @@ fn unless_authorized(context: &Context<'_>, refusal: impl FnOnce(&str) -> Verdic
     match is_authorized(context, recipient) {
         Ok(true) => Verdict::Dunno,
         Ok(false) => refusal(&shown(Some(recipient))),
-        Err(_) => lookup_failed(&shown(Some(recipient)), context.stage),
+        Err(_) => lookup_failed(&shown(Some(recipient))),
     }
 }
 
@@ -52,6 +52,6 @@ pub(super) fn permit_auth_destination(context: &Context<'_>) -> Verdict {
     match is_authorized(context, recipient) {
         Ok(true) => Verdict::Permit,
         Ok(false) => Verdict::Dunno,
-        Err(_) => lookup_failed(&shown(Some(recipient)), context.stage),
+        Err(_) => lookup_failed(&shown(Some(recipient))),
     }
 }

@@ -33,13 +33,14 @@ fn unlisted(context: &Context<'_>, address: &Address, stage: Stage, detail: u16)
     match context.router.undeliverable(address, from) {
         Ok(None) => {}
         Ok(Some(why)) => return undeliverable(&why, &subject, (stage, detail)),
-        Err(_) => return lookup_failed(&subject, stage),
+        Err(_) => return lookup_failed(&subject),
     }
     let class = context.router.class(address);
     match (class, context.router.existence(address)) {
         (Ok(class), Ok(Existence::Unknown(words))) => {
             let settings = context.settings;
             let code = match class {
+                Class::VirtualAlias => settings.unknown_virtual_alias_reject_code,
                 Class::VirtualMailbox => settings.unknown_virtual_mailbox_reject_code,
                 Class::Relay => settings.unknown_relay_recipient_reject_code,
                 Class::Local | Class::Default => settings.unknown_local_recipient_reject_code,
@@ -58,7 +59,7 @@ fn unlisted(context: &Context<'_>, address: &Address, stage: Stage, detail: u16)
             refuse(code, status, &subject, &text)
         }
         (Ok(_), Ok(Existence::Exists)) => Verdict::Dunno,
-        (Err(_), _) | (_, Err(_)) => lookup_failed(&subject, stage),
+        (Err(_), _) | (_, Err(_)) => lookup_failed(&subject),
     }
 }
 

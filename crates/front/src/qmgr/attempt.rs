@@ -405,7 +405,12 @@ impl Attempt {
             ..message.envelope.clone()
         };
         let incoming = self.front.spool.begin(now());
-        let mut submission = Submission::begin(incoming, Origin::Forward, &envelope, Arc::clone(settings));
+        let mut submission = Submission::begin(
+            incoming,
+            Origin::Forward,
+            &envelope,
+            (Arc::clone(settings), &self.front),
+        );
         submission.write(forward.header.as_bytes());
         let mut reader = content.content.reader();
         let mut piece = vec![0; 64 * 1024];

@@ -38,6 +38,11 @@ impl Handle {
         self.say(Order::Arrived(id.clone()));
     }
 
+    /// A message was committed to the hold queue.
+    pub fn held(&self, id: &QueueId) {
+        self.say(Order::Held(id.clone()));
+    }
+
     /// Deferred mail is to be tried now.
     pub fn flush(&self, selection: Selection) {
         self.say(Order::Flush(selection));

@@ -41,6 +41,8 @@ use seeking::Seeking;
 pub(crate) enum Order {
     /// A message was committed.
     Arrived(QueueId),
+    /// A message came and waits until somebody lets it go.
+    Held(QueueId),
     /// Try deferred mail now.
     Flush(Selection),
     /// What an administrator wants; the answer is the ids that were acted on.
@@ -204,6 +206,7 @@ impl Running {
     fn obey(&mut self, order: Order) {
         match order {
             Order::Arrived(id) => self.scheduler.incoming(id, now()),
+            Order::Held(id) => self.scheduler.held(id, now()),
             Order::Flush(selection) => self.flush(&selection),
             Order::Administer(action, selection, answer) => {
                 let acted = self.administer(action, &selection);

@@ -68,7 +68,7 @@ impl Remote<'_> {
         };
         let mut request = Request::of(next_hop, self.envelope, wanted, content.size_bytes());
         request.message.is_probe = self.is_probe;
-        request.queue_id = self.message.queue_id.to_string();
+        request.queue_id = Some(self.message.queue_id.clone());
         let age = serve::clock::now() - self.message.facts.arrival_micros;
         request.age = Duration::from_micros(u64::try_from(age).unwrap_or(0));
         request.message.client = Some(Box::new(forwarded(self.message)));

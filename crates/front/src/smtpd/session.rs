@@ -23,6 +23,7 @@ use super::Smtpd;
 use super::forwarded::{Forwarded, introduced, value};
 use super::transaction::Transaction;
 use crate::authenticate::{Conversation, Progress, asker_of};
+use crate::cleanup::{Cause, Declined};
 
 /// A login.
 #[derive(Debug, Clone)]
@@ -371,7 +372,7 @@ impl Session {
         let origin = self.origin(link);
         let attributes = self.attributes(link);
         if let Some(transaction) = &mut self.transaction {
-            transaction.begin_content(origin, attributes, &self.service.settings);
+            transaction.begin_content(origin, attributes, (&self.service.settings, &self.service.front));
         }
         Step::Answer(Answer::Accept)
     }
@@ -487,13 +488,21 @@ impl Session {
         };
         self.forwarded = None;
         match transaction.commit(&self.service.front).await {
-            Ok(committed) => {
+            Ok(accepted) => {
                 self.faults.clear();
-                Step::Answer(Answer::Queued(committed.queue_id().clone()))
+                Step::Answer(Answer::Queued(accepted.queue_id().clone()))
             }
-            Err(refusal) => {
+            Err(Declined { refusal, cause }) => {
                 let faults = self.faults.clone();
-                let step = self.refuse("END-OF-MESSAGE", &refusal, None);
+                let step = match cause {
+                    // It is in the log already.
+                    Cause::Content => {
+                        let softened = softened(&refusal, &self.service.settings);
+                        let said = softened.as_ref().unwrap_or(&refusal);
+                        reply(said.code, said.status, &said.text)
+                    }
+                    Cause::Other => self.refuse("END-OF-MESSAGE", &refusal, None),
+                };
                 self.faults = faults;
                 self.note_fault(class_of_commit(&refusal));
                 step

@@ -1,15 +1,14 @@
 //! One mail transaction: sender, recipients, then the content on its way into the queue.
 
-use access::Refusal;
 use address::Address;
 use envelope::{Envelope, QueueId, Recipient};
-use queue::{Committed, Incoming};
+use queue::Incoming;
 use settings::Postfix;
 use smtp::server::{MailOptions, RcptOptions};
 use std::sync::Arc;
 
 use crate::Front;
-use crate::cleanup::Submission;
+use crate::cleanup::{Accepted, Declined, Submission};
 use intake::Origin;
 
 /// What MAIL began.
@@ -101,12 +100,12 @@ impl Transaction {
         &mut self,
         origin: Origin,
         attributes: Vec<(String, String)>,
-        settings: &Arc<Postfix>,
+        (settings, front): (&Arc<Postfix>, &Front),
     ) {
         let Stage::Addressed(incoming) = std::mem::replace(&mut self.stage, Stage::Empty) else {
             return;
         };
-        let submission = Submission::begin(incoming, origin, &self.envelope, Arc::clone(settings));
+        let submission = Submission::begin(incoming, origin, &self.envelope, (Arc::clone(settings), front));
         let submission = submission.begun_at(self.began_micros).with_attributes(attributes);
         self.stage = Stage::Content(Box::new(submission));
     }
@@ -117,11 +116,11 @@ impl Transaction {
         }
     }
 
-    /// Ends the content and waits until the message is on disk.
+    /// Ends the content and waits until the message is on disk, or known to go nowhere.
     ///
     /// # Errors
     /// What the client is told instead of a 250.
-    pub(super) async fn commit(self, front: &Front) -> Result<Committed, Refusal> {
+    pub(super) async fn commit(self, front: &Front) -> Result<Accepted, Declined> {
         match self.stage {
             Stage::Content(submission) => submission.commit(self.envelope, front).await,
             Stage::Empty | Stage::Addressed(_) => Err(crate::cleanup::no_content()),

@@ -6,6 +6,33 @@ use super::say;
 use crate::delays::Seconds;
 use crate::{Delays, Line, Tag};
 
+/// `QUEUEID: replace: header Subject: x: Subject: y`: what a client changed of a message on its way out.
+#[derive(Debug)]
+pub struct ContentDecided<'a> {
+    /// Which client.
+    pub agent: &'a str,
+    /// The message.
+    pub queue_id: &'a QueueId,
+    /// `warning`, `info`, `prepend`, `replace`, `strip`.
+    pub decision: &'a str,
+    /// `header` or `body`, then the line that matched.
+    pub matched: &'a str,
+    /// The rule's text; may be empty.
+    pub text: &'a str,
+}
+
+impl Line for ContentDecided<'_> {
+    fn tag(&self) -> Tag<'_> {
+        Tag::Mta(self.agent)
+    }
+    fn text(&self, out: &mut String) {
+        say!(out, "{}: {}: {}", self.queue_id, self.decision, self.matched);
+        if !self.text.is_empty() {
+            say!(out, ": {}", self.text);
+        }
+    }
+}
+
 /// `QUEUEID: to=<a@b>, orig_to=<c>, relay=local, delay=0.02, delays=0/0.01/0/0, dsn=2.0.0, status=sent (delivered to mailbox)`
 #[derive(Debug)]
 pub struct Delivery<'a> {

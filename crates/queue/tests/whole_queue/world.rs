@@ -292,14 +292,12 @@ impl Queue {
             return;
         }
         self.fails_at = None;
-        match self.spool().flush() {
-            Err(Error::Stopped(_) | Error::Disk(_) | Error::Unwritten { .. }) => {
-                self.seen.broken += 1;
-                self.spool = None;
-                self.disk.kill();
-                self.start();
-            }
-            _ => {}
+        let flushed = self.spool().flush();
+        if let Err(Error::Stopped(_) | Error::Disk(_) | Error::Unwritten { .. }) = flushed {
+            self.seen.broken += 1;
+            self.spool = None;
+            self.disk.kill();
+            self.start();
         }
     }
 

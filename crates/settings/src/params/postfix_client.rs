@@ -166,6 +166,16 @@ macro_rules! rows {
             lmtp_dns_support_level: DnsSupport = "", Reload, "For LMTP: whether DNSSEC is used.";
             smtp_tls_dane_insecure_mx_policy: Text = "${{$smtp_tls_security_level} == {dane} ? {dane} : {may}}", Reload, "What TLSA records mean where DNSSEC says nothing of the MX records.";
             tls_dane_digests: List = "sha512 sha256", Reload, "The digests of TLSA records that count, best first.";
+            smtp_generic_maps: Tables = "", Reload, "Addresses rewritten on the way out.";
+            smtp_header_checks: Tables = "", Reload, "Tables that look at headers sent.";
+            smtp_mime_header_checks: Tables = "", Reload, "The same for headers of parts.";
+            smtp_nested_header_checks: Tables = "", Reload, "The same for headers of attached messages.";
+            smtp_body_checks: Tables = "", Reload, "Tables that look at body lines sent.";
+            lmtp_generic_maps: Tables = "", Reload, "For LMTP: addresses rewritten on the way out.";
+            lmtp_header_checks: Tables = "", Reload, "For LMTP: tables that look at headers sent.";
+            lmtp_mime_header_checks: Tables = "", Reload, "For LMTP: the same for headers of parts.";
+            lmtp_nested_header_checks: Tables = "", Reload, "For LMTP: the same for headers of attached messages.";
+            lmtp_body_checks: Tables = "", Reload, "For LMTP: tables that look at body lines sent.";
             smtp_min_data_rate: Count = "500", Reload, "Bytes a second that a server must take when deadlines are per request.";
             lmtp_min_data_rate: Count = "500", Reload, "For LMTP: bytes a second that a server must take when deadlines are per request.";
         }
@@ -194,8 +204,6 @@ crate::params::others! {
         "Whether LMTP servers are taken for the last hop.";
     "lmtp_balance_inet_protocols" YesNo "yes" NotSupported "not yet: this choice of the SMTP client comes with a later release"
         "For LMTP: whether both IP versions are tried even when many addresses are there.";
-    "lmtp_body_checks" Text "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
-        "For LMTP: tables that look at body lines sent.";
     "lmtp_cname_overrides_servername" YesNo "no" NotSupported "not yet: this choice of the SMTP client comes with a later release"
         "For LMTP: whether an alias's target becomes the server's name.";
     "lmtp_defer_if_no_mx_address_found" YesNo "no" NotSupported "not yet: this choice of the SMTP client comes with a later release"
@@ -204,20 +212,12 @@ crate::params::others! {
         "For LMTP: options of the resolver.";
     "lmtp_fallback_relay" Text "" NotSupported "not yet: LMTP has what the SMTP client has here"
         "For LMTP: hosts tried when the others are not reached.";
-    "lmtp_generic_maps" Tables "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
-        "For LMTP: addresses rewritten on the way out.";
-    "lmtp_header_checks" Text "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
-        "For LMTP: tables that look at headers sent.";
     "lmtp_host_lookup" Text "dns" NotSupported "not yet: LMTP has what the SMTP client has here"
         "For LMTP: where host names are looked up.";
-    "lmtp_mime_header_checks" Text "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
-        "For LMTP: the same for headers of parts.";
     "lmtp_mx_address_limit" Count "5" NotSupported "not yet: LMTP has what the SMTP client has here"
         "For LMTP: how many addresses are tried.";
     "lmtp_mx_session_limit" Count "2" NotSupported "not yet: LMTP has what the SMTP client has here"
         "For LMTP: how many sessions are tried.";
-    "lmtp_nested_header_checks" Text "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
-        "For LMTP: the same for headers of attached messages.";
     "lmtp_per_record_deadline" Text "" NoEffect "it is read through the newer name"
         "An older name of lmtp_per_request_deadline.";
     "lmtp_quote_rfc821_envelope" YesNo "yes" NotSupported "not yet: this choice of the SMTP client comes with a later release"
@@ -234,18 +234,8 @@ crate::params::others! {
         "For LMTP: the kind of SASL library.";
     "smtp_address_verify_target" Text "rcpt" NotSupported "not yet: this choice of the SMTP client comes with a later release"
         "The command after which a probe ends.";
-    "smtp_body_checks" Text "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
-        "Tables that look at body lines sent.";
     "smtp_cname_overrides_servername" YesNo "no" NotSupported "not yet: this choice of the SMTP client comes with a later release"
         "Whether an alias's target becomes the server's name.";
-    "smtp_generic_maps" Tables "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
-        "Addresses rewritten on the way out.";
-    "smtp_header_checks" Text "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
-        "Tables that look at headers sent.";
-    "smtp_mime_header_checks" Text "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
-        "The same for headers of parts.";
-    "smtp_nested_header_checks" Text "" NotSupported "not yet: this choice of the SMTP client comes with a later release"
-        "The same for headers of attached messages.";
     "smtp_per_record_deadline" Text "" NoEffect "it is read through the newer name"
         "An older name of smtp_per_request_deadline.";
     "smtp_quote_rfc821_envelope" YesNo "yes" NotSupported "not yet: this choice of the SMTP client comes with a later release"

@@ -34,7 +34,7 @@ macro_rules! rows {
             forward_expansion_filter: Text = "1234567890!@%-_=+:,./abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ", Reload, "Characters that may come into forward_path from the address.";
             command_execution_directory: Text = "", Reload, "Where commands are run.";
             execution_directory_expansion_filter: Text = "1234567890!@%-_=+:,./abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ", Reload, "Characters that may come into that directory from the address.";
-            propagate_unmatched_extensions: List = "canonical, virtual", Reload, "Where an address extension goes along to the addresses that a table or list names; canonical and virtual have no effect yet.";
+            propagate_unmatched_extensions: List = "canonical, virtual", Reload, "Where an address extension goes along to the addresses that a table or list names.";
             prepend_delivered_header: List = "command, file, forward", Reload, "Where Delivered-To: is written.";
             local_command_shell: Text = "", Reload, "The shell for commands; empty: none, when it can be avoided.";
             duplicate_filter_limit: Count = "1000", Reload, "How many addresses are remembered to drop doubles.";

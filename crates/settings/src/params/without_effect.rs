@@ -70,8 +70,6 @@ pub(crate) const WITHOUT_EFFECT: &[(&str, &str)] = &[
         "mbox_very_dirty_syncs",
         "changes by other programs are always looked for",
     ),
-    ("mime_boundary_length_limit", "the queue does not look into parts"),
-    ("mime_nesting_limit", "the queue does not look into parts"),
     ("mmap_disable", "mail files are not mapped"),
     (
         "multi_instance_directories",
@@ -83,10 +81,6 @@ pub(crate) const WITHOUT_EFFECT: &[(&str, &str)] = &[
     ),
     (
         "detect_8bit_encoding_header",
-        "the queue does not look into parts",
-    ),
-    (
-        "disable_mime_input_processing",
         "the queue does not look into parts",
     ),
     ("pop3_fast_size_lookups", "sizes are kept in the index"),

@@ -6,12 +6,16 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
 use super::account::accounts;
-use super::outcome::{outcomes, warnings, without_queue_ids};
+use super::outcome::{decisions, outcomes, warnings, without_queue_ids};
 
 /// The places that mail may land in.
 const PLACES: &[&str] = &["/home", "/var/mail", "/srv", "/root"];
 /// The header fields that are compared.
 const FIELDS: &[&str] = &["return-path:", "x-original-to:", "delivered-to:", "subject:"];
+/// The header line of a message of which all is compared.
+pub(super) const WHOLE: &str = "X-Scenario: whole";
+/// What of such a message is not: it has times and queue ids in it.
+const CHANGING: &[&str] = &["received:", "message-id:", "date:", "from "];
 /// The fields of a delivery report that are compared.
 const REPORT: &[&str] = &[
     "final-recipient:",
@@ -54,6 +58,9 @@ impl Snapshot {
         }
         for line in outcomes(log) {
             told.push_str(&format!("outcome {line}\n"));
+        }
+        for line in decisions(log) {
+            told.push_str(&format!("decision {line}\n"));
         }
         for line in warnings(log) {
             told.push_str(&format!("warning {line}\n"));
@@ -170,6 +177,9 @@ fn message(text: &str) -> String {
         wanted.iter().any(|field| lower.starts_with(field))
     };
     let (head, body) = text.split_once("\n\n").unwrap_or((text, ""));
+    if head.lines().any(|line| line == WHOLE) {
+        return whole(head, body);
+    }
     let mut parts: Vec<String> = head
         .lines()
         .filter(|line| is_wanted(line, FIELDS))
@@ -194,6 +204,21 @@ fn message(text: &str) -> String {
         parts.extend(groups);
     }
     parts.join(" | ")
+}
+
+/// All of a message but what changes from run to run, in one line.
+fn whole(head: &str, body: &str) -> String {
+    let unfolded = head.replace("\n\t", "\\t").replace("\n ", "\\n ");
+    let mut lines = unfolded.lines().peekable();
+    // The rest of an mbox's `From ` line.
+    lines.next_if(|line| !line.contains(": "));
+    let kept = lines.filter(|line| {
+        let lower = line.to_ascii_lowercase();
+        !CHANGING.iter().any(|start| lower.starts_with(start))
+    });
+    let body = body.trim_end().lines();
+    let parts: Vec<&str> = kept.chain([""]).chain(body).collect();
+    parts.join(" / ")
 }
 
 /// The lines that only one of two runs told, `-` for those of the first and `+` for those of the second.

@@ -1,7 +1,7 @@
 //! What the log says of each recipient and each trouble, without what changes from run to run.
 
 /// The daemons whose warnings belong to deliveries.
-const DELIVERERS: &[&str] = &["/local[", "/virtual[", "/pipe["];
+const DELIVERERS: &[&str] = &["/local[", "/virtual[", "/pipe[", "/cleanup["];
 /// How much of a line is told, in characters; how much of a long output there is depends on how the pipe is read.
 const SHOWN_MAX: usize = 400;
 
@@ -27,6 +27,30 @@ fn outcome(line: &str) -> Option<String> {
         }
     }
     Some(format!("{text}, status={}", without_queue_ids(status)))
+}
+
+/// What checks of content did, sorted.
+pub(super) fn decisions(log: &str) -> Vec<String> {
+    let is_of_checks = |text: &str| [": header ", ": body "].iter().any(|kind| text.contains(kind));
+    let decision = |line: &str| {
+        let (start, text) = line.split_once("]: ")?;
+        let (daemon, _) = start.rsplit_once('[')?;
+        let daemon = daemon.rsplit('/').next()?;
+        let (_, text) = text.split_once(": ")?;
+        let is_wanted = ["cleanup", "smtp", "lmtp"].contains(&daemon) && is_of_checks(text);
+        let text = match text.split_once("header Received: ") {
+            // Behind the trace, which has a queue id and a date.
+            Some((start, trace)) => {
+                let (_, end) = trace.split_once("(UTC)").unwrap_or_default();
+                format!("{start}header Received:{end}")
+            }
+            None => text.to_owned(),
+        };
+        is_wanted.then(|| format!("{daemon} {}", text.chars().take(SHOWN_MAX).collect::<String>()))
+    };
+    let mut found: Vec<String> = log.lines().filter_map(decision).collect();
+    found.sort();
+    found
 }
 
 /// The warnings of deliveries, sorted.

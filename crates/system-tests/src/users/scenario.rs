@@ -47,6 +47,10 @@ pub struct Mail {
     pub lines: usize,
     /// One more header line.
     pub header: Option<String>,
+    /// Header and body in place of the usual ones; of such a message all is compared.
+    pub content: Option<String>,
+    /// Before it, all mail on hold is let go.
+    pub is_after_release: bool,
 }
 
 /// A scenario.
@@ -59,8 +63,10 @@ pub struct Mail {
 /// file PATH OWNER[:GROUP] MODE            a file; its lines follow, indented by two
 /// dir PATH OWNER[:GROUP] MODE             a directory
 /// do TEXT                                 a line for the shell, as root
-/// mail RECIPIENT… [from=ADDRESS] [lines=N] [header=TEXT_WITHOUT_BLANKS]
+/// mail RECIPIENT… [from=ADDRESS] [lines=N] [header=TEXT_WITHOUT_BLANKS] [released]
+///                                         with `released`, behind letting go what is on hold
 /// sendmail USER RECIPIENT…                the same by the command, as this user
+///                                         for both: header and body of one's own may follow, indented by two
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Scenario {
@@ -159,9 +165,10 @@ impl Scenario {
                 let piece = Piece::Directory((*path).to_owned(), owner(who)?, mode(bits)?);
                 self.pieces.push(piece);
             }
-            ("mail", words) => self.mails.push(mail(Way::Smtp, words)?),
+            ("mail", words) => self.mails.push(mail(Way::Smtp, words, block)?),
             ("sendmail", [user, words @ ..]) => {
-                self.mails.push(mail(Way::Sendmail(owner(user)?.uid), words)?);
+                self.mails
+                    .push(mail(Way::Sendmail(owner(user)?.uid), words, block)?);
             }
             _ => return Err(format!("\"{verb} {rest}\" is no line of a scenario")),
         }
@@ -176,13 +183,15 @@ impl Scenario {
     }
 }
 
-fn mail(way: Way, words: &[&str]) -> Result<Mail, String> {
+fn mail(way: Way, words: &[&str], block: String) -> Result<Mail, String> {
     let mut mail = Mail {
         way,
         from: SENDER.to_owned(),
         to: Vec::new(),
         lines: 1,
         header: None,
+        content: Some(block).filter(|block| !block.is_empty()),
+        is_after_release: false,
     };
     for word in words {
         match word.split_once('=') {
@@ -190,8 +199,9 @@ fn mail(way: Way, words: &[&str]) -> Result<Mail, String> {
             Some(("lines", lines)) => {
                 mail.lines = lines.parse().map_err(|_| format!("{lines} is no number"))?;
             }
+            None if *word == "released" => mail.is_after_release = true,
             Some(("header", header)) => mail.header = Some(header.to_owned()),
-            _ if word.contains('@') => mail.to.push((*word).to_owned()),
+            _ if word.contains('@') || word.contains('!') => mail.to.push((*word).to_owned()),
             _ => mail.to.push(format!("{word}@sandbox.test")),
         }
     }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 use super::host::Host;
+use super::landing::WHOLE;
 use super::scenario::{Mail, Scenario, Way};
 use crate::lines::LineClient;
 use crate::program::{self, Finished};
@@ -191,6 +192,14 @@ impl Service {
 
     /// Hands a mail in; what was not accepted, one line each.
     pub fn submit(&self, mail: &Mail, subject: &str) -> Vec<String> {
+        if mail.is_after_release {
+            command(self.kind, &self.program, "postsuper", &["-H", "ALL"]).success();
+            command(self.kind, &self.program, "postqueue", &["-f"]).success();
+            wait_for_value("what was on hold to be delivered", || {
+                let listed = command(self.kind, &self.program, "postqueue", &["-j"]).stdout;
+                listed.trim().is_empty().then_some(())
+            });
+        }
         match mail.way {
             Way::Smtp => submit_by_smtp(mail, subject),
             Way::Sendmail(uid) => {
@@ -214,13 +223,14 @@ impl Service {
         }
     }
 
-    /// Waits until nothing is in the queue but what has been put off; what is still there, when that takes too long.
+    /// Waits until nothing is in the queue but what has been put off or held; what is still there, when that takes too long.
     pub fn wait_for_rest(&self) -> Option<String> {
         let start = Instant::now();
         let mut before = String::new();
         loop {
             let listed = command(self.kind, &self.program, "postqueue", &["-j"]).stdout;
-            let is_busy = |line: &str| !line.contains("\"queue_name\": \"deferred\"");
+            let rests = ["deferred", "hold"].map(|queue| format!("\"queue_name\": \"{queue}\""));
+            let is_busy = |line: &str| !rests.iter().any(|queue| line.contains(queue.as_str()));
             let now = format!("{listed}{}", self.log().len());
             if !listed.lines().any(is_busy) && now == before {
                 return None;
@@ -366,6 +376,11 @@ fn remove_files(directory: &Path) {
 }
 
 fn content(mail: &Mail, subject: &str) -> String {
+    if let Some(own) = &mail.content {
+        return format!(
+            "{WHOLE}\nMessage-ID: <{subject}@sandbox.test>\nDate: Sat, 28 Nov 2026 12:00:00 +0000\n{own}"
+        );
+    }
     let mut text = format!(
         "From: <{}>\nTo: undisclosed-recipients:;\nSubject: {subject}\nMessage-ID: <{subject}@sandbox.test>\n\
          Date: Sat, 28 Nov 2026 12:00:00 +0000\n",
@@ -397,7 +412,12 @@ fn submit_by_smtp(mail: &Mail, subject: &str) -> Vec<String> {
     }
     if refused.len() < mail.to.len() {
         client.smtp("DATA");
-        let said = client.smtp(&format!("{}.", content(mail, subject).replace('\n', "\r\n")));
+        let said = client.smtp(&format!(
+            "{}.",
+            content(mail, subject)
+                .replace("\n.", "\n..")
+                .replace('\n', "\r\n")
+        ));
         if !said.starts_with('2') {
             refused.push(said);
         }

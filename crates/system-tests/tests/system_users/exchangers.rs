@@ -175,6 +175,8 @@ fn run(kind: Kind, host: &Host, settings: &str, domains: &str) -> String {
             to: vec![format!("u@{domain}")],
             lines: 1,
             header: None,
+            content: None,
+            is_after_release: false,
         };
         let refused = service.submit(&mail, domain);
         assert!(refused.is_empty(), "{refused:?}");

@@ -254,6 +254,8 @@ impl World {
             to: to.iter().map(|to| (*to).to_owned()).collect(),
             lines: 1,
             header: None,
+            content: None,
+            is_after_release: false,
         };
         let refused = self.service.submit(&mail, "test");
         self.told.extend(refused);

@@ -24,7 +24,11 @@ impl Table for Static {
 
 /// `inline:{ key=value, { key = value with blanks } }`
 #[derive(Debug, Default)]
-pub struct Inline(HashMap<String, String>);
+pub struct Inline {
+    folded: HashMap<String, String>,
+    /// With keys as they are written.
+    written: HashMap<String, String>,
+}
 
 impl Inline {
     pub(crate) fn new(name: &str) -> Result<Inline, Error> {
@@ -32,23 +36,28 @@ impl Inline {
             place: format!("inline:{name}"),
             cause: cause.to_owned(),
         };
-        let mut entries = HashMap::new();
+        let (mut folded, mut written) = (HashMap::new(), HashMap::new());
         for item in braced_items(name).map_err(wrong)? {
             let (key, value) = item.split_once('=').ok_or_else(|| wrong("key = value wanted"))?;
-            entries
-                .entry(key.trim().to_lowercase())
-                .or_insert_with(|| value.trim().to_owned());
+            let (key, value) = (key.trim(), value.trim());
+            for (entries, key) in [(&mut folded, key.to_lowercase()), (&mut written, key.to_owned())] {
+                entries.entry(key).or_insert_with(|| value.to_owned());
+            }
         }
-        if entries.is_empty() {
+        if folded.is_empty() {
             return Err(wrong("at least one key = value wanted"));
         }
-        Ok(Inline(entries))
+        Ok(Inline { folded, written })
     }
 }
 
 impl Table for Inline {
     fn lookup(&self, key: &str) -> Result<Option<String>, Error> {
-        Ok(self.0.get(&key.to_lowercase()).cloned())
+        Ok(self.folded.get(&key.to_lowercase()).cloned())
+    }
+
+    fn lookup_unfolded(&self, key: &str) -> Result<Option<String>, Error> {
+        Ok(self.written.get(key).cloned())
     }
 }
 

@@ -1,0 +1,165 @@
+//! What content checks come to: lines in the log, and where the message goes.
+
+use envelope::{Class, Envelope, QueueId, StatusCode};
+use intake::checks::Effects;
+use intake::{Origin, mapping};
+use maillog::Log;
+use maillog::lines::cleanup::ContentDecided;
+
+use super::Circumstances;
+use super::addresses::Addresses;
+
+/// What becomes of a message.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// It is not taken.
+    Refused(StatusCode, String),
+    /// It is taken, and goes nowhere.
+    Discarded,
+    /// It goes into the queue; with `transport:nexthop` of a filter that is to see it first: an empty one is none at all.
+    Taken { is_held: bool, filter: Option<String> },
+}
+
+/// The verdict. Mail of local users that is refused for good is taken, for the transport that returns it to its sender.
+pub(super) fn verdict(effects: &Effects, origin: &Origin) -> Verdict {
+    if effects.has_failed {
+        return Verdict::Refused(
+            StatusCode::temporary(3, 0),
+            "Error: queue file write error".to_owned(),
+        );
+    }
+    let is_held = effects.is_held;
+    match &effects.refusal {
+        Some((status, text))
+            if status.class == Class::Permanent && matches!(origin, Origin::Local { .. }) =>
+        {
+            Verdict::Taken {
+                is_held: false,
+                filter: Some(format!("error:{status} {text}")),
+            }
+        }
+        Some((status, text)) => Verdict::Refused(*status, text.clone()),
+        None if effects.is_discarded => Verdict::Discarded,
+        // Another place to go to is more than a filter.
+        None if effects.redirect.is_some() => Verdict::Taken {
+            is_held,
+            filter: Some(String::new()),
+        },
+        None => Verdict::Taken {
+            is_held,
+            filter: effects.filter.clone(),
+        },
+    }
+}
+
+/// `BCC` and `REDIRECT`. Nobody is told of a copy; mail that goes elsewhere goes there once.
+///
+/// # Errors
+/// When it cannot be told what a copy's address becomes.
+pub(super) fn redirect(
+    envelope: &mut Envelope,
+    effects: Effects,
+    addresses: &Addresses<'_>,
+) -> Result<(), mapping::Error> {
+    if effects.refusal.is_some() {
+        return Ok(());
+    }
+    for address in effects.copies {
+        envelope.recipients.extend(addresses.copy(address)?);
+    }
+    if let Some(target) = effects.redirect {
+        envelope.recipients.truncate(1);
+        for recipient in &mut envelope.recipients {
+            recipient.address = intake::qualify(target.clone(), addresses.settings);
+        }
+    }
+    Ok(())
+}
+
+impl Circumstances {
+    /// Writes into the log what was done since the last call.
+    pub(super) fn log_effects(&self, effects: &mut Effects, queue_id: &QueueId, log: &Log) {
+        let (notes, warnings) = effects.take_notes();
+        for warning in warnings {
+            log.warning("cleanup", &warning);
+        }
+        if let Some(failure) = effects.failure.take() {
+            log.warning("cleanup", &format!("{queue_id}: {failure}"));
+        }
+        if notes.is_empty() {
+            return;
+        }
+        let origin = match &self.origin {
+            Origin::Network(network) => format!("{}[{}]", network.name, network.address),
+            _ => "local".to_owned(),
+        };
+        let mut context = format!("from=<{}>", self.sender);
+        if let Some(recipient) = &self.last_recipient {
+            context.push_str(&format!(" to=<{recipient}>"));
+        }
+        if let Origin::Network(network) = &self.origin {
+            let protocol = match network.protocol {
+                "SMTP" => "SMTP",
+                _ => "ESMTP",
+            };
+            context.push_str(&format!(" proto={protocol} helo=<{}>", network.helo));
+        }
+        for note in notes {
+            log.write(&ContentDecided {
+                queue_id,
+                decision: note.decision,
+                matched: &format!("{} {}", note.kind, note.content),
+                origin: &origin,
+                context: &context,
+                text: &note.text,
+            });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn local() -> Origin {
+        Origin::Local {
+            uid: 0,
+            full_name: String::new(),
+            is_relayed: false,
+        }
+    }
+
+    fn refused(status: StatusCode) -> Effects {
+        Effects {
+            refusal: Some((status, "no".to_owned())),
+            ..Effects::default()
+        }
+    }
+
+    #[test]
+    fn who_cannot_hear_a_refusal_gets_the_message_back() {
+        let (never, later) = (StatusCode::permanent(7, 1), StatusCode::temporary(7, 1));
+        let told = |status| Verdict::Refused(status, "no".to_owned());
+        assert_eq!(verdict(&refused(never), &Origin::Forward), told(never));
+        assert_eq!(verdict(&refused(later), &local()), told(later));
+        assert_eq!(
+            verdict(&refused(never), &local()),
+            Verdict::Taken {
+                is_held: false,
+                filter: Some("error:5.7.1 no".to_owned())
+            }
+        );
+    }
+
+    #[test]
+    fn a_table_that_fails_comes_first() {
+        let effects = Effects {
+            has_failed: true,
+            is_discarded: true,
+            ..Effects::default()
+        };
+        assert!(
+            matches!(verdict(&effects, &local()), Verdict::Refused(status, _) if status.class == Class::Temporary)
+        );
+    }
+}
