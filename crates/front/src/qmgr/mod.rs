@@ -21,6 +21,7 @@ use ipc::control::{Action as Administration, Selection};
 use maillog::lines::qmgr as lines;
 use queue::admin::Change;
 use queue::conduct::{self, Failures, Portion};
+use queue::outcome_lines::OutcomeLines;
 use queue::scheduler::{
     Action, AttemptId, Condition, Contact, Destination, Feedback, Finished, Options, Resolved, Scheduler,
 };
@@ -576,8 +577,7 @@ impl Running {
 
     /// The lines about recipients that no agent was asked about.
     fn log_untried(&self, message: &Message, activated_micros: i64, outcomes: &[(u32, Outcome)]) {
-        let lines = attempt::Lines {
-            log: &self.front.log,
+        let lines = OutcomeLines {
             message,
             agent: "error",
             delays: maillog::Delays {
@@ -585,9 +585,10 @@ impl Running {
                 in_queue_manager_micros: now() - activated_micros,
                 ..maillog::Delays::default()
             },
+            is_verified_only: trace_of(message) == Trace::Verify,
             is_soft: false,
         };
-        lines.outcomes(outcomes);
+        lines.of_outcomes(outcomes, |line| self.front.log.write(line));
     }
 
     /// Tells the sender what is to be told although the message goes on being tried.
