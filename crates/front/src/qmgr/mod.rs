@@ -12,6 +12,7 @@ mod passing;
 mod piped;
 mod report;
 mod seeking;
+mod sites;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -37,6 +38,7 @@ use clogs::Clogs;
 pub use handle::{Handle, new};
 use interrupted::Interrupted;
 use seeking::Seeking;
+use sites::Sites;
 
 /// What the driver is told.
 pub(crate) enum Order {
@@ -44,6 +46,10 @@ pub(crate) enum Order {
     Arrived(QueueId),
     /// Try deferred mail now.
     Flush(Selection),
+    /// Deferred mail for a site that somebody asked for.
+    Found(Vec<QueueId>),
+    /// All deferred mail was looked at.
+    Searched,
     /// What an administrator wants; the answer is the ids that were acted on.
     Administer(Administration, Selection, oneshot::Sender<Vec<String>>),
     /// An attempt at the message ended; its outcomes are recorded.
@@ -94,6 +100,7 @@ impl Driver {
             failures: Failures::default(),
             telling: HashMap::new(),
             flushed: HashSet::new(),
+            sites: Sites::default(),
             clogs: Clogs::default(),
             interrupted: Interrupted::default(),
             in_flight: 0,
@@ -158,6 +165,8 @@ struct Running {
     telling: HashMap<QueueId, Option<bool>>,
     /// Messages that somebody asked to be tried now, in spite of `defer_transports`.
     flushed: HashSet<QueueId>,
+    /// Sites whose mail is looked for.
+    sites: Sites,
     /// Destinations that take much of the active queue.
     clogs: Clogs,
     /// Messages that are tried again sooner than others.
@@ -206,6 +215,11 @@ impl Running {
         match order {
             Order::Arrived(id) => self.scheduler.incoming(id, now()),
             Order::Flush(selection) => self.flush(&selection),
+            Order::Found(ids) => self.flush_these(&ids),
+            Order::Searched => {
+                self.sites.ended();
+                self.search();
+            }
             Order::Administer(action, selection, answer) => {
                 let acted = self.administer(action, &selection);
                 let _ = answer.send(acted);
@@ -632,42 +646,56 @@ impl Running {
     }
 
     fn flush(&mut self, selection: &Selection) {
-        if !self.front.settings.defer_transports.is_empty() {
-            let selected = self.selected(selection);
-            self.flushed.extend(selected);
-        }
         match selection {
-            Selection::All => self.scheduler.flush_all(),
-            Selection::Ids(_) | Selection::Site(_) => {
-                self.scheduler.revive();
-                for id in self.selected(selection) {
-                    self.scheduler.flush_one(&id);
+            Selection::All => {
+                if !self.front.settings.defer_transports.is_empty() {
+                    self.flushed.extend(self.selected(selection));
                 }
+                self.scheduler.flush_all();
+            }
+            Selection::Ids(_) => self.flush_these(&self.selected(selection)),
+            Selection::Site(site) => {
+                if !self.sites.ask(site) {
+                    let text =
+                        format!("too many sites are asked for at once: mail for {site} waits for its time");
+                    self.front.log.warning("qmgr", &text);
+                }
+                self.search();
             }
         }
     }
 
-    /// The messages that a selection means.
-    fn selected(&self, selection: &Selection) -> Vec<QueueId> {
-        let all = || self.front.spool.queue_ids().into_iter().map(|(id, _)| id);
-        match selection {
-            Selection::All => all().collect(),
-            Selection::Ids(ids) => ids.iter().filter_map(|id| QueueId::parse(id)).collect(),
-            Selection::Site(site) => all().filter(|id| self.goes_to(id, site)).collect(),
+    fn flush_these(&mut self, ids: &[QueueId]) {
+        if ids.is_empty() {
+            return;
+        }
+        self.scheduler.revive();
+        let waits = !self.front.settings.defer_transports.is_empty();
+        for id in ids {
+            let is_known = self.scheduler.flush_one(id) || self.front.spool.queue_of(id).is_some();
+            if is_known && waits {
+                self.flushed.insert(id.clone());
+            }
         }
     }
 
-    fn goes_to(&self, id: &QueueId, site: &str) -> bool {
-        let Ok(message) = self.front.spool.message(id) else {
-            return false;
-        };
-        let in_site = |recipient: &envelope::Recipient| {
-            recipient
-                .address
-                .domain()
-                .is_some_and(|domain| domain.as_str().eq_ignore_ascii_case(site))
-        };
-        message.envelope.recipients.iter().any(in_site)
+    /// Begins the next search for sites' mail, if there is one to be made.
+    fn search(&mut self) {
+        if let Some(sites) = self.sites.next() {
+            sites::search(self.front.spool.clone(), sites, self.sender.clone());
+        }
+    }
+
+    /// The messages that a selection means; sites are searched for beside the driver.
+    fn selected(&self, selection: &Selection) -> Vec<QueueId> {
+        match selection {
+            Selection::All => {
+                let all = self.front.spool.queue_ids();
+                all.into_iter().map(|(id, _)| id).collect()
+            }
+            Selection::Ids(ids) => ids.iter().filter_map(|id| QueueId::parse(id)).collect(),
+            Selection::Site(_) => Vec::new(),
+        }
     }
 
     fn administer(&mut self, action: Administration, selection: &Selection) -> Vec<String> {
