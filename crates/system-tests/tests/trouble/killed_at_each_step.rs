@@ -110,7 +110,12 @@ struct Dialogue {
 impl Dialogue {
     fn serve(&self, stream: TcpStream) -> std::io::Result<()> {
         let mut stream = BufReader::new(stream);
-        let stop_at = self.shared.stop_at.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let stop_at = self
+            .shared
+            .stop_at
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         let mut subject = String::new();
         let mut is_content = false;
         self.pass(stop_at, Step::Connection)?;
@@ -178,7 +183,11 @@ impl Dialogue {
 fn accept(sandbox: &Sandbox, subject: &str) {
     let mut client = LineClient::connect(sandbox.ports().smtp);
     client.line();
-    for command in ["EHLO client.test", "MAIL FROM:<bob@localhost>", "RCPT TO:<u@peer.test>"] {
+    for command in [
+        "EHLO client.test",
+        "MAIL FROM:<bob@localhost>",
+        "RCPT TO:<u@peer.test>",
+    ] {
         let said = client.smtp(command);
         assert!(said.starts_with("250"), "{said}");
     }
@@ -215,14 +224,20 @@ fn nothing_is_lost_at_any_step_and_only_what_was_answered_comes_twice() {
         }
         assert_eq!(copies, usize::from(step == Step::Answered), "{step:?}");
         sandbox.launch();
-        wait_for(&format!("the message of {step:?}"), || peer.copies(&subject) > copies);
+        wait_for(&format!("the message of {step:?}"), || {
+            peer.copies(&subject) > copies
+        });
         wait_for("an empty queue", || super::queue_is_empty(&sandbox));
         assert_eq!(peer.copies(&subject), copies + 1, "{step:?}");
         // Each start says that there may be copies, and of how many messages.
         let log = sandbox.log();
         assert_eq!(log.matches(TOLD).count(), before + 1, "{step:?}\n{log}");
         let sent = format!("to=<u@peer.test>, relay=127.0.0.1[127.0.0.1]:{}", peer.port);
-        assert_eq!(log.matches(&sent).count(), before + 1, "{step:?}: one line each\n{log}");
+        assert_eq!(
+            log.matches(&sent).count(),
+            before + 1,
+            "{step:?}: one line each\n{log}"
+        );
     }
 }
 
