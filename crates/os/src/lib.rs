@@ -31,6 +31,6 @@ pub mod terminal;
 pub mod users;
 pub mod watch;
 
-pub use error::{Error, Result, words};
+pub use error::{Error, Result, with_causes, words};
 pub use identity::{Identity, is_root};
 pub use users::{Group, User};

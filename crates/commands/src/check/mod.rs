@@ -145,7 +145,7 @@ fn ports(loaded: &Loaded) -> Option<Finding> {
             "master.cf, dovecot.conf: they name no port to listen on: a start refuses".to_owned(),
         )),
         Ok(_) => None,
-        Err(error) => Some(Finding::error(format!("{error:#}"))),
+        Err(error) => Some(Finding::error(os::with_causes(error.as_ref()))),
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod accounts;
 mod auth_sockets;
+mod content_filter;
 mod dovecot;
 mod hosts;
 mod lmtp;
