@@ -494,17 +494,21 @@ impl Session {
             }
             Err(Declined { refusal, cause }) => {
                 let faults = self.faults.clone();
-                let step = match cause {
+                let (step, class) = match cause {
                     // It is in the log already.
                     Cause::Content => {
                         let softened = softened(&refusal, &self.service.settings);
                         let said = softened.as_ref().unwrap_or(&refusal);
-                        reply(said.code, said.status, &said.text)
+                        let step = reply(said.code, said.status, &said.text);
+                        (step, NotifyClass::Policy)
                     }
-                    Cause::Other => self.refuse("END-OF-MESSAGE", &refusal, None),
+                    Cause::Other => {
+                        let step = self.refuse("END-OF-MESSAGE", &refusal, None);
+                        (step, class_of_commit(&refusal))
+                    }
                 };
                 self.faults = faults;
-                self.note_fault(class_of_commit(&refusal));
+                self.note_fault(class);
                 step
             }
         }
