@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use settings::TableRef;
 
 use crate::cdb::{self, Cdb, Opened, Record};
+use crate::lmdb::{self, Lmdb};
 use crate::source::{self, Syntax};
 use crate::{Error, types};
 
@@ -189,6 +190,9 @@ fn database_path(table: &TableRef) -> Result<PathBuf, Error> {
 }
 
 fn read(database: &Path) -> Result<Vec<Record>, Error> {
+    if is_lmdb(database) {
+        return Lmdb::open(database)?.records();
+    }
     match Cdb::open(database)? {
         Opened::Ours(cdb) => cdb.records(),
         Opened::BerkeleyDb => Err(Error::Damaged {
@@ -196,6 +200,10 @@ fn read(database: &Path) -> Result<Vec<Record>, Error> {
             cause: "it was written by Berkeley DB; build it anew from its source".to_owned(),
         }),
     }
+}
+
+fn is_lmdb(database: &Path) -> bool {
+    database.extension().is_some_and(|extension| extension == "lmdb")
 }
 
 /// Records in the order of their keys' first appearance.
@@ -234,7 +242,7 @@ fn replace(database: &Path, records: &[Record], owner: Option<&std::fs::Metadata
     name.push(format!(".{}.tmp", std::process::id()));
     let temporary = PathBuf::from(name);
     let written =
-        write_synced(&temporary, records, owner).and_then(|()| std::fs::rename(&temporary, database));
+        write_synced((&temporary, is_lmdb(database)), records, owner).and_then(|()| std::fs::rename(&temporary, database));
     if let Err(error) = written {
         if error.kind() != ErrorKind::AlreadyExists {
             let _ = std::fs::remove_file(&temporary);
@@ -250,7 +258,11 @@ fn replace(database: &Path, records: &[Record], owner: Option<&std::fs::Metadata
         .map_err(failed)
 }
 
-fn write_synced(path: &Path, records: &[Record], owner: Option<&std::fs::Metadata>) -> std::io::Result<()> {
+fn write_synced(
+    (path, is_lmdb): (&Path, bool),
+    records: &[Record],
+    owner: Option<&std::fs::Metadata>,
+) -> std::io::Result<()> {
     // Left over from a command that was killed under the same process number.
     let _ = std::fs::remove_file(path);
     let mode = owner.map_or(0o644, |owner| owner.mode() & 0o666);
@@ -259,7 +271,10 @@ fn write_synced(path: &Path, records: &[Record], owner: Option<&std::fs::Metadat
         .create_new(true)
         .mode(0o600)
         .open(path)?;
-    cdb::write(&mut file, records)?;
+    match is_lmdb {
+        true => lmdb::write(&mut file, records)?,
+        false => cdb::write(&mut file, records)?,
+    }
     if let Some(owner) = owner {
         let ours = file.metadata()?;
         if (ours.uid(), ours.gid()) != (owner.uid(), owner.gid()) {

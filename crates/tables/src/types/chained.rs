@@ -18,7 +18,12 @@ pub(crate) fn open(table: &TableRef, depth: usize) -> Result<(Box<dyn Table>, Op
         cause,
     };
     let (mut tables, mut problem) = (Vec::new(), None);
-    for item in braced_items(&table.name).map_err(|cause| wrong(cause.to_owned()))? {
+    let items = braced_items(&table.name).ok().filter(|items| !items.is_empty());
+    let items = items.ok_or_else(|| Error::BadName {
+        table: table.to_string(),
+        wanted: format!("{}:{{type:name...}}", table.kind),
+    })?;
+    for item in items {
         let inner: TableRef = item
             .parse()
             .map_err(|error: settings::Error| wrong(error.to_string()))?;

@@ -1,6 +1,6 @@
 //! `texthash:`: a map's text source read as it is, and again when it changes.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -38,10 +38,10 @@ impl TextHash {
     }
 
     pub(crate) fn check(&self) -> Option<Error> {
-        self.entries().err()
+        self.content().err()
     }
 
-    fn entries(&self) -> Result<Arc<Entries>, Error> {
+    fn content(&self) -> Result<Arc<Entries>, Error> {
         let failed = |error: std::io::Error| Error::Open {
             file: self.path.display().to_string(),
             cause: os::words(&error),
@@ -85,15 +85,25 @@ impl TextHash {
 
 impl Table for TextHash {
     fn lookup(&self, key: &str) -> Result<Option<String>, Error> {
-        Ok(self.entries()?.get(&key.to_lowercase()).cloned())
+        Ok(self.content()?.get(&key.to_lowercase()).cloned())
     }
 
     fn lookup_unfolded(&self, key: &str) -> Result<Option<String>, Error> {
         // Asked by people only: the text is read again rather than kept twice.
         let found = source::parse(&source::read(&self.path)?, self.syntax, false);
         let entry = found.entries.into_iter().find(|entry| entry.key == key);
-        let _ = self.entries()?;
+        let _ = self.content()?;
         Ok(entry.map(|entry| entry.value))
+    }
+
+    fn entries(&self) -> Result<Vec<(String, String)>, Error> {
+        // Asked by people only, who want the order of the file.
+        let found = source::parse(&source::read(&self.path)?, self.syntax, true);
+        let kept = self.content()?;
+        let mut seen = HashSet::new();
+        let mut is_first = |entry: &source::Entry| kept.contains_key(&entry.key) && seen.insert(entry.key.clone());
+        let first = found.entries.into_iter().filter(|entry| is_first(entry));
+        Ok(first.map(|entry| (entry.key, entry.value)).collect())
     }
 
     fn take_warning(&self) -> Option<String> {
