@@ -15,6 +15,7 @@ pub mod aliases;
 pub mod build;
 pub mod cdb;
 mod changes;
+pub mod file_values;
 pub mod lmdb;
 pub mod name_list;
 pub mod source;
@@ -199,6 +200,11 @@ impl Tables {
                 tell(&warning);
             }
         }
+    }
+
+    /// Whether there are tables of a type.
+    pub fn is_known(kind: &str) -> bool {
+        types::NAMES.contains(&kind)
     }
 
     /// Whether there is no table at all.

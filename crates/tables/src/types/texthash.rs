@@ -60,7 +60,8 @@ impl TextHash {
         let mut entries = HashMap::with_capacity(found.entries.len());
         let place = self.path.display();
         let bad = found.warnings.into_iter().map(|(line, text)| {
-            let text = format!("{place}, line {line}: {text} -- ignoring this line");
+            let text = text.strip_suffix(source::IGNORED).unwrap_or(&text);
+            let text = format!("{place}, line {line}: {text}{}", source::IGNORED);
             (line, text)
         });
         let mut warnings: Vec<(usize, String)> = bad.take(WARNINGS_MAX).collect();
