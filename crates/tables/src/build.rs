@@ -201,6 +201,34 @@ pub fn delete(table: &TableRef, keys: &[String], folds: bool) -> Result<usize, E
     Ok(before - records.len())
 }
 
+/// Writes records as they are into a table's database (`makemap`): keys that repeat stay, and are found by their first
+/// record. A database that is there keeps its permissions, a new one gets `mode` and, where it is given, the owner.
+///
+/// # Errors
+/// As [`build`].
+pub fn store(
+    table: &TableRef,
+    records: &[Record],
+    mode: u32,
+    owner: Option<(u32, u32)>,
+) -> Result<(), Error> {
+    let database = database_path(table)?;
+    let old = std::fs::metadata(&database).ok();
+    let likeness = Likeness {
+        owner: owner.or(old.as_ref().map(|old| (old.uid(), old.gid()))),
+        mode: old.map_or(mode, |old| old.mode() & 0o777),
+    };
+    replace(&database, records, likeness)
+}
+
+/// All records of a database, in order, as they are.
+///
+/// # Errors
+/// [`Error::Open`], [`Error::Damaged`], [`Error::UnknownType`].
+pub fn records(table: &TableRef) -> Result<Vec<Record>, Error> {
+    read(&database_path(table)?)
+}
+
 /// All entries of a database, in order (`postmap -s`).
 ///
 /// # Errors
