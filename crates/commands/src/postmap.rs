@@ -116,7 +116,7 @@ fn act(
             ));
         }
         return match key.as_str() {
-            "-" => query_many(invocation, tables, request),
+            "-" => query_many(invocation, tables, request, syntax),
             key => query_one(invocation, tables, key, request),
         };
     }
@@ -353,13 +353,25 @@ impl<'r> Asking<'r> {
             return file_values::content(value);
         }
         file_values::decoded(value).ok_or_else(|| {
-            let name = table.map(ToString::to_string).unwrap_or_default();
+            let name = table.map(|table| match build::database_name(table) {
+                Some(file) => format!("{}:{file}", table.kind),
+                None => table.to_string(),
+            });
+            let name = name.unwrap_or_default();
             eprint_line(&format!(
                 "{}: warning: table {name}: key {key}: malformed BASE64 value: {value}",
                 self.invocation.name
             ));
             format!("table {name}: query error")
         })
+    }
+}
+
+/// What stands between keys and values that are shown.
+fn between(syntax: Syntax) -> &'static [u8] {
+    match syntax {
+        Syntax::Map => b"\t",
+        Syntax::Aliases => b":\t",
     }
 }
 
@@ -384,11 +396,17 @@ fn query_one(
 }
 
 /// `-q -`: the keys are on the standard input, or in the message there.
-fn query_many(invocation: &Invocation, refs: &[TableRef], request: &Request) -> Result<ExitCode, String> {
+fn query_many(
+    invocation: &Invocation,
+    refs: &[TableRef],
+    request: &Request,
+    syntax: Syntax,
+) -> Result<ExitCode, String> {
     let asking = refs
         .iter()
         .map(|table| Asking::open(invocation, std::slice::from_ref(table), request))
         .collect::<Result<Vec<Asking<'_>>, String>>()?;
+    let between = between(syntax);
     let (mut has_found, mut output) = (false, Vec::with_capacity(OUTPUT_BYTES));
     let mut show = |key: &str| -> Result<(), String> {
         for table in &asking {
@@ -397,7 +415,7 @@ fn query_many(invocation: &Invocation, refs: &[TableRef], request: &Request) -> 
             let Some(value) = found? else { continue };
             has_found = true;
             output.extend_from_slice(key.as_bytes());
-            output.push(b'\t');
+            output.extend_from_slice(between);
             output.extend_from_slice(&value);
             output.push(b'\n');
             if output.len() >= OUTPUT_BYTES {
@@ -469,7 +487,7 @@ fn sequence(
             false => value.into_bytes(),
         };
         output.extend_from_slice(key.as_bytes());
-        output.extend_from_slice(if syntax == Syntax::Aliases { b":\t" } else { b"\t" });
+        output.extend_from_slice(between(syntax));
         output.extend_from_slice(&value);
         output.push(b'\n');
     }

@@ -8,23 +8,25 @@ use base64::engine::general_purpose::STANDARD;
 /// The most bytes of one value.
 pub const VALUE_BYTES_MAX: usize = 8 * 1024 * 1024;
 
-/// The content of files, `a, b`, one behind the other with a line end behind each.
+/// The content of files, `a, b`, one behind the other with a line end between two.
 ///
 /// # Errors
 /// What could not be read, and why.
 pub fn content(names: &str) -> Result<Vec<u8>, String> {
-    let mut content = Vec::new();
+    let mut content: Vec<u8> = Vec::new();
     let names = names.split(|c: char| c == ',' || c.is_whitespace());
     for name in names.filter(|name| !name.is_empty()) {
         let failed = |error: std::io::Error| format!("open {name}: {}", os::words(&error));
         let mut file = os::files::open_text(Path::new(name)).map_err(failed)?;
-        let room = (VALUE_BYTES_MAX - content.len()) as u64;
+        let room = (VALUE_BYTES_MAX.saturating_sub(content.len())) as u64;
+        if !content.is_empty() {
+            content.push(b'\n');
+        }
         let mut limited = std::io::Read::take(&mut file, room);
         std::io::Read::read_to_end(&mut limited, &mut content).map_err(failed)?;
         if content.len() >= VALUE_BYTES_MAX {
             return Err(failed(std::io::Error::other("the file is too large")));
         }
-        content.push(b'\n');
     }
     Ok(content)
 }

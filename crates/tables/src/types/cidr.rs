@@ -35,10 +35,12 @@ pub(crate) fn open(name: &str) -> Result<(Box<dyn Table>, Option<Error>), Error>
     }
     let end = rules.len();
     for (start, place) in open {
-        if let Some(Rule::If(_, _, skip_to)) = rules.get_mut(start) {
+        if let Some(Rule::If(network, _, skip_to)) = rules.get_mut(start) {
             *skip_to = end;
+            if network.is_some() {
+                warnings.add("cidr", &place, "IF has no matching ENDIF");
+            }
         }
-        warnings.add("cidr", &place, "IF has no matching ENDIF");
     }
     let problem = warnings.problem();
     Ok((Box::new(Networks { rules, warnings }), problem))
@@ -104,9 +106,12 @@ fn bad_pattern(plain: &str, bare: &str) -> String {
         (length <= bits).then_some((address, length))
     });
     let Some((address, length)) = parts else {
-        return match plain.contains('/') {
-            true => format!("bad net/mask pattern: \"{bare}\""),
-            false => format!("bad address pattern: \"{bare}\""),
+        return match plain.split_once('/') {
+            Some((address, _)) if address.parse::<IpAddr>().is_ok() => {
+                format!("bad mask length in \"{bare}\"")
+            }
+            Some(_) => format!("bad net/mask pattern: \"{bare}\""),
+            None => format!("bad address pattern: \"{bare}\""),
         };
     };
     let masked = match address {

@@ -167,11 +167,13 @@ pub(crate) fn open(name: &str, dialect: &Dialect) -> Result<(Box<dyn Table>, Opt
     }
     let end = reader.rules.len();
     for (start, place) in reader.open {
-        // What stands behind an open IF belongs to it.
-        if let Some(Rule::If(_, skip_to)) = reader.rules.get_mut(start) {
+        // What stands behind an open IF belongs to it. One that makes no sense was told.
+        if let Some(Rule::If(pattern, skip_to)) = reader.rules.get_mut(start) {
             *skip_to = end;
+            if pattern.is_some() {
+                warnings.add(dialect.kind, &place, "IF has no matching ENDIF");
+            }
         }
-        warnings.add(dialect.kind, &place, "IF has no matching ENDIF");
     }
     let problem = warnings.problem();
     let table = Rules {
@@ -259,7 +261,13 @@ impl Reader<'_> {
         if result.is_empty() {
             self.placed("no replacement text: using empty string");
         }
-        let parts = self.parts(result)?;
+        let parts = match self.parts(result) {
+            Ok(parts) => parts,
+            Err(complaint) => {
+                self.complaints.push(complaint);
+                return Err("bad replacement syntax: skipping this rule".to_owned().into());
+            }
+        };
         let highest = parts.iter().filter_map(|part| match part {
             Part::Group(number) => Some(*number),
             Part::Text(_) => None,

@@ -4,7 +4,7 @@
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::tcp::{connect, words_of};
@@ -32,6 +32,7 @@ pub struct SocketMap {
     server: Server,
     map: String,
     connection: Mutex<Option<Box<dyn Stream>>>,
+    warning: Mutex<Option<String>>,
 }
 
 impl SocketMap {
@@ -52,6 +53,7 @@ impl SocketMap {
             server,
             map,
             connection: Mutex::default(),
+            warning: Mutex::default(),
             whole,
         })
     }
@@ -109,7 +111,7 @@ impl Table for SocketMap {
         let mut connection = self
             .connection
             .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+            .unwrap_or_else(PoisonError::into_inner);
         // A kept connection may have ended meanwhile; a new one that fails has failed.
         let mut tries_left = 1 + usize::from(connection.is_some());
         loop {
@@ -119,11 +121,17 @@ impl Table for SocketMap {
                 Err(error) => {
                     *connection = None;
                     if tries_left == 0 {
+                        let text = format!("table {} lookup error: {}", self.whole, words_of(&error));
+                        *self.warning.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
                         return Err(self.failed(words_of(&error)));
                     }
                 }
             }
         }
+    }
+
+    fn take_warning(&self) -> Option<String> {
+        self.warning.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 

@@ -4,7 +4,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::{Error, Table};
@@ -21,6 +21,7 @@ pub const TRIES: usize = 2;
 pub struct Tcp {
     server: String,
     connection: Mutex<Option<BufReader<TcpStream>>>,
+    warning: Mutex<Option<String>>,
 }
 
 /// Connects to `host:port`, waiting no longer than `patience` for each of its addresses.
@@ -62,6 +63,7 @@ impl Tcp {
         Ok(Tcp {
             server: server.to_owned(),
             connection: Mutex::default(),
+            warning: Mutex::default(),
         })
     }
 
@@ -75,7 +77,14 @@ impl Tcp {
     fn ask(&self, question: &[u8], connection: &mut Option<BufReader<TcpStream>>) -> std::io::Result<String> {
         let reader = match connection {
             Some(reader) => reader,
-            None => connection.insert(BufReader::new(connect(&self.server, TIMEOUT)?)),
+            None => {
+                let stream = connect(&self.server, TIMEOUT);
+                let stream = stream.inspect_err(|error| {
+                    let text = format!("connect to TCP map {}: {}", self.server, words_of(error));
+                    *self.warning.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
+                })?;
+                connection.insert(BufReader::new(stream))
+            }
         };
         reader.get_mut().write_all(question)?;
         let mut line = Vec::new();
@@ -116,7 +125,7 @@ impl Table for Tcp {
         let mut connection = self
             .connection
             .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+            .unwrap_or_else(PoisonError::into_inner);
         let mut failure = String::new();
         for _ in 0..TRIES {
             match self.ask(&question, &mut connection) {
@@ -134,6 +143,10 @@ impl Table for Tcp {
             }
         }
         Err(self.failed(failure))
+    }
+
+    fn take_warning(&self) -> Option<String> {
+        self.warning.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 

@@ -56,7 +56,7 @@ impl TextHash {
         {
             return Ok(entries.clone());
         }
-        let found = source::parse(&source::read(&self.path)?, self.syntax, true);
+        let found = source::parse(&source::read(&self.path)?, self.syntax, false);
         let mut entries = HashMap::with_capacity(found.entries.len());
         let place = self.path.display();
         let bad = found.warnings.into_iter().map(|(line, text)| {
@@ -66,11 +66,12 @@ impl TextHash {
         });
         let mut warnings: Vec<(usize, String)> = bad.take(WARNINGS_MAX).collect();
         for entry in found.entries {
-            if entries.contains_key(&entry.key) && warnings.len() < WARNINGS_MAX {
+            let key = entry.key.to_lowercase();
+            if entries.contains_key(&key) && warnings.len() < WARNINGS_MAX {
                 let text = format!("{place}, line {}: duplicate entry: \"{}\"", entry.line, entry.key);
                 warnings.push((entry.line, text));
             }
-            entries.entry(entry.key).or_insert(entry.value);
+            entries.entry(key).or_insert(entry.value);
         }
         warnings.sort_by_key(|(line, _)| *line);
         *self
