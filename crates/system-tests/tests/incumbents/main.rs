@@ -14,3 +14,5 @@ mod postfix;
 mod queue;
 mod reports;
 mod sinks;
+mod table_scripts;
+mod table_tools;
