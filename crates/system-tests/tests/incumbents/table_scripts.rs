@@ -88,10 +88,6 @@ pub(crate) const FILES: &[(&str, &str)] = &[
     ("part1", "one\n"),
     ("part2", "two"),
     ("files", "cert part1, part2\nmissing ./none\n"),
-    (
-        "users.cf",
-        "dbpath = users.sqlite\nquery = select v from t where k = '%s'\n",
-    ),
 ];
 
 const DAMAGED: &str = "postmap: a damaged database";

@@ -102,39 +102,22 @@ fn tables_are_built_asked_and_shown_as_by_postfix() {
         return;
     }
     let (types, rows) = (types_of_postfix(), differences());
-    let (mut failures, mut taken, mut left) = (Vec::new(), 0, HashSet::new());
-    for (script, steps) in SCRIPTS {
-        let (ours, postfix) = (Side::new(true), Side::new(false));
-        for step in *steps {
-            if let Some(kind) = step.needs.filter(|kind| !types.iter().any(|known| known == kind)) {
-                left.insert(kind);
-                continue;
-            }
-            taken += 1;
-            let (ours, postfix) = (ours.said(step), postfix.said(step));
-            match step.differs {
-                None if ours != postfix => {
-                    failures.push(format!(
-                        "{script}: {}\nours: {ours}\nPostfix: {postfix}",
-                        step.command
-                    ));
-                }
-                Some(row) if !rows.lines().any(|line| line.split('\t').next() == Some(row)) => {
-                    failures.push(format!(
-                        "{script}: {}: differences.tsv has no row \"{row}\"",
-                        step.command
-                    ));
-                }
-                Some(_) if ours == postfix => {
-                    failures.push(format!("{script}: {}: the difference is gone", step.command));
-                }
-                _ => {}
-            }
-        }
-    }
+    let found: Vec<Found> = std::thread::scope(|scope| {
+        let running: Vec<_> = SCRIPTS
+            .iter()
+            .map(|(name, steps)| scope.spawn(|| script(name, steps, (&types, &rows))))
+            .collect();
+        running.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    let left: HashSet<&str> = found
+        .iter()
+        .flat_map(|found| found.left.iter().copied())
+        .collect();
     for kind in left {
         skip(&format!("Debian's package postfix-{kind}, for some of the steps"));
     }
+    let taken: usize = found.iter().map(|found| found.taken).sum();
+    let failures: Vec<String> = found.into_iter().flat_map(|found| found.failures).collect();
     assert!(
         failures.is_empty(),
         "{} of {taken}:\n{}",
@@ -142,6 +125,39 @@ fn tables_are_built_asked_and_shown_as_by_postfix() {
         failures.join("\n\n")
     );
     assert!(taken >= 80, "only {taken} cases");
+}
+
+/// What a script found.
+#[derive(Default)]
+struct Found {
+    taken: usize,
+    failures: Vec<String>,
+    /// Types that Debian's Postfix does not have here.
+    left: HashSet<&'static str>,
+}
+
+fn script(name: &str, steps: &[Step], (types, rows): (&[String], &str)) -> Found {
+    let (ours, postfix) = (Side::new(true), Side::new(false));
+    let mut found = Found::default();
+    for step in steps {
+        if let Some(kind) = step.needs.filter(|kind| !types.iter().any(|known| known == kind)) {
+            found.left.insert(kind);
+            continue;
+        }
+        found.taken += 1;
+        let (ours, postfix) = (ours.said(step), postfix.said(step));
+        let has_row = |row: &str| rows.lines().any(|line| line.split('\t').next() == Some(row));
+        let failure = match step.differs {
+            None if ours != postfix => format!("ours: {ours}\nPostfix: {postfix}"),
+            Some(row) if !has_row(row) => format!("differences.tsv has no row \"{row}\""),
+            Some(_) if ours == postfix => "the difference is gone".to_owned(),
+            _ => continue,
+        };
+        found
+            .failures
+            .push(format!("{name}: {}: {failure}", step.command));
+    }
+    found
 }
 
 /// What Debian's makemap 8.17 said to the same (its package cannot be installed beside Postfix).
