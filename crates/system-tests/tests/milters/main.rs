@@ -1,0 +1,235 @@
+//! Milters beside Debian's Postfix: the same settings and the same filters; what a client is told, what the filters hear, what
+//! the log says and what is delivered must be the same.
+//!
+//! The cases are in `scenarios/milters.cases`. One of them: `YUBIN_CASES=NAME cargo test -p system-tests --test milters --
+//! --nocapture` (several with commas; a part of a name is enough).
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panic")]
+
+mod case;
+mod filter;
+mod sink;
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use system_tests::incumbent::Postfix;
+use system_tests::lines::LineClient;
+use system_tests::users::{self, Host};
+use system_tests::{Sandbox, wait_for};
+
+use case::{Case, Told};
+use filter::Filter;
+use sink::Sink;
+
+/// What both have in common.
+const MAIN_CF: &[(&str, &str)] = &[
+    ("myhostname", "mx.example.test"),
+    ("mydestination", "$myhostname, localhost, example.test"),
+    ("myorigin", "example.test"),
+    ("local_recipient_maps", "inline:{ a=x, b=x, c=x, copy=x, root=x }"),
+    ("local_transport", "smtp:[127.0.0.1]:9025"),
+    ("default_transport", "smtp:[127.0.0.1]:9025"),
+    ("relay_transport", "smtp:[127.0.0.1]:9025"),
+    ("mynetworks", "127.0.0.9/32"),
+    ("virtual_alias_domains", "alias.example"),
+    ("virtual_alias_maps", "inline:{ v@alias.example=b@example.test }"),
+    ("inet_protocols", "ipv4"),
+    ("smtpd_error_sleep_time", "0"),
+    ("smtpd_peername_lookup", "no"),
+    ("smtp_tls_security_level", "none"),
+    ("smtp_destination_recipient_limit", "50"),
+    ("smtp_connection_cache_on_demand", "no"),
+    ("smtpd_tls_security_level", "none"),
+    ("milter_macro_v", "V"),
+    ("smtpd_discard_ehlo_keywords", "starttls, chunking, etrn, vrfy, smtputf8"),
+];
+/// Cases in which Yubin says something else on purpose; the reasons are in `conformance/differences.tsv`.
+const DIFFERENT: &[&str] = &[];
+const OUR_FIRST_PORT: u16 = 20_000;
+const THEIR_FIRST_PORT: u16 = 30_000;
+const CLIENT: [u8; 4] = [127, 0, 0, 2];
+
+#[test]
+fn filters_are_heard_as_by_postfix() {
+    if !system_tests::has_program("/usr/sbin/postfix", "postfix") || !users::can_make_hosts() {
+        return;
+    }
+    let task = std::env::var("YUBIN_CASES").unwrap_or_default();
+    let told = users::run_in_host("inside_the_host", &format!("cases {task}"));
+    if !task.is_empty() {
+        show(&told["shown"]);
+    }
+    assert!(told["differences"].trim().is_empty(), "{}", told["differences"]);
+}
+
+#[allow(clippy::print_stdout, reason = "it was asked for")]
+fn show(text: &str) {
+    println!("{text}");
+}
+
+/// What the programs talk to.
+struct Surroundings {
+    filters: [Filter; 2],
+    sink: Sink,
+}
+
+/// The second test: a host with filters, Postfix and Yubin.
+#[test]
+#[ignore = "run by filters_are_heard_as_by_postfix in a host of its own"]
+fn inside_the_host() {
+    let Some(task) = users::task() else { return };
+    let wanted: Vec<&str> = task["cases".len()..].trim().split(',').collect();
+    let mut cases = case::read();
+    cases.retain(|case| wanted.iter().any(|name| case.name.contains(name)));
+    assert!(!cases.is_empty());
+    let _host = Host::make();
+    let around = Surroundings {
+        filters: [Filter::start(9001), Filter::start(9002)],
+        sink: Sink::start(9025),
+    };
+    let theirs = theirs(&cases);
+    let ours = std::env::var_os("YUBIN_ONLY_POSTFIX").is_none().then(|| ours(&cases));
+    let (mut differences, mut shown) = (String::new(), String::new());
+    for (number, case) in (0..).zip(&cases) {
+        if std::env::var_os("YUBIN_ONLY_POSTFIX").is_some() { eprintln!("at {} {}", case.name, around.filters.iter().any(Filter::is_busy)); }
+        let by_theirs = run(case, THEIR_FIRST_PORT + number, &around, &|| theirs.log());
+        shown.push_str(&format!("== {}\n{by_theirs}", case.name));
+        let Some(ours) = &ours else { continue };
+        let by_ours = run(case, OUR_FIRST_PORT + number, &around, &|| ours.log());
+        if (by_ours != by_theirs) != DIFFERENT.contains(&case.name.as_str()) {
+            let text = format!("== {}\n-- Postfix\n{by_theirs}-- Yubin\n{by_ours}\n", case.name);
+            differences.push_str(&text);
+        }
+    }
+    shown.push_str(&format!("{} cases\n", cases.len()));
+    users::print_block("differences", &differences);
+    users::print_block("shown", &shown);
+}
+
+fn theirs(cases: &[Case]) -> Postfix {
+    let main_cf: String = MAIN_CF
+        .iter()
+        .map(|(name, value)| format!("{name} = {value}\n"))
+        .collect();
+    let services: Vec<_> = (THEIR_FIRST_PORT..)
+        .zip(cases)
+        .map(|(port, case)| (port, case.settings.clone()))
+        .collect();
+    let postfix = Postfix::start_with_cleanups(&main_cf, &services).unwrap();
+    // Each was knocked at.
+    wait_for("the end of the first sessions", || {
+        let log = postfix.log();
+        let ends = [": disconnect from ", ": fatal: "].map(|words| log.matches(words).count());
+        ends.iter().sum::<usize>() >= cases.len()
+    });
+    postfix
+}
+
+fn ours(cases: &[Case]) -> Sandbox {
+    let mut sandbox = Sandbox::start();
+    sandbox.stop();
+    for (name, value) in MAIN_CF {
+        sandbox.edit_main_cf(name, value);
+    }
+    let mut rows = String::new();
+    for (port, case) in (OUR_FIRST_PORT..).zip(cases) {
+        rows.push_str(&format!("127.0.0.1:{port} inet n - n - - smtpd\n"));
+        for (name, value) in &case.settings {
+            rows.push_str(&format!("  -o {{ {name} = {value} }}\n"));
+        }
+    }
+    sandbox.append_to("master.cf", &rows);
+    sandbox.launch();
+    sandbox
+}
+
+/// One case with one program.
+fn run(case: &Case, port: u16, around: &Surroundings, log: &dyn Fn() -> String) -> Told {
+    for (filter, script) in around.filters.iter().zip(&case.scripts) {
+        filter.play(script);
+    }
+    around.sink.take();
+    let logged = log().len();
+    let replies = talk(case, SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+    let new = || log().get(logged..).unwrap_or_default().to_owned();
+    wait_for(&format!("the end of the session in the log: {}\n{}", case.name, new()), || {
+        [": disconnect from ", ": fatal: "]
+            .iter()
+            .any(|end| new().contains(end))
+    });
+    wait_for(&format!("the filters to be left: {}", case.name), || {
+        !around.filters.iter().any(Filter::is_busy)
+    });
+    wait_for(&format!("the mail to be gone: {}\n{}", case.name, new()), || is_settled(&replies, &new()));
+    let told = Told {
+        replies,
+        log: lines_of(&new()),
+        heard: heard(around),
+        mail: around.sink.take(),
+    };
+    told.settled(port)
+}
+
+fn heard(around: &Surroundings) -> Vec<String> {
+    let numbered = |(number, filter): (usize, &Filter)| -> Vec<String> {
+        let lines = filter.heard().into_iter();
+        lines.map(|line| format!("{number} {line}")).collect()
+    };
+    (1..).zip(&around.filters).flat_map(numbered).collect()
+}
+
+/// Whether all mail that was taken has left, is held, or goes nowhere.
+fn is_settled(replies: &[String], log: &str) -> bool {
+    let taken = replies.iter().filter_map(|reply| reply.split_once("queued as "));
+    let stays = ["milter-reject:", "milter-header-hold:", "milter-header-discard:", "milter-discard:", "milter-hold:", ": discard:", ": hold:"];
+    taken
+        .map(|(_, id)| id)
+        .all(|id| log.contains(&format!("{id}: removed")) || stays.iter().any(|what| log.contains(what)))
+}
+
+/// What smtpd and cleanup wrote.
+fn lines_of(log: &str) -> Vec<String> {
+    let text = |line: &str| {
+        let from = ["smtpd[", "cleanup["].iter().find_map(|tag| line.split_once(tag))?;
+        Some(from.1.split_once("]: ")?.1.to_owned())
+    };
+    log.lines().filter_map(text).collect()
+}
+
+/// Says the case's lines; all replies.
+fn talk(case: &Case, server: SocketAddr) -> Vec<String> {
+    let mut client = LineClient::connect_from(CLIENT, server.port());
+    let mut replies = vec![reply(&mut client)];
+    for line in &case.lines {
+        match line.strip_prefix('|') {
+            Some(content) => client.say(content.strip_prefix(' ').unwrap_or(content)),
+            None => {
+                if client.try_send(format!("{line}\r\n").as_bytes()).is_err() {
+                    break;
+                }
+                let said = reply(&mut client);
+                let is_refused = line == "DATA" && !said.starts_with("354");
+                replies.push(said);
+                if is_refused {
+                    break;
+                }
+            }
+        }
+    }
+    let _ = client.try_send(b"QUIT\r\n");
+    while matches!(client.try_line(), Ok(Some(_))) {}
+    replies
+}
+
+/// A whole reply; empty when the connection is over.
+fn reply(client: &mut LineClient) -> String {
+    let mut lines = Vec::new();
+    while let Ok(Some(line)) = client.try_line() {
+        let is_last = line.as_bytes().get(3) != Some(&b'-');
+        lines.push(line);
+        if is_last {
+            break;
+        }
+    }
+    lines.join("\n")
+}
