@@ -1,0 +1,26 @@
+//! What restrictions ask of others: DNS, policy services, time. Tables are asked where they are.
+
+use std::pin::Pin;
+use std::time::Duration;
+
+use dns::Dns;
+
+use crate::policy::Server;
+
+/// An answer that is being waited for.
+pub type Waiting<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// The world, as an evaluation needs it.
+pub trait Outside: Send + Sync {
+    /// The Domain Name System.
+    fn dns(&self) -> &dyn Dns;
+
+    /// Asks a policy service, as often as the server's settings say; the value of `action=`.
+    ///
+    /// # Errors
+    /// What the log is to say about the last attempt: `Connection refused`.
+    fn ask_policy<'a>(&'a self, server: &'a Server, request: &'a str) -> Waiting<'a, Result<String, String>>;
+
+    /// Lets time pass.
+    fn sleep(&self, duration: Duration) -> Waiting<'_, ()>;
+}
