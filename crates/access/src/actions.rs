@@ -3,7 +3,8 @@
 use envelope::StatusCode;
 
 use crate::evaluation::{Evaluation, Gravity, Status};
-use crate::lists::Stage;
+use crate::lists::{RECIPIENT, SENDER, Stage};
+use crate::restrictions::POLICY_QUERY;
 use crate::outcome::{Decided, Word};
 use crate::{Saying, misconfigured};
 
@@ -109,7 +110,11 @@ impl Evaluation<'_> {
 
     /// The actions that go on.
     fn effect(&mut self, word: &str, text: &str, saying: &Saying) -> Status {
-        let place = format!("access table {} entry \"{}\"", saying.source, saying.key);
+        let whole = match saying.about.class {
+            SENDER | RECIPIENT if saying.key != POLICY_QUERY => &saying.about.name,
+            _ => &saying.key,
+        };
+        let place = format!("access table {} entry \"{whole}\"", saying.source);
         let told = |text: &str| format!("<{}>: {} {text}", saying.about.name, saying.about.class);
         let triggers = told(&format!("triggers {word} {text}"));
         match word {
@@ -143,21 +148,22 @@ impl Evaluation<'_> {
                 self.say(Word::Bcc, triggers);
                 self.memory.actions.bcc.push(text.to_owned());
             }
-            _ => self.prepend(text, &place, triggers),
+            _ => self.prepend(text, &place, &saying.source),
         }
         Status::Dunno
     }
 
-    fn prepend(&mut self, text: &str, place: &str, triggers: String) {
+    fn prepend(&mut self, text: &str, place: &str, source: &str) {
         let is_field = text
             .split_once(':')
             .is_some_and(|(name, _)| !name.is_empty() && name.bytes().all(|octet| octet.is_ascii_graphic()));
         if self.stage == Stage::EndOfData {
-            self.warn(format!("{place}: PREPEND must execute before the message content is received"));
+            self.warn(format!(
+                "access table {source}: action PREPEND must be used before smtpd_end_of_data_restrictions"
+            ));
         } else if !is_field {
             self.warn(format!("{place} requires header: text"));
         } else {
-            self.say(Word::Prepend, triggers);
             self.memory.actions.prepend.push(text.to_owned());
         }
     }

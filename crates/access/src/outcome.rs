@@ -32,7 +32,6 @@ pub enum Word {
     Hold,
     Redirect,
     Filter,
-    Prepend,
     Bcc,
     Warn,
     Info,

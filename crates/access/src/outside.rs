@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use dns::Dns;
 
-use crate::policy::Server;
+use crate::policy::{Failure, Server};
 
 /// An answer that is being waited for.
 pub type Waiting<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -18,8 +18,8 @@ pub trait Outside: Send + Sync {
     /// Asks a policy service, as often as the server's settings say; the value of `action=`.
     ///
     /// # Errors
-    /// What the log is to say about the last attempt: `Connection refused`.
-    fn ask_policy<'a>(&'a self, server: &'a Server, request: &'a str) -> Waiting<'a, Result<String, String>>;
+    /// Why the last attempt failed.
+    fn ask_policy<'a>(&'a self, server: &'a Server, request: &'a str) -> Waiting<'a, Result<String, Failure>>;
 
     /// Lets time pass.
     fn sleep(&self, duration: Duration) -> Waiting<'_, ()>;

@@ -79,6 +79,15 @@ impl Server {
     }
 }
 
+/// Why a service did not answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// There was no connection.
+    pub is_unreachable: bool,
+    /// In the words of the system: `Connection refused`.
+    pub reason: String,
+}
+
 /// Parts between commas or white space; `name = value` and `{ name = value with spaces }` are one each.
 fn parts(text: &str) -> Vec<String> {
     let mut joined: Vec<String> = Vec::new();

@@ -7,6 +7,7 @@ use dns::{Failure, Kind, Question, Record};
 use tables::{Error, Tables};
 
 use crate::access_tables::{self, Found};
+use crate::About;
 use crate::restrictions::Context;
 
 /// The most servers of a domain that are looked at.
@@ -40,7 +41,7 @@ impl Servers {
 pub(crate) async fn look_up(
     context: &Context<'_>,
     tables: &Tables,
-    name: &str,
+    (name, about): (&str, &About),
     servers: Servers,
 ) -> Result<Found, Error> {
     let literal = name.strip_prefix('[').and_then(|name| name.strip_suffix(']'));
@@ -68,7 +69,7 @@ pub(crate) async fn look_up(
         if found.is_some() {
             return Ok(found);
         }
-        for address in addresses(context, (name, servers), &host).await {
+        for address in addresses(context, (about, servers), &host).await {
             let found = access_tables::address(tables, address)?;
             if found.is_some() {
                 return Ok(found);
@@ -95,7 +96,7 @@ async fn hosts(context: &Context<'_>, name: &str, servers: Servers) -> Result<Ve
         Servers::Exchangers => match dns.look_up(&Question::new(name, Kind::Mx)).await {
             Ok(answer) => Ok(answer.records.into_iter().filter_map(exchanger).collect()),
             // Without exchangers the domain is its own.
-            Err(Failure::NoData) => Ok(vec![name.to_owned()]),
+            Err(Failure::NoData | Failure::NotFound) => Ok(vec![name.to_owned()]),
             Err(failure) => Err(failed(name)(failure)),
         },
         Servers::NameServers => {
@@ -121,6 +122,15 @@ async fn hosts(context: &Context<'_>, name: &str, servers: Servers) -> Result<Ve
     }
 }
 
+/// What getaddrinfo(3) says of it.
+fn resolver_words(failure: &Failure) -> &'static str {
+    match failure {
+        Failure::NoData => "No address associated with hostname",
+        failure if failure.is_temporary() => "Temporary failure in name resolution",
+        _ => "Name or service not known",
+    }
+}
+
 fn exchanger(record: Record) -> Option<String> {
     match record {
         Record::Exchanger { host, .. } => Some(host).filter(|host| !host.is_empty()),
@@ -128,7 +138,7 @@ fn exchanger(record: Record) -> Option<String> {
     }
 }
 
-async fn addresses(context: &Context<'_>, (name, servers): (&str, Servers), host: &str) -> Vec<IpAddr> {
+async fn addresses(context: &Context<'_>, (about, servers): (&About, Servers), host: &str) -> Vec<IpAddr> {
     let mut found = Vec::new();
     let mut failed = None;
     for kind in context.address_kinds() {
@@ -139,8 +149,11 @@ async fn addresses(context: &Context<'_>, (name, servers): (&str, Servers), host
     }
     if let (true, Some(failure)) = (found.is_empty(), failed) {
         context.warn(format!(
-            "Unable to look up {} host {host} for {name}: {failure}",
-            servers.word()
+            "Unable to look up {} host {host} for {} {}: {}",
+            servers.word(),
+            about.class,
+            about.name,
+            resolver_words(&failure)
         ));
     }
     found

@@ -22,7 +22,10 @@ async fn listing(context: &Context<'_>, argument: &str, name: &str) -> Result<(L
     };
     let said = dnsbl::look_up(context, &list, name).await;
     if let Listing::Unknown(failure) = &said {
-        context.warn(format!("{name}.{}: RBL lookup error: {failure}", list.domain));
+        let name = format!("{name}.{}", list.domain);
+        context.warn(format!(
+            "{name}: RBL lookup error: Host or domain name not found. Name service error for name={name} type=A: {failure}"
+        ));
     }
     Ok((list, said))
 }
@@ -61,20 +64,25 @@ fn refusal(context: &Context<'_>, list: &List, reason: &str, subject: &Subject<'
     };
     let (code, rest) = text.split_once(' ').unwrap_or((&text, ""));
     let Some(code) = code.parse().ok().filter(|code| (400..600).contains(code)) else {
-        context.warn(format!("reply of {}: \"{text}\" begins with no code", list.whole));
-        return Verdict::Fail(misconfigured());
+        context.warn(format!("rbl response code configuration error: {text}"));
+        let status = StatusCode::temporary(7, 1);
+        return Verdict::Refuse(Refusal::new(450, status, "Service unavailable".to_owned()));
     };
     let (status, rest) = StatusCode::split(rest).unwrap_or((StatusCode::permanent(7, 1), rest));
     Verdict::Refuse(Refusal::new(code, status, rest.to_owned()))
 }
 
-async fn permit(context: &Context<'_>, argument: &str, name: &str) -> Verdict {
+async fn permit(context: &Context<'_>, argument: &str, (name, what): (&str, &str)) -> Verdict {
     match listing(context, argument, name).await {
         Ok((_, Listing::Listed(_))) => Verdict::Permit,
         Ok((_, Listing::Absent)) => Verdict::Dunno,
-        Ok((list, Listing::Unknown(_))) => {
-            let text = format!("{} lookup error for {name}", list.domain);
-            Verdict::DeferIfReject(context.about.refusal(450, StatusCode::temporary(7, 1), &text))
+        Ok((_, Listing::Unknown(_))) => {
+            let refusal = About::new(what, CLIENT).refusal(
+                450,
+                StatusCode::temporary(7, 1),
+                "Service unavailable",
+            );
+            Verdict::DeferIfReject(refusal)
         }
         Err(verdict) => verdict,
     }
@@ -92,8 +100,9 @@ pub(super) async fn reject_rbl_client(context: &Context<'_>, list: &str) -> Verd
 }
 
 pub(super) async fn permit_dnswl_client(context: &Context<'_>, list: &str) -> Verdict {
-    let name = dnsbl::name_of(context.request.client.address);
-    permit(context, list, &name).await
+    let address = context.request.client.address.to_canonical();
+    let (name, what) = (dnsbl::name_of(address), address.to_string());
+    permit(context, list, (&name, &what)).await
 }
 
 /// A list of domains is asked about a name that is one.
@@ -120,7 +129,7 @@ pub(super) async fn permit_rhswl_client(context: &Context<'_>, list: &str) -> Ve
     if name == UNKNOWN {
         return Verdict::Dunno;
     }
-    permit(context, list, name).await
+    permit(context, list, (name, name)).await
 }
 
 pub(super) async fn reject_rhsbl_reverse_client(context: &Context<'_>, list: &str) -> Verdict {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use envelope::StatusCode;
 use tables::{Error, Tables};
 
 use super::Context;
@@ -29,9 +30,14 @@ fn verdict(context: &Context<'_>, name: &str, about: About, found: Result<Found,
             about,
             may_permit: true,
         }),
-        Err(error) => {
-            context.warn(error.to_string());
-            about.lookup_failed()
+        Err(_) => {
+            let key = match about.class {
+                CLIENT => &context.request.client.name,
+                _ => &about.name,
+            };
+            context.warn(format!("{name} lookup error for \"{key}\""));
+            let status = StatusCode::temporary(3, 5);
+            Verdict::Refuse(about.refusal(451, status, "Server configuration error"))
         }
     }
 }
@@ -130,7 +136,7 @@ async fn check_servers(
         Ok(table) => table,
         Err(verdict) => return verdict,
     };
-    let found = servers::look_up(context, &table, target, kind).await;
+    let found = servers::look_up(context, &table, (target, &about), kind).await;
     match verdict(context, name, about, found) {
         Verdict::Says(saying) => Verdict::Says(Saying {
             may_permit: false,

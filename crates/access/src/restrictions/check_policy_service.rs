@@ -16,14 +16,18 @@ pub(super) async fn check_policy_service(context: &Context<'_>, argument: &str) 
     let value = match context.outside.ask_policy(&server, &question).await {
         Ok(action) => action,
         Err(why) => {
-            context.warn(format!("problem talking to server {}: {why}", address_of(&server)));
+            let (address, reason) = (address_of(&server), &why.reason);
+            if why.is_unreachable {
+                context.warn(format!("connect to {address}: {reason}"));
+            }
+            context.warn(format!("problem talking to server {address}: {reason}"));
             server.default_action.clone()
         }
     };
     Verdict::Says(Saying {
         value,
         source: server.endpoint,
-        key: "policy query".to_owned(),
+        key: super::POLICY_QUERY.to_owned(),
         about: context.about.clone(),
         may_permit: true,
     })

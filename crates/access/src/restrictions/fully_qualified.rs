@@ -58,11 +58,17 @@ pub(super) fn reject_invalid_helo_hostname(context: &Context<'_>) -> Verdict {
         return Verdict::Dunno;
     };
     match Domain::parse(helo) {
-        Ok(domain) if domain.is_literal() || domain.is_hostname() => Verdict::Dunno,
+        Ok(domain) if domain.to_ip().is_some() => Verdict::Dunno,
+        Ok(domain) if domain.is_hostname() && !domain.is_literal() => Verdict::Dunno,
         _ => {
+            let text = if helo.starts_with('[') {
+                "invalid ip address"
+            } else {
+                "Invalid name"
+            };
             let code = context.settings.invalid_hostname_reject_code;
             let about = About::new(helo, HELO);
-            Verdict::Refuse(about.refusal(code, StatusCode::permanent(5, 2), "Invalid name"))
+            Verdict::Refuse(about.refusal(code, StatusCode::permanent(5, 2), text))
         }
     }
 }

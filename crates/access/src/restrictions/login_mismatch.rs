@@ -90,6 +90,7 @@ fn is_enabled(context: &Context<'_>) -> bool {
 
 pub(super) fn reject_sender_login_mismatch(context: &Context<'_>) -> Verdict {
     match context.request.sasl_user {
+        _ if !is_enabled(context) => Verdict::Dunno,
         Some(user) => authenticated(context, user, Unowned::Nobodys),
         None => unauthenticated(context),
     }

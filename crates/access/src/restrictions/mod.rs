@@ -29,6 +29,9 @@ use crate::outside::{Outside, Waiting};
 use crate::request::Request;
 use crate::{About, Verdict};
 
+/// What is looked up at a policy service, as the log calls it.
+pub(crate) const POLICY_QUERY: &str = "policy query";
+
 /// What a restriction is given.
 pub struct Context<'a> {
     /// The list it stands in.

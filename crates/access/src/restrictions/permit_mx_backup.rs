@@ -7,7 +7,7 @@ use dns::{Failure, Kind, Question, Record};
 use super::Context;
 use super::reject_unauth_destination::is_authorized;
 use crate::lists::RECIPIENT;
-use crate::{About, Refusal, Verdict};
+use crate::{About, Verdict};
 use envelope::StatusCode;
 
 pub(super) async fn permit_mx_backup(context: &Context<'_>) -> Verdict {
@@ -27,19 +27,15 @@ pub(super) async fn permit_mx_backup(context: &Context<'_>) -> Verdict {
     if recipient.local().contains(['@', '%', '!']) {
         return Verdict::Dunno;
     }
-    let later = || {
-        let text = format!("Unable to look up mail exchanger information for {domain}");
-        Verdict::DeferIfReject(Refusal::new(
-            450,
-            StatusCode::temporary(4, 4),
-            format!("<{}>: {text}", about.name),
-        ))
+    let later = |failure| {
+        let text = format!("Unable to look up mail exchanger information: {failure}");
+        Verdict::DeferIfReject(about.refusal(450, StatusCode::temporary(4, 4), &text))
     };
     let dns = context.outside.dns();
     let records = match dns.look_up(&Question::new(domain.as_str(), Kind::Mx)).await {
         Ok(answer) => answer.records,
         Err(Failure::NotFound | Failure::NoData) => return Verdict::Dunno,
-        Err(_) => return later(),
+        Err(failure) => return later(failure),
     };
     let mut best = u16::MAX;
     let (mut own, mut of_best) = (None, Vec::new());
@@ -47,8 +43,9 @@ pub(super) async fn permit_mx_backup(context: &Context<'_>) -> Verdict {
         let Record::Exchanger { preference, host } = record else {
             continue;
         };
-        let Ok(addresses) = addresses(context, &host).await else {
-            return later();
+        let addresses = match addresses(context, &host).await {
+            Ok(addresses) => addresses,
+            Err(failure) => return later(failure),
         };
         if preference < best {
             (best, of_best) = (preference, Vec::new());

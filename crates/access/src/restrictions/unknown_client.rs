@@ -9,15 +9,15 @@ use crate::{Refusal, Verdict};
 
 pub(super) fn reject_unknown_client_hostname(context: &Context<'_>) -> Verdict {
     let client = &context.request.client;
-    refuse_if(client.name == UNKNOWN, context, "hostname")
+    refuse_if(client.name == UNKNOWN, context, ("hostname", 25))
 }
 
 pub(super) fn reject_unknown_reverse_client_hostname(context: &Context<'_>) -> Verdict {
     let client = &context.request.client;
-    refuse_if(client.reverse_name == UNKNOWN, context, "reverse hostname")
+    refuse_if(client.reverse_name == UNKNOWN, context, ("reverse hostname", 1))
 }
 
-fn refuse_if(is_unknown: bool, context: &Context<'_>, what: &str) -> Verdict {
+fn refuse_if(is_unknown: bool, context: &Context<'_>, (what, detail): (&str, u16)) -> Verdict {
     let client = &context.request.client;
     if !is_unknown {
         return Verdict::Dunno;
@@ -27,5 +27,5 @@ fn refuse_if(is_unknown: bool, context: &Context<'_>, what: &str) -> Verdict {
         false => context.settings.unknown_client_reject_code,
     };
     let text = format!("Client host rejected: cannot find your {what}, [{}]", client.address);
-    Verdict::Refuse(Refusal::new(code, StatusCode::temporary(7, 25), text))
+    Verdict::Refuse(Refusal::new(code, StatusCode::temporary(7, detail), text))
 }

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use access::policy::Server;
+use access::policy::{Failure, Server};
 use access::{Asked, Memory, Note, Outcome, Outside, Refusal, Request, Waiting, Word};
 use address::Address;
 use maillog::lines::smtpd as lines;
@@ -36,7 +36,7 @@ impl Outside for Others<'_> {
         &*self.0.front.dns
     }
 
-    fn ask_policy<'a>(&'a self, server: &'a Server, request: &'a str) -> Waiting<'a, Result<String, String>> {
+    fn ask_policy<'a>(&'a self, server: &'a Server, request: &'a str) -> Waiting<'a, Result<String, Failure>> {
         Box::pin(self.0.policies.ask(server, request))
     }
 
@@ -52,7 +52,6 @@ fn decision(word: Word) -> lines::Decision {
         Word::Hold => lines::Decision::Hold,
         Word::Redirect => lines::Decision::Redirect,
         Word::Filter => lines::Decision::Filter,
-        Word::Prepend => lines::Decision::Prepend,
         Word::Bcc => lines::Decision::Bcc,
         Word::Warn => lines::Decision::Warn,
         Word::Info => lines::Decision::Info,
@@ -96,7 +95,7 @@ impl Session {
             client_port: Some(port),
             server,
             command: moment.command,
-            protocol: self.protocol(),
+            protocol: self.protocol_at(moment.command),
             helo: self.helo.as_ref().map(|(_, name)| name.as_str()),
             sender: transaction.map(Transaction::sender),
             sender_written: transaction.map_or("", Transaction::sender_written),
@@ -105,7 +104,10 @@ impl Session {
             recipients: transaction.map_or(0, Transaction::recipients),
             size_bytes: moment.size_bytes.unwrap_or(announced),
             queue_id: queue_id.map_or("", |id| id.as_str()),
-            instance: transaction.map_or(self.instance.as_str(), Transaction::instance),
+            // It begins with the first recipient.
+            instance: transaction
+                .filter(|_| moment.command != "MAIL")
+                .map_or("", Transaction::instance),
             etrn_domain: moment.etrn_domain,
             sasl_user: login.map(|login| login.user.as_str()),
             sasl_method: login.map(|login| login.method.as_str()),
@@ -118,19 +120,27 @@ impl Session {
         }
     }
 
+    /// EHLO changes the protocol when it is answered.
+    fn protocol_at(&self, command: &str) -> &'static str {
+        match command {
+            "HELO" | "EHLO" => "SMTP",
+            _ => self.protocol(),
+        }
+    }
+
     /// A line of the log about a command.
     pub(super) fn tell(&self, decision: lines::Decision, text: &str, moment: Moment<'_>) {
         let sender = self.transaction.as_ref().filter(|_| moment.command != "VRFY");
-        let sender = sender.map(|transaction| transaction.sender_text());
+        let sender = sender.map(Transaction::sender_written);
         self.service.log.write(&lines::Decided {
             queue_id: self.transaction.as_ref().and_then(Transaction::queue_id),
             decision,
             stage: moment.command,
             peer: self.peer(),
             text,
-            sender: sender.as_deref(),
+            sender,
             recipient: moment.shown,
-            protocol: self.protocol(),
+            protocol: self.protocol_at(moment.command),
             helo: self.helo.as_ref().map(|(_, name)| name.as_str()),
         });
     }

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use access::policy::{ANSWER_BYTES_MAX, Server, action};
+use access::policy::{ANSWER_BYTES_MAX, Failure, Server, action};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::{Instant, sleep, timeout};
@@ -60,13 +60,20 @@ impl Connection {
     }
 }
 
+fn failure(is_unreachable: bool, error: &io::Error) -> Failure {
+    Failure {
+        is_unreachable,
+        reason: words(error),
+    }
+}
+
 /// What the log calls an error: the system's words.
 fn words(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::ConnectionRefused => "Connection refused".to_owned(),
         io::ErrorKind::NotFound => "No such file or directory".to_owned(),
         io::ErrorKind::TimedOut => "Connection timed out".to_owned(),
-        io::ErrorKind::UnexpectedEof => "Success".to_owned(),
+        io::ErrorKind::UnexpectedEof => "Application error".to_owned(),
         _ => error.to_string(),
     }
 }
@@ -88,19 +95,19 @@ impl Policies {
     ///
     /// # Errors
     /// Why the last attempt failed.
-    pub(super) async fn ask(&self, server: &Server, question: &str) -> Result<String, String> {
+    pub(super) async fn ask(&self, server: &Server, question: &str) -> Result<String, Failure> {
         let mut tries = 0;
         loop {
             let kept = self.take(server);
             let is_kept = kept.is_some();
             let attempt = timeout(server.timeout, self.attempt(server, kept, question)).await;
-            let error = match attempt {
+            let failure = match attempt {
                 Ok(Ok((action, connection))) => {
                     self.keep(server, connection);
                     return Ok(action);
                 }
-                Ok(Err(error)) => words(&error),
-                Err(_) => "Connection timed out".to_owned(),
+                Ok(Err(failure)) => failure,
+                Err(_) => failure(false, &io::Error::from(io::ErrorKind::TimedOut)),
             };
             // The service may close what waits for questions: that says nothing about it.
             if is_kept {
@@ -108,7 +115,7 @@ impl Policies {
             }
             tries += 1;
             if tries >= server.try_limit {
-                return Err(error);
+                return Err(failure);
             }
             sleep(server.retry_delay).await;
         }
@@ -119,20 +126,24 @@ impl Policies {
         server: &Server,
         kept: Option<Connection>,
         question: &str,
-    ) -> io::Result<(String, Connection)> {
+    ) -> Result<(String, Connection), Failure> {
         let mut connection = match kept {
             Some(connection) => connection,
             None => {
                 let now = Instant::now();
                 Connection {
-                    stream: self.connect(&server.endpoint).await?,
+                    stream: self
+                        .connect(&server.endpoint)
+                        .await
+                        .map_err(|error| failure(true, &error))?,
                     opened: now,
                     used: now,
                     questions: 0,
                 }
             }
         };
-        let action = connection.ask(question).await?;
+        let answer = connection.ask(question).await;
+        let action = answer.map_err(|error| failure(false, &error))?;
         Ok((action, connection))
     }
 

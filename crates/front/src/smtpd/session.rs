@@ -45,8 +45,6 @@ pub(super) struct Session {
     forwarded: Option<Forwarded>,
     /// What restriction lists remember of it.
     pub(super) memory: Memory,
-    /// Its name for policy services.
-    pub(super) instance: String,
     /// The limit that this connection is over from its start.
     excess: Option<Excess>,
     pub(super) helo: Option<(HeloVerb, String)>,
@@ -67,7 +65,6 @@ impl Session {
             excess,
             service,
             memory: Memory::default(),
-            instance: super::transaction::instance(),
             connected: address,
             port: None,
             forwarded: None,

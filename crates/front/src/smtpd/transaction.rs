@@ -71,15 +71,6 @@ impl Transaction {
         &self.written
     }
 
-    /// The sender as the log shows it, empty for the null sender.
-    pub(super) fn sender_text(&self) -> String {
-        self.envelope
-            .sender
-            .as_ref()
-            .map(ToString::to_string)
-            .unwrap_or_default()
-    }
-
     /// What MAIL said in SIZE=, in octets.
     pub(super) fn announced_bytes(&self) -> u64 {
         self.announced_bytes
@@ -181,7 +172,7 @@ impl Transaction {
 }
 
 /// A name that no other transaction has.
-pub(super) fn instance() -> String {
+fn instance() -> String {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
     let now = serve::clock::now();

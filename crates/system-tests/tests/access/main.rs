@@ -42,6 +42,8 @@ const MAIN_CF: &[(&str, &str)] = &[
     ("fast_flush_domains", "relay.example"),
     ("smtpd_policy_service_retry_delay", "1s"),
 ];
+/// Cases in which Yubin says something else on purpose; the reasons are in `conformance/differences.tsv`.
+const DIFFERENT: &[&str] = &["reject at once"];
 const OUR_FIRST_PORT: u16 = 20_000;
 const THEIR_FIRST_PORT: u16 = 30_000;
 
@@ -85,7 +87,7 @@ fn inside_the_host() {
         let by_theirs = run(case, THEIR_FIRST_PORT + number, &policy, &|| theirs.log());
         let by_ours = run(case, OUR_FIRST_PORT + number, &policy, &|| ours.log());
         shown.push_str(&format!("== {}\n{by_theirs}", case.name));
-        if by_ours != by_theirs {
+        if (by_ours != by_theirs) != DIFFERENT.contains(&case.name.as_str()) {
             let text = format!(
                 "== {}\n-- Postfix\n{by_theirs}-- Yubin\n{by_ours}\n",
                 case.name
