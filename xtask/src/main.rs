@@ -21,6 +21,8 @@ usage: cargo xtask COMMAND
   bench smtp|delivery|lmtp|relay [--program PROGRAM]
                        Yubin (as built now, or PROGRAM) beside Debian's Postfix: rates, CPU, disk flushes; start and
                        memory (about 4 minutes)
+  bench tables [--program PROGRAM]
+                       tables of a million entries: building, lookups, memory, beside Debian's postmap (about 3 minutes)
   dev [ARGS]           build and start the embedded mail system below target/dev
 ";
 
@@ -42,6 +44,8 @@ fn main() -> ExitCode {
         ["bench", "relay", "--program", program] => bench::relay(Some(Path::new(program))),
         ["bench", "smtp"] => bench::smtp(None),
         ["bench", "smtp", "--program", program] => bench::smtp(Some(Path::new(program))),
+        ["bench", "tables"] => bench::tables(None),
+        ["bench", "tables", "--program", program] => bench::tables(Some(Path::new(program))),
         ["dev", rest @ ..] => dev::run(rest),
         ["--help" | "help"] | [] => {
             print!("{USAGE}");

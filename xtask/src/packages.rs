@@ -5,6 +5,9 @@ use std::process::{Command, Stdio};
 /// Package, and a file that proves it is there.
 const PACKAGES: &[(&str, &str)] = &[
     ("postfix", "/usr/sbin/smtp-source"),
+    ("postfix-cdb", "/usr/lib/postfix/postfix-cdb.so"),
+    ("postfix-lmdb", "/usr/lib/postfix/postfix-lmdb.so"),
+    ("postfix-pcre", "/usr/lib/postfix/postfix-pcre.so"),
     ("dovecot-imapd", "/usr/lib/dovecot/imap"),
     ("dovecot-pop3d", "/usr/lib/dovecot/pop3"),
     ("dovecot-lmtpd", "/usr/lib/dovecot/lmtp"),

@@ -230,14 +230,20 @@ mod tests {
         assert_eq!(found(".a.test=1", "x.a.test", false).as_deref(), Some(".a.test"));
         assert_eq!(found(".a.test=1", "a.test", false), None);
         assert_eq!(found("2.3=1", "1.2.3", true).as_deref(), Some("2.3"));
-        assert_eq!(found("2.3.4=1", "1.2.3.4", true), None, "an address has no parents");
+        assert_eq!(
+            found("2.3.4=1", "1.2.3.4", true),
+            None,
+            "an address has no parents"
+        );
     }
 
     #[test]
     fn addresses_are_looked_up_with_their_networks() {
         let found = |entries: &str, ip: &str| {
             let ip = ip.parse().expect("an address");
-            address(&table(entries), ip).expect("it answers").map(|(key, _)| key)
+            address(&table(entries), ip)
+                .expect("it answers")
+                .map(|(key, _)| key)
         };
         assert_eq!(found("192.0=1", "192.0.2.1").as_deref(), Some("192.0"));
         assert_eq!(found("192.0.2.1=1", "192.0.2.1").as_deref(), Some("192.0.2.1"));
@@ -252,9 +258,18 @@ mod tests {
             let found = mail(&table(entries), address.as_ref(), &keys(true)).expect("it answers");
             found.map(|(key, _)| key)
         };
-        assert_eq!(found("u+x@a.test=1, u@a.test=2", "u+x@a.test").as_deref(), Some("u+x@a.test"));
-        assert_eq!(found("u@a.test=2, a.test=3", "u+x@a.test").as_deref(), Some("u@a.test"));
-        assert_eq!(found("a.test=3, u+x@=4", "u+x@b.a.test").as_deref(), Some("a.test"));
+        assert_eq!(
+            found("u+x@a.test=1, u@a.test=2", "u+x@a.test").as_deref(),
+            Some("u+x@a.test")
+        );
+        assert_eq!(
+            found("u@a.test=2, a.test=3", "u+x@a.test").as_deref(),
+            Some("u@a.test")
+        );
+        assert_eq!(
+            found("a.test=3, u+x@=4", "u+x@b.a.test").as_deref(),
+            Some("a.test")
+        );
         assert_eq!(found("u@=5", "u+x@a.test").as_deref(), Some("u@"));
         assert_eq!(found("<>=6", "").as_deref(), Some("<>"));
         assert_eq!(found("v@a.test=1", "u@a.test"), None);

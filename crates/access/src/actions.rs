@@ -4,8 +4,8 @@ use envelope::StatusCode;
 
 use crate::evaluation::{Evaluation, Gravity, Status};
 use crate::lists::{RECIPIENT, SENDER, Stage};
-use crate::restrictions::POLICY_QUERY;
 use crate::outcome::{Decided, Word};
+use crate::restrictions::POLICY_QUERY;
 use crate::{Saying, misconfigured};
 
 /// The enhanced code at the start of a text, or `usual`; and the rest of it.
@@ -34,7 +34,10 @@ impl Evaluation<'_> {
         if saying.may_permit || status != Status::Permit {
             return status;
         }
-        self.warn(format!("restriction {restriction} returns OK for {}", saying.about.name));
+        self.warn(format!(
+            "restriction {restriction} returns OK for {}",
+            saying.about.name
+        ));
         self.warn("this is not allowed for security reasons".to_owned());
         self.warn("use DUNNO instead of OK if you want to make an exception".to_owned());
         self.refuse(misconfigured(), Gravity::Trouble)

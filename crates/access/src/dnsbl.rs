@@ -163,7 +163,13 @@ pub fn expand(
 }
 
 fn allowed(value: &str, filter: &str) -> String {
-    let keep = |c: char| if filter.is_empty() || filter.contains(c) { c } else { '_' };
+    let keep = |c: char| {
+        if filter.is_empty() || filter.contains(c) {
+            c
+        } else {
+            '_'
+        }
+    };
     value.chars().map(keep).collect()
 }
 
@@ -217,7 +223,14 @@ mod tests {
         assert!(!counts("127.0.0.[2..11]", [127, 0, 0, 12]));
         assert!(counts("127.[0;3].0.[1;4..6]", [127, 3, 0, 5]));
         assert!(!counts("127.[0;3].0.[1;4..6]", [127, 2, 0, 5]));
-        for wrong in ["127.0.0", "127.0.0.[2", "127.0.0.x", "127.0.0.[9..2]", "127.0.0.2.3", ""] {
+        for wrong in [
+            "127.0.0",
+            "127.0.0.[2",
+            "127.0.0.x",
+            "127.0.0.[9..2]",
+            "127.0.0.2.3",
+            "",
+        ] {
             assert_eq!(List::parse(&format!("bl.test={wrong}")), None, "{wrong}");
         }
         assert!(List::parse("bl.test").is_some_and(|list| list.counts(Ipv4Addr::LOCALHOST)));

@@ -6,7 +6,7 @@ use crate::lists::{Access, Asked, Stage, WARN_ONLY};
 use crate::outcome::{Actions, Decided, Note, Outcome, Step, Word};
 use crate::outside::Waiting;
 use crate::restrictions::{self, Context};
-use crate::{About, Refusal, Verdict, misconfigured};
+use crate::{About, Refusal, Verdict, misconfigured, review};
 
 /// How deep lists may stand in each other: classes, and what tables say.
 pub const DEPTH_MAX: usize = 100;
@@ -109,7 +109,10 @@ impl<'a> Evaluation<'a> {
     pub(crate) fn walk<'s>(&'s mut self, words: &'s [String], about: &'s About) -> Waiting<'s, Status> {
         Box::pin(async move {
             if self.depth >= DEPTH_MAX {
-                self.warn(format!("{}: lists stand too deep in each other", self.stage.parameter()));
+                self.warn(format!(
+                    "{}: lists stand too deep in each other",
+                    self.stage.parameter()
+                ));
                 return self.refuse(misconfigured(), Gravity::Trouble);
             }
             self.depth += 1;
@@ -151,12 +154,7 @@ impl<'a> Evaluation<'a> {
     }
 
     /// One restriction, with its argument from `rest`.
-    async fn word(
-        &mut self,
-        word: &str,
-        rest: &mut std::slice::Iter<'_, String>,
-        about: &About,
-    ) -> Status {
+    async fn word(&mut self, word: &str, rest: &mut std::slice::Iter<'_, String>, about: &About) -> Status {
         let is_table = word.contains(':') && restrictions::find(word).is_none();
         let name = match (is_table, self.stage.of_tables()) {
             (false, _) => word,
@@ -176,6 +174,14 @@ impl<'a> Evaluation<'a> {
                 (false, false) => "",
             };
             return self.restriction(restriction, argument, about).await;
+        }
+        if review::is_not_yet(word) {
+            let argument = match review::takes_argument(word) {
+                true => rest.next().map_or("", String::as_str),
+                false => "",
+            };
+            self.step(word, argument, Decided::NotYet);
+            return Status::Dunno;
         }
         if let Some(class) = self.access.classes.get(word) {
             self.step(word, "", Decided::Goes);

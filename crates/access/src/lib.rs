@@ -89,7 +89,11 @@ impl About {
 
     /// A refusal: `<x@y>: Sender address rejected: TEXT`.
     pub fn refusal(&self, code: u16, status: envelope::StatusCode, text: &str) -> Refusal {
-        Refusal::new(code, status, format!("<{}>: {} rejected: {text}", self.name, self.class))
+        Refusal::new(
+            code,
+            status,
+            format!("<{}>: {} rejected: {text}", self.name, self.class),
+        )
     }
 
     /// The same without the class: `<x@y>: TEXT`.
@@ -99,7 +103,11 @@ impl About {
 
     /// A table or a directory cannot be asked; never "not found".
     pub fn lookup_failed(&self) -> Verdict {
-        Verdict::Fail(self.bare(451, envelope::StatusCode::temporary(3, 0), "Temporary lookup failure"))
+        Verdict::Fail(self.bare(
+            451,
+            envelope::StatusCode::temporary(3, 0),
+            "Temporary lookup failure",
+        ))
     }
 }
 

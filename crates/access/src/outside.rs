@@ -19,7 +19,8 @@ pub trait Outside: Send + Sync {
     ///
     /// # Errors
     /// Why the last attempt failed.
-    fn ask_policy<'a>(&'a self, server: &'a Server, request: &'a str) -> Waiting<'a, Result<String, Failure>>;
+    fn ask_policy<'a>(&'a self, server: &'a Server, request: &'a str)
+    -> Waiting<'a, Result<String, Failure>>;
 
     /// Lets time pass.
     fn sleep(&self, duration: Duration) -> Waiting<'_, ()>;

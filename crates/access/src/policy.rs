@@ -174,11 +174,17 @@ mod tests {
     fn servers_may_have_settings_of_their_own() {
         let settings = Postfix::defaults(&Surroundings::default());
         let server = Server::parse("inet:127.0.0.1:9998", &settings).expect("a server");
-        assert_eq!((server.endpoint.as_str(), server.try_limit), ("inet:127.0.0.1:9998", 2));
+        assert_eq!(
+            (server.endpoint.as_str(), server.try_limit),
+            ("inet:127.0.0.1:9998", 2)
+        );
         assert_eq!(server.timeout.as_secs(), 100);
         let text = "{ unix:private/x, timeout=10s, { default_action = 451 4.3.5 No such luck }, policy_context = a }";
         let server = Server::parse(text, &settings).expect("a server");
-        assert_eq!((server.endpoint.as_str(), server.timeout.as_secs()), ("unix:private/x", 10));
+        assert_eq!(
+            (server.endpoint.as_str(), server.timeout.as_secs()),
+            ("unix:private/x", 10)
+        );
         assert_eq!(server.default_action, "451 4.3.5 No such luck");
         assert_eq!(server.context, "a");
         for wrong in ["{ }", "{ inet:h:1, nonsense=1 }", "{ inet:h:1, timeout }"] {

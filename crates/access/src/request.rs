@@ -116,7 +116,11 @@ impl Refusal {
 
     /// `soft_bounce`: the same for now.
     pub fn softened(&self) -> Refusal {
-        let code = if self.code >= 500 { self.code - 100 } else { self.code };
+        let code = if self.code >= 500 {
+            self.code - 100
+        } else {
+            self.code
+        };
         Refusal::new(code, self.status, self.text.clone())
     }
 

@@ -19,9 +19,14 @@ const NOT_YET: &[&str] = &[
     "reject_unverified_sender",
 ];
 
+/// Whether Postfix has the restriction and we have not: it is passed over, and a start says so.
+pub(crate) fn is_not_yet(word: &str) -> bool {
+    NOT_YET.iter().any(|name| name.eq_ignore_ascii_case(word))
+}
+
 /// Whether a table, a server or a list stands behind the name.
-fn takes_argument(word: &str) -> bool {
-    word == "check_ccert_access" || restrictions::find(word).is_some_and(|known| known.takes_argument)
+pub(crate) fn takes_argument(word: &str) -> bool {
+    word.eq_ignore_ascii_case("check_ccert_access") || restrictions::find(word).is_some_and(|known| known.takes_argument)
 }
 
 /// Restrictions of which one must stand in the relay or the recipient list, before a `permit` (smtpd(8): "specify at least
@@ -50,7 +55,7 @@ impl Gap {
         // A table by itself is an old way to write check_*_access.
         if restrictions::find(word).is_some() || word == WARN_ONLY || word.contains(':') {
             None
-        } else if NOT_YET.contains(&word) {
+        } else if is_not_yet(word) {
             Some(Gap::NotYet(word.to_owned()))
         } else {
             Some(Gap::Unknown(word.to_owned()))

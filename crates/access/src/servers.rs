@@ -6,8 +6,8 @@ use std::net::IpAddr;
 use dns::{Failure, Kind, Question, Record};
 use tables::{Error, Tables};
 
-use crate::access_tables::{self, Found};
 use crate::About;
+use crate::access_tables::{self, Found};
 use crate::restrictions::Context;
 
 /// The most servers of a domain that are looked at.
@@ -85,7 +85,11 @@ fn of_literal(text: &str) -> Option<IpAddr> {
 }
 
 /// The servers' names, or which question failed.
-async fn hosts(context: &Context<'_>, name: &str, servers: Servers) -> Result<Vec<String>, (String, Failure)> {
+async fn hosts(
+    context: &Context<'_>,
+    name: &str,
+    servers: Servers,
+) -> Result<Vec<String>, (String, Failure)> {
     let dns = context.outside.dns();
     let failed = |name: &str| {
         let name = name.to_owned();

@@ -5,7 +5,8 @@
 //! of [`report`] is a new message for `intake` and the queue, lines ending in LF. [`notice`] tells the postmaster of sessions.
 //!
 //! Entry: [`report`]. RFCs: 3461 §6, 3462 (multipart/report), 3464 (delivery-status), 6533 (its UTF-8 forms), 3834 §3.
-//! Limits: at most `bounce_size_limit` octets of the message are read and returned; [`RECIPIENTS_MAX`] are listed.
+//! Limits: of messages of more than `bounce_size_limit` octets only the header is returned, at most [`HEADER_BYTES_MAX`];
+//! [`RECIPIENTS_MAX`] are listed.
 
 mod fields;
 mod notice;
@@ -23,6 +24,9 @@ use settings::{BounceTemplate, NotifyClass, Postfix};
 
 /// How many recipients one report lists; of more it says how many.
 pub const RECIPIENTS_MAX: usize = 10_000;
+
+/// So many octets of a header are returned at most.
+pub const HEADER_BYTES_MAX: u64 = 1 << 20;
 
 /// Why there is no report although there should be one.
 #[derive(Debug, thiserror::Error)]
@@ -208,13 +212,13 @@ impl About<'_> {
         self.audience == Audience::Postmaster || self.original.envelope.sender.is_none()
     }
 
-    /// Whether it has addresses that need SMTPUTF8 (RFC 6533).
+    /// Whether its parts are those of RFC 6533: for addresses that need it, and for a message whose header may (SMTPUTF8).
     fn is_international(&self) -> bool {
-        let sender = self.original.envelope.sender.as_ref();
-        self.fates
-            .iter()
-            .any(|fate| fate.recipient.address.needs_smtputf8())
-            || sender.is_some_and(Address::needs_smtputf8)
+        let envelope = self.original.envelope;
+        let mut fates = self.fates.iter();
+        envelope.smtputf8
+            || fates.any(|fate| fate.recipient.address.needs_smtputf8())
+            || envelope.sender.as_ref().is_some_and(Address::needs_smtputf8)
     }
 
     fn template(&self) -> &BounceTemplate {
@@ -286,7 +290,11 @@ impl About<'_> {
         // The sender as a delivery would show it: the message is delivered here.
         let sender = address::path::display(original.envelope.sender.as_ref());
         let mut bytes = format!("Return-Path: {sender}\n").into_bytes();
-        content.take(limit).read_to_end(&mut bytes)?;
+        if whole {
+            content.take(limit).read_to_end(&mut bytes)?;
+        } else {
+            read_header(content, &mut bytes)?;
+        }
         let mut bytes = message::lines::to_crlf(&bytes);
         let content_type = match (whole, self.is_international()) {
             (true, false) => "message/rfc822",
@@ -312,6 +320,21 @@ impl About<'_> {
         )?;
         Ok((described(description, Part { header, body: bytes })?, has_8bit))
     }
+}
+
+/// Appends the message as far as its header goes, and what was read with it. `bounce_size_limit` is not for headers.
+fn read_header(content: &mut dyn Read, bytes: &mut Vec<u8>) -> std::io::Result<()> {
+    const PIECE_BYTES: u64 = 16 * 1024;
+    let is_end = |three: &[u8]| three.starts_with(b"\n\n") || three == b"\n\r\n";
+    let mut looked_at = 0;
+    while (bytes.len() as u64) < HEADER_BYTES_MAX {
+        let count = (&mut *content).take(PIECE_BYTES).read_to_end(bytes)?;
+        if count == 0 || bytes[looked_at..].windows(3).any(is_end) {
+            return Ok(());
+        }
+        looked_at = bytes.len().saturating_sub(2);
+    }
+    Ok(())
 }
 
 fn own_domain(settings: &Postfix) -> Option<Domain> {

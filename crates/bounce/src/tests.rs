@@ -229,6 +229,49 @@ fn ret_and_the_size_limit_decide_what_is_returned() {
         .unwrap()
         .1;
     assert!(text.contains("text/rfc822-headers") && !text.contains("the body"));
+    assert!(
+        text.contains("\nFrom: a@b\n"),
+        "a header is returned whole: {text}"
+    );
+}
+
+#[test]
+fn a_long_header_is_returned_whole_and_without_end_in_part() {
+    let read = |content: String| {
+        let mut bytes = b"Return-Path: <>\n".to_vec();
+        read_header(&mut content.as_bytes(), &mut bytes).unwrap();
+        bytes.len() as u64
+    };
+    let header = "X-Field: of thirty octets or so\n".repeat(2000);
+    let count = read(format!("{header}\n{}", "body\n".repeat(100_000)));
+    let whole = header.len() as u64..header.len() as u64 + 40_000;
+    assert!(whole.contains(&count), "{count}");
+    // The empty line lies between two pieces.
+    let first = "a: b\n".repeat(16 * 1024 / 5).len();
+    let header = "a: b\n".repeat(16 * 1024 / 5) + &"x".repeat(16 * 1024 - 1 - first);
+    assert_eq!(
+        read(format!("{header}\n\n{}", "body\n".repeat(10_000))),
+        16 + 2 * 16 * 1024
+    );
+    let endless = read("x: y\n".repeat(2 << 20));
+    assert!(
+        (HEADER_BYTES_MAX..HEADER_BYTES_MAX + 20_000).contains(&endless),
+        "{endless}"
+    );
+}
+
+#[test]
+fn mail_with_smtputf8_has_the_parts_for_it() {
+    let mut original = envelope("a@b");
+    original.smtputf8 = true;
+    let (report, text) = build(&settings(), Kind::Failed, &original, &nobody(), &failed("x")).unwrap();
+    assert!(report.smtputf8);
+    for kind in ["message/global-delivery-status", "message/global\n"] {
+        assert!(
+            text.contains(&format!("\nContent-Type: {kind}")),
+            "{kind}\n{text}"
+        );
+    }
 }
 
 #[test]

@@ -64,6 +64,11 @@ pub(crate) fn errors(directory: &Path) -> Vec<String> {
         .collect()
 }
 
+/// Whether `directory/main.cf` sets a parameter; what it does not set has its default.
+pub(crate) fn sets(directory: &Path, parameter: &str) -> bool {
+    load(directory).main.line_of(parameter) > 0
+}
+
 fn load(directory: &Path) -> config::Loaded {
     let options = config::Options {
         surroundings: config::this_machine(),
@@ -86,7 +91,9 @@ mod tests {
             errors(dir.path())
         };
         assert_eq!(told("myhostname = a.example\nqueue_directory = /x\n"), [""; 0]);
+        assert!(sets(dir.path(), "queue_directory"));
         let half = told("myhostname = a.example\nqueue_dir");
+        assert!(!sets(dir.path(), "queue_directory"));
         assert!(half.len() == 1 && half[0].starts_with("main.cf:2: "), "{half:?}");
     }
 

@@ -19,6 +19,7 @@ mod log_rotation;
 mod mail;
 mod mail_queue;
 mod mailbox_session;
+mod makemap;
 mod message_keys;
 mod newaliases;
 mod postcat;
@@ -27,6 +28,7 @@ mod postfix;
 mod postmap;
 mod postqueue;
 mod postsuper;
+mod praliases;
 mod qshape;
 mod role;
 mod sendmail;
@@ -110,6 +112,11 @@ pub const COMMANDS: &[Command] = &[
     command("mail", "write and read mail", mail::run),
     command("mailx", "write and read mail", mail::run),
     command("mailq", "show the queue", sendmail::run),
+    command(
+        "makemap",
+        "build or show a table as Sendmail's makemap does",
+        makemap::run,
+    ),
     command("newaliases", "build the alias databases", sendmail::run),
     command(
         "pop3",
@@ -144,6 +151,7 @@ pub const COMMANDS: &[Command] = &[
         "show which domains queued mail is for, and how old it is",
         qshape::run,
     ),
+    command("praliases", "show the aliases", praliases::run),
     command("serve", "run the mail system in the foreground", serve::run),
     command("sendmail", "take a message from a program", sendmail::run),
     command("uninstall", "remove what install made", install::run_uninstall),

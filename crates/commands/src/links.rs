@@ -21,7 +21,7 @@ pub(crate) fn run(invocation: &Invocation) -> ExitCode {
             Ok(0) => ExitCode::SUCCESS,
             Ok(_) => ExitCode::FAILURE,
             Err(error) => {
-                invocation.complain(format!("{error:#}"));
+                invocation.complain(os::with_causes(error.as_ref()));
                 ExitCode::FAILURE
             }
         },

@@ -62,7 +62,7 @@ pub(crate) fn run(invocation: &Invocation) -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            invocation.complain(format!("{error:#}"));
+            invocation.complain(os::with_causes(error.as_ref()));
             ExitCode::FAILURE
         }
     }

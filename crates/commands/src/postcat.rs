@@ -1,9 +1,11 @@
 //! `postcat`: shows queued messages, as Postfix's postcat(1) does.
 
+use std::io::Read as _;
+use std::path::Path;
 use std::process::ExitCode;
 
 use envelope::QueueId;
-use queue::admin::{self, View};
+use queue::admin::{self, Place, View};
 use queue::maildrop;
 use world::World;
 
@@ -81,35 +83,39 @@ fn wanted_of(args: &[String]) -> Result<Wanted, String> {
 fn show_all(wanted: &Wanted) -> Result<(), String> {
     let queue = MailQueue::of(wanted.config_directory.as_deref())?;
     for word in &wanted.words {
-        let id = if !wanted.by_id {
+        let (id, place) = if !wanted.by_id {
             match id_of_path(queue.directory(), word) {
-                Some(id) => id,
+                Some(id) => (id, Place::Named(word)),
                 None => {
                     unusable_file(word)?;
                     continue;
                 }
             }
         } else if is_queue_id(word) {
-            QueueId::parse(word).ok_or_else(|| missing(word))?
+            (QueueId::parse(word).ok_or_else(|| missing(word))?, Place::Queue)
         } else {
             return Err(format!("bad mail queue ID: {word}"));
         };
-        let text = text_of(&queue, &id, wanted.view)?;
-        print_bytes(&text);
+        match text_of(&queue, (&id, place), wanted.view) {
+            Ok(text) => print_bytes(&text),
+            // A file that only looks like one of this queue.
+            Err(_) if place != Place::Queue && Path::new(word).is_file() => unusable_file(word)?,
+            Err(why) => return Err(why),
+        }
     }
     Ok(())
 }
 
 /// The message as it lies on disk, be the mail system up or down.
-fn text_of(queue: &MailQueue, id: &QueueId, view: View) -> Result<Vec<u8>, String> {
+fn text_of(queue: &MailQueue, (id, place): (&QueueId, Place<'_>), view: View) -> Result<Vec<u8>, String> {
     let mut last = missing(id.as_str());
     for _ in 0..LOOKS {
         let dropped = maildrop::read(queue.directory(), &World::real(), id);
         let shown = match dropped {
-            Ok(dropped) => admin::dump_dropped(dropped, view, &full_date),
+            Ok(dropped) => admin::dump_dropped((dropped, place), view, &full_date),
             Err(error) if is_missing(&error) => queue
                 .open_to_look()
-                .and_then(|spool| admin::dump(&spool, id, view, &full_date)),
+                .and_then(|spool| admin::dump(&spool, (id, place), view, &full_date)),
             Err(error) => Err(error),
         };
         match shown {
@@ -127,15 +133,32 @@ fn missing(id: &str) -> String {
 
 /// Says of a file that it is no message; one that is not there ends the command.
 fn unusable_file(path: &str) -> Result<(), String> {
-    match std::fs::File::open(path) {
-        Ok(_) => {
-            let text = "input is not a valid queue file";
-            eprint_line(&format!(
-                "postcat: warning: {path}: {text}; postcat -q ID shows a message"
-            ));
-            Ok(())
+    let trouble = |error: std::io::Error| format!("open {path}: {}", os::words(&error));
+    let mut start = Vec::new();
+    let file = std::fs::File::open(path).map_err(trouble)?;
+    // A directory can be opened, but not read.
+    let read = file.take(RECORD_BYTES as u64).read_to_end(&mut start);
+    let text = if read.is_ok() && is_postfix_file(&start) {
+        "input is a queue file of Postfix, not of this queue; the postcat of Postfix shows it"
+    } else {
+        "input is not a valid queue file; postcat -q ID shows a message"
+    };
+    eprint_line(&format!("postcat: warning: {path}: {text}"));
+    Ok(())
+}
+
+/// What the first record of a queue file of Postfix takes: its type, its length, numbers in columns of 15 with blanks between.
+const RECORD_BYTES: usize = 97;
+
+fn is_postfix_file(start: &[u8]) -> bool {
+    let is_number = |byte: &u8| byte.is_ascii_digit() || *byte == b' ';
+    match start {
+        [b'C', length, numbers @ ..] => {
+            usize::from(*length) == RECORD_BYTES - 2
+                && numbers.len() == RECORD_BYTES - 2
+                && numbers.iter().all(is_number)
         }
-        Err(error) => Err(format!("open {path}: {}", os::words(&error))),
+        _ => false,
     }
 }
 
@@ -179,8 +202,18 @@ mod tests {
     }
 
     #[test]
+    fn queue_files_of_postfix_are_known() {
+        let numbers = format!("{:15} {:15} {:15} {:15} {:15} {:15}", 282, 350, 2, 0, 282, 0);
+        let file = [b"C\x5f", numbers.as_bytes()].concat();
+        assert!(is_postfix_file(&file));
+        assert!(!is_postfix_file(&file[..96]));
+        assert!(!is_postfix_file(b"Content-Type: text/plain\n"));
+        assert!(!is_postfix_file(b""));
+    }
+
+    #[test]
     fn paths_of_the_queue_are_ids() {
-        let directory = std::path::Path::new("/q");
+        let directory = Path::new("/q");
         let id = |path| id_of_path(directory, path).map(|id| id.to_string());
         assert_eq!(id("/q/deferred/E/E69259AE0B7").as_deref(), Some("E69259AE0B7"));
         assert_eq!(id("deferred/E69259AE0B7").as_deref(), Some("E69259AE0B7"));

@@ -124,11 +124,15 @@ fn about_tls(modes: &[String]) -> ExitCode {
 fn edits_of(request: &Request) -> Result<(Vec<Edit>, Vec<String>), String> {
     let mut edits: Vec<Edit> = Vec::new();
     let mut replaced = Vec::new();
-    for text in &request.names {
+    for (number, text) in request.names.iter().enumerate() {
         let edit = match request.editing {
             Some('e') => assignment(text).map(|(name, value)| Edit::Set(name, value))?,
+            // The first word decides what all are.
+            Some(letter) if text.contains('=') && number == 0 => {
+                return Err(format!("specify one of -e -{letter}"));
+            }
             _ if text.contains('=') => {
-                return Err(format!("-X or -# requires a name without value: \"{text}\""));
+                return Err("-X or -# requires parameter names without value".to_owned());
             }
             _ if !is_name(text.trim()) => {
                 return Err(format!("\"{text}\" is not a name: a name is one word"));
@@ -260,8 +264,12 @@ fn show_values(request: &Request, listing: &Listing<'_>) -> Result<(), String> {
     } else {
         request.names.clone()
     };
+    let set = listing.names(Which::Set);
     for name in names {
+        // With -n a name that is not set is not shown; one that is not known is told.
+        let is_hidden = which == Which::Set && !set.contains(&name);
         match listing.text(&name, which, request.has('x')) {
+            Ok(Some(_)) if is_hidden => {}
             Ok(Some(text)) => lines(request, &name, &text)
                 .iter()
                 .for_each(|line| print_line(line)),

@@ -162,7 +162,10 @@ impl MailSystem {
         match self.process()? {
             Some(process) => Ok(process),
             None => Err(match self.tell_errors() {
-                0 => "the Postfix mail system is not running".to_owned(),
+                0 => {
+                    self.show(&self.looked_at());
+                    "the Postfix mail system is not running".to_owned()
+                }
                 _ => self.not_found(),
             }),
         }
@@ -175,6 +178,18 @@ impl MailSystem {
             self.show(&format!("error: {error}"));
         }
         errors.len()
+    }
+
+    /// Where one was looked for: another one may run where another main.cf, or this one before an edit, has its queue.
+    fn looked_at(&self) -> String {
+        let main_cf = self.directory.join("main.cf");
+        let place = self.queue.directory().display();
+        let main_cf = main_cf.display();
+        if configuration::sets(&self.directory, "queue_directory") {
+            format!("note: nobody answers in {place}, the queue_directory of {main_cf}")
+        } else {
+            format!("note: nobody answers in {place}, the default: {main_cf} sets no queue_directory")
+        }
     }
 
     /// Why nobody can say whether it runs.
@@ -249,7 +264,12 @@ impl MailSystem {
             }
             Ok(None) => {
                 match self.tell_errors() {
-                    0 => self.say(&Script::NotRunning),
+                    0 => {
+                        if os::terminal::stderr_is_terminal() {
+                            self.show(&self.looked_at());
+                        }
+                        self.say(&Script::NotRunning);
+                    }
                     _ => self.fail(&self.not_found()),
                 }
                 ExitCode::FAILURE

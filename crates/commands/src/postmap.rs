@@ -1,34 +1,41 @@
 //! `postmap` and `postalias`: build and ask lookup tables as Postfix's postmap(1) and postalias(1) do.
 
 use std::io::{BufRead, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use settings::TableRef;
-use tables::Tables;
 use tables::build::{self, Duplicates, Options};
 use tables::source::Syntax;
+use tables::{Tables, file_values};
 
+use crate::getopt::{Part, parts_of};
 use crate::message_keys::MessageKeys;
 use crate::submission::MESSAGE_BYTES_MAX;
-use crate::{Invocation, configuration, eprint_line, print_line};
+use crate::{Invocation, configuration, eprint_line, print_bytes, print_line};
 
-const HELP: &str = "usage: postmap [-bfhimnNoprsuUvw] [-c DIR] [-d KEY] [-q KEY] [TYPE:]FILE...
+const HELP: &str = "usage: postmap [-bfFhimnNoprsuUvw] [-c DIR] [-d KEY] [-q KEY] [TYPE:]FILE...
 Builds the database of a lookup table from its text source FILE, or asks a table.
 (postalias is the same for files in the syntax of aliases(5).)
   -b, -h  with -q -: standard input is a message, its body lines or header fields are the keys; -m parts it by MIME
   -c DIR  takes DIR/main.cf (MAIL_CONFIG does the same)
   -d KEY  removes KEY; - reads keys from standard input
   -f      does not fold keys to lower case
+  -F      values are names of files, whose content is the value
   -i      adds entries from standard input to what is there
+  -n, -N  have no effect: keys and values are kept without a zero octet at their end, and found so
   -o      does not give the database the owner of the source
+  -p      does not give the database the permissions of the source
   -q KEY  shows the value of KEY; - reads keys from standard input and shows keys and values
   -r      replaces entries that are there already
-  -s      shows all entries
+  -s      shows all entries of the first table
+  -u, -U  have no effect: keys and values are UTF-8
   -w      does not warn of entries that are there already";
 
 /// The longest list of keys that is read from standard input.
 const KEYS_MAX: usize = 10_000_000;
+/// How much of the answers is written at once, in bytes.
+const OUTPUT_BYTES: usize = 64 * 1024;
 
 /// What the arguments ask for.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -39,8 +46,10 @@ struct Request {
     sequence: bool,
     message: MessageKeys,
     keeps_case: bool,
+    reads_files: bool,
     incremental: bool,
     keeps_own: bool,
+    own_mode: bool,
     duplicates: Duplicates,
     tables: Vec<String>,
 }
@@ -60,42 +69,64 @@ fn run_as(invocation: &Invocation, syntax: Syntax) -> ExitCode {
         print_line(&HELP.replacen("postmap", &invocation.name, 1));
         return ExitCode::SUCCESS;
     }
-    let request = match request_of(&invocation.args) {
+    let request = match request_of(&invocation.args, syntax) {
         Ok(request) => request,
-        Err(text) => return fatal(invocation, &text),
+        Err(Wrong::Getopt(text)) => {
+            invocation.complain(text);
+            return usage(invocation, syntax);
+        }
+        Err(Wrong::Fatal(text)) => return fatal(invocation, &text),
     };
     if request.tables.is_empty() {
-        let options = "[-fFimnNoprsuUvw] [-c config_dir] [-d key] [-q key] [map_type:]file...";
-        return fatal(invocation, &format!("usage: {} {options}", invocation.name));
+        return usage(invocation, syntax);
     }
+    let directory = match configuration_directory(&request) {
+        Ok(directory) => directory,
+        Err(text) => return fatal(invocation, &text),
+    };
     let default_type = match request.tables.iter().all(|table| table.contains(':')) {
         true => String::new(),
-        false => default_type(&configuration::directory(request.config_directory.as_deref())),
+        false => default_type(&directory),
     };
-    let tables: Vec<TableRef> = request
+    let tables: Result<Vec<TableRef>, String> = request
         .tables
         .iter()
         .map(|name| table_ref(name, &default_type))
         .collect();
+    tables
+        .and_then(|tables| act(invocation, &tables, &request, syntax))
+        .unwrap_or_else(|text| fatal(invocation, &text))
+}
+
+fn act(
+    invocation: &Invocation,
+    tables: &[TableRef],
+    request: &Request,
+    syntax: Syntax,
+) -> Result<ExitCode, String> {
     let by_message = request.message.headers || request.message.body;
-    let done = if (by_message || request.message.mime) && request.query.as_deref() != Some("-") {
-        Err("specify -b -h or -m only with \"-q -\"".to_owned())
-    } else if let Some(key) = &request.query {
+    if (by_message || request.message.mime) && request.query.as_deref() != Some("-") {
+        return Err("specify -b -h or -m only with \"-q -\"".to_owned());
+    }
+    if let Some(key) = &request.query {
         if request.message.mime && !by_message {
             eprint_line(&format!(
                 "{}: warning: ignoring -m option without -b or -h",
                 invocation.name
             ));
         }
-        query(invocation, &tables, key, &request)
-    } else if let Some(key) = &request.delete {
-        delete(&tables, key, !request.keeps_case)
+        return match key.as_str() {
+            "-" => query_many(invocation, tables, request, syntax),
+            key => query_one(invocation, tables, key, request),
+        };
+    }
+    if let Some(key) = &request.delete {
+        delete(tables, key, !request.keeps_case)
     } else if request.sequence {
-        sequence(&tables)
+        sequence(invocation, tables, request, syntax)
     } else {
-        create(invocation, &tables, &request, syntax)
-    };
-    done.unwrap_or_else(|text| fatal(invocation, &text))
+        create(invocation, tables, request, syntax)
+    }
 }
 
 pub(crate) fn fatal(invocation: &Invocation, text: &str) -> ExitCode {
@@ -103,54 +134,96 @@ pub(crate) fn fatal(invocation: &Invocation, text: &str) -> ExitCode {
     ExitCode::FAILURE
 }
 
-fn request_of(args: &[String]) -> Result<Request, String> {
+fn usage(invocation: &Invocation, syntax: Syntax) -> ExitCode {
+    let options = match syntax {
+        Syntax::Map => "[-bfFhimnNoprsuUvw] [-c config_dir] [-d key] [-q key] [map_type:]file...",
+        Syntax::Aliases => "[-Nfinoprsuvw] [-c config_dir] [-d key] [-q key] [map_type:]file...",
+    };
+    fatal(invocation, &format!("usage: {} {options}", invocation.name))
+}
+
+/// The directory of main.cf. Where it was named there must be one; our tables need none.
+fn configuration_directory(request: &Request) -> Result<PathBuf, String> {
+    let directory = configuration::directory(request.config_directory.as_deref());
+    if request.config_directory.is_some() {
+        let file = directory.join("main.cf");
+        std::fs::metadata(&file)
+            .map_err(|error| format!("open {}: {}", file.display(), os::words(&error)))?;
+    }
+    Ok(directory)
+}
+
+/// What is wrong with the arguments.
+#[derive(Debug, PartialEq, Eq)]
+enum Wrong {
+    /// What getopt(3) says; the usage follows.
+    Getopt(String),
+    Fatal(String),
+}
+
+fn request_of(args: &[String], syntax: Syntax) -> Result<Request, Wrong> {
+    let letters = match syntax {
+        Syntax::Map => "bfFhimnNoprsuUvw",
+        Syntax::Aliases => "NfinoprsuUvw",
+    };
     let mut request = Request::default();
-    let mut args = args.iter();
-    while let Some(arg) = args.next() {
-        let Some(letters) = arg.strip_prefix('-').filter(|letters| !letters.is_empty()) else {
-            request.tables.push(arg.clone());
-            continue;
-        };
-        if letters == "-" {
-            request.tables.extend(args.by_ref().cloned());
-            break;
-        }
-        for (at, letter) in letters.char_indices() {
-            match letter {
-                'f' => request.keeps_case = true,
-                'i' => request.incremental = true,
-                'o' => request.keeps_own = true,
-                'r' => request.duplicates = Duplicates::Replace,
-                'w' => request.duplicates = Duplicates::Ignore,
-                's' => request.sequence = true,
-                'b' => request.message.body = true,
-                'h' => request.message.headers = true,
-                'm' => request.message.mime = true,
-                'n' | 'N' | 'p' | 'v' | 'u' | 'U' => {}
-                'c' | 'd' | 'q' => {
-                    let rest = &letters[at + 1..];
-                    let value = if rest.is_empty() {
-                        args.next().cloned()
-                    } else {
-                        Some(rest.to_owned())
-                    };
-                    let value = value.ok_or_else(|| format!("nothing follows -{letter}"))?;
-                    match letter {
-                        'c' => request.config_directory = Some(value),
-                        'd' => request.delete = Some(value),
-                        _ => request.query = Some(value),
-                    }
-                    break;
-                }
-                other => return Err(format!("option -{other} is not there")),
+    let only_one = |is_free: bool, text: &str| match is_free {
+        true => Ok(()),
+        false => Err(Wrong::Fatal(text.to_owned())),
+    };
+    for part in parts_of(args, letters, "cdq").map_err(Wrong::Getopt)? {
+        let asked = (
+            request.query.is_some(),
+            request.delete.is_some(),
+            request.sequence,
+        );
+        match part {
+            Part::Word(word) => request.tables.push(word),
+            Part::Value('c', value) => request.config_directory = Some(value),
+            Part::Value('d', value) => {
+                only_one(asked == (false, false, false), "specify only one of -s -q or -d")?;
+                request.delete = Some(value);
             }
+            Part::Value(_, value) => {
+                only_one(asked == (false, false, false), "specify only one of -s -q or -d")?;
+                request.query = Some(value);
+            }
+            Part::Flag('s') => {
+                only_one(!asked.0 && !asked.1, "specify only one of -s or -q or -d")?;
+                request.sequence = true;
+            }
+            Part::Flag(letter) => request.flag(letter),
         }
     }
     Ok(request)
 }
 
-fn table_ref(name: &str, default_type: &str) -> TableRef {
-    name.parse().unwrap_or_else(|_| TableRef::new(default_type, name))
+impl Request {
+    fn flag(&mut self, letter: char) {
+        match letter {
+            'b' => self.message.body = true,
+            'f' => self.keeps_case = true,
+            'F' => self.reads_files = true,
+            'h' => self.message.headers = true,
+            'i' => self.incremental = true,
+            'm' => self.message.mime = true,
+            'o' => self.keeps_own = true,
+            'p' => self.own_mode = true,
+            'r' => self.duplicates = Duplicates::Replace,
+            'w' => self.duplicates = Duplicates::Ignore,
+            // n, N, u, U, v: nothing to do.
+            _ => {}
+        }
+    }
+}
+
+fn table_ref(name: &str, default_type: &str) -> Result<TableRef, String> {
+    match name.contains(':') {
+        true => name
+            .parse()
+            .map_err(|_| format!("open dictionary: expecting \"type:name\" form instead of \"{name}\"")),
+        false => Ok(TableRef::new(default_type, name)),
+    }
 }
 
 /// `default_database_type` of main.cf; its default when there is none.
@@ -176,6 +249,8 @@ fn create(
         folds: !request.keeps_case,
         is_incremental: request.incremental,
         keeps_owner: !request.keeps_own,
+        keeps_mode: !request.own_mode,
+        reads_files: request.reads_files,
         ..Options::of(syntax)
     };
     for table in tables {
@@ -223,56 +298,151 @@ fn keys() -> impl Iterator<Item = String> {
         .take(KEYS_MAX)
 }
 
-fn query(
+/// Opened tables and what was asked of them.
+struct Asking<'r> {
+    invocation: &'r Invocation,
+    refs: &'r [TableRef],
+    tables: Tables,
+    request: &'r Request,
+}
+
+impl<'r> Asking<'r> {
+    /// Opens tables; one that cannot be opened ends the command.
+    fn open(invocation: &'r Invocation, refs: &'r [TableRef], request: &'r Request) -> Result<Self, String> {
+        let (tables, problems) = Tables::open(refs);
+        let asking = Asking {
+            invocation,
+            refs,
+            tables,
+            request,
+        };
+        asking.warn();
+        let is_fatal = |error: &&tables::Error| !matches!(error, tables::Error::Skipped { .. });
+        match problems.iter().find(is_fatal) {
+            Some(error) => Err(error.to_string()),
+            None => Ok(asking),
+        }
+    }
+
+    fn warn(&self) {
+        let is_silent = |text: &String| {
+            self.request.duplicates == Duplicates::Ignore && text.contains(": duplicate entry: ")
+        };
+        for warning in self.tables.take_warnings() {
+            if !is_silent(&warning) {
+                eprint_line(&format!("{}: warning: {warning}", self.invocation.name));
+            }
+        }
+    }
+
+    fn lookup(&self, key: &str) -> Result<Option<Vec<u8>>, String> {
+        // A key of nothing is in no table that lists its keys.
+        if key.is_empty() && self.refs.iter().all(|table| build::has_database(&table.kind)) {
+            return Ok(None);
+        }
+        let found = match self.request.keeps_case {
+            true => self.tables.lookup_unfolded(key),
+            false => self.tables.lookup(key),
+        };
+        match found.map_err(|error| error.to_string())? {
+            Some(value) if self.request.reads_files => self.content(key, &value).map(Some),
+            found => Ok(found.map(String::into_bytes)),
+        }
+    }
+
+    /// With `-F`: what the files hold that a value names, or held when the database was built.
+    fn content(&self, key: &str, value: &str) -> Result<Vec<u8>, String> {
+        let table = self.refs.first();
+        let is_built = table.is_some_and(|table| build::has_database(&table.kind));
+        if !is_built {
+            return file_values::content(value);
+        }
+        file_values::decoded(value).ok_or_else(|| {
+            let name = table.map(|table| match build::database_name(table) {
+                Some(file) => format!("{}:{file}", table.kind),
+                None => table.to_string(),
+            });
+            let name = name.unwrap_or_default();
+            eprint_line(&format!(
+                "{}: warning: table {name}: key {key}: malformed BASE64 value: {value}",
+                self.invocation.name
+            ));
+            format!("table {name}: query error")
+        })
+    }
+}
+
+/// What stands between keys and values that are shown.
+fn between(syntax: Syntax) -> &'static [u8] {
+    match syntax {
+        Syntax::Map => b"\t",
+        Syntax::Aliases => b":\t",
+    }
+}
+
+/// `-q KEY`: the tables are opened one after the other, until one has it.
+fn query_one(
     invocation: &Invocation,
     refs: &[TableRef],
     key: &str,
     request: &Request,
 ) -> Result<ExitCode, String> {
-    let (tables, problems) = Tables::open(refs);
-    let is_fatal = |error: &&tables::Error| !matches!(error, tables::Error::Skipped { .. });
-    if let Some(error) = problems.iter().find(is_fatal) {
-        return Err(error.to_string());
-    }
-    let warn = || {
-        for warning in tables.take_warnings() {
-            eprint_line(&format!("{}: warning: {warning}", invocation.name));
+    for table in refs {
+        let asking = Asking::open(invocation, std::slice::from_ref(table), request)?;
+        let found = asking.lookup(key);
+        asking.warn();
+        if let Some(mut value) = found? {
+            value.push(b'\n');
+            print_bytes(&value);
+            return Ok(ExitCode::SUCCESS);
         }
-    };
-    warn();
-    let lookup = |key: &str| {
-        let found = if request.keeps_case {
-            tables.lookup_unfolded(key)
-        } else {
-            tables.lookup(key)
-        };
-        found.map_err(|error| error.to_string())
-    };
-    let mut has_found = false;
+    }
+    Ok(ExitCode::FAILURE)
+}
+
+/// `-q -`: the keys are on the standard input, or in the message there.
+fn query_many(
+    invocation: &Invocation,
+    refs: &[TableRef],
+    request: &Request,
+    syntax: Syntax,
+) -> Result<ExitCode, String> {
+    let asking = refs
+        .iter()
+        .map(|table| Asking::open(invocation, std::slice::from_ref(table), request))
+        .collect::<Result<Vec<Asking<'_>>, String>>()?;
+    let between = between(syntax);
+    let (mut has_found, mut output) = (false, Vec::with_capacity(OUTPUT_BYTES));
     let mut show = |key: &str| -> Result<(), String> {
-        if let Some(value) = lookup(key)? {
+        for table in &asking {
+            let found = table.lookup(key);
+            table.warn();
+            let Some(value) = found? else { continue };
             has_found = true;
-            print_line(&format!("{key}\t{value}"));
+            output.extend_from_slice(key.as_bytes());
+            output.extend_from_slice(between);
+            output.extend_from_slice(&value);
+            output.push(b'\n');
+            if output.len() >= OUTPUT_BYTES {
+                print_bytes(&output);
+                output.clear();
+            }
+            break;
         }
         Ok(())
     };
-    if key == "-" && (request.message.headers || request.message.body) {
+    let done = if request.message.headers || request.message.body {
         let mut message = Vec::new();
         let mut input = std::io::stdin().lock().take(MESSAGE_BYTES_MAX);
         let read = input.read_to_end(&mut message);
         read.map_err(|error| format!("standard input: {}", os::words(&error)))?;
-        request
-            .message
-            .of(&message)
-            .iter()
-            .try_for_each(|key| show(key))?;
-    } else if key == "-" {
-        keys().try_for_each(|key| show(&key))?;
-    } else if let Some(value) = lookup(key)? {
-        has_found = true;
-        print_line(&value);
-    }
-    warn();
+        request.message.of(&message).iter().try_for_each(|key| show(key))
+    } else {
+        keys().try_for_each(|key| show(&key))
+    };
+    // What was found before an error is an answer.
+    print_bytes(&output);
+    done?;
     Ok(if has_found {
         ExitCode::SUCCESS
     } else {
@@ -288,6 +458,10 @@ fn delete(refs: &[TableRef], key: &str, folds: bool) -> Result<ExitCode, String>
     };
     let mut deleted = 0;
     for table in refs {
+        let is_known = Tables::is_known(&table.kind);
+        if is_known && !build::has_database(&table.kind) {
+            return Err(format!("{table} map requires O_RDONLY access mode"));
+        }
         deleted += build::delete(table, &keys, folds).map_err(|error| error.to_string())?;
     }
     Ok(if deleted > 0 {
@@ -297,12 +471,28 @@ fn delete(refs: &[TableRef], key: &str, folds: bool) -> Result<ExitCode, String>
     })
 }
 
-fn sequence(refs: &[TableRef]) -> Result<ExitCode, String> {
-    for table in refs {
-        for (key, value) in build::entries(table).map_err(|error| error.to_string())? {
-            print_line(&format!("{key}\t{value}"));
-        }
+/// `-s`: all entries of the first table.
+fn sequence(
+    invocation: &Invocation,
+    refs: &[TableRef],
+    request: &Request,
+    syntax: Syntax,
+) -> Result<ExitCode, String> {
+    let asking = Asking::open(invocation, refs.get(..1).unwrap_or_default(), request)?;
+    let entries = asking.tables.entries();
+    asking.warn();
+    let mut output = Vec::new();
+    for (key, value) in entries.map_err(|error| error.to_string())? {
+        let value = match request.reads_files {
+            true => asking.content(&key, &value)?,
+            false => value.into_bytes(),
+        };
+        output.extend_from_slice(key.as_bytes());
+        output.extend_from_slice(between(syntax));
+        output.extend_from_slice(&value);
+        output.push(b'\n');
     }
+    print_bytes(&output);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -314,20 +504,27 @@ mod tests {
         line.split_whitespace().map(str::to_owned).collect()
     }
 
+    fn request_of_map(args: &[String]) -> Result<Request, Wrong> {
+        request_of(args, Syntax::Map)
+    }
+
     #[test]
     fn arguments() {
-        let request = request_of(&args("-fw -c/x -q key hash:/a /b")).unwrap();
+        let request = request_of_map(&args("-fw -c/x -q key hash:/a /b")).unwrap();
         assert!(request.keeps_case && !request.incremental);
         assert_eq!(request.duplicates, Duplicates::Ignore);
         assert_eq!(request.config_directory.as_deref(), Some("/x"));
         assert_eq!(request.query.as_deref(), Some("key"));
         assert_eq!(request.tables, ["hash:/a", "/b"]);
         assert_eq!(
-            request_of(&args("-q - hash:/a")).unwrap().query.as_deref(),
+            request_of_map(&args("-q - hash:/a")).unwrap().query.as_deref(),
             Some("-")
         );
-        assert!(request_of(&args("-q")).is_err());
-        assert!(request_of(&args("-Z")).is_err());
-        assert_eq!(table_ref("/b", "hash"), TableRef::new("hash", "/b"));
+        assert!(request_of_map(&args("-q")).is_err());
+        assert!(request_of_map(&args("-Z")).is_err());
+        assert_eq!(table_ref("/b", "hash"), Ok(TableRef::new("hash", "/b")));
+        assert!(table_ref("hash:", "hash").is_err());
+        assert!(request_of_map(&args("-q a -s hash:a")).is_err());
+        assert!(request_of(&args("-F hash:a"), Syntax::Aliases).is_err());
     }
 }

@@ -19,7 +19,8 @@ pub(crate) fn run(invocation: &Invocation) -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprint_line(&format!("yubin role {}: {error:#}", invocation.args.join(" ")));
+            let why = os::with_causes(error.as_ref());
+            eprint_line(&format!("yubin role {}: {why}", invocation.args.join(" ")));
             ExitCode::FAILURE
         }
     }

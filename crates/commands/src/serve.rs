@@ -50,12 +50,12 @@ pub(crate) fn run(invocation: &Invocation) -> ExitCode {
         Ok(wanted) => match serve(&wanted) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
-                eprint_line(&format!("yubin: {error:#}"));
+                eprint_line(&format!("yubin: {}", os::with_causes(error.as_ref())));
                 ExitCode::FAILURE
             }
         },
         Err(error) => {
-            eprint_line(&format!("yubin serve: {error:#}"));
+            eprint_line(&format!("yubin serve: {}", os::with_causes(error.as_ref())));
             ExitCode::from(64)
         }
     }

@@ -95,6 +95,7 @@ fn smtpd_lines() {
             queue_id: Some("ABC123"),
             name: None,
             address,
+            is_told: true,
         }),
     };
     let client = "D9DF698C2D9: client=localhost[127.0.0.1], orig_queue_id=ABC123, orig_client=unknown";

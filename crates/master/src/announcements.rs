@@ -61,7 +61,7 @@ pub(crate) fn failed(start: &Start, error: &anyhow::Error) {
     }
     if let Ok(log) = log_files::of(&loaded, start.config_directory.is_some()) {
         problems(start, &loaded, &log);
-        log.write(&fatal(&format!("{error:#}")));
+        log.write(&fatal(&os::with_causes(error.as_ref())));
         log.flush();
     }
 }

@@ -42,7 +42,7 @@ impl AuthSockets {
                 bind_one(&path, listener).map(|listener| self.bound.push(Bound { path, kind, listener }))
             };
             if let Err(error) = done {
-                log.mailbox_error("auth", &format!("{error:#}"));
+                log.mailbox_error("auth", &os::with_causes(error.as_ref()));
             }
         }
     }

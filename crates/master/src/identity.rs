@@ -130,9 +130,13 @@ pub fn front_user(loaded: &Loaded, serves_mta: bool) -> Result<User> {
 /// # Errors
 /// All that is wrong, in one text.
 pub fn check(loaded: &Loaded, serves_mta: bool) -> Result<()> {
-    let front = front_user(loaded, serves_mta).map_err(|error| format!("{error:#}"));
+    let front = front_user(loaded, serves_mta).map_err(|error| os::with_causes(error.as_ref()));
     let auth = loaded.dovecot.as_ref().map_or(Ok(None), auth_user);
-    let mut wrong: Vec<String> = auth.err().map(|error| format!("{error:#}")).into_iter().collect();
+    let mut wrong: Vec<String> = auth
+        .err()
+        .map(|error| os::with_causes(error.as_ref()))
+        .into_iter()
+        .collect();
     if serves_mta {
         wrong.extend(wrong_default_privs(loaded, front.as_ref().ok()));
     }
@@ -152,7 +156,7 @@ fn wrong_default_privs(loaded: &Loaded, front: Option<&User>) -> Option<String> 
         Ok(Some(user)) => user,
         Ok(None) if !loaded.values.explicit().contains_key("default_privs") => return None,
         Ok(None) => return Some(format!("{place}: there is no user {name}")),
-        Err(error) => return Some(format!("{place}: {error:#}")),
+        Err(error) => return Some(format!("{place}: {}", os::with_causes(error.as_ref()))),
     };
     if user.uid == ROOT || user.gid == ROOT {
         return Some(format!(

@@ -196,7 +196,7 @@ impl Orders {
         let wanted = listeners::wanted(&loaded.postfix, &loaded.services, loaded.dovecot.as_ref());
         let log = self.log();
         match wanted {
-            Err(error) => log.error("master", &format!("{error:#}")),
+            Err(error) => log.error("master", &os::with_causes(error.as_ref())),
             Ok(wanted) => {
                 let new = wanted.iter().filter(|port| !self.bound.contains(&port.address));
                 new.filter(|port| !port.address.is_ipv6() || self.bound.iter().any(Endpoint::is_ipv6))
@@ -215,7 +215,10 @@ impl Orders {
         match read {
             Ok(read) => *newest = read,
             Err(error) => {
-                let text = format!("the certificates read before stay in use: {error:#}");
+                let text = format!(
+                    "the certificates read before stay in use: {}",
+                    os::with_causes(error.as_ref())
+                );
                 self.log().warning("master", &text);
             }
         }
@@ -270,7 +273,7 @@ impl Orders {
                 Ok(())
             }
             Err(error) => {
-                let why = format!("the old configuration stays: {error:#}");
+                let why = format!("the old configuration stays: {}", os::with_causes(error.as_ref()));
                 self.log().error("master", &why);
                 Err(why)
             }

@@ -63,6 +63,23 @@ pub fn words(error: &std::io::Error) -> String {
     }
 }
 
+/// An error with its causes, `cannot start: cannot open /x: Permission denied`. Many errors tell their cause in their own words
+/// already: that is not said again.
+pub fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let said = cause.to_string();
+        let said = said.rfind(" (os error ").map_or(said.as_str(), |at| &said[..at]);
+        if !text.contains(said) {
+            text.push_str(": ");
+            text.push_str(said);
+        }
+        next = cause.source();
+    }
+    text
+}
+
 impl Error {
     /// The system's last error, said of `what`.
     pub fn last(what: impl Into<String>) -> Error {
@@ -107,6 +124,23 @@ mod tests {
         assert_eq!(
             call.to_string(),
             "cannot open /nonexistent/file: No such file or directory"
+        );
+    }
+    #[test]
+    fn causes_are_told_once() {
+        let denied = || io::Error::from_raw_os_error(13);
+        let call = Error::call("open /x", denied());
+        assert_eq!(with_causes(&call), "cannot open /x: Permission denied");
+        #[derive(Debug, thiserror::Error)]
+        #[error("cannot start")]
+        struct Silent(#[source] io::Error);
+        assert_eq!(with_causes(&Silent(denied())), "cannot start: Permission denied");
+        #[derive(Debug, thiserror::Error)]
+        #[error("cannot start: {0}")]
+        struct Telling(#[source] Error);
+        assert_eq!(
+            with_causes(&Telling(call)),
+            "cannot start: cannot open /x: Permission denied"
         );
     }
 }

@@ -11,6 +11,7 @@ pub mod admin;
 pub mod backoff;
 pub mod conduct;
 pub mod maildrop;
+pub mod outcome_lines;
 pub mod scheduler;
 pub mod spool;
 

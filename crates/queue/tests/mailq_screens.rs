@@ -6,7 +6,9 @@ use std::path::Path;
 
 use address::Address;
 use envelope::{BodyKind, DeliveryResult, Envelope, Outcome, QueueId, Recipient, StatusCode};
-use queue::admin::{Change, Listed, ListedRecipient, Parts, Selection, View, change, dump, listing, render};
+use queue::admin::{
+    Change, Listed, ListedRecipient, Parts, Place, Selection, View, change, dump, listing, render,
+};
 use queue::spool::SpoolOptions;
 use queue::{Facts, QueueName, Spool, maildrop};
 use world::{SimDisk, World};
@@ -247,7 +249,12 @@ fn a_message_is_dumped_as_postcat_does() {
     let spool = open(&world);
     let id = accept(&spool, &["x@else.invalid"]);
     let long_date = |_| "Sat Nov 21 21:43:46 2026".to_owned();
-    let shown = |view| String::from_utf8(dump(&spool, &id, view, &long_date).unwrap()).unwrap();
+    let shown =
+        |view| String::from_utf8(dump(&spool, (&id, Place::Queue), view, &long_date).unwrap()).unwrap();
+    let named = dump(&spool, (&id, Place::Named("./x/y")), View::default(), &long_date).unwrap();
+    let named = String::from_utf8(named).unwrap();
+    assert!(named.starts_with("*** ENVELOPE RECORDS ./x/y ***\n"), "{named}");
+    assert!(named.ends_with("*** MESSAGE FILE END ./x/y ***\n"), "{named}");
     let text = |parts| {
         shown(View {
             parts,

@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 use settings::TableRef;
 
 use crate::cdb::{self, Cdb, Opened, Record};
+use crate::lmdb::{self, Lmdb};
 use crate::source::{self, Syntax};
-use crate::{Error, types};
+use crate::{Error, file_values, types};
 
 /// What to do about a key that is there already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -37,6 +38,10 @@ pub struct Options {
     pub is_incremental: bool,
     /// Whether the database gets the source's owner when we are root (not with `-o`).
     pub keeps_owner: bool,
+    /// Whether the database gets the source's permissions, too (not with `-p`: then they are 0644).
+    pub keeps_mode: bool,
+    /// Whether values are names of files, whose content is the value (`-F`).
+    pub reads_files: bool,
 }
 
 impl Options {
@@ -48,6 +53,8 @@ impl Options {
             folds: true,
             is_incremental: false,
             keeps_owner: true,
+            keeps_mode: true,
+            reads_files: false,
         }
     }
 }
@@ -90,7 +97,7 @@ pub fn build(table: &TableRef, options: Options) -> Result<Report, Error> {
     };
     let owner = std::fs::metadata(path).map_err(failed)?;
     let text = source::read(path)?;
-    build_from(table, &text, options, Some(&owner))
+    build_from(table, (&table.name, &text), options, Some(&owner))
 }
 
 /// As [`build`] from a text that is at hand (`postmap -i`: standard input).
@@ -98,12 +105,13 @@ pub fn build(table: &TableRef, options: Options) -> Result<Report, Error> {
 /// # Errors
 /// As [`build`].
 pub fn build_from_text(table: &TableRef, text: &str, options: Options) -> Result<Report, Error> {
-    build_from(table, text, options, std::fs::metadata(&table.name).ok().as_ref())
+    let owner = std::fs::metadata(&table.name).ok();
+    build_from(table, ("stdin", text), options, owner.as_ref())
 }
 
 fn build_from(
     table: &TableRef,
-    text: &str,
+    (place, text): (&str, &str),
     options: Options,
     owner: Option<&std::fs::Metadata>,
 ) -> Result<Report, Error> {
@@ -117,9 +125,19 @@ fn build_from(
     let found = source::parse(text, options.syntax, options.folds);
     let mut warnings: Vec<(usize, String)> = Vec::new();
     for (line, warning) in found.warnings {
-        warnings.push((line, format!("{}, line {line}: {warning}", table.name)));
+        warnings.push((line, format!("{place}, line {line}: {warning}")));
     }
-    for entry in found.entries {
+    for mut entry in found.entries {
+        if options.reads_files {
+            match file_values::encoded(&entry.value) {
+                Ok(value) => entry.value = value,
+                Err(cause) => {
+                    let text = format!("{place}, line {}: {cause}: skipping this entry", entry.line);
+                    warnings.push((entry.line, text));
+                    continue;
+                }
+            }
+        }
         let is_new = content.add(
             entry.key.clone().into_bytes(),
             entry.value.into_bytes(),
@@ -128,12 +146,20 @@ fn build_from(
         if !is_new && options.duplicates == Duplicates::Warn {
             warnings.push((
                 entry.line,
-                format!("{}: duplicate entry: \"{}\"", database.display(), entry.key),
+                format!("{}: duplicate entry: \"{}\"", called(table, &database), entry.key),
             ));
         }
     }
     warnings.sort_by_key(|(line, _)| *line);
-    replace(&database, &content.records, owner.filter(|_| options.keeps_owner))?;
+    let likeness = Likeness {
+        owner: owner
+            .filter(|_| options.keeps_owner)
+            .map(|owner| (owner.uid(), owner.gid())),
+        mode: owner
+            .filter(|_| options.keeps_mode)
+            .map_or(0o644, |owner| owner.mode() & 0o666),
+    };
+    replace(&database, &content.records, likeness)?;
     Ok(Report {
         entries: content.records.len(),
         longest_value_bytes: content
@@ -162,9 +188,45 @@ pub fn delete(table: &TableRef, keys: &[String], folds: bool) -> Result<usize, E
         .collect();
     records.retain(|(key, _)| !keys.iter().any(|wanted| wanted.as_bytes() == key));
     if records.len() < before {
-        replace(&database, &records, std::fs::metadata(&database).ok().as_ref())?;
+        let old = std::fs::metadata(&database).map_err(|error| Error::Open {
+            file: database.display().to_string(),
+            cause: os::words(&error),
+        })?;
+        let likeness = Likeness {
+            owner: Some((old.uid(), old.gid())),
+            mode: old.mode() & 0o666,
+        };
+        replace(&database, &records, likeness)?;
     }
     Ok(before - records.len())
+}
+
+/// Writes records as they are into a table's database (`makemap`): keys that repeat stay, and are found by their first
+/// record. A database that is there keeps its permissions, a new one gets `mode` and, where it is given, the owner.
+///
+/// # Errors
+/// As [`build`].
+pub fn store(
+    table: &TableRef,
+    records: &[Record],
+    mode: u32,
+    owner: Option<(u32, u32)>,
+) -> Result<(), Error> {
+    let database = database_path(table)?;
+    let old = std::fs::metadata(&database).ok();
+    let likeness = Likeness {
+        owner: owner.or(old.as_ref().map(|old| (old.uid(), old.gid()))),
+        mode: old.map_or(mode, |old| old.mode() & 0o777),
+    };
+    replace(&database, records, likeness)
+}
+
+/// All records of a database, in order, as they are.
+///
+/// # Errors
+/// [`Error::Open`], [`Error::Damaged`], [`Error::UnknownType`].
+pub fn records(table: &TableRef) -> Result<Vec<Record>, Error> {
+    read(&database_path(table)?)
 }
 
 /// All entries of a database, in order (`postmap -s`).
@@ -189,6 +251,9 @@ fn database_path(table: &TableRef) -> Result<PathBuf, Error> {
 }
 
 fn read(database: &Path) -> Result<Vec<Record>, Error> {
+    if is_lmdb(database) {
+        return Lmdb::open(database)?.records();
+    }
     match Cdb::open(database)? {
         Opened::Ours(cdb) => cdb.records(),
         Opened::BerkeleyDb => Err(Error::Damaged {
@@ -196,6 +261,10 @@ fn read(database: &Path) -> Result<Vec<Record>, Error> {
             cause: "it was written by Berkeley DB; build it anew from its source".to_owned(),
         }),
     }
+}
+
+fn is_lmdb(database: &Path) -> bool {
+    database.extension().is_some_and(|extension| extension == "lmdb")
 }
 
 /// Records in the order of their keys' first appearance.
@@ -224,8 +293,25 @@ impl Content {
     }
 }
 
+/// What a new database's file is like.
+#[derive(Debug, Clone, Copy)]
+struct Likeness {
+    /// User and group, where they are to be somebody else's than ours.
+    owner: Option<(u32, u32)>,
+    mode: u32,
+}
+
+/// What Postfix calls a table where it tells of a repeated key.
+fn called(table: &TableRef, database: &Path) -> String {
+    match table.kind.as_str() {
+        "cdb" => table.name.clone(),
+        "lmdb" => table.to_string(),
+        _ => database.display().to_string(),
+    }
+}
+
 /// Writes beside the database, syncs, and puts the new one in its place: readers see the old or the new one.
-fn replace(database: &Path, records: &[Record], owner: Option<&std::fs::Metadata>) -> Result<(), Error> {
+fn replace(database: &Path, records: &[Record], likeness: Likeness) -> Result<(), Error> {
     let failed = |error: std::io::Error| Error::Write {
         file: database.display().to_string(),
         cause: os::words(&error),
@@ -233,8 +319,8 @@ fn replace(database: &Path, records: &[Record], owner: Option<&std::fs::Metadata
     let mut name = database.as_os_str().to_owned();
     name.push(format!(".{}.tmp", std::process::id()));
     let temporary = PathBuf::from(name);
-    let written =
-        write_synced(&temporary, records, owner).and_then(|()| std::fs::rename(&temporary, database));
+    let written = write_synced((&temporary, is_lmdb(database)), records, likeness)
+        .and_then(|()| std::fs::rename(&temporary, database));
     if let Err(error) = written {
         if error.kind() != ErrorKind::AlreadyExists {
             let _ = std::fs::remove_file(&temporary);
@@ -250,23 +336,29 @@ fn replace(database: &Path, records: &[Record], owner: Option<&std::fs::Metadata
         .map_err(failed)
 }
 
-fn write_synced(path: &Path, records: &[Record], owner: Option<&std::fs::Metadata>) -> std::io::Result<()> {
+fn write_synced(
+    (path, is_lmdb): (&Path, bool),
+    records: &[Record],
+    likeness: Likeness,
+) -> std::io::Result<()> {
     // Left over from a command that was killed under the same process number.
     let _ = std::fs::remove_file(path);
-    let mode = owner.map_or(0o644, |owner| owner.mode() & 0o666);
     let mut file = OpenOptions::new()
         .write(true)
         .create_new(true)
         .mode(0o600)
         .open(path)?;
-    cdb::write(&mut file, records)?;
-    if let Some(owner) = owner {
+    match is_lmdb {
+        true => lmdb::write(&mut file, records)?,
+        false => cdb::write(&mut file, records)?,
+    }
+    if let Some((uid, gid)) = likeness.owner {
         let ours = file.metadata()?;
-        if (ours.uid(), ours.gid()) != (owner.uid(), owner.gid()) {
+        if (ours.uid(), ours.gid()) != (uid, gid) {
             // Only root may give a file away; others keep what they make.
-            let _ = std::os::unix::fs::fchown(&file, Some(owner.uid()), Some(owner.gid()));
+            let _ = std::os::unix::fs::fchown(&file, Some(uid), Some(gid));
         }
     }
-    file.set_permissions(std::fs::Permissions::from_mode(mode))?;
+    file.set_permissions(std::fs::Permissions::from_mode(likeness.mode))?;
     file.sync_all()
 }

@@ -9,13 +9,15 @@
 //! The names `hash:`, `btree:` and `dbm:` are served by constant databases of our own (`NAME.db`); where such a file
 //! was written by Berkeley DB, the text source beside it is read instead.
 //! Sources: postconf(5), postmap(1), postalias(1), aliases(5), regexp_table(5), cidr_table(5), D. J. Bernstein's cdb.
-//! Limits: [`source::SOURCE_BYTES_MAX`], [`cdb::RECORD_BYTES_MAX`], [`types::regexp::RULES_MAX`]. Test data: `tests/`.
+//! Limits: [`source::SOURCE_BYTES_MAX`], [`cdb::RECORD_BYTES_MAX`], [`types::patterns::RULES_MAX`], [`lmdb::KEY_BYTES_MAX`]; each type's own. Test data: `tests/`.
 
 pub mod addresses;
 pub mod aliases;
 pub mod build;
 pub mod cdb;
 mod changes;
+pub mod file_values;
+pub mod lmdb;
 pub mod name_list;
 pub mod source;
 pub mod types;
@@ -32,6 +34,38 @@ pub enum Error {
     UnknownType {
         /// The word before the colon.
         kind: String,
+    },
+    /// A file that is read as it is is missing or cannot be read.
+    #[error("open {file}: {cause}")]
+    OpenFile {
+        /// The file.
+        file: String,
+        /// Why.
+        cause: String,
+    },
+    /// The name of a table makes no sense for its type.
+    #[error("bad syntax: \"{table}\"; need \"{wanted}\"")]
+    BadName {
+        /// The table as configured.
+        table: String,
+        /// What it should look like.
+        wanted: String,
+    },
+    /// What an `inline:` table holds makes no sense.
+    #[error("{cause}: \"{table}\"; need \"inline:{{name=value...}}\"")]
+    Inline {
+        /// The table as configured.
+        table: String,
+        /// What is wrong.
+        cause: String,
+    },
+    /// The table has no list of its entries, or cannot be changed.
+    #[error("table {table}: {what} operation is not supported")]
+    NoSuchOperation {
+        /// The table as configured.
+        table: String,
+        /// `sequence`.
+        what: &'static str,
     },
     /// Postfix has the type, Yubin does not yet.
     #[error("table {table}: type {kind} is not there yet")]
@@ -65,8 +99,8 @@ pub enum Error {
         /// What is wrong.
         cause: String,
     },
-    /// A rule of a table makes no sense and is passed over; the others hold.
-    #[error("{place}: {cause}: skipping this rule")]
+    /// A rule of a table makes no sense; the others hold.
+    #[error("{place}: {cause}")]
     Skipped {
         /// File and line, or the table as configured.
         place: String,
@@ -105,6 +139,17 @@ pub trait Table: Send + Sync + std::fmt::Debug {
     /// As [`Table::lookup`].
     fn lookup_unfolded(&self, key: &str) -> Result<Option<String>, Error> {
         self.lookup(key)
+    }
+
+    /// All entries, in an order of the table's own (`postmap -s`).
+    ///
+    /// # Errors
+    /// [`Error::NoSuchOperation`] where a table has no list of them; as [`Table::lookup`].
+    fn entries(&self) -> Result<Vec<(String, String)>, Error> {
+        Err(Error::NoSuchOperation {
+            table: String::new(),
+            what: "sequence",
+        })
     }
 
     /// A warning for the log, each once (a database that is older than its source).
@@ -156,6 +201,11 @@ impl Tables {
                 tell(&warning);
             }
         }
+    }
+
+    /// Whether there are tables of a type.
+    pub fn is_known(kind: &str) -> bool {
+        types::NAMES.contains(&kind)
     }
 
     /// Whether there is no table at all.
@@ -220,6 +270,26 @@ impl Tables {
             }
         }
         Ok(None)
+    }
+
+    /// All entries of all tables (`postmap -s`).
+    ///
+    /// # Errors
+    /// [`Error::NoSuchOperation`]; as [`Tables::lookup`].
+    pub fn entries(&self) -> Result<Vec<(String, String)>, Error> {
+        let mut all = Vec::new();
+        for (table, opened) in &self.tables {
+            let entries = opened.entries();
+            self.pass_on(&**opened);
+            all.extend(entries.map_err(|error| match error {
+                Error::NoSuchOperation { what, .. } => Error::NoSuchOperation {
+                    table: table.to_string(),
+                    what,
+                },
+                other => other,
+            })?);
+        }
+        Ok(all)
     }
 
     /// Warnings that arose since the last call.

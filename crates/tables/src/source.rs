@@ -8,6 +8,9 @@ use crate::Error;
 /// The largest text source, in bytes.
 pub const SOURCE_BYTES_MAX: u64 = 1 << 30;
 
+/// How a warning ends that Postfix ends so.
+pub(crate) const IGNORED: &str = " -- ignoring this line";
+
 /// Which of the two syntaxes a source has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Syntax {
@@ -80,46 +83,54 @@ pub fn parse(text: &str, syntax: Syntax, folds: bool) -> Entries {
     let mut found = Entries::default();
     for (line, content) in logical_lines(text) {
         let parsed = match syntax {
+            // What was no UTF-8 in the file.
+            _ if content.contains(char::REPLACEMENT_CHARACTER) => {
+                let shown = content.replace(char::REPLACEMENT_CHARACTER, "?");
+                Err(format!("non-UTF-8 input \"{shown}\"{IGNORED}"))
+            }
             Syntax::Map => map_entry(&content),
-            Syntax::Aliases => alias_entry(&content),
+            Syntax::Aliases => alias_entry(&content).map_err(str::to_owned),
         };
         match parsed {
             Ok((key, value)) => {
                 let key = if folds { key.to_lowercase() } else { key };
                 found.entries.push(Entry { line, key, value });
             }
-            Err(warning) => found.warnings.push((line, warning.to_owned())),
+            Err(warning) => found.warnings.push((line, warning)),
         }
     }
     found
 }
 
 /// `key value`; the key may be in double quotes only as part of itself, as postmap(1) sees it.
-fn map_entry(line: &str) -> Result<(String, String), &'static str> {
+fn map_entry(line: &str) -> Result<(String, String), String> {
     const WANTED: &str = "expected format: key whitespace value";
     let line = line.trim_start();
-    let (key, value) = split_key(line).ok_or(WANTED)?;
+    let (key, value) = split_key(line)?.ok_or(WANTED)?;
     let value = value.trim();
     if value.is_empty() {
-        Err(WANTED)
+        Err(WANTED.to_owned())
     } else {
         Ok((key.to_owned(), value.to_owned()))
     }
 }
 
-/// The key ends at the first white space that is not within double quotes.
-fn split_key(line: &str) -> Option<(&str, &str)> {
+/// The key ends at the first white space that is not within double quotes; `None` when there is none.
+fn split_key(line: &str) -> Result<Option<(&str, &str)>, String> {
     let (mut is_quoted, mut is_escaped) = (false, false);
     for (at, c) in line.char_indices() {
         match c {
             _ if is_escaped => is_escaped = false,
-            '\\' if is_quoted => is_escaped = true,
+            '\\' => is_escaped = true,
             '"' => is_quoted = !is_quoted,
-            c if c.is_whitespace() && !is_quoted => return Some((&line[..at], &line[at..])),
+            c if c.is_whitespace() && !is_quoted => return Ok(Some((&line[..at], &line[at..]))),
             _ => {}
         }
     }
-    None
+    match is_quoted {
+        true => Err(format!("unbalanced '\"' in '{line}'{IGNORED}")),
+        false => Ok(None),
+    }
 }
 
 /// `name: value`; the name may be quoted, and is local.

@@ -12,6 +12,7 @@ mod relay;
 mod servers;
 mod sides;
 mod smtp;
+mod tables;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -62,6 +63,16 @@ fn beside_postfix(program: Option<&Path>, run: impl FnOnce(&Path, &disk::Disk) -
 /// Measures passing mail on by `program`, or by the release build of this tree.
 pub fn relay(program: Option<&Path>) -> Result<()> {
     beside_postfix(program, relay::run)
+}
+
+/// Measures building and asking tables by `program`, or by the release build of this tree.
+pub fn tables(program: Option<&Path>) -> Result<()> {
+    let program = program.map_or_else(release_program, |program| Ok(program.canonicalize()?))?;
+    println!("{}", machine());
+    let directory = target_dir().join("bench-tables");
+    let done = tables::run(&program, &directory);
+    let _ = fs::remove_dir_all(&directory);
+    done
 }
 
 fn release_program() -> Result<PathBuf> {

@@ -77,11 +77,8 @@ async fn permit(context: &Context<'_>, argument: &str, (name, what): (&str, &str
         Ok((_, Listing::Listed(_))) => Verdict::Permit,
         Ok((_, Listing::Absent)) => Verdict::Dunno,
         Ok((_, Listing::Unknown(_))) => {
-            let refusal = About::new(what, CLIENT).refusal(
-                450,
-                StatusCode::temporary(7, 1),
-                "Service unavailable",
-            );
+            let refusal =
+                About::new(what, CLIENT).refusal(450, StatusCode::temporary(7, 1), "Service unavailable");
             Verdict::DeferIfReject(refusal)
         }
         Err(verdict) => verdict,
@@ -143,15 +140,23 @@ pub(super) async fn reject_rhsbl_helo(context: &Context<'_>, list: &str) -> Verd
 }
 
 pub(super) async fn reject_rhsbl_sender(context: &Context<'_>, list: &str) -> Verdict {
-    let domain = context.request.sender.flatten().and_then(|sender| sender.domain());
-    let Some(domain) = domain else { return Verdict::Dunno };
+    let domain = context
+        .request
+        .sender
+        .flatten()
+        .and_then(|sender| sender.domain());
+    let Some(domain) = domain else {
+        return Verdict::Dunno;
+    };
     let what = context.request.sender_written;
     reject_domain(context, list, (domain.as_str(), what, SENDER)).await
 }
 
 pub(super) async fn reject_rhsbl_recipient(context: &Context<'_>, list: &str) -> Verdict {
     let domain = context.request.recipient.and_then(|recipient| recipient.domain());
-    let Some(domain) = domain else { return Verdict::Dunno };
+    let Some(domain) = domain else {
+        return Verdict::Dunno;
+    };
     let what = context.request.recipient_written;
     reject_domain(context, list, (domain.as_str(), what, RECIPIENT)).await
 }

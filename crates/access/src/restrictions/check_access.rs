@@ -170,15 +170,23 @@ async fn helo_servers(context: &Context<'_>, name: &str, kind: Servers) -> Verdi
 }
 
 async fn sender_servers(context: &Context<'_>, name: &str, kind: Servers) -> Verdict {
-    let domain = context.request.sender.flatten().and_then(|sender| sender.domain());
-    let Some(domain) = domain else { return Verdict::Dunno };
+    let domain = context
+        .request
+        .sender
+        .flatten()
+        .and_then(|sender| sender.domain());
+    let Some(domain) = domain else {
+        return Verdict::Dunno;
+    };
     let about = About::new(context.request.sender_written, SENDER);
     check_servers(context, name, (domain.as_str(), about), kind).await
 }
 
 async fn recipient_servers(context: &Context<'_>, name: &str, kind: Servers) -> Verdict {
     let domain = context.request.recipient.and_then(|recipient| recipient.domain());
-    let Some(domain) = domain else { return Verdict::Dunno };
+    let Some(domain) = domain else {
+        return Verdict::Dunno;
+    };
     let about = About::new(context.request.recipient_written, RECIPIENT);
     check_servers(context, name, (domain.as_str(), about), kind).await
 }

@@ -79,9 +79,7 @@ fn authenticated(context: &Context<'_>, user: &str, unowned: Unowned) -> Verdict
 
 /// The address has an owner, and nobody has logged in.
 fn unauthenticated(context: &Context<'_>) -> Verdict {
-    mismatch(context, |owners| {
-        owners.map(|_| "not logged in".to_owned())
-    })
+    mismatch(context, |owners| owners.map(|_| "not logged in".to_owned()))
 }
 
 fn is_enabled(context: &Context<'_>) -> bool {

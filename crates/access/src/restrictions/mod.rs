@@ -159,7 +159,12 @@ pub fn find(name: &str) -> Option<&'static Restriction> {
 }
 
 impl<'a> Context<'a> {
-    pub(crate) fn new(access: &'a Access, asked: &'a Asked<'a>, stage: Stage, about: &'a About) -> Context<'a> {
+    pub(crate) fn new(
+        access: &'a Access,
+        asked: &'a Asked<'a>,
+        stage: Stage,
+        about: &'a About,
+    ) -> Context<'a> {
         Context {
             stage,
             request: asked.request,

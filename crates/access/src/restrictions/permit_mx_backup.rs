@@ -62,8 +62,13 @@ pub(super) async fn permit_mx_backup(context: &Context<'_>) -> Verdict {
         return Verdict::Dunno;
     }
     let networks = &context.settings.permit_mx_backup_networks;
-    let is_trusted = networks.patterns.is_empty() || of_best.iter().any(|address| networks.contains(*address));
-    if is_trusted { Verdict::Permit } else { Verdict::Dunno }
+    let is_trusted =
+        networks.patterns.is_empty() || of_best.iter().any(|address| networks.contains(*address));
+    if is_trusted {
+        Verdict::Permit
+    } else {
+        Verdict::Dunno
+    }
 }
 
 async fn addresses(context: &Context<'_>, host: &str) -> Result<Vec<IpAddr>, Failure> {

@@ -17,5 +17,9 @@ pub(super) fn permit_inet_interfaces(context: &Context<'_>) -> Verdict {
 }
 
 fn permit_if(is_friend: bool) -> Verdict {
-    if is_friend { Verdict::Permit } else { Verdict::Dunno }
+    if is_friend {
+        Verdict::Permit
+    } else {
+        Verdict::Dunno
+    }
 }

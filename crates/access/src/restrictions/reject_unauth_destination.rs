@@ -29,9 +29,7 @@ fn unless_authorized(context: &Context<'_>, code: u16) -> Verdict {
     let about = About::new(context.request.recipient_written, RECIPIENT);
     match is_authorized(context, recipient) {
         Ok(true) => Verdict::Dunno,
-        Ok(false) => {
-            Verdict::Refuse(about.bare(code, StatusCode::permanent(7, 1), "Relay access denied"))
-        }
+        Ok(false) => Verdict::Refuse(about.bare(code, StatusCode::permanent(7, 1), "Relay access denied")),
         Err(_) => about.lookup_failed(),
     }
 }

@@ -26,6 +26,9 @@ fn refuse_if(is_unknown: bool, context: &Context<'_>, (what, detail): (&str, u16
         true => 450,
         false => context.settings.unknown_client_reject_code,
     };
-    let text = format!("Client host rejected: cannot find your {what}, [{}]", client.address);
+    let text = format!(
+        "Client host rejected: cannot find your {what}, [{}]",
+        client.address
+    );
     Verdict::Refuse(Refusal::new(code, StatusCode::temporary(7, detail), text))
 }

@@ -23,7 +23,8 @@ async fn look_up(context: &Context<'_>, name: &str) -> Known {
     let mut cannot_tell = false;
     match dns.look_up(&Question::new(name, Kind::Mx)).await {
         Ok(answer) => {
-            let is_null = |record: &Record| matches!(record, Record::Exchanger { host, .. } if host.is_empty());
+            let is_null =
+                |record: &Record| matches!(record, Record::Exchanger { host, .. } if host.is_empty());
             return match answer.records.as_slice() {
                 [only] if is_null(only) => Known::TakesNoMail,
                 _ => Known::Yes,

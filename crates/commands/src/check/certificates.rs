@@ -12,18 +12,23 @@ const SOON_SECS: i64 = 14 * 86_400;
 pub(super) fn of(loaded: &Loaded, now: i64) -> Vec<Finding> {
     let keys = match Keys::read(loaded) {
         Ok(keys) => keys,
-        Err(error) if os::is_root() => return vec![Finding::error(format!("{error:#}"))],
+        Err(error) if os::is_root() => return vec![Finding::error(os::with_causes(error.as_ref()))],
         // Another user may not read the keys, which is as it should be.
-        Err(error) => return vec![Finding::note(format!("{error:#}: certificates were not checked"))],
+        Err(error) => {
+            return vec![Finding::note(format!(
+                "{}: certificates were not checked",
+                os::with_causes(error.as_ref())
+            ))];
+        }
     };
     let mut findings = Vec::new();
     if let Err(error) = Certificates::of(&keys) {
-        findings.push(Finding::error(format!("{error:#}")));
+        findings.push(Finding::error(os::with_causes(error.as_ref())));
     }
     let validities = match keys.validities() {
         Ok(validities) => validities,
         Err(error) => {
-            findings.push(Finding::error(format!("{error:#}")));
+            findings.push(Finding::error(os::with_causes(error.as_ref())));
             return findings;
         }
     };

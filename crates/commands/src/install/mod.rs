@@ -122,7 +122,7 @@ pub(crate) fn run(invocation: &Invocation) -> ExitCode {
     let wanted = match Wanted::of(&invocation.args) {
         Ok(wanted) => wanted,
         Err(error) => {
-            invocation.complain(format!("{error:#}"));
+            invocation.complain(os::with_causes(error.as_ref()));
             return ExitCode::from(crate::EX_USAGE);
         }
     };
@@ -133,7 +133,7 @@ pub(crate) fn run(invocation: &Invocation) -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(error) => {
-            invocation.complain(format!("{error:#}"));
+            invocation.complain(os::with_causes(error.as_ref()));
             ExitCode::FAILURE
         }
     }
@@ -678,7 +678,7 @@ mod tests {
         // Something of somebody's in it: nothing is given away.
         lchown(at("var/spool/yubin"), Some(BEFORE), Some(BEFORE)).expect("given");
         std::fs::write(at("var/spool/yubin/thesis.tex"), "").expect("written");
-        let error = format!("{:#}", install(&wanted).expect_err("refused"));
+        let error = os::with_causes(install(&wanted).expect_err("refused").as_ref());
         assert!(
             error.contains("belongs to user id 4242 and holds thesis.tex"),
             "{error}"
@@ -697,7 +697,7 @@ mod tests {
             std::fs::create_dir_all(root.path().join("var/spool/postfix").join(part)).expect("made");
         }
         wanted.postfix = Some("/etc/postfix".into());
-        let error = format!("{:#}", install(&wanted).expect_err("refused"));
+        let error = os::with_causes(install(&wanted).expect_err("refused").as_ref());
         assert!(
             error.contains("var/spool/postfix: that is the queue of Postfix"),
             "{error}"
@@ -747,11 +747,11 @@ mod tests {
                 continue;
             }
             std::fs::write(at("etc/postfix/main.cf"), main).expect("written");
-            let error = format!("{:#}", install(&wanted).expect_err("refused"));
+            let error = os::with_causes(install(&wanted).expect_err("refused").as_ref());
             assert!(error.contains(told), "{error}");
         }
         wanted.dovecot = Some("/etc/dovecot/dovecot.conf".into());
-        let error = format!("{:#}", install(&wanted).expect_err("refused"));
+        let error = os::with_causes(install(&wanted).expect_err("refused").as_ref());
         assert!(error.contains("--dovecot: there is no "), "{error}");
         assert!(!at("etc/yubin").exists() && !at("var/lib/yubin").exists());
     }

@@ -42,7 +42,7 @@ pub(crate) fn run(invocation: &Invocation) -> ExitCode {
     let (places, extent, mode) = match wanted_of(&invocation.args) {
         Ok(wanted) => wanted,
         Err(error) => {
-            invocation.complain(format!("{error:#}"));
+            invocation.complain(os::with_causes(error.as_ref()));
             return ExitCode::from(EX_USAGE);
         }
     };
@@ -50,7 +50,7 @@ pub(crate) fn run(invocation: &Invocation) -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            invocation.complain(format!("{error:#}"));
+            invocation.complain(os::with_causes(error.as_ref()));
             ExitCode::FAILURE
         }
     }

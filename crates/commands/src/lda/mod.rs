@@ -255,7 +255,12 @@ fn open_log(settings: &Dovecot) -> Result<maillog::Log, Failure> {
         };
         master::log_files::open(&postfix, Some(&settings))
     });
-    opened.map_err(|error| later(format!("cannot open the log: {error:#}")))
+    opened.map_err(|error| {
+        later(format!(
+            "cannot open the log: {}",
+            os::with_causes(error.as_ref())
+        ))
+    })
 }
 
 struct Message(Vec<u8>);

@@ -9,9 +9,10 @@ use deliver_local::{AliasKind, Forward};
 use envelope::{DeliveryResult, Envelope, Notify, Outcome, QueueId, Recipient, StatusCode, Trace};
 use futures_util::stream::{self, StreamExt};
 use intake::Origin;
-use maillog::lines::delivery::{Delivery as DeliveryLine, PassedOn};
+use maillog::lines::delivery::PassedOn;
 use maillog::{Delays, Log};
 use queue::Message;
+use queue::outcome_lines::{OutcomeLines, Told};
 use queue::scheduler::{Destination, Feedback};
 use serve::clock::now;
 
@@ -113,16 +114,16 @@ impl Attempt {
             connection_micros: 0,
             transmission_micros: now() - began,
         };
-        let lines = Lines {
-            log: self.log(),
+        let lines = OutcomeLines {
             message,
             agent,
             delays,
+            is_verified_only: self.only_verifies(),
             is_soft: self.front.settings.soft_bounce,
         };
         match told.is_empty() {
-            true => lines.outcomes(&outcomes),
-            false => lines.told(&told),
+            true => lines.of_outcomes(&outcomes, |line| self.log().write(line)),
+            false => lines.of_told(&told, |line| self.log().write(line)),
         }
         let outcomes: Vec<(u32, Outcome)> = match lines.is_soft {
             true => outcomes
@@ -464,59 +465,5 @@ fn without_success(notify: Notify) -> Notify {
     Notify {
         success: false,
         ..notify
-    }
-}
-
-/// What the log has of an address: the recipient's index, the address, what became of it.
-type Told = (u32, Address, Outcome);
-
-/// The lines of the log about some recipients of a message.
-pub(super) struct Lines<'a> {
-    pub(super) log: &'a Log,
-    pub(super) message: &'a Message,
-    /// Who delivered.
-    pub(super) agent: &'a str,
-    pub(super) delays: Delays,
-    /// `soft_bounce`
-    pub(super) is_soft: bool,
-}
-
-impl Lines<'_> {
-    /// One line for each recipient.
-    pub(super) fn outcomes(&self, outcomes: &[(u32, Outcome)]) {
-        let recipients = &self.message.envelope.recipients;
-        let lines = outcomes.iter().filter_map(|(index, outcome)| {
-            let recipient = recipients.get(*index as usize)?;
-            Some((*index, recipient.address.clone(), outcome.clone()))
-        });
-        self.told(&lines.collect::<Vec<Told>>());
-    }
-
-    /// One line for each address.
-    fn told(&self, told: &[Told]) {
-        for (index, address, outcome) in told {
-            let whole = self.delays.transmission_micros;
-            let set_up = (i64::from(outcome.detail.set_up_millis) * 1000).min(whole.max(0));
-            let delays = Delays {
-                connection_micros: set_up,
-                transmission_micros: whole - set_up,
-                ..self.delays
-            };
-            let Some(recipient) = self.message.envelope.recipients.get(*index as usize) else {
-                continue;
-            };
-            let (to, original) = (address.to_string(), recipient.original.to_string());
-            self.log.write(&DeliveryLine {
-                agent: self.agent,
-                queue_id: &self.message.queue_id,
-                to: &to,
-                original_to: (to != original).then_some(original.as_str()),
-                connection_uses: u32::from(outcome.detail.connection_uses),
-                delays,
-                outcome,
-                is_verified_only: cleanup::trace_of(self.message) == Trace::Verify,
-                is_soft: self.is_soft,
-            });
-        }
     }
 }

@@ -12,6 +12,7 @@ mod passing;
 mod piped;
 mod report;
 mod seeking;
+mod sites;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use ipc::control::{Action as Administration, Selection};
 use maillog::lines::qmgr as lines;
 use queue::admin::Change;
 use queue::conduct::{self, Failures, Portion};
+use queue::outcome_lines::OutcomeLines;
 use queue::scheduler::{
     Action, AttemptId, Condition, Contact, Destination, Feedback, Finished, Options, Resolved, Scheduler,
 };
@@ -36,6 +38,7 @@ use clogs::Clogs;
 pub use handle::{Handle, new};
 use interrupted::Interrupted;
 use seeking::Seeking;
+use sites::Sites;
 
 /// What the driver is told.
 pub(crate) enum Order {
@@ -45,6 +48,10 @@ pub(crate) enum Order {
     Held(QueueId),
     /// Try deferred mail now.
     Flush(Selection),
+    /// Deferred mail for a site that somebody asked for.
+    Found(Vec<QueueId>),
+    /// All deferred mail was looked at.
+    Searched,
     /// What an administrator wants; the answer is the ids that were acted on.
     Administer(Administration, Selection, oneshot::Sender<Vec<String>>),
     /// An attempt at the message ended; its outcomes are recorded.
@@ -95,6 +102,7 @@ impl Driver {
             failures: Failures::default(),
             telling: HashMap::new(),
             flushed: HashSet::new(),
+            sites: Sites::default(),
             clogs: Clogs::default(),
             interrupted: Interrupted::default(),
             in_flight: 0,
@@ -159,6 +167,8 @@ struct Running {
     telling: HashMap<QueueId, Option<bool>>,
     /// Messages that somebody asked to be tried now, in spite of `defer_transports`.
     flushed: HashSet<QueueId>,
+    /// Sites whose mail is looked for.
+    sites: Sites,
     /// Destinations that take much of the active queue.
     clogs: Clogs,
     /// Messages that are tried again sooner than others.
@@ -208,6 +218,11 @@ impl Running {
             Order::Arrived(id) => self.scheduler.incoming(id, now()),
             Order::Held(id) => self.scheduler.held(id, now()),
             Order::Flush(selection) => self.flush(&selection),
+            Order::Found(ids) => self.flush_these(&ids),
+            Order::Searched => {
+                self.sites.ended();
+                self.search();
+            }
             Order::Administer(action, selection, answer) => {
                 let acted = self.administer(action, &selection);
                 let _ = answer.send(acted);
@@ -579,8 +594,7 @@ impl Running {
 
     /// The lines about recipients that no agent was asked about.
     fn log_untried(&self, message: &Message, activated_micros: i64, outcomes: &[(u32, Outcome)]) {
-        let lines = attempt::Lines {
-            log: &self.front.log,
+        let lines = OutcomeLines {
             message,
             agent: "error",
             delays: maillog::Delays {
@@ -588,9 +602,10 @@ impl Running {
                 in_queue_manager_micros: now() - activated_micros,
                 ..maillog::Delays::default()
             },
+            is_verified_only: trace_of(message) == Trace::Verify,
             is_soft: false,
         };
-        lines.outcomes(outcomes);
+        lines.of_outcomes(outcomes, |line| self.front.log.write(line));
     }
 
     /// Tells the sender what is to be told although the message goes on being tried.
@@ -634,42 +649,56 @@ impl Running {
     }
 
     fn flush(&mut self, selection: &Selection) {
-        if !self.front.settings.defer_transports.is_empty() {
-            let selected = self.selected(selection);
-            self.flushed.extend(selected);
-        }
         match selection {
-            Selection::All => self.scheduler.flush_all(),
-            Selection::Ids(_) | Selection::Site(_) => {
-                self.scheduler.revive();
-                for id in self.selected(selection) {
-                    self.scheduler.flush_one(&id);
+            Selection::All => {
+                if !self.front.settings.defer_transports.is_empty() {
+                    self.flushed.extend(self.selected(selection));
                 }
+                self.scheduler.flush_all();
+            }
+            Selection::Ids(_) => self.flush_these(&self.selected(selection)),
+            Selection::Site(site) => {
+                if !self.sites.ask(site) {
+                    let text =
+                        format!("too many sites are asked for at once: mail for {site} waits for its time");
+                    self.front.log.warning("qmgr", &text);
+                }
+                self.search();
             }
         }
     }
 
-    /// The messages that a selection means.
-    fn selected(&self, selection: &Selection) -> Vec<QueueId> {
-        let all = || self.front.spool.queue_ids().into_iter().map(|(id, _)| id);
-        match selection {
-            Selection::All => all().collect(),
-            Selection::Ids(ids) => ids.iter().filter_map(|id| QueueId::parse(id)).collect(),
-            Selection::Site(site) => all().filter(|id| self.goes_to(id, site)).collect(),
+    fn flush_these(&mut self, ids: &[QueueId]) {
+        if ids.is_empty() {
+            return;
+        }
+        self.scheduler.revive();
+        let waits = !self.front.settings.defer_transports.is_empty();
+        for id in ids {
+            let is_known = self.scheduler.flush_one(id) || self.front.spool.queue_of(id).is_some();
+            if is_known && waits {
+                self.flushed.insert(id.clone());
+            }
         }
     }
 
-    fn goes_to(&self, id: &QueueId, site: &str) -> bool {
-        let Ok(message) = self.front.spool.message(id) else {
-            return false;
-        };
-        let in_site = |recipient: &envelope::Recipient| {
-            recipient
-                .address
-                .domain()
-                .is_some_and(|domain| domain.as_str().eq_ignore_ascii_case(site))
-        };
-        message.envelope.recipients.iter().any(in_site)
+    /// Begins the next search for sites' mail, if there is one to be made.
+    fn search(&mut self) {
+        if let Some(sites) = self.sites.next() {
+            sites::search(self.front.spool.clone(), sites, self.sender.clone());
+        }
+    }
+
+    /// The messages that a selection means; sites are searched for beside the driver.
+    fn selected(&self, selection: &Selection) -> Vec<QueueId> {
+        match selection {
+            Selection::All => {
+                let all = self.front.spool.queue_ids();
+                all.into_iter().map(|(id, _)| id).collect()
+            }
+            Selection::Ids(ids) => ids.iter().filter_map(|id| QueueId::parse(id)).collect(),
+            Selection::Site(_) => Vec::new(),
+        }
     }
 
     fn administer(&mut self, action: Administration, selection: &Selection) -> Vec<String> {

@@ -66,15 +66,20 @@ async fn report_end(front: &Arc<Front>, message: &Message, expired: bool) -> boo
     let failed = fates(message, |outcome| {
         outcome.result == DeliveryResult::Bounced || (expired && outcome.result == DeliveryResult::Deferred)
     });
-    let delivered = fates(message, |outcome| match outcome.result {
-        // A mailbox sends no reports; a peer that takes over reports makes its own.
-        DeliveryResult::Sent => outcome.relay == "local",
-        DeliveryResult::Relayed | DeliveryResult::Expanded => true,
-        _ => false,
-    });
+    let delivered = fates(message, is_success_told_here);
     (!wants_record(message) || tell(front, message, Kind::Traced, &fates(message, |_| true)).await)
         && tell(front, message, Kind::Failed, &failed).await
         && tell(front, message, Kind::Success, &delivered).await
+}
+
+/// Whether it is for us to tell a success. A mailbox, a command or `discard` sends no reports; another host (`mx[192.0.2.1]:25`)
+/// that takes them over makes its own.
+fn is_success_told_here(outcome: &Outcome) -> bool {
+    match outcome.result {
+        DeliveryResult::Sent => !outcome.relay.contains('['),
+        DeliveryResult::Relayed | DeliveryResult::Expanded => true,
+        DeliveryResult::Deferred | DeliveryResult::Bounced | DeliveryResult::Returned => false,
+    }
 }
 
 /// Whether the sender was warned of a delay before these attempts, and `confirm_delay_cleared` wants the end of it told.
@@ -341,4 +346,32 @@ fn targets_of<'a>((recipient, outcome): &(&Recipient, &'a Outcome)) -> Vec<(Reci
     targets
         .map(|(address, outcome)| (as_recipient(address), outcome))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use envelope::StatusCode;
+
+    use super::*;
+
+    #[test]
+    fn whatever_is_the_end_of_a_message_tells_its_success() {
+        let is_told = |relay: &str, result| {
+            is_success_told_here(&Outcome {
+                result,
+                status: StatusCode::success(0, 0),
+                text: String::new(),
+                relay: relay.to_owned(),
+                detail: Default::default(),
+            })
+        };
+        for relay in ["local", "virtual", "none", "gate"] {
+            assert!(is_told(relay, DeliveryResult::Sent), "{relay}");
+            assert!(!is_told(relay, DeliveryResult::Deferred), "{relay}");
+        }
+        for relay in ["mx.test[192.0.2.1]:25", "mx.test[private/lmtp]"] {
+            assert!(!is_told(relay, DeliveryResult::Sent), "{relay}");
+            assert!(is_told(relay, DeliveryResult::Relayed), "{relay}");
+        }
+    }
 }

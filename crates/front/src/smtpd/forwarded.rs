@@ -79,6 +79,8 @@ pub(super) struct Forwarded {
     helo: Option<String>,
     ident: Option<String>,
     source: Option<String>,
+    /// Something about the client itself was told, be it that it is not known.
+    tells_of_client: bool,
 }
 
 impl Forwarded {
@@ -100,6 +102,7 @@ impl Forwarded {
                 | Attribute::DestinationPort => continue,
             };
             *place = known(told);
+            self.tells_of_client |= !matches!(attribute, Attribute::Ident | Attribute::Source);
         }
     }
 
@@ -109,6 +112,7 @@ impl Forwarded {
             queue_id: self.ident.as_deref(),
             name: self.name.as_deref(),
             address: self.address.as_deref(),
+            is_told: self.tells_of_client,
         }
     }
 
@@ -206,6 +210,23 @@ mod tests {
             );
         }
         assert!(!Trusted::default().has(&client("localhost", "127.0.0.1")));
+    }
+
+    #[test]
+    fn mail_from_no_client_has_no_original_one() {
+        let known = |text: &str| Told::Known(text.to_owned());
+        let mut forwarded = Forwarded::default();
+        forwarded.take(vec![
+            (Attribute::Source, known("LOCAL")),
+            (Attribute::Ident, known("4XvGfk5c3zz1")),
+        ]);
+        let original = forwarded.original();
+        assert_eq!(
+            (original.queue_id, original.is_told),
+            (Some("4XvGfk5c3zz1"), false)
+        );
+        forwarded.take(vec![(Attribute::Name, Told::Unavailable)]);
+        assert!(forwarded.original().is_told, "it is known that it is unknown");
     }
 
     #[test]

@@ -36,7 +36,11 @@ impl Outside for Others<'_> {
         &*self.0.front.dns
     }
 
-    fn ask_policy<'a>(&'a self, server: &'a Server, request: &'a str) -> Waiting<'a, Result<String, Failure>> {
+    fn ask_policy<'a>(
+        &'a self,
+        server: &'a Server,
+        request: &'a str,
+    ) -> Waiting<'a, Result<String, Failure>> {
         Box::pin(self.0.policies.ask(server, request))
     }
 
@@ -63,10 +67,11 @@ impl Session {
     pub(super) async fn judged(&mut self, moment: Moment<'_>, link: &Link) -> Option<Refusal> {
         let mut memory = std::mem::take(&mut self.memory);
         let outcome = {
-            let port = self.port.clone().unwrap_or_else(|| link.remote.port().to_string());
-            let tls = link
-                .tls()
-                .and_then(|connection| Description::of(connection));
+            let port = self
+                .port
+                .clone()
+                .unwrap_or_else(|| link.remote.port().to_string());
+            let tls = link.tls().and_then(|connection| Description::of(connection));
             let request = self.request(moment, link.local, (&port, tls.as_ref()));
             asked(&self.service, &request, &mut memory).await
         };

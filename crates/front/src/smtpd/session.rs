@@ -351,7 +351,9 @@ impl Session {
         let only = self.transaction.as_ref().and_then(Transaction::only_recipient);
         let only = only.map(|(address, written)| (address.clone(), written.to_owned()));
         let moment = Moment {
-            recipient: only.as_ref().map(|(address, written)| (address, written.as_str())),
+            recipient: only
+                .as_ref()
+                .map(|(address, written)| (address, written.as_str())),
             shown: only.as_ref().map(|(_, written)| written.as_str()),
             size_bytes,
             ..said(command)
@@ -496,17 +498,21 @@ impl Session {
             }
             Err(Declined { refusal, cause }) => {
                 let faults = self.faults.clone();
-                let step = match cause {
+                let (step, class) = match cause {
                     // It is in the log already.
                     Cause::Content => {
                         let softened = self.service.settings.soft_bounce.then(|| refusal.softened());
                         let said = softened.as_ref().unwrap_or(&refusal);
-                        reply(said.code, said.status, &said.text)
+                        let step = reply(said.code, said.status, &said.text);
+                        (step, NotifyClass::Policy)
                     }
-                    Cause::Other => self.refuse(&refusal, said("END-OF-MESSAGE")),
+                    Cause::Other => {
+                        let step = self.refuse(&refusal, said("END-OF-MESSAGE"));
+                        (step, class_of_commit(&refusal))
+                    }
                 };
                 self.faults = faults;
-                self.note_fault(class_of_commit(&refusal));
+                self.note_fault(class);
                 step
             }
         }

@@ -86,6 +86,8 @@ pub struct Original<'a> {
     pub name: Option<&'a str>,
     /// Its address.
     pub address: Option<&'a str>,
+    /// Something was told of it, be it that nothing is known. Of mail that came from no client nothing is.
+    pub is_told: bool,
 }
 
 impl Client<'_> {
@@ -102,6 +104,9 @@ impl Client<'_> {
         let Some(original) = self.original else { return };
         if let Some(queue_id) = original.queue_id {
             say!(out, ", orig_queue_id={queue_id}");
+        }
+        if !original.is_told {
+            return;
         }
         let name = original.name.unwrap_or("unknown");
         match original.address {

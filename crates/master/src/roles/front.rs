@@ -212,7 +212,7 @@ fn reconfigure(running: &Running, doors: &Doors, slice: &Slice, (ports, sockets)
     match built {
         Ok(generation) => running.replace(generation),
         Err(error) => {
-            let text = format!("the old services stay: {error:#}");
+            let text = format!("the old services stay: {}", os::with_causes(error.as_ref()));
             running.kept().log.error("master", &text);
         }
     }

@@ -77,7 +77,7 @@ pub fn run(name: &str) -> Result<()> {
     let (inbox, line) = connect()?;
     let done = serve(name, inbox, line.clone());
     if let Err(error) = &done {
-        line.tell(&Message::Failed(format!("{error:#}")), Vec::new());
+        line.tell(&Message::Failed(os::with_causes(error.as_ref())), Vec::new());
     }
     done
 }

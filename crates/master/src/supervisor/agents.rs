@@ -237,7 +237,7 @@ impl Supervisor {
         if !self.agents.working.contains_key(&key) {
             let child = self
                 .start_child(Role::Agent(whose.kind), identity.clone(), Vec::new())
-                .map_err(|error| Answer::Busy(format!("{error:#}")))?;
+                .map_err(|error| Answer::Busy(os::with_causes(error.as_ref())))?;
             let agent = Agent {
                 child,
                 whose: whose.clone(),

@@ -123,7 +123,7 @@ impl Ready {
         let log = self.log.clone();
         let done = runtime.block_on(self.run_here());
         if let Err(error) = &done {
-            log.write(&announcements::fatal(&format!("{error:#}")));
+            log.write(&announcements::fatal(&os::with_causes(error.as_ref())));
         }
         log.flush();
         done
@@ -238,7 +238,7 @@ impl Supervisor {
             Event::Ended(id, how) => self.ended(id, &how),
             Event::StartAgain(role) => {
                 if let Err(error) = self.start_role(role) {
-                    self.log.error("master", &format!("{error:#}"));
+                    self.log.error("master", &os::with_causes(error.as_ref()));
                     self.start_later(role);
                 }
             }
@@ -345,7 +345,7 @@ impl Supervisor {
         };
         match self.start_child(Role::Runner, identity, descriptors) {
             Ok(runner) => drop(self.runners.insert(runner.id, runner)),
-            Err(error) => self.log.error("master", &format!("{error:#}")),
+            Err(error) => self.log.error("master", &os::with_causes(error.as_ref())),
         }
     }
 
@@ -526,9 +526,10 @@ impl Supervisor {
         self.log.reopen();
         let files = log_files::files(&self.snapshot.postfix, self.snapshot.dovecot.as_ref());
         match files {
-            Err(error) => self
-                .log
-                .error("master", &format!("the old log files stay: {error:#}")),
+            Err(error) => self.log.error(
+                "master",
+                &format!("the old log files stay: {}", os::with_causes(error.as_ref())),
+            ),
             Ok(files) => {
                 for child in self.everybody() {
                     let copies = files.iter().filter_map(|(_, file)| file.try_clone().ok());
@@ -563,7 +564,9 @@ impl Supervisor {
                 mistakes.join("; ")
             ));
         }
-        let stays = |error: anyhow::Error| format!("the old configuration stays: {error:#}");
+        let stays = |error: anyhow::Error| {
+            format!("the old configuration stays: {}", os::with_causes(error.as_ref()))
+        };
         self.check(&loaded).map_err(stays)?;
         let mut snapshot = Snapshot::of(&loaded).map_err(stays)?;
         crate::certificates::Certificates::of(&snapshot.keys).map_err(stays)?;

@@ -8,4 +8,4 @@ mod postcat;
 
 pub use change::{Change, Selection, change};
 pub use listing::{Listed, ListedRecipient, Listing, Screen, json, listing, render};
-pub use postcat::{Parts, View, dump, dump_dropped};
+pub use postcat::{Parts, Place, View, dump, dump_dropped};

@@ -38,21 +38,39 @@ pub struct View {
     pub skip_bytes: u64,
 }
 
+/// Where a message is said to lie: in its queue, or as somebody named its file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place<'a> {
+    /// `deferred/E/E69259AE0B7`
+    Queue,
+    /// The words of the command line.
+    Named(&'a str),
+}
+
 /// The message in readable form. `date` shows seconds since the epoch as `Sat Nov 21 21:43:46 2026`.
 ///
 /// # Errors
 /// [`crate::Error::NoSuchMessage`], [`crate::Error::Damaged`], [`crate::Error::Disk`].
-pub fn dump(spool: &Spool, id: &QueueId, view: View, date: &dyn Fn(i64) -> String) -> Result<Vec<u8>> {
+pub fn dump(
+    spool: &Spool,
+    (id, place): (&QueueId, Place<'_>),
+    view: View,
+    date: &dyn Fn(i64) -> String,
+) -> Result<Vec<u8>> {
     let message = spool.message(id)?;
     let content = spool.content(id)?.read_all()?;
-    Ok(in_full(&message, &content, view, date))
+    Ok(in_full((&message, place), &content, view, date))
 }
 
 /// A message of the maildrop in the same form.
 ///
 /// # Errors
 /// [`crate::Error::Disk`], [`crate::Error::Damaged`] when the file ends early.
-pub fn dump_dropped(mut dropped: Dropped, view: View, date: &dyn Fn(i64) -> String) -> Result<Vec<u8>> {
+pub fn dump_dropped(
+    (mut dropped, place): (Dropped, Place<'_>),
+    view: View,
+    date: &dyn Fn(i64) -> String,
+) -> Result<Vec<u8>> {
     let mut content = Vec::new();
     let read = dropped.content.read_to_end(&mut content);
     read.map_err(|error| crate::Error::Damaged(format!("{}: {}", dropped.queue_id, os::words(&error))))?;
@@ -69,10 +87,15 @@ pub fn dump_dropped(mut dropped: Dropped, view: View, date: &dyn Fn(i64) -> Stri
         next_try_micros: 0,
         forced_expire: false,
     };
-    Ok(in_full(&message, &content, view, date))
+    Ok(in_full((&message, place), &content, view, date))
 }
 
-fn in_full(message: &Message, content: &[u8], view: View, date: &dyn Fn(i64) -> String) -> Vec<u8> {
+fn in_full(
+    (message, place): (&Message, Place<'_>),
+    content: &[u8],
+    view: View,
+    date: &dyn Fn(i64) -> String,
+) -> Vec<u8> {
     let parts = match view.parts {
         parts if parts.are_none() => Parts {
             envelope: true,
@@ -82,7 +105,10 @@ fn in_full(message: &Message, content: &[u8], view: View, date: &dyn Fn(i64) -> 
         some => some,
     };
     let shows_envelope = parts.envelope && view.skip_bytes == 0;
-    let file = place_of(message);
+    let file = match place {
+        Place::Named(path) => path.to_owned(),
+        Place::Queue => place_of(message),
+    };
     let mut out = Vec::new();
     if shows_envelope {
         // No record: nothing stands before it.

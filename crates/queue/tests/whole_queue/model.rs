@@ -6,7 +6,8 @@ use envelope::QueueId;
 use queue::scheduler::{Action, Destination};
 use queue::{QueueName, Recovered, Spool};
 
-use crate::world::{LIMITS_SEED, options};
+use crate::log::Log;
+use crate::world::{LIMITS_SEED, address_of, options};
 
 /// A recipient.
 #[derive(Debug)]
@@ -323,16 +324,25 @@ impl Model {
     }
 
     /// At the end: each recipient of what was accepted had its final line, and a second one only where a crash cost the first.
-    pub(crate) fn all_told(&self) {
+    pub(crate) fn all_told(&self, log: &Log) {
         for (id, letter) in &self.letters {
             // A failed write leaves a client without an answer, and the queue without the message.
             assert!(letter.gone.is_some() || !letter.acked, "{id} is still there");
             if letter.acked && !letter.deleted {
-                for truth in &letter.recipients {
+                for (recipient, truth) in (0u32..).zip(&letter.recipients) {
                     assert!(
                         truth.finals > 0,
                         "{id}: nobody told of a recipient at {:?}",
                         truth.destination
+                    );
+                    // A line again only where a crash cost the first. What was sent, forgotten and then returned has one.
+                    let address = address_of(recipient).to_string();
+                    let lines = log.finals(id.as_str(), &address);
+                    assert!(
+                        (1..=truth.finals as usize).contains(&lines),
+                        "{id}: {lines} final lines of {address}, which was done {} times:\n{}",
+                        truth.finals,
+                        log.about(id.as_str())
                     );
                 }
             }

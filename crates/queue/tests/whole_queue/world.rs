@@ -6,9 +6,12 @@ use std::sync::Arc;
 
 use address::Address;
 use envelope::{BodyKind, DeliveryResult, Envelope, Outcome, QueueId, Recipient, StatusCode};
+use maillog::Delays;
+use maillog::lines::qmgr::{Expired, Removed};
 use queue::admin::Change;
 use queue::backoff::Backoff;
 use queue::conduct::{self, Failures, Portion};
+use queue::outcome_lines::OutcomeLines;
 use queue::scheduler::{
     Action, AttemptId, Contact, Destination, Feedback, Finished, Options, Overtaking, Resolved, Scheduler,
     TransportLimits,
@@ -17,6 +20,7 @@ use queue::spool::SpoolOptions;
 use queue::{Error, Facts, Message, QueueName, Spool};
 use world::{Random, SimDisk, SimRandom, World};
 
+use crate::log::Log;
 use crate::model::Model;
 
 const DIR: &str = "/var/spool/yubin";
@@ -85,6 +89,11 @@ pub(crate) fn options(number: u64) -> Options {
             .collect(),
         default_limits: usual,
     }
+}
+
+/// The address of a recipient: each one of a message has its own.
+pub(crate) fn address_of(recipient: u32) -> Address {
+    Address::parse(&format!("r{recipient}@example.org")).unwrap()
 }
 
 /// How often what happened.
@@ -164,6 +173,7 @@ struct Queue {
     now: i64,
     settings: u64,
     model: Model,
+    log: Log,
     /// Attempts begun by a transport, and when the last one was begun.
     begun: BTreeMap<String, (usize, i64)>,
     /// When the last attempt at a destination ended.
@@ -193,6 +203,7 @@ pub(crate) fn run(seed: u64) -> Seen {
         now: START,
         settings: 0,
         model: Model::default(),
+        log: Log::default(),
         begun: BTreeMap::new(),
         ended_at: BTreeMap::new(),
         since: BTreeMap::new(),
@@ -242,6 +253,7 @@ impl Queue {
             match Spool::open(Path::new(DIR), &options, &self.world) {
                 Ok((spool, recovered)) => {
                     spool.start();
+                    self.log.started();
                     self.model.restarted(&recovered, &spool, self.now);
                     self.spool = Some(spool);
                     self.scheduler = Scheduler::new(self::options(self.settings));
@@ -358,7 +370,7 @@ impl Queue {
             self.advance();
         }
         self.flush();
-        self.model.all_told();
+        self.model.all_told(&self.log);
         // Then nothing is left of it anywhere.
         for _ in 0..1000 {
             if self.scheduler.destination_count() == 0 {
@@ -498,9 +510,10 @@ impl Queue {
         let mut incoming = spool.begin(self.now);
         let id = incoming.queue_id().clone();
         let address = Address::parse("a@example.org").unwrap();
+        let recipients = (0u32..).take(destinations.len()).map(address_of);
         let envelope = Envelope {
-            sender: has_sender.then(|| address.clone()),
-            recipients: vec![Recipient::new(address); destinations.len()],
+            sender: has_sender.then_some(address),
+            recipients: recipients.map(Recipient::new).collect(),
             ret: None,
             envid: None,
             body: BodyKind::SevenBit,
@@ -622,7 +635,8 @@ impl Queue {
                     "no reason: {}",
                     outcome.text
                 );
-                let outcomes = recipients.into_iter().map(|r| (r, outcome.clone())).collect();
+                let outcomes: Vec<_> = recipients.into_iter().map(|r| (r, outcome.clone())).collect();
+                self.tell(&queue_id, &outcomes);
                 let _ = self.spool().record(&queue_id, outcomes);
             }
             Action::Defer {
@@ -794,6 +808,7 @@ impl Queue {
             Mood::Deadly => Vec::new(),
             _ => flight.recipients.iter().map(|r| (*r, outcome.clone())).collect(),
         };
+        self.tell(&flight.queue_id, &outcomes);
         let _ = self.spool().record(&flight.queue_id, outcomes.clone());
         let first = outcomes.first().map(|(_, outcome)| outcome);
         self.failures
@@ -804,6 +819,21 @@ impl Queue {
             feedback,
         };
         self.scheduler.finished(attempt, finished, self.now);
+    }
+
+    /// The lines about recipients; of a message that an administrator deleted meanwhile there are none.
+    fn tell(&mut self, id: &QueueId, outcomes: &[(u32, Outcome)]) {
+        let Some(message) = self.active.get(id) else {
+            return;
+        };
+        let lines = OutcomeLines {
+            message,
+            agent: "smtp",
+            delays: Delays::default(),
+            is_verified_only: false,
+            is_soft: false,
+        };
+        lines.of_outcomes(outcomes, |line| self.log.write(line));
     }
 
     /// Tells the sender what is to be told, then removes the message.
@@ -820,6 +850,11 @@ impl Queue {
                 self.model.may_expire(id, age),
                 "{id} expired at an age of {age} µs"
             );
+            self.log.write(&Expired {
+                queue_id: id,
+                sender: "a@example.org",
+                is_forced: message.forced_expire,
+            });
         }
         let tells = message.envelope.sender.is_some() && (expired || outcomes.iter().flatten().any(failed));
         let destination = self.host();
@@ -836,6 +871,7 @@ impl Queue {
         match self.spool().remove(id) {
             Ok(()) => {
                 self.seen.expired += usize::from(expired);
+                self.log.write(&Removed { queue_id: id });
                 self.model.removed(id, expired);
             }
             Err(_) => {

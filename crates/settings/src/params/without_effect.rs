@@ -103,7 +103,11 @@ pub(crate) const WITHOUT_EFFECT: &[(&str, &str)] = &[
     ("state_dir", "nothing is kept there"),
     ("submission_host", "reports go into the queue directly"),
     ("tls_preempt_cipherlist", SAFE_TLS),
-    ("transport_retry_time", "a transport cannot fail as a whole"),
+    (
+        "transport_retry_time",
+        "no transport rests as a whole: what the end of a process interrupted is tried again after a second, then after twice \
+         as long each time, up to minimal_backoff_time",
+    ),
     ("trigger_timeout", ONE_PROCESS),
     ("verbose_proctitle", ONE_PROCESS),
 ];

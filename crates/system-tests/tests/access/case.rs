@@ -49,8 +49,11 @@ fn one(text: &str) -> Case {
         } else if let Some(address) = line.strip_prefix("from ") {
             case.from = address.parse::<std::net::Ipv4Addr>().unwrap().octets();
         } else {
-            let (name, value) = line.split_once('=').unwrap_or_else(|| panic!("no setting: {line}"));
-            case.settings.push((name.trim().to_owned(), value.trim().to_owned()));
+            let (name, value) = line
+                .split_once('=')
+                .unwrap_or_else(|| panic!("no setting: {line}"));
+            case.settings
+                .push((name.trim().to_owned(), value.trim().to_owned()));
         }
     }
     if case.lines.is_empty() {
@@ -96,7 +99,12 @@ impl Told {
 
 fn without_queue_id(text: &str) -> String {
     match text.split_once(": ") {
-        Some((id, rest)) if id.len() > 6 && id.bytes().all(|octet| octet.is_ascii_alphanumeric()) && id != "NOQUEUE" && id != "warning" => {
+        Some((id, rest))
+            if id.len() > 6
+                && id.bytes().all(|octet| octet.is_ascii_alphanumeric())
+                && id != "NOQUEUE"
+                && id != "warning" =>
+        {
             format!("ID: {rest}")
         }
         _ => text.to_owned(),
@@ -117,7 +125,10 @@ fn settled(question: &str) -> String {
 
 impl fmt::Display for Told {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.replies.iter().skip(1).try_for_each(|line| writeln!(f, "S: {line}"))?;
+        self.replies
+            .iter()
+            .skip(1)
+            .try_for_each(|line| writeln!(f, "S: {line}"))?;
         self.log.iter().try_for_each(|line| writeln!(f, "log {line}"))?;
         self.asked.iter().try_for_each(|line| writeln!(f, "asked {line}"))
     }

@@ -32,10 +32,16 @@ const MAIN_CF: &[(&str, &str)] = &[
     ("mynetworks", "127.0.0.9/32"),
     ("relay_domains", "relay.example"),
     ("virtual_alias_domains", "alias.example"),
-    ("virtual_alias_maps", "inline:{ v@alias.example=alice@example.test }"),
+    (
+        "virtual_alias_maps",
+        "inline:{ v@alias.example=alice@example.test }",
+    ),
     ("inet_protocols", "ipv4"),
     ("recipient_delimiter", "+"),
-    ("smtpd_relay_restrictions", "permit_mynetworks, reject_unauth_destination"),
+    (
+        "smtpd_relay_restrictions",
+        "permit_mynetworks, reject_unauth_destination",
+    ),
     ("smtpd_error_sleep_time", "0"),
     ("smtpd_peername_lookup", "yes"),
     ("smtpd_client_connection_count_limit", "0"),
@@ -75,7 +81,11 @@ fn inside_the_host() {
     cases.retain(|case| wanted.iter().any(|name| case.name.contains(name)));
     assert!(!cases.is_empty());
     let _host = Host::make();
-    std::fs::write("/etc/resolv.conf", "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n").unwrap();
+    std::fs::write(
+        "/etc/resolv.conf",
+        "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n",
+    )
+    .unwrap();
     let names = "passwd: files\ngroup: files\nshadow: files\nhosts: files dns\n";
     std::fs::write("/etc/nsswitch.conf", names).unwrap();
     let _dns = DnsServer::start_on("127.0.0.1:53".parse().unwrap(), &zone);
@@ -88,10 +98,7 @@ fn inside_the_host() {
         let by_ours = run(case, OUR_FIRST_PORT + number, &policy, &|| ours.log());
         shown.push_str(&format!("== {}\n{by_theirs}", case.name));
         if (by_ours != by_theirs) != DIFFERENT.contains(&case.name.as_str()) {
-            let text = format!(
-                "== {}\n-- Postfix\n{by_theirs}-- Yubin\n{by_ours}\n",
-                case.name
-            );
+            let text = format!("== {}\n-- Postfix\n{by_theirs}-- Yubin\n{by_ours}\n", case.name);
             differences.push_str(&text);
         }
     }

@@ -29,7 +29,10 @@ impl PolicyServer {
 
     /// What was asked so far.
     pub(super) fn asked(&self) -> Vec<String> {
-        self.questions.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.questions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 }
 
@@ -44,7 +47,11 @@ fn serve(mut stream: TcpStream, questions: &Mutex<Vec<String>>) {
                 .unwrap_or_else(PoisonError::into_inner)
                 .push(asked);
             // Somebody who hangs up in the middle.
-            if action == "hang up" || stream.write_all(format!("action={action}\n\n").as_bytes()).is_err() {
+            if action == "hang up"
+                || stream
+                    .write_all(format!("action={action}\n\n").as_bytes())
+                    .is_err()
+            {
                 return;
             }
             continue;

@@ -35,7 +35,16 @@ fn is(said: &Finished, code: i32, stderr: &str) {
 fn postfix_starts_and_stops_the_system() {
     let sandbox = super::stopped_system();
     let system = Background(&sandbox);
-    let down = "postfix/postfix-script: fatal: the Postfix mail system is not running\n";
+    let (main_cf, queue) = (
+        sandbox.config_directory().join("main.cf"),
+        sandbox.directory().join("spool"),
+    );
+    let looked = format!(
+        "postfix/postfix-script: note: nobody answers in {}, the queue_directory of {}\n",
+        queue.display(),
+        main_cf.display()
+    );
+    let down = &format!("{looked}postfix/postfix-script: fatal: the Postfix mail system is not running\n");
     is(&system.postfix("status"), 1, "");
     is(&system.postfix("stop"), 1, down);
     is(&system.postfix("reload"), 1, down);

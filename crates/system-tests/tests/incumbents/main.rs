@@ -5,6 +5,7 @@
 
 mod accounts;
 mod auth_sockets;
+mod content_filter;
 mod dovecot;
 mod hosts;
 mod lmtp;
@@ -13,3 +14,5 @@ mod postfix;
 mod queue;
 mod reports;
 mod sinks;
+mod table_scripts;
+mod table_tools;

@@ -12,15 +12,15 @@ use system_tests::{Sandbox, has_program, wait_for_value};
 const SINK: &str = "/usr/sbin/smtp-sink";
 
 /// A peer of that nature, for mail to a domain of its own.
-struct Sink {
+pub(crate) struct Sink {
     arguments: Vec<String>,
     domain: String,
-    port: u16,
+    pub(crate) port: u16,
     child: Child,
 }
 
 impl Sink {
-    fn start(number: usize, arguments: &[&str]) -> Sink {
+    pub(crate) fn start(number: usize, arguments: &[&str]) -> Sink {
         let port = free_port();
         let mut command = Command::new(SINK);
         if rustix::process::geteuid().is_root() {

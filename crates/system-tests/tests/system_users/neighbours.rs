@@ -19,6 +19,8 @@ theirs.test MX 20 mx.theirs.test
 gone.theirs.test A 127.0.0.9
 mx.theirs.test A 127.0.0.4
 null.test MX 0 .
+xn--bcher-kva.example MX 10 first.ours.test
+xn--kse-qla.example MX 10 mx.theirs.test
 later.ours.test SERVFAIL
 later.theirs.test SERVFAIL
 ";
@@ -52,7 +54,7 @@ fn inside_the_host() {
     )
     .unwrap();
     let dns = DnsServer::start_on("127.0.0.1:53".parse().unwrap(), ZONE);
-    let mut first = ours("first.ours.test", "127.0.0.3", "ours.test");
+    let mut first = ours("first.ours.test", "127.0.0.3", "ours.test, bücher.example");
     let second = ours(
         "second.ours.test",
         "127.0.0.5",
@@ -60,6 +62,7 @@ fn inside_the_host() {
     );
     let theirs = theirs(&first);
     both_ways(&mut first, &theirs);
+    names_in_other_characters(&first, &theirs);
     over_tls(&mut first, &theirs);
     reports(&first, &theirs);
     failover(&mut first, &second, &theirs);
@@ -93,7 +96,7 @@ fn theirs(first: &Sandbox) -> Postfix {
     let key = first.config_directory().join("tls/key.pem");
     let certificate = first.ca_file();
     let main_cf = format!(
-        "myhostname = mx.theirs.test\nmyorigin = theirs.test\nmydestination = theirs.test, later.theirs.test, localhost\n\
+        "myhostname = mx.theirs.test\nmyorigin = theirs.test\nmydestination = theirs.test, käse.example, later.theirs.test, localhost\n\
          mynetworks = 127.0.0.1\nsmtp_tls_security_level = may\nsmtp_tls_loglevel = 1\n\
          smtpd_tls_security_level = may\nsmtpd_tls_loglevel = 1\nsmtpd_tls_cert_file = {}\nsmtpd_tls_key_file = {}\n\
          minimal_backoff_time = 1s\nmaximal_backoff_time = 1s\nqueue_run_delay = 1s\ndelay_warning_time = 1s\n",
@@ -270,6 +273,36 @@ fn reports(first: &Sandbox, theirs: &Postfix) {
             "said: 550 5.1.1 <nobody.here@ours.test>: Recipient address rejected: User unknown",
         ],
     );
+}
+
+/// Mail with SMTPUTF8 to domains that DNS knows by their A-labels.
+fn names_in_other_characters(first: &Sandbox, theirs: &Postfix) {
+    send(first, &["alice@käse.example"], "mit Umlaut");
+    wait_for_their_letter("\nTo: alice@käse.example\nSubject: mit Umlaut\n");
+    wait_for_lines(
+        "ours",
+        || first.log(),
+        &[
+            "to=<alice@käse.example>, relay=mx.theirs.test[127.0.0.4]:25",
+            "status=sent (250 2.0.0 Ok: queued as ",
+        ],
+    );
+    send_theirs(theirs, &["alice@bücher.example"], "mit anderem Umlaut");
+    wait_for_letter(first, "\nTo: alice@bücher.example\nSubject: mit anderem Umlaut\n");
+    wait_for_lines(
+        "theirs",
+        || theirs.log(),
+        &[
+            "to=<alice@bücher.example>, relay=first.ours.test[127.0.0.3]:25",
+            "status=sent (250 2.0.0 Ok: queued as ",
+        ],
+    );
+    // Nobody is there, and that is told in the same characters.
+    send(first, &["jörg@käse.example"], "an niemanden");
+    wait_for_letter(first, "\nContent-Type: message/global-delivery-status\n");
+    wait_for_letter(first, "\nFinal-Recipient: utf-8; jörg@käse.example\n");
+    send_theirs(theirs, &["jörg@bücher.example"], "an niemanden");
+    wait_for_their_letter("\nFinal-Recipient: utf-8; jörg@bücher.example\n");
 }
 
 /// The second exchanger, the domain's own host, and nobody at all.

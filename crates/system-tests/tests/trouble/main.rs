@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panic")]
 
 mod killed;
+mod killed_at_each_step;
 mod refusals;
 mod storage;
 

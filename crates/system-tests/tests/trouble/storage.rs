@@ -61,6 +61,12 @@ impl Drop for SmallDisk {
     }
 }
 
+/// The postmaster, who is alice here, would hear of refused mail (`notify_classes`); these tests count her letters.
+fn without_notices(sandbox: &mut Sandbox) {
+    sandbox.edit_main_cf("notify_classes", "");
+    sandbox.reload();
+}
+
 #[test]
 fn a_full_queue_disk_refuses_and_loses_nothing() {
     let mut sandbox = Sandbox::prepare();
@@ -68,6 +74,7 @@ fn a_full_queue_disk_refuses_and_loses_nothing() {
         return;
     };
     sandbox.launch();
+    without_notices(&mut sandbox);
     assert!(super::offer(&sandbox, "before", 1000).starts_with("250 "));
     wait_for("the delivery", || sandbox.maildir("alice", "Maildir").len() == 1);
     disk.fill();
@@ -103,6 +110,7 @@ fn a_small_queue_disk_forgets_no_delivery() {
         return;
     };
     sandbox.launch();
+    without_notices(&mut sandbox);
     sandbox.edit_main_cf("defer_transports", "local");
     sandbox.reload();
     let mut accepted = 0;
@@ -176,6 +184,7 @@ fn a_queue_that_cannot_be_written_refuses() {
         return skip("root, to take a directory away from the program's user");
     }
     let mut sandbox = Sandbox::start();
+    without_notices(&mut sandbox);
     let large = sandbox.directory().join("spool/large");
     let owner = fs::metadata(&large).expect("it is there");
     std::os::unix::fs::chown(&large, Some(0), Some(0)).expect("root may");

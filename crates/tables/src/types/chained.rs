@@ -8,6 +8,7 @@ use crate::{Error, Table};
 /// Tables within a table.
 #[derive(Debug)]
 pub struct Chained {
+    whole: String,
     tables: Vec<Box<dyn Table>>,
     is_pipe: bool,
 }
@@ -18,7 +19,12 @@ pub(crate) fn open(table: &TableRef, depth: usize) -> Result<(Box<dyn Table>, Op
         cause,
     };
     let (mut tables, mut problem) = (Vec::new(), None);
-    for item in braced_items(&table.name).map_err(|cause| wrong(cause.to_owned()))? {
+    let items = braced_items(&table.name).ok().filter(|items| !items.is_empty());
+    let items = items.ok_or_else(|| Error::BadName {
+        table: table.to_string(),
+        wanted: format!("{}:{{type:name...}}", table.kind),
+    })?;
+    for item in items {
         let inner: TableRef = item
             .parse()
             .map_err(|error: settings::Error| wrong(error.to_string()))?;
@@ -28,6 +34,7 @@ pub(crate) fn open(table: &TableRef, depth: usize) -> Result<(Box<dyn Table>, Op
     }
     Ok((
         Box::new(Chained {
+            whole: table.to_string(),
             tables,
             is_pipe: table.kind == "pipemap",
         }),
@@ -35,12 +42,25 @@ pub(crate) fn open(table: &TableRef, depth: usize) -> Result<(Box<dyn Table>, Op
     ))
 }
 
+impl Chained {
+    /// Postfix names the whole table, not the one within it that cannot be asked.
+    fn ask(&self, table: &dyn Table, key: &str) -> Result<Option<String>, Error> {
+        table.lookup(key).map_err(|error| match error {
+            Error::Lookup { cause, .. } => Error::Lookup {
+                table: self.whole.clone(),
+                cause,
+            },
+            other => other,
+        })
+    }
+}
+
 impl Table for Chained {
     fn lookup(&self, key: &str) -> Result<Option<String>, Error> {
         if self.is_pipe {
             let mut key = key.to_owned();
             for table in &self.tables {
-                match table.lookup(&key)? {
+                match self.ask(&**table, &key)? {
                     Some(value) => key = value,
                     None => return Ok(None),
                 }
@@ -49,7 +69,7 @@ impl Table for Chained {
         }
         let mut answers = Vec::new();
         for table in &self.tables {
-            answers.extend(table.lookup(key)?);
+            answers.extend(self.ask(&**table, key)?);
         }
         Ok((!answers.is_empty()).then(|| answers.join(",")))
     }

@@ -4,14 +4,14 @@ use std::net::IpAddr;
 
 use settings::Network;
 
-use super::regexp::{RULES_MAX, Skipped, rule_lines};
+use super::patterns::{Warnings, rule_lines};
 use crate::{Error, Table};
 
 /// A table of networks.
 #[derive(Debug)]
 pub struct Networks {
     rules: Vec<Rule>,
-    skipped: Skipped,
+    warnings: Warnings,
 }
 
 #[derive(Debug)]
@@ -23,39 +23,44 @@ enum Rule {
 }
 
 pub(crate) fn open(name: &str) -> Result<(Box<dyn Table>, Option<Error>), Error> {
-    let (mut rules, mut open, mut wrong) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut rules, mut open, mut warnings) = (Vec::new(), Vec::new(), Warnings::default());
     for (place, line) in rule_lines(name, "cidr")? {
-        if rules.len() >= RULES_MAX {
-            let cause = "too many rules".to_owned();
-            return Err(Error::Syntax { place, cause });
+        let conditions = open.len();
+        if let Err(cause) = add(&mut rules, &mut open, line.trim()) {
+            warnings.add("cidr", &place, &format!("{cause}: skipping this rule"));
         }
-        if let Err(cause) = add(&mut rules, &mut open, &line) {
-            wrong.push((place, cause));
+        if let Some((_, opened)) = open.get_mut(conditions) {
+            *opened = place;
         }
     }
-    if !open.is_empty() {
-        return Err(Error::Syntax {
-            place: format!("cidr:{name}"),
-            cause: "if without endif".to_owned(),
-        });
+    let end = rules.len();
+    for (start, place) in open {
+        if let Some(Rule::If(network, _, skip_to)) = rules.get_mut(start) {
+            *skip_to = end;
+            if network.is_some() {
+                warnings.add("cidr", &place, "IF has no matching ENDIF");
+            }
+        }
     }
-    let (skipped, problem) = Skipped::of("cidr", wrong);
-    Ok((Box::new(Networks { rules, skipped }), problem))
+    let problem = warnings.problem();
+    Ok((Box::new(Networks { rules, warnings }), problem))
 }
 
-/// Adds the rule of a line; `open` has the places of the `if`s that wait for their `endif`.
-fn add(rules: &mut Vec<Rule>, open: &mut Vec<usize>, line: &str) -> Result<(), String> {
+/// Adds the rule of a line; `open` has the `if`s that wait for their `endif`: number of the rule, place (filled in by the caller).
+fn add(rules: &mut Vec<Rule>, open: &mut Vec<(usize, String)>, line: &str) -> Result<(), String> {
     let (word, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
     if word.eq_ignore_ascii_case("endif") {
-        let start = open.pop().ok_or("endif without if")?;
+        let (start, _) = open.pop().ok_or("ENDIF without IF")?;
         let end = rules.len();
         if let Some(Rule::If(_, _, skip_to)) = rules.get_mut(start) {
             *skip_to = end;
         }
         rules.push(Rule::EndIf);
-    } else if word.eq_ignore_ascii_case("if") {
+        return Ok(());
+    }
+    if word.eq_ignore_ascii_case("if") {
         let condition = pattern(rest.trim());
-        open.push(rules.len());
+        open.push((rules.len(), String::new()));
         match condition {
             Ok((network, is_negated)) => rules.push(Rule::If(Some(network), is_negated, 0)),
             Err(cause) => {
@@ -64,22 +69,62 @@ fn add(rules: &mut Vec<Rule>, open: &mut Vec<usize>, line: &str) -> Result<(), S
                 return Err(cause);
             }
         }
-    } else {
-        let (network, is_negated) = pattern(word)?;
-        rules.push(Rule::Match(network, is_negated, rest.trim().to_owned()));
+        return Ok(());
     }
+    // `!` may stand apart from its network.
+    let bare = line.trim_start_matches('!').trim_start();
+    let length = bare.find(char::is_whitespace).unwrap_or(bare.len());
+    let (head, result) = line.split_at(line.len() - bare.len() + length);
+    let result = result.trim();
+    if result.is_empty() {
+        return Err("no lookup result".to_owned());
+    }
+    let (network, is_negated) = pattern(head)?;
+    rules.push(Rule::Match(network, is_negated, result.to_owned()));
     Ok(())
 }
 
 fn pattern(text: &str) -> Result<(Network, bool), String> {
-    let (is_negated, text) = match text.strip_prefix('!') {
-        Some(rest) => (true, rest),
-        None => (false, text),
+    let bare = text.trim_start_matches('!');
+    let is_negated = (text.len() - bare.len()) % 2 == 1;
+    let bare = bare.trim();
+    if bare.is_empty() {
+        return Err("no address pattern".to_owned());
+    }
+    let plain = bare.trim_start_matches('[').replace(']', "");
+    match plain.parse::<Network>() {
+        Ok(network) => Ok((network, is_negated)),
+        Err(_) => Err(bad_pattern(&plain, bare)),
+    }
+}
+
+/// Postfix's words for what is wrong with a network.
+fn bad_pattern(plain: &str, bare: &str) -> String {
+    let parts = plain.split_once('/').and_then(|(address, length)| {
+        let (address, length) = (address.parse::<IpAddr>().ok()?, length.parse::<u32>().ok()?);
+        let bits = if address.is_ipv4() { 32 } else { 128 };
+        (length <= bits).then_some((address, length))
+    });
+    let Some((address, length)) = parts else {
+        return match plain.split_once('/') {
+            Some((address, _)) if address.parse::<IpAddr>().is_ok() => {
+                format!("bad mask length in \"{bare}\"")
+            }
+            Some(_) => format!("bad net/mask pattern: \"{bare}\""),
+            None => format!("bad address pattern: \"{bare}\""),
+        };
     };
-    let text = text.trim_start_matches('[').replace(']', "");
-    text.parse()
-        .map(|network| (network, is_negated))
-        .map_err(|error: settings::Error| error.to_string())
+    let masked = match address {
+        IpAddr::V4(v4) => {
+            let mask = u32::MAX.checked_shl(32 - length).unwrap_or(0);
+            IpAddr::from((u32::from(v4) & mask).to_be_bytes())
+        }
+        IpAddr::V6(v6) => {
+            let mask = u128::MAX.checked_shl(128 - length).unwrap_or(0);
+            IpAddr::from((u128::from(v6) & mask).to_be_bytes())
+        }
+    };
+    format!("non-null host address bits in \"{bare}\", perhaps you should use \"{masked}/{length}\" instead")
 }
 
 impl Table for Networks {
@@ -108,6 +153,6 @@ impl Table for Networks {
     }
 
     fn take_warning(&self) -> Option<String> {
-        self.skipped.take()
+        self.warnings.take()
     }
 }

@@ -1,5 +1,5 @@
-//! `hash:`, `btree:`, `dbm:` and `cdb:`: a constant database built by postmap(1) or postalias(1), opened again when
-//! it is replaced.
+//! `hash:`, `btree:`, `dbm:`, `cdb:` and `lmdb:`: a database built by postmap(1) or postalias(1), opened again when it is
+//! replaced. `.cdb` and `.lmdb` files are those of other programs, too.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -9,6 +9,7 @@ use settings::TableRef;
 
 use crate::cdb::{Cdb, Opened};
 use crate::changes::Signature;
+use crate::lmdb::Lmdb;
 use crate::source::{self, Syntax};
 use crate::types::texthash::TextHash;
 use crate::{Error, Table};
@@ -16,11 +17,15 @@ use crate::{Error, Table};
 /// How long a source may be newer before a warning: whoever edits it is about to build the database.
 const GRACE: Duration = Duration::from_secs(100);
 
+/// How often what is not there is looked for again because the file was changed meanwhile.
+const CHANGES_MAX: usize = 100;
+
 /// What follows the table's name in its database's name; `None` for types without a database of ours.
 pub(crate) fn suffix(kind: &str) -> Option<&'static str> {
     match kind {
         "hash" | "btree" | "dbm" => Some(".db"),
         "cdb" => Some(".cdb"),
+        "lmdb" => Some(".lmdb"),
         _ => None,
     }
 }
@@ -30,6 +35,7 @@ pub(crate) fn suffix(kind: &str) -> Option<&'static str> {
 pub struct Database {
     source: PathBuf,
     file: PathBuf,
+    is_lmdb: bool,
     opened: Mutex<Option<(Signature, Arc<Content>)>>,
     warning: Mutex<Option<String>>,
 }
@@ -37,6 +43,7 @@ pub struct Database {
 #[derive(Debug)]
 enum Content {
     Ours(Cdb),
+    Lmdb(Lmdb),
     /// The text source in the place of a database of Berkeley DB.
     Source(TextHash),
 }
@@ -47,6 +54,7 @@ impl Database {
         Database {
             source: PathBuf::from(&table.name),
             file: PathBuf::from(format!("{}{suffix}", table.name)),
+            is_lmdb: table.kind == "lmdb",
             opened: Mutex::default(),
             warning: Mutex::default(),
         }
@@ -68,15 +76,56 @@ impl Database {
         {
             return Ok(content.clone());
         }
-        let content = Arc::new(match Cdb::open(&self.file)? {
-            Opened::Ours(cdb) => {
-                self.warn_if_stale(&metadata);
-                Content::Ours(cdb)
-            }
-            Opened::BerkeleyDb => Content::Source(self.stand_in()?),
-        });
+        let content = Arc::new(self.opened(&metadata)?);
         *opened = Some((now, content.clone()));
         Ok(content)
+    }
+
+    fn opened(&self, metadata: &std::fs::Metadata) -> Result<Content, Error> {
+        let content = match self.is_lmdb {
+            true => Content::Lmdb(Lmdb::open(&self.file)?),
+            false => match Cdb::open(&self.file)? {
+                Opened::Ours(cdb) => Content::Ours(cdb),
+                Opened::BerkeleyDb => return Ok(Content::Source(self.stand_in()?)),
+            },
+        };
+        self.warn_if_stale(metadata);
+        Ok(content)
+    }
+
+    fn find(&self, content: &Content, key: &str, folds: bool) -> Result<Option<String>, Error> {
+        let folded;
+        let wanted = match folds {
+            true => {
+                folded = key.to_lowercase();
+                folded.as_str()
+            }
+            false => key,
+        };
+        let value = match content {
+            Content::Ours(cdb) => cdb.find(wanted.as_bytes())?,
+            Content::Lmdb(lmdb) => lmdb.find(wanted.as_bytes())?,
+            Content::Source(source) if folds => return source.lookup(key),
+            Content::Source(source) => return source.lookup_unfolded(key),
+        };
+        Ok(value.map(text_of))
+    }
+
+    /// As [`Database::find`]; where somebody writes into the file itself, what is not there must be looked for again.
+    fn find_surely(&self, key: &str, folds: bool) -> Result<Option<String>, Error> {
+        for _ in 0..CHANGES_MAX {
+            let content = self.content()?;
+            if let Some(value) = self.find(&content, key, folds)? {
+                return Ok(Some(value));
+            }
+            if Arc::ptr_eq(&content, &self.content()?) {
+                return Ok(None);
+            }
+        }
+        Err(Error::Damaged {
+            file: self.file.display().to_string(),
+            cause: "it changes faster than it can be read".to_owned(),
+        })
     }
 
     fn missing(&self, error: &std::io::Error) -> Error {
@@ -161,24 +210,27 @@ fn is_alias_line(line: &str) -> bool {
     !parsed.entries.is_empty() && (line.starts_with('"') || key.contains(':') || line.contains(" :"))
 }
 
-fn find(cdb: &Cdb, key: &str) -> Result<Option<String>, Error> {
-    let value = cdb.find(key.as_bytes())?;
-    Ok(value.map(|value| String::from_utf8_lossy(&value).into_owned()))
+fn text_of(value: Vec<u8>) -> String {
+    String::from_utf8(value).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }
 
 impl Table for Database {
     fn lookup(&self, key: &str) -> Result<Option<String>, Error> {
-        match self.content()?.as_ref() {
-            Content::Ours(cdb) => find(cdb, &key.to_lowercase()),
-            Content::Source(source) => source.lookup(key),
-        }
+        self.find_surely(key, true)
     }
 
     fn lookup_unfolded(&self, key: &str) -> Result<Option<String>, Error> {
-        match self.content()?.as_ref() {
-            Content::Ours(cdb) => find(cdb, key),
-            Content::Source(source) => source.lookup_unfolded(key),
-        }
+        self.find_surely(key, false)
+    }
+
+    fn entries(&self) -> Result<Vec<(String, String)>, Error> {
+        let records = match self.content()?.as_ref() {
+            Content::Ours(cdb) => cdb.records()?,
+            Content::Lmdb(lmdb) => lmdb.records()?,
+            Content::Source(source) => return source.entries(),
+        };
+        let entry = |(key, value)| (text_of(key), text_of(value));
+        Ok(records.into_iter().map(entry).collect())
     }
 
     fn take_warning(&self) -> Option<String> {

@@ -1,6 +1,7 @@
 //! Tables whose content is in their name: `static:`, `inline:`; and those that only ever fail.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
+use std::sync::Mutex;
 
 use super::braced_items;
 use crate::{Error, Table};
@@ -10,9 +11,22 @@ use crate::{Error, Table};
 pub struct Static(String);
 
 impl Static {
-    pub(crate) fn new(name: &str) -> Static {
-        let inner = name.strip_prefix('{').and_then(|name| name.strip_suffix('}'));
-        Static(inner.map_or(name, str::trim).to_owned())
+    pub(crate) fn new(name: &str) -> Result<Static, Error> {
+        let Some(inner) = name.strip_prefix('{') else {
+            return Ok(Static(name.to_owned()));
+        };
+        let depth = inner.chars().fold(1i64, |depth, c| match c {
+            '{' => depth + 1,
+            '}' => depth - 1,
+            _ => depth,
+        });
+        match inner.strip_suffix('}').filter(|_| depth == 0) {
+            Some(inner) => Ok(Static(inner.trim().to_owned())),
+            None => Err(Error::Syntax {
+                place: "bad static:name syntax".to_owned(),
+                cause: format!("missing '}}' in \"{name}\""),
+            }),
+        }
     }
 }
 
@@ -28,26 +42,51 @@ pub struct Inline {
     folded: HashMap<String, String>,
     /// With keys as they are written.
     written: HashMap<String, String>,
+    in_order: Vec<String>,
+    warnings: Mutex<VecDeque<String>>,
 }
 
 impl Inline {
     pub(crate) fn new(name: &str) -> Result<Inline, Error> {
-        let wrong = |cause: &str| Error::Syntax {
-            place: format!("inline:{name}"),
+        let table = || format!("inline:{name}");
+        let wrong = |cause: &str| Error::Inline {
+            table: table(),
             cause: cause.to_owned(),
         };
+        let items = braced_items(name).map_err(|_| wrong("bad syntax"))?;
+        if items.is_empty() {
+            return Err(wrong("empty table"));
+        }
         let (mut folded, mut written) = (HashMap::new(), HashMap::new());
-        for item in braced_items(name).map_err(wrong)? {
-            let (key, value) = item.split_once('=').ok_or_else(|| wrong("key = value wanted"))?;
+        let (mut in_order, mut warnings) = (Vec::new(), VecDeque::new());
+        for item in items {
+            let (key, value) = item
+                .split_once('=')
+                .ok_or_else(|| wrong("missing '=' after attribute name"))?;
             let (key, value) = (key.trim(), value.trim());
-            for (entries, key) in [(&mut folded, key.to_lowercase()), (&mut written, key.to_owned())] {
-                entries.entry(key).or_insert_with(|| value.to_owned());
+            written.entry(key.to_owned()).or_insert_with(|| value.to_owned());
+            let key = key.to_lowercase();
+            if folded.contains_key(&key) {
+                continue;
             }
+            if value.is_empty() {
+                let table = table();
+                warnings.push_back(format!(
+                    "table {table}: key {key}: empty string result is not allowed"
+                ));
+                warnings.push_back(format!(
+                    "table {table} should return NO RESULT in case of NOT FOUND"
+                ));
+            }
+            in_order.push(key.clone());
+            folded.insert(key, value.to_owned());
         }
-        if folded.is_empty() {
-            return Err(wrong("at least one key = value wanted"));
-        }
-        Ok(Inline { folded, written })
+        Ok(Inline {
+            folded,
+            written,
+            in_order,
+            warnings: Mutex::new(warnings),
+        })
     }
 }
 
@@ -58,6 +97,18 @@ impl Table for Inline {
 
     fn lookup_unfolded(&self, key: &str) -> Result<Option<String>, Error> {
         Ok(self.written.get(key).cloned())
+    }
+
+    fn entries(&self) -> Result<Vec<(String, String)>, Error> {
+        let entry = |key: &String| Some((key.clone(), self.folded.get(key)?.clone()));
+        Ok(self.in_order.iter().filter_map(entry).collect())
+    }
+
+    fn take_warning(&self) -> Option<String> {
+        self.warnings
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .pop_front()
     }
 }
 

@@ -4,8 +4,14 @@ pub mod chained;
 pub mod cidr;
 pub mod database;
 pub mod fixed;
+pub mod patterns;
+pub mod pcre;
+pub mod randmap;
 pub mod regexp;
+pub mod socketmap;
+pub mod sqlite;
 pub mod system_users;
+pub mod tcp;
 pub mod texthash;
 
 use settings::TableRef;
@@ -16,26 +22,34 @@ use crate::{Error, Table};
 pub const DEPTH_MAX: usize = 8;
 
 /// Types that Postfix has and Yubin does not yet.
-const NOT_YET: [&str; 13] = [
-    "environ",
-    "ldap",
-    "lmdb",
-    "memcache",
-    "mysql",
-    "nis",
-    "nisplus",
-    "pcre",
-    "pgsql",
-    "randmap",
-    "sdbm",
-    "socketmap",
-    "sqlite",
+const NOT_YET: [&str; 9] = [
+    "ldap", "memcache", "mongodb", "mysql", "netinfo", "nis", "nisplus", "pgsql", "sdbm",
 ];
 
 /// The types that can be opened, as `postconf -m` lists them.
-pub const NAMES: [&str; 15] = [
-    "btree", "cdb", "cidr", "dbm", "fail", "hash", "inline", "internal", "pipemap", "proxy", "regexp",
-    "static", "texthash", "unionmap", "unix",
+pub const NAMES: [&str; 22] = [
+    "btree",
+    "cdb",
+    "cidr",
+    "dbm",
+    "environ",
+    "fail",
+    "hash",
+    "inline",
+    "internal",
+    "lmdb",
+    "pcre",
+    "pipemap",
+    "proxy",
+    "randmap",
+    "regexp",
+    "socketmap",
+    "sqlite",
+    "static",
+    "tcp",
+    "texthash",
+    "unionmap",
+    "unix",
 ];
 
 /// Whether a table holds patterns, which are compared with the whole of what is looked up.
@@ -83,9 +97,10 @@ pub(crate) fn open_at(table: &TableRef, depth: usize) -> Result<(Box<dyn Table>,
             let problem = opened.check();
             Ok((Box::new(opened), problem))
         }
-        "regexp" => regexp::open(name),
+        "regexp" => patterns::open(name, &regexp::DIALECT),
+        "pcre" => patterns::open(name, &pcre::DIALECT),
         "cidr" => cidr::open(name),
-        "static" => Ok((Box::new(fixed::Static::new(name)), None)),
+        "static" => Ok((Box::new(fixed::Static::new(name)?), None)),
         "inline" => Ok((Box::new(fixed::Inline::new(name)?), None)),
         "internal" => Ok((Box::new(fixed::Inline::default()), None)),
         "fail" => {
@@ -96,8 +111,16 @@ pub(crate) fn open_at(table: &TableRef, depth: usize) -> Result<(Box<dyn Table>,
             Ok((Box::new(fixed::Unavailable(error)), None))
         }
         "unix" => Ok((Box::new(system_users::SystemUsers::new(name)?), None)),
+        "environ" => Ok((Box::new(randmap::Environment), None)),
+        "randmap" => Ok((Box::new(randmap::Random::new(name)?), None)),
+        "tcp" => Ok((Box::new(tcp::Tcp::new(name)?), None)),
+        "socketmap" => Ok((Box::new(socketmap::SocketMap::new(name)?), None)),
+        "sqlite" => {
+            let (opened, problem) = sqlite::Sqlite::open(name)?;
+            Ok((Box::new(opened), problem))
+        }
         "unionmap" | "pipemap" => chained::open(table, depth),
-        kind if NOT_YET.contains(&kind) || kind == "tcp" => Err(Error::NotYet {
+        kind if NOT_YET.contains(&kind) => Err(Error::NotYet {
             table: whole,
             kind: kind.to_owned(),
         }),

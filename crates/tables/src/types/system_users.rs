@@ -17,8 +17,8 @@ impl SystemUsers {
             "passwd.byname" => Ok(SystemUsers::Passwd),
             "group.byname" => Ok(SystemUsers::Group),
             other => Err(Error::Syntax {
-                place: format!("unix:{other}"),
-                cause: "passwd.byname or group.byname wanted".to_owned(),
+                place: "unknown table".to_owned(),
+                cause: format!("unix:{other}"),
             }),
         }
     }

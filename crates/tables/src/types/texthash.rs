@@ -1,6 +1,6 @@
 //! `texthash:`: a map's text source read as it is, and again when it changes.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -38,10 +38,10 @@ impl TextHash {
     }
 
     pub(crate) fn check(&self) -> Option<Error> {
-        self.entries().err()
+        self.content().err()
     }
 
-    fn entries(&self) -> Result<Arc<Entries>, Error> {
+    fn content(&self) -> Result<Arc<Entries>, Error> {
         let failed = |error: std::io::Error| Error::Open {
             file: self.path.display().to_string(),
             cause: os::words(&error),
@@ -56,20 +56,22 @@ impl TextHash {
         {
             return Ok(entries.clone());
         }
-        let found = source::parse(&source::read(&self.path)?, self.syntax, true);
+        let found = source::parse(&source::read(&self.path)?, self.syntax, false);
         let mut entries = HashMap::with_capacity(found.entries.len());
         let place = self.path.display();
         let bad = found.warnings.into_iter().map(|(line, text)| {
-            let text = format!("{place}, line {line}: {text} -- ignoring this line");
+            let text = text.strip_suffix(source::IGNORED).unwrap_or(&text);
+            let text = format!("{place}, line {line}: {text}{}", source::IGNORED);
             (line, text)
         });
         let mut warnings: Vec<(usize, String)> = bad.take(WARNINGS_MAX).collect();
         for entry in found.entries {
-            if entries.contains_key(&entry.key) && warnings.len() < WARNINGS_MAX {
+            let key = entry.key.to_lowercase();
+            if entries.contains_key(&key) && warnings.len() < WARNINGS_MAX {
                 let text = format!("{place}, line {}: duplicate entry: \"{}\"", entry.line, entry.key);
                 warnings.push((entry.line, text));
             }
-            entries.entry(entry.key).or_insert(entry.value);
+            entries.entry(key).or_insert(entry.value);
         }
         warnings.sort_by_key(|(line, _)| *line);
         *self
@@ -85,15 +87,26 @@ impl TextHash {
 
 impl Table for TextHash {
     fn lookup(&self, key: &str) -> Result<Option<String>, Error> {
-        Ok(self.entries()?.get(&key.to_lowercase()).cloned())
+        Ok(self.content()?.get(&key.to_lowercase()).cloned())
     }
 
     fn lookup_unfolded(&self, key: &str) -> Result<Option<String>, Error> {
         // Asked by people only: the text is read again rather than kept twice.
         let found = source::parse(&source::read(&self.path)?, self.syntax, false);
         let entry = found.entries.into_iter().find(|entry| entry.key == key);
-        let _ = self.entries()?;
+        let _ = self.content()?;
         Ok(entry.map(|entry| entry.value))
+    }
+
+    fn entries(&self) -> Result<Vec<(String, String)>, Error> {
+        // Asked by people only, who want the order of the file.
+        let found = source::parse(&source::read(&self.path)?, self.syntax, true);
+        let kept = self.content()?;
+        let mut seen = HashSet::new();
+        let mut is_first =
+            |entry: &source::Entry| kept.contains_key(&entry.key) && seen.insert(entry.key.clone());
+        let first = found.entries.into_iter().filter(|entry| is_first(entry));
+        Ok(first.map(|entry| (entry.key, entry.value)).collect())
     }
 
     fn take_warning(&self) -> Option<String> {
