@@ -148,8 +148,8 @@ fn names_of_other_scripts_are_asked_for_by_their_a_labels() {
 fn records_that_a_table_ignores_are_not_there() {
     let mut settings = settings();
     settings.inet_protocols = InetProtocols::All;
-    let rules = r"{{/^good\.test\. \d+ IN MX 10 ONE\.test\.$/ ignore} {/IN AAAA 2001:db8::4$/ IGNORE} \
-        {/^three\.test\. \d+ IN A/ IGNORE} {/^two\.test\..* AAAA/ WHAT} {/^dup\.test/ BOGUS}}";
+    let rules = r"{{/^good\.test\. [0-9]+ IN MX 10 ONE\.test\.$/ ignore} {/IN AAAA 2001:db8::4$/ IGNORE}
+        {/^three\.test\. [0-9]+ IN A/ IGNORE} {/^two\.test\..* AAAA/ WHAT} {/^dup\.test/ BOGUS}}";
     settings.smtp_dns_reply_filter = vec![settings::TableRef::new("regexp", rules)];
     for (next_hop, hosts) in [
         ("good.test", "two.test[192.0.2.2]:25"),
