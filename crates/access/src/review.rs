@@ -26,7 +26,8 @@ pub(crate) fn is_not_yet(word: &str) -> bool {
 
 /// Whether a table, a server or a list stands behind the name.
 pub(crate) fn takes_argument(word: &str) -> bool {
-    word.eq_ignore_ascii_case("check_ccert_access") || restrictions::find(word).is_some_and(|known| known.takes_argument)
+    word.eq_ignore_ascii_case("check_ccert_access")
+        || restrictions::find(word).is_some_and(|known| known.takes_argument)
 }
 
 /// Restrictions of which one must stand in the relay or the recipient list, before a `permit` (smtpd(8): "specify at least

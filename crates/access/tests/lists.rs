@@ -302,7 +302,10 @@ fn lists_of_ones_own_stand_for_what_is_in_them() {
         )]);
         settings.smtpd_restriction_classes = vec!["own".to_owned(), "inner".to_owned()];
         let mut put = |name: &str, text: &str| settings.others.insert(name.to_owned(), text.to_owned());
-        put("own", "permit_mynetworks, inner, check_ccert_access inline:{x=OK}");
+        put(
+            "own",
+            "permit_mynetworks, inner, check_ccert_access inline:{x=OK}",
+        );
         put("inner", "reject_non_fqdn_sender");
         settings
     };
@@ -312,10 +315,7 @@ fn lists_of_ones_own_stand_for_what_is_in_them() {
         .insert("inner".to_owned(), "reject_non_fqdn_sender, inner".to_owned());
     let not_yet = |name: &str| ("smtpd_sender_restrictions", Gap::NotYet(name.to_owned()));
     let class = ("smtpd_sender_restrictions", Gap::Class("inner".to_owned()));
-    let gaps = [
-        not_yet("check_ccert_access"),
-        not_yet("reject_unauth_pipelining"),
-    ];
+    let gaps = [not_yet("check_ccert_access"), not_yet("reject_unauth_pipelining")];
     assert_eq!(review::gaps(&own()), gaps);
     let [first, second] = gaps;
     assert_eq!(review::gaps(&endless), [class, first, second]);
