@@ -3,17 +3,19 @@
 //! In charge of packets, of what is agreed on at the start, of which reply fits where, and of limits. Not in charge of sockets,
 //! time-outs, nor of what a reply means for a message or a client. Pure: bytes in, events and bytes out.
 //!
-//! Entries: [`client::Client`], the mail server's end; [`server::Server`], as much of the filter's end as tests need.
+//! Entries: [`client::Client`], the mail server's end, and [`standing`], what a verdict means for a session; [`server::Server`], as much of the filter's end as tests need.
 //! What both say: [`command::Command`], [`reply::Reply`], [`options`].
 //! Sources: what libmilter and Postfix 3.7 say to each other, draft-adams-milter-protocol, postconf(5), MILTER_README.
-//! Limits: [`packet::PACKET_BYTES_MAX`], [`packet::PACKET_BYTES_MAX`]. Test data lies beside the code.
+//! Limits: [`packet::PACKET_BYTES_MAX`], [`client::REPLIES_MAX`]. Test data lies beside the code.
 
-//CLIENT pub mod client;
+pub mod client;
 pub mod command;
+pub mod fault;
 pub mod options;
 pub mod packet;
 pub mod reply;
 pub mod server;
+pub mod standing;
 
 /// Why the other side cannot be understood.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -89,9 +89,10 @@ pub struct Options {
 /// What a mail server of this version can.
 pub fn offered(version: u32) -> Options {
     let (actions, steps) = match version {
-        0..=2 => (0x3f, 0x7f),
-        3 => (0x3f, 0x1ff),
-        4 | 5 => (0x3f, 0x3ff),
+        // Everything that may be done is offered whatever the version: it is the filter that has to know.
+        0..=2 => (0x1ff, 0x7f),
+        3 => (0x1ff, 0x17f),
+        4 | 5 => (0x1ff, 0x37f),
         _ => (0x1ff, 0x001f_ffff),
     };
     Options {

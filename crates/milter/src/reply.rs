@@ -162,10 +162,12 @@ fn change(letter: u8, parts: &mut Parts<'_>, data: &[u8]) -> Result<Option<Chang
         b'h' => field(parts).map(|(name, value)| Change::AddHeader { name, value }),
         b'i' | b'm' => {
             let index = parts.number();
-            index.zip(field(parts)).map(|(index, (name, value))| match letter {
-                b'i' => Change::InsertHeader { index, name, value },
-                _ => Change::ChangeHeader { index, name, value },
-            })
+            index
+                .zip(field(parts))
+                .map(|(index, (name, value))| match letter {
+                    b'i' => Change::InsertHeader { index, name, value },
+                    _ => Change::ChangeHeader { index, name, value },
+                })
         }
         b'b' => Some(Change::ReplaceBody(data.to_vec())),
         b'+' => parts

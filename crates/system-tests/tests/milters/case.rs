@@ -32,7 +32,12 @@ const MESSAGE: [&str; 7] = [
 
 /// What a client says in cases that do not tell.
 fn usual() -> Vec<String> {
-    let before = ["HELO client.example", "MAIL FROM:<s@example.net>", "RCPT TO:<a@example.test>", "DATA"];
+    let before = [
+        "HELO client.example",
+        "MAIL FROM:<s@example.net>",
+        "RCPT TO:<a@example.test>",
+        "DATA",
+    ];
     let all = before.into_iter().chain(MESSAGE).chain(["."]);
     all.map(str::to_owned).collect()
 }
@@ -108,21 +113,36 @@ impl Told {
 /// Names in the queue that lines of a log begin with.
 pub(super) fn ids(log: &[String]) -> Vec<String> {
     let first = |line: &String| line.split_once(": ").map(|(id, _)| id.to_owned());
-    let is_id = |id: &String| id.len() > 6 && id != "NOQUEUE" && id.bytes().all(|octet| octet.is_ascii_uppercase() || octet.is_ascii_digit());
+    let is_id = |id: &String| {
+        id.len() > 6
+            && id != "NOQUEUE"
+            && id
+                .bytes()
+                .all(|octet| octet.is_ascii_uppercase() || octet.is_ascii_digit())
+    };
     let mut ids: Vec<String> = log.iter().filter_map(first).filter(is_id).collect();
     ids.dedup();
     ids
 }
 
 fn is_told(line: &str) -> bool {
-    let dull = ["connect from", "disconnect from", "lost connection", "ID: client=", "ID: message-id=", "ID: uid="];
+    let dull = [
+        "connect from",
+        "disconnect from",
+        "lost connection",
+        "ID: client=",
+        "ID: message-id=",
+        "ID: uid=",
+    ];
     !dull.iter().any(|words| line.starts_with(words))
 }
 
 /// Lines with the date of a Received or Date field, and the Message-Id of a mail that had none.
 fn without_dates(text: &str) -> String {
     let lines = text.lines().map(|line| {
-        let is_date = line.contains("; ") && line.contains(" +") || line.starts_with("  |Date:") || line.starts_with("HEADER Date|");
+        let is_date = line.contains("; ") && line.contains(" +")
+            || line.starts_with("  |Date:")
+            || line.starts_with("HEADER Date|");
         let is_split = line.trim_start_matches("  |").trim_start().get(3..5) == Some(", ");
         match (is_date, is_split) {
             (true, _) => {
@@ -147,7 +167,9 @@ impl fmt::Display for Told {
             .skip(1)
             .try_for_each(|line| writeln!(f, "S: {line}"))?;
         self.log.iter().try_for_each(|line| writeln!(f, "log {line}"))?;
-        self.heard.iter().try_for_each(|line| writeln!(f, "heard {line}"))?;
+        self.heard
+            .iter()
+            .try_for_each(|line| writeln!(f, "heard {line}"))?;
         self.mail.iter().try_for_each(|text| write!(f, "mail\n{text}"))
     }
 }

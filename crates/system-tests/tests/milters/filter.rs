@@ -124,7 +124,10 @@ fn told(command: &Command) -> (Option<&'static str>, String) {
             version,
             actions,
             steps,
-        }) => (Some("NEGOTIATE"), format!("NEGOTIATE {version} {actions:x} {steps:x}")),
+        }) => (
+            Some("NEGOTIATE"),
+            format!("NEGOTIATE {version} {actions:x} {steps:x}"),
+        ),
         Command::Macros(letter, macros) => {
             let one = |(name, value): &(String, String)| format!(" {name}={value}");
             let all: String = macros.iter().map(one).collect();
@@ -149,9 +152,7 @@ fn told(command: &Command) -> (Option<&'static str>, String) {
             (Some("HEADER"), format!("HEADER {}|{}", bytes(name), bytes(value)))
         }
         Command::EndOfHeader => (Some("EOH"), "EOH".to_owned()),
-        Command::Body(piece) if piece.len() > 500 => {
-            (Some("BODY"), format!("BODY of {}", piece.len()))
-        }
+        Command::Body(piece) if piece.len() > 500 => (Some("BODY"), format!("BODY of {}", piece.len())),
         Command::Body(piece) => (Some("BODY"), format!("BODY {}", bytes(piece))),
         Command::EndOfMessage => (Some("EOM"), "EOM".to_owned()),
         Command::Abort => (Some("ABORT"), "ABORT".to_owned()),
@@ -171,9 +172,14 @@ fn agree(what: &str, out: &mut Vec<u8>) -> Next {
     let Some((version, actions, steps)) = options else {
         return act(what, out);
     };
-    let macros = words.filter_map(|word| word.split_once('=')).map(|(stage, names)| {
-        (stage.parse().unwrap(), names.split(',').map(str::to_owned).collect())
-    });
+    let macros = words
+        .filter_map(|word| word.split_once('='))
+        .map(|(stage, names)| {
+            (
+                stage.parse().unwrap(),
+                names.split(',').map(str::to_owned).collect(),
+            )
+        });
     let agreement = Agreement {
         options: Options {
             version,
@@ -218,7 +224,10 @@ fn act(what: &str, out: &mut Vec<u8>) -> Next {
 fn change(word: &str, rest: &str) -> Change {
     let field = |text: &str| {
         let (name, value) = text.split_once(':').unwrap();
-        (unescaped(name), unescaped(value.strip_prefix(' ').unwrap_or(value)))
+        (
+            unescaped(name),
+            unescaped(value.strip_prefix(' ').unwrap_or(value)),
+        )
     };
     let indexed = || {
         let (index, text) = rest.split_once(' ').unwrap();

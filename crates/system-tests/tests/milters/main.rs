@@ -41,7 +41,10 @@ const MAIN_CF: &[(&str, &str)] = &[
     ("smtp_connection_cache_on_demand", "no"),
     ("smtpd_tls_security_level", "none"),
     ("milter_macro_v", "V"),
-    ("smtpd_discard_ehlo_keywords", "starttls, chunking, etrn, vrfy, smtputf8"),
+    (
+        "smtpd_discard_ehlo_keywords",
+        "starttls, chunking, etrn, vrfy, smtputf8",
+    ),
 ];
 /// Cases in which Yubin says something else on purpose; the reasons are in `conformance/differences.tsv`.
 const DIFFERENT: &[&str] = &[];
@@ -88,10 +91,14 @@ fn inside_the_host() {
         sink: Sink::start(9025),
     };
     let theirs = theirs(&cases);
-    let ours = std::env::var_os("YUBIN_ONLY_POSTFIX").is_none().then(|| ours(&cases));
+    let ours = std::env::var_os("YUBIN_ONLY_POSTFIX")
+        .is_none()
+        .then(|| ours(&cases));
     let (mut differences, mut shown) = (String::new(), String::new());
     for (number, case) in (0..).zip(&cases) {
-        if std::env::var_os("YUBIN_ONLY_POSTFIX").is_some() { eprintln!("at {} {}", case.name, around.filters.iter().any(Filter::is_busy)); }
+        if std::env::var_os("YUBIN_ONLY_POSTFIX").is_some() {
+            eprintln!("at {} {}", case.name, around.filters.iter().any(Filter::is_busy));
+        }
         let by_theirs = run(case, THEIR_FIRST_PORT + number, &around, &|| theirs.log());
         shown.push_str(&format!("== {}\n{by_theirs}", case.name));
         let Some(ours) = &ours else { continue };
@@ -152,15 +159,20 @@ fn run(case: &Case, port: u16, around: &Surroundings, log: &dyn Fn() -> String) 
     let logged = log().len();
     let replies = talk(case, SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
     let new = || log().get(logged..).unwrap_or_default().to_owned();
-    wait_for(&format!("the end of the session in the log: {}\n{}", case.name, new()), || {
-        [": disconnect from ", ": fatal: "]
-            .iter()
-            .any(|end| new().contains(end))
-    });
+    wait_for(
+        &format!("the end of the session in the log: {}\n{}", case.name, new()),
+        || {
+            [": disconnect from ", ": fatal: "]
+                .iter()
+                .any(|end| new().contains(end))
+        },
+    );
     wait_for(&format!("the filters to be left: {}", case.name), || {
         !around.filters.iter().any(Filter::is_busy)
     });
-    wait_for(&format!("the mail to be gone: {}\n{}", case.name, new()), || is_settled(&replies, &new()));
+    wait_for(&format!("the mail to be gone: {}\n{}", case.name, new()), || {
+        is_settled(&replies, &new())
+    });
     let told = Told {
         replies,
         log: lines_of(&new()),
@@ -181,7 +193,15 @@ fn heard(around: &Surroundings) -> Vec<String> {
 /// Whether all mail that was taken has left, is held, or goes nowhere.
 fn is_settled(replies: &[String], log: &str) -> bool {
     let taken = replies.iter().filter_map(|reply| reply.split_once("queued as "));
-    let stays = ["milter-reject:", "milter-header-hold:", "milter-header-discard:", "milter-discard:", "milter-hold:", ": discard:", ": hold:"];
+    let stays = [
+        "milter-reject:",
+        "milter-header-hold:",
+        "milter-header-discard:",
+        "milter-discard:",
+        "milter-hold:",
+        ": discard:",
+        ": hold:",
+    ];
     taken
         .map(|(_, id)| id)
         .all(|id| log.contains(&format!("{id}: removed")) || stays.iter().any(|what| log.contains(what)))
@@ -190,7 +210,9 @@ fn is_settled(replies: &[String], log: &str) -> bool {
 /// What smtpd and cleanup wrote.
 fn lines_of(log: &str) -> Vec<String> {
     let text = |line: &str| {
-        let from = ["smtpd[", "cleanup["].iter().find_map(|tag| line.split_once(tag))?;
+        let from = ["smtpd[", "cleanup["]
+            .iter()
+            .find_map(|tag| line.split_once(tag))?;
         Some(from.1.split_once("]: ")?.1.to_owned())
     };
     log.lines().filter_map(text).collect()
