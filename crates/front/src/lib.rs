@@ -14,6 +14,7 @@ pub mod control;
 pub mod hosts_access;
 pub mod lmtp;
 pub mod login;
+mod milters;
 pub mod notices;
 pub mod pickup;
 pub mod qmgr;

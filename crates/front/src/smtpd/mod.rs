@@ -3,6 +3,7 @@
 mod client_name;
 mod forwarded;
 mod judging;
+mod milters;
 mod options;
 mod policies;
 mod session;
@@ -36,6 +37,7 @@ pub struct Smtpd {
     settings: Arc<Postfix>,
     access: Access,
     policies: policies::Policies,
+    milters: crate::milters::Milters,
     config: Arc<Config>,
     /// Which of the authority's mechanisms are offered.
     filter: NameList,
@@ -72,6 +74,7 @@ impl Smtpd {
         Smtpd {
             access,
             policies: policies::Policies::new(&settings.queue_directory),
+            milters: crate::milters::Milters::of_smtp(&settings, &log, &tell),
             xforward: forwarded::Trusted::open(&settings.smtpd_authorized_xforward_hosts, &tell),
             xclient: forwarded::Trusted::open(&settings.smtpd_authorized_xclient_hosts, &tell),
             log,

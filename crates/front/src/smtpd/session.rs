@@ -22,6 +22,7 @@ use smtp::{Reply, Transcript};
 use super::Smtpd;
 use super::forwarded::{Forwarded, introduced, value};
 use super::judging::Moment;
+use super::milters::words;
 use super::transaction::Transaction;
 use crate::authenticate::{Conversation, Progress, asker_of};
 use crate::cleanup::{Cause, Declined};
@@ -45,6 +46,8 @@ pub(super) struct Session {
     forwarded: Option<Forwarded>,
     /// What restriction lists remember of it.
     pub(super) memory: Memory,
+    /// The filters that are told of it.
+    pub(super) filters: Option<Box<crate::milters::Filters>>,
     /// The limit that this connection is over from its start.
     excess: Option<Excess>,
     pub(super) helo: Option<(HeloVerb, String)>,
@@ -65,6 +68,7 @@ impl Session {
             excess,
             service,
             memory: Memory::default(),
+            filters: None,
             connected: address,
             port: None,
             forwarded: None,
@@ -193,22 +197,22 @@ impl Session {
             let text = format!("{host} Error: too many connections from {address}");
             return reply(421, StatusCode::temporary(7, 0), &text);
         }
-        match self.pass(said("CONNECT"), link).await {
-            Err(refused) => refused,
-            Ok(()) => Step::Answer(Answer::Accept),
+        if let Err(refused) = self.pass(said("CONNECT"), link).await {
+            return refused;
         }
+        accepted_unless(self.filters_meet(link).await)
     }
 
     async fn greeted(&mut self, verb: HeloVerb, name: String, link: &Link) -> Step<Answer> {
-        self.helo = Some((verb, name));
+        let is_first = self.helo.replace((verb, name)).is_none();
         let command = match verb {
             HeloVerb::Helo => "HELO",
             HeloVerb::Ehlo | HeloVerb::Lhlo => "EHLO",
         };
-        match self.pass(said(command), link).await {
-            Err(refused) => refused,
-            Ok(()) => Step::Answer(Answer::Accept),
+        if let Err(refused) = self.pass(said(command), link).await {
+            return refused;
         }
+        accepted_unless(self.filters_hear_helo(link, command, is_first).await)
     }
 
     /// Whether the queue's disk has room: `queue_minfree`, and what the client says the message needs.
@@ -237,12 +241,17 @@ impl Session {
             return reply(452, StatusCode::temporary(3, 1), "Insufficient system storage");
         }
         let qualified = sender.map(|sender| intake::qualify(sender, &self.service.settings));
+        let words = words(&options.said);
         self.transaction = Some(Transaction::new(qualified, options));
         if let Err(refused) = self.pass(said("MAIL"), link).await {
             self.transaction = None;
             return refused;
         }
-        Step::Answer(Answer::Accept)
+        let refused = self.filters_hear_mail(words).await;
+        if refused.is_some() {
+            self.transaction = None;
+        }
+        accepted_unless(refused)
     }
 
     async fn rcpt(&mut self, recipient: Address, options: RcptOptions, link: &Link) -> Step<Answer> {
@@ -258,8 +267,15 @@ impl Session {
             shown: Some(&recipient.to_string()),
             ..said("RCPT")
         };
+        let words = words(&options.said);
         if let Err(refused) = self.pass(moment, link).await {
+            if let Step::Answer(Answer::Reply(reply)) = &refused {
+                self.filters_hear_refused_rcpt(words, reply).await;
+            }
             return refused;
+        }
+        if let Some(refused) = self.filters_hear_rcpt(words, &qualified, moment).await {
+            return Step::Answer(Answer::Reply(refused));
         }
         let is_first = self
             .transaction
@@ -283,7 +299,7 @@ impl Session {
         reply(refusal.code, refusal.status, &refusal.text)
     }
 
-    fn note_fault(&mut self, class: NotifyClass) {
+    pub(super) fn note_fault(&mut self, class: NotifyClass) {
         if !self.faults.contains(&class) {
             self.faults.push(class);
         }
@@ -365,6 +381,9 @@ impl Session {
         if let Err(refused) = self.pass_content("DATA", None, link).await {
             return refused;
         }
+        if let Some(refused) = self.filters_hear_data().await {
+            return Step::Answer(Answer::Reply(refused));
+        }
         let origin = self.origin(link);
         let attributes = self.attributes(link);
         if let Some(transaction) = &mut self.transaction {
@@ -395,6 +414,7 @@ impl Session {
 
     /// XCLIENT: another client from now on.
     async fn introduced(&mut self, attributes: &Attributes) -> Step<Answer> {
+        self.filters_quit().await;
         self.client = introduced(&self.client, attributes);
         self.transaction = None;
         self.forwarded = None;
@@ -481,6 +501,7 @@ impl Session {
         self.memory.end_transaction();
         if let Err(refused) = passed {
             self.transaction = None;
+            self.filters_abort().await;
             return refused;
         }
         let Some(transaction) = self.transaction.take() else {
@@ -489,14 +510,25 @@ impl Session {
         self.forwarded = None;
         if let (true, Some(queue_id)) = (actions.discard, transaction.queue_id()) {
             self.faults.clear();
-            return Step::Answer(Answer::Queued(queue_id.clone()));
+            let queue_id = queue_id.clone();
+            self.filters_abort().await;
+            return Step::Answer(Answer::Queued(queue_id));
         }
-        match transaction.commit(actions, &self.service.front).await {
+        let filters = self.filters.as_deref_mut();
+        let committed = transaction.commit(actions, &self.service.front, filters).await;
+        self.filters_abort().await;
+        match committed {
             Ok(accepted) => {
                 self.faults.clear();
                 Step::Answer(Answer::Queued(accepted.queue_id().clone()))
             }
-            Err(Declined { refusal, cause }) => {
+            Err(Declined {
+                words: Some(words), ..
+            }) => {
+                self.note_fault(NotifyClass::Policy);
+                Step::Answer(Answer::Reply(words))
+            }
+            Err(Declined { refusal, cause, .. }) => {
                 let faults = self.faults.clone();
                 let (step, class) = match cause {
                     // It is in the log already.
@@ -696,7 +728,9 @@ impl Host<Server> for Session {
             }
             Event::Introduced(attributes) => self.introduced(&attributes).await,
             Event::Reset => {
-                self.transaction = None;
+                if self.transaction.take().is_some() {
+                    self.filters_abort().await;
+                }
                 self.forwarded = None;
                 self.memory.end_transaction();
                 Step::Done
@@ -717,6 +751,7 @@ impl Host<Server> for Session {
                 Step::Done
             }
             Event::StartTls => self.start_tls(),
+            Event::Unknown { word } => accepted_unless(self.filters_hear_unknown(&word).await),
             Event::Vrfy { address } => self.verify(&address, link).await,
             Event::Etrn { domain } => self.flush_for(&domain, link).await,
             Event::Note(Note::Transcript(transcript, ending)) => {
@@ -735,6 +770,7 @@ impl Host<Server> for Session {
             }
             Event::Ended(ended) => {
                 self.ended(&ended);
+                self.filters_quit().await;
                 Step::Done
             }
         }
@@ -747,6 +783,11 @@ impl Drop for Session {
         let anvil = &service.front.anvil;
         anvil.disconnect(&service.name, self.connected, &service.settings, now());
     }
+}
+
+/// Yes, unless there is a reply that refuses.
+fn accepted_unless(refused: Option<Reply>) -> Step<Answer> {
+    Step::Answer(refused.map_or(Answer::Accept, Answer::Reply))
 }
 
 /// A command that names nobody.

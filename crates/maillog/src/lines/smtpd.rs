@@ -129,7 +129,9 @@ pub enum Decision {
     Bcc,
     Warn,
     Info,
-    Milter,
+    MilterReject,
+    MilterDiscard,
+    MilterHold,
 }
 
 impl Decision {
@@ -144,7 +146,9 @@ impl Decision {
             Decision::Bcc => "bcc",
             Decision::Warn => "warn",
             Decision::Info => "info",
-            Decision::Milter => "milter-reject",
+            Decision::MilterReject => "milter-reject",
+            Decision::MilterDiscard => "milter-discard",
+            Decision::MilterHold => "milter-hold",
         }
     }
 }
@@ -176,13 +180,18 @@ smtpd_line!(Decided);
 impl Decided<'_> {
     fn say(&self, out: &mut String) {
         let queue_id = self.queue_id.map_or("NOQUEUE", QueueId::as_str);
+        // What a filter says may have several lines.
+        let text: String = self
+            .text
+            .chars()
+            .map(|c| if c.is_control() { '?' } else { c })
+            .collect();
         say!(
             out,
-            "{queue_id}: {}: {} from {}: {};",
+            "{queue_id}: {}: {} from {}: {text};",
             self.decision.as_str(),
             self.stage,
             self.peer,
-            self.text
         );
         if let Some(sender) = self.sender {
             say!(out, " from=<{sender}>");

@@ -43,6 +43,7 @@ impl Server {
                 Reply::new(250, StatusCode::success(1, 5), "Ok")
             }
             Open::Vrfy(address) => Reply::new(252, StatusCode::success(0, 0), address),
+            Open::Unknown => return self.refuse_unknown(),
             Open::Etrn => Reply::bare(250, "Queuing started"),
             Open::Data => return self.start_data(),
             _ => ok(),

@@ -60,6 +60,12 @@ pub enum Event {
     /// Write out what there is to write, do the handshake, then answer `TlsStarted` or `TlsFailed`. Plaintext that
     /// came after the command is dropped.
     StartTls,
+    /// A command that nobody knows, where the caller wants to hear of it ([`Config::tells_unknown`]). `Accept` (it is refused
+    /// in the machine's words) or `Reply` with a refusal.
+    Unknown {
+        /// Its first word, as written.
+        word: String,
+    },
     /// VRFY. `Accept` (252 with what was written) or `Reply`.
     Vrfy {
         /// The address in what was written, without brackets and name.
@@ -123,6 +129,8 @@ pub enum HeloVerb {
 /// The parameters of MAIL.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MailOptions {
+    /// What was said behind `FROM:`, as it was said.
+    pub said: String,
     /// The sender as it was written, unquoted ([`address::path::Path::written`]).
     pub written: String,
     /// SIZE= in octets (RFC 1870); within the limit.
@@ -142,6 +150,8 @@ pub struct MailOptions {
 /// The parameters of RCPT.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RcptOptions {
+    /// What was said behind `TO:`, as it was said.
+    pub said: String,
     /// The recipient as it was written, unquoted ([`address::path::Path::written`]).
     pub written: String,
     /// NOTIFY= (RFC 3461).

@@ -97,6 +97,12 @@ impl Told {
     /// The same without names that differ from run to run. `host` is what the port of the service is replaced in.
     pub(super) fn settled(mut self, port: u16) -> Told {
         let ids = ids(&self.log);
+        // The largest packet that is read.
+        for line in &mut self.log {
+            if let Some((before, _)) = line.split_once("unreasonable packet length") {
+                *line = format!("{before}unreasonable packet length");
+            }
+        }
         let texts = [&mut self.replies, &mut self.log, &mut self.heard, &mut self.mail];
         for text in texts.into_iter().flatten() {
             for id in &ids {
@@ -104,6 +110,7 @@ impl Told {
             }
             *text = text.replace(&format!("={port}"), "=PORT");
             *text = without_dates(text);
+            *text = without_port(text);
         }
         self.log.retain(|line| is_told(line));
         self
@@ -133,8 +140,17 @@ fn is_told(line: &str) -> bool {
         "ID: client=",
         "ID: message-id=",
         "ID: uid=",
+        "discarding EHLO keywords",
     ];
     !dull.iter().any(|words| line.starts_with(words))
+}
+
+fn without_port(text: &str) -> String {
+    let Some((before, after)) = text.split_once("{client_port}=") else {
+        return text.to_owned();
+    };
+    let rest = after.trim_start_matches(|c: char| c.is_ascii_digit());
+    format!("{before}{{client_port}}=PORT{rest}")
 }
 
 /// Lines with the date of a Received or Date field, and the Message-Id of a mail that had none.

@@ -91,7 +91,7 @@ fn inside_the_host() {
         sink: Sink::start(9025),
     };
     let theirs = theirs(&cases);
-    let ours = std::env::var_os("YUBIN_ONLY_POSTFIX")
+    let mut ours = std::env::var_os("YUBIN_ONLY_POSTFIX")
         .is_none()
         .then(|| ours(&cases));
     let (mut differences, mut shown) = (String::new(), String::new());
@@ -101,8 +101,8 @@ fn inside_the_host() {
         }
         let by_theirs = run(case, THEIR_FIRST_PORT + number, &around, &|| theirs.log());
         shown.push_str(&format!("== {}\n{by_theirs}", case.name));
-        let Some(ours) = &ours else { continue };
-        let by_ours = run(case, OUR_FIRST_PORT + number, &around, &|| ours.log());
+        let Some(ours) = &mut ours else { continue };
+        let by_ours = by_ours(case, OUR_FIRST_PORT + number, &around, ours);
         if (by_ours != by_theirs) != DIFFERENT.contains(&case.name.as_str()) {
             let text = format!("== {}\n-- Postfix\n{by_theirs}-- Yubin\n{by_ours}\n", case.name);
             differences.push_str(&text);
@@ -148,6 +148,27 @@ fn ours(cases: &[Case]) -> Sandbox {
     sandbox.append_to("master.cf", &rows);
     sandbox.launch();
     sandbox
+}
+
+/// Settings that are ours for all services: what looks at content is opened once.
+const OF_ALL: &[&str] = &["header_checks", "body_checks", "milter_header_checks"];
+
+fn by_ours(case: &Case, port: u16, around: &Surroundings, ours: &mut Sandbox) -> Told {
+    let of_all = case
+        .settings
+        .iter()
+        .filter(|(name, _)| OF_ALL.contains(&name.as_str()));
+    let of_all: Vec<_> = of_all.collect();
+    of_all.iter().for_each(|(name, value)| ours.edit_main_cf(name, value));
+    if !of_all.is_empty() {
+        ours.reload();
+    }
+    let told = run(case, port, around, &|| ours.log());
+    of_all.iter().for_each(|(name, _)| ours.edit_main_cf(name, ""));
+    if !of_all.is_empty() {
+        ours.reload();
+    }
+    told
 }
 
 /// One case with one program.
