@@ -289,6 +289,12 @@ impl Client {
             return Err(Fault::Version(version, self.offered.version));
         }
         self.agreed = Options {
+            // An odd version is told, and spoken to as if it was ours.
+            version: if version < 2 {
+                self.offered.version
+            } else {
+                version
+            },
             steps: agreement.options.steps & self.offered.steps,
             ..agreement.options
         };

@@ -63,9 +63,11 @@ impl DefaultAction {
         let text = match (self, is_of_configuration) {
             (DefaultAction::Accept, _) => return Standing::DoneWithSession,
             (DefaultAction::Quarantine, _) => return Standing::Decided(Decision::Hold),
-            (DefaultAction::Reject, true) => "550 5.3.5 Server configuration problem",
+            // The settings will be put right: nobody's mail is refused for good until then.
+            (DefaultAction::Reject | DefaultAction::TempFail, true) => {
+                "451 4.3.5 Server configuration problem - try again later"
+            }
             (DefaultAction::Reject, false) => "550 5.5.0 Service unavailable",
-            (DefaultAction::TempFail, true) => "451 4.3.5 Server configuration problem - try again later",
             (DefaultAction::TempFail, false) => UNAVAILABLE,
         };
         Standing::Decided(Decision::Refuse(text.to_owned()))

@@ -138,12 +138,16 @@ impl About {
     /// Writes into the log what checks did since the last call; `prefix` goes before what they did.
     pub(super) fn log_effects(&self, effects: &mut Effects, prefix: &str, log: &Log) {
         let (notes, warnings) = effects.take_notes();
-        for warning in warnings {
-            log.warning("cleanup", &warning);
-        }
         if let Some(failure) = effects.failure.take() {
             log.warning("cleanup", &format!("{}: {failure}", self.queue_id));
         }
+        let tell = |warnings: &[String]| warnings.iter().for_each(|text| log.warning("cleanup", text));
+        // What is wrong with a rule for filters' headers is told behind what it did.
+        let (before, behind) = match prefix.is_empty() {
+            true => (warnings.as_slice(), [].as_slice()),
+            false => ([].as_slice(), warnings.as_slice()),
+        };
+        tell(before);
         for note in notes {
             log.write(&ContentDecided {
                 queue_id: &self.queue_id,
@@ -154,6 +158,7 @@ impl About {
                 text: &note.text,
             });
         }
+        tell(behind);
     }
 
     /// Writes into the log what filters decided.

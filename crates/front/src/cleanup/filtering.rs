@@ -180,7 +180,7 @@ impl OnItsWay<'_> {
     }
 
     /// What tables made of headers that filters made.
-    fn follow(&mut self, effects: Effects, addresses: &Addresses<'_>) -> Result<Seen, Failure> {
+    fn follow(&mut self, mut effects: Effects, addresses: &Addresses<'_>) -> Result<Seen, Failure> {
         match content::verdict(&effects, self.origin) {
             Verdict::Refused(status, text) => return Err(Failure::Content(status, text)),
             Verdict::Discarded => return Ok(Seen::Discarded),
@@ -190,6 +190,12 @@ impl OnItsWay<'_> {
                     self.set_filter(filter);
                 }
             }
+        }
+        // These are as good as recipients that filters add.
+        for address in std::mem::take(&mut effects.copies) {
+            let added = addresses.added(address, None, None);
+            let added = added.map_err(|error| Failure::Intake(error.into()))?;
+            self.envelope.recipients.extend(added);
         }
         content::redirect(self.envelope, effects, addresses)
             .map_err(|error| Failure::Intake(error.into()))?;

@@ -158,7 +158,11 @@ fn words(error: &io::Error) -> String {
         io::ErrorKind::NotFound => "No such file or directory".to_owned(),
         io::ErrorKind::TimedOut => TIMED_OUT.to_owned(),
         io::ErrorKind::UnexpectedEof => HUNG_UP.to_owned(),
-        _ => os::words(error),
+        _ => {
+            let words = os::words(error);
+            let looked_up = words.strip_prefix("failed to lookup address information: ");
+            looked_up.map(str::to_owned).unwrap_or(words)
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use milter::command::{Command, Peer};
 use milter::standing::Decision;
 use serve::Link;
 use smtp::Reply;
+use smtp::server::Answer;
 use tls::session::Description;
 
 use super::judging::Moment;
@@ -16,8 +17,20 @@ use super::transaction::Transaction;
 use crate::cleanup::in_words;
 
 impl Session {
-    /// A client is there: filters are looked for and told. A reply that ends the session; other refusals wait for MAIL.
-    pub(super) async fn filters_meet(&mut self, link: &Link) -> Option<Reply> {
+    /// A client is there: filters are looked for and told. The answer to that: what a filter refuses is shown by the greeting, and
+    /// the client hears of it at MAIL, but for a filter that wants the connection to be closed.
+    pub(super) async fn filters_meet(&mut self, link: &Link) -> Answer {
+        let host = &self.service.settings.myhostname;
+        let refusing = Reply::bare(554, format!("{host} ESMTP not accepting connections"));
+        let closing = Reply::bare(421, format!("{host} Service unavailable - try again later"));
+        match self.filters_hear_connect(link).await {
+            Some(reply) if reply.closes() => Answer::Reply(closing),
+            Some(reply) if reply.is_permanent() => Answer::Greet(refusing),
+            _ => Answer::Accept,
+        }
+    }
+
+    async fn filters_hear_connect(&mut self, link: &Link) -> Option<Reply> {
         let found = self.service.milters.for_client(Some(self.client.address));
         self.filters = match found {
             Ok(filters) => filters.map(Box::new),
@@ -41,10 +54,8 @@ impl Session {
             IpAddr::V4(_) => Peer::V4(address, port),
             IpAddr::V6(_) => Peer::V6(address, port),
         };
-        let refused = self
-            .filtered(&Command::Connect { host, peer }, said("CONNECT"))
-            .await;
-        refused.filter(Reply::closes)
+        let command = Command::Connect { host, peer };
+        self.filtered(&command, said("CONNECT")).await
     }
 
     fn client_port(&self, link: &Link) -> String {

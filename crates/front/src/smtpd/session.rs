@@ -200,19 +200,20 @@ impl Session {
         if let Err(refused) = self.pass(said("CONNECT"), link).await {
             return refused;
         }
-        accepted_unless(self.filters_meet(link).await)
+        Step::Answer(self.filters_meet(link).await)
     }
 
     async fn greeted(&mut self, verb: HeloVerb, name: String, link: &Link) -> Step<Answer> {
-        let is_first = self.helo.replace((verb, name)).is_none();
+        let before = self.helo.replace((verb, name));
         let command = match verb {
             HeloVerb::Helo => "HELO",
             HeloVerb::Ehlo | HeloVerb::Lhlo => "EHLO",
         };
         if let Err(refused) = self.pass(said(command), link).await {
+            self.helo = before;
             return refused;
         }
-        accepted_unless(self.filters_hear_helo(link, command, is_first).await)
+        accepted_unless(self.filters_hear_helo(link, command, before.is_none()).await)
     }
 
     /// Whether the queue's disk has room: `queue_minfree`, and what the client says the message needs.

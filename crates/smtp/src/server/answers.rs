@@ -52,6 +52,9 @@ impl Server {
     }
 
     fn greet(&mut self, answer: Answer) {
+        if let Answer::Greet(reply) = &answer {
+            return self.say(reply);
+        }
         match decision(answer) {
             Ok(words) => {
                 let banner = Reply::bare(220, self.config.banner.clone());

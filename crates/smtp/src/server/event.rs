@@ -94,6 +94,8 @@ pub enum Answer {
     Accept,
     /// In these words. A code of 400 or more refuses; 421 and 521 end the session.
     Reply(Reply),
+    /// To `Connected`: the greeting in these words, whatever their code; the session goes on.
+    Greet(Reply),
     /// To `ContentEnd`: the message is safe under this name.
     Queued(QueueId),
     /// To `ContentEnd` of LMTP: one reply for each accepted recipient, in order.

@@ -180,7 +180,6 @@ impl fmt::Display for Told {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.replies
             .iter()
-            .skip(1)
             .try_for_each(|line| writeln!(f, "S: {line}"))?;
         self.log.iter().try_for_each(|line| writeln!(f, "log {line}"))?;
         self.heard

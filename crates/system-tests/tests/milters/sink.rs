@@ -35,18 +35,19 @@ impl Sink {
 fn serve(mut stream: TcpStream, taken: &Mutex<Vec<String>>) -> std::io::Result<()> {
     let mut lines = BufReader::new(stream.try_clone()?).lines();
     stream.write_all(b"220 sink ESMTP\r\n")?;
-    let mut message = String::new();
+    let mut envelope = Vec::new();
     while let Some(Ok(line)) = lines.next() {
         let word = line.get(..4).unwrap_or_default().to_ascii_uppercase();
         let said: &[u8] = match word.as_str() {
             "EHLO" => b"250-sink\r\n250-8BITMIME\r\n250 DSN\r\n",
             "MAIL" | "RCPT" => {
-                message.push_str(&line);
-                message.push('\n');
+                envelope.push(sorted(&line));
                 b"250 2.0.0 Ok\r\n"
             }
             "DATA" => {
                 stream.write_all(b"354 go on\r\n")?;
+                envelope.sort();
+                let mut message: String = envelope.drain(..).map(|line| line + "\n").collect();
                 for line in lines.by_ref() {
                     let line = line?;
                     if line == "." {
@@ -56,10 +57,7 @@ fn serve(mut stream: TcpStream, taken: &Mutex<Vec<String>>) -> std::io::Result<(
                     message.push_str(&line);
                     message.push('\n');
                 }
-                taken
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .push(std::mem::take(&mut message));
+                taken.lock().unwrap_or_else(PoisonError::into_inner).push(message);
                 b"250 2.0.0 Ok\r\n"
             }
             "QUIT" => {
@@ -71,4 +69,13 @@ fn serve(mut stream: TcpStream, taken: &Mutex<Vec<String>>) -> std::io::Result<(
         stream.write_all(said)?;
     }
     Ok(())
+}
+
+/// The order of parameters has no meaning.
+fn sorted(line: &str) -> String {
+    let mut words: Vec<&str> = line.split(' ').collect();
+    if let Some(parameters) = words.get_mut(2..) {
+        parameters.sort_unstable();
+    }
+    words.join(" ")
 }
