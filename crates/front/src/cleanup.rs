@@ -324,15 +324,18 @@ impl Submission {
     /// # Errors
     /// What the sender is told: nothing of the message is kept.
     pub async fn commit(self, envelope: Envelope, front: &Front) -> Result<Accepted, Declined> {
-        match filtering::for_others(&self.circumstances, &envelope, front).await {
+        let queue_id = self.incoming.queue_id();
+        match filtering::for_others(&self.circumstances, (&envelope, queue_id), front).await {
             Review::By(filters) => {
                 let mut filters = *filters;
                 let committed = self.commit_past(envelope, front, Some(&mut filters)).await;
-                filters.abort().await;
                 filters.quit().await;
                 committed
             }
-            Review::Decided(decision) => self.commit_reviewed(envelope, front, Err(decision)).await,
+            Review::Decided(stage, decision) => {
+                self.commit_reviewed(envelope, front, Err((stage, decision)))
+                    .await
+            }
             Review::None => self.commit_past(envelope, front, None).await,
         }
     }
@@ -355,7 +358,7 @@ impl Submission {
         self,
         mut envelope: Envelope,
         front: &Front,
-        review: Result<Option<&mut Filters>, Decision>,
+        review: Result<Option<&mut Filters>, (&'static str, Decision)>,
     ) -> Result<Accepted, Declined> {
         let queue_id = self.incoming.queue_id().clone();
         let settings = Arc::clone(&self.circumstances.settings);
@@ -363,7 +366,10 @@ impl Submission {
         let addresses = Addresses::of(&self.cleanup, &settings);
         let mapped = addresses.map(&mut envelope, self.circumstances.is_copied());
         mapped.map_err(|error| Failure::Intake(error.into()).tell(&queue_id, front))?;
-        let about = self.circumstances.about(&queue_id);
+        let mut about = self.circumstances.about(&queue_id);
+        if let Err((stage, _)) = &review {
+            about = about.at(stage);
+        }
         let (origin, own_at) = (self.circumstances.origin.clone(), self.prepended_bytes);
         let cleanup = Arc::clone(&self.cleanup);
         let Some(Finished {
@@ -390,7 +396,7 @@ impl Submission {
         let seen = match review {
             Ok(None) => Ok(Seen::Taken),
             Ok(Some(filters)) => on_its_way.pass(filters, (&addresses, front)).await,
-            Err(decision) => on_its_way.decide(decision, &front.log),
+            Err((_, decision)) => on_its_way.decide(decision, &front.log),
         };
         match seen.map_err(|failure| failure.tell(&queue_id, front))? {
             Seen::Discarded => return Ok(Accepted::Discarded(queue_id)),

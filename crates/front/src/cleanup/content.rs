@@ -96,6 +96,8 @@ pub(super) fn redirect(
 /// What the log says of a message, besides what was done with it.
 pub(super) struct About {
     pub(super) queue_id: QueueId,
+    /// What filters decide about: `END-OF-MESSAGE`, or a command of the envelope.
+    pub(super) stage: &'static str,
     /// `host[192.0.2.1]` or `local`.
     origin: String,
     /// `from=<…> to=<…> proto=… helo=<…>`, as far as known.
@@ -121,6 +123,7 @@ impl Circumstances {
         }
         About {
             queue_id: queue_id.clone(),
+            stage: "END-OF-MESSAGE",
             origin,
             context,
         }
@@ -135,6 +138,25 @@ impl Circumstances {
 }
 
 impl About {
+    /// What filters are told of where the message comes from: users of this host are clients of it to them.
+    fn to_filters(&self) -> &str {
+        match self.origin.as_str() {
+            "local" => "localhost[127.0.0.1]",
+            origin => origin,
+        }
+    }
+
+    /// About a command of the envelope; the recipients are not known before theirs.
+    pub(super) fn at(mut self, stage: &'static str) -> About {
+        self.stage = stage;
+        if !matches!(stage, "RCPT" | "DATA")
+            && let Some((before, _)) = self.context.split_once(" to=<")
+        {
+            self.context.truncate(before.len());
+        }
+        self
+    }
+
     /// Writes into the log what checks did since the last call; `prefix` goes before what they did.
     pub(super) fn log_effects(&self, effects: &mut Effects, prefix: &str, log: &Log) {
         let (notes, warnings) = effects.take_notes();
@@ -153,7 +175,10 @@ impl About {
                 queue_id: &self.queue_id,
                 decision: &format!("{prefix}{}", note.decision),
                 matched: &format!("{} {}", note.kind, note.content),
-                origin: &self.origin,
+                origin: match prefix.is_empty() {
+                    true => &self.origin,
+                    false => self.to_filters(),
+                },
                 context: &self.context,
                 text: &note.text,
             });
@@ -166,7 +191,8 @@ impl About {
         log.write(&FilterDecided {
             queue_id: &self.queue_id,
             decision,
-            origin: &self.origin,
+            stage: self.stage,
+            origin: self.to_filters(),
             text,
             context: &self.context,
         });

@@ -1,7 +1,7 @@
 //! Mail filters on the way into the queue: which see a message, and what their word means for it.
 
 use address::Address;
-use envelope::{Envelope, StatusCode};
+use envelope::{Envelope, QueueId, StatusCode};
 use intake::Origin;
 use intake::checks::Effects;
 use maillog::Log;
@@ -15,7 +15,7 @@ use super::content::{self, About, Verdict};
 use super::draft::{Draft, Extent, Problem};
 use super::{CONTENT_FILTER, Circumstances, Failure, leaves_out};
 use crate::Front;
-use crate::milters::Filters;
+use crate::milters::{Filters, shown};
 
 /// Which filters see a message that did not come by SMTP.
 pub(super) enum Review {
@@ -23,8 +23,8 @@ pub(super) enum Review {
     None,
     /// These, which have heard of its envelope.
     By(Box<Filters>),
-    /// None any more: they have decided.
-    Decided(Decision),
+    /// None any more: they have decided, at this command of the envelope.
+    Decided(&'static str, Decision),
 }
 
 /// What becomes of a message that filters have seen.
@@ -48,51 +48,58 @@ impl Circumstances {
 }
 
 /// Filters for a message that did not come by SMTP; they are told of its envelope.
-pub(super) async fn for_others(circumstances: &Circumstances, envelope: &Envelope, front: &Front) -> Review {
+pub(super) async fn for_others(
+    circumstances: &Circumstances,
+    (envelope, queue_id): (&Envelope, &QueueId),
+    front: &Front,
+) -> Review {
     if !circumstances.is_for_filters() {
         return Review::None;
     }
     let Ok(Some(mut filters)) = front.cleanup.milters.for_client(None) else {
         return Review::None;
     };
-    match tell_envelope(&mut filters, envelope, front).await {
-        Decision::Pass => Review::By(Box::new(filters)),
-        decision => {
-            filters.abort().await;
+    match tell_envelope(&mut filters, envelope, queue_id).await {
+        (_, Decision::Pass) => Review::By(Box::new(filters)),
+        (stage, decision) => {
             filters.quit().await;
-            Review::Decided(decision)
+            Review::Decided(stage, decision)
         }
     }
 }
 
-/// As if a client of this host had sent the message.
-async fn tell_envelope(filters: &mut Filters, envelope: &Envelope, front: &Front) -> Decision {
-    let name = &front.settings.myhostname;
-    filters.is_told_of_this_host();
+/// As if a client of this host had sent the message. What was said to which command.
+async fn tell_envelope(
+    filters: &mut Filters,
+    envelope: &Envelope,
+    queue_id: &QueueId,
+) -> (&'static str, Decision) {
+    filters.is_told_of_this_host(queue_id);
     let connect = Command::Connect {
         host: "localhost".to_owned(),
         peer: Peer::V4("127.0.0.1".to_owned(), 0),
     };
-    let bracketed = |address: &Address| vec![format!("<{address}>")];
+    let written = |address: &Address| vec![address.to_string()];
     let sender = envelope.sender.as_ref();
-    filters.knows_sender(sender, &front.router);
-    let mail = Command::Mail(sender.map_or_else(|| vec!["<>".to_owned()], bracketed));
-    let mut decision = Decision::Pass;
-    for command in [connect, Command::Helo(name.clone()), mail] {
-        if decision == Decision::Pass {
-            decision = filters.tell(&command).await;
+    filters
+        .macros
+        .set("mail_addr", Some(sender.map(shown).unwrap_or_default()));
+    let mail = Command::Mail(vec![sender.map(Address::to_string).unwrap_or_default()]);
+    let helo = Command::Helo("localhost".to_owned());
+    for (stage, command) in [("CONNECT", connect), ("HELO", helo), ("MAIL", mail)] {
+        let decision = filters.tell(&command).await;
+        if decision != Decision::Pass {
+            return (stage, decision);
         }
     }
     for recipient in &envelope.recipients {
-        if decision == Decision::Pass {
-            filters.knows_recipient(Some(&recipient.address), sender, &front.router);
-            decision = filters.tell(&Command::Rcpt(bracketed(&recipient.address))).await;
+        filters.macros.set("rcpt_addr", Some(shown(&recipient.address)));
+        let decision = filters.tell(&Command::Rcpt(written(&recipient.address))).await;
+        if decision != Decision::Pass {
+            return ("RCPT", decision);
         }
     }
-    match decision {
-        Decision::Pass => filters.tell(&Command::Data).await,
-        decision => decision,
-    }
+    ("DATA", filters.tell(&Command::Data).await)
 }
 
 /// Where a message is on its way, and what is known of it.
@@ -153,6 +160,9 @@ impl OnItsWay<'_> {
                 let reply = in_words(&words);
                 let shown = words.get(4..).unwrap_or_default();
                 self.about.log_filter("milter-reject", shown, log);
+                if self.about.stage == "RCPT" {
+                    return Err(self.cannot_refuse_one(log));
+                }
                 let is_for_good = reply.is_permanent() && matches!(self.origin, Origin::Local { .. });
                 if !is_for_good {
                     return Err(Failure::Filter(reply));
@@ -163,6 +173,19 @@ impl OnItsWay<'_> {
                 Ok(Seen::Taken)
             }
         }
+    }
+
+    /// One recipient of a user's mail cannot be refused: there is nobody to tell.
+    fn cannot_refuse_one(&self, log: &Log) -> Failure {
+        let id = &self.about.queue_id;
+        for text in [
+            "milter configuration error: can't reject recipient in non-smtpd(8) submission",
+            "message not accepted, try again later",
+        ] {
+            log.warning("cleanup", &format!("{id}: {text}"));
+        }
+        let text = "Server configuration problem - try again later";
+        Failure::Filter(Reply::new(451, StatusCode::temporary(3, 5), text))
     }
 
     fn give_back(&mut self, status: StatusCode, text: &str) {

@@ -27,12 +27,14 @@ impl Filters {
     /// When the message cannot be read, or changed as a filter wants.
     pub(crate) async fn review(&mut self, draft: &mut Draft<'_>) -> Result<Decision, Problem> {
         self.macros.set("i", Some(draft.queue_id().to_string()));
-        for name in OF_THE_SESSION {
-            self.macros.set(name, None);
+        if self.is_of_smtp {
+            for name in OF_THE_SESSION {
+                self.macros.set(name, None);
+            }
         }
-        self.tag = "cleanup";
+        let tag = std::mem::replace(&mut self.tag, "cleanup");
         let decided = self.review_by_all(draft).await;
-        self.tag = "smtpd";
+        self.tag = tag;
         decided
     }
 

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use address::Address;
+use envelope::QueueId;
 use maillog::Log;
 use milter::command::Command;
 use milter::fault::Fault;
@@ -25,8 +26,7 @@ use settings::{Postfix, kinds};
 use tables::{Tables, Tell};
 
 use connection::{Connection, Unconnected};
-pub(crate) use macros::Values;
-use macros::shown;
+pub(crate) use macros::{Values, shown};
 use service::Service;
 
 /// The filters that settings name.
@@ -95,6 +95,7 @@ impl Milters {
             queue_directory: self.queue_directory.clone(),
             log: self.log.clone(),
             tag: "smtpd",
+            is_of_smtp: true,
         }))
     }
 }
@@ -117,6 +118,8 @@ pub(crate) struct Filters {
     log: Log,
     /// Which daemon the log names.
     tag: &'static str,
+    /// smtpd tells them of the envelope.
+    is_of_smtp: bool,
 }
 
 /// Where a warning goes.
@@ -278,14 +281,17 @@ impl Filters {
     }
 
     /// What is told where no client is: this host.
-    pub(crate) fn is_told_of_this_host(&mut self) {
-        self.tag = "cleanup";
+    pub(crate) fn is_told_of_this_host(&mut self, queue_id: &QueueId) {
+        (self.tag, self.is_of_smtp) = ("cleanup", false);
+        self.macros.set("i", Some(queue_id.to_string()));
         for (name, value) in [
             ("_", "localhost [127.0.0.1]"),
             ("client_addr", "127.0.0.1"),
             ("client_name", "localhost"),
             ("client_ptr", "localhost"),
             ("client_port", "0"),
+            ("daemon_addr", "127.0.0.1"),
+            ("daemon_port", "0"),
         ] {
             self.macros.set(name, Some(value.to_owned()));
         }

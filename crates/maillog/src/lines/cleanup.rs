@@ -35,7 +35,9 @@ pub struct FilterDecided<'a> {
     pub queue_id: &'a QueueId,
     /// `milter-reject`, `milter-discard`, `milter-hold`.
     pub decision: &'a str,
-    /// Where the message comes from: `host[192.0.2.1]` or `local`.
+    /// `END-OF-MESSAGE`, or what of the envelope it was said to.
+    pub stage: &'a str,
+    /// Where the message comes from: `host[192.0.2.1]`.
     pub origin: &'a str,
     /// What was said.
     pub text: &'a str,
@@ -56,9 +58,10 @@ impl Line for FilterDecided<'_> {
             .collect();
         say!(
             out,
-            "{}: {}: END-OF-MESSAGE from {}: {text}; {}",
+            "{}: {}: {} from {}: {text}; {}",
             self.queue_id,
             self.decision,
+            self.stage,
             self.origin,
             self.context
         );

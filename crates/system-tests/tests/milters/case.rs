@@ -108,7 +108,9 @@ impl Told {
             for id in &ids {
                 *text = text.replace(id, "ID");
             }
-            *text = text.replace(&format!("={port}"), "=PORT");
+            if port > 0 {
+                *text = text.replace(&format!("={port}"), "=PORT");
+            }
             *text = without_dates(text);
             *text = without_port(text);
         }
@@ -142,7 +144,9 @@ fn is_told(line: &str) -> bool {
         "ID: uid=",
         "discarding EHLO keywords",
     ];
-    !dull.iter().any(|words| line.starts_with(words))
+    // Mail that goes back to its sender: whose transport says so is its own business.
+    let is_of_report = line.contains(", relay=none, ");
+    !is_of_report && !dull.iter().any(|words| line.starts_with(words))
 }
 
 fn without_port(text: &str) -> String {
@@ -156,13 +160,16 @@ fn without_port(text: &str) -> String {
 /// Lines with the date of a Received or Date field, and the Message-Id of a mail that had none.
 fn without_dates(text: &str) -> String {
     let lines = text.lines().map(|line| {
+        if let Some((before, _)) = line.split_once("Message-Id").filter(|_| line.contains("ID@")) {
+            return format!("{before}Message-Id");
+        }
         let is_date = line.contains("; ") && line.contains(" +")
             || line.starts_with("  |Date:")
-            || line.starts_with("HEADER Date|");
+            || line.contains(" HEADER Date|");
         let is_split = line.trim_start_matches("  |").trim_start().get(3..5) == Some(", ");
         match (is_date, is_split) {
             (true, _) => {
-                let end = line.find("; ").map_or(10, |at| at + 2);
+                let end = line.find("; ").map_or(9, |at| at + 2);
                 format!("{}DATE", &line[..end])
             }
             (_, true) => "DATE".to_owned(),

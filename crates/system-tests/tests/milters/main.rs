@@ -195,8 +195,14 @@ fn run_local(case: &Case, around: &Surroundings, (log, leave): (&dyn Fn() -> Str
     leave(&letter);
     let new = || log().get(logged..).unwrap_or_default().to_owned();
     wait_for(&format!("the mail to be gone: {}\n{}", case.name, new()), || {
-        let ends = [": removed", "milter-reject:", "milter-hold:", "milter-discard:"];
-        ends.iter().any(|end| new().contains(end))
+        let log = new();
+        let id = log
+            .split(": uid=")
+            .next()
+            .and_then(|before| before.rsplit(' ').next());
+        let ends = ["removed", "milter-reject:", "milter-hold:", "milter-discard:"];
+        let is_left = log.contains(": uid=");
+        is_left && id.is_some_and(|id| ends.iter().any(|end| log.contains(&format!("{id}: {end}"))))
     });
     wait_for(&format!("the filters to be left: {}", case.name), || {
         !around.filters.iter().any(Filter::is_busy)
@@ -218,6 +224,8 @@ fn by_ours(case: &Case, port: u16, around: &Surroundings, ours: &mut Sandbox) ->
         .iter()
         .filter(|(name, _)| is_local || OF_ALL.contains(&name.as_str()));
     let of_all: Vec<_> = of_all.collect();
+    let main_cf = ours.config_directory().join("main.cf");
+    let before = std::fs::read_to_string(&main_cf).unwrap();
     of_all
         .iter()
         .for_each(|(name, value)| ours.edit_main_cf(name, value));
@@ -234,7 +242,7 @@ fn by_ours(case: &Case, port: u16, around: &Surroundings, ours: &mut Sandbox) ->
             told
         }
     };
-    of_all.iter().for_each(|(name, _)| ours.edit_main_cf(name, ""));
+    std::fs::write(&main_cf, before).unwrap();
     if !of_all.is_empty() {
         ours.reload();
     }
