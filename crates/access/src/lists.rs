@@ -1,7 +1,7 @@
 //! The lists and the order in which they are asked (SMTPD_ACCESS_README, "Getting selective").
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
 
 use route::Router;
 use settings::Postfix;
@@ -101,6 +101,8 @@ pub struct Access {
     pub(crate) reply_maps: Tables,
     /// The lists of `smtpd_restriction_classes`.
     pub(crate) classes: BTreeMap<String, Vec<String>>,
+    /// Warnings that are said once.
+    pub(crate) said: Mutex<BTreeSet<&'static str>>,
 }
 
 /// How deep lists of the user's own may stand in each other.
@@ -130,6 +132,7 @@ impl Access {
             login_maps,
             reply_maps,
             classes,
+            said: Mutex::default(),
             settings,
             router,
         };

@@ -9,11 +9,8 @@ use crate::restrictions;
 /// Restrictions of Postfix 3.7 that are not there yet.
 const NOT_YET: &[&str] = &[
     "check_ccert_access",
-    "check_relay_domains",
-    "permit_naked_ip_address",
     "permit_tls_all_clientcerts",
     "permit_tls_clientcerts",
-    "reject_maps_rbl",
     "reject_unauth_pipelining",
     "reject_unverified_recipient",
     "reject_unverified_sender",
@@ -32,12 +29,13 @@ pub(crate) fn takes_argument(word: &str) -> bool {
 
 /// Restrictions of which one must stand in the relay or the recipient list, before a `permit` (smtpd(8): "specify at least
 /// one working instance of").
-pub const CLOSING: [&str; 5] = [
+pub const CLOSING: [&str; 6] = [
     "reject_unauth_destination",
     "defer_unauth_destination",
     "reject",
     "defer",
     "defer_if_permit",
+    "check_relay_domains",
 ];
 
 /// What is the matter with a name in a list.
