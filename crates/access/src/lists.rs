@@ -337,7 +337,7 @@ pub(crate) fn classes_of(settings: &Postfix) -> BTreeMap<String, Vec<String>> {
 }
 
 /// The tables that a list names.
-fn tables_in(list: &[String]) -> impl Iterator<Item = &str> {
+pub(crate) fn tables_in(list: &[String]) -> impl Iterator<Item = &str> {
     let mut server = false;
     list.iter().map(String::as_str).filter(move |word| {
         let is_server = std::mem::replace(&mut server, word.starts_with("check_policy_service"));

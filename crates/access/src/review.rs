@@ -1,9 +1,9 @@
 //! What a service's lists ask for and do not get, found before anybody connects: names that are no restriction, restrictions
 //! that are not there yet, lists that would let everybody relay.
 
-use settings::Postfix;
+use settings::{Postfix, TableRef};
 
-use crate::lists::{STAGES, Stage, WARN_ONLY, expanded, list_of};
+use crate::lists::{STAGES, Stage, WARN_ONLY, expanded, list_of, tables_in};
 use crate::restrictions;
 
 /// Restrictions of Postfix 3.7 that are not there yet.
@@ -88,6 +88,17 @@ pub fn gaps(settings: &Postfix) -> Vec<(&'static str, Gap)> {
         }
     }
     gaps
+}
+
+/// The tables that the service's lists name, each with its parameter.
+pub fn tables(settings: &Postfix) -> Vec<(&'static str, TableRef)> {
+    let mut tables = Vec::new();
+    for stage in STAGES {
+        let list = expanded(settings, list_of(settings, stage), 0);
+        let named = tables_in(&list).filter_map(|word| word.parse().ok());
+        tables.extend(named.map(|table| (stage.parameter(), table)));
+    }
+    tables
 }
 
 /// Skips the argument of a restriction: a word, or words in braces.

@@ -126,7 +126,12 @@ fn theirs(cases: &[Case]) -> Postfix {
             (port, settings)
         })
         .collect();
-    Postfix::start(&main_cf, &services).unwrap()
+    let postfix = Postfix::start(&main_cf, &services).unwrap();
+    // Whether it listens was tried by a connection to each port.
+    wait_for("the end of the first connections", || {
+        postfix.log().matches(": disconnect from ").count() >= cases.len()
+    });
+    postfix
 }
 
 fn ours(cases: &[Case]) -> Sandbox {
