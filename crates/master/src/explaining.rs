@@ -48,22 +48,34 @@ pub struct Explainer {
     runtime: tokio::runtime::Runtime,
     front: Arc<Front>,
     generation: Generation,
-    services: Vec<String>,
+    /// The service of master.cf that is spoken to.
+    service: String,
     captured: maillog::Captured,
 }
 
 impl Explainer {
-    /// Reads the configuration of `start`. From now on this thread watches tables: it must be the one that asks.
+    /// Reads the configuration of `start`, and of master.cf's smtpd services `service`, or the first one. From now on this thread watches tables: it must be the one that asks.
     ///
     /// # Errors
-    /// What makes a start impossible.
-    pub fn new(start: &Start) -> Result<Explainer> {
+    /// What makes a start impossible; that there is no such service.
+    pub fn new(start: &Start, service: Option<&str>) -> Result<Explainer> {
         let loaded = load(start);
         if loaded.has_errors() {
             bail!("the configuration has errors: postfix check tells them");
         }
         // Whoever may not read the keys sees what a client without TLS sees.
-        let snapshot = Snapshot::of(&loaded).unwrap_or_else(|_| Snapshot::without_keys(&loaded));
+        let mut snapshot = Snapshot::of(&loaded).unwrap_or_else(|_| Snapshot::without_keys(&loaded));
+        let names: Vec<&str> = snapshot.services.iter().map(|row| row.name.as_str()).collect();
+        let Some(service) = service.or(names.first().copied()).map(str::to_owned) else {
+            bail!("master.cf has no smtpd service");
+        };
+        if !names.contains(&service.as_str()) {
+            bail!(
+                "master.cf has no smtpd service {service}; there are: {}",
+                names.join(", ")
+            );
+        }
+        snapshot.services.retain(|row| row.name == service);
         let certificates = Certificates::of(&snapshot.keys)?;
         let (log, captured) = Log::to_memory();
         let options = SpoolOptions {
@@ -99,27 +111,18 @@ impl Explainer {
             runtime,
             front,
             generation,
-            services: snapshot
-                .services
-                .into_iter()
-                .map(|service| service.name)
-                .collect(),
+            service,
             captured,
         })
     }
 
-    /// Says what would be done. Without a `service` it is the first one of master.cf.
+    /// Says what would be done.
     ///
     /// # Errors
-    /// When there is no such service.
-    pub fn explain(&self, service: Option<&str>, part: &Part) -> Result<Explanation> {
-        let Some(name) = service.or(self.services.first().map(String::as_str)) else {
-            bail!("master.cf has no smtpd service");
-        };
-        let Some(smtpd) = self.generation.smtpd(&Purpose::Smtpd(name.to_owned())) else {
-            let all = self.services.join(", ");
-            bail!("master.cf has no smtpd service {name}; there are: {all}");
-        };
+    /// When the system has no sockets for it.
+    pub fn explain(&self, part: &Part) -> Result<Explanation> {
+        let purpose = Purpose::Smtpd(self.service.clone());
+        let smtpd = self.generation.smtpd(&purpose).context("the service is gone")?;
         let settings = Arc::clone(smtpd.settings());
         let (client, exchanges) = self.runtime.block_on(smtpd.rehearse(part))?;
         let filter = filter_of(&exchanges, &settings.content_filter);
@@ -128,34 +131,25 @@ impl Explainer {
             explain::journey(who, &settings, (sender.as_ref(), &recipient), filter.as_deref())
         });
         Ok(Explanation {
-            service: name.to_owned(),
+            service: self.service.clone(),
             client,
             exchanges,
             journey,
             log: self.captured.lines(),
         })
     }
-
-    /// The way of mail from `sender` to `recipient` that is left to the system here.
-    ///
-    /// # Errors
-    /// Why that cannot be told.
-    pub fn journey(&self, sender: Option<&Address>, recipient: &Address) -> Result<Journey, String> {
-        let who = (&*self.front, &*self.generation.agency as &dyn Agency);
-        explain::journey(who, &self.front.settings, (sender, recipient), None)
-    }
 }
 
 /// The filter that sees the message first: that of a FILTER action, else `content_filter`.
 fn filter_of(exchanges: &[Exchange], content_filter: &str) -> Option<String> {
     let steps = exchanges.iter().flat_map(|exchange| &exchange.steps);
-    let named = steps.filter_map(|step| match &step.decided {
+    let mut named = steps.filter_map(|step| match &step.decided {
         Decided::Action(action) => action.strip_prefix("FILTER ").map(str::to_owned),
         _ => None,
     });
     let configured = content_filter.trim();
     named
-        .last()
+        .next_back()
         .or_else(|| Some(configured.to_owned()))
         .filter(|filter| !filter.is_empty())
 }

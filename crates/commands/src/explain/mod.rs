@@ -153,7 +153,7 @@ fn explain(wanted: &Wanted, part: &Part) -> Result<bool> {
         config_directory: Some(configuration::directory(wanted.directory.as_deref())),
         dovecot: DovecotFile::Beside,
     };
-    let explanation = Explainer::new(&start)?.explain(wanted.service.as_deref(), part)?;
+    let explanation = Explainer::new(&start, wanted.service.as_deref())?.explain(part)?;
     match wanted.json {
         true => print_line(&json::of(&explanation).to_string()),
         false => text::of(&explanation).iter().for_each(|line| print_line(line)),

@@ -44,11 +44,11 @@ pub(super) fn difference(case: &Case, by_ours: &Told, (ours, port): (&Sandbox, u
     let lines = lines.into_iter().flatten().filter_map(Value::as_str);
     let reply = lines.collect::<Vec<_>>().join("\n");
     // The connection, HELO, MAIL, RCPT: the first refusal is the last word.
-    let replies = by_ours.replies().iter().take(4);
+    let mut replies = by_ours.replies().iter().take(4);
     let wanted = replies
         .clone()
         .find(|reply| !reply.starts_with('2'))
-        .or(replies.last());
+        .or(replies.next_back());
     let by = explanation["decided_by"]["restriction"].as_str();
     let is_named = !reply.starts_with(['4', '5']) || by.is_some();
     match wanted == Some(&reply) && is_named {
