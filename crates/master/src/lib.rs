@@ -12,6 +12,7 @@ mod auth_sockets;
 pub mod certificates;
 pub mod complaints;
 pub mod embedded;
+pub mod explaining;
 pub mod generation;
 pub mod glue;
 pub mod identity;

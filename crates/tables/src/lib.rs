@@ -5,7 +5,7 @@
 //! (crate `deliver-local`).
 //!
 //! Entries: [`Tables::open`] and [`Tables::lookup`]; [`build::build`] behind postmap(1) and postalias(1);
-//! [`addresses::AddressMap`]; [`aliases::targets`]. An error is never "not found". One file per type in `types/`.
+//! [`addresses::AddressMap`]; [`aliases::targets`]; [`watch`] for whoever explains. An error is never "not found". One file per type in `types/`.
 //! The names `hash:`, `btree:` and `dbm:` are served by constant databases of our own (`NAME.db`); where such a file
 //! was written by Berkeley DB, the text source beside it is read instead.
 //! Sources: postconf(5), postmap(1), postalias(1), aliases(5), regexp_table(5), cidr_table(5), D. J. Bernstein's cdb.
@@ -21,6 +21,7 @@ pub mod lmdb;
 pub mod name_list;
 pub mod source;
 pub mod types;
+pub mod watch;
 
 use std::sync::Arc;
 
@@ -267,10 +268,11 @@ impl Tables {
             .tables
             .iter()
             .filter(|(table, _)| !types::has_patterns(table));
-        for (_, opened) in fixed {
+        for (table, opened) in fixed {
             let found = opened.lookup(key);
             self.pass_on(&**opened);
             if let Some(value) = found? {
+                watch::found(table, key, &value);
                 return Ok(Some(value));
             }
         }
@@ -286,6 +288,7 @@ impl Tables {
             let found = opened.lookup(key);
             self.pass_on(&**opened);
             if let Some(value) = found? {
+                watch::found(table, key, &value);
                 return Ok(Some((value, table)));
             }
         }

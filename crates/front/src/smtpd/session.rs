@@ -55,7 +55,12 @@ pub(super) struct Session {
     in_handshake: bool,
     /// Which classes of `notify_classes` our refusals were of.
     faults: Vec<NotifyClass>,
+    /// Who is shown what the lists said of each command.
+    pub(super) watching: Option<Watching>,
 }
+
+/// Is shown what restriction lists said of a command.
+pub(super) type Watching = Box<dyn FnMut(&str, &access::Outcome) + Send>;
 
 impl Session {
     pub(super) fn new(service: Arc<Smtpd>, address: IpAddr) -> Session {
@@ -80,6 +85,7 @@ impl Session {
             transaction: None,
             in_handshake: false,
             faults: Vec::new(),
+            watching: None,
         }
     }
 

@@ -125,6 +125,13 @@ fn settled(question: &str) -> String {
     question.lines().map(line).collect::<Vec<_>>().join("\n")
 }
 
+impl Told {
+    /// The replies; the greeting is the first one.
+    pub(super) fn replies(&self) -> &[String] {
+        &self.replies
+    }
+}
+
 impl fmt::Display for Told {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.replies

@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panic")]
 
 mod case;
+mod explained;
 mod policy_server;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -97,6 +98,11 @@ fn inside_the_host() {
         let by_theirs = run(case, THEIR_FIRST_PORT + number, &policy, &|| theirs.log());
         let by_ours = run(case, OUR_FIRST_PORT + number, &policy, &|| ours.log());
         shown.push_str(&format!("== {}\n{by_theirs}", case.name));
+        differences.push_str(&explained::difference(
+            case,
+            &by_ours,
+            (&ours, OUR_FIRST_PORT + number),
+        ));
         if (by_ours != by_theirs) != DIFFERENT.contains(&case.name.as_str()) {
             let text = format!("== {}\n-- Postfix\n{by_theirs}-- Yubin\n{by_ours}\n", case.name);
             differences.push_str(&text);
