@@ -282,7 +282,11 @@ mod tests {
         let is_open = |name: &str| open(&at(name)).is_ok();
         let why = |name: &str| crate::words(&open(&at(name)).unwrap_err());
         assert!(is_open("secret") && is_open("joes/own"));
-        assert!(why("joes/roots").starts_with("it belongs to user id 0"), "{}", why("joes/roots"));
+        assert!(
+            why("joes/roots").starts_with("it belongs to user id 0"),
+            "{}",
+            why("joes/roots")
+        );
         // Root's links are followed, a user's lead nowhere.
         symlink(at("secret"), at("link")).unwrap();
         symlink("../secret", at("joes/link")).unwrap();

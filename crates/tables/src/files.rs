@@ -132,8 +132,11 @@ fn gather(table: &TableRef, depth: usize, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// The user id of the owner of a table, which is that of its first file; `None` where there is no file, or none that can be looked at.
+/// The user id of the owner of a table's file; `None` where there is none, or none that can be looked at, or where there may be several.
 pub fn owner_of(table: &TableRef) -> Option<u32> {
+    if ["unionmap", "pipemap"].contains(&table.behind_proxy().kind.as_str()) {
+        return None;
+    }
     let file = of_table(table).into_iter().next()?;
     metadata(&file).ok().map(|found| found.uid())
 }
@@ -178,7 +181,10 @@ mod tests {
         assert_eq!(refused.kind(), ErrorKind::PermissionDenied);
         let why = |_: &Path| Err(Error::new(ErrorKind::PermissionDenied, "because"));
         let why: Lender = Box::new(why);
-        assert_eq!(or_lent(denied(), &path, Some(&why)).unwrap_err().to_string(), "because");
+        assert_eq!(
+            or_lent(denied(), &path, Some(&why)).unwrap_err().to_string(),
+            "because"
+        );
     }
 
     #[test]

@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use os::sandbox::{Allowed, Files, Profile};
-use settings::TableRef;
 
 use super::Role;
 use crate::snapshot::Snapshot;
@@ -142,14 +141,14 @@ fn users_directories() -> Vec<PathBuf> {
     paths.filter(is_users).collect()
 }
 
-/// Where the lookup tables of main.cf are.
+/// Where the lookup tables of main.cf and master.cf are. Those that a reload names are opened by the supervisor.
 fn table_directories(snapshot: &Snapshot) -> Vec<PathBuf> {
-    let path = |table: &TableRef| PathBuf::from(table.behind_proxy().name);
-    let files = snapshot
-        .postfix
-        .tables()
-        .map(path)
-        .filter(|path| path.is_absolute());
+    let tables = crate::table_files::tables(snapshot);
+    let files = tables.iter().flat_map(|table| {
+        let mut files = tables::files::of_table(table);
+        files.extend(tables::types::sqlite::database_of(table));
+        files
+    });
     files
         .filter_map(|path| path.parent().map(Path::to_owned))
         .collect()
