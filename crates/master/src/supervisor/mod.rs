@@ -93,6 +93,8 @@ fn prepare_here(start: Start, tell: &mut dyn FnMut(&str)) -> Result<Ready> {
     if serves_mta {
         root_alias::complaint(&loaded).iter().for_each(|text| tell(text));
         identity::give_queue(&loaded.postfix, &front_user)?;
+        let told = identity::give_data(&loaded.postfix, &front_user);
+        told.iter().for_each(|text| tell(text));
     }
     let pid_files = PidFiles::open_as_root(base_dir(&loaded));
     Ok(Ready {
