@@ -110,6 +110,10 @@ fn reload_names_a_directory(host: &Host, logins: &Receiver<String>) {
     let mut command = Command::new(host.program());
     command.args(["postfix", "-c", "/etc/yubin", "reload"]);
     program::run(&mut command, b"").success();
+    // The front takes its new services up a little later: then it has the domain, and no such user.
+    wait_for("the new services", || {
+        send("probe", &["nobody@new.test".to_owned()]).is_none()
+    });
     send("routed", &["u@elsewhere.test".to_owned()]).unwrap();
     let login = logins.recv_timeout(PATIENCE).expect("a login at the relay");
     assert_eq!(login, "127.0.0.3 second-hashed");
