@@ -144,19 +144,42 @@ fn users_directories() -> Vec<PathBuf> {
 /// Where the lookup tables of main.cf and master.cf are. Those that a reload names are opened by the supervisor.
 fn table_directories(snapshot: &Snapshot) -> Vec<PathBuf> {
     let tables = crate::table_files::tables(snapshot);
-    let files = tables.iter().flat_map(|table| {
-        let mut files = tables::files::of_table(table);
-        files.extend(tables::types::sqlite::database_of(table));
-        files
-    });
-    files
-        .filter_map(|path| path.parent().map(Path::to_owned))
-        .collect()
+    let files = tables.iter().flat_map(tables::files::of_table);
+    let directories = files
+        .chain(snapshot.databases.iter().cloned())
+        .filter_map(|path| path.parent().map(Path::to_owned));
+    // For a table in the root directory not everything is opened: the supervisor has the file.
+    directories.filter(|path| path != Path::new("/")).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::TABLE;
+    use super::*;
+
+    #[test]
+    fn the_front_sees_the_directories_of_tables_and_of_their_databases() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let place = dir.path().display();
+        let main = format!(
+            "virtual_alias_maps = hash:/srv/tables/aliases, sqlite:{place}/x.cf\nrelay_domains = texthash:/relays\n"
+        );
+        std::fs::write(dir.path().join("main.cf"), main).expect("written");
+        std::fs::write(dir.path().join("master.cf"), "").expect("written");
+        std::fs::write(
+            dir.path().join("x.cf"),
+            "dbpath = /srv/databases/x.db\nquery = x\n",
+        )
+        .expect("written");
+        let loaded = config::load(dir.path(), &config::Options::default());
+        let found = table_directories(&Snapshot::without_keys(&loaded));
+        for wanted in ["/srv/tables", "/srv/databases"] {
+            assert!(
+                found.iter().any(|path| path == Path::new(wanted)),
+                "{wanted}: {found:?}"
+            );
+        }
+        assert!(!found.iter().any(|path| path == Path::new("/")), "{found:?}");
+    }
 
     #[test]
     fn the_map_prints_the_table() {
