@@ -2,7 +2,9 @@
 
 mod client_name;
 mod forwarded;
+mod judging;
 mod options;
+mod policies;
 mod session;
 mod transaction;
 
@@ -33,6 +35,7 @@ pub struct Smtpd {
     name: String,
     settings: Arc<Postfix>,
     access: Access,
+    policies: policies::Policies,
     config: Arc<Config>,
     /// Which of the authority's mechanisms are offered.
     filter: NameList,
@@ -60,10 +63,15 @@ impl Smtpd {
         problems
             .iter()
             .for_each(|problem| front.log.error("smtpd", &problem.to_string()));
+        let (access, problems) = Access::new(Arc::clone(&settings), Arc::clone(&front.router), &tell);
+        problems
+            .iter()
+            .for_each(|problem| log.error("smtpd", &problem.to_string()));
         let mechanisms = front.auth.mechanisms();
         let config = Arc::new(options::config(&settings, tls.is_some(), &filter, &mechanisms));
         Smtpd {
-            access: Access::new(Arc::clone(&settings), Arc::clone(&front.router)),
+            access,
+            policies: policies::Policies::new(&settings.queue_directory),
             xforward: forwarded::Trusted::open(&settings.smtpd_authorized_xforward_hosts, &tell),
             xclient: forwarded::Trusted::open(&settings.smtpd_authorized_xclient_hosts, &tell),
             log,
