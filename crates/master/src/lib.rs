@@ -30,3 +30,4 @@ pub mod single;
 pub mod snapshot;
 pub mod start;
 pub mod supervisor;
+pub mod table_files;
