@@ -2,11 +2,11 @@
 
 use envelope::StatusCode;
 
+use crate::Saying;
 use crate::evaluation::{Evaluation, Gravity, Status};
 use crate::lists::{RECIPIENT, SENDER, Stage};
 use crate::outcome::{Decided, Word};
 use crate::restrictions::POLICY_QUERY;
-use crate::{Saying, misconfigured};
 
 /// The enhanced code at the start of a text, or `usual`; and the rest of it.
 fn coded(text: &str, usual: StatusCode) -> (StatusCode, &str) {
@@ -40,7 +40,7 @@ impl Evaluation<'_> {
         ));
         self.warn("this is not allowed for security reasons".to_owned());
         self.warn("use DUNNO instead of OK if you want to make an exception".to_owned());
-        self.refuse(misconfigured(), Gravity::Trouble)
+        self.makes_no_sense(restriction)
     }
 
     async fn action(&mut self, saying: &Saying) -> Status {

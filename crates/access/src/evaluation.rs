@@ -113,7 +113,7 @@ impl<'a> Evaluation<'a> {
                     "{}: lists stand too deep in each other",
                     self.stage.parameter()
                 ));
-                return self.refuse(misconfigured(), Gravity::Trouble);
+                return self.makes_no_sense(words.first().map_or("", String::as_str));
             }
             self.depth += 1;
             let status = self.words(words, about).await;
@@ -161,10 +161,11 @@ impl<'a> Evaluation<'a> {
             (true, Some(name)) => name,
             (true, None) => {
                 self.warn(format!(
-                    "specify a check_…_access before the table {word} in {}",
-                    self.stage.parameter()
+                    "specify one of (check_client_access, check_reverse_client_hostname_access, check_helo_access, \
+                     check_sender_access, check_recipient_access, check_etrn_access) before {} restriction \"{word}\"",
+                    about.class
                 ));
-                return self.refuse(misconfigured(), Gravity::Trouble);
+                return self.makes_no_sense(word);
             }
         };
         if let Some(restriction) = restrictions::find(name) {
@@ -188,6 +189,12 @@ impl<'a> Evaluation<'a> {
             return self.walk(class, about).await;
         }
         self.warn(format!("unknown smtpd restriction: \"{word}\""));
+        self.makes_no_sense(word)
+    }
+
+    /// What a list, or a table, says, means nothing.
+    pub(crate) fn makes_no_sense(&mut self, word: &str) -> Status {
+        self.step(word, "", Decided::Refuse(misconfigured()));
         self.refuse(misconfigured(), Gravity::Trouble)
     }
 

@@ -130,6 +130,8 @@ impl Refusal {
             // There is nobody of that name: mail for or from there could not be delivered.
             (1, 0 | 1) => NotifyClass::Bounce,
             (3, 0) if self.code < 500 => NotifyClass::Data,
+            // Our configuration makes no sense.
+            (3, 5) => NotifyClass::Software,
             _ => NotifyClass::Policy,
         }
     }

@@ -22,7 +22,7 @@ use tokio::sync::oneshot;
 
 use crate::Front;
 use addresses::Addresses;
-pub use addresses::{Cleanup, rewritten};
+pub use addresses::{Cleanup, Rewriting, rewritten};
 use content::Verdict;
 use draft::Extent;
 pub(crate) use filtering::in_words;

@@ -3,6 +3,7 @@
 
 mod certificates;
 mod files;
+mod tables;
 mod writers;
 
 use std::path::Path;
@@ -113,6 +114,7 @@ pub(crate) fn findings(directory: &Path) -> Vec<Finding> {
         .collect();
     findings.extend(ports(&loaded));
     findings.extend(aliases(&loaded));
+    findings.extend(tables::of(&loaded));
     // Whoever is no other user has no owners and modes to check.
     if os::is_root() {
         findings.extend(files::of(&loaded));
@@ -135,7 +137,7 @@ pub(crate) fn is_old(table: &TableRef) -> bool {
 }
 
 fn database_of(table: &TableRef) -> Option<String> {
-    tables::build::database_name(table)
+    ::tables::build::database_name(table)
 }
 
 /// Why a start would have nothing to do, or could not tell what.

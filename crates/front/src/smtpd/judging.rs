@@ -76,6 +76,9 @@ impl Session {
             asked(&self.service, &request, &mut memory).await
         };
         self.memory = memory;
+        if let Some(watching) = &mut self.watching {
+            watching(moment.command, &outcome);
+        }
         for note in &outcome.notes {
             match note {
                 Note::Warning(text) => self.service.log.warning("smtpd", text),

@@ -6,10 +6,12 @@ mod judging;
 mod milters;
 mod options;
 mod policies;
+mod rehearsal;
 mod session;
 mod transaction;
 
 pub use options::tls_level;
+pub use rehearsal::{Exchange, Part};
 
 use std::sync::Arc;
 
@@ -87,6 +89,11 @@ impl Smtpd {
             config,
             tls,
         }
+    }
+
+    /// The settings, `-o` overrides applied.
+    pub fn settings(&self) -> &Arc<Postfix> {
+        &self.settings
     }
 
     /// The same service with another program that decides about log-ins (`smtpd_sasl_path`).

@@ -58,7 +58,12 @@ pub(super) struct Session {
     in_handshake: bool,
     /// Which classes of `notify_classes` our refusals were of.
     faults: Vec<NotifyClass>,
+    /// Who is shown what the lists said of each command.
+    pub(super) watching: Option<Watching>,
 }
+
+/// Is shown what restriction lists said of a command.
+pub(super) type Watching = Box<dyn FnMut(&str, &access::Outcome) + Send>;
 
 impl Session {
     pub(super) fn new(service: Arc<Smtpd>, address: IpAddr) -> Session {
@@ -84,6 +89,7 @@ impl Session {
             transaction: None,
             in_handshake: false,
             faults: Vec::new(),
+            watching: None,
         }
     }
 
@@ -197,10 +203,15 @@ impl Session {
             let text = format!("{host} Error: too many connections from {address}");
             return reply(421, StatusCode::temporary(7, 0), &text);
         }
-        if let Err(refused) = self.pass(said("CONNECT"), link).await {
-            return refused;
+        match self.pass(said("CONNECT"), link).await {
+            Err(Step::Answer(Answer::Reply(greeting))) => {
+                let text = format!("Error: access denied for {}", self.client);
+                let later = Reply::new(503, StatusCode::permanent(7, 0), text);
+                Step::Answer(Answer::TurnAway { greeting, later })
+            }
+            Err(refused) => refused,
+            Ok(()) => Step::Answer(self.filters_meet(link).await),
         }
-        Step::Answer(self.filters_meet(link).await)
     }
 
     async fn greeted(&mut self, verb: HeloVerb, name: String, link: &Link) -> Step<Answer> {

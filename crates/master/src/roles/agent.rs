@@ -76,19 +76,6 @@ pub(super) fn run(begun: Begun, mut inbox: Inbox, line: Line) -> Result<()> {
         .context("cannot start the threads of the runtime")?;
     let (stores, farewell) = (Arc::default(), Arc::default());
     keep_mail_spool(&stores, &begun.whose, &begun.slice, &line);
-    let services = Services::of(&begun.slice, &begun.log, &line, &stores, &farewell);
-    let agent = Arc::new(Agent {
-        whose: begun.whose,
-        log: begun.log,
-        line: line.clone(),
-        stores,
-        farewell,
-        services: RwLock::new(services),
-        busy: AtomicUsize::new(0),
-        taken: AtomicU64::new(0),
-        makes_room: AtomicBool::new(false),
-    });
-    line.tell(&Message::Up, Vec::new());
     let (sender, orders) = channel();
     let answers = line.clone();
     std::thread::spawn(move || {
@@ -106,6 +93,21 @@ pub(super) fn run(begun: Begun, mut inbox: Inbox, line: Line) -> Result<()> {
         }
         answers.hung_up();
     });
+    // Only now: tables that this role may not open are asked for, and answers are taken in.
+    super::borrowing::borrow_tables(&line);
+    let services = Services::of(&begun.slice, &begun.log, &line, &stores, &farewell);
+    let agent = Arc::new(Agent {
+        whose: begun.whose,
+        log: begun.log,
+        line: line.clone(),
+        stores,
+        farewell,
+        services: RwLock::new(services),
+        busy: AtomicUsize::new(0),
+        taken: AtomicU64::new(0),
+        makes_room: AtomicBool::new(false),
+    });
+    line.tell(&Message::Up, Vec::new());
     let haste = agent.work(&orders, &begun.slice, runtime.handle());
     if haste == Haste::Graceful {
         runtime.block_on(agent.farewell.bid(GRACE));
@@ -378,7 +380,7 @@ impl Content for Sealed {
 
     fn reader(&self) -> Box<dyn Read + '_> {
         Box::new(At {
-            file: &self.file,
+            sealed: self,
             offset: 0,
         })
     }
@@ -386,13 +388,17 @@ impl Content for Sealed {
 
 /// Reads a file from a place of its own: several may read one at the same time.
 struct At<'a> {
-    file: &'a File,
+    sealed: &'a Sealed,
     offset: u64,
 }
 
 impl Read for At<'_> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let count = self.file.read_at(into, self.offset)?;
+        // Sealed, it is no longer than it was.
+        if self.offset >= self.sealed.size_bytes {
+            return Ok(0);
+        }
+        let count = self.sealed.file.read_at(into, self.offset)?;
         self.offset += count as u64;
         Ok(count)
     }
@@ -442,6 +448,7 @@ impl SpoolKeeper {
             Answer::Done | Answer::Agent(_) => Ok(()),
             Answer::Busy(why) => Err(io::Error::new(io::ErrorKind::WouldBlock, why)),
             Answer::Refused(why) => Err(io::Error::new(io::ErrorKind::PermissionDenied, why)),
+            Answer::Failed(number) => Err(io::Error::from_raw_os_error(number)),
         }
     }
 }

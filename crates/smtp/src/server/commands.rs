@@ -191,7 +191,7 @@ impl Server {
             ));
             return self.finish(Ending::HungUp);
         }
-        if self.config.tells_unknown {
+        if self.config.tells_unknown && self.refusal_after_greeting.is_none() {
             self.open = Some(Open::Unknown);
             let word = word.to_owned();
             return self.events.push_back(Event::Unknown { word });
@@ -201,13 +201,16 @@ impl Server {
 
     /// A command that nobody knows.
     pub(super) fn refuse_unknown(&mut self) {
-        self.refuse(&unknown("Error: command not recognized"));
+        match self.refusal_after_greeting.clone() {
+            Some(reply) => self.refuse_for(None, &reply),
+            None => self.refuse(&unknown("Error: command not recognized")),
+        }
     }
 
     /// Refuses what must wait for STARTTLS, and everything of a client that was not greeted.
     fn is_too_early(&mut self, verb: Verb) -> bool {
         let always = matches!(verb, Verb::Quit | Verb::Noop | Verb::Rset | Verb::Help);
-        if let Some(reply) = self.refused_greeting.clone().filter(|_| !always) {
+        if let Some(reply) = self.refusal_after_greeting.clone().filter(|_| verb != Verb::Quit) {
             self.refuse_for(None, &reply);
             return true;
         }
