@@ -535,7 +535,7 @@ fn spoken(with: &'static str) -> &'static str {
 }
 
 /// What `postcat` shows about the origin.
-fn log_attributes(origin: &Origin) -> Vec<(String, String)> {
+pub(crate) fn log_attributes(origin: &Origin) -> Vec<(String, String)> {
     let named = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     match origin {
         Origin::Network(network) => {

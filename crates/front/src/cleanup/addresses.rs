@@ -317,7 +317,7 @@ mod tests {
         let cleanup = Cleanup {
             checks: Checks::incoming(&settings).0,
             of_filters: Checks::of_filters(&settings).0,
-            milters: Milters::of_others(&settings, &Log::captured().0),
+            milters: Milters::of_others(&settings, &Log::to_memory().0),
             maps: Maps::open(&settings, &mut problems),
             host: ThisHost {
                 router: Arc::new(router),

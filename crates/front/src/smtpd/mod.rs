@@ -6,6 +6,7 @@ mod judging;
 mod milters;
 mod options;
 mod policies;
+mod proxy;
 mod rehearsal;
 mod session;
 mod transaction;

@@ -48,6 +48,8 @@ pub(super) struct Session {
     pub(super) memory: Memory,
     /// The filters that are told of it.
     pub(super) filters: Option<Box<crate::milters::Filters>>,
+    /// The filter that its message goes through.
+    pub(super) proxy: Option<Box<super::proxy::Proxy>>,
     /// The limit that this connection is over from its start.
     excess: Option<Excess>,
     pub(super) helo: Option<(HeloVerb, String)>,
@@ -74,6 +76,7 @@ impl Session {
             service,
             memory: Memory::default(),
             filters: None,
+            proxy: None,
             connected: address,
             port: None,
             forwarded: None,
@@ -254,7 +257,8 @@ impl Session {
         }
         let qualified = sender.map(|sender| intake::qualify(sender, &self.service.settings));
         let words = words(&options.said);
-        self.transaction = Some(Transaction::new(qualified, options));
+        let transaction = Transaction::new(qualified, options);
+        self.transaction = Some(transaction.proxied(self.is_proxied()));
         if let Err(refused) = self.pass(said("MAIL"), link).await {
             self.transaction = None;
             return refused;
@@ -289,10 +293,14 @@ impl Session {
         if let Some(refused) = self.filters_hear_rcpt(words, &qualified, moment).await {
             return Step::Answer(Answer::Reply(refused));
         }
+        let is_proxied = self.is_proxied();
+        if is_proxied && let Some(refused) = self.proxy_hears_rcpt(&options.said, link).await {
+            return Step::Answer(Answer::Reply(refused));
+        }
         let is_first = self
             .transaction
             .as_ref()
-            .is_some_and(|transaction| transaction.queue_id().is_none());
+            .is_some_and(|transaction| transaction.queue_id().is_none() && !is_proxied);
         if let Some(transaction) = &mut self.transaction {
             transaction.add(qualified, recipient, options, &self.service.front);
         }
@@ -353,10 +361,8 @@ impl Session {
         }
     }
 
-    fn log_client(&self) {
-        let Some(queue_id) = self.transaction.as_ref().and_then(Transaction::queue_id) else {
-            return;
-        };
+    pub(super) fn log_client(&self) {
+        let queue_id = self.transaction.as_ref().and_then(Transaction::queue_id);
         let sasl = self.login.as_ref().map(|login| lines::Sasl {
             method: &login.method,
             username: &login.user,
@@ -396,6 +402,9 @@ impl Session {
         if let Some(refused) = self.filters_hear_data().await {
             return Step::Answer(Answer::Reply(refused));
         }
+        if self.is_proxied() {
+            return accepted_unless(self.proxy_hears_data(link).await);
+        }
         let origin = self.origin(link);
         let attributes = self.attributes(link);
         if let Some(transaction) = &mut self.transaction {
@@ -406,7 +415,7 @@ impl Session {
     }
 
     /// What the queue keeps of this client besides, for transports and content filters.
-    fn attributes(&self, link: &Link) -> Vec<(String, String)> {
+    pub(super) fn attributes(&self, link: &Link) -> Vec<(String, String)> {
         let own_port = || link.remote.port().to_string();
         let port = ("log_client_port", self.port.clone().unwrap_or_else(own_port));
         let login = self.login.as_ref().map(|login| {
@@ -453,7 +462,7 @@ impl Session {
     }
 
     /// What the Received field says of this client.
-    fn origin(&self, link: &Link) -> Origin {
+    pub(super) fn origin(&self, link: &Link) -> Origin {
         let settings = &self.service.settings;
         let tls = link
             .tls()
@@ -513,8 +522,12 @@ impl Session {
         self.memory.end_transaction();
         if let Err(refused) = passed {
             self.transaction = None;
+            self.proxy_is_left().await;
             self.filters_abort().await;
             return refused;
+        }
+        if self.is_proxied() {
+            return self.proxied_end(&actions, link).await;
         }
         let Some(transaction) = self.transaction.take() else {
             return reply(503, StatusCode::permanent(5, 1), "Error: need RCPT command");
@@ -560,6 +573,25 @@ impl Session {
                 step
             }
         }
+    }
+
+    /// The end of mail that is not queued here.
+    async fn proxied_end(&mut self, actions: &access::Actions, link: &Link) -> Step<Answer> {
+        for (is_wanted, action) in [(actions.hold, "HOLD"), (actions.discard, "DISCARD")] {
+            if is_wanted {
+                let text = format!("with smtpd_proxy_filter specified, action {action} is unavailable");
+                self.service.log.warning("smtpd", &text);
+            }
+        }
+        let reply = self.proxy_hears_end(link).await;
+        self.transaction = None;
+        self.forwarded = None;
+        self.filters_abort().await;
+        match reply.is_positive() {
+            true => self.faults.clear(),
+            false => self.note_fault(NotifyClass::Policy),
+        }
+        Step::Answer(Answer::Reply(reply))
     }
 
     async fn sasl(&mut self, response: Option<Vec<u8>>) -> Step<Answer> {
@@ -728,6 +760,7 @@ impl Host<Server> for Session {
             Event::Rcpt { recipient, options } => self.rcpt(recipient, options, link).await,
             Event::Data => self.data(link).await,
             Event::Content(piece) => {
+                self.proxy_hears_content(&piece).await;
                 if let Some(transaction) = &mut self.transaction {
                     transaction.content(&piece);
                 }
@@ -740,6 +773,7 @@ impl Host<Server> for Session {
             }
             Event::Introduced(attributes) => self.introduced(&attributes).await,
             Event::Reset => {
+                self.proxy_is_left().await;
                 if self.transaction.take().is_some() {
                     self.filters_abort().await;
                 }

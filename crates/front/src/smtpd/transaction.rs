@@ -24,6 +24,10 @@ pub(super) struct Transaction {
     auth: Option<String>,
     /// The last recipient that was accepted, as the client wrote it.
     last_written: String,
+    /// What was said behind `FROM:`.
+    said: String,
+    /// It goes through a filter, and not into the queue.
+    is_proxied: bool,
     /// The same of the first one.
     first_written: String,
     /// The same for all that restrictions ask about this message.
@@ -60,10 +64,22 @@ impl Transaction {
             auth: options.auth,
             last_written: String::new(),
             first_written: String::new(),
+            said: options.said,
+            is_proxied: false,
             instance: instance(),
             began_micros: 0,
             stage: Stage::Empty,
         }
+    }
+
+    /// The same for mail that is not queued here.
+    pub(super) fn proxied(self, is_proxied: bool) -> Transaction {
+        Transaction { is_proxied, ..self }
+    }
+
+    /// What MAIL said behind `FROM:`.
+    pub(super) fn said(&self) -> &str {
+        &self.said
     }
 
     pub(super) fn sender(&self) -> Option<&Address> {
@@ -131,7 +147,7 @@ impl Transaction {
 
     /// Adds a recipient that was accepted. The first one opens a queue file.
     pub(super) fn add(&mut self, address: Address, original: Address, options: RcptOptions, front: &Front) {
-        if matches!(self.stage, Stage::Empty) {
+        if matches!(self.stage, Stage::Empty) && !self.is_proxied {
             self.began_micros = serve::clock::now();
             self.stage = Stage::Addressed(front.spool.begin(self.began_micros));
         }

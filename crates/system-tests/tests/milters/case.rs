@@ -14,6 +14,8 @@ pub(super) struct Case {
     pub(super) settings: Vec<(String, String)>,
     /// What the two filters do.
     pub(super) scripts: [Script; 2],
+    /// What the proxy answers.
+    pub(super) proxy: Script,
     /// What a client says; `| …` is content, which nobody answers. None: the mail is left by `sendmail`.
     pub(super) lines: Vec<String>,
     /// Arguments of `sendmail`, if it is a local user's mail.
@@ -43,7 +45,7 @@ fn usual() -> Vec<String> {
 }
 
 /// The cases of the file. A case begins with `== NAME`; then come settings (`name = value`), `1 EVENT ACTIONS` and `2 EVENT
-/// ACTIONS` for what the filters do, `> LINE` for what is said, `| LINE` for content, `message` for a usual one, `! ARGUMENTS`
+/// ACTIONS` for what the filters do, `3 COMMAND REPLY` for what the proxy says, `> LINE` for what is said, `| LINE` for content, `message` for a usual one, `! ARGUMENTS`
 /// for a mail by `sendmail`. What stands before the first one is for the reader.
 pub(super) fn read() -> Vec<Case> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/milters.cases");
@@ -66,9 +68,12 @@ fn one(text: &str) -> Case {
             case.lines.extend(MESSAGE.iter().map(|&line| line.to_owned()));
         } else if let Some(arguments) = line.strip_prefix("! ") {
             case.sendmail = Some(arguments.to_owned());
-        } else if let Some((number @ ("1" | "2"), rest)) = line.split_once(' ') {
+        } else if let Some((number @ ("1" | "2" | "3"), rest)) = line.split_once(' ') {
             let (event, actions) = rest.split_once(' ').unwrap();
-            let script = &mut case.scripts[usize::from(number == "2")];
+            let script = match number {
+                "3" => &mut case.proxy,
+                _ => &mut case.scripts[usize::from(number == "2")],
+            };
             script.insert(event.to_owned(), actions.to_owned());
         } else {
             let (name, value) = line
@@ -150,11 +155,13 @@ fn is_told(line: &str) -> bool {
 }
 
 fn without_port(text: &str) -> String {
-    let Some((before, after)) = text.split_once("{client_port}=") else {
-        return text.to_owned();
-    };
-    let rest = after.trim_start_matches(|c: char| c.is_ascii_digit());
-    format!("{before}{{client_port}}=PORT{rest}")
+    for name in ["{client_port}=", " PORT="] {
+        if let Some((before, after)) = text.split_once(name) {
+            let rest = after.trim_start_matches(|c: char| c.is_ascii_digit());
+            return format!("{before}{name}SOME{rest}");
+        }
+    }
+    text.to_owned()
 }
 
 /// Lines with the date of a Received or Date field, and the Message-Id of a mail that had none.

@@ -8,6 +8,7 @@
 
 mod case;
 mod filter;
+mod proxy;
 mod sink;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -19,6 +20,7 @@ use system_tests::{Sandbox, wait_for};
 
 use case::{Case, Told};
 use filter::Filter;
+use proxy::Proxy;
 use sink::Sink;
 
 /// What both have in common.
@@ -40,6 +42,7 @@ const MAIN_CF: &[(&str, &str)] = &[
     ),
     ("smtpd_recipient_restrictions", ""),
     ("smtpd_error_sleep_time", "0"),
+    ("notify_classes", ""),
     ("smtpd_peername_lookup", "no"),
     ("smtp_tls_security_level", "none"),
     ("smtp_destination_recipient_limit", "50"),
@@ -61,6 +64,11 @@ const DIFFERENT: &[&str] = &[
     "replbody LF",
     "no such name",
     "helo twice inside a transaction",
+    "proxy: no such name",
+    "proxy: end of data restriction",
+    "proxy: held",
+    "proxy: discarded",
+    "proxy: too large",
 ];
 const OUR_FIRST_PORT: u16 = 20_000;
 const THEIR_FIRST_PORT: u16 = 30_000;
@@ -87,6 +95,7 @@ fn show(text: &str) {
 /// What the programs talk to.
 struct Surroundings {
     filters: [Filter; 2],
+    proxy: Proxy,
     sink: Sink,
 }
 
@@ -102,6 +111,7 @@ fn inside_the_host() {
     let _host = Host::make();
     let around = Surroundings {
         filters: [Filter::start(9001), Filter::start(9002)],
+        proxy: Proxy::start(9003),
         sink: Sink::start(9025),
     };
     let theirs = theirs(&cases);
@@ -204,7 +214,7 @@ fn run_local(case: &Case, around: &Surroundings, (log, leave): (&dyn Fn() -> Str
         is_left && id.is_some_and(|id| ends.iter().any(|end| log.contains(&format!("{id}: {end}"))))
     });
     wait_for(&format!("the filters to be left: {}", case.name), || {
-        !around.filters.iter().any(Filter::is_busy)
+        !around.filters.iter().any(Filter::is_busy) && !around.proxy.is_busy()
     });
     let is_own = |text: &String| !text.starts_with("MAIL FROM:<> ") && !text.starts_with("MAIL FROM:<>\n");
     let told = Told {
@@ -252,6 +262,7 @@ fn prepare(case: &Case, around: &Surroundings) {
     for (filter, script) in around.filters.iter().zip(&case.scripts) {
         filter.play(script);
     }
+    around.proxy.play(&case.proxy);
     around.sink.take();
 }
 
@@ -270,7 +281,7 @@ fn run(case: &Case, port: u16, around: &Surroundings, log: &dyn Fn() -> String) 
         },
     );
     wait_for(&format!("the filters to be left: {}", case.name), || {
-        !around.filters.iter().any(Filter::is_busy)
+        !around.filters.iter().any(Filter::is_busy) && !around.proxy.is_busy()
     });
     wait_for(&format!("the mail to be gone: {}\n{}", case.name, new()), || {
         is_settled(&replies, &new())
@@ -289,7 +300,9 @@ fn heard(around: &Surroundings) -> Vec<String> {
         let lines = filter.heard().into_iter();
         lines.map(|line| format!("{number} {line}")).collect()
     };
-    (1..).zip(&around.filters).flat_map(numbered).collect()
+    let by_filters = (1..).zip(&around.filters).flat_map(numbered);
+    let by_proxy = around.proxy.heard().into_iter().map(|line| format!("3 {line}"));
+    by_filters.chain(by_proxy).collect()
 }
 
 /// Whether all mail that was taken has left, is held, or goes nowhere.
