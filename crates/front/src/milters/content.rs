@@ -62,7 +62,7 @@ impl Filters {
         let mut reader = Reader {
             filter: &mut filters[at],
             macros,
-            warn: Warn { log, tag: *tag },
+            warn: Warn { log, tag },
             is_held: false,
         };
         let decision = reader.read(draft).await?;

@@ -34,7 +34,11 @@ impl Names {
         ];
         Names {
             stages: stages.map(|(stage, names)| (stage, names.clone())),
-            defaults: settings.milter_macro_defaults.iter().filter_map(pair).collect(),
+            defaults: settings
+                .milter_macro_defaults
+                .iter()
+                .filter_map(|word| pair(word))
+                .collect(),
             constants: constants
                 .map(|(name, value)| (name.to_owned(), value.clone()))
                 .into(),
@@ -43,7 +47,7 @@ impl Names {
 }
 
 /// `name=value` or `{ name = value }`; the name may be in braces of its own.
-fn pair(word: &String) -> Option<(String, String)> {
+fn pair(word: &str) -> Option<(String, String)> {
     let inner = word.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
     let is_whole = |inner: &&str| inner.contains('=');
     let text = inner.filter(is_whole).unwrap_or(word);

@@ -1,9 +1,8 @@
-//! `smtpd_proxy_filter` (SMTPD_PROXY_README): a program between us and the queue sees mail while the client still waits; what it
-//! says to a message is what the client hears.
+//! `smtpd_proxy_filter` (SMTPD_PROXY_README): a program sees mail while the client still waits, and gives what it takes to another
+//! SMTP service; what it says is what the client hears. Nothing is queued here.
 //!
 //! The filter hears MAIL with the first recipient that may be, and from then on what the client says; with
-//! `smtpd_proxy_options = speed_adjust` it hears everything when the message is complete. It gives what it takes to another SMTP
-//! service. Nothing is queued here.
+//! `smtpd_proxy_options = speed_adjust` it hears everything when the message is complete.
 
 use std::io;
 use std::sync::Arc;

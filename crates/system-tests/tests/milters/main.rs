@@ -185,7 +185,7 @@ fn by_theirs(case: &Case, port: u16, around: &Surroundings, theirs: &Postfix) ->
     let set = |(name, value): &(String, String)| theirs.edit(&format!("{name}={value}"));
     case.settings.iter().for_each(set);
     let leave = |letter: &str| theirs.sendmail(&words, letter).success();
-    let told = run_local(case, around, (&|| theirs.log(), &|letter| drop(leave(letter))));
+    let told = run_local(case, around, &|| theirs.log(), &|letter| drop(leave(letter)));
     for (name, _) in &case.settings {
         theirs.command("postconf", &["-X", name], "").success();
     }
@@ -194,7 +194,7 @@ fn by_theirs(case: &Case, port: u16, around: &Surroundings, theirs: &Postfix) ->
 }
 
 /// Mail that a user of the host leaves.
-fn run_local(case: &Case, around: &Surroundings, (log, leave): (&dyn Fn() -> String, &dyn Fn(&str))) -> Told {
+fn run_local(case: &Case, around: &Surroundings, log: &dyn Fn() -> String, leave: &dyn Fn(&str)) -> Told {
     prepare(case, around);
     let logged = log().len();
     let content = case.lines.iter().filter_map(|line| line.strip_prefix('|'));
@@ -246,7 +246,7 @@ fn by_ours(case: &Case, port: u16, around: &Surroundings, ours: &mut Sandbox) ->
         Some(arguments) => {
             let words: Vec<&str> = arguments.split_whitespace().collect();
             let leave = |letter: &str| drop(ours.run("sendmail", &words, letter).success());
-            let told = run_local(case, around, (&|| ours.log(), &leave));
+            let told = run_local(case, around, &|| ours.log(), &leave);
             ours.run("postsuper", &["-d", "ALL"], "").success();
             told
         }
