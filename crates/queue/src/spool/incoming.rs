@@ -71,7 +71,9 @@ fn read_at((buffer, file): (&[u8], Option<&LargeFile>), at: u64, into: &mut [u8]
         let length = into.len().min(room);
         return Ok(large.file.read_at(&mut into[..length], at)?);
     }
-    let start = usize::try_from(at - written).unwrap_or(usize::MAX).min(buffer.len());
+    let start = usize::try_from(at - written)
+        .unwrap_or(usize::MAX)
+        .min(buffer.len());
     let length = into.len().min(buffer.len() - start);
     into[..length].copy_from_slice(&buffer[start..start + length]);
     Ok(length)

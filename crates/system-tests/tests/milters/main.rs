@@ -9,6 +9,7 @@
 mod case;
 mod filter;
 mod proxy;
+mod real_filters;
 mod sink;
 
 use std::net::{Ipv4Addr, SocketAddr};
