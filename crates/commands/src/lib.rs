@@ -12,6 +12,7 @@ mod doveadm;
 mod doveconf;
 mod dovecot;
 mod getopt;
+mod import;
 mod install;
 mod lda;
 mod links;
@@ -105,6 +106,11 @@ pub const COMMANDS: &[Command] = &[
         "imap",
         "one IMAP session on standard input (inetd, ssh)",
         mailbox_session::run,
+    ),
+    command(
+        "import",
+        "translate another system's configuration into main.cf",
+        import::run,
     ),
     command("install", "put the mail system in its places", install::run),
     command("links", "make a symbolic link for every command", links::run),

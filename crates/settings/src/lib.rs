@@ -20,6 +20,7 @@ pub mod kinds;
 mod network;
 pub mod params;
 mod postfix;
+mod sendmail_files;
 mod service;
 mod surroundings;
 mod table_ref;
@@ -34,6 +35,7 @@ pub use dovecot::{
 pub use network::{Network, NetworkPattern, Networks};
 pub use params::{Parameter, Reload, Support};
 pub use postfix::Postfix;
+pub use sendmail_files::SendmailFiles;
 pub use service::{Service, ServiceType};
 pub use surroundings::{Interface, Surroundings};
 pub use table_ref::TableRef;

@@ -2,7 +2,10 @@
 
 mod input;
 mod options;
+mod routing;
 mod session;
+mod test_mode;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -13,6 +16,7 @@ use queue::maildrop::Slip;
 use crate::submission::{self, EX_TEMPFAIL, Submitter};
 use crate::{Invocation, configuration, newaliases, postfix, postqueue, print_line};
 use options::{Mode, Request};
+use routing::Routing;
 
 const HELP: &str = "usage: sendmail [OPTION...] [RECIPIENT...]
 Takes a message from standard input, up to its end or a line with nothing but a dot, and hands it in.
@@ -26,7 +30,9 @@ Takes a message from standard input, up to its end or a line with nothing but a 
   -R WORD    what a report returns: full or hdrs
   -V ID      the sender's own identifier, for reports
   -v         mails a report of the first attempt to the sender
-  -bv        mails a report of where mail to the recipients would go, and delivers nothing
+  -bv        mails a report of where mail to the recipients would go, and delivers nothing; with
+             yubin_sendmail_directory it says so on the screen, as Sendmail does
+  -bt        shows how addresses are rewritten and where they go; ? lists what can be asked
   -bs        speaks SMTP on standard input and output
   -bp, -bi   are mailq and newaliases; -q tries deferred mail now (-qRSITE, -qIID)
   -C DIR     takes DIR/main.cf (MAIL_CONFIG does the same)
@@ -73,7 +79,17 @@ pub(crate) fn run(invocation: &Invocation) -> ExitCode {
     {
         return fatal(name, &text);
     }
-    perform(name, &request, settings)
+    if let Some(file) = &request.sendmail_cf {
+        let read = directory.join("main.cf");
+        let text = format!("{file} is not read: {} is", read.display());
+        submission::warn(name, &text);
+    }
+    let is_verified_here = !settings.yubin_sendmail_directory.as_os_str().is_empty();
+    match request.mode {
+        Mode::Test => test_mode::run(&Routing::open(&directory, settings)),
+        Mode::Verify if is_verified_here => verify::verify(&Routing::open(&directory, settings), &request.recipients),
+        _ => perform(name, &request, settings),
+    }
 }
 
 /// Refuses words that would be another header field, log line or recipient if somebody took them as they are.
@@ -119,7 +135,7 @@ fn perform(name: &str, request: &Request, settings: settings::Postfix) -> ExitCo
         Mode::Flush => postqueue::run(&passed_on("postqueue", &[])),
         Mode::Daemon => postfix::run(&passed_on("postfix", &["start"])),
         Mode::Aliases => newaliases::rebuild(settings, request.aliases.as_deref()),
-        Mode::HostStatus => ExitCode::SUCCESS,
+        Mode::HostStatus | Mode::Test => ExitCode::SUCCESS,
     }
 }
 

@@ -36,6 +36,8 @@ pub struct Database {
     source: PathBuf,
     file: PathBuf,
     is_lmdb: bool,
+    /// A table of Sendmail: its text will do where there is no database, and it never has the form of aliases.
+    is_sendmail: bool,
     opened: Mutex<Option<(Signature, Arc<Content>)>>,
     warning: Mutex<Option<String>>,
 }
@@ -55,6 +57,7 @@ impl Database {
             source: PathBuf::from(&table.name),
             file: PathBuf::from(format!("{}{suffix}", table.name)),
             is_lmdb: table.kind == "lmdb",
+            is_sendmail: table.kind == settings::SendmailFiles::KIND,
             opened: Mutex::default(),
             warning: Mutex::default(),
         }
@@ -65,7 +68,13 @@ impl Database {
     }
 
     fn content(&self) -> Result<Arc<Content>, Error> {
-        let metadata = std::fs::metadata(&self.file).map_err(|error| self.missing(&error))?;
+        let found = match std::fs::metadata(&self.file) {
+            Err(error) if self.is_sendmail && error.kind() == std::io::ErrorKind::NotFound => {
+                std::fs::metadata(&self.source).map(|source| (source, true))
+            }
+            found => found.map(|database| (database, false)),
+        };
+        let (metadata, is_text) = found.map_err(|error| self.missing(&error))?;
         let now = Signature::of(&metadata);
         let mut opened = self
             .opened
@@ -76,7 +85,10 @@ impl Database {
         {
             return Ok(content.clone());
         }
-        let content = Arc::new(self.opened(&metadata)?);
+        let content = Arc::new(match is_text {
+            true => Content::Source(TextHash::with_syntax(&self.source, Syntax::Map)),
+            false => self.opened(&metadata)?,
+        });
         *opened = Some((now, content.clone()));
         Ok(content)
     }
@@ -147,7 +159,7 @@ impl Database {
 
     /// The text source, where the database is one of Berkeley DB.
     fn stand_in(&self) -> Result<TextHash, Error> {
-        let syntax = if self.looks_like_aliases() {
+        let syntax = if !self.is_sendmail && self.looks_like_aliases() {
             Syntax::Aliases
         } else {
             Syntax::Map
