@@ -320,7 +320,10 @@ impl Evaluation<'_> {
     fn is_sendmail_asked(&self, stage: Stage, list: &[String]) -> bool {
         let has_own = matches!(stage, Stage::Client | Stage::Sender | Stage::Recipient);
         let is_there = self.access.settings.sendmail.access.is_some();
-        has_own && is_there && !self.memory.actions.discard && !list.iter().any(|word| word.eq_ignore_ascii_case(NAME))
+        has_own
+            && is_there
+            && !self.memory.actions.discard
+            && !list.iter().any(|word| word.eq_ignore_ascii_case(NAME))
     }
 
     /// A restriction that a parameter asks for before or after the list of its stage.

@@ -427,10 +427,17 @@ mod sendmail {
         let settings = Arc::new(settings);
         let (router, problems) = Router::new(Arc::clone(&settings), Vec::new(), Arc::new(Users(&[])));
         assert_eq!(problems, []);
-        let (access, problems) = Access::new(Arc::clone(&settings), Arc::new(router), &(Arc::new(|_: &str| {}) as _));
+        let (access, problems) = Access::new(
+            Arc::clone(&settings),
+            Arc::new(router),
+            &(Arc::new(|_: &str| {}) as _),
+        );
         assert_eq!(problems, []);
         let mut asked = 0;
-        for line in CASES.lines().filter(|line| !line.starts_with('#') && !line.is_empty()) {
+        for line in CASES
+            .lines()
+            .filter(|line| !line.starts_with('#') && !line.is_empty())
+        {
             let (question, answer) = line.split_once(" => ").expect("a case");
             assert_eq!(decided(&access, question), answer, "{question}");
             asked += 1;
@@ -449,7 +456,10 @@ mod sendmail {
             name_is_pending: false,
             address: ip.parse().expect("an address"),
         };
-        let (from, to) = (Address::parse(sender).ok(), Address::parse(recipient).expect("an address"));
+        let (from, to) = (
+            Address::parse(sender).ok(),
+            Address::parse(recipient).expect("an address"),
+        );
         let request = Request {
             client: &client,
             helo: Some("x.test"),
@@ -472,12 +482,19 @@ mod sendmail {
             tls: None,
         };
         let mut memory = Memory::default();
-        let asked = Asked { request: &request, outside: &Nobody };
+        let asked = Asked {
+            request: &request,
+            outside: &Nobody,
+        };
         let executor = tokio::runtime::Builder::new_current_thread().build();
         let executor = executor.expect("an executor");
         let outcome = executor.block_on(access.rcpt(&asked, &mut memory));
         match outcome.refusal {
-            Some(refusal) => format!("{} {}", refusal.code, refusal.text.rsplit(": ").next().unwrap_or_default()),
+            Some(refusal) => format!(
+                "{} {}",
+                refusal.code,
+                refusal.text.rsplit(": ").next().unwrap_or_default()
+            ),
             None if memory.actions.discard => "discard".to_owned(),
             None if memory.actions.hold => "hold".to_owned(),
             None => "ok".to_owned(),

@@ -15,7 +15,7 @@ Translates DIR/sendmail.mc (default: /etc/mail; a file may be named, too) into s
 on the standard error a line about every statement: the setting that it is, or why it is none. The tables in DIR (access,
 mailertable, virtusertable and others) are used where they are, by the setting yubin_sendmail_directory.
 
-  -o DIR    writes DIR/main.cf, which must not be there, and prints the report";
+  -o DIR    writes DIR/main.cf, which must not be there, and DIR/master.cf unless it is there, and prints the report";
 
 const EX_NOINPUT: u8 = 66;
 const EX_CANTCREAT: u8 = 73;
@@ -48,8 +48,15 @@ pub(crate) fn run(invocation: &Invocation) -> ExitCode {
             return ExitCode::from(EX_NOINPUT);
         }
     };
-    let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let text = format!("# Made of {} by yubin import sendmail.\n{}", file.display(), imported.main_cf(&name));
+    let name = file
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned())
+        .unwrap_or_default();
+    let text = format!(
+        "# Made of {} by yubin import sendmail.\n{}",
+        file.display(),
+        imported.main_cf(&name)
+    );
     let mut report = imported.report(&name);
     report.push(format!(
         "{name}: {} statements, {} not taken",
@@ -92,7 +99,11 @@ fn read(from: &Path) -> Result<(PathBuf, Import), String> {
     let mut bytes = Vec::new();
     let mut limited = std::io::Read::take(opened, config::FILE_BYTES_MAX);
     std::io::Read::read_to_end(&mut limited, &mut bytes).map_err(|error| cannot(&error))?;
-    let directory = absolute.parent().unwrap_or(Path::new("/etc/mail")).display().to_string();
+    let directory = absolute
+        .parent()
+        .unwrap_or(Path::new("/etc/mail"))
+        .display()
+        .to_string();
     let imported = import(&String::from_utf8_lossy(&bytes), &directory);
     Ok((file, imported))
 }
@@ -101,10 +112,19 @@ fn write(directory: &Path, text: &str) -> Result<(), String> {
     let file = directory.join("main.cf");
     let cannot = |error: std::io::Error| format!("cannot write {}: {}", file.display(), os::words(&error));
     std::fs::create_dir_all(directory).map_err(cannot)?;
-    let made = std::fs::OpenOptions::new().write(true).create_new(true).open(&file);
+    let made = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(&file);
     let mut made = made.map_err(cannot)?;
     made.write_all(text.as_bytes()).map_err(cannot)?;
-    made.sync_all().map_err(cannot)
+    made.sync_all().map_err(cannot)?;
+    let services = directory.join("master.cf");
+    match services.exists() {
+        true => Ok(()),
+        false => std::fs::write(&services, include_str!("install/files/master.cf"))
+            .map_err(|error| format!("cannot write {}: {}", services.display(), os::words(&error))),
+    }
 }
 
 /// What is wrong with what was written, as `yubin check` tells it.
@@ -117,12 +137,6 @@ fn told(directory: &Path) -> ExitCode {
     let loaded = config::load(directory, &options);
     let of_main = loaded.problems.iter().filter(|problem| problem.file == "main.cf");
     of_main.for_each(|problem| eprint_line(&problem.to_string()));
-    if !directory.join("master.cf").exists() {
-        eprint_line(&format!(
-            "{} is missing: copy Postfix's, or let yubin install make one",
-            directory.join("master.cf").display()
-        ));
-    }
     ExitCode::SUCCESS
 }
 
@@ -133,14 +147,21 @@ mod tests {
     #[test]
     fn a_file_is_written_once() {
         let dir = tempfile::tempdir().expect("a directory");
-        std::fs::write(dir.path().join("sendmail.mc"), "define(`confDOMAIN_NAME', `a.example')dnl\n").expect("written");
+        std::fs::write(
+            dir.path().join("sendmail.mc"),
+            "define(`confDOMAIN_NAME', `a.example')dnl\n",
+        )
+        .expect("written");
         let (file, imported) = read(dir.path()).expect("it is there");
         assert!(file.ends_with("sendmail.mc"));
         assert_eq!(imported.not_taken(), 0);
         let into = dir.path().join("etc");
         write(&into, "myhostname = a.example\n").expect("written");
         let again = write(&into, "").expect_err("it is there");
-        assert!(again.starts_with("cannot write ") && again.ends_with(": File exists"), "{again}");
+        assert!(
+            again.starts_with("cannot write ") && again.ends_with(": File exists"),
+            "{again}"
+        );
         assert!(read(&into).is_err());
     }
 }

@@ -27,11 +27,17 @@ pub(crate) fn read_in(postfix: &mut Postfix, wrong: &mut dyn FnMut(&str, String)
     let mut words = |name: &str| words_of(&directory.join(name), wrong);
     let relay_domains = words("relay-domains").unwrap_or_default();
     // The networks among them are no domains; clients are compared with all of them.
-    let domains = relay_domains.iter().filter(|word| word.contains(char::is_alphabetic));
+    let domains = relay_domains
+        .iter()
+        .filter(|word| word.contains(char::is_alphabetic));
     postfix.relay_domains.extend(domains.cloned());
-    postfix.mydestination.extend(words("local-host-names").unwrap_or_default());
+    postfix
+        .mydestination
+        .extend(words("local-host-names").unwrap_or_default());
     let virtuser_domains = words("virtuser-domains").unwrap_or_default();
-    postfix.virtual_alias_domains.extend(virtuser_domains.iter().cloned());
+    postfix
+        .virtual_alias_domains
+        .extend(virtuser_domains.iter().cloned());
     postfix.sendmail = SendmailFiles {
         access: table("access"),
         mailertable: table("mailertable"),
@@ -64,9 +70,11 @@ fn words_of(file: &Path, wrong: &mut dyn FnMut(&str, String)) -> Option<Vec<Stri
 fn add_aliases(file: &Path, postfix: &mut Postfix) {
     let Ok(own) = file.canonicalize() else { return };
     for list in [&mut postfix.alias_maps, &mut postfix.alias_database] {
-        let is_there = list
-            .iter()
-            .any(|table| Path::new(&table.name).canonicalize().is_ok_and(|there| there == own));
+        let is_there = list.iter().any(|table| {
+            Path::new(&table.name)
+                .canonicalize()
+                .is_ok_and(|there| there == own)
+        });
         if !is_there {
             list.push(TableRef::new("hash", &file.to_string_lossy()));
         }
@@ -91,7 +99,9 @@ mod tests {
         postfix.yubin_sendmail_directory = dir.path().to_owned();
         postfix.alias_maps = vec![TableRef::new("hash", "/no/such/aliases")];
         let mut told = Vec::new();
-        read_in(&mut postfix, &mut |name, text| told.push(format!("{name}: {text}")));
+        read_in(&mut postfix, &mut |name, text| {
+            told.push(format!("{name}: {text}"))
+        });
         assert_eq!(told, [""; 0]);
         assert!(postfix.mydestination.iter().any(|word| word == "example.jp"));
         assert!(postfix.relay_domains.iter().any(|word| word == "relay.test"));
@@ -101,7 +111,12 @@ mod tests {
         assert!(postfix.sendmail.mailertable.is_none() && postfix.sendmail.trusted_users.is_none());
         assert_eq!(postfix.alias_maps.len(), 2);
         postfix.yubin_sendmail_directory = dir.path().join("no");
-        read_in(&mut postfix, &mut |name, text| told.push(format!("{name}: {text}")));
-        assert!(told[0].starts_with("yubin_sendmail_directory: there is no directory "), "{told:?}");
+        read_in(&mut postfix, &mut |name, text| {
+            told.push(format!("{name}: {text}"))
+        });
+        assert!(
+            told[0].starts_with("yubin_sendmail_directory: there is no directory "),
+            "{told:?}"
+        );
     }
 }

@@ -218,7 +218,10 @@ impl Maps {
             address: address.to_string(),
             cause,
         };
-        let renamed = self.sendmail.renamed(address).map_err(|cause| asked("domaintable", cause))?;
+        let renamed = self
+            .sendmail
+            .renamed(address)
+            .map_err(|cause| asked("domaintable", cause))?;
         let mut address = renamed.unwrap_or_else(|| address.clone());
         for canonical in &self.canonical {
             if has_class(&canonical.classes, role) {
@@ -226,11 +229,14 @@ impl Maps {
             }
         }
         if role == Role::HeaderSender {
-            let generic = self.sendmail.generic(&address, host).map_err(|cause| Error::Lookup {
-                table: "genericstable",
-                address: address.to_string(),
-                cause,
-            })?;
+            let generic = self
+                .sendmail
+                .generic(&address, host)
+                .map_err(|cause| Error::Lookup {
+                    table: "genericstable",
+                    address: address.to_string(),
+                    cause,
+                })?;
             address = generic.unwrap_or(address);
         }
         Ok(match has_class(&self.masquerade.classes, role) {
@@ -241,11 +247,14 @@ impl Maps {
 
     /// What stands for a recipient, one step on: `virtusertable` and `mailertable` come first.
     fn alias(&self, address: &Address, host: &dyn Host) -> Result<Option<Vec<Address>>, Error> {
-        let found = self.sendmail.virtual_user(address, host).map_err(|cause| Error::Lookup {
-            table: "virtusertable",
-            address: address.to_string(),
-            cause,
-        })?;
+        let found = self
+            .sendmail
+            .virtual_user(address, host)
+            .map_err(|cause| Error::Lookup {
+                table: "virtusertable",
+                address: address.to_string(),
+                cause,
+            })?;
         match found {
             Some(user) => Ok(Some(vec![user])),
             None => self.aliases.asked(address, host),

@@ -55,7 +55,9 @@ impl Renames {
             &mut self.virtusertable,
             &mut self.mailertable,
         ];
-        all.into_iter().flatten().for_each(|table| table.tell_warnings(tell));
+        all.into_iter()
+            .flatten()
+            .for_each(|table| table.tell_warnings(tell));
     }
 
     /// Whether no header is changed by them.
@@ -78,7 +80,11 @@ impl Renames {
 
     /// What a sender is called outside: `genericstable` holds for addresses without a domain, for those of this host that got
     /// theirs from us, and for those in `generics-domains`.
-    pub(crate) fn generic(&self, address: &Address, host: &dyn Host) -> Result<Option<Address>, tables::Error> {
+    pub(crate) fn generic(
+        &self,
+        address: &Address,
+        host: &dyn Host,
+    ) -> Result<Option<Address>, tables::Error> {
         let Some(table) = &self.genericstable else {
             return Ok(None);
         };
@@ -94,7 +100,11 @@ impl Renames {
     }
 
     /// The address for which a recipient stands; `None`: itself.
-    pub(crate) fn virtual_user(&self, address: &Address, host: &dyn Host) -> Result<Option<Address>, tables::Error> {
+    pub(crate) fn virtual_user(
+        &self,
+        address: &Address,
+        host: &dyn Host,
+    ) -> Result<Option<Address>, tables::Error> {
         let domain = address.domain().map(|domain| domain.as_str()).unwrap_or_default();
         let mut listed = self.virtuser_domains.iter();
         let is_ours = listed.any(|word| word.eq_ignore_ascii_case(domain)) || host.is_local(address)?;
@@ -104,10 +114,12 @@ impl Renames {
                 // The router tells about what is refused.
                 _ => return Ok(None),
             },
-            (false, _, Some(table)) if !domain.is_empty() => match mailertable::find(domain, &mut looking(table))? {
-                Some((_, mailertable::Entry::User(user))) => user,
-                _ => return Ok(None),
-            },
+            (false, _, Some(table)) if !domain.is_empty() => {
+                match mailertable::find(domain, &mut looking(table))? {
+                    Some((_, mailertable::Entry::User(user))) => user,
+                    _ => return Ok(None),
+                }
+            }
             _ => return Ok(None),
         };
         Ok(named(&text, host))
@@ -144,11 +156,15 @@ mod tests {
         };
         let mut settings = Postfix::defaults(&Surroundings::default());
         settings.sendmail.domaintable = table("domaintable", "old.test new.test\n");
-        settings.sendmail.genericstable =
-            table("genericstable", "jun jun.tanaka@gen.test\ntom@here.test thomas@gen.test\n@g.test %1@g2.test\n");
+        settings.sendmail.genericstable = table(
+            "genericstable",
+            "jun jun.tanaka@gen.test\ntom@here.test thomas@gen.test\n@g.test %1@g2.test\n",
+        );
         settings.sendmail.generics_domains = vec!["g.test".to_owned()];
-        settings.sendmail.virtusertable =
-            table("virtusertable", "info@v.test jun\n@v.test jun+%1\nlist@v.test info@v.test\nout@far.test jun\n");
+        settings.sendmail.virtusertable = table(
+            "virtusertable",
+            "info@v.test jun\n@v.test jun+%1\nlist@v.test info@v.test\nout@far.test jun\n",
+        );
         settings.sendmail.mailertable = table("mailertable", "loc.test local:jun\nmt.test relay:[gw.test]\n");
         let mut problems = Vec::new();
         let maps = Maps::open(&settings, &mut problems);
@@ -175,7 +191,11 @@ mod tests {
         ] {
             assert_eq!(becomes(written), meant, "{written}");
         }
-        let called = |text: &str, role| maps.canonical(&address(text), role, &Here).expect("an answer").to_string();
+        let called = |text: &str, role| {
+            maps.canonical(&address(text), role, &Here)
+                .expect("an answer")
+                .to_string()
+        };
         assert_eq!(called("a@old.test", Role::EnvelopeRecipient), "a@new.test");
         assert_eq!(called("a@old.test", Role::HeaderRecipient), "a@new.test");
         assert_eq!(called("jun@here.test", Role::HeaderSender), "jun.tanaka@gen.test");

@@ -54,7 +54,9 @@ impl Files {
             &mut self.virtusertable,
             &mut self.domaintable,
         ];
-        all.into_iter().flatten().for_each(|table| table.tell_warnings(tell));
+        all.into_iter()
+            .flatten()
+            .for_each(|table| table.tell_warnings(tell));
     }
 
     /// The address in the domain that `domaintable` has for its domain.
@@ -131,7 +133,8 @@ impl Router {
         let address = self.sendmail.renamed(address)?;
         let domain = address.domain().map(Domain::as_str).unwrap_or_default();
         let mut listed = self.sendmail.virtuser_domains.iter();
-        let is_asked = listed.any(|word| word.eq_ignore_ascii_case(domain)) || self.class(&address)? == Class::Local;
+        let is_asked =
+            listed.any(|word| word.eq_ignore_ascii_case(domain)) || self.class(&address)? == Class::Local;
         if !is_asked {
             return Ok(None);
         }
@@ -244,12 +247,18 @@ mod tests {
         let directory = tempfile::tempdir().expect("a directory");
         let router = router(directory.path());
         let route = |text: &str| {
-            let Route { transport, next_hop, .. } = router.resolve(&address(text), None).expect("an answer");
+            let Route {
+                transport, next_hop, ..
+            } = router.resolve(&address(text), None).expect("an answer");
             format!("{transport}:{next_hop}")
         };
         assert_eq!(route("a@mt.test"), "relay:[gw.test]");
         assert_eq!(route("a@err.test"), "error:5.7.0 forbidden");
-        assert_eq!(route("jun@here.test"), "local:localhost.localdomain", "no domain of ours is asked for");
+        assert_eq!(
+            route("jun@here.test"),
+            "local:localhost.localdomain",
+            "no domain of ours is asked for"
+        );
         assert_eq!(route("jun@old.test"), "local:localhost.localdomain");
         assert_eq!(route("bad@v.test"), "error:5.1.1 Nobody here");
         assert_eq!(route("x@far.test"), "smtp:far.test");
@@ -259,7 +268,10 @@ mod tests {
         let is_known = |text: &str| router.existence(&address(text)).expect("an answer") == Existence::Exists;
         assert!(is_known("info@v.test") && is_known("jun@old.test") && !is_known("eve@v.test"));
         let why = |text: &str| router.undeliverable(&address(text), None).expect("an answer");
-        assert_eq!(why("later@v.test"), Some(Undeliverable::NotNow("4.1.1 later".to_owned())));
+        assert_eq!(
+            why("later@v.test"),
+            Some(Undeliverable::NotNow("4.1.1 later".to_owned()))
+        );
         assert_eq!(why("info@v.test"), None);
     }
 

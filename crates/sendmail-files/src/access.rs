@@ -38,7 +38,9 @@ impl Decision {
             _ => {}
         }
         match value.split_once(':') {
-            Some((word, text)) if word.eq_ignore_ascii_case("ERROR") => Decision::Refuse(Failure::parse(text)),
+            Some((word, text)) if word.eq_ignore_ascii_case("ERROR") => {
+                Decision::Refuse(Failure::parse(text))
+            }
             Some((word, text)) if word.eq_ignore_ascii_case("QUARANTINE") => {
                 Decision::Quarantine(text.trim().to_owned())
             }
@@ -209,7 +211,10 @@ pub fn mail<E>(tag: Tag, address: &Address, lookup: &mut Lookup<'_, E>) -> Resul
     let (user, detail) = split_detail(address.local());
     let domain = address.domain().map(|domain| domain.as_str());
     let mut keys = Vec::new();
-    for local in [Some(address.local()), detail.map(|_| user)].into_iter().flatten() {
+    for local in [Some(address.local()), detail.map(|_| user)]
+        .into_iter()
+        .flatten()
+    {
         keys.extend(domain.map(|domain| format!("{local}@{domain}")));
     }
     keys.push(format!("{}@", address.local()));

@@ -50,9 +50,19 @@ impl Failure {
                 rest = behind;
             }
         }
-        let of_status = status.map(|status| if status.class == Class::Temporary { 450 } else { 550 });
+        let of_status = status.map(|status| {
+            if status.class == Class::Temporary {
+                450
+            } else {
+                550
+            }
+        });
         let code = code.or(usual).or(of_status).unwrap_or(550);
-        let class = if code < 500 { Class::Temporary } else { Class::Permanent };
+        let class = if code < 500 {
+            Class::Temporary
+        } else {
+            Class::Permanent
+        };
         Failure {
             code,
             status: status.map(|status| StatusCode { class, ..status }),
@@ -68,7 +78,11 @@ impl Failure {
     /// The text behind its enhanced code, as the next hops of the transports `error` and `retry` have it. `usual` is the
     /// subject and detail where the table names none.
     pub fn coded_text(&self, usual: (u16, u16)) -> String {
-        let class = if self.is_temporary() { Class::Temporary } else { Class::Permanent };
+        let class = if self.is_temporary() {
+            Class::Temporary
+        } else {
+            Class::Permanent
+        };
         let usual = StatusCode {
             class,
             subject: usual.0,
@@ -86,7 +100,8 @@ impl Failure {
 fn reply_code(text: &str) -> Option<(u16, &str)> {
     let (digits, rest) = text.split_at_checked(3)?;
     let code = digits.parse().ok().filter(|code| (400..600).contains(code))?;
-    let is_whole = digits.bytes().all(|octet| octet.is_ascii_digit()) && !rest.starts_with(|c: char| c.is_alphanumeric());
+    let is_whole = digits.bytes().all(|octet| octet.is_ascii_digit())
+        && !rest.starts_with(|c: char| c.is_alphanumeric());
     is_whole.then(|| (code, rest.trim_start_matches([' ', '\t', ':', '-'])))
 }
 
@@ -113,8 +128,14 @@ mod tests {
             ("", 550, "-", ""),
         ] {
             let failure = Failure::parse(text);
-            let shown = failure.status.map_or_else(|| "-".to_owned(), |status| status.to_string());
-            assert_eq!((failure.code, shown.as_str(), failure.text.as_str()), (code, status, said), "{text}");
+            let shown = failure
+                .status
+                .map_or_else(|| "-".to_owned(), |status| status.to_string());
+            assert_eq!(
+                (failure.code, shown.as_str(), failure.text.as_str()),
+                (code, status, said),
+                "{text}"
+            );
         }
         assert_eq!(Failure::parse("450 later").coded_text((1, 1)), "4.1.1 later");
         assert_eq!(Failure::parse("").coded_text((1, 1)), "5.1.1 User unknown");

@@ -29,7 +29,10 @@ pub fn find<E>(address: &Address, lookup: &mut Lookup<'_, E>) -> Result<Option<S
     for key in keys {
         if let Some(value) = lookup(&key)? {
             let (user, detail) = split_detail(address.local());
-            return Ok(Some(substituted(&value, &[&key, user, detail.unwrap_or_default()])));
+            return Ok(Some(substituted(
+                &value,
+                &[&key, user, detail.unwrap_or_default()],
+            )));
         }
     }
     Ok(None)

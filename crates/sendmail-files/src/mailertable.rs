@@ -61,7 +61,11 @@ fn parse(value: &str) -> Entry {
             next_hop: String::new(),
         },
         name => Entry::Mailer {
-            transport: if SMTP.contains(&name) { "smtp".to_owned() } else { mailer.clone() },
+            transport: if SMTP.contains(&name) {
+                "smtp".to_owned()
+            } else {
+                mailer.clone()
+            },
             next_hop: match SMTP.contains(&name) || name == "relay" {
                 true => hosts(host),
                 false => host.to_owned(),

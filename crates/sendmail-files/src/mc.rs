@@ -152,7 +152,9 @@ impl Reader<'_> {
                     self.bump();
                     continue;
                 }
-                if self.text[self.at..].starts_with(b"dnl") && !self.text.get(self.at + 3).copied().is_some_and(is_word) {
+                if self.text[self.at..].starts_with(b"dnl")
+                    && !self.text.get(self.at + 3).copied().is_some_and(is_word)
+                {
                     self.rest_of_line();
                     continue;
                 }
@@ -178,7 +180,10 @@ impl Reader<'_> {
                 }
                 b')' if quotes == 0 && parentheses == 0 => {
                     all.push(current);
-                    return all.into_iter().map(|text| String::from_utf8_lossy(&text).into_owned()).collect();
+                    return all
+                        .into_iter()
+                        .map(|text| String::from_utf8_lossy(&text).into_owned())
+                        .collect();
                 }
                 b')' if quotes == 0 => {
                     parentheses -= 1;
@@ -192,7 +197,9 @@ impl Reader<'_> {
             }
         }
         all.push(current);
-        all.into_iter().map(|text| String::from_utf8_lossy(&text).into_owned()).collect()
+        all.into_iter()
+            .map(|text| String::from_utf8_lossy(&text).into_owned())
+            .collect()
     }
 }
 

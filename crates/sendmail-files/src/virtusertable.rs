@@ -113,7 +113,11 @@ mod tests {
             ("a+@u.test", "a+@far.test"),
             ("a@u.test", "uu@far.test"),
         ] {
-            assert_eq!(found(address), Some(Entry::Address(meant.to_owned())), "{address}");
+            assert_eq!(
+                found(address),
+                Some(Entry::Address(meant.to_owned())),
+                "{address}"
+            );
         }
         assert_eq!(found("x@other.test"), None);
         let Some(Entry::Error(failure)) = found("nobody@v.test") else {

@@ -62,7 +62,9 @@ impl Routing {
     /// Opens the tables of the configuration in `directory`; what is wrong with them is said at once.
     pub(super) fn open(directory: &Path, settings: Postfix) -> Routing {
         let dovecot = directory.join("dovecot.conf");
-        let auth = dovecot.exists().then(|| auth::Auth::new(&config::load_dovecot(&dovecot).0).0);
+        let auth = dovecot
+            .exists()
+            .then(|| auth::Auth::new(&config::load_dovecot(&dovecot).0).0);
         let settings = Arc::new(settings);
         let own = master::generation::own_addresses(&settings);
         let (router, mut problems) = Router::new(Arc::clone(&settings), own, Arc::new(Users(auth)));
@@ -73,7 +75,8 @@ impl Routing {
         let mut told: Vec<String> = problems.iter().map(ToString::to_string).collect();
         told.sort();
         told.dedup();
-        told.iter().for_each(|problem| crate::submission::warn("sendmail", problem));
+        told.iter()
+            .for_each(|problem| crate::submission::warn("sendmail", problem));
         Routing {
             host: ThisHost::new(&router, &settings),
             settings,
@@ -105,18 +108,25 @@ impl Routing {
 
     /// Whether its domain is one of this host.
     pub(super) fn is_local(&self, address: &Address) -> bool {
-        self.router.class(address).is_ok_and(|class| class == Class::Local)
+        self.router
+            .class(address)
+            .is_ok_and(|class| class == Class::Local)
     }
 
     /// Whether there is such a user.
     pub(super) fn exists(&self, address: &Address) -> Result<bool, String> {
         let found = self.router.existence(address);
-        found.map(|found| found == Existence::Exists).map_err(|error| error.to_string())
+        found
+            .map(|found| found == Existence::Exists)
+            .map_err(|error| error.to_string())
     }
 
     /// Who gets mail for an address for which no other stands.
     pub(super) fn mailer(&self, address: &Address) -> Result<Mailer, String> {
-        let route = self.router.resolve(address, None).map_err(|error| error.to_string())?;
+        let route = self
+            .router
+            .resolve(address, None)
+            .map_err(|error| error.to_string())?;
         let Route {
             transport, next_hop, ..
         } = route;
@@ -128,7 +138,8 @@ impl Routing {
             is_temporary: false,
         };
         Ok(match transport.as_str() {
-            "local" => mailer("local", None, address.local().to_owned()),
+            // local(8) knows users in lower case.
+            "local" => mailer("local", None, address.local().to_lowercase()),
             "error" | "retry" => {
                 let (status, text) = StatusCode::split(&next_hop).unzip();
                 Mailer {
@@ -142,7 +153,9 @@ impl Routing {
                 // Sendmail's mailer that speaks ESMTP; a domain ends in a dot where its exchangers are asked for.
                 let name = if name == "smtp" { "esmtp" } else { name };
                 let host = match domain {
-                    Some(domain) if next_hop.eq_ignore_ascii_case(domain) && !domain.starts_with('[') => format!("{next_hop}."),
+                    Some(domain) if next_hop.eq_ignore_ascii_case(domain) && !domain.starts_with('[') => {
+                        format!("{next_hop}.")
+                    }
                     _ => next_hop,
                 };
                 mailer(name, Some(host), address.to_string())

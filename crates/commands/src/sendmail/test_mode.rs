@@ -71,7 +71,10 @@ pub(super) fn run(routing: &Routing) -> ExitCode {
         if line.trim() == "/quit" {
             return ExitCode::SUCCESS;
         }
-        dialogue.line(line.trim()).iter().for_each(|line| print_line(line));
+        dialogue
+            .line(line.trim())
+            .iter()
+            .for_each(|line| print_line(line));
         print_bytes(b"> ");
     }
     print_line("");
@@ -134,7 +137,9 @@ impl Dialogue<'_> {
             "/canon" if rest.is_empty() => usage("/canon address"),
             "/canon" => {
                 let host = address::Domain::parse(first).map_err(|error| format!("{first}: {error}"))?;
-                let there = self.routing.canonical(&Address::new("x", Some(host)), Role::EnvelopeRecipient)?;
+                let there = self
+                    .routing
+                    .canonical(&Address::new("x", Some(host)), Role::EnvelopeRecipient)?;
                 let name = there.domain().map(|domain| domain.as_str()).unwrap_or(first);
                 Ok(vec![format!("getcanonname({first}) returns {name}")])
             }
@@ -158,12 +163,21 @@ impl Dialogue<'_> {
     }
 
     fn form(&self, address: &Address) -> String {
-        let form = if self.routing.is_local(address) { Form::Local } else { Form::Focused };
+        let form = if self.routing.is_local(address) {
+            Form::Local
+        } else {
+            Form::Focused
+        };
         rulesets::address(address, form)
     }
 
     /// Rule set 3: the address as it is asked for in tables.
-    fn canonify(&self, written: &Address, role: Role, transcript: &mut Transcript) -> Result<Address, String> {
+    fn canonify(
+        &self,
+        written: &Address,
+        role: Role,
+        transcript: &mut Transcript,
+    ) -> Result<Address, String> {
         transcript.input("canonify", &rulesets::address(written, Form::Plain));
         let completed = self.routing.completed(written)?;
         transcript.input("Canonify2", &rulesets::address(&completed, Form::Focused));
@@ -177,7 +191,11 @@ impl Dialogue<'_> {
     }
 
     /// Rule set 0: who gets its mail. Each of them with the address for which it is.
-    fn resolve(&self, canonical: &Address, transcript: &mut Transcript) -> Result<Vec<(Address, Mailer)>, String> {
+    fn resolve(
+        &self,
+        canonical: &Address,
+        transcript: &mut Transcript,
+    ) -> Result<Vec<(Address, Mailer)>, String> {
         let form = self.form(canonical);
         transcript.input("parse", &form);
         transcript.rule_set("Parse0", &form, &form);
@@ -238,9 +256,16 @@ impl Dialogue<'_> {
     fn attempt(&self, mailer: &str, text: &str) -> Result<Vec<String>, String> {
         let written = address_of(text)?;
         let mut transcript = Transcript::default();
-        transcript.say(format!("Trying {} address {text} for mailer {mailer}", role_word(self.role)));
+        transcript.say(format!(
+            "Trying {} address {text} for mailer {mailer}",
+            role_word(self.role)
+        ));
         let found = self.canonify(&written, self.role, &mut transcript)?;
-        transcript.rule_set("final", &self.form(&found), &rulesets::address(&found, Form::Plain));
+        transcript.rule_set(
+            "final",
+            &self.form(&found),
+            &rulesets::address(&found, Form::Plain),
+        );
         transcript.say(format!("Rcode = 0, addr = {found}"));
         Ok(transcript.lines)
     }
@@ -258,7 +283,9 @@ impl Dialogue<'_> {
                 .iter()
                 .find(|(number, word, _)| *number == name || word.eq_ignore_ascii_case(name));
             match known {
-                Some(("3", ..)) => address = self.canonify(&address, Role::EnvelopeRecipient, &mut transcript)?,
+                Some(("3", ..)) => {
+                    address = self.canonify(&address, Role::EnvelopeRecipient, &mut transcript)?
+                }
                 Some(("0", ..)) => drop(self.resolve(&address, &mut transcript)?),
                 Some((_, word, _)) => transcript.rule_set(word, &self.form(&address), &self.form(&address)),
                 None => {
@@ -280,7 +307,11 @@ impl Dialogue<'_> {
             "domaintable" => files.domaintable.clone(),
             "generics" | "genericstable" => files.genericstable.clone(),
             "aliases" | "alias" => {
-                let found = self.routing.aliases.lookup(key).map_err(|error| error.to_string())?;
+                let found = self
+                    .routing
+                    .aliases
+                    .lookup(key)
+                    .map_err(|error| error.to_string())?;
                 return Ok(vec![map_answer(name, key, found)]);
             }
             name => name.parse::<TableRef>().ok(),
@@ -337,10 +368,18 @@ impl Dialogue<'_> {
 }
 
 fn address_of(text: &str) -> Result<Address, String> {
+    // A route in front is dropped.
+    if text.starts_with('@')
+        && let Ok(Some(address)) = address::path::parse_whole(&format!("<{text}>"))
+    {
+        return Ok(address);
+    }
     let found = crate::submission::recipients_of(text);
     let found = found.map_err(|word| format!("\"{}\" is not an address", crate::submission::shown(&word)))?;
     let first = found.into_iter().next();
-    first.map(|recipient| recipient.address).ok_or_else(|| format!("\"{text}\" is not an address"))
+    first
+        .map(|recipient| recipient.address)
+        .ok_or_else(|| format!("\"{text}\" is not an address"))
 }
 
 fn map_answer(name: &str, key: &str, found: Option<String>) -> String {

@@ -35,7 +35,9 @@ pub(super) fn verify(routing: &Routing, words: &[String]) -> ExitCode {
     };
     for word in words {
         match submission::recipients_of(word) {
-            Ok(recipients) => recipients.iter().for_each(|recipient| verification.address(&recipient.address, 0)),
+            Ok(recipients) => recipients
+                .iter()
+                .for_each(|recipient| verification.address(&recipient.address, 0)),
             Err(word) => verification.says(&submission::shown(&word), "bad address", EX_DATAERR),
         }
     }
@@ -112,7 +114,10 @@ impl Verification<'_> {
     /// What aliases(5) has for a local address: with its extension, then without.
     fn alias(&self, address: &Address) -> Result<Option<String>, String> {
         let plain = address.strip_extension(&self.routing.settings.recipient_delimiter);
-        let names = [Some(address.local().to_owned()), plain.map(|(plain, _)| plain.local().to_owned())];
+        let names = [
+            Some(address.local().to_owned()),
+            plain.map(|(plain, _)| plain.local().to_owned()),
+        ];
         for name in names.into_iter().flatten() {
             let found = self.routing.aliases.lookup(&name.to_lowercase());
             if let Some(list) = found.map_err(|error| error.to_string())? {
@@ -131,10 +136,14 @@ impl Verification<'_> {
         };
         match target {
             Target::Address(text) => match submission::recipients_of(&text) {
-                Ok(found) => found.iter().for_each(|recipient| self.address(&recipient.address, depth + 1)),
+                Ok(found) => found
+                    .iter()
+                    .for_each(|recipient| self.address(&recipient.address, depth + 1)),
                 Err(word) => self.says(&submission::shown(&word), "bad address", EX_DATAERR),
             },
-            Target::Command(command) => self.deliverable(&format!("\"|{command}\""), &mailer("prog", format!("|{command}"))),
+            Target::Command(command) => {
+                self.deliverable(&format!("\"|{command}\""), &mailer("prog", format!("|{command}")))
+            }
             Target::File(file) => {
                 let file = file.display().to_string();
                 self.deliverable(&file, &mailer("*file*", file.clone()));

@@ -36,8 +36,14 @@ const SAME: &[(&str, &str)] = &[
 /// Names to which nothing corresponds because nothing has to.
 const NOTHING: &[(&str, &str)] = &[
     ("confTO_IDENT", "nobody is asked by IDENT"),
-    ("confTRY_NULL_MX_LIST", "a domain without MX records is its own host"),
-    ("confDONT_PROBE_INTERFACES", "mydestination says which names are this host's"),
+    (
+        "confTRY_NULL_MX_LIST",
+        "a domain without MX records is its own host",
+    ),
+    (
+        "confDONT_PROBE_INTERFACES",
+        "mydestination says which names are this host's",
+    ),
     ("confDELIVERY_MODE", "mail is queued, then delivered at once"),
     ("confAUTO_REBUILD", "newaliases builds the aliases"),
     ("confDEF_CHAR_SET", "text is left as it is"),
@@ -48,25 +54,55 @@ const NOTHING: &[(&str, &str)] = &[
     ("confUSERDB_SPEC", "there is no user database"),
     ("confPID_FILE", "the master process has its own"),
     ("confEBINDIR", "it is a place of Sendmail's"),
-    ("confQUEUE_LA", "the load of the machine does not matter to the queue"),
-    ("confREFUSE_LA", "the load of the machine does not matter to the queue"),
-    ("confDELAY_LA", "the load of the machine does not matter to the queue"),
+    (
+        "confQUEUE_LA",
+        "the load of the machine does not matter to the queue",
+    ),
+    (
+        "confREFUSE_LA",
+        "the load of the machine does not matter to the queue",
+    ),
+    (
+        "confDELAY_LA",
+        "the load of the machine does not matter to the queue",
+    ),
     ("confHOST_STATUS_DIRECTORY", "the queue manager knows dead hosts"),
-    ("confSINGLE_THREAD_DELIVERY", "the queue manager counts deliveries by destination"),
-    ("confDONT_BLAME_SENDMAIL", "access to files is a matter of the processes' rights"),
+    (
+        "confSINGLE_THREAD_DELIVERY",
+        "the queue manager counts deliveries by destination",
+    ),
+    (
+        "confDONT_BLAME_SENDMAIL",
+        "access to files is a matter of the processes' rights",
+    ),
     ("confCRL", "no lists of revoked certificates are read"),
     ("confDH_PARAMETERS", "keys are agreed on by elliptic curves"),
-    ("confRUN_AS_USER", "mail_owner is the user of what reads the network"),
+    (
+        "confRUN_AS_USER",
+        "mail_owner is the user of what reads the network",
+    ),
     ("STATUS_FILE", "there are no statistics of mailers"),
     ("HELP_FILE", "HELP is not answered from a file"),
     ("QUEUE_DIR", "queue_directory is the place of the queue"),
-    ("MAIL_SETTINGS_DIR", "the files are looked for in the directory of the import"),
+    (
+        "MAIL_SETTINGS_DIR",
+        "the files are looked for in the directory of the import",
+    ),
     ("UUCP_MAILER_MAX", "there is no UUCP"),
     ("USENET_MAILER_MAX", "there is no news"),
     ("LOCAL_MAILER_FLAGS", "local mail goes by local(8)"),
-    ("LOCAL_MAILER_PATH", "local mail goes by local(8); mailbox_command may name a program"),
-    ("LOCAL_MAILER_ARGS", "local mail goes by local(8); mailbox_command may name a program"),
-    ("PROCMAIL_MAILER_PATH", "FEATURE(local_procmail) says whether it is used"),
+    (
+        "LOCAL_MAILER_PATH",
+        "local mail goes by local(8); mailbox_command may name a program",
+    ),
+    (
+        "LOCAL_MAILER_ARGS",
+        "local mail goes by local(8); mailbox_command may name a program",
+    ),
+    (
+        "PROCMAIL_MAILER_PATH",
+        "FEATURE(local_procmail) says whether it is used",
+    ),
     ("RELAY_MAILER_ARGS", "its port is that of relayhost"),
     ("ESMTP_MAILER_ARGS", "its port is that of relayhost"),
 ];
@@ -104,16 +140,27 @@ impl Reading<'_> {
             "confCW_FILE" | "confCR_FILE" | "confCT_FILE" => class_file(name, text, self.directory),
             "confPRIVACY_FLAGS" => privacy(text),
             "confAUTH_OPTIONS" => auth_options(text),
-            "confAUTH_MECHANISMS" => Outcome::Taken(vec![("smtpd_sasl_auth_enable".to_owned(), "yes".to_owned())]),
+            "confAUTH_MECHANISMS" => {
+                Outcome::Taken(vec![("smtpd_sasl_auth_enable".to_owned(), "yes".to_owned())])
+            }
             "confTLS_SRV_OPTIONS" if text.contains('V') => take("smtpd_tls_ask_ccert", "no"),
             "confDEF_USER_ID" => user(text),
             "confSMTP_LOGIN_MSG" => take("smtpd_banner", &banner(text)),
             "confCOPY_ERRORS_TO" => Outcome::Taken(vec![
                 ("error_notice_recipient".to_owned(), text.to_owned()),
                 ("bounce_notice_recipient".to_owned(), text.to_owned()),
-                ("notify_classes".to_owned(), "bounce, resource, software".to_owned()),
+                (
+                    "notify_classes".to_owned(),
+                    "bounce, resource, software".to_owned(),
+                ),
             ]),
-            "confFORWARD_PATH" => take("forward_path", &text.replace("$z", "$home").replace("$u", "$user").replace(':', ", ")),
+            "confFORWARD_PATH" => take(
+                "forward_path",
+                &text
+                    .replace("$z", "$home")
+                    .replace("$u", "$user")
+                    .replace(':', ", "),
+            ),
             "confINPUT_MAIL_FILTERS" => nothing("the filters are asked in the order of the file"),
             "confMAX_DAEMON_CHILDREN" => take("default_process_limit", text),
             "confCONNECTION_RATE_THROTTLE" => not_taken(
@@ -139,10 +186,12 @@ fn hub(text: &str) -> Option<String> {
 fn aliases(text: &str) -> Outcome {
     let files = text.split(',').map(|file| file.trim());
     // A type in front (`hash:`) stays; optional files are files.
-    let tables = files.filter(|file| !file.is_empty()).map(|file| match file.split_once(':') {
-        Some((kind, path)) => format!("{}:{}", kind.split(' ').next().unwrap_or("hash"), path.trim()),
-        None => format!("hash:{}", file.trim_start_matches("-o").trim()),
-    });
+    let tables = files
+        .filter(|file| !file.is_empty())
+        .map(|file| match file.split_once(':') {
+            Some((kind, path)) => format!("{}:{}", kind.split(' ').next().unwrap_or("hash"), path.trim()),
+            None => format!("hash:{}", file.trim_start_matches("-o").trim()),
+        });
     let list = tables.collect::<Vec<_>>().join(", ");
     Outcome::Taken(vec![
         ("alias_maps".to_owned(), list.clone()),
@@ -151,7 +200,10 @@ fn aliases(text: &str) -> Outcome {
 }
 
 fn class_file(name: &str, text: &str, directory: &str) -> Outcome {
-    let file = text.split_whitespace().rfind(|word| !word.starts_with('-')).unwrap_or_default();
+    let file = text
+        .split_whitespace()
+        .rfind(|word| !word.starts_with('-'))
+        .unwrap_or_default();
     let (setting, own) = match name {
         "confCW_FILE" => ("mydestination", "local-host-names"),
         "confCR_FILE" => ("relay_domains", "relay-domains"),
@@ -175,7 +227,11 @@ fn privacy(text: &str) -> Outcome {
             settings.push(row);
         }
     };
-    for flag in text.split([',', ' ']).map(|flag| flag.trim()).filter(|flag| !flag.is_empty()) {
+    for flag in text
+        .split([',', ' '])
+        .map(|flag| flag.trim())
+        .filter(|flag| !flag.is_empty())
+    {
         match flag.to_ascii_lowercase().as_str() {
             "goaway" => {
                 set("disable_vrfy_command", "yes");
@@ -188,7 +244,8 @@ fn privacy(text: &str) -> Outcome {
             "noetrn" => set("smtpd_etrn_restrictions", "reject"),
             "noreceipts" => set("smtpd_discard_ehlo_keywords", "silent-discard, dsn"),
             // EXPN is never answered, VRFY by the rules of RCPT; trusted-users is a file.
-            "public" | "noexpn" | "needexpnhelo" | "needvrfyhelo" | "restrictexpand" | "authwarnings" | "noverb" => {}
+            "public" | "noexpn" | "needexpnhelo" | "needvrfyhelo" | "restrictexpand" | "authwarnings"
+            | "noverb" => {}
             other => left.push(other.to_owned()),
         }
     }
@@ -224,8 +281,12 @@ fn user(text: &str) -> Outcome {
 
 /// A greeting without Sendmail's own macros.
 fn banner(text: &str) -> String {
-    let words = text.split_whitespace().filter(|word| !word.starts_with('$') || word.starts_with("$myhostname"));
-    let words: Vec<&str> = words.filter(|word| !word.trim_end_matches([';', '/']).is_empty()).collect();
+    let words = text
+        .split_whitespace()
+        .filter(|word| !word.starts_with('$') || word.starts_with("$myhostname"));
+    let words: Vec<&str> = words
+        .filter(|word| !word.trim_end_matches([';', '/']).is_empty())
+        .collect();
     let text = words.join(" ");
     let text = text.trim_end_matches([';', ' ']);
     match text.starts_with("$myhostname") {

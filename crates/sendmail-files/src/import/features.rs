@@ -4,15 +4,27 @@ use super::{Outcome, Reading, not_taken, nothing, take};
 
 /// Features that are the way things are.
 const NOTHING: &[(&str, &str)] = &[
-    ("accept_unqualified_senders", "they are taken unless reject_non_fqdn_sender refuses them"),
-    ("accept_unresolvable_domains", "they are taken unless reject_unknown_sender_domain refuses them"),
-    ("always_add_domain", "myorigin is added to addresses without a domain"),
+    (
+        "accept_unqualified_senders",
+        "they are taken unless reject_non_fqdn_sender refuses them",
+    ),
+    (
+        "accept_unresolvable_domains",
+        "they are taken unless reject_unknown_sender_domain refuses them",
+    ),
+    (
+        "always_add_domain",
+        "myorigin is added to addresses without a domain",
+    ),
     ("blacklist_recipients", "access is asked for recipients, too"),
     ("blocklist_recipients", "access is asked for recipients, too"),
     ("local_lmtp", "local mail goes by local(8)"),
     ("masquerade_envelope", "masquerade_classes has envelope senders"),
     ("nocanonify", "names are not looked up to be replaced"),
-    ("nodns", "smtp_host_lookup and smtp_dns_support_level say how hosts are found"),
+    (
+        "nodns",
+        "smtp_host_lookup and smtp_dns_support_level say how hosts are found",
+    ),
     ("notsticky", "addresses of this host are local"),
     ("nouucp", "there is no UUCP"),
     ("redirect", "relocated_maps tells where users have moved to"),
@@ -21,44 +33,76 @@ const NOTHING: &[(&str, &str)] = &[
     ("bitdomain", "there is no BITNET"),
     ("msp", "sendmail(1) hands mail in by postdrop"),
     ("no_default_msa", "ports are rows of master.cf"),
-    ("preserve_local_plus_detail", "recipient_delimiter says what details are"),
-    ("compat_check", "access(5) tables are asked in the order of the restrictions"),
-    ("tls_session_features", "smtp_tls_policy_maps has what destinations need"),
+    (
+        "preserve_local_plus_detail",
+        "recipient_delimiter says what details are",
+    ),
+    (
+        "compat_check",
+        "access(5) tables are asked in the order of the restrictions",
+    ),
+    (
+        "tls_session_features",
+        "smtp_tls_policy_maps has what destinations need",
+    ),
 ];
 
 impl Reading<'_> {
     pub(super) fn feature(&mut self, name: &str, arguments: &[String]) -> Outcome {
-        let argument = |number: usize| arguments.get(number).map(|text| text.trim().trim_matches('"')).unwrap_or_default();
+        let argument = |number: usize| {
+            arguments
+                .get(number)
+                .map(|text| text.trim().trim_matches('"'))
+                .unwrap_or_default()
+        };
         if let Some((_, why)) = NOTHING.iter().find(|(known, _)| *known == name) {
             return nothing(why);
         }
         match name {
-            "access_db" | "mailertable" | "virtusertable" | "domaintable" | "genericstable" | "use_cw_file" | "use_ct_file" => {
-                self.file(name, argument(1))
-            }
+            "access_db" | "mailertable" | "virtusertable" | "domaintable" | "genericstable"
+            | "use_cw_file" | "use_ct_file" => self.file(name, argument(1)),
             "delay_checks" => take("smtpd_delay_reject", "yes"),
             "dnsbl" | "enhdnsbl" => {
                 let zone = argument(1);
                 let answer = argument(3);
                 let filter = match (name, answer) {
-                    ("enhdnsbl", answer) if !answer.is_empty() && !answer.contains("TMP") => format!("={}", answer.trim_end_matches('.')),
+                    ("enhdnsbl", answer) if !answer.is_empty() && !answer.contains("TMP") => {
+                        format!("={}", answer.trim_end_matches('.'))
+                    }
                     _ => String::new(),
                 };
                 match zone {
                     "" => not_taken("it names no list"),
-                    zone => take("smtpd_client_restrictions", &format!("permit_mynetworks, reject_rbl_client {zone}{filter}")),
+                    zone => take(
+                        "smtpd_client_restrictions",
+                        &format!("permit_mynetworks, reject_rbl_client {zone}{filter}"),
+                    ),
                 }
             }
-            "rhsbl" => take("smtpd_sender_restrictions", &format!("reject_rhsbl_sender {}", argument(1))),
-            "require_rdns" => take("smtpd_client_restrictions", "permit_mynetworks, reject_unknown_reverse_client_hostname"),
-            "block_bad_helo" => take("smtpd_helo_restrictions", "permit_mynetworks, reject_invalid_helo_hostname, reject_non_fqdn_helo_hostname"),
+            "rhsbl" => take(
+                "smtpd_sender_restrictions",
+                &format!("reject_rhsbl_sender {}", argument(1)),
+            ),
+            "require_rdns" => take(
+                "smtpd_client_restrictions",
+                "permit_mynetworks, reject_unknown_reverse_client_hostname",
+            ),
+            "block_bad_helo" => take(
+                "smtpd_helo_restrictions",
+                "permit_mynetworks, reject_invalid_helo_hostname, reject_non_fqdn_helo_hostname",
+            ),
             "relay_entire_domain" => take("relay_domains", "$mydomain"),
             "relay_hosts_only" => take("parent_domain_matches_subdomains", "smtpd_access_maps"),
-            "relay_based_on_MX" => take("smtpd_relay_restrictions", "permit_mynetworks, permit_sasl_authenticated, permit_mx_backup, reject_unauth_destination"),
-            "promiscuous_relay" => not_taken("it makes an open relay; set mynetworks to your clients' networks"),
-            "relay_local_from" | "relay_mail_from" | "loose_relay_check" => {
-                not_taken("everybody can write any sender: that would relay for anyone. Use SMTP AUTH or mynetworks")
+            "relay_based_on_MX" => take(
+                "smtpd_relay_restrictions",
+                "permit_mynetworks, permit_sasl_authenticated, permit_mx_backup, reject_unauth_destination",
+            ),
+            "promiscuous_relay" => {
+                not_taken("it makes an open relay; set mynetworks to your clients' networks")
             }
+            "relay_local_from" | "relay_mail_from" | "loose_relay_check" => not_taken(
+                "everybody can write any sender: that would relay for anyone. Use SMTP AUTH or mynetworks",
+            ),
             "nullclient" => match argument(1) {
                 "" => not_taken("it names no host"),
                 hub => Outcome::Taken(vec![
@@ -73,22 +117,38 @@ impl Reading<'_> {
                     "" => own.unwrap_or("/usr/bin/procmail"),
                     path => path,
                 };
-                take("mailbox_command", &format!("{path} -t -Y -a \"$EXTENSION\" -d \"$LOGNAME\""))
+                take(
+                    "mailbox_command",
+                    &format!("{path} -t -Y -a \"$EXTENSION\" -d \"$LOGNAME\""),
+                )
             }
-            "allmasquerade" => take("masquerade_classes", "envelope_sender, header_sender, header_recipient"),
+            "allmasquerade" => take(
+                "masquerade_classes",
+                "envelope_sender, header_sender, header_recipient",
+            ),
             "limited_masquerade" | "masquerade_entire_domain" | "local_no_masquerade" => {
                 nothing("masquerade_domains names what is within them")
             }
             "stickyhost" | "preserve_luser_host" => not_taken("no setting does this"),
-            "smrsh" => not_taken("commands of users run as the user; allow_mail_to_commands says from where they are taken"),
+            "smrsh" => not_taken(
+                "commands of users run as the user; allow_mail_to_commands says from where they are taken",
+            ),
             "greet_pause" => not_taken("postscreen_greet_wait does this in Postfix; it is not there yet"),
-            "conncontrol" => not_taken("set smtpd_client_connection_count_limit; ClientConn: in access is not read"),
-            "ratecontrol" => not_taken("set smtpd_client_connection_rate_limit; ClientRate: in access is not read"),
-            "ldap_routing" => not_taken("LDAP tables are not there yet"),
-            "badmx" | "mtamark" | "drac" | "authinfo" => not_taken("no setting does this; for log-ins at other hosts see smtp_sasl_password_maps"),
-            "virtuser_entire_domain" | "generics_entire_domain" | "lookupdotdomain" | "bestmx_is_local" | "domainmap" => {
-                not_taken("no setting does this")
+            "conncontrol" => {
+                not_taken("set smtpd_client_connection_count_limit; ClientConn: in access is not read")
             }
+            "ratecontrol" => {
+                not_taken("set smtpd_client_connection_rate_limit; ClientRate: in access is not read")
+            }
+            "ldap_routing" => not_taken("LDAP tables are not there yet"),
+            "badmx" | "mtamark" | "drac" | "authinfo" => {
+                not_taken("no setting does this; for log-ins at other hosts see smtp_sasl_password_maps")
+            }
+            "virtuser_entire_domain"
+            | "generics_entire_domain"
+            | "lookupdotdomain"
+            | "bestmx_is_local"
+            | "domainmap" => not_taken("no setting does this"),
             _ => not_taken("it is not known"),
         }
     }
@@ -101,14 +161,18 @@ impl Reading<'_> {
             "use_ct_file" => "trusted-users",
             name => name,
         };
-        let path = specification.split_whitespace().rfind(|word| word.starts_with('/'));
+        let path = specification
+            .split_whitespace()
+            .rfind(|word| word.starts_with('/'));
         let path = path.map(|path| path.strip_suffix(".db").unwrap_or(path));
         let usual = format!("{}/{own}", self.directory);
         if specification.starts_with("ldap") || specification.starts_with("LDAP") {
             return not_taken("LDAP tables are not there yet");
         }
         match path {
-            Some(path) if path != usual && path != format!("/etc/mail/{own}") => not_taken(format!("make {usual} a link to {path}: the file must have this name")),
+            Some(path) if path != usual && path != format!("/etc/mail/{own}") => not_taken(format!(
+                "make {usual} a link to {path}: the file must have this name"
+            )),
             _ => take("yubin_sendmail_directory", self.directory),
         }
     }

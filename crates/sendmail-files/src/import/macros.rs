@@ -9,10 +9,14 @@ impl Reading<'_> {
             "VERSIONID" => nothing("it is a comment"),
             "OSTYPE" => nothing("Yubin knows the places of its system"),
             "DOMAIN" if first == "generic" || first.starts_with("debian") => nothing("it sets what is usual"),
-            "DOMAIN" | "HACK" | "SITECONFIG" | "SITE" => not_taken("what stands in that file is not read: import it by itself"),
+            "DOMAIN" | "HACK" | "SITECONFIG" | "SITE" => {
+                not_taken("what stands in that file is not read: import it by itself")
+            }
             "include" | "sinclude" if first.ends_with("cf.m4") => nothing("it is Sendmail's own"),
             "include" | "sinclude" => not_taken("files are not followed: import it by itself"),
-            "undefine" | "changequote" | "ifdef" | "ifelse" | "errprint" => nothing("it has no effect by itself"),
+            "undefine" | "changequote" | "ifdef" | "ifelse" | "errprint" => {
+                nothing("it has no effect by itself")
+            }
             "MAILER" | "MODIFY_MAILER_FLAGS" => mailer(name, first),
             "MASQUERADE_AS" => Outcome::Taken(vec![
                 ("myorigin".to_owned(), first.to_owned()),
@@ -26,13 +30,21 @@ impl Reading<'_> {
             "VIRTUSER_DOMAIN" => take("virtual_alias_domains", &words(first)),
             "VIRTUSER_DOMAIN_FILE" => self.list_file(first, "virtuser-domains"),
             "GENERICS_DOMAIN_FILE" => self.list_file(first, "generics-domains"),
-            "GENERICS_DOMAIN" => not_taken(format!("write {} into {}/generics-domains", words(first), self.directory)),
+            "GENERICS_DOMAIN" => not_taken(format!(
+                "write {} into {}/generics-domains",
+                words(first),
+                self.directory
+            )),
             "MASQUERADE_DOMAIN_FILE" | "MASQUERADE_EXCEPTION" | "EXPOSED_USER_FILE" => {
                 not_taken("write the words into masquerade_domains (! excepts one), masquerade_exceptions")
             }
-            "TRUST_AUTH_MECH" => Outcome::Taken(vec![("smtpd_sasl_auth_enable".to_owned(), "yes".to_owned())]),
+            "TRUST_AUTH_MECH" => {
+                Outcome::Taken(vec![("smtpd_sasl_auth_enable".to_owned(), "yes".to_owned())])
+            }
             "DAEMON_OPTIONS" | "CLIENT_OPTIONS" => listener(name, first),
-            "INPUT_MAIL_FILTER" | "MAIL_FILTER" => filter(arguments.get(1).map(|text| text.as_str()).unwrap_or_default()),
+            "INPUT_MAIL_FILTER" | "MAIL_FILTER" => {
+                filter(arguments.get(1).map(|text| text.as_str()).unwrap_or_default())
+            }
             "LOCAL_USER" => nothing("aliases are asked first"),
             "CANONIFY_DOMAIN" | "UUCPSMTP" => nothing("there is nothing like it"),
             _ => not_taken("it is not known"),
@@ -40,11 +52,16 @@ impl Reading<'_> {
     }
 
     fn list_file(&self, file: &str, own: &str) -> Outcome {
-        let file = file.split_whitespace().rfind(|word| !word.starts_with('-')).unwrap_or_default();
+        let file = file
+            .split_whitespace()
+            .rfind(|word| !word.starts_with('-'))
+            .unwrap_or_default();
         let usual = format!("{}/{own}", self.directory);
         match file == usual {
             true => take("yubin_sendmail_directory", self.directory),
-            false => not_taken(format!("make {usual} a link to {file}: the file must have this name")),
+            false => not_taken(format!(
+                "make {usual} a link to {file}: the file must have this name"
+            )),
         }
     }
 
@@ -55,7 +72,9 @@ impl Reading<'_> {
         let Some(behind) = behind else {
             return not_taken("it comes before MASQUERADE_AS");
         };
-        let is_within = domain.strip_suffix(behind.text.as_str()).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
+        let is_within = domain
+            .strip_suffix(behind.text.as_str())
+            .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
         match is_within {
             true => nothing("masquerade_domains has what is within the domain"),
             false => not_taken(format!(
@@ -121,7 +140,10 @@ fn filter(text: &str) -> Outcome {
     let Some((_, socket)) = options.iter().find(|(name, _)| *name == "S") else {
         return not_taken("it names no socket (S=)");
     };
-    let flag = options.iter().find(|(name, _)| *name == "F").map(|(_, flag)| *flag);
+    let flag = options
+        .iter()
+        .find(|(name, _)| *name == "F")
+        .map(|(_, flag)| *flag);
     let action = match flag {
         Some("R") => "reject",
         Some("T" | "4") => "tempfail",
@@ -134,7 +156,8 @@ fn filter(text: &str) -> Outcome {
         ("inet" | "inet6", None) => format!("inet:localhost:{place}"),
         _ => return not_taken(format!("{kind} is no kind of socket")),
     };
-    Outcome::Taken(vec![
-        ("smtpd_milters".to_owned(), format!("{{ {socket}, default_action={action} }}")),
-    ])
+    Outcome::Taken(vec![(
+        "smtpd_milters".to_owned(),
+        format!("{{ {socket}, default_action={action} }}"),
+    )])
 }

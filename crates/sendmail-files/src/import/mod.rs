@@ -81,8 +81,17 @@ impl Import {
     /// The settings as main.cf has them, each behind a comment that says where it comes from.
     pub fn main_cf(&self, file: &str) -> String {
         let mut text = String::new();
-        for Setting { name, text: value, lines } in &self.settings {
-            let numbers: Vec<String> = lines.iter().filter(|line| **line > 0).map(usize::to_string).collect();
+        for Setting {
+            name,
+            text: value,
+            lines,
+        } in &self.settings
+        {
+            let numbers: Vec<String> = lines
+                .iter()
+                .filter(|line| **line > 0)
+                .map(usize::to_string)
+                .collect();
             let place = match numbers.is_empty() {
                 true => "Sendmail's default".to_owned(),
                 false => format!("{file}:{}", numbers.join(", ")),
@@ -124,7 +133,12 @@ pub fn import(text: &str, directory: &str) -> Import {
         directory,
         defined: BTreeMap::new(),
     };
-    reading.note(0, "class w", take("mydestination", "$myhostname, localhost.$mydomain, localhost"));
+    reading.note(0, "today's defaults", take("compatibility_level", "3.6"));
+    reading.note(
+        0,
+        "class w",
+        take("mydestination", "$myhostname, localhost.$mydomain, localhost"),
+    );
     reading.note(0, "user+detail", take("recipient_delimiter", "+"));
     let mut section: Option<String> = None;
     for statement in mc::read(text) {
@@ -145,7 +159,14 @@ pub fn import(text: &str, directory: &str) -> Import {
 
 /// Macros behind which lines of sendmail.cf follow.
 fn is_section(name: &str) -> bool {
-    let rules = ["LOCAL_CONFIG", "LOCAL_RULESETS", "LOCAL_NET_CONFIG", "MAILER_DEFINITIONS", "LOCAL_TRY_TLS", "LOCAL_UUCP"];
+    let rules = [
+        "LOCAL_CONFIG",
+        "LOCAL_RULESETS",
+        "LOCAL_NET_CONFIG",
+        "MAILER_DEFINITIONS",
+        "LOCAL_TRY_TLS",
+        "LOCAL_UUCP",
+    ];
     rules.contains(&name) || name.starts_with("LOCAL_RULE_")
 }
 
@@ -176,7 +197,11 @@ impl Reading<'_> {
     }
 
     fn set(&mut self, line: usize, name: &str, text: &str) {
-        let known = self.import.settings.iter_mut().find(|setting| setting.name == name);
+        let known = self
+            .import
+            .settings
+            .iter_mut()
+            .find(|setting| setting.name == name);
         let Some(setting) = known else {
             return self.import.settings.push(Setting {
                 name: name.to_owned(),
@@ -204,7 +229,10 @@ impl Reading<'_> {
     fn call(&mut self, line: usize, name: &str, arguments: &[String]) {
         let first = arguments.first().map(|text| text.trim()).unwrap_or_default();
         // Quotes within quotes are taken off when m4 uses the text.
-        let second = arguments.get(1).map(|text| text.trim_matches(['`', '\'', ' '])).unwrap_or_default();
+        let second = arguments
+            .get(1)
+            .map(|text| text.trim_matches(['`', '\'', ' ']))
+            .unwrap_or_default();
         match name {
             "define" => {
                 let outcome = self.define(first, second);
@@ -230,7 +258,10 @@ impl Reading<'_> {
     fn raw(&mut self, line: usize, text: &str, section: Option<&str>) {
         let shown: String = text.chars().take(40).collect();
         let outcome = match (section, text.strip_prefix("Cw")) {
-            (_, Some(words)) => take("mydestination", &words.split_whitespace().collect::<Vec<_>>().join(", ")),
+            (_, Some(words)) => take(
+                "mydestination",
+                &words.split_whitespace().collect::<Vec<_>>().join(", "),
+            ),
             _ if text.starts_with("Fw") => match text[2..].trim_start_matches("-o").trim() {
                 file if file.starts_with('/') => take("mydestination", file),
                 _ => not_taken("a class from a program or database"),
@@ -256,7 +287,10 @@ impl Reading<'_> {
         if mailer == "uucp-dom" || mailer.starts_with("uucp") {
             return not_taken("there is no UUCP");
         }
-        let arguments = self.defined.get("RELAY_MAILER_ARGS").or_else(|| self.defined.get("ESMTP_MAILER_ARGS"));
+        let arguments = self
+            .defined
+            .get("RELAY_MAILER_ARGS")
+            .or_else(|| self.defined.get("ESMTP_MAILER_ARGS"));
         let port = arguments.and_then(|arguments| arguments.split_whitespace().nth(2));
         match (host, port) {
             ("", _) => nothing("it is empty"),

@@ -57,7 +57,10 @@ dnl MAILER(cyrusv2)dnl
 fn red_hats_file() {
     let import = imported(RED_HAT);
     for (name, text) in [
-        ("mydestination", "$myhostname, localhost.$mydomain, localhost, localhost.localdomain"),
+        (
+            "mydestination",
+            "$myhostname, localhost.$mydomain, localhost, localhost.localdomain",
+        ),
         ("yubin_sendmail_directory", "/etc/mail"),
         ("smtp_connect_timeout", "1m"),
         ("alias_maps", "hash:/etc/aliases"),
@@ -66,17 +69,33 @@ fn red_hats_file() {
         ("authorized_flush_users", "root"),
         ("inet_interfaces", "loopback-only"),
         ("masquerade_exceptions", "root"),
-        ("mailbox_command", "/usr/bin/procmail -t -Y -a \"$EXTENSION\" -d \"$LOGNAME\""),
+        (
+            "mailbox_command",
+            "/usr/bin/procmail -t -Y -a \"$EXTENSION\" -d \"$LOGNAME\"",
+        ),
     ] {
         assert_eq!(setting(&import, name), Some(text), "{name}");
     }
     let report = import.report("sendmail.mc");
-    let not_taken: Vec<&String> = report.iter().filter(|line| line.contains(": not taken: ")).collect();
+    let not_taken: Vec<&String> = report
+        .iter()
+        .filter(|line| line.contains(": not taken: "))
+        .collect();
     assert_eq!(not_taken.len(), 2, "{not_taken:#?}");
-    assert!(not_taken[0].starts_with("sendmail.mc:8: define(confDEF_USER_ID): "), "{not_taken:#?}");
-    assert!(not_taken[1].starts_with("sendmail.mc:22: FEATURE(smrsh): "), "{not_taken:#?}");
+    assert!(
+        not_taken[0].starts_with("sendmail.mc:8: define(confDEF_USER_ID): "),
+        "{not_taken:#?}"
+    );
+    assert!(
+        not_taken[1].starts_with("sendmail.mc:22: FEATURE(smrsh): "),
+        "{not_taken:#?}"
+    );
     assert!(report.contains(&"sendmail.mc:9: define(confTO_CONNECT): smtp_connect_timeout = 1m".to_owned()));
-    assert!(import.main_cf("sendmail.mc").contains("# sendmail.mc:9\nsmtp_connect_timeout = 1m\n"));
+    assert!(
+        import
+            .main_cf("sendmail.mc")
+            .contains("# sendmail.mc:9\nsmtp_connect_timeout = 1m\n")
+    );
 }
 
 #[test]
@@ -85,7 +104,12 @@ fn a_line_that_the_course_comments_out() {
     assert_eq!(import.reports.iter().filter(|report| report.line > 0).count(), 0);
     let import = imported("DAEMON_OPTIONS(`Port=submission, Name=MSA, M=Ea')dnl\n");
     assert_eq!(import.not_taken(), 1);
-    assert!(import.report("sendmail.mc").last().is_some_and(|line| line.contains("submission inet n")));
+    assert!(
+        import
+            .report("sendmail.mc")
+            .last()
+            .is_some_and(|line| line.contains("submission inet n"))
+    );
 }
 
 #[test]

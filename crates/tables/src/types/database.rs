@@ -36,7 +36,7 @@ pub struct Database {
     source: PathBuf,
     file: PathBuf,
     is_lmdb: bool,
-    /// A table of Sendmail: its text will do where there is no database, and it never has the form of aliases.
+    /// A table of Sendmail: its text will do where no database can be read, and it never has the form of aliases.
     is_sendmail: bool,
     opened: Mutex<Option<(Signature, Arc<Content>)>>,
     warning: Mutex<Option<String>>,
@@ -68,13 +68,9 @@ impl Database {
     }
 
     fn content(&self) -> Result<Arc<Content>, Error> {
-        let found = match std::fs::metadata(&self.file) {
-            Err(error) if self.is_sendmail && error.kind() == std::io::ErrorKind::NotFound => {
-                std::fs::metadata(&self.source).map(|source| (source, true))
-            }
-            found => found.map(|database| (database, false)),
-        };
-        let (metadata, is_text) = found.map_err(|error| self.missing(&error))?;
+        let is_text = self.is_sendmail && self.is_out_of_reach();
+        let file = if is_text { &self.source } else { &self.file };
+        let metadata = std::fs::metadata(file).map_err(|error| self.missing(&error))?;
         let now = Signature::of(&metadata);
         let mut opened = self
             .opened
@@ -91,6 +87,14 @@ impl Database {
         });
         *opened = Some((now, content.clone()));
         Ok(content)
+    }
+
+    /// Whether there is no database, or none that we may read, as Sendmail's often are; and a text that we may read.
+    fn is_out_of_reach(&self) -> bool {
+        use std::io::ErrorKind::{NotFound, PermissionDenied};
+        let opened = std::fs::File::open(&self.file);
+        let is_out = opened.is_err_and(|error| matches!(error.kind(), NotFound | PermissionDenied));
+        is_out && std::fs::File::open(&self.source).is_ok()
     }
 
     fn opened(&self, metadata: &std::fs::Metadata) -> Result<Content, Error> {
