@@ -47,6 +47,52 @@ const NOTHING: &[(&str, &str)] = &[
     ),
 ];
 
+/// Features that are not translated, and why.
+const NOT_TAKEN: &[(&str, &str)] = &[
+    (
+        "promiscuous_relay",
+        "it makes an open relay; set mynetworks to your clients' networks",
+    ),
+    ("relay_local_from", ANYBODY),
+    ("relay_mail_from", ANYBODY),
+    ("loose_relay_check", ANYBODY),
+    (
+        "smrsh",
+        "commands of users run as the user; allow_mail_to_commands says from where they are taken",
+    ),
+    (
+        "greet_pause",
+        "postscreen_greet_wait does this in Postfix; it is not there yet",
+    ),
+    (
+        "conncontrol",
+        "set smtpd_client_connection_count_limit; ClientConn: in access is not read",
+    ),
+    (
+        "ratecontrol",
+        "set smtpd_client_connection_rate_limit; ClientRate: in access is not read",
+    ),
+    ("ldap_routing", "LDAP tables are not there yet"),
+    (
+        "authinfo",
+        "write the log-ins into a table of smtp_sasl_password_maps",
+    ),
+    ("stickyhost", NO_SETTING),
+    ("preserve_luser_host", NO_SETTING),
+    ("badmx", NO_SETTING),
+    ("mtamark", NO_SETTING),
+    ("drac", NO_SETTING),
+    ("virtuser_entire_domain", NO_SETTING),
+    ("generics_entire_domain", NO_SETTING),
+    ("lookupdotdomain", NO_SETTING),
+    ("bestmx_is_local", NO_SETTING),
+    ("domainmap", NO_SETTING),
+];
+
+const ANYBODY: &str =
+    "everybody can write any sender: that would relay for anyone. Use SMTP AUTH or mynetworks";
+const NO_SETTING: &str = "no setting does this";
+
 impl Reading<'_> {
     pub(super) fn feature(&mut self, name: &str, arguments: &[String]) -> Outcome {
         let argument = |number: usize| {
@@ -62,23 +108,7 @@ impl Reading<'_> {
             "access_db" | "mailertable" | "virtusertable" | "domaintable" | "genericstable"
             | "use_cw_file" | "use_ct_file" => self.file(name, argument(1)),
             "delay_checks" => take("smtpd_delay_reject", "yes"),
-            "dnsbl" | "enhdnsbl" => {
-                let zone = argument(1);
-                let answer = argument(3);
-                let filter = match (name, answer) {
-                    ("enhdnsbl", answer) if !answer.is_empty() && !answer.contains("TMP") => {
-                        format!("={}", answer.trim_end_matches('.'))
-                    }
-                    _ => String::new(),
-                };
-                match zone {
-                    "" => not_taken("it names no list"),
-                    zone => take(
-                        "smtpd_client_restrictions",
-                        &format!("permit_mynetworks, reject_rbl_client {zone}{filter}"),
-                    ),
-                }
-            }
+            "dnsbl" | "enhdnsbl" => blocked(name, argument(1), argument(3)),
             "rhsbl" => take(
                 "smtpd_sender_restrictions",
                 &format!("reject_rhsbl_sender {}", argument(1)),
@@ -96,12 +126,6 @@ impl Reading<'_> {
             "relay_based_on_MX" => take(
                 "smtpd_relay_restrictions",
                 "permit_mynetworks, permit_sasl_authenticated, permit_mx_backup, reject_unauth_destination",
-            ),
-            "promiscuous_relay" => {
-                not_taken("it makes an open relay; set mynetworks to your clients' networks")
-            }
-            "relay_local_from" | "relay_mail_from" | "loose_relay_check" => not_taken(
-                "everybody can write any sender: that would relay for anyone. Use SMTP AUTH or mynetworks",
             ),
             "nullclient" => match argument(1) {
                 "" => not_taken("it names no host"),
@@ -129,27 +153,12 @@ impl Reading<'_> {
             "limited_masquerade" | "masquerade_entire_domain" | "local_no_masquerade" => {
                 nothing("masquerade_domains names what is within them")
             }
-            "stickyhost" | "preserve_luser_host" => not_taken("no setting does this"),
-            "smrsh" => not_taken(
-                "commands of users run as the user; allow_mail_to_commands says from where they are taken",
+            _ => not_taken(
+                NOT_TAKEN
+                    .iter()
+                    .find(|(known, _)| *known == name)
+                    .map_or("it is not known", |(_, why)| *why),
             ),
-            "greet_pause" => not_taken("postscreen_greet_wait does this in Postfix; it is not there yet"),
-            "conncontrol" => {
-                not_taken("set smtpd_client_connection_count_limit; ClientConn: in access is not read")
-            }
-            "ratecontrol" => {
-                not_taken("set smtpd_client_connection_rate_limit; ClientRate: in access is not read")
-            }
-            "ldap_routing" => not_taken("LDAP tables are not there yet"),
-            "badmx" | "mtamark" | "drac" | "authinfo" => {
-                not_taken("no setting does this; for log-ins at other hosts see smtp_sasl_password_maps")
-            }
-            "virtuser_entire_domain"
-            | "generics_entire_domain"
-            | "lookupdotdomain"
-            | "bestmx_is_local"
-            | "domainmap" => not_taken("no setting does this"),
-            _ => not_taken("it is not known"),
         }
     }
 
@@ -175,5 +184,22 @@ impl Reading<'_> {
             )),
             _ => take("yubin_sendmail_directory", self.directory),
         }
+    }
+}
+
+/// A list in DNS; enhdnsbl names the answer that counts.
+fn blocked(name: &str, zone: &str, answer: &str) -> Outcome {
+    let filter = match name {
+        "enhdnsbl" if !answer.is_empty() && !answer.contains("TMP") => {
+            format!("={}", answer.trim_end_matches('.'))
+        }
+        _ => String::new(),
+    };
+    match zone {
+        "" => not_taken("it names no list"),
+        zone => take(
+            "smtpd_client_restrictions",
+            &format!("permit_mynetworks, reject_rbl_client {zone}{filter}"),
+        ),
     }
 }
