@@ -11,6 +11,24 @@ use tables::{Error, Tables, Tell};
 /// The value of a key, and the key.
 pub type Found = Option<(String, String)>;
 
+/// A lookup that failed: what was looked for, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failed {
+    /// The name or address whose keys were asked for.
+    pub key: String,
+    /// Why.
+    pub error: Error,
+}
+
+impl Failed {
+    fn of(key: &str) -> impl FnOnce(Error) -> Failed {
+        move |error| Failed {
+            key: key.to_owned(),
+            error,
+        }
+    }
+}
+
 /// The tables of a service's lists, each opened once.
 #[derive(Default)]
 pub struct AccessTables {
@@ -109,16 +127,16 @@ fn look(tables: &Tables, key: &str, whole: Whole) -> Result<Found, Error> {
 ///
 /// # Errors
 /// When the table cannot be asked.
-pub fn exact(tables: &Tables, key: &str) -> Result<Found, Error> {
-    look(tables, key, Whole::Yes)
+pub fn exact(tables: &Tables, key: &str) -> Result<Found, Failed> {
+    look(tables, key, Whole::Yes).map_err(Failed::of(key))
 }
 
 /// A name, then its parent domains. A name that is an address has none.
 ///
 /// # Errors
 /// When the table cannot be asked.
-pub fn domain(tables: &Tables, name: &str, keys: &Keys) -> Result<Found, Error> {
-    domain_from(tables, name, keys, Whole::Yes)
+pub fn domain(tables: &Tables, name: &str, keys: &Keys) -> Result<Found, Failed> {
+    domain_from(tables, name, keys, Whole::Yes).map_err(Failed::of(name))
 }
 
 fn domain_from(tables: &Tables, name: &str, keys: &Keys, mut whole: Whole) -> Result<Found, Error> {
@@ -141,10 +159,13 @@ fn domain_from(tables: &Tables, name: &str, keys: &Keys, mut whole: Whole) -> Re
 ///
 /// # Errors
 /// When the table cannot be asked.
-pub fn address(tables: &Tables, address: IpAddr) -> Result<Found, Error> {
+pub fn address(tables: &Tables, address: IpAddr) -> Result<Found, Failed> {
     let text = address.to_string();
-    let separator = if address.is_ipv4() { '.' } else { ':' };
-    let (mut key, mut whole) = (text.as_str(), Whole::Yes);
+    address_from(tables, &text, if address.is_ipv4() { '.' } else { ':' }).map_err(Failed::of(&text))
+}
+
+fn address_from(tables: &Tables, text: &str, separator: char) -> Result<Found, Error> {
+    let (mut key, mut whole) = (text, Whole::Yes);
     loop {
         let found = look(tables, key, whole)?;
         if found.is_some() {
@@ -162,7 +183,7 @@ pub fn address(tables: &Tables, address: IpAddr) -> Result<Found, Error> {
 ///
 /// # Errors
 /// When the table cannot be asked.
-pub fn client(tables: &Tables, name: &str, ip: IpAddr, keys: &Keys) -> Result<Found, Error> {
+pub fn client(tables: &Tables, name: &str, ip: IpAddr, keys: &Keys) -> Result<Found, Failed> {
     let found = domain(tables, name, keys)?;
     if found.is_some() {
         return Ok(found);
@@ -175,23 +196,26 @@ pub fn client(tables: &Tables, name: &str, ip: IpAddr, keys: &Keys) -> Result<Fo
 ///
 /// # Errors
 /// When the table cannot be asked.
-pub fn mail(tables: &Tables, mail: Option<&Address>, keys: &Keys) -> Result<Found, Error> {
-    let Some(mail) = mail else {
-        return look(tables, &keys.null_key, Whole::Yes);
-    };
-    let text = |mail: &Address| {
-        let domain = mail.domain().map(|domain| domain.as_str());
-        format!("{}@{}", mail.local(), domain.unwrap_or_default())
-    };
-    let Some(host) = mail.domain() else {
-        return look(tables, mail.local(), Whole::Yes);
-    };
-    let bare = mail.strip_extension(&keys.delimiters).map(|(bare, _)| bare);
-    let mut found = look(tables, &text(mail), Whole::Yes)?;
-    if let (None, Some(bare)) = (&found, &bare) {
-        found = look(tables, &text(bare), Whole::No)?;
+pub fn mail(tables: &Tables, mail: Option<&Address>, keys: &Keys) -> Result<Found, Failed> {
+    match mail {
+        None => exact(tables, &keys.null_key),
+        Some(mail) if mail.domain().is_none() => exact(tables, mail.local()),
+        Some(mail) => mail_from(tables, mail, keys).map_err(Failed::of(&whole_text(mail))),
     }
-    if found.is_none() {
+}
+
+fn whole_text(mail: &Address) -> String {
+    let domain = mail.domain().map(|domain| domain.as_str());
+    format!("{}@{}", mail.local(), domain.unwrap_or_default())
+}
+
+fn mail_from(tables: &Tables, mail: &Address, keys: &Keys) -> Result<Found, Error> {
+    let bare = mail.strip_extension(&keys.delimiters).map(|(bare, _)| bare);
+    let mut found = look(tables, &whole_text(mail), Whole::Yes)?;
+    if let (None, Some(bare)) = (&found, &bare) {
+        found = look(tables, &whole_text(bare), Whole::No)?;
+    }
+    if let (None, Some(host)) = (&found, mail.domain()) {
         found = domain_from(tables, host.as_str(), keys, Whole::No)?;
     }
     for local in [Some(mail), bare.as_ref()].into_iter().flatten() {

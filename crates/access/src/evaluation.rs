@@ -161,8 +161,9 @@ impl<'a> Evaluation<'a> {
             (true, Some(name)) => name,
             (true, None) => {
                 self.warn(format!(
-                    "specify a check_…_access before the table {word} in {}",
-                    self.stage.parameter()
+                    "specify one of (check_client_access, check_reverse_client_hostname_access, check_helo_access, \
+                     check_sender_access, check_recipient_access, check_etrn_access) before {} restriction \"{word}\"",
+                    about.class
                 ));
                 return self.refuse(misconfigured(), Gravity::Trouble);
             }

@@ -1,7 +1,7 @@
 //! The lists and the order in which they are asked (SMTPD_ACCESS_README, "Getting selective").
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
 
 use route::Router;
 use settings::Postfix;
@@ -101,6 +101,8 @@ pub struct Access {
     pub(crate) reply_maps: Tables,
     /// The lists of `smtpd_restriction_classes`.
     pub(crate) classes: BTreeMap<String, Vec<String>>,
+    /// Warnings that are said once.
+    pub(crate) said: Mutex<BTreeSet<&'static str>>,
 }
 
 /// How deep lists of the user's own may stand in each other.
@@ -130,6 +132,7 @@ impl Access {
             login_maps,
             reply_maps,
             classes,
+            said: Mutex::default(),
             settings,
             router,
         };
@@ -350,7 +353,7 @@ pub(crate) fn classes_of(settings: &Postfix) -> BTreeMap<String, Vec<String>> {
 }
 
 /// The tables that a list names.
-fn tables_in(list: &[String]) -> impl Iterator<Item = &str> {
+pub(crate) fn tables_in(list: &[String]) -> impl Iterator<Item = &str> {
     let mut server = false;
     list.iter().map(String::as_str).filter(move |word| {
         let is_server = std::mem::replace(&mut server, word.starts_with("check_policy_service"));

@@ -1,19 +1,16 @@
 //! What a service's lists ask for and do not get, found before anybody connects: names that are no restriction, restrictions
 //! that are not there yet, lists that would let everybody relay.
 
-use settings::Postfix;
+use settings::{Postfix, TableRef};
 
-use crate::lists::{STAGES, Stage, WARN_ONLY, expanded, list_of};
+use crate::lists::{STAGES, Stage, WARN_ONLY, expanded, list_of, tables_in};
 use crate::restrictions;
 
 /// Restrictions of Postfix 3.7 that are not there yet.
 const NOT_YET: &[&str] = &[
     "check_ccert_access",
-    "check_relay_domains",
-    "permit_naked_ip_address",
     "permit_tls_all_clientcerts",
     "permit_tls_clientcerts",
-    "reject_maps_rbl",
     "reject_unauth_pipelining",
     "reject_unverified_recipient",
     "reject_unverified_sender",
@@ -32,12 +29,13 @@ pub(crate) fn takes_argument(word: &str) -> bool {
 
 /// Restrictions of which one must stand in the relay or the recipient list, before a `permit` (smtpd(8): "specify at least
 /// one working instance of").
-pub const CLOSING: [&str; 5] = [
+pub const CLOSING: [&str; 6] = [
     "reject_unauth_destination",
     "defer_unauth_destination",
     "reject",
     "defer",
     "defer_if_permit",
+    "check_relay_domains",
 ];
 
 /// What is the matter with a name in a list.
@@ -90,6 +88,17 @@ pub fn gaps(settings: &Postfix) -> Vec<(&'static str, Gap)> {
         }
     }
     gaps
+}
+
+/// The tables that the service's lists name, each with its parameter.
+pub fn tables(settings: &Postfix) -> Vec<(&'static str, TableRef)> {
+    let mut tables = Vec::new();
+    for stage in STAGES {
+        let list = expanded(settings, list_of(settings, stage), 0);
+        let named = tables_in(&list).filter_map(|word| word.parse().ok());
+        tables.extend(named.map(|table| (stage.parameter(), table)));
+    }
+    tables
 }
 
 /// Skips the argument of a restriction: a word, or words in braces.

@@ -4,10 +4,10 @@
 use std::net::IpAddr;
 
 use dns::{Failure, Kind, Question, Record};
-use tables::{Error, Tables};
+use tables::Tables;
 
 use crate::About;
-use crate::access_tables::{self, Found};
+use crate::access_tables::{self, Failed, Found};
 use crate::restrictions::Context;
 
 /// The most servers of a domain that are looked at.
@@ -20,8 +20,8 @@ pub(crate) enum Servers {
     Addresses,
     /// Its mail exchangers.
     Exchangers,
-    /// Its name servers.
-    NameServers,
+    /// The name servers of its zone.
+    Zone,
 }
 
 impl Servers {
@@ -29,7 +29,7 @@ impl Servers {
         match self {
             Servers::Addresses => "A",
             Servers::Exchangers => "MX",
-            Servers::NameServers => "NS",
+            Servers::Zone => "NS",
         }
     }
 }
@@ -43,7 +43,7 @@ pub(crate) async fn look_up(
     tables: &Tables,
     (name, about): (&str, &About),
     servers: Servers,
-) -> Result<Found, Error> {
+) -> Result<Found, Failed> {
     let literal = name.strip_prefix('[').and_then(|name| name.strip_suffix(']'));
     if let Some(address) = literal.and_then(of_literal) {
         return access_tables::address(tables, address);
@@ -103,7 +103,7 @@ async fn hosts(
             Err(Failure::NoData | Failure::NotFound) => Ok(vec![name.to_owned()]),
             Err(failure) => Err(failed(name)(failure)),
         },
-        Servers::NameServers => {
+        Servers::Zone => {
             let mut at = name;
             loop {
                 let answer = dns.look_up(&Question::new(at, Kind::Ns)).await;

@@ -267,9 +267,8 @@ fn write_maildir(
     }
     match store_maildir::deliver(path, &mut letter.reader(), &settings.myhostname) {
         Ok(delivered) => {
-            let taken = std::fs::metadata(&delivered.path).map_or(size, |meta| meta.len());
             let came = Amount {
-                bytes: i64::try_from(taken).unwrap_or(i64::MAX),
+                bytes: i64::try_from(delivered.file_bytes).unwrap_or(i64::MAX),
                 messages: 1,
             };
             maildirsize::add(path, came);

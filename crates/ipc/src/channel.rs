@@ -14,8 +14,8 @@ use serde::de::DeserializeOwned;
 
 use crate::frame::{self, Error};
 
-/// How much is read at once.
-const READ_BYTES: usize = 64 * 1024;
+/// How much is read at once: what most frames need, and what a frame gets that needs more.
+const READ_BYTES: [usize; 2] = [4 * 1024, 64 * 1024];
 /// What stands before the content of a frame: how many descriptors, how many octets.
 const HEAD_BYTES: usize = 8;
 
@@ -57,7 +57,9 @@ impl Inbox {
     /// When the connection breaks.
     pub fn fill(&mut self) -> Result<Filled, Error> {
         let (before, mut came) = (self.bytes.len(), Vec::new());
-        self.bytes.resize(before + READ_BYTES, 0);
+        let [few, many] = READ_BYTES;
+        self.bytes
+            .resize(before + if before < few { few } else { many }, 0);
         let received = os::descriptors::receive(&self.socket, &mut self.bytes[before..], &mut came);
         let count = *received.as_ref().unwrap_or(&0);
         self.bytes.truncate(before + count);

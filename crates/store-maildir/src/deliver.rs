@@ -8,6 +8,9 @@ use mailbox::{Error, Result};
 use crate::message_file::MessageFile;
 use crate::paths;
 
+/// How much of a message is read at a time, in octets.
+const PIECE_BYTES: usize = 16 * 1024;
+
 /// A message that was delivered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivered {
@@ -15,6 +18,8 @@ pub struct Delivered {
     pub path: PathBuf,
     /// Its octets, lines counted as ending in CRLF.
     pub size_bytes: u64,
+    /// Its octets on disk.
+    pub file_bytes: u64,
 }
 
 /// Delivers what `content` gives (lines ending in LF or CRLF) into the maildir at `maildir`, whose missing directories
@@ -31,7 +36,7 @@ pub fn deliver(maildir: &Path, content: &mut dyn Read, host: &str) -> Result<Del
         }
         result => result?,
     };
-    let mut buffer = vec![0; 64 * 1024];
+    let mut buffer = [0; PIECE_BYTES];
     loop {
         match content.read(&mut buffer) {
             Ok(0) => break,
@@ -62,6 +67,7 @@ pub fn deliver(maildir: &Path, content: &mut dyn Read, host: &str) -> Result<Del
     Ok(Delivered {
         path,
         size_bytes: message.size_bytes(),
+        file_bytes: message.file_bytes(),
     })
 }
 
@@ -76,7 +82,7 @@ mod tests {
         let maildir = dir.path().join("ann/Maildir");
         let delivered = deliver(&maildir, &mut b"Subject: x\r\n\r\nbody\n".as_slice(), "host").unwrap();
         assert_eq!(std::fs::read(&delivered.path).unwrap(), b"Subject: x\n\nbody\n");
-        assert_eq!(delivered.size_bytes, 20);
+        assert_eq!((delivered.size_bytes, delivered.file_bytes), (20, 17));
         assert_eq!(delivered.path.parent(), Some(maildir.join("new").as_path()));
         assert!(delivered.path.to_str().unwrap().ends_with(".host,S=17,W=20"));
         assert_eq!(

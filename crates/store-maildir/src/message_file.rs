@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use mailbox::Result;
+use os::durability::{self, Order};
 
 use crate::{file_name, paths};
 
@@ -120,7 +121,8 @@ impl MessageFile {
         Ok(())
     }
 
-    /// Writes what is left, with the internal date as the file's time, and waits for the disk.
+    /// Writes what is left, with the internal date as the file's time. As soon as a name that the file gets after this is on
+    /// disk, the content is.
     pub(crate) fn finish(&mut self, internal_date_secs: Option<i64>) -> Result<()> {
         self.ends.finish(&mut self.buffer);
         self.flush()?;
@@ -130,12 +132,21 @@ impl MessageFile {
             // A file system that refuses the date still holds the message; the index knows the date too.
             let _ = self.file.set_times(times);
         }
-        self.file.sync_all().map_err(paths::failed("sync", &self.path))
+        let written = match durability::order_of(&self.file) {
+            Order::Kept => durability::hand_over(&self.file),
+            Order::Unknown => self.file.sync_all(),
+        };
+        written.map_err(paths::failed("sync", &self.path))
     }
 
     /// Octets with CRLF lines, once finished.
     pub(crate) fn size_bytes(&self) -> u64 {
         self.ends.size_bytes
+    }
+
+    /// Octets of the file, once finished.
+    pub(crate) fn file_bytes(&self) -> u64 {
+        self.file_bytes
     }
 
     /// The name in the mailbox, without flags, once finished.

@@ -125,6 +125,26 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// Whether the table could not be opened at all: Postfix says `TABLE is unavailable. WHY` at each of its lookups.
+    pub fn is_unavailable(&self) -> bool {
+        match self {
+            Error::UnknownType { .. }
+            | Error::OpenFile { .. }
+            | Error::BadName { .. }
+            | Error::Inline { .. }
+            | Error::NotYet { .. }
+            | Error::Open { .. } => true,
+            Error::NoSuchOperation { .. }
+            | Error::Damaged { .. }
+            | Error::Syntax { .. }
+            | Error::Skipped { .. }
+            | Error::Lookup { .. }
+            | Error::Write { .. } => false,
+        }
+    }
+}
+
 /// An open table.
 pub trait Table: Send + Sync + std::fmt::Debug {
     /// The value of a key; `None` when the table does not have it.

@@ -96,6 +96,21 @@ pub(super) async fn reject_rbl_client(context: &Context<'_>, list: &str) -> Verd
     reject(context, list, subject).await
 }
 
+/// An old way to write `reject_rbl_client`, with the lists of `maps_rbl_domains`.
+pub(super) async fn reject_maps_rbl(context: &Context<'_>) -> Verdict {
+    context.warn_once(
+        "support for restriction \"reject_maps_rbl\" will be removed from Postfix; use \"reject_rbl_client domain-name\" \
+         instead",
+    );
+    for list in &context.settings.maps_rbl_domains {
+        let verdict = reject_rbl_client(context, list).await;
+        if verdict != Verdict::Dunno {
+            return verdict;
+        }
+    }
+    Verdict::Dunno
+}
+
 pub(super) async fn permit_dnswl_client(context: &Context<'_>, list: &str) -> Verdict {
     let address = context.request.client.address.to_canonical();
     let (name, what) = (dnsbl::name_of(address), address.to_string());

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use envelope::StatusCode;
-use tables::{Error, Tables};
+use tables::Tables;
 
 use super::Context;
-use crate::access_tables::{self, Found};
+use crate::access_tables::{self, Failed, Found};
 use crate::lists::{CLIENT, ETRN, HELO, RECIPIENT, REVERSE_CLIENT, SENDER};
 use crate::servers::{self, Servers};
 use crate::{About, Saying, Verdict, misconfigured};
@@ -20,7 +20,7 @@ fn table(context: &Context<'_>, name: &str) -> Result<Arc<Tables>, Verdict> {
 }
 
 /// What was found becomes a verdict about `about`.
-fn verdict(context: &Context<'_>, name: &str, about: About, found: Result<Found, Error>) -> Verdict {
+fn verdict(context: &Context<'_>, name: &str, about: About, found: Result<Found, Failed>) -> Verdict {
     match found {
         Ok(None) => Verdict::Dunno,
         Ok(Some((key, value))) => Verdict::Says(Saying {
@@ -30,11 +30,10 @@ fn verdict(context: &Context<'_>, name: &str, about: About, found: Result<Found,
             about,
             may_permit: true,
         }),
-        Err(_) => {
-            let key = match about.class {
-                CLIENT => &context.request.client.name,
-                _ => &about.name,
-            };
+        Err(Failed { key, error }) => {
+            if error.is_unavailable() {
+                context.warn(format!("{name} is unavailable. {error}"));
+            }
             context.warn(format!("{name} lookup error for \"{key}\""));
             let status = StatusCode::temporary(3, 5);
             Verdict::Refuse(about.refusal(451, status, "Server configuration error"))
@@ -46,7 +45,7 @@ fn check(
     context: &Context<'_>,
     name: &str,
     about: About,
-    look: impl FnOnce(&Tables) -> Result<Found, Error>,
+    look: impl FnOnce(&Tables) -> Result<Found, Failed>,
 ) -> Verdict {
     match table(context, name) {
         Ok(table) => verdict(context, name, about, look(&table)),
@@ -202,17 +201,17 @@ macro_rules! of_servers {
 of_servers! {
     client_a client_servers Addresses;
     client_mx client_servers Exchangers;
-    client_ns client_servers NameServers;
+    client_ns client_servers Zone;
     reverse_client_a reverse_servers Addresses;
     reverse_client_mx reverse_servers Exchangers;
-    reverse_client_ns reverse_servers NameServers;
+    reverse_client_ns reverse_servers Zone;
     helo_a helo_servers Addresses;
     helo_mx helo_servers Exchangers;
-    helo_ns helo_servers NameServers;
+    helo_ns helo_servers Zone;
     sender_a sender_servers Addresses;
     sender_mx sender_servers Exchangers;
-    sender_ns sender_servers NameServers;
+    sender_ns sender_servers Zone;
     recipient_a recipient_servers Addresses;
     recipient_mx recipient_servers Exchangers;
-    recipient_ns recipient_servers NameServers;
+    recipient_ns recipient_servers Zone;
 }

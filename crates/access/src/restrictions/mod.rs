@@ -9,6 +9,7 @@ mod generic;
 mod login_mismatch;
 mod permit_mx_backup;
 mod permit_mynetworks;
+mod permit_naked_ip_address;
 mod permit_sasl_authenticated;
 mod reject_multi_recipient_bounce;
 mod reject_plaintext_session;
@@ -92,6 +93,7 @@ restrictions! {
     with "check_policy_service" check_policy_service::check_policy_service;
     pure "permit_mynetworks" permit_mynetworks::permit_mynetworks;
     pure "permit_inet_interfaces" permit_mynetworks::permit_inet_interfaces;
+    pure "permit_naked_ip_address" permit_naked_ip_address::permit_naked_ip_address;
     pure "permit_sasl_authenticated" permit_sasl_authenticated::permit_sasl_authenticated;
     pure "reject_unknown_client_hostname" unknown_client::reject_unknown_client_hostname;
     pure "reject_unknown_client" unknown_client::reject_unknown_client_hostname;
@@ -121,6 +123,7 @@ restrictions! {
     with "check_recipient_ns_access" check_access::recipient_ns;
     with "reject_rbl_client" blocked::reject_rbl_client;
     with "reject_rbl" blocked::reject_rbl_client;
+    asks "reject_maps_rbl" blocked::reject_maps_rbl;
     with "reject_rhsbl_client" blocked::reject_rhsbl_client;
     with "reject_rhsbl_reverse_client" blocked::reject_rhsbl_reverse_client;
     with "reject_rhsbl_helo" blocked::reject_rhsbl_helo;
@@ -149,6 +152,7 @@ restrictions! {
     pure "check_recipient_maps" unlisted::reject_unlisted_recipient;
     asks "permit_mx_backup" permit_mx_backup::permit_mx_backup;
     pure "permit_auth_destination" reject_unauth_destination::permit_auth_destination;
+    pure "check_relay_domains" reject_unauth_destination::check_relay_domains;
     pure "reject_unauth_destination" reject_unauth_destination::reject_unauth_destination;
     pure "defer_unauth_destination" reject_unauth_destination::defer_unauth_destination;
 }
@@ -185,6 +189,14 @@ impl<'a> Context<'a> {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .push(text);
+    }
+
+    /// Something for the log, the first time.
+    pub(crate) fn warn_once(&self, text: &'static str) {
+        let mut said = self.access.said.lock().unwrap_or_else(PoisonError::into_inner);
+        if said.insert(text) {
+            self.warn(text.to_owned());
+        }
     }
 
     pub(crate) fn into_warnings(self) -> Vec<String> {

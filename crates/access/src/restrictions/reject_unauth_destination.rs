@@ -1,4 +1,4 @@
-//! `reject_unauth_destination`, `defer_unauth_destination`, `permit_auth_destination`: whether the recipient's
+//! `reject_unauth_destination`, `defer_unauth_destination`, `permit_auth_destination`, `check_relay_domains`: whether the recipient's
 //! domain is one that this host receives or relays mail for.
 
 use address::Address;
@@ -50,5 +50,23 @@ pub(super) fn permit_auth_destination(context: &Context<'_>) -> Verdict {
         Ok(true) => Verdict::Permit,
         Ok(false) => Verdict::Dunno,
         Err(_) => About::new(context.request.recipient_written, RECIPIENT).lookup_failed(),
+    }
+}
+
+/// An old way to write `permit_auth_destination, reject_unauth_destination`, with a reply of its own.
+pub(super) fn check_relay_domains(context: &Context<'_>) -> Verdict {
+    context.warn_once(
+        "support for restriction \"check_relay_domains\" will be removed from Postfix; use \"reject_unauth_destination\" \
+         instead",
+    );
+    let Some(recipient) = context.request.recipient else {
+        return Verdict::Dunno;
+    };
+    let about = About::new(context.request.recipient_written, RECIPIENT);
+    let code = context.settings.relay_domains_reject_code;
+    match is_authorized(context, recipient) {
+        Ok(true) => Verdict::Permit,
+        Ok(false) => Verdict::Refuse(about.refusal(code, StatusCode::permanent(7, 1), "Relay access denied")),
+        Err(_) => about.lookup_failed(),
     }
 }

@@ -194,6 +194,11 @@ impl Session {
             return reply(421, StatusCode::temporary(7, 0), &text);
         }
         match self.pass(said("CONNECT"), link).await {
+            Err(Step::Answer(Answer::Reply(greeting))) => {
+                let text = format!("Error: access denied for {}", self.client);
+                let later = Reply::new(503, StatusCode::permanent(7, 0), text);
+                Step::Answer(Answer::TurnAway { greeting, later })
+            }
             Err(refused) => refused,
             Ok(()) => Step::Answer(Answer::Accept),
         }

@@ -378,7 +378,7 @@ impl Content for Sealed {
 
     fn reader(&self) -> Box<dyn Read + '_> {
         Box::new(At {
-            file: &self.file,
+            sealed: self,
             offset: 0,
         })
     }
@@ -386,13 +386,17 @@ impl Content for Sealed {
 
 /// Reads a file from a place of its own: several may read one at the same time.
 struct At<'a> {
-    file: &'a File,
+    sealed: &'a Sealed,
     offset: u64,
 }
 
 impl Read for At<'_> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let count = self.file.read_at(into, self.offset)?;
+        // Sealed, it is no longer than it was.
+        if self.offset >= self.sealed.size_bytes {
+            return Ok(0);
+        }
+        let count = self.sealed.file.read_at(into, self.offset)?;
         self.offset += count as u64;
         Ok(count)
     }

@@ -142,14 +142,14 @@ fn users_directories() -> Vec<PathBuf> {
     paths.filter(is_users).collect()
 }
 
-/// Where the lookup tables of main.cf are.
+/// Where the lookup tables of main.cf are, and those of restriction lists.
 fn table_directories(snapshot: &Snapshot) -> Vec<PathBuf> {
     let path = |table: &TableRef| PathBuf::from(table.behind_proxy().name);
-    let files = snapshot
-        .postfix
-        .tables()
-        .map(path)
-        .filter(|path| path.is_absolute());
+    let rows = snapshot.services.iter().filter(|row| row.command == "smtpd");
+    let lists = rows.flat_map(|row| access::review::tables(&row.settings));
+    let lists: Vec<PathBuf> = lists.map(|(_, table)| path(&table)).collect();
+    let files = snapshot.postfix.tables().map(path).chain(lists);
+    let files = files.filter(|path| path.is_absolute());
     files
         .filter_map(|path| path.parent().map(Path::to_owned))
         .collect()

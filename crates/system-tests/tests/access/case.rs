@@ -70,8 +70,8 @@ pub(super) struct Told {
     asked: Vec<String>,
 }
 
-/// Warnings in which each speaks of things in its own way: which server of DNS, which library.
-const OWN_WORDS: [&str; 2] = ["dict_", "restriction `"];
+/// Warnings in which each speaks of things in its own way: which server of DNS, which library, whose main.cf.
+const OWN_WORDS: [&str; 3] = ["dict_", "restriction `", "overriding earlier entry"];
 
 impl Told {
     /// The same without names that differ from run to run.
@@ -82,6 +82,8 @@ impl Told {
             let is_told = !text.starts_with("connect from")
                 && !text.starts_with("disconnect from")
                 && !text.starts_with("lost connection")
+                // What ours says when it starts; each case has its own line again.
+                && !text.starts_with("error: ")
                 && !OWN_WORDS.iter().any(|words| text.contains(words));
             is_told.then(|| without_queue_id(text))
         });
