@@ -18,7 +18,7 @@ use tokio::sync::oneshot;
 
 use crate::Front;
 use addresses::Addresses;
-pub use addresses::{Cleanup, Rewriting, rewritten};
+pub use addresses::{Cleanup, Rewriting, ThisHost, rewritten};
 use content::Verdict;
 
 /// The attribute of a queued message that keeps `transport:nexthop` of the filter that is to see it first, as

@@ -22,7 +22,7 @@ pub struct Cleanup {
 }
 
 /// What tables of addresses know of this host.
-pub(super) struct ThisHost {
+pub struct ThisHost {
     router: Arc<Router>,
     settings: Arc<Postfix>,
 }
@@ -42,10 +42,17 @@ impl Cleanup {
         Cleanup {
             checks,
             maps,
-            host: ThisHost {
-                router: Arc::clone(router),
-                settings: Arc::clone(settings),
-            },
+            host: ThisHost::new(router, settings),
+        }
+    }
+}
+
+impl ThisHost {
+    /// What `router` and `settings` say.
+    pub fn new(router: &Arc<Router>, settings: &Arc<Postfix>) -> ThisHost {
+        ThisHost {
+            router: Arc::clone(router),
+            settings: Arc::clone(settings),
         }
     }
 }

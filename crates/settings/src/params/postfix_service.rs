@@ -15,6 +15,7 @@ macro_rules! rows {
             data_directory: Path = "/var/lib/yubin", Restart, "Where caches and other rebuildable data lie.";
             config_directory: Path = "", Reload, "Where main.cf and master.cf lie.";
             myhostname: Text = "", Reload, "The full name of this host.";
+            yubin_sendmail_directory: Path = "", Reload, "Where files of Sendmail lie that are used in place: access, mailertable, virtusertable and others; empty: nowhere.";
             mydomain: Text = "", Reload, "The domain of this host.";
             myorigin: Text = "$myhostname", Reload, "The domain that local senders' addresses get.";
             mynetworks: NetworkList = "", Reload, "Clients that may relay through this host.";
