@@ -342,10 +342,13 @@ fn pipelined_refusals_leave_nobody_without_an_outcome() {
             .ends_with("451 4.3.0 no (in reply to DATA command)")
     );
     assert_eq!(
-        caller.outcomes()[1].0,
-        DeliveryResult::Deferred,
-        "552 to RCPT is too many recipients"
+        caller.outcomes()[1],
+        (
+            DeliveryResult::Bounced,
+            "host mx[192.0.2.1] said: 552 5.2.2 full (in reply to RCPT TO command)".to_owned()
+        )
     );
+    assert_eq!(caller.reports[0].outcomes[1].status.to_string(), "5.2.2");
     // 421 in the middle.
     let caller = Caller::new(config(), two()).against(&[HELLO, offers, "250 ok\r\n421 4.3.2 bye\r\n"]);
     let outcomes = caller.outcomes();

@@ -248,12 +248,8 @@ impl Client {
             return;
         }
         self.note_fault(reply.code);
-        let mut failure = Failure::by_reply(reply, said);
-        if reply.code == 552 {
-            // RFC 5321 §4.5.3.1.10: an old way to say 452, too many recipients.
-            failure = Failure::deferred(StatusCode::temporary(5, 3), failure.text);
-        }
-        self.settle(index, &failure);
+        // 552, too: RFC 5321 §4.5.3.1.10 has it as an old way to say 452, but peers of today say it of full mailboxes.
+        self.settle(index, &Failure::by_reply(reply, said));
     }
 
     fn data_reply(&mut self, reply: &Reply, said: String) {
