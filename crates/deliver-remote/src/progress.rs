@@ -149,6 +149,7 @@ mod tests {
             octets: None,
             body: BodyKind::SevenBit,
             smtputf8: false,
+            has_eight_bit_header: false,
             ret: None,
             envid: None,
             is_probe: false,

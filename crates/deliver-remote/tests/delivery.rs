@@ -59,7 +59,7 @@ fn remote(settings: &Postfix, zone: &str) -> Remote {
 fn deliver_by(remote: &Remote, next_hop: NextHop, recipients: &[&str], content: &[u8]) -> Delivery {
     let envelope = envelope(recipients);
     let all: Vec<usize> = (0..recipients.len()).collect();
-    let request = Request::of(next_hop, &envelope, &all, content.len() as u64);
+    let request = Request::of(next_hop, &envelope, &all);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -28,6 +28,7 @@ fn message(recipients: &[&str]) -> Message {
         octets: Some(20),
         body: BodyKind::SevenBit,
         smtputf8: false,
+        has_eight_bit_header: false,
         ret: None,
         envid: None,
         is_probe: false,
@@ -263,6 +264,19 @@ fn parameters_are_sent_where_they_are_offered() {
         "{}",
         caller.sent
     );
+    // Raw octets in a header: RFC 6531 §3.1 wants SMTPUTF8 for them, and the sender asked for it.
+    let mut other = Message {
+        smtputf8: true,
+        has_eight_bit_header: true,
+        ..message.clone()
+    };
+    let caller = Caller::new(config(), vec![(other.clone(), Vec::new())]).against(&[HELLO, full]);
+    let text = "SMTPUTF8 is required, but was not offered by host mx[192.0.2.1]";
+    assert_eq!(caller.outcomes(), [(DeliveryResult::Bounced, text.to_owned())]);
+    assert_eq!(caller.reports[0].outcomes[0].status.to_string(), "5.6.7");
+    other.smtputf8 = false;
+    let caller = Caller::new(config(), vec![(other, Vec::new())]).against(&[HELLO, full]);
+    assert!(caller.sent.ends_with("DATA\r\n"), "{}", caller.sent);
     message.octets = Some(1001);
     let caller = Caller::new(config(), vec![(message, Vec::new())]).against(&[HELLO, full]);
     assert_eq!(

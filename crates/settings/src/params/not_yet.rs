@@ -157,10 +157,6 @@ pub(crate) const NOT_YET: &[(&str, &str)] = &[
         "not yet: a limit of AUTH answers of one's own",
     ),
     ("smtpd_sender_login_maps", "not yet: owners of sender addresses"),
-    (
-        "smtputf8_autodetect_classes",
-        "not yet: finding out what needs SMTPUTF8",
-    ),
     ("ssl_alt_cert", "not yet: a second certificate"),
     ("ssl_alt_key", "not yet: a second certificate"),
     (

@@ -78,7 +78,9 @@ impl Client {
             .sender
             .iter()
             .chain(message.recipients.iter().map(|r| &r.address));
-        let needs_utf8 = addresses.any(address::Address::needs_smtputf8);
+        // Of raw octets in headers only a sender who knows RFC 6531 says what they are.
+        let needs_utf8 = addresses.any(address::Address::needs_smtputf8)
+            || (message.smtputf8 && message.has_eight_bit_header);
         if needs_utf8 && !self.offers.smtputf8 {
             let text = format!(
                 "SMTPUTF8 is required, but was not offered by host {}",
