@@ -78,7 +78,7 @@ impl Remote {
             Ok(other) => other,
             Err(error) => {
                 self.warn(protocol, &format!("{error}"));
-                let mut progress = Progress::new(message);
+                let mut progress = Progress::new(message, self.options(protocol).is_soft);
                 let text = "Address mapping lookup error".to_owned();
                 progress.failed(&deferral(StatusCode::temporary(3, 0), text));
                 return progress.finish(false);
@@ -106,7 +106,7 @@ impl Remote {
     ) -> Delivery {
         let protocol = next_hop.protocol;
         let sites = self.sites(next_hop);
-        let mut progress = Progress::new(message);
+        let mut progress = Progress::new(message, self.options(protocol).is_soft);
         // The last place for which no host was found, while nothing was heard from another.
         let (mut missed, mut is_own) = (None, false);
         for (site, origin) in sites {
