@@ -551,6 +551,20 @@ fn sessions_that_never_begin_say_why() {
         plain.text,
         "TLS is required, but was not offered by host mx[192.0.2.1]"
     );
+    for (reply, result, status) in [
+        ("454 4.7.0 not now", DeliveryResult::Deferred, "4.7.0"),
+        ("554 5.7.1 never", DeliveryResult::Bounced, "5.7.1"),
+        ("999 what", DeliveryResult::Bounced, "5.5.0"),
+    ] {
+        let script = [HELLO, "250-mx\r\n250 STARTTLS\r\n", &format!("{reply}\r\n")];
+        let refused = failure(must.clone(), &script);
+        let text = "TLS is required, but host mx[192.0.2.1] refused to start TLS:";
+        assert_eq!(refused.text, format!("{text} {reply}"));
+        assert_eq!(
+            (refused.result, refused.status.to_string().as_str()),
+            (result, status)
+        );
+    }
     let injected = failure(
         must,
         &[HELLO, "250-mx\r\n250 STARTTLS\r\n", "220 go\r\n250 evil\r\n"],

@@ -37,7 +37,7 @@ impl Client {
                 self.offers = Offers::default();
                 self.after_helo();
             }
-            Command::StartTls if reply.code == 220 => self.prepare_handshake(),
+            Command::StartTls if reply.is_done() => self.prepare_handshake(),
             Command::StartTls if self.config.tls == TlsPolicy::May && reply.code != 421 => {
                 self.gave_up_tls = true;
                 self.after_helo();
@@ -49,7 +49,7 @@ impl Client {
                     self.config.peer,
                     reply.in_one_line()
                 );
-                self.fail(Failure::deferred(StatusCode::temporary(7, 4), text));
+                self.fail(Failure::by_reply(reply, text));
             }
             command => {
                 self.note_fault(reply);
