@@ -45,7 +45,7 @@ macro_rules! rows {
             debug_peer_list: List = "", Reload, "Peers whose sessions are logged in detail.";
             delay_logging_resolution_limit: Count = "2", Reload, "Digits after the point in logged delays.";
             smtputf8_enable: YesNo = "${{$compatibility_level} <level {1} ? {no} : {yes}}", Reload, "Whether addresses and headers may be in UTF-8.";
-            smtputf8_autodetect_classes: List = "sendmail, verify", Reload, "Which mail is looked through to see whether it needs SMTPUTF8.";
+            smtputf8_autodetect_classes: List = "sendmail, verify", Reload, "Which mail is looked through to see whether it needs SMTPUTF8: that of sendmail, smtpd, or all of both.";
             strict_smtputf8: YesNo = "no", Reload, "Whether UTF-8 is refused where the client did not ask for SMTPUTF8.";
             known_tcp_ports: List = "lmtp=24, smtp=25, smtps=submissions=465, submission=587", Reload, "Names of TCP ports that need no /etc/services.";
             recipient_delimiter: Text = "", Reload, "The characters between user name and address extension.";
