@@ -1,25 +1,41 @@
 //! Whether a client may do what it asks: restriction lists, one file per restriction.
 //!
-//! In charge of `smtpd_client_restrictions` to `smtpd_end_of_data_restrictions`, their order and the replies that
-//! refuse, of how often a client may come ([`Anvil`]), and of hosts.allow and hosts.deny ([`hosts_access`]). Not in charge of the SMTP dialogue, of routing or of logging. Entry: [`Access`]; the restrictions that
-//! exist are in [`restrictions::RESTRICTIONS`].
+//! In charge of `smtpd_client_restrictions` to `smtpd_end_of_data_restrictions`, their order and the replies that refuse, of
+//! access(5) tables and what they say, of the questions to policy services and to DNS, of how often a client may come
+//! ([`Anvil`]), and of hosts.allow and hosts.deny ([`hosts_access`]). Not in charge of the SMTP dialogue, of routing, of logging,
+//! or of connections: what is asked of others goes through [`Outside`].
 //!
-//! Sources: SMTPD_ACCESS_README, postconf(5). Tables (`check_*_access`), policy services and DNS are not there yet:
-//! a list that names one is reported when the configuration is read, and refuses nobody because of it ([`review`]).
+//! Entry: [`Access`], which answers with an [`Outcome`]: the refusal, what the log is to say, and the trace of what was looked
+//! at. The restrictions that exist are in [`restrictions::RESTRICTIONS`]; what a list asks for and does not get, is reported when
+//! the configuration is read ([`review`]).
+//!
+//! Sources: SMTPD_ACCESS_README, SMTPD_POLICY_README, RESTRICTION_CLASS_README, access(5), postconf(5).
+//! Limits: [`evaluation::DEPTH_MAX`], [`dnsbl::REASON_BYTES_MAX`], [`servers::SERVERS_MAX`].
 
+pub mod access_tables;
+mod actions;
+pub mod dnsbl;
+pub mod evaluation;
 pub mod hosts_access;
 pub mod limits;
 pub mod lists;
+pub mod outcome;
+pub mod outside;
+pub mod policy;
 pub mod request;
 pub mod restrictions;
 pub mod review;
+pub mod servers;
 
+pub use evaluation::Memory;
 pub use limits::{Anvil, Excess, Happening};
-pub use lists::{Access, Stage};
-pub use request::{Client, Refusal, Request};
+pub use lists::{Access, Asked, Stage};
+pub use outcome::{Actions, Decided, Note, Outcome, Step, Word};
+pub use outside::{Outside, Waiting};
+pub use request::{Client, Refusal, Request, Tls};
 pub use review::Gap;
 
-/// What a restriction or a list says.
+/// What a restriction says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
     /// `OK`: the rest of the list is not asked.
@@ -28,4 +44,78 @@ pub enum Verdict {
     Dunno,
     /// Refused, for good or for now.
     Refuse(Refusal),
+    /// Refused because the question cannot be answered; `warn_if_reject` does not change that.
+    Fail(Refusal),
+    /// Refused for now, if nothing behind it refuses for good.
+    DeferIfPermit(Refusal),
+    /// What refuses for good from now on, refuses for now, and in these words.
+    DeferIfReject(Refusal),
+    /// A table or a policy service has something to say.
+    Says(Saying),
+}
+
+/// What a table, or a policy service, says of a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Saying {
+    /// An action or restrictions, as access(5) has them.
+    pub value: String,
+    /// The table or service, as the list names it.
+    pub source: String,
+    /// What was looked up there.
+    pub key: String,
+    /// What replies are about.
+    pub about: About,
+    /// `OK` is a mistake here: whoever owns the name in question could let himself in.
+    pub may_permit: bool,
+}
+
+/// What a refusal is about: `<x@y>: Sender address rejected`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct About {
+    /// Between the angle brackets.
+    pub name: String,
+    /// `Sender address` …
+    pub class: &'static str,
+}
+
+impl About {
+    /// About `name`, a thing of this class.
+    pub fn new(name: &str, class: &'static str) -> About {
+        About {
+            name: name.to_owned(),
+            class,
+        }
+    }
+
+    /// A refusal: `<x@y>: Sender address rejected: TEXT`.
+    pub fn refusal(&self, code: u16, status: envelope::StatusCode, text: &str) -> Refusal {
+        Refusal::new(
+            code,
+            status,
+            format!("<{}>: {} rejected: {text}", self.name, self.class),
+        )
+    }
+
+    /// The same without the class: `<x@y>: TEXT`.
+    pub fn bare(&self, code: u16, status: envelope::StatusCode, text: &str) -> Refusal {
+        Refusal::new(code, status, format!("<{}>: {text}", self.name))
+    }
+
+    /// A table or a directory cannot be asked; never "not found".
+    pub fn lookup_failed(&self) -> Verdict {
+        Verdict::Fail(self.bare(
+            451,
+            envelope::StatusCode::temporary(3, 0),
+            "Temporary lookup failure",
+        ))
+    }
+}
+
+/// The list makes no sense; the log says why.
+pub(crate) fn misconfigured() -> Refusal {
+    Refusal::new(
+        451,
+        envelope::StatusCode::temporary(3, 5),
+        "Server configuration error".to_owned(),
+    )
 }

@@ -1,15 +1,19 @@
 //! The lists and the order in which they are asked (SMTPD_ACCESS_README, "Getting selective").
 
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
 
 use route::Router;
 use settings::Postfix;
+use tables::{Tables, Tell};
 
-use crate::Verdict;
+use crate::About;
+use crate::access_tables::{AccessTables, Keys};
+use crate::evaluation::{Evaluation, Gravity, Memory, Status};
+use crate::outcome::{Decided, Outcome};
+use crate::outside::Outside;
 use crate::request::{Refusal, Request};
-use crate::restrictions::{self, Context};
-use crate::review::skip_argument;
+use crate::restrictions;
 
 /// The moment of the dialogue at which a list is asked, and what its generic refusals are about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -40,158 +44,305 @@ impl Stage {
         }
     }
 
-    /// The words in `<x>: Recipient address rejected: Access denied`.
-    pub fn subject(self) -> &'static str {
+    /// What its refusals are about, unless a restriction says otherwise.
+    pub fn about(self, request: &Request<'_>) -> About {
         match self {
-            Stage::Client => "Client host rejected",
-            Stage::Helo => "Helo command rejected",
-            Stage::Sender => "Sender address rejected",
-            Stage::Relay | Stage::Recipient => "Recipient address rejected",
-            Stage::Data => "Data command rejected",
-            Stage::EndOfData => "End-of-data rejected",
-            Stage::Etrn => "Etrn command rejected",
+            Stage::Client => About::new(&request.client.to_string(), CLIENT),
+            Stage::Helo => About::new(request.helo.unwrap_or_default(), HELO),
+            Stage::Sender => About::new(request.sender_written, SENDER),
+            Stage::Relay | Stage::Recipient => About::new(request.recipient_written, RECIPIENT),
+            Stage::Data => About::new("DATA", "Data command"),
+            Stage::EndOfData => About::new("END-OF-MESSAGE", "End-of-data"),
+            Stage::Etrn => About::new(request.etrn_domain, ETRN),
+        }
+    }
+
+    /// The restriction that a table by itself stands for (an old way to write it).
+    pub(crate) fn of_tables(self) -> Option<&'static str> {
+        match self {
+            Stage::Client => Some("check_client_access"),
+            Stage::Helo => Some("check_helo_access"),
+            Stage::Sender => Some("check_sender_access"),
+            Stage::Relay | Stage::Recipient => Some("check_recipient_access"),
+            Stage::Etrn => Some("check_etrn_access"),
+            Stage::Data | Stage::EndOfData => None,
         }
     }
 }
 
+/// What refusals call a client.
+pub const CLIENT: &str = "Client host";
+/// What refusals call the name that a client's address has.
+pub const REVERSE_CLIENT: &str = "Unverified Client host";
+/// What refusals call the name in HELO.
+pub const HELO: &str = "Helo command";
+/// What refusals call the address in MAIL.
+pub const SENDER: &str = "Sender address";
+/// What refusals call the address in RCPT.
+pub const RECIPIENT: &str = "Recipient address";
+/// What refusals call the domain in ETRN.
+pub const ETRN: &str = "Etrn command";
+
+/// What an evaluation works on: what was said so far, and whom to ask.
+pub struct Asked<'a> {
+    /// What was said.
+    pub request: &'a Request<'a>,
+    /// Whom to ask.
+    pub outside: &'a dyn Outside,
+}
+
 /// The restriction lists of one service.
 pub struct Access {
-    settings: Arc<Postfix>,
-    router: Arc<Router>,
-    /// Each stage's list, with the user's own lists put in their places.
-    lists: HashMap<Stage, Vec<String>>,
+    pub(crate) settings: Arc<Postfix>,
+    pub(crate) router: Arc<Router>,
+    pub(crate) tables: AccessTables,
+    pub(crate) keys: Keys,
+    pub(crate) login_maps: Tables,
+    pub(crate) reply_maps: Tables,
+    /// The lists of `smtpd_restriction_classes`.
+    pub(crate) classes: BTreeMap<String, Vec<String>>,
+    /// Warnings that are said once.
+    pub(crate) said: Mutex<BTreeSet<&'static str>>,
 }
 
 /// How deep lists of the user's own may stand in each other.
 pub const CLASS_DEPTH_MAX: usize = 16;
 
 impl Access {
-    /// The lists of `settings`.
-    pub fn new(settings: Arc<Postfix>, router: Arc<Router>) -> Access {
-        let list = |stage: &Stage| (*stage, expanded(&settings, list_of(&settings, *stage), 0));
-        Access {
-            lists: STAGES.iter().map(list).collect(),
+    /// The lists of `settings`, and what is wrong with their tables; `tell` hears the warnings of tables.
+    pub fn new(settings: Arc<Postfix>, router: Arc<Router>, tell: &Tell) -> (Access, Vec<tables::Error>) {
+        let opened = AccessTables::telling(Arc::clone(tell));
+        let classes = classes_of(&settings);
+        let mut problems = Vec::new();
+        let lists = STAGES.iter().map(|stage| list_of(&settings, *stage));
+        for list in lists.chain(classes.values().map(Vec::as_slice)) {
+            for table in tables_in(list) {
+                problems.extend(opened.add(table).err());
+            }
+        }
+        let (mut login_maps, broken) = Tables::open(&settings.smtpd_sender_login_maps);
+        problems.extend(broken);
+        login_maps.tell_warnings(tell);
+        let (mut reply_maps, broken) = Tables::open(&settings.rbl_reply_maps);
+        problems.extend(broken);
+        reply_maps.tell_warnings(tell);
+        let access = Access {
+            tables: opened,
+            keys: Keys::of(&settings),
+            login_maps,
+            reply_maps,
+            classes,
+            said: Mutex::default(),
             settings,
             router,
-        }
+        };
+        (access, problems)
     }
 
-    /// Asks at connection time. `None`: go on.
-    pub fn connect(&self, request: &Request<'_>) -> Option<Refusal> {
-        self.now_or_later(&[Stage::Client], request)
+    /// Asks at connection time.
+    pub async fn connect(&self, asked: &Asked<'_>, memory: &mut Memory) -> Outcome {
+        self.now_or_later(Stage::Client, asked, memory).await
     }
 
     /// Asks at HELO or EHLO.
-    pub fn helo(&self, request: &Request<'_>) -> Option<Refusal> {
-        self.now_or_later(&[Stage::Helo], request)
+    pub async fn helo(&self, asked: &Asked<'_>, memory: &mut Memory) -> Outcome {
+        self.now_or_later(Stage::Helo, asked, memory).await
     }
 
     /// Asks at MAIL.
-    pub fn mail(&self, request: &Request<'_>) -> Option<Refusal> {
-        self.now_or_later(&[Stage::Sender], request)
+    pub async fn mail(&self, asked: &Asked<'_>, memory: &mut Memory) -> Outcome {
+        memory.sender_was_checked = false;
+        self.now_or_later(Stage::Sender, asked, memory).await
     }
 
     /// Asks at RCPT: everything that was put off by `smtpd_delay_reject`, then relay and recipient lists, then
     /// whether the recipient exists (`smtpd_reject_unlisted_recipient`). Behind the sender's list comes whether the
     /// sender exists (`smtpd_reject_unlisted_sender`).
-    pub fn rcpt(&self, request: &Request<'_>) -> Option<Refusal> {
-        let delayed: &[Stage] = if self.settings.smtpd_delay_reject {
-            &[Stage::Client, Stage::Helo, Stage::Sender]
-        } else {
-            &[]
-        };
-        let own = if self.settings.smtpd_relay_before_recipient_restrictions {
+    pub async fn rcpt(&self, asked: &Asked<'_>, memory: &mut Memory) -> Outcome {
+        memory.recipient_was_checked = false;
+        let mut evaluation = Evaluation::new(self, asked, memory);
+        let refusal = evaluation.at_rcpt().await;
+        evaluation.ended(refusal)
+    }
+
+    /// Asks at DATA or the first BDAT.
+    pub async fn data(&self, asked: &Asked<'_>, memory: &mut Memory) -> Outcome {
+        self.at_content(Stage::Data, asked, memory).await
+    }
+
+    /// Asks after the content.
+    pub async fn end_of_data(&self, asked: &Asked<'_>, memory: &mut Memory) -> Outcome {
+        self.at_content(Stage::EndOfData, asked, memory).await
+    }
+
+    async fn at_content(&self, stage: Stage, asked: &Asked<'_>, memory: &mut Memory) -> Outcome {
+        // What was raised for the last recipient, who was refused, is over.
+        memory.if_permit.is_active = false;
+        let mut evaluation = Evaluation::new(self, asked, memory);
+        let refusal = evaluation.finally(stage).await;
+        evaluation.ended(refusal)
+    }
+
+    /// Asks at ETRN.
+    pub async fn etrn(&self, asked: &Asked<'_>, memory: &mut Memory) -> Outcome {
+        let mut evaluation = Evaluation::new(self, asked, memory);
+        let mut refusal = None;
+        if self.settings.smtpd_delay_reject {
+            refusal = evaluation.early(&[Stage::Client, Stage::Helo]).await;
+        }
+        if refusal.is_none() {
+            evaluation.restore(2);
+            refusal = evaluation.finally(Stage::Etrn).await;
+        }
+        evaluation.ended(refusal)
+    }
+
+    async fn now_or_later(&self, stage: Stage, asked: &Asked<'_>, memory: &mut Memory) -> Outcome {
+        if self.settings.smtpd_delay_reject {
+            return Outcome::default();
+        }
+        let mut evaluation = Evaluation::new(self, asked, memory);
+        let refusal = evaluation.early(&[stage]).await;
+        evaluation.ended(refusal)
+    }
+}
+
+impl Evaluation<'_> {
+    fn ended(mut self, refusal: Option<Refusal>) -> Outcome {
+        self.outcome.refusal = refusal;
+        self.outcome
+    }
+
+    /// Waits of earlier stages count again, those of this one no more; `stages` is how many are earlier.
+    fn restore(&mut self, stages: usize) {
+        self.memory.if_permit.is_active = self.memory.since.iter().take(stages).any(|raised| *raised);
+    }
+
+    /// The lists of client, HELO and sender: what they put off waits until RCPT.
+    async fn early(&mut self, stages: &[Stage]) -> Option<Refusal> {
+        for stage in stages {
+            let number = match stage {
+                Stage::Client => 0,
+                Stage::Helo => 1,
+                _ => 2,
+            };
+            self.restore(number);
+            let mut status = self.list(*stage).await;
+            self.memory.since[number] = self.memory.if_permit.is_active;
+            let settings = &self.access.settings;
+            let is_asked = *stage == Stage::Sender
+                && settings.smtpd_reject_unlisted_sender
+                && !self.memory.sender_was_checked
+                && !self.memory.actions.discard;
+            if is_asked && !matches!(status, Status::Refuse(_)) {
+                status = self.implied("reject_unlisted_sender", *stage).await;
+            }
+            if let Status::Refuse(refusal) = status {
+                return Some(refusal);
+            }
+        }
+        None
+    }
+
+    async fn at_rcpt(&mut self) -> Option<Refusal> {
+        let settings = &self.access.settings;
+        if settings.smtpd_delay_reject {
+            let refusal = self.early(&[Stage::Client, Stage::Helo, Stage::Sender]).await;
+            if refusal.is_some() {
+                return refusal;
+            }
+        }
+        self.restore(3);
+        let own = if settings.smtpd_relay_before_recipient_restrictions {
             [Stage::Relay, Stage::Recipient]
         } else {
             [Stage::Recipient, Stage::Relay]
         };
-        let lists = self.ask(delayed, request).or_else(|| self.ask(&own, request));
-        lists.or_else(|| {
-            let mut options = self.settings.receive_override_options.iter();
-            let is_left_out =
-                options.any(|option| option.eq_ignore_ascii_case("no_unknown_recipient_checks"));
-            let wanted = self.settings.smtpd_reject_unlisted_recipient && !is_left_out;
-            self.implied(wanted, "reject_unlisted_recipient", Stage::Recipient, request)
-        })
+        for stage in own {
+            if let Status::Refuse(refusal) = self.list(stage).await {
+                return Some(refusal);
+            }
+        }
+        if let Some(refusal) = self.put_off().await {
+            return Some(refusal);
+        }
+        let mut options = settings.receive_override_options.iter();
+        let is_left_out = options.any(|option| option.eq_ignore_ascii_case("no_unknown_recipient_checks"));
+        let is_asked = settings.smtpd_reject_unlisted_recipient
+            && !is_left_out
+            && !self.memory.recipient_was_checked
+            && !self.memory.actions.discard;
+        match is_asked {
+            true => match self.implied("reject_unlisted_recipient", Stage::Recipient).await {
+                Status::Refuse(refusal) => Some(refusal),
+                _ => None,
+            },
+            false => None,
+        }
+    }
+
+    /// A list whose end is the end of what can refuse.
+    async fn finally(&mut self, stage: Stage) -> Option<Refusal> {
+        match self.list(stage).await {
+            Status::Refuse(refusal) => Some(refusal),
+            _ => self.put_off().await,
+        }
+    }
+
+    /// The refusal that waited for nothing else to refuse.
+    async fn put_off(&mut self) -> Option<Refusal> {
+        if !self.memory.if_permit.is_active {
+            return None;
+        }
+        let refusal = self.memory.if_permit.refusal.clone()?;
+        self.step("defer_if_permit", "", Decided::Refuse(refusal.clone()));
+        match self.refuse(refusal, Gravity::Policy) {
+            Status::Refuse(refusal) => Some(refusal),
+            _ => None,
+        }
+    }
+
+    async fn list(&mut self, stage: Stage) -> Status {
+        self.begin(stage);
+        let access = self.access;
+        let list = list_of(&access.settings, stage);
+        if list.is_empty() {
+            return Status::Dunno;
+        }
+        let about = stage.about(self.asked.request);
+        self.walk(list, &about).await
     }
 
     /// A restriction that a parameter asks for after the list of its stage.
-    fn implied(&self, wanted: bool, name: &str, stage: Stage, request: &Request<'_>) -> Option<Refusal> {
-        let restriction = restrictions::find(name).filter(|_| wanted)?;
-        match restriction(&self.context(stage, request)) {
-            Verdict::Refuse(refusal) => Some(refusal),
-            Verdict::Permit | Verdict::Dunno => None,
-        }
+    async fn implied(&mut self, name: &str, stage: Stage) -> Status {
+        self.begin(stage);
+        let Some(restriction) = restrictions::find(name) else {
+            return Status::Dunno;
+        };
+        let about = stage.about(self.asked.request);
+        let context = self.context(&about);
+        let verdict = (restriction.ask)(&context, "").await;
+        self.take(name, "", verdict).await
     }
+}
 
-    /// Asks at DATA or the first BDAT.
-    pub fn data(&self, request: &Request<'_>) -> Option<Refusal> {
-        self.ask(&[Stage::Data], request)
-    }
+/// The lists of `smtpd_restriction_classes`, by name.
+pub(crate) fn classes_of(settings: &Postfix) -> BTreeMap<String, Vec<String>> {
+    let names = settings.smtpd_restriction_classes.iter();
+    let defined = names.filter_map(|name| {
+        let text = settings.others.get(name)?;
+        Some((name.clone(), settings::kinds::words(text)))
+    });
+    defined.collect()
+}
 
-    /// Asks after the content.
-    pub fn end_of_data(&self, request: &Request<'_>) -> Option<Refusal> {
-        self.ask(&[Stage::EndOfData], request)
-    }
-
-    /// Asks at ETRN.
-    pub fn etrn(&self, request: &Request<'_>) -> Option<Refusal> {
-        self.ask(&[Stage::Etrn], request)
-    }
-
-    fn now_or_later(&self, stages: &[Stage], request: &Request<'_>) -> Option<Refusal> {
-        if self.settings.smtpd_delay_reject {
-            None
-        } else {
-            self.ask(stages, request)
-        }
-    }
-
-    fn context<'a>(&'a self, stage: Stage, request: &'a Request<'a>) -> Context<'a> {
-        Context {
-            stage,
-            request,
-            settings: &self.settings,
-            router: &self.router,
-        }
-    }
-
-    /// The first refusal of these lists. A permit ends its own list only.
-    fn ask(&self, stages: &[Stage], request: &Request<'_>) -> Option<Refusal> {
-        stages.iter().find_map(|stage| {
-            self.ask_list(*stage, request).or_else(|| {
-                let wanted = *stage == Stage::Sender && self.settings.smtpd_reject_unlisted_sender;
-                self.implied(wanted, "reject_unlisted_sender", *stage, request)
-            })
-        })
-    }
-
-    fn ask_list(&self, stage: Stage, request: &Request<'_>) -> Option<Refusal> {
-        let context = self.context(stage, request);
-        let mut put_off = None;
-        let mut names = self.lists.get(&stage).into_iter().flatten();
-        while let Some(name) = names.next() {
-            if name == WARN_ONLY {
-                // What follows would only be logged.
-                names.next();
-                continue;
-            }
-            let Some(restriction) = restrictions::find(name) else {
-                // Reported when the configuration was read, as not there yet; a mistake does not get this far.
-                if takes_argument(name) {
-                    skip_argument(&mut names);
-                }
-                continue;
-            };
-            match restriction(&context) {
-                Verdict::Permit => return put_off,
-                Verdict::Refuse(refusal) if name == "defer_if_permit" => put_off = Some(refusal),
-                Verdict::Refuse(refusal) => return Some(refusal),
-                Verdict::Dunno => {}
-            }
-        }
-        put_off
-    }
+/// The tables that a list names.
+pub(crate) fn tables_in(list: &[String]) -> impl Iterator<Item = &str> {
+    let mut server = false;
+    list.iter().map(String::as_str).filter(move |word| {
+        let is_server = std::mem::replace(&mut server, word.starts_with("check_policy_service"));
+        !is_server && word.contains(':') && !word.starts_with('{')
+    })
 }
 
 pub(crate) fn list_of(settings: &Postfix, stage: Stage) -> &[String] {
@@ -239,16 +390,4 @@ pub(crate) fn expanded(settings: &Postfix, list: &[String], depth: usize) -> Vec
         }
     }
     words
-}
-
-/// Whether the restriction, which is not there, has a table, a server or a list behind it.
-pub(crate) fn takes_argument(word: &str) -> bool {
-    const PREFIXES: [&str; 5] = [
-        "check_",
-        "reject_rbl",
-        "reject_rhsbl",
-        "permit_dnswl",
-        "permit_rhswl",
-    ];
-    word == "sleep" || PREFIXES.iter().any(|prefix| word.starts_with(prefix))
 }

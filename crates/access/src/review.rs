@@ -1,83 +1,41 @@
 //! What a service's lists ask for and do not get, found before anybody connects: names that are no restriction, restrictions
 //! that are not there yet, lists that would let everybody relay.
 
-use settings::Postfix;
+use settings::{Postfix, TableRef};
 
-use crate::lists::{STAGES, Stage, WARN_ONLY, expanded, list_of, takes_argument};
+use crate::lists::{STAGES, Stage, WARN_ONLY, expanded, list_of, tables_in};
 use crate::restrictions;
 
-/// Restrictions of Postfix 3.7 that are not there yet; those with a table, server or list behind their name are
-/// known by [`takes_argument`] as well.
+/// Restrictions of Postfix 3.7 that are not there yet.
 const NOT_YET: &[&str] = &[
     "check_ccert_access",
-    "check_client_a_access",
-    "check_client_access",
-    "check_client_mx_access",
-    "check_client_ns_access",
-    "check_etrn_access",
-    "check_helo_a_access",
-    "check_helo_access",
-    "check_helo_mx_access",
-    "check_helo_ns_access",
-    "check_policy_service",
-    "check_recipient_a_access",
-    "check_recipient_access",
-    "check_recipient_mx_access",
-    "check_recipient_ns_access",
-    "check_relay_domains",
-    "check_reverse_client_hostname_a_access",
-    "check_reverse_client_hostname_access",
-    "check_reverse_client_hostname_mx_access",
-    "check_reverse_client_hostname_ns_access",
-    "check_sasl_access",
-    "check_sender_a_access",
-    "check_sender_access",
-    "check_sender_mx_access",
-    "check_sender_ns_access",
-    "defer_if_reject",
-    "permit_dnswl_client",
-    "permit_inet_interfaces",
-    "permit_mx_backup",
-    "permit_naked_ip_address",
-    "permit_rhswl_client",
     "permit_tls_all_clientcerts",
     "permit_tls_clientcerts",
-    "reject_authenticated_sender_login_mismatch",
-    "reject_known_sender_login_mismatch",
-    "reject_maps_rbl",
-    "reject_multi_recipient_bounce",
-    "reject_plaintext_session",
-    "reject_rbl",
-    "reject_rbl_client",
-    "reject_rhsbl_client",
-    "reject_rhsbl_helo",
-    "reject_rhsbl_recipient",
-    "reject_rhsbl_reverse_client",
-    "reject_rhsbl_sender",
-    "reject_sender_login_mismatch",
     "reject_unauth_pipelining",
-    "reject_unauthenticated_sender_login_mismatch",
-    "reject_unknown_address",
-    "reject_unknown_client",
-    "reject_unknown_client_hostname",
-    "reject_unknown_helo_hostname",
-    "reject_unknown_hostname",
-    "reject_unknown_recipient_domain",
-    "reject_unknown_reverse_client_hostname",
-    "reject_unknown_sender_domain",
     "reject_unverified_recipient",
     "reject_unverified_sender",
-    "sleep",
 ];
+
+/// Whether Postfix has the restriction and we have not: it is passed over, and a start says so.
+pub(crate) fn is_not_yet(word: &str) -> bool {
+    NOT_YET.iter().any(|name| name.eq_ignore_ascii_case(word))
+}
+
+/// Whether a table, a server or a list stands behind the name.
+pub(crate) fn takes_argument(word: &str) -> bool {
+    word.eq_ignore_ascii_case("check_ccert_access")
+        || restrictions::find(word).is_some_and(|known| known.takes_argument)
+}
 
 /// Restrictions of which one must stand in the relay or the recipient list, before a `permit` (smtpd(8): "specify at least
 /// one working instance of").
-pub const CLOSING: [&str; 5] = [
+pub const CLOSING: [&str; 6] = [
     "reject_unauth_destination",
     "defer_unauth_destination",
     "reject",
     "defer",
     "defer_if_permit",
+    "check_relay_domains",
 ];
 
 /// What is the matter with a name in a list.
@@ -93,10 +51,10 @@ pub enum Gap {
 
 impl Gap {
     fn of(word: &str) -> Option<Gap> {
-        if restrictions::find(word).is_some() || word == WARN_ONLY {
+        // A table by itself is an old way to write check_*_access.
+        if restrictions::find(word).is_some() || word == WARN_ONLY || word.contains(':') {
             None
-        } else if NOT_YET.contains(&word) || word.contains(':') {
-            // A table by itself is an old way to write check_*_access.
+        } else if is_not_yet(word) {
             Some(Gap::NotYet(word.to_owned()))
         } else {
             Some(Gap::Unknown(word.to_owned()))
@@ -106,7 +64,7 @@ impl Gap {
 
 /// Every name that there could be.
 pub fn known_names() -> impl Iterator<Item = &'static str> {
-    let there = restrictions::RESTRICTIONS.iter().map(|(name, _)| *name);
+    let there = restrictions::RESTRICTIONS.iter().map(|known| known.name);
     there.chain(NOT_YET.iter().copied()).chain([WARN_ONLY])
 }
 
@@ -130,6 +88,17 @@ pub fn gaps(settings: &Postfix) -> Vec<(&'static str, Gap)> {
         }
     }
     gaps
+}
+
+/// The tables that the service's lists name, each with its parameter.
+pub fn tables(settings: &Postfix) -> Vec<(&'static str, TableRef)> {
+    let mut tables = Vec::new();
+    for stage in STAGES {
+        let list = expanded(settings, list_of(settings, stage), 0);
+        let named = tables_in(&list).filter_map(|word| word.parse().ok());
+        tables.extend(named.map(|table| (stage.parameter(), table)));
+    }
+    tables
 }
 
 /// Skips the argument of a restriction: a word, or words in braces.

@@ -1,9 +1,12 @@
 //! Whole requests against whole lists: who may send where, and what the others read.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use access::{Access, Client, Gap, Request, review};
+use access::policy::{Failure, Server};
+use access::{Access, Asked, Client, Decided, Gap, Memory, Note, Outcome, Outside, Request, Waiting, review};
 use address::Address;
+use dns::{Dns, Looking, Question};
 use route::{Directory, Router};
 use settings::{Postfix, Surroundings, TableRef};
 
@@ -38,34 +41,117 @@ fn settings(lists: &[(&str, &str)]) -> Postfix {
     settings
 }
 
-/// The reply to RCPT for `recipient` from a client at `address`, `Ok` when it is accepted.
-fn rcpt(lists: &[(&str, &str)], address: &str, sasl_user: Option<&str>, recipient: &str) -> String {
-    let settings = Arc::new(settings(lists));
+/// Nobody knows any name, policy services are away, and no time passes.
+struct Nobody;
+
+impl Dns for Nobody {
+    fn look_up<'a>(&'a self, _: &'a Question) -> Looking<'a> {
+        Box::pin(std::future::ready(Err(dns::Failure::NotFound)))
+    }
+}
+
+impl Outside for Nobody {
+    fn dns(&self) -> &dyn Dns {
+        self
+    }
+
+    fn ask_policy<'a>(&'a self, _: &'a Server, _: &'a str) -> Waiting<'a, Result<String, Failure>> {
+        let failure = Failure {
+            is_unreachable: true,
+            reason: "Connection refused".to_owned(),
+        };
+        Box::pin(std::future::ready(Err(failure)))
+    }
+
+    fn sleep(&self, _: Duration) -> Waiting<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
+}
+
+/// A client and what it says.
+#[derive(Clone, Copy)]
+struct Said<'a> {
+    address: &'a str,
+    helo: Option<&'a str>,
+    sasl_user: Option<&'a str>,
+    sender: &'a str,
+    recipient: &'a str,
+}
+
+const STRANGER: Said<'static> = Said {
+    address: "192.0.2.1",
+    helo: Some("client"),
+    sasl_user: None,
+    sender: "sender@elsewhere.example",
+    recipient: "alice@example.com",
+};
+
+/// What comes of RCPT.
+fn outcome(settings: Postfix, said: Said<'_>) -> Outcome {
+    let settings = Arc::new(settings);
     let (router, problems) = Router::new(
         Arc::clone(&settings),
         Vec::new(),
         Arc::new(Users(&["alice", "bob"])),
     );
     assert!(problems.is_empty());
-    let access = Access::new(settings, Arc::new(router));
+    let tell: tables::Tell = Arc::new(|text: &str| panic!("a table says: {text}"));
+    let (access, problems) = Access::new(settings, Arc::new(router), &tell);
+    assert!(problems.is_empty());
     let client = Client {
         reverse_name: "unknown".to_owned(),
         name_is_pending: false,
         name: "unknown".to_owned(),
-        address: address.parse().expect("an address"),
+        address: said.address.parse().expect("an address"),
     };
-    let sender = Address::parse("sender@elsewhere.example").expect("an address");
-    let recipient = Address::parse(recipient).expect("an address");
+    let sender = Address::parse(said.sender).expect("an address");
+    let recipient = Address::parse(said.recipient).expect("an address");
     let request = Request {
         client: &client,
-        helo: Some("client"),
+        client_port: None,
+        server: "127.0.0.1:25".parse().expect("an address"),
+        command: "RCPT",
+        protocol: "ESMTP",
+        helo: said.helo,
         sender: Some(Some(&sender)),
+        sender_written: said.sender,
         recipient: Some(&recipient),
-        sasl_user,
+        recipient_written: said.recipient,
+        recipients: 0,
+        size_bytes: 0,
+        queue_id: "",
+        instance: "",
+        etrn_domain: "",
+        sasl_user: said.sasl_user,
+        sasl_method: None,
+        sasl_sender: None,
+        tls: None,
     };
-    access
-        .rcpt(&request)
-        .map_or_else(|| "Ok".to_owned(), |refusal| refusal.to_string())
+    let asked = Asked {
+        request: &request,
+        outside: &Nobody,
+    };
+    let mut memory = Memory::default();
+    let executor = tokio::runtime::Builder::new_current_thread().build();
+    let executor = executor.expect("an executor");
+    executor.block_on(access.rcpt(&asked, &mut memory))
+}
+
+/// The reply, `Ok` when nothing refuses.
+fn reply(settings: Postfix, said: Said<'_>) -> String {
+    let refusal = outcome(settings, said).refusal;
+    refusal.map_or_else(|| "Ok".to_owned(), |refusal| refusal.to_string())
+}
+
+/// The reply to RCPT for `recipient` from a client at `address`, `Ok` when it is accepted.
+fn rcpt(lists: &[(&str, &str)], address: &str, sasl_user: Option<&str>, recipient: &str) -> String {
+    let said = Said {
+        address,
+        sasl_user,
+        recipient,
+        ..STRANGER
+    };
+    reply(settings(lists), said)
 }
 
 const RELAY: &[(&str, &str)] = &[(
@@ -139,15 +225,15 @@ fn names_that_are_not_there_are_told_from_mistakes() {
     let lists = [
         (
             "client",
-            "check_client_access hash:/x check_policy_service { inet:127.0.0.1:9, timeout=10 } sleep 1 permit",
+            "check_ccert_access hash:/x check_policy_service { inet:127.0.0.1:9, timeout=10 } reject_unauth_pipelining sleep 1 reject_unverified_sender permit",
         ),
         ("relay", "reject_unauth_destination reject_rbl_clinet"),
     ];
     let not_yet = |name: &str| ("smtpd_client_restrictions", Gap::NotYet(name.to_owned()));
     let wanted = [
-        not_yet("check_client_access"),
-        not_yet("check_policy_service"),
-        not_yet("sleep"),
+        not_yet("check_ccert_access"),
+        not_yet("reject_unauth_pipelining"),
+        not_yet("reject_unverified_sender"),
         (
             "smtpd_relay_restrictions",
             Gap::Unknown("reject_rbl_clinet".to_owned()),
@@ -182,87 +268,131 @@ fn unknown_senders_of_our_own_are_refused_where_that_is_wanted() {
     let ask = |change: &dyn Fn(&mut Postfix), sender: &str| {
         let mut settings = settings(&[]);
         change(&mut settings);
-        let settings = Arc::new(settings);
-        let (router, _) = Router::new(Arc::clone(&settings), Vec::new(), Arc::new(Users(&["alice"])));
-        let access = Access::new(settings, Arc::new(router));
-        let client = Client {
-            reverse_name: "unknown".to_owned(),
-            name_is_pending: false,
-            name: "unknown".to_owned(),
-            address: "127.0.0.1".parse().expect("an address"),
+        let said = Said {
+            address: "127.0.0.1",
+            sender,
+            ..STRANGER
         };
-        let sender = Address::parse(sender).expect("an address");
-        let recipient = Address::parse("alice@example.com").expect("an address");
-        let request = Request {
-            client: &client,
-            helo: Some("client"),
-            sender: Some(Some(&sender)),
-            recipient: Some(&recipient),
-            sasl_user: None,
-        };
-        access.rcpt(&request).map(|refusal| refusal.to_string())
+        reply(settings, said)
     };
     let wanted = |settings: &mut Postfix| settings.smtpd_reject_unlisted_sender = true;
     let reticent = |settings: &mut Postfix| {
         settings.smtpd_sender_restrictions = vec!["reject_unlisted_sender".to_owned()];
         settings.show_user_unknown_table_name = false;
     };
-    assert_eq!(ask(&|_| {}, "nobody@example.com"), None);
+    assert_eq!(ask(&|_| {}, "nobody@example.com"), "Ok");
     assert_eq!(
-        ask(&wanted, "nobody@example.com").as_deref(),
-        Some(
-            "550 5.1.0 <nobody@example.com>: Sender address rejected: User unknown in local recipient table"
-        )
+        ask(&wanted, "nobody@example.com"),
+        "550 5.1.0 <nobody@example.com>: Sender address rejected: User unknown in local recipient table"
     );
     assert_eq!(
-        ask(&reticent, "nobody@example.com").as_deref(),
-        Some("550 5.1.0 <nobody@example.com>: Sender address rejected: User unknown")
+        ask(&reticent, "nobody@example.com"),
+        "550 5.1.0 <nobody@example.com>: Sender address rejected: User unknown"
     );
-    assert_eq!(ask(&wanted, "alice@example.com"), None);
-    assert_eq!(ask(&wanted, "nobody@elsewhere.example"), None);
+    assert_eq!(ask(&wanted, "alice@example.com"), "Ok");
+    assert_eq!(ask(&wanted, "nobody@elsewhere.example"), "Ok");
 }
 
 #[test]
 fn lists_of_ones_own_stand_for_what_is_in_them() {
-    let mut settings = settings(&[(
-        "sender",
-        "own warn_if_reject reject reject_rbl_client bl.example permit",
-    )]);
-    settings.smtpd_restriction_classes = vec!["own".to_owned(), "inner".to_owned()];
-    let mut put = |name: &str, text: &str| settings.others.insert(name.to_owned(), text.to_owned());
-    put("own", "permit_mynetworks, inner, check_sender_access hash:/x");
-    put("inner", "reject_non_fqdn_sender, inner");
-    let own = |name: &str| ("smtpd_sender_restrictions", Gap::NotYet(name.to_owned()));
-    let endless = ("smtpd_sender_restrictions", Gap::Class("inner".to_owned()));
-    assert_eq!(
-        review::gaps(&settings),
-        [endless, own("check_sender_access"), own("reject_rbl_client")]
-    );
-    let settings = Arc::new(settings);
-    let (router, _) = Router::new(Arc::clone(&settings), Vec::new(), Arc::new(Users(&["alice"])));
-    let access = Access::new(settings, Arc::new(router));
-    let ask = |address: &str, sender: &str| {
-        let client = Client {
-            reverse_name: "unknown".to_owned(),
-            name_is_pending: false,
-            name: "unknown".to_owned(),
-            address: address.parse().expect("an address"),
-        };
-        let sender = Address::parse(sender).expect("an address");
-        let recipient = Address::parse("alice@example.com").expect("an address");
-        let request = Request {
-            client: &client,
-            helo: None,
-            sender: Some(Some(&sender)),
-            recipient: Some(&recipient),
-            sasl_user: None,
-        };
-        access.rcpt(&request).is_some()
+    let own = || {
+        let mut settings = settings(&[(
+            "sender",
+            "own warn_if_reject reject reject_unauth_pipelining permit",
+        )]);
+        settings.smtpd_restriction_classes = vec!["own".to_owned(), "inner".to_owned()];
+        let mut put = |name: &str, text: &str| settings.others.insert(name.to_owned(), text.to_owned());
+        put(
+            "own",
+            "permit_mynetworks, inner, check_ccert_access inline:{x=OK}",
+        );
+        put("inner", "reject_non_fqdn_sender");
+        settings
     };
-    assert!(ask("192.0.2.1", "short@host"), "the inner list refuses");
-    assert!(!ask("127.0.0.1", "short@host"), "the outer one permits before it");
+    let mut endless = own();
+    endless
+        .others
+        .insert("inner".to_owned(), "reject_non_fqdn_sender, inner".to_owned());
+    let not_yet = |name: &str| ("smtpd_sender_restrictions", Gap::NotYet(name.to_owned()));
+    let class = ("smtpd_sender_restrictions", Gap::Class("inner".to_owned()));
+    let gaps = [not_yet("check_ccert_access"), not_yet("reject_unauth_pipelining")];
+    assert_eq!(review::gaps(&own()), gaps);
+    let [first, second] = gaps;
+    assert_eq!(review::gaps(&endless), [class, first, second]);
+
+    let ask = |settings: Postfix, address: &str, sender: &str| {
+        let said = Said {
+            address,
+            sender,
+            ..STRANGER
+        };
+        reply(settings, said)
+    };
+    let refused = "504 5.5.2 <short@host>: Sender address rejected: need fully-qualified address";
+    assert_eq!(
+        ask(own(), "192.0.2.1", "short@host"),
+        refused,
+        "the inner list refuses"
+    );
+    assert_eq!(
+        ask(own(), "127.0.0.1", "short@host"),
+        "Ok",
+        "the outer one permits before it"
+    );
+    assert_eq!(
+        ask(own(), "192.0.2.1", "x@full.example"),
+        "Ok",
+        "warn_if_reject refuses nobody, and what is not there yet is passed over"
+    );
+    assert_eq!(
+        ask(endless, "192.0.2.1", "x@full.example"),
+        "451 4.3.5 Server configuration error"
+    );
+}
+
+#[test]
+fn what_is_not_there_yet_is_passed_over_with_what_stands_behind_it() {
+    let lists = [(
+        "client",
+        "check_ccert_access inline:{x=REJECT} reject_unverified_sender reject",
+    )];
+    let refused = "554 5.7.1 <unknown[192.0.2.1]>: Client host rejected: Access denied";
+    let outcome = outcome(settings(&lists), STRANGER);
+    assert_eq!(
+        outcome.refusal.map(|refusal| refusal.to_string()).as_deref(),
+        Some(refused)
+    );
+    assert_eq!(outcome.notes, []);
+    let names: Vec<_> = outcome
+        .trace
+        .iter()
+        .map(|step| (step.restriction.as_str(), step.argument.as_str(), &step.decided))
+        .collect();
     assert!(
-        !ask("192.0.2.1", "x@full.example"),
-        "warn_if_reject refuses nobody"
+        matches!(
+            names[..],
+            [
+                ("check_ccert_access", "inline:{x=REJECT}", Decided::NotYet),
+                ("reject_unverified_sender", "", Decided::NotYet),
+                ("reject", "", Decided::Refuse(_)),
+            ]
+        ),
+        "{names:?}"
+    );
+}
+
+#[test]
+fn a_name_that_is_no_restriction_defers() {
+    let lists = [("client", "reject_rbl_clinet bl.example")];
+    let outcome = outcome(settings(&lists), STRANGER);
+    assert_eq!(
+        outcome.refusal.map(|refusal| refusal.to_string()).as_deref(),
+        Some("451 4.3.5 Server configuration error")
+    );
+    assert_eq!(
+        outcome.notes,
+        [Note::Warning(
+            "unknown smtpd restriction: \"reject_rbl_clinet\"".to_owned()
+        )]
     );
 }

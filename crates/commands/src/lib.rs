@@ -11,6 +11,7 @@ mod detached;
 mod doveadm;
 mod doveconf;
 mod dovecot;
+mod explain;
 mod getopt;
 mod install;
 mod lda;
@@ -100,6 +101,11 @@ pub const COMMANDS: &[Command] = &[
         "check",
         "say what is wrong with configuration, files, users and certificates",
         check::run,
+    ),
+    command(
+        "explain",
+        "say why mail would be taken or refused, and where it would go",
+        explain::run,
     ),
     command(
         "imap",

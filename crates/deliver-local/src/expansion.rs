@@ -497,7 +497,7 @@ impl Expander<'_> {
 
     /// As whom a table's commands and files are done: its owner, or `default_privs` when that is root.
     fn actor_of_table(&self, table: &TableRef) -> Result<Actor, Outcome> {
-        match owner_of(table) {
+        match tables::files::owner_of(table) {
             None | Some(0) => self.default_actor(),
             Some(uid) => match self.directory.owner(uid) {
                 Ok(Some(user)) => Ok(Actor::of(user)),
@@ -580,19 +580,6 @@ fn nearest_owner(path: &Path) -> Option<u32> {
         }
     }
     None
-}
-
-/// The owner of a table's file; `None` where there is no file, or none that can be looked at.
-fn owner_of(table: &TableRef) -> Option<u32> {
-    use std::os::unix::fs::MetadataExt;
-    let table = table.behind_proxy();
-    let file = match table.kind.as_str() {
-        "hash" | "btree" | "dbm" => format!("{}.db", table.name),
-        "cdb" => format!("{}.cdb", table.name),
-        _ if table.name.starts_with('/') => table.name,
-        _ => return None,
-    };
-    std::fs::metadata(file).ok().map(|meta| meta.uid())
 }
 
 fn add(end: End, at: &Address, way: &mut Way, expansion: &mut Expansion) {

@@ -169,6 +169,17 @@ pub struct Delivery {
     pub alias: Option<AliasKind>,
 }
 
+/// One of the places where mail for a recipient would end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ending {
+    /// A user, an address, `|command`, a file.
+    pub target: String,
+    /// What a delivery would come to.
+    pub outcome: Outcome,
+    /// The mailbox, where it is one: a Maildir ends in a slash.
+    pub place: Option<String>,
+}
+
 /// A message to be queued anew.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Forward {

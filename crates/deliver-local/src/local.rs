@@ -12,7 +12,7 @@ use crate::expansion::{self, Actor, AliasKind, End, Expander, Expansion, Leaf, O
 use crate::outcomes::{bounced, deferred, interrupted, is_final, looped, sent, sum};
 use crate::task::{Agents, Facts, Kind, Next, Rights, Stages, Task, UserMail, Work, digest};
 use crate::virtual_mailbox::VirtualMailboxes;
-use crate::{Content, Delivery, Directory, Forward, Job, User, again, facts_of};
+use crate::{Content, Delivery, Directory, Ending, Forward, Job, User, again, facts_of, mailbox};
 
 /// The user id as which nothing is delivered.
 const ROOT: u32 = 0;
@@ -168,55 +168,96 @@ impl Local {
 
     /// What a delivery to a virtual mailbox would come to; nothing is written (`sendmail -bv`).
     pub fn verify_virtual(&self, recipient: &Address) -> Outcome {
-        let found = self.virtual_mailboxes.find(recipient, &self.settings);
-        let outcome = found.map_or_else(|(outcome, _)| outcome, |_| sent("delivers to mailbox"));
-        Outcome {
+        self.end_virtual(recipient).outcome
+    }
+
+    /// The same, with the mailbox.
+    pub fn end_virtual(&self, recipient: &Address) -> Ending {
+        let (outcome, place) = match self.virtual_mailboxes.find(recipient, &self.settings) {
+            Ok((_, Work::Virtual(name))) => {
+                let place = mailbox::virtual_place(&name, &self.settings);
+                (sent("delivers to mailbox"), Some(place.display().to_string()))
+            }
+            Ok(_) => (sent("delivers to mailbox"), None),
+            Err((outcome, _)) => (outcome, None),
+        };
+        let outcome = Outcome {
             relay: "virtual".to_owned(),
             ..outcome
+        };
+        Ending {
+            target: recipient.to_string(),
+            outcome,
+            place,
         }
     }
 
     /// What a delivery to this recipient would come to; nothing is written (`sendmail -bv`). Of an alias with several
     /// targets the text tells each; one that is not deliverable makes the recipient so.
     pub fn verify(&self, recipient: &Address) -> Outcome {
-        let facts = Facts::default();
-        let been = Been::default();
-        let expansion = match self.expander(&facts, &Nothing, &been).expand(recipient, None) {
-            Ok(expansion) => expansion,
+        let mut told = match self.endings(recipient) {
+            Ok(told) => told,
             Err(outcome) => return outcome,
         };
-        let of_leaf = |leaf: &Leaf| match &leaf.end {
-            End::User(name) | End::Mailbox(name) => (name.clone(), self.verify_user(name)),
-            End::Address(address) => (address.to_string(), sent(format!("forwards to {address}"))),
-            End::Command(text, _) => (format!("|{text}"), sent(format!("delivers to command: {text}"))),
-            End::File(path, _) => (
-                path.display().to_string(),
-                sent(format!("delivers to file: {}", path.display())),
-            ),
-            End::Failed(name, outcome) => (name.clone(), outcome.clone()),
-        };
-        let mut told: Vec<(String, Outcome)> = expansion.leaves.iter().map(of_leaf).collect();
         if told.len() < 2 {
-            let only = told.pop().map(|(_, outcome)| outcome);
+            let only = told.pop().map(|ending| ending.outcome);
             return only.unwrap_or_else(|| sent("expands to nobody"));
         }
         let texts = told
             .iter()
-            .map(|(target, outcome)| format!("{target}: {}", outcome.text));
+            .map(|ending| format!("{}: {}", ending.target, ending.outcome.text));
         let text = texts.collect::<Vec<_>>().join("; ");
-        let is_bad = |(_, outcome): &(String, Outcome)| outcome.result != DeliveryResult::Sent;
+        let is_bad = |ending: &Ending| ending.outcome.result != DeliveryResult::Sent;
         let at = told.iter().position(is_bad).unwrap_or(0);
         Outcome {
             text,
-            ..told.swap_remove(at).1
+            ..told.swap_remove(at).outcome
         }
     }
 
-    fn verify_user(&self, name: &str) -> Outcome {
-        match self.directory.user(name) {
-            Ok(Some(_)) => sent("delivers to mailbox"),
-            Ok(None) => unknown_user(name),
-            Err(why) => interrupted(why),
+    /// Where mail for this recipient would end, aliases expanded; nothing is written, and no `.forward` is read.
+    ///
+    /// # Errors
+    /// The outcome when that cannot be told.
+    pub fn endings(&self, recipient: &Address) -> Result<Vec<Ending>, Outcome> {
+        let (facts, been) = (Facts::default(), Been::default());
+        let expansion = self.expander(&facts, &Nothing, &been).expand(recipient, None)?;
+        let of_leaf = |leaf: &Leaf| {
+            let (target, outcome) = match &leaf.end {
+                End::User(name) | End::Mailbox(name) => return self.ending_of_user(name),
+                End::Address(address) => (address.to_string(), sent(format!("forwards to {address}"))),
+                End::Command(text, _) => (format!("|{text}"), sent(format!("delivers to command: {text}"))),
+                End::File(path, _) => (
+                    path.display().to_string(),
+                    sent(format!("delivers to file: {}", path.display())),
+                ),
+                End::Failed(name, outcome) => (name.clone(), outcome.clone()),
+            };
+            Ending {
+                target,
+                outcome,
+                place: None,
+            }
+        };
+        Ok(expansion.leaves.iter().map(of_leaf).collect())
+    }
+
+    fn ending_of_user(&self, name: &str) -> Ending {
+        let (outcome, place) = match self.directory.user(name) {
+            Ok(Some(user)) => {
+                let place = mailbox::place_of(&user.name, user.home.as_deref(), &self.settings);
+                (
+                    sent("delivers to mailbox"),
+                    place.ok().map(|place| place.to_string()),
+                )
+            }
+            Ok(None) => (unknown_user(name), None),
+            Err(why) => (interrupted(why), None),
+        };
+        Ending {
+            target: name.to_owned(),
+            outcome,
+            place,
         }
     }
 

@@ -27,6 +27,15 @@ pub enum Place {
     Mbox(PathBuf),
 }
 
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Place::Maildir(path) => write!(f, "{}/", path.display()),
+            Place::Mbox(path) => write!(f, "{}", path.display()),
+        }
+    }
+}
+
 /// A message as it is written.
 pub(crate) struct Letter<'a> {
     /// The `From ` line of mbox files, without its end.
@@ -191,6 +200,16 @@ pub(crate) fn deliver_file(
     write_mbox(letter, &place, (&whose, limit))
 }
 
+/// The virtual mailbox `name` below `virtual_mailbox_base`.
+pub(crate) fn virtual_place(name: &Path, settings: &Postfix) -> PathBuf {
+    let base = &settings.virtual_mailbox_base;
+    let relative = name.strip_prefix("/").unwrap_or(name);
+    match base.as_os_str().is_empty() {
+        true => name.to_owned(),
+        false => base.join(relative),
+    }
+}
+
 /// Writes a message to the virtual mailbox `name` below `virtual_mailbox_base` (virtual(8)).
 pub(crate) fn deliver_virtual(
     letter: &Letter<'_>,
@@ -205,13 +224,7 @@ pub(crate) fn deliver_virtual(
     let is_below = name
         .components()
         .all(|part| !matches!(part, Component::ParentDir));
-    let base = &settings.virtual_mailbox_base;
-    let relative = name.strip_prefix("/").unwrap_or(name);
-    let path = if base.as_os_str().is_empty() {
-        name.to_owned()
-    } else {
-        base.join(relative)
-    };
+    let path = virtual_place(name, settings);
     let (mut outcome, warnings) = if !is_below || !path.is_absolute() {
         (misconfigured(), Vec::new())
     } else if ends_in_slash(name) {

@@ -19,6 +19,8 @@ pub enum Kind {
     Mx,
     /// The name of an address.
     Ptr,
+    /// Name servers.
+    Ns,
     /// Texts.
     Txt,
     /// Certificates of services (RFC 6698).
@@ -32,6 +34,7 @@ impl fmt::Display for Kind {
             Kind::Aaaa => "AAAA",
             Kind::Mx => "MX",
             Kind::Ptr => "PTR",
+            Kind::Ns => "NS",
             Kind::Txt => "TXT",
             Kind::Tlsa => "TLSA",
         })
@@ -88,6 +91,8 @@ pub enum Record {
     },
     /// Of PTR, without a dot at its end.
     Name(String),
+    /// Of NS, without a dot at its end.
+    Server(String),
     /// Of TXT: its strings, one after the other.
     Text(Vec<u8>),
     /// Of TLSA (RFC 6698 §2.1).
@@ -111,6 +116,7 @@ impl fmt::Display for Record {
             Record::Address(IpAddr::V6(address)) => write!(f, "AAAA {address}"),
             Record::Exchanger { preference, host } => write!(f, "MX {preference} {host}."),
             Record::Name(name) => write!(f, "PTR {name}."),
+            Record::Server(name) => write!(f, "NS {name}."),
             Record::Text(text) => write!(f, "TXT {}", String::from_utf8_lossy(text)),
             Record::Certificate {
                 usage,

@@ -238,6 +238,7 @@ fn record_type(kind: Kind) -> RecordType {
         Kind::Aaaa => RecordType::AAAA,
         Kind::Mx => RecordType::MX,
         Kind::Ptr => RecordType::PTR,
+        Kind::Ns => RecordType::NS,
         Kind::Txt => RecordType::TXT,
         Kind::Tlsa => RecordType::TLSA,
     }
@@ -343,6 +344,7 @@ fn read(data: &RData) -> Option<Record> {
             preference: exchanger.preference,
             host: plain(&exchanger.exchange),
         },
+        RData::NS(server) => Record::Server(plain(&server.0)),
         RData::PTR(name) => Record::Name(plain(&name.0)),
         RData::TXT(text) => Record::Text(text.txt_data.concat()),
         RData::TLSA(tlsa) => Record::Certificate {

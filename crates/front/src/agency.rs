@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use address::Address;
 use deliver_local::task::{Client, Facts, Report};
-use deliver_local::{Content, Delivery, Transports, pipe};
+use deliver_local::{Content, Delivery, Ending, Transports, pipe};
 use envelope::{Outcome, Recipient};
 use serve::handover::Handover;
 
@@ -71,6 +71,12 @@ pub trait Agency: Send + Sync {
 
     /// What a delivery to an address of this host would come to; blocks.
     fn verify(&self, recipient: &Address, class: MailboxClass) -> Outcome;
+
+    /// Where mail to an address of this host would end, aliases expanded; blocks.
+    ///
+    /// # Errors
+    /// The outcome when that cannot be told.
+    fn endings(&self, recipient: &Address, class: MailboxClass) -> Result<Vec<Ending>, Outcome>;
 
     /// Takes over a session after its login; tells the id of the process that has it now, or why nobody has it.
     fn take(&self, handover: Handover<auth::Account, auth::Ticket>) -> Taking<'_>;

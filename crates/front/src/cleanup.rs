@@ -6,7 +6,7 @@ mod content;
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use access::Refusal;
+use access::{Actions, Refusal};
 use address::Address;
 use envelope::{Envelope, QueueId, StatusCode, Trace};
 use intake::{Context, Intake, Origin};
@@ -18,7 +18,7 @@ use tokio::sync::oneshot;
 
 use crate::Front;
 use addresses::Addresses;
-pub use addresses::{Cleanup, rewritten};
+pub use addresses::{Cleanup, Rewriting, rewritten};
 use content::Verdict;
 
 /// The attribute of a queued message that keeps `transport:nexthop` of the filter that is to see it first, as
@@ -39,6 +39,8 @@ pub struct Submission {
     scratch: Vec<u8>,
     /// More that is known of it.
     attributes: Vec<(String, String)>,
+    /// What access tables and policy services want to happen to it.
+    actions: Actions,
     cleanup: Arc<Cleanup>,
     log: maillog::Log,
 }
@@ -240,6 +242,7 @@ impl Submission {
             failure,
             scratch: Vec::new(),
             attributes: Vec::new(),
+            actions: Actions::default(),
             cleanup,
             log: front.log.clone(),
         }
@@ -249,6 +252,20 @@ impl Submission {
     pub fn with_attributes(mut self, attributes: Vec<(String, String)>) -> Submission {
         self.attributes = attributes;
         self
+    }
+
+    /// What is to happen to the message besides.
+    pub fn with_actions(mut self, actions: Actions) -> Submission {
+        self.actions = actions;
+        self
+    }
+
+    /// Puts header fields in front of all others; a failure shows at the end. Before the content begins.
+    pub fn prepend(&mut self, fields: &[String]) {
+        for field in fields {
+            let written = self.incoming.write(format!("{field}\n").as_bytes());
+            self.failure = self.failure.take().or(written.err().map(Failure::Queue));
+        }
     }
 
     /// The sender wants to hear of the first attempt, or nothing but that.
@@ -354,6 +371,7 @@ impl Submission {
                 message_id: &facts.message_id,
             });
         }
+        content::follow(&mut facts.effects, &mut self.actions);
         let verdict = content::verdict(&facts.effects, &self.circumstances.origin);
         let (is_held, filter) = match verdict {
             Verdict::Refused(status, text) => {

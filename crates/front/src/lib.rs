@@ -11,6 +11,7 @@ pub mod authenticate;
 pub mod cleanup;
 pub mod connections;
 pub mod control;
+pub mod explain;
 pub mod hosts_access;
 pub mod lmtp;
 pub mod login;

@@ -235,6 +235,8 @@ pub enum Question {
     Reload,
     /// Everything is to stop (front, for a command).
     Stop(Haste),
+    /// The file of a table is to be opened for reading, which this role may not open itself. The file comes with the answer.
+    OpenTable(std::path::PathBuf),
     /// The mailbox file of this agent's user in the mail spool is to be made.
     CreateMailbox(String),
     /// Its lock file is to be made.
@@ -269,7 +271,7 @@ pub enum Kind {
 /// What the supervisor answers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Answer {
-    /// It is done.
+    /// It is done. For [`Question::OpenTable`] the open file.
     Done,
     /// It is done by the process with this id. For [`Question::Deliveries`] a socket.
     Agent(u32),
@@ -277,4 +279,6 @@ pub enum Answer {
     Busy(String),
     /// It is not done: why.
     Refused(String),
+    /// The system did not do it: its error number.
+    Failed(i32),
 }

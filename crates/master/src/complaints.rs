@@ -96,6 +96,10 @@ fn restrictions(loaded: &Loaded, service: &Service) -> Vec<Problem> {
         }
     };
     let mut problems: Vec<Problem> = review::gaps(&service.settings).into_iter().map(about).collect();
+    for (parameter, table) in review::tables(&service.settings) {
+        let place = place(loaded, service, parameter);
+        problems.extend(missing_type(&table).map(|why| fails_for_now(&why, place, parameter)));
+    }
     if !review::is_closed(&service.settings) {
         let parameter = "smtpd_relay_restrictions";
         let hint = format!(
@@ -396,14 +400,7 @@ fn of_value(name: &str, text: &str, place: (&str, usize)) -> Vec<Problem> {
             .iter()
             .filter_map(|word| word.parse::<TableRef>().ok())
             .filter_map(|table| missing_type(&table))
-            .map(|why| {
-                Problem::new(
-                    Severity::Warning,
-                    place,
-                    name,
-                    format!("{why}: what asks it fails for now"),
-                )
-            })
+            .map(|why| fails_for_now(&why, place, name))
             .collect(),
         Shape::Networks => text
             .parse::<Networks>()
@@ -422,6 +419,11 @@ fn of_value(name: &str, text: &str, place: (&str, usize)) -> Vec<Problem> {
             .collect(),
         _ => Vec::new(),
     }
+}
+
+fn fails_for_now(why: &tables::Error, place: (&str, usize), name: &str) -> Problem {
+    let text = format!("{why}: what asks it fails for now");
+    Problem::new(Severity::Warning, place, name, text)
 }
 
 /// Why a table cannot be there, whatever its file says.
@@ -639,23 +641,23 @@ mod tests {
     #[test]
     fn what_is_not_there_is_told_once_at_its_line() {
         let main = "mynetworks = 127.0.0.0/8, cidr:/etc/friends, localhost
-smtpd_sender_restrictions = reject_unknown_sender_domain,
-  check_sender_access hash:/etc/senders, permit_tls_clientcerts
+smtpd_sender_restrictions = reject_unverified_sender, reject_unknown_sender_domain,
+  check_sender_access ldap:/etc/senders.cf, check_sender_access hash:/etc/senders, permit_tls_clientcerts
 alias_maps = ldap:/etc/aliases.cf, hash:/no/such/file
 mailbox_transport = cyrus
 default_transport = uucp:gate
 ";
         let master =
-            format!("{SMTP}587 inet n - n - - smtpd -o smtpd_client_restrictions=reject_unknown_client\n");
+            format!("{SMTP}587 inet n - n - - smtpd -o smtpd_client_restrictions=reject_unauth_pipelining\n");
         let expected = [
             "Warning main.cf:1: mynetworks: \"cidr:/etc/friends\" matches nobody: only addresses and networks are there yet",
             "Warning main.cf:1: mynetworks: \"localhost\" matches nobody: only addresses and networks are there yet",
-            "Warning main.cf:2: smtpd_sender_restrictions: reject_unknown_sender_domain is not there yet: it refuses nobody",
-            "Warning main.cf:2: smtpd_sender_restrictions: check_sender_access is not there yet: it refuses nobody",
+            "Warning main.cf:2: smtpd_sender_restrictions: reject_unverified_sender is not there yet: it refuses nobody",
+            "Warning main.cf:2: smtpd_sender_restrictions: table ldap:/etc/senders.cf: type ldap is not there yet: what asks it fails for now",
             "Note main.cf:2: smtpd_sender_restrictions: permit_tls_clientcerts is not there yet: it permits nobody",
             "Warning main.cf:5: mailbox_transport: master.cf has no transport \"cyrus\": mail for it waits in the queue. Add a row \"cyrus unix - - n - - …\" with the program that delivers",
             "Warning main.cf:6: default_transport: master.cf has no transport \"uucp\": mail for it waits in the queue. Add a row \"uucp unix - - n - - …\" with the program that delivers",
-            "Warning master.cf:2: smtpd_client_restrictions: reject_unknown_client is not there yet: it refuses nobody",
+            "Warning master.cf:2: smtpd_client_restrictions: reject_unauth_pipelining is not there yet: it refuses nobody",
         ];
         let mut told = told(main, &master);
         let table = told.iter().position(|line| line.contains("alias_maps"));

@@ -120,6 +120,17 @@ impl Agency for LocalAgency {
         }
     }
 
+    fn endings(
+        &self,
+        recipient: &address::Address,
+        class: MailboxClass,
+    ) -> Result<Vec<deliver_local::Ending>, envelope::Outcome> {
+        match class {
+            MailboxClass::Local => self.local.endings(recipient),
+            MailboxClass::Virtual => Ok(vec![self.local.end_virtual(recipient)]),
+        }
+    }
+
     fn take(&self, handover: Handover<Account, Ticket>) -> Taking<'_> {
         self.sessions.take(handover)
     }

@@ -1,6 +1,6 @@
 //! Who may become which user ([`may_become`], one pure function), and giving up root for good.
 
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -255,6 +255,50 @@ pub fn give_queue(postfix: &Postfix, user: &User) -> Result<()> {
     let setgid_group = os::users::group_by_name(&postfix.setgid_group)
         .with_context(|| format!("cannot look up setgid_group {}", postfix.setgid_group))?;
     give_parts(queue, (user.uid, user.gid), setgid_group.map(|group| group.gid))
+}
+
+/// Makes `data_directory`, or gives it to `user` where it is root's and empty. What is there otherwise stays whose it is. What is to
+/// be told of it comes back: nothing that the system needs lies there.
+pub fn give_data(postfix: &Postfix, user: &User) -> Option<String> {
+    let data = &postfix.data_directory;
+    let (path, name) = (data.display(), &user.name);
+    match give_data_here(data, user) {
+        Ok(told) => told,
+        Err(error) => Some(format!(
+            "data_directory: cannot give {path} to {name}: {}",
+            os::words(&error)
+        )),
+    }
+}
+
+fn give_data_here(data: &Path, user: &User) -> std::io::Result<Option<String>> {
+    /// As `yubin install` makes it.
+    const MODE: u32 = 0o750;
+    if data.as_os_str().is_empty() {
+        return Ok(None);
+    }
+    let complaint = crate::left_queue::complaint_of_data("data_directory", data, data);
+    match std::fs::symlink_metadata(data) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && complaint.is_none() => {
+            std::fs::create_dir_all(data)?;
+            std::fs::set_permissions(data, std::fs::Permissions::from_mode(MODE))?;
+        }
+        Err(error) => return Err(error),
+        // Whoever made a link knows where it leads.
+        Ok(found) if found.uid() != ROOT || !found.is_dir() => return Ok(None),
+        Ok(_) if complaint.is_some() => return Ok(complaint),
+        Ok(_) if std::fs::read_dir(data)?.next().is_some() => {
+            return Ok(Some(format!(
+                "data_directory: {0}: it belongs to root and is not empty: it stays as it is. If all in it is the mail system's: \
+                 chown -R {1} {0}",
+                data.display(),
+                user.name
+            )));
+        }
+        Ok(_) => {}
+    }
+    std::os::unix::fs::lchown(data, Some(user.uid), Some(user.gid))?;
+    Ok(None)
 }
 
 /// Gives the queue in `queue` to the user and group `owner`, its maildrop to the set-group-ID program's group if there is one.
@@ -559,5 +603,36 @@ mod tests {
                 assert_eq!(may, expected, "{own} becomes {uid}:{gid} for {kind:?}");
             }
         }
+    }
+
+    #[test]
+    fn an_empty_data_directory_of_roots_is_given_and_a_full_one_is_not() {
+        if !os::is_root() {
+            println!("skipped: needs root");
+            return;
+        }
+        let nobody = user("nobody").expect("asked").expect("there");
+        let dir = tempfile::tempdir().expect("a directory");
+        let mut postfix = Postfix::defaults(&settings::Surroundings::default());
+        let owner = |path: &Path| path.metadata().expect("there").uid();
+        for name in ["new/below", "empty", "full"] {
+            postfix.data_directory = dir.path().join(name);
+            let data = &postfix.data_directory;
+            if name != "new/below" {
+                std::fs::create_dir(data).expect("made");
+            }
+            if name == "full" {
+                std::fs::write(data.join("other"), "").expect("written");
+                let told = give_data(&postfix, &nobody).expect("told");
+                assert!(told.contains("it belongs to root and is not empty"), "{told}");
+                assert_eq!(owner(data), ROOT);
+            } else {
+                assert_eq!(give_data(&postfix, &nobody), None, "{name}");
+                assert_eq!(owner(data), nobody.uid, "{name}");
+            }
+        }
+        postfix.data_directory = PathBuf::from("/usr/lib");
+        assert!(give_data(&postfix, &nobody).is_some());
+        assert_eq!(owner(Path::new("/usr/lib")), ROOT);
     }
 }

@@ -1,6 +1,7 @@
 //! The configuration as the roles get it: read once, each role sees its slice only.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use settings::{Dovecot, Passdb, Postfix, Service, ServiceType, Userdb};
@@ -24,6 +25,8 @@ pub struct Snapshot {
     pub dovecot: Option<Dovecot>,
     /// Certificates and keys.
     pub keys: Keys,
+    /// Databases of `sqlite:` tables: SQLite opens them by their names, wherever they are.
+    pub databases: Vec<PathBuf>,
 }
 
 /// What master.cf says about its transports; a row without a limit may do as much as it likes.
@@ -66,7 +69,7 @@ impl Snapshot {
     /// All but the keys.
     pub fn without_keys(loaded: &config::Loaded) -> Snapshot {
         let is_served = |service: &&Service| service.command == "smtpd";
-        Snapshot {
+        let mut snapshot = Snapshot {
             postfix: loaded.postfix.clone(),
             services: loaded.services.iter().filter(is_served).cloned().collect(),
             transports: transports(&loaded.services),
@@ -74,7 +77,14 @@ impl Snapshot {
             process_limits: process_limits(&loaded.services),
             dovecot: loaded.dovecot.clone(),
             keys: Keys::default(),
-        }
+            databases: Vec::new(),
+        };
+        let tables = crate::table_files::tables(&snapshot);
+        snapshot.databases = tables
+            .iter()
+            .filter_map(tables::types::sqlite::database_of)
+            .collect();
+        snapshot
     }
 
     /// The same with another queue: the one that is in use.

@@ -156,6 +156,11 @@ impl Router {
         self.fast_flush.contains(site)
     }
 
+    /// Whether an address is this host's.
+    pub fn is_own(&self, address: IpAddr) -> bool {
+        self.own_addresses.contains(&address.to_canonical())
+    }
+
     /// The class of an address's domain. An address without a domain is of this host.
     ///
     /// # Errors

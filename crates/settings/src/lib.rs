@@ -17,6 +17,7 @@ mod choices;
 mod dovecot;
 pub mod expand;
 pub mod kinds;
+mod named_tables;
 mod network;
 pub mod params;
 mod postfix;

@@ -39,11 +39,15 @@ macro_rules! declare {
                 (settings, wrong)
             }
 
-            /// Every lookup table that a parameter names.
+            /// Every lookup table that a parameter of tables names.
             pub fn tables(&self) -> impl Iterator<Item = &TableRef> {
-                let values: Vec<&dyn Any> = vec![$(&self.$name),*];
-                let tables = values.into_iter().filter_map(|value| value.downcast_ref::<Vec<TableRef>>());
+                let tables = self.values().into_iter().filter_map(|value| value.downcast_ref::<Vec<TableRef>>());
                 tables.flatten()
+            }
+
+            /// The value of every field that is a parameter.
+            pub(crate) fn values(&self) -> Vec<&dyn Any> {
+                vec![$(&self.$name),*]
             }
         }
 

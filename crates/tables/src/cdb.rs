@@ -51,7 +51,7 @@ impl Cdb {
             file: name.clone(),
             cause: os::words(&error),
         };
-        let file = os::files::open_text(path).map_err(failed)?;
+        let file = crate::files::open(path).map_err(failed)?;
         let size = file.metadata().map_err(failed)?.len();
         let damaged = |cause: &str| Error::Damaged {
             file: name.clone(),

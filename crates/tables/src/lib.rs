@@ -5,7 +5,8 @@
 //! (crate `deliver-local`).
 //!
 //! Entries: [`Tables::open`] and [`Tables::lookup`]; [`build::build`] behind postmap(1) and postalias(1);
-//! [`addresses::AddressMap`]; [`aliases::targets`]. An error is never "not found". One file per type in `types/`.
+//! [`addresses::AddressMap`]; [`aliases::targets`]; [`watch`] for whoever explains; [`files::borrow_from`] for processes that may
+//! not open all of them. An error is never "not found". One file per type in `types/`.
 //! The names `hash:`, `btree:` and `dbm:` are served by constant databases of our own (`NAME.db`); where such a file
 //! was written by Berkeley DB, the text source beside it is read instead.
 //! Sources: postconf(5), postmap(1), postalias(1), aliases(5), regexp_table(5), cidr_table(5), D. J. Bernstein's cdb.
@@ -17,10 +18,12 @@ pub mod build;
 pub mod cdb;
 mod changes;
 pub mod file_values;
+pub mod files;
 pub mod lmdb;
 pub mod name_list;
 pub mod source;
 pub mod types;
+pub mod watch;
 
 use std::sync::Arc;
 
@@ -123,6 +126,26 @@ pub enum Error {
         /// Why.
         cause: String,
     },
+}
+
+impl Error {
+    /// Whether the table could not be opened at all: Postfix says `TABLE is unavailable. WHY` at each of its lookups.
+    pub fn is_unavailable(&self) -> bool {
+        match self {
+            Error::UnknownType { .. }
+            | Error::OpenFile { .. }
+            | Error::BadName { .. }
+            | Error::Inline { .. }
+            | Error::NotYet { .. }
+            | Error::Open { .. } => true,
+            Error::NoSuchOperation { .. }
+            | Error::Damaged { .. }
+            | Error::Syntax { .. }
+            | Error::Skipped { .. }
+            | Error::Lookup { .. }
+            | Error::Write { .. } => false,
+        }
+    }
 }
 
 /// An open table.
@@ -247,10 +270,11 @@ impl Tables {
             .tables
             .iter()
             .filter(|(table, _)| !types::has_patterns(table));
-        for (_, opened) in fixed {
+        for (table, opened) in fixed {
             let found = opened.lookup(key);
             self.pass_on(&**opened);
             if let Some(value) = found? {
+                watch::found(table, key, &value);
                 return Ok(Some(value));
             }
         }
@@ -266,6 +290,7 @@ impl Tables {
             let found = opened.lookup(key);
             self.pass_on(&**opened);
             if let Some(value) = found? {
+                watch::found(table, key, &value);
                 return Ok(Some((value, table)));
             }
         }

@@ -74,7 +74,7 @@ impl Lmdb {
     /// [`Error::Open`]; [`Error::Damaged`] when it is no database of LMDB.
     pub fn open(path: &Path) -> Result<Lmdb, Error> {
         let name = path.display().to_string();
-        let file = os::files::open_text(path).map_err(|error| Error::Open {
+        let file = crate::files::open(path).map_err(|error| Error::Open {
             file: name.clone(),
             cause: os::words(&error),
         })?;

@@ -49,7 +49,7 @@ pub fn read(path: &Path) -> Result<String, Error> {
         file: path.display().to_string(),
         cause: os::words(&error),
     };
-    let file = os::files::open_text(path).map_err(failed)?;
+    let file = crate::files::open(path).map_err(failed)?;
     let mut bytes = Vec::new();
     file.take(SOURCE_BYTES_MAX + 1)
         .read_to_end(&mut bytes)

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use hickory_proto::op::{Message, MessageType, Query, ResponseCode};
-use hickory_proto::rr::rdata::{A, AAAA, CNAME, MX, PTR, SOA, TLSA, TXT};
+use hickory_proto::rr::rdata::{A, AAAA, CNAME, MX, NS, PTR, SOA, TLSA, TXT};
 use hickory_proto::rr::{Name, RData, Record, RecordType};
 
 /// The longest answer by UDP to a question without EDNS, in octets.
@@ -62,7 +62,7 @@ struct Shared {
 
 /// A server that runs until it is dropped.
 ///
-/// A zone is a row a line: `name [ttl] TYPE data` with the types A, AAAA, MX, CNAME, PTR, TXT, TLSA; or
+/// A zone is a row a line: `name [ttl] TYPE data` with the types A, AAAA, MX, NS, CNAME, PTR, TXT, TLSA; or
 /// `name TROUBLE [TYPE]` with the troubles SILENT, SERVFAIL, REFUSED, NOEDNS, RUBBISH, TRUNCATED, NOTCP, SECURE. Names that no row
 /// is about do not exist. `#` begins a comment.
 #[derive(Debug)]
@@ -198,6 +198,7 @@ fn row(line: &str) -> Option<Row> {
         ("AAAA", [address]) => RData::AAAA(AAAA(address.parse().ok()?)),
         ("MX", [preference, host]) => RData::MX(MX::new(preference.parse().ok()?, target(host)?)),
         ("CNAME", [host]) => RData::CNAME(CNAME(target(host)?)),
+        ("NS", [host]) => RData::NS(NS(target(host)?)),
         ("PTR", [host]) => RData::PTR(PTR(target(host)?)),
         ("TXT", texts) => RData::TXT(TXT::new(texts.iter().map(|text| (*text).to_owned()).collect())),
         ("TLSA", [usage, selector, matching, digits]) => {

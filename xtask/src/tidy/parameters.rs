@@ -38,6 +38,10 @@ const READ_OTHERWISE: &[(&str, &str)] = &[
     ),
     ("process_id", "it stands in other parameters, as $process_id"),
     ("process_name", "it stands in other parameters, as $process_name"),
+    (
+        "reject_tempfail_action",
+        "the defaults of other parameters are made of it",
+    ),
     ("service_name", "it stands in other parameters, as $service_name"),
     ("stress", "the defaults of other parameters are made of it"),
 ];

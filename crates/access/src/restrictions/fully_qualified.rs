@@ -3,45 +3,41 @@
 use address::{Address, Domain};
 use envelope::StatusCode;
 
-use super::{Context, refuse, shown};
-use crate::Verdict;
-use crate::lists::Stage;
+use super::Context;
+use crate::lists::{HELO, RECIPIENT, SENDER};
+use crate::{About, Verdict};
 
 fn is_fully_qualified(domain: &Domain) -> bool {
     let name = domain.as_str();
     domain.is_literal() || (domain.is_hostname() && name.trim_end_matches('.').contains('.'))
 }
 
-fn address_is_qualified(address: &Address) -> bool {
-    address.domain().is_some_and(is_fully_qualified)
+/// An address as it was written, without what would complete it.
+fn address_is_qualified(written: &str) -> bool {
+    let address = Address::parse(written);
+    address.is_ok_and(|address| address.domain().is_some_and(is_fully_qualified))
 }
 
-fn non_fqdn(context: &Context<'_>, subject: &str, stage: Stage, what: &str) -> Verdict {
-    let text = format!("{}: need fully-qualified {what}", stage.subject());
-    refuse(
-        context.settings.non_fqdn_reject_code,
-        StatusCode::permanent(5, 2),
-        subject,
-        &text,
-    )
+fn non_fqdn(context: &Context<'_>, about: &About, what: &str) -> Verdict {
+    let code = context.settings.non_fqdn_reject_code;
+    let text = format!("need fully-qualified {what}");
+    Verdict::Refuse(about.refusal(code, StatusCode::permanent(5, 2), &text))
 }
 
 pub(super) fn reject_non_fqdn_recipient(context: &Context<'_>) -> Verdict {
-    let Some(recipient) = context.request.recipient else {
-        return Verdict::Dunno;
-    };
+    let written = context.request.recipient_written;
     // `postmaster` without a domain must be accepted (RFC 5321 §4.5.1).
-    let is_postmaster = recipient.domain().is_none() && recipient.local().eq_ignore_ascii_case("postmaster");
-    if is_postmaster || address_is_qualified(recipient) {
+    let is_postmaster = written.eq_ignore_ascii_case("postmaster");
+    if context.request.recipient.is_none() || is_postmaster || address_is_qualified(written) {
         return Verdict::Dunno;
     }
-    non_fqdn(context, &shown(Some(recipient)), Stage::Recipient, "address")
+    non_fqdn(context, &About::new(written, RECIPIENT), "address")
 }
 
 pub(super) fn reject_non_fqdn_sender(context: &Context<'_>) -> Verdict {
-    match context.request.sender.flatten() {
-        Some(sender) if !address_is_qualified(sender) => {
-            non_fqdn(context, &shown(Some(sender)), Stage::Sender, "address")
+    match context.request.sender_shown() {
+        Some(written) if !address_is_qualified(written) => {
+            non_fqdn(context, &About::new(written, SENDER), "address")
         }
         _ => Verdict::Dunno,
     }
@@ -53,7 +49,7 @@ pub(super) fn reject_non_fqdn_helo_hostname(context: &Context<'_>) -> Verdict {
     };
     match Domain::parse(helo) {
         Ok(domain) if is_fully_qualified(&domain) => Verdict::Dunno,
-        _ => non_fqdn(context, &format!("<{helo}>"), Stage::Helo, "hostname"),
+        _ => non_fqdn(context, &About::new(helo, HELO), "hostname"),
     }
 }
 
@@ -62,11 +58,17 @@ pub(super) fn reject_invalid_helo_hostname(context: &Context<'_>) -> Verdict {
         return Verdict::Dunno;
     };
     match Domain::parse(helo) {
-        Ok(domain) if domain.is_literal() || domain.is_hostname() => Verdict::Dunno,
+        Ok(domain) if domain.to_ip().is_some() => Verdict::Dunno,
+        Ok(domain) if domain.is_hostname() && !domain.is_literal() => Verdict::Dunno,
         _ => {
-            let text = format!("{}: Invalid name", Stage::Helo.subject());
+            let text = if helo.starts_with('[') {
+                "invalid ip address"
+            } else {
+                "Invalid name"
+            };
             let code = context.settings.invalid_hostname_reject_code;
-            refuse(code, StatusCode::permanent(5, 2), &format!("<{helo}>"), &text)
+            let about = About::new(helo, HELO);
+            Verdict::Refuse(about.refusal(code, StatusCode::permanent(5, 2), text))
         }
     }
 }

@@ -5,35 +5,40 @@ use address::Address;
 use envelope::StatusCode;
 use route::{Class, Existence, Undeliverable};
 
-use super::{Context, lookup_failed, refuse, shown};
-use crate::Verdict;
-use crate::lists::Stage;
+use super::Context;
+use crate::lists::{RECIPIENT, SENDER};
+use crate::{About, Verdict};
 
 pub(super) fn reject_unlisted_recipient(context: &Context<'_>) -> Verdict {
     match context.request.recipient {
-        Some(recipient) => unlisted(context, recipient, Stage::Recipient, 1),
+        Some(recipient) => {
+            let about = About::new(context.request.recipient_written, RECIPIENT);
+            unlisted(context, recipient, &about, 1)
+        }
         None => Verdict::Dunno,
     }
 }
 
 pub(super) fn reject_unlisted_sender(context: &Context<'_>) -> Verdict {
     match context.request.sender.flatten() {
-        Some(sender) => unlisted(context, sender, Stage::Sender, 0),
+        Some(sender) => {
+            let about = About::new(context.request.sender_written, SENDER);
+            unlisted(context, sender, &about, 0)
+        }
         None => Verdict::Dunno,
     }
 }
 
 /// `detail` is the last number of the enhanced code: 5.1.1 is about a recipient, 5.1.0 about a sender.
-fn unlisted(context: &Context<'_>, address: &Address, stage: Stage, detail: u16) -> Verdict {
-    let subject = shown(Some(address));
-    let from = match stage {
-        Stage::Sender => None,
+fn unlisted(context: &Context<'_>, address: &Address, about: &About, detail: u16) -> Verdict {
+    let from = match about.class {
+        SENDER => None,
         _ => context.request.sender.flatten(),
     };
     match context.router.undeliverable(address, from) {
         Ok(None) => {}
-        Ok(Some(why)) => return undeliverable(&why, &subject, (stage, detail)),
-        Err(_) => return lookup_failed(&subject),
+        Ok(Some(why)) => return undeliverable(&why, about, detail),
+        Err(_) => return about.lookup_failed(),
     }
     let class = context.router.class(address);
     match (class, context.router.existence(address)) {
@@ -50,29 +55,19 @@ fn unlisted(context: &Context<'_>, address: &Address, stage: Stage, detail: u16)
             } else {
                 "User unknown"
             };
-            let text = format!("{}: {words}", stage.subject());
-            let status = if code >= 500 {
-                StatusCode::permanent(1, detail)
-            } else {
-                StatusCode::temporary(1, detail)
-            };
-            refuse(code, status, &subject, &text)
+            Verdict::Refuse(about.refusal(code, StatusCode::permanent(1, detail), words))
         }
         (Ok(_), Ok(Existence::Exists)) => Verdict::Dunno,
-        (Err(_), _) | (_, Err(_)) => lookup_failed(&subject),
+        (Err(_), _) | (_, Err(_)) => about.lookup_failed(),
     }
 }
 
 /// What `error` or `retry` say, as Postfix tells it to clients.
-fn undeliverable(why: &Undeliverable, subject: &str, (stage, detail): (Stage, u16)) -> Verdict {
+fn undeliverable(why: &Undeliverable, about: &About, detail: u16) -> Verdict {
     let (code, usual, text) = match why {
         Undeliverable::Never(text) => (550, StatusCode::permanent(1, detail), text),
         Undeliverable::NotNow(text) => (450, StatusCode::temporary(1, detail), text),
     };
-    let (own, words) = StatusCode::split(text).unwrap_or((usual, text));
-    let status = StatusCode {
-        class: usual.class,
-        ..own
-    };
-    refuse(code, status, subject, &format!("{}: {words}", stage.subject()))
+    let (status, words) = StatusCode::split(text).unwrap_or((usual, text));
+    Verdict::Refuse(about.refusal(code, status, words))
 }

@@ -87,7 +87,8 @@ fn drop_group(name: &str, found: &mut Vec<Finding>) -> Option<Group> {
 fn queue(loaded: &Loaded, owner: &User, group: Option<&Group>, found: &mut Vec<Finding>) {
     let postfix = &loaded.postfix;
     found.extend(left_queue::complaint(&postfix.queue_directory).map(Finding::error));
-    for directory in [&postfix.queue_directory, &postfix.data_directory] {
+    let queue = (&postfix.queue_directory, Holds::Queue);
+    for (directory, holds) in [queue, (&postfix.data_directory, Holds::Data)] {
         if let Ok(Some(closed)) = identity::closed_on_the_way(directory, owner) {
             found.push(Finding::error(format!(
                 "{}: {} cannot come there: {} is closed to it: chmod o+x {2}",
@@ -101,13 +102,13 @@ fn queue(loaded: &Loaded, owner: &User, group: Option<&Group>, found: &mut Vec<F
                 "{}: it is not there yet; the first start makes it",
                 directory.display()
             ))),
-            Ok(state) => owned(directory, &state, owner, found),
+            Ok(state) => owned((directory, holds), &state, owner, found),
         }
     }
     for part in ["log", "large", "public"] {
         let path = postfix.queue_directory.join(part);
         if let Ok(state) = std::fs::symlink_metadata(&path) {
-            owned(&path, &state, owner, found);
+            owned((&path, Holds::Queue), &state, owner, found);
         }
     }
     let maildrop = postfix.queue_directory.join("maildrop");
@@ -126,7 +127,22 @@ fn queue(loaded: &Loaded, owner: &User, group: Option<&Group>, found: &mut Vec<F
     }
 }
 
-fn owned(path: &Path, state: &Metadata, owner: &User, found: &mut Vec<Finding>) {
+/// What lies in a directory of the mail system's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Holds {
+    Queue,
+    Data,
+}
+
+fn owned((path, holds): (&Path, Holds), state: &Metadata, owner: &User, found: &mut Vec<Finding>) {
+    const START: &str = "yubin install or a start by root sets it right; or: ";
+    let is_full = || std::fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_some());
+    let (what, cure) = match holds {
+        Holds::Queue => ("queued", START),
+        // A start does not give away what it does not know.
+        Holds::Data if state.uid() != 0 || is_full() => ("kept there", ""),
+        Holds::Data => ("kept there", START),
+    };
     let (path, name) = (path.display(), &owner.name);
     if !state.is_dir() {
         found.push(Finding::error(format!("{path}: it is no directory")));
@@ -134,9 +150,9 @@ fn owned(path: &Path, state: &Metadata, owner: &User, found: &mut Vec<Finding>) 
     }
     if state.uid() != owner.uid {
         found.push(Finding::error(format!(
-            "{path}: it does not belong to mail_owner {name} but to user id {}, so that nothing can be queued: yubin install or a \
-             start by root sets it right; or: chown -R {name} {path}",
-            state.uid()
+            "{path}: it does not belong to mail_owner {name} but to user id {}, so that nothing can be {what}: {cure}chown -R {name} \
+             {path}",
+            state.uid(),
         )));
     }
     if state.mode() & GROUP_OR_OTHERS_WRITE != 0 {

@@ -3,6 +3,7 @@
 
 mod certificates;
 mod files;
+mod tables;
 mod writers;
 
 use std::path::Path;
@@ -113,6 +114,7 @@ pub(crate) fn findings(directory: &Path) -> Vec<Finding> {
         .collect();
     findings.extend(ports(&loaded));
     findings.extend(aliases(&loaded));
+    findings.extend(tables::of(&loaded));
     // Whoever is no other user has no owners and modes to check.
     if os::is_root() {
         findings.extend(files::of(&loaded));
@@ -135,7 +137,7 @@ pub(crate) fn is_old(table: &TableRef) -> bool {
 }
 
 fn database_of(table: &TableRef) -> Option<String> {
-    tables::build::database_name(table)
+    ::tables::build::database_name(table)
 }
 
 /// Why a start would have nothing to do, or could not tell what.
@@ -182,7 +184,7 @@ mod tests {
         std::fs::write(
             dir.path().join("main.cf"),
             format!(
-                "mynetworks = 10.0.0.0/33\nno_such_name = 1\nsmtpd_client_restrictions = reject_rbl_client bl.example\n\
+                "mynetworks = 10.0.0.0/33\nno_such_name = 1\nsmtpd_client_restrictions = reject_unauth_pipelining\n\
                  alias_database = hash:{place}/aliases\nalias_maps = texthash:{place}/aliases\nqueue_directory = {place}/spool\n"
             ),
         )
@@ -200,7 +202,7 @@ mod tests {
         let has = |start: &str| warnings.iter().any(|text| text.starts_with(start));
         assert!(has("main.cf:2: no_such_name"), "{warnings:?}");
         assert!(has(
-            "main.cf:3: smtpd_client_restrictions: reject_rbl_client is not there yet"
+            "main.cf:3: smtpd_client_restrictions: reject_unauth_pipelining is not there yet"
         ));
         assert!(
             has(&format!("{place}/aliases: it has changed since")),

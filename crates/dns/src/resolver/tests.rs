@@ -35,7 +35,7 @@ fn said(answer: Result<Answer, Failure>) -> String {
     let in_words = |record: &Record| match record {
         Record::Address(address) => address.to_string(),
         Record::Exchanger { preference, host } => format!("{preference} {host}"),
-        Record::Name(name) => name.clone(),
+        Record::Name(name) | Record::Server(name) => name.clone(),
         Record::Text(text) => String::from_utf8_lossy(text).into_owned(),
         record @ Record::Certificate { .. } => record.to_string(),
     };

@@ -10,6 +10,7 @@ use maillog::Log;
 use route::Router;
 use settings::Postfix;
 use tables::addresses::Host;
+use tables::watch::{self, Hit};
 
 use super::leaves_out;
 
@@ -79,6 +80,45 @@ pub fn rewritten(
     }
 }
 
+/// A step that changed an address.
+#[derive(Debug, Clone)]
+pub struct Rewriting {
+    /// By which settings.
+    pub what: &'static str,
+    /// What it was.
+    pub from: Vec<Address>,
+    /// What it is.
+    pub to: Vec<Address>,
+    /// Which tables knew something.
+    pub hits: Vec<Hit>,
+}
+
+impl Cleanup {
+    /// What becomes of the sender of a message, each step that changes it by itself. The thread watches tables.
+    ///
+    /// # Errors
+    /// When a table cannot be asked.
+    pub(crate) fn steps_of_sender(
+        &self,
+        sender: &Address,
+        settings: &Postfix,
+    ) -> Result<Vec<Rewriting>, Error> {
+        Addresses::of(self, settings).steps(sender, Role::EnvelopeSender)
+    }
+
+    /// What becomes of a recipient, each step that changes it by itself. The thread watches tables.
+    ///
+    /// # Errors
+    /// When a table cannot be asked.
+    pub(crate) fn steps_of_recipient(
+        &self,
+        recipient: &Address,
+        settings: &Postfix,
+    ) -> Result<Vec<Rewriting>, Error> {
+        Addresses::of(self, settings).steps(recipient, Role::EnvelopeRecipient)
+    }
+}
+
 /// What is done to the addresses of one message.
 pub(super) struct Addresses<'a> {
     cleanup: &'a Cleanup,
@@ -140,6 +180,39 @@ impl Addresses<'_> {
         }
         envelope.recipients = all;
         Ok(())
+    }
+
+    /// What an address becomes, each step that changes it by itself: its name and what comes of it.
+    ///
+    /// # Errors
+    /// When a table cannot be asked.
+    pub(super) fn steps(&self, address: &Address, role: Role) -> Result<Vec<Rewriting>, Error> {
+        let Cleanup { maps, host, .. } = self.cleanup;
+        let mut steps = Vec::new();
+        let mut at = vec![address.clone()];
+        let mut add = |what, to: Vec<Address>| {
+            let hits = watch::take();
+            if to != at {
+                let from = std::mem::replace(&mut at, to.clone());
+                let to = to.clone();
+                steps.push(Rewriting { what, from, to, hits });
+            }
+            to
+        };
+        let completed = match rewritten(address, &host.router, self.settings) {
+            Ok(Some(completed)) => completed,
+            _ => address.clone(),
+        };
+        add("completed", vec![completed.clone()]);
+        if !self.is_mapped {
+            return Ok(steps);
+        }
+        let canonical = maps.canonical(&completed, role, host)?;
+        add("canonical_maps, masquerade_domains", vec![canonical.clone()]);
+        if role == Role::EnvelopeRecipient {
+            add("virtual_alias_maps", maps.aliases(&canonical, host)?);
+        }
+        Ok(steps)
     }
 
     /// The recipients of a copy, about whom nobody is told.

@@ -1,5 +1,7 @@
 //! What content checks come to: lines in the log, and where the message goes.
 
+use access::Actions;
+use address::Address;
 use envelope::{Class, Envelope, QueueId, StatusCode};
 use intake::checks::Effects;
 use intake::{Origin, mapping};
@@ -50,6 +52,21 @@ pub(super) fn verdict(effects: &Effects, origin: &Origin) -> Verdict {
             filter: effects.filter.clone(),
         },
     }
+}
+
+/// What access tables and policy services wanted before the content came; what its checks say comes later, and counts more.
+pub(super) fn follow(effects: &mut Effects, actions: &mut Actions) {
+    effects.is_held |= actions.hold;
+    effects.filter = effects.filter.take().or_else(|| actions.filter.take());
+    let redirect = actions.redirect.take();
+    effects.redirect = effects
+        .redirect
+        .take()
+        .or_else(|| Address::parse(redirect.as_deref()?).ok());
+    let copies = actions.bcc.drain(..);
+    effects
+        .copies
+        .extend(copies.filter_map(|text| Address::parse(&text).ok()));
 }
 
 /// `BCC` and `REDIRECT`. Nobody is told of a copy; mail that goes elsewhere goes there once.

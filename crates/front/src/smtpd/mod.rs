@@ -2,11 +2,15 @@
 
 mod client_name;
 mod forwarded;
+mod judging;
 mod options;
+mod policies;
+mod rehearsal;
 mod session;
 mod transaction;
 
 pub use options::tls_level;
+pub use rehearsal::{Exchange, Part};
 
 use std::sync::Arc;
 
@@ -33,6 +37,7 @@ pub struct Smtpd {
     name: String,
     settings: Arc<Postfix>,
     access: Access,
+    policies: policies::Policies,
     config: Arc<Config>,
     /// Which of the authority's mechanisms are offered.
     filter: NameList,
@@ -60,10 +65,15 @@ impl Smtpd {
         problems
             .iter()
             .for_each(|problem| front.log.error("smtpd", &problem.to_string()));
+        let (access, problems) = Access::new(Arc::clone(&settings), Arc::clone(&front.router), &tell);
+        problems
+            .iter()
+            .for_each(|problem| log.error("smtpd", &problem.to_string()));
         let mechanisms = front.auth.mechanisms();
         let config = Arc::new(options::config(&settings, tls.is_some(), &filter, &mechanisms));
         Smtpd {
-            access: Access::new(Arc::clone(&settings), Arc::clone(&front.router)),
+            access,
+            policies: policies::Policies::new(&settings.queue_directory),
             xforward: forwarded::Trusted::open(&settings.smtpd_authorized_xforward_hosts, &tell),
             xclient: forwarded::Trusted::open(&settings.smtpd_authorized_xclient_hosts, &tell),
             log,
@@ -76,6 +86,11 @@ impl Smtpd {
             config,
             tls,
         }
+    }
+
+    /// The settings, `-o` overrides applied.
+    pub fn settings(&self) -> &Arc<Postfix> {
+        &self.settings
     }
 
     /// The same service with another program that decides about log-ins (`smtpd_sasl_path`).

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use access::{Client, Excess, Happening, Refusal, Request};
+use access::{Client, Excess, Happening, Memory, Refusal};
 use address::Address;
 use envelope::StatusCode;
 use intake::{Network, Origin};
@@ -12,7 +12,7 @@ use maillog::lines::smtpd as lines;
 use serve::Link;
 use serve::clock::now;
 use serve::pump::{Host, Step};
-use settings::{NotifyClass, Postfix};
+use settings::NotifyClass;
 use smtp::server::{
     Answer, Attribute, Attributes, Ended, Ending, Event, HeloVerb, MailOptions, Note, RcptOptions, Server,
 };
@@ -21,6 +21,7 @@ use smtp::{Reply, Transcript};
 
 use super::Smtpd;
 use super::forwarded::{Forwarded, introduced, value};
+use super::judging::Moment;
 use super::transaction::Transaction;
 use crate::authenticate::{Conversation, Progress, asker_of};
 use crate::cleanup::{Cause, Declined};
@@ -34,25 +35,32 @@ pub(super) struct Login {
 
 /// What is known about one client.
 pub(super) struct Session {
-    service: Arc<Smtpd>,
-    client: Client,
+    pub(super) service: Arc<Smtpd>,
+    pub(super) client: Client,
     /// Who has connected, whoever the client is since XCLIENT.
     connected: IpAddr,
     /// The client's port, as XCLIENT has it.
-    port: Option<String>,
+    pub(super) port: Option<String>,
     /// What XFORWARD told of the next message.
     forwarded: Option<Forwarded>,
+    /// What restriction lists remember of it.
+    pub(super) memory: Memory,
     /// The limit that this connection is over from its start.
     excess: Option<Excess>,
-    helo: Option<(HeloVerb, String)>,
-    login: Option<Login>,
+    pub(super) helo: Option<(HeloVerb, String)>,
+    pub(super) login: Option<Login>,
     conversation: Option<Conversation>,
-    transaction: Option<Transaction>,
+    pub(super) transaction: Option<Transaction>,
     /// STARTTLS was accepted, and nothing was heard since.
     in_handshake: bool,
     /// Which classes of `notify_classes` our refusals were of.
     faults: Vec<NotifyClass>,
+    /// Who is shown what the lists said of each command.
+    pub(super) watching: Option<Watching>,
 }
+
+/// Is shown what restriction lists said of a command.
+pub(super) type Watching = Box<dyn FnMut(&str, &access::Outcome) + Send>;
 
 impl Session {
     pub(super) fn new(service: Arc<Smtpd>, address: IpAddr) -> Session {
@@ -61,6 +69,7 @@ impl Session {
         Session {
             excess,
             service,
+            memory: Memory::default(),
             connected: address,
             port: None,
             forwarded: None,
@@ -76,6 +85,7 @@ impl Session {
             transaction: None,
             in_handshake: false,
             faults: Vec::new(),
+            watching: None,
         }
     }
 
@@ -128,18 +138,8 @@ impl Session {
         }
     }
 
-    fn request<'a>(&'a self, recipient: Option<&'a Address>) -> Request<'a> {
-        Request {
-            client: &self.client,
-            helo: self.helo.as_ref().map(|(_, name)| name.as_str()),
-            sender: self.transaction.as_ref().map(|transaction| transaction.sender()),
-            recipient,
-            sasl_user: self.login.as_ref().map(|login| login.user.as_str()),
-        }
-    }
-
     /// `SMTP`, `ESMTP`; what the log calls the protocol.
-    fn protocol(&self) -> &'static str {
+    pub(super) fn protocol(&self) -> &'static str {
         match self.helo {
             Some((HeloVerb::Ehlo, _)) => "ESMTP",
             _ => "SMTP",
@@ -147,24 +147,20 @@ impl Session {
     }
 
     /// Logs a refusal and makes the reply.
-    fn refuse(&mut self, stage: &str, refusal: &Refusal, recipient: Option<&str>) -> Step<Answer> {
+    fn refuse(&mut self, refusal: &Refusal, moment: Moment<'_>) -> Step<Answer> {
         self.note_fault(refusal.class());
-        let softened = softened(refusal, &self.service.settings);
+        let softened = self.service.settings.soft_bounce.then(|| refusal.softened());
         let refusal = softened.as_ref().unwrap_or(refusal);
-        let sender = self.transaction.as_ref().filter(|_| stage != "VRFY");
-        let sender = sender.map(|transaction| transaction.sender_text());
-        self.service.log.write(&lines::Decided {
-            queue_id: self.transaction.as_ref().and_then(Transaction::queue_id),
-            decision: lines::Decision::Reject,
-            stage,
-            peer: self.peer(),
-            text: &refusal.to_string(),
-            sender: sender.as_deref(),
-            recipient,
-            protocol: self.protocol(),
-            helo: self.helo.as_ref().map(|(_, name)| name.as_str()),
-        });
+        self.tell(lines::Decision::Reject, &refusal.to_string(), moment);
         reply(refusal.code, refusal.status, &refusal.text)
+    }
+
+    /// What the lists say, and the reply if they refuse.
+    async fn pass(&mut self, moment: Moment<'_>, link: &Link) -> Result<(), Step<Answer>> {
+        match self.judged(moment, link).await {
+            Some(refusal) => Err(self.refuse(&refusal, moment)),
+            None => Ok(()),
+        }
     }
 
     /// Whether the client does this more often than it may; the log knows then.
@@ -195,7 +191,7 @@ impl Session {
         reply(450, StatusCode::temporary(7, 1), &text)
     }
 
-    fn connected(&mut self) -> Step<Answer> {
+    async fn connected(&mut self, link: &Link) -> Step<Answer> {
         if let Some(excess) = &self.excess {
             self.log_excess(excess);
             self.faults.push(NotifyClass::Policy);
@@ -203,17 +199,26 @@ impl Session {
             let text = format!("{host} Error: too many connections from {address}");
             return reply(421, StatusCode::temporary(7, 0), &text);
         }
-        match self.service.access.connect(&self.request(None)) {
-            Some(refusal) => self.refuse("CONNECT", &refusal, None),
-            None => Step::Answer(Answer::Accept),
+        match self.pass(said("CONNECT"), link).await {
+            Err(Step::Answer(Answer::Reply(greeting))) => {
+                let text = format!("Error: access denied for {}", self.client);
+                let later = Reply::new(503, StatusCode::permanent(7, 0), text);
+                Step::Answer(Answer::TurnAway { greeting, later })
+            }
+            Err(refused) => refused,
+            Ok(()) => Step::Answer(Answer::Accept),
         }
     }
 
-    fn greeted(&mut self, verb: HeloVerb, name: String) -> Step<Answer> {
+    async fn greeted(&mut self, verb: HeloVerb, name: String, link: &Link) -> Step<Answer> {
         self.helo = Some((verb, name));
-        match self.service.access.helo(&self.request(None)) {
-            Some(refusal) => self.refuse("HELO", &refusal, None),
-            None => Step::Answer(Answer::Accept),
+        let command = match verb {
+            HeloVerb::Helo => "HELO",
+            HeloVerb::Ehlo | HeloVerb::Lhlo => "EHLO",
+        };
+        match self.pass(said(command), link).await {
+            Err(refused) => refused,
+            Ok(()) => Step::Answer(Answer::Accept),
         }
     }
 
@@ -234,7 +239,7 @@ impl Session {
         }
     }
 
-    fn mail(&mut self, sender: Option<Address>, options: MailOptions) -> Step<Answer> {
+    async fn mail(&mut self, sender: Option<Address>, options: MailOptions, link: &Link) -> Step<Answer> {
         if self.is_over(Happening::Message) {
             return self.too_many("much mail");
         }
@@ -243,18 +248,15 @@ impl Session {
             return reply(452, StatusCode::temporary(3, 1), "Insufficient system storage");
         }
         let qualified = sender.map(|sender| intake::qualify(sender, &self.service.settings));
-        let written = options.written.clone();
         self.transaction = Some(Transaction::new(qualified, options));
-        if let Some(mut refusal) = self.service.access.mail(&self.request(None)) {
-            self.show_sender(&mut refusal, &written);
-            let step = self.refuse("MAIL", &refusal, None);
+        if let Err(refused) = self.pass(said("MAIL"), link).await {
             self.transaction = None;
-            return step;
+            return refused;
         }
         Step::Answer(Answer::Accept)
     }
 
-    fn rcpt(&mut self, recipient: Address, options: RcptOptions) -> Step<Answer> {
+    async fn rcpt(&mut self, recipient: Address, options: RcptOptions, link: &Link) -> Step<Answer> {
         if self.is_over(Happening::Recipient) {
             return self.too_many("many recipients");
         }
@@ -262,8 +264,13 @@ impl Session {
             Ok(qualified) => qualified,
             Err(refusal) => return self.not_meant(refusal),
         };
-        if let Some(refusal) = self.asked_about(&qualified, &options.written) {
-            return self.refuse("RCPT", &refusal, Some(&recipient.to_string()));
+        let moment = Moment {
+            recipient: Some((&qualified, &options.written)),
+            shown: Some(&recipient.to_string()),
+            ..said("RCPT")
+        };
+        if let Err(refused) = self.pass(moment, link).await {
+            return refused;
         }
         let is_first = self
             .transaction
@@ -329,26 +336,6 @@ impl Session {
         }
     }
 
-    /// What access says about a recipient. The reply shows it as the client wrote it.
-    fn asked_about(&self, qualified: &Address, written: &str) -> Option<Refusal> {
-        let mut refusal = self.service.access.rcpt(&self.request(Some(qualified)))?;
-        if let Some(rest) = refusal.text.strip_prefix(&format!("<{qualified}>: ")) {
-            refusal.text = format!("<{written}>: {rest}");
-        } else if let Some(transaction) = &self.transaction {
-            self.show_sender(&mut refusal, transaction.sender_written());
-        }
-        Some(refusal)
-    }
-
-    /// The same for the sender.
-    fn show_sender(&self, refusal: &mut Refusal, written: &str) {
-        let qualified = self.transaction.as_ref().and_then(Transaction::sender);
-        let shown = qualified.map(|sender| format!("<{sender}>: "));
-        if let Some(rest) = shown.and_then(|shown| refusal.text.strip_prefix(&shown).map(str::to_owned)) {
-            refusal.text = format!("<{written}>: {rest}");
-        }
-    }
-
     fn log_client(&self) {
         let Some(queue_id) = self.transaction.as_ref().and_then(Transaction::queue_id) else {
             return;
@@ -365,14 +352,35 @@ impl Session {
         });
     }
 
-    fn data(&mut self, link: &Link) -> Step<Answer> {
-        if let Some(refusal) = self.service.access.data(&self.request(None)) {
-            return self.refuse("DATA", &refusal, None);
+    /// What the lists say of the content, before it comes or when it is there.
+    async fn pass_content(
+        &mut self,
+        command: &str,
+        size_bytes: Option<u64>,
+        link: &Link,
+    ) -> Result<(), Step<Answer>> {
+        let only = self.transaction.as_ref().and_then(Transaction::only_recipient);
+        let only = only.map(|(address, written)| (address.clone(), written.to_owned()));
+        let moment = Moment {
+            recipient: only
+                .as_ref()
+                .map(|(address, written)| (address, written.as_str())),
+            shown: only.as_ref().map(|(_, written)| written.as_str()),
+            size_bytes,
+            ..said(command)
+        };
+        self.pass(moment, link).await
+    }
+
+    async fn data(&mut self, link: &Link) -> Step<Answer> {
+        if let Err(refused) = self.pass_content("DATA", None, link).await {
+            return refused;
         }
         let origin = self.origin(link);
         let attributes = self.attributes(link);
         if let Some(transaction) = &mut self.transaction {
-            transaction.begin_content(origin, attributes, (&self.service.settings, &self.service.front));
+            let all = (&self.service.settings, &*self.service.front, &self.memory.actions);
+            transaction.begin_content(origin, attributes, all);
         }
         Step::Answer(Answer::Accept)
     }
@@ -401,6 +409,7 @@ impl Session {
         self.client = introduced(&self.client, attributes);
         self.transaction = None;
         self.forwarded = None;
+        self.memory = Memory::default();
         if let Some(port) = value(attributes, Attribute::Port) {
             self.port = Some(port.unwrap_or_default());
         }
@@ -477,17 +486,23 @@ impl Session {
         })
     }
 
-    async fn content_end(&mut self) -> Step<Answer> {
-        if let Some(refusal) = self.service.access.end_of_data(&self.request(None)) {
-            let step = self.refuse("END-OF-MESSAGE", &refusal, None);
+    async fn content_end(&mut self, size_bytes: u64, link: &Link) -> Step<Answer> {
+        let passed = self.pass_content("END-OF-MESSAGE", Some(size_bytes), link).await;
+        let actions = std::mem::take(&mut self.memory.actions);
+        self.memory.end_transaction();
+        if let Err(refused) = passed {
             self.transaction = None;
-            return step;
+            return refused;
         }
         let Some(transaction) = self.transaction.take() else {
             return reply(503, StatusCode::permanent(5, 1), "Error: need RCPT command");
         };
         self.forwarded = None;
-        match transaction.commit(&self.service.front).await {
+        if let (true, Some(queue_id)) = (actions.discard, transaction.queue_id()) {
+            self.faults.clear();
+            return Step::Answer(Answer::Queued(queue_id.clone()));
+        }
+        match transaction.commit(actions, &self.service.front).await {
             Ok(accepted) => {
                 self.faults.clear();
                 Step::Answer(Answer::Queued(accepted.queue_id().clone()))
@@ -497,13 +512,13 @@ impl Session {
                 let (step, class) = match cause {
                     // It is in the log already.
                     Cause::Content => {
-                        let softened = softened(&refusal, &self.service.settings);
+                        let softened = self.service.settings.soft_bounce.then(|| refusal.softened());
                         let said = softened.as_ref().unwrap_or(&refusal);
                         let step = reply(said.code, said.status, &said.text);
                         (step, NotifyClass::Policy)
                     }
                     Cause::Other => {
-                        let step = self.refuse("END-OF-MESSAGE", &refusal, None);
+                        let step = self.refuse(&refusal, said("END-OF-MESSAGE"));
                         (step, class_of_commit(&refusal))
                     }
                 };
@@ -572,14 +587,15 @@ impl Session {
     }
 
     /// ETRN: mail for a domain of `fast_flush_domains` is tried at once, if `smtpd_etrn_restrictions` let it.
-    fn flush_for(&mut self, domain: &str) -> Step<Answer> {
-        let front = &self.service.front;
-        if let Some(mut refusal) = self.service.access.etrn(&self.request(None)) {
-            if let Some(rest) = refusal.text.strip_prefix("<ETRN>") {
-                refusal.text = format!("<{domain}>{rest}");
-            }
-            return self.refuse("ETRN", &refusal, None);
+    async fn flush_for(&mut self, domain: &str, link: &Link) -> Step<Answer> {
+        let moment = Moment {
+            etrn_domain: domain,
+            ..said("ETRN")
+        };
+        if let Err(refused) = self.pass(moment, link).await {
+            return refused;
         }
+        let front = &self.service.front;
         let is_served = address::Domain::parse(domain)
             .ok()
             .is_some_and(|site| front.router.is_flushed_for(&site).unwrap_or(false));
@@ -594,7 +610,7 @@ impl Session {
         Step::Answer(Answer::Accept)
     }
 
-    fn verify(&mut self, address: &str) -> Step<Answer> {
+    async fn verify(&mut self, address: &str, link: &Link) -> Step<Answer> {
         let path = address::path::read(address)
             .ok()
             .filter(|path| path.rest.is_empty());
@@ -607,9 +623,14 @@ impl Session {
             Ok(qualified) => qualified,
             Err(refusal) => return self.not_meant(refusal),
         };
-        match self.asked_about(&qualified, &written) {
-            Some(refusal) => self.refuse("VRFY", &refusal, Some(&recipient.to_string())),
-            None => Step::Answer(Answer::Accept),
+        let moment = Moment {
+            recipient: Some((&qualified, &written)),
+            shown: Some(&recipient.to_string()),
+            ..said("VRFY")
+        };
+        match self.pass(moment, link).await {
+            Err(refused) => refused,
+            Ok(()) => Step::Answer(Answer::Accept),
         }
     }
 
@@ -668,18 +689,18 @@ impl Host<Server> for Session {
             self.log_tls(link);
         }
         match event {
-            Event::Connected => self.connected(),
-            Event::Helo { verb, name } => self.greeted(verb, name),
-            Event::Mail { sender, options } => self.mail(sender, options),
-            Event::Rcpt { recipient, options } => self.rcpt(recipient, options),
-            Event::Data => self.data(link),
+            Event::Connected => self.connected(link).await,
+            Event::Helo { verb, name } => self.greeted(verb, name, link).await,
+            Event::Mail { sender, options } => self.mail(sender, options, link).await,
+            Event::Rcpt { recipient, options } => self.rcpt(recipient, options, link).await,
+            Event::Data => self.data(link).await,
             Event::Content(piece) => {
                 if let Some(transaction) = &mut self.transaction {
                     transaction.content(&piece);
                 }
                 Step::Done
             }
-            Event::ContentEnd { .. } => self.content_end().await,
+            Event::ContentEnd { octets } => self.content_end(octets, link).await,
             Event::Forwarded(attributes) => {
                 self.forwarded.get_or_insert_default().take(attributes);
                 Step::Done
@@ -688,6 +709,7 @@ impl Host<Server> for Session {
             Event::Reset => {
                 self.transaction = None;
                 self.forwarded = None;
+                self.memory.end_transaction();
                 Step::Done
             }
             Event::Auth { .. } if self.is_over(Happening::Login) => self.too_many("many AUTH commands"),
@@ -706,8 +728,8 @@ impl Host<Server> for Session {
                 Step::Done
             }
             Event::StartTls => self.start_tls(),
-            Event::Vrfy { address } => self.verify(&address),
-            Event::Etrn { domain } => self.flush_for(&domain),
+            Event::Vrfy { address } => self.verify(&address, link).await,
+            Event::Etrn { domain } => self.flush_for(&domain, link).await,
             Event::Note(Note::Transcript(transcript, ending)) => {
                 let aborted = match ending {
                     Some(Ending::Lost) => Some("lost connection"),
@@ -738,14 +760,12 @@ impl Drop for Session {
     }
 }
 
-/// `soft_bounce`: what would be refused for good is refused for now.
-fn softened(refusal: &Refusal, settings: &Postfix) -> Option<Refusal> {
-    let is_for_good = settings.soft_bounce && refusal.code >= 500;
-    is_for_good.then(|| Refusal {
-        code: refusal.code - 100,
-        status: StatusCode::temporary(refusal.status.subject, refusal.status.detail),
-        text: refusal.text.clone(),
-    })
+/// A command that names nobody.
+fn said(command: &str) -> Moment<'_> {
+    Moment {
+        command,
+        ..Moment::default()
+    }
 }
 
 fn bad_recipient() -> Refusal {

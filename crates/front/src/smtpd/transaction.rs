@@ -1,11 +1,13 @@
 //! One mail transaction: sender, recipients, then the content on its way into the queue.
 
+use access::Actions;
 use address::Address;
 use envelope::{Envelope, QueueId, Recipient};
 use queue::Incoming;
 use settings::Postfix;
 use smtp::server::{MailOptions, RcptOptions};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::Front;
 use crate::cleanup::{Accepted, Declined, Submission};
@@ -16,6 +18,13 @@ pub(super) struct Transaction {
     envelope: Envelope,
     /// The sender as the client wrote it, without brackets.
     written: String,
+    /// The size and the login that MAIL told of.
+    announced_bytes: u64,
+    auth: Option<String>,
+    /// The last recipient that was accepted, as the client wrote it.
+    last_written: String,
+    /// The same for all that restrictions ask about this message.
+    instance: String,
     /// When the first recipient was accepted.
     began_micros: i64,
     stage: Stage,
@@ -44,6 +53,10 @@ impl Transaction {
         Transaction {
             envelope,
             written: options.written,
+            announced_bytes: options.size.unwrap_or(0),
+            auth: options.auth,
+            last_written: String::new(),
+            instance: instance(),
             began_micros: 0,
             stage: Stage::Empty,
         }
@@ -58,13 +71,32 @@ impl Transaction {
         &self.written
     }
 
-    /// The sender as the log shows it, empty for the null sender.
-    pub(super) fn sender_text(&self) -> String {
-        self.envelope
-            .sender
-            .as_ref()
-            .map(ToString::to_string)
-            .unwrap_or_default()
+    /// What MAIL said in SIZE=, in octets.
+    pub(super) fn announced_bytes(&self) -> u64 {
+        self.announced_bytes
+    }
+
+    /// What MAIL said in AUTH=.
+    pub(super) fn auth(&self) -> Option<&str> {
+        self.auth.as_deref()
+    }
+
+    /// The name of this transaction for policy services.
+    pub(super) fn instance(&self) -> &str {
+        &self.instance
+    }
+
+    /// How many recipients were accepted.
+    pub(super) fn recipients(&self) -> usize {
+        self.envelope.recipients.len()
+    }
+
+    /// The recipient, and how it was written, if there is one and no other.
+    pub(super) fn only_recipient(&self) -> Option<(&Address, &str)> {
+        match self.envelope.recipients.as_slice() {
+            [only] => Some((&only.address, &self.last_written)),
+            _ => None,
+        }
     }
 
     /// Whether the client asked for SMTPUTF8.
@@ -86,7 +118,12 @@ impl Transaction {
             self.began_micros = serve::clock::now();
             self.stage = Stage::Addressed(front.spool.begin(self.began_micros));
         }
-        let RcptOptions { notify, orcpt, .. } = options;
+        let RcptOptions {
+            notify,
+            orcpt,
+            written,
+        } = options;
+        self.last_written = written;
         self.envelope.recipients.push(Recipient {
             address,
             original,
@@ -100,13 +137,14 @@ impl Transaction {
         &mut self,
         origin: Origin,
         attributes: Vec<(String, String)>,
-        (settings, front): (&Arc<Postfix>, &Front),
+        (settings, front, actions): (&Arc<Postfix>, &Front, &Actions),
     ) {
         let Stage::Addressed(incoming) = std::mem::replace(&mut self.stage, Stage::Empty) else {
             return;
         };
         let submission = Submission::begin(incoming, origin, &self.envelope, (Arc::clone(settings), front));
-        let submission = submission.begun_at(self.began_micros).with_attributes(attributes);
+        let mut submission = submission.begun_at(self.began_micros).with_attributes(attributes);
+        submission.prepend(&actions.prepend);
         self.stage = Stage::Content(Box::new(submission));
     }
 
@@ -120,10 +158,24 @@ impl Transaction {
     ///
     /// # Errors
     /// What the client is told instead of a 250.
-    pub(super) async fn commit(self, front: &Front) -> Result<Accepted, Declined> {
+    pub(super) async fn commit(self, actions: Actions, front: &Front) -> Result<Accepted, Declined> {
         match self.stage {
-            Stage::Content(submission) => submission.commit(self.envelope, front).await,
+            Stage::Content(submission) => {
+                submission
+                    .with_actions(actions)
+                    .commit(self.envelope, front)
+                    .await
+            }
             Stage::Empty | Stage::Addressed(_) => Err(crate::cleanup::no_content()),
         }
     }
+}
+
+/// A name that no other transaction has.
+fn instance() -> String {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let now = serve::clock::now();
+    let (secs, micros) = (now / machine::SECOND, now % machine::SECOND);
+    format!("{:x}.{secs:x}.{micros:x}.{count:x}", std::process::id())
 }

@@ -76,19 +76,6 @@ pub(super) fn run(begun: Begun, mut inbox: Inbox, line: Line) -> Result<()> {
         .context("cannot start the threads of the runtime")?;
     let (stores, farewell) = (Arc::default(), Arc::default());
     keep_mail_spool(&stores, &begun.whose, &begun.slice, &line);
-    let services = Services::of(&begun.slice, &begun.log, &line, &stores, &farewell);
-    let agent = Arc::new(Agent {
-        whose: begun.whose,
-        log: begun.log,
-        line: line.clone(),
-        stores,
-        farewell,
-        services: RwLock::new(services),
-        busy: AtomicUsize::new(0),
-        taken: AtomicU64::new(0),
-        makes_room: AtomicBool::new(false),
-    });
-    line.tell(&Message::Up, Vec::new());
     let (sender, orders) = channel();
     let answers = line.clone();
     std::thread::spawn(move || {
@@ -106,6 +93,21 @@ pub(super) fn run(begun: Begun, mut inbox: Inbox, line: Line) -> Result<()> {
         }
         answers.hung_up();
     });
+    // Only now: tables that this role may not open are asked for, and answers are taken in.
+    super::borrowing::borrow_tables(&line);
+    let services = Services::of(&begun.slice, &begun.log, &line, &stores, &farewell);
+    let agent = Arc::new(Agent {
+        whose: begun.whose,
+        log: begun.log,
+        line: line.clone(),
+        stores,
+        farewell,
+        services: RwLock::new(services),
+        busy: AtomicUsize::new(0),
+        taken: AtomicU64::new(0),
+        makes_room: AtomicBool::new(false),
+    });
+    line.tell(&Message::Up, Vec::new());
     let haste = agent.work(&orders, &begun.slice, runtime.handle());
     if haste == Haste::Graceful {
         runtime.block_on(agent.farewell.bid(GRACE));
@@ -446,6 +448,7 @@ impl SpoolKeeper {
             Answer::Done | Answer::Agent(_) => Ok(()),
             Answer::Busy(why) => Err(io::Error::new(io::ErrorKind::WouldBlock, why)),
             Answer::Refused(why) => Err(io::Error::new(io::ErrorKind::PermissionDenied, why)),
+            Answer::Failed(number) => Err(io::Error::from_raw_os_error(number)),
         }
     }
 }

@@ -60,6 +60,7 @@ pub(super) fn run(begun: Begun, mut inbox: Inbox, line: Line) -> Result<()> {
         }
         answers.hung_up();
     });
+    super::borrowing::borrow_tables(&line);
     let done = runtime.block_on(serve(begun, line, authority, orders));
     runtime.shutdown_timeout(Duration::from_secs(1));
     log.flush();
@@ -256,6 +257,7 @@ impl Supervisor for Upward {
         match tokio::task::block_in_place(|| self.line.ask(Question::Reload, Vec::new()).0) {
             Answer::Busy(why) | Answer::Refused(why) => Err(why),
             Answer::Done | Answer::Agent(_) => Ok(()),
+            Answer::Failed(_) => Err("the supervisor answers something else".to_owned()),
         }
     }
 
@@ -330,7 +332,7 @@ impl OthersSessions {
                 apologise(spare, relay, protocol).await;
                 Err(why)
             }
-            Answer::Done => Err("the supervisor answers something else".to_owned()),
+            Answer::Done | Answer::Failed(_) => Err("the supervisor answers something else".to_owned()),
         }
     }
 }

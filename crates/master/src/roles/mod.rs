@@ -5,6 +5,7 @@
 
 mod agent;
 mod auth;
+mod borrowing;
 mod front;
 mod line;
 pub mod profile;

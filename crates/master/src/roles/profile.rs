@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use os::sandbox::{Allowed, Files, Profile};
-use settings::TableRef;
 
 use super::Role;
 use crate::snapshot::Snapshot;
@@ -142,22 +141,45 @@ fn users_directories() -> Vec<PathBuf> {
     paths.filter(is_users).collect()
 }
 
-/// Where the lookup tables of main.cf are.
+/// Where the lookup tables of main.cf and master.cf are. Those that a reload names are opened by the supervisor.
 fn table_directories(snapshot: &Snapshot) -> Vec<PathBuf> {
-    let path = |table: &TableRef| PathBuf::from(table.behind_proxy().name);
-    let files = snapshot
-        .postfix
-        .tables()
-        .map(path)
-        .filter(|path| path.is_absolute());
-    files
-        .filter_map(|path| path.parent().map(Path::to_owned))
-        .collect()
+    let tables = crate::table_files::tables(snapshot);
+    let files = tables.iter().flat_map(tables::files::of_table);
+    let directories = files
+        .chain(snapshot.databases.iter().cloned())
+        .filter_map(|path| path.parent().map(Path::to_owned));
+    // For a table in the root directory not everything is opened: the supervisor has the file.
+    directories.filter(|path| path != Path::new("/")).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::TABLE;
+    use super::*;
+
+    #[test]
+    fn the_front_sees_the_directories_of_tables_and_of_their_databases() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let place = dir.path().display();
+        let main = format!(
+            "virtual_alias_maps = hash:/srv/tables/aliases, sqlite:{place}/x.cf\nrelay_domains = texthash:/relays\n"
+        );
+        std::fs::write(dir.path().join("main.cf"), main).expect("written");
+        std::fs::write(dir.path().join("master.cf"), "").expect("written");
+        std::fs::write(
+            dir.path().join("x.cf"),
+            "dbpath = /srv/databases/x.db\nquery = x\n",
+        )
+        .expect("written");
+        let loaded = config::load(dir.path(), &config::Options::default());
+        let found = table_directories(&Snapshot::without_keys(&loaded));
+        for wanted in ["/srv/tables", "/srv/databases"] {
+            assert!(
+                found.iter().any(|path| path == Path::new(wanted)),
+                "{wanted}: {found:?}"
+            );
+        }
+        assert!(!found.iter().any(|path| path == Path::new("/")), "{found:?}");
+    }
 
     #[test]
     fn the_map_prints_the_table() {

@@ -10,6 +10,7 @@ mod mail_spool;
 mod restarts;
 mod room;
 mod sessions;
+mod table_files;
 
 use std::collections::HashMap;
 use std::os::fd::{AsFd, OwnedFd};
@@ -37,6 +38,7 @@ use crate::running::GRACE;
 use crate::signals::Signals;
 use crate::snapshot::Snapshot;
 use crate::start::{self, Offer, Start, base_dir, load};
+use crate::table_files::{Asker as TableAsker, TableFiles};
 use crate::{announcements, log_files, root_alias};
 use agents::{Agents, What};
 use child::{Child, Event};
@@ -91,6 +93,8 @@ fn prepare_here(start: Start, tell: &mut dyn FnMut(&str)) -> Result<Ready> {
     if serves_mta {
         root_alias::complaint(&loaded).iter().for_each(|text| tell(text));
         identity::give_queue(&loaded.postfix, &front_user)?;
+        let told = identity::give_data(&loaded.postfix, &front_user);
+        told.iter().for_each(|text| tell(text));
     }
     let pid_files = PidFiles::open_as_root(base_dir(&loaded));
     Ok(Ready {
@@ -154,6 +158,7 @@ impl Ready {
         let descriptors = os::limits::raise_open_files(0).unwrap_or(DESCRIPTORS_EVERYWHERE);
         let mut supervisor = Supervisor {
             policy: Policy::of(&snapshot, &front_user),
+            table_files: TableFiles::of(&snapshot),
             start,
             snapshot,
             bound,
@@ -191,6 +196,7 @@ struct Supervisor {
     start: Start,
     snapshot: Snapshot,
     policy: Policy,
+    table_files: TableFiles,
     /// The ports stay open here: a front that is started again serves on.
     bound: Vec<Bound>,
     log: Log,
@@ -289,6 +295,7 @@ impl Supervisor {
         let (answer, descriptors) = match question {
             Question::Deliveries(whose) => return self.want((id, number), whose, What::Deliveries),
             Question::Session { .. } => return self.ask_whose(number, question, descriptors),
+            Question::OpenTable(path) => self.open_table(TableAsker::Front, &path),
             Question::Reload => (
                 self.reload().map_or_else(Answer::Refused, |()| Answer::Done),
                 Vec::new(),
@@ -313,6 +320,13 @@ impl Supervisor {
     }
 
     fn answer_agent(&mut self, id: u64, number: u64, question: &Question) {
+        if let Question::OpenTable(path) = question {
+            let (answer, descriptors) = self.open_table(TableAsker::Agent, path);
+            if let Some((agent, _)) = self.agents.find(id) {
+                agent.order(&Order::Answer { number, answer }, descriptors);
+            }
+            return;
+        }
         let Some((agent, whose)) = self.agents.find(id) else {
             return;
         };
@@ -584,6 +598,7 @@ impl Supervisor {
             snapshot.keep_queue(queue);
         }
         self.policy = Policy::of(&snapshot, &self.front_user);
+        self.table_files = TableFiles::of(&snapshot);
         self.snapshot = snapshot;
         self.reopen_log();
         let ports: Vec<Port> = self.bound.iter().map(port).collect();

@@ -2,8 +2,6 @@
 
 /// Name and what is not there.
 pub(crate) const NOT_YET: &[(&str, &str)] = &[
-    ("access_map_defer_code", "not yet: access tables"),
-    ("access_map_reject_code", "not yet: access tables"),
     ("anvil_status_update_time", "not yet: figures about clients"),
     (
         "auth_debug_passwords",
@@ -88,23 +86,14 @@ pub(crate) const NOT_YET: &[(&str, &str)] = &[
         "not yet: distrust of sizes in file names",
     ),
     ("maildir_empty_new", "not yet: emptying new/ without a session"),
-    ("maps_rbl_reject_code", "not yet: DNS of our own"),
     ("master_service_disable", "not yet: leaving out services by name"),
     (
         "mbox_md5",
         "not yet: fingerprints of mbox messages by chosen headers",
     ),
     (
-        "multi_recipient_bounce_reject_code",
-        "not yet: the restriction reject_multi_recipient_bounce",
-    ),
-    (
         "owner_request_special",
         "not yet: extensions of owner- and -request names",
-    ),
-    (
-        "plaintext_reject_code",
-        "not yet: the restriction reject_plaintext_session",
     ),
     (
         "pop3_client_workarounds",
@@ -147,6 +136,10 @@ pub(crate) const NOT_YET: &[(&str, &str)] = &[
     ),
     ("smtpd_min_data_rate", "not yet: deadlines of whole commands"),
     (
+        "smtpd_log_access_permit_actions",
+        "not yet: logging of rules that permit",
+    ),
+    (
         "smtpd_per_request_deadline",
         "not yet: deadlines of whole commands",
     ),
@@ -156,7 +149,6 @@ pub(crate) const NOT_YET: &[(&str, &str)] = &[
         "smtpd_sasl_response_limit",
         "not yet: a limit of AUTH answers of one's own",
     ),
-    ("smtpd_sender_login_maps", "not yet: owners of sender addresses"),
     ("ssl_alt_cert", "not yet: a second certificate"),
     ("ssl_alt_key", "not yet: a second certificate"),
     (
@@ -170,9 +162,6 @@ pub(crate) const NOT_YET: &[(&str, &str)] = &[
     ("ssl_key_password", "not yet: keys under a password"),
     ("strict_smtputf8", "not yet: refusing UTF-8 outside SMTPUTF8"),
     ("tls_server_sni_maps", "not yet: certificates by name"),
-    ("unknown_address_reject_code", "not yet: DNS of our own"),
-    ("unknown_client_reject_code", "not yet: DNS of our own"),
-    ("unknown_hostname_reject_code", "not yet: DNS of our own"),
     (
         "unverified_recipient_reject_code",
         "not yet: address verification",

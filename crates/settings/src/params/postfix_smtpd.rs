@@ -111,6 +111,23 @@ macro_rules! rows {
             multi_recipient_bounce_reject_code: ReplyCode = "550", Reload, "The code for bounces to many recipients.";
             plaintext_reject_code: ReplyCode = "450", Reload, "The code for plaintext where TLS is required.";
             maps_rbl_reject_code: ReplyCode = "554", Reload, "The code for clients on a block list.";
+            default_rbl_reply: Text = "$rbl_code Service unavailable; $rbl_class [$rbl_what] blocked using $rbl_domain${rbl_reason?; $rbl_reason}", Reload, "The text of refusals because of a block list.";
+            maps_rbl_domains: List = "", Reload, "Block lists of an obsolete rule.";
+            permit_mx_backup_networks: NetworkList = "", Reload, "Networks of hosts this one may be a backup for.";
+            rbl_reply_maps: Tables = "", Reload, "Such texts by list.";
+            reject_tempfail_action: Text = "defer_if_permit", Reload, "What to do when a refusal meets a temporary error.";
+            smtpd_null_access_lookup_key: Text = "<>", Reload, "What access tables are asked for the null sender.";
+            smtpd_policy_service_default_action: Text = "451 4.3.5 Server configuration problem", Reload, "The answer when a policy server fails.";
+            smtpd_policy_service_max_idle: Seconds = "300s", Reload, "How long an idle connection to a policy server stays.";
+            smtpd_policy_service_max_ttl: Seconds = "1000s", Reload, "How long any such connection stays.";
+            smtpd_policy_service_policy_context: Text = "", Reload, "A text sent to policy servers.";
+            smtpd_policy_service_request_limit: Count = "0", Reload, "Requests over one such connection.";
+            smtpd_policy_service_retry_delay: Seconds = "1s", Reload, "The pause before asking again.";
+            smtpd_policy_service_timeout: Seconds = "100s", Reload, "How long to wait for a policy server.";
+            smtpd_policy_service_try_limit: Count = "2", Reload, "How often a policy server is asked.";
+            unknown_address_tempfail_action: Text = "$reject_tempfail_action", Reload, "The same for domains of addresses.";
+            unknown_helo_hostname_tempfail_action: Text = "$reject_tempfail_action", Reload, "The same for HELO names.";
+            smtpd_log_access_permit_actions: List = "", Reload, "Permitting rules that are logged.";
             show_user_unknown_table_name: YesNo = "yes", Reload, "Whether \"User unknown\" names the table.";
         }
     };
@@ -160,20 +177,10 @@ crate::params::others! {
         "virtual_transport for probes.";
     "cyrus_sasl_config_path" Text "" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
         "Where Cyrus SASL's files lie.";
-    "default_rbl_reply" Text "$rbl_code Service unavailable; $rbl_class [$rbl_what] blocked using $rbl_domain${rbl_reason?; $rbl_reason}" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
-        "The text of refusals because of a block list.";
     "empty_address_local_login_sender_maps_lookup_key" Text "<>" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
         "What is looked up there for the null sender.";
     "local_login_sender_maps" Tables "static:*" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
         "Which local logins own a sender address.";
-    "maps_rbl_domains" Text "" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
-        "Block lists of an obsolete rule.";
-    "permit_mx_backup_networks" Text "" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
-        "Networks of hosts this one may be a backup for.";
-    "rbl_reply_maps" Tables "" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
-        "Such texts by list.";
-    "reject_tempfail_action" Text "defer_if_permit" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
-        "What to do when a refusal meets a temporary error.";
     "relay_clientcerts" Text "" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
         "Fingerprints of clients that may relay.";
     "send_cyrus_sasl_authzid" YesNo "no" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
@@ -186,28 +193,8 @@ crate::params::others! {
         "A table that changes DNS answers.";
     "smtpd_expansion_filter" Text "\\t\\40!\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\\\]^_`abcdefghijklmnopqrstuvwxyz{|}~" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
         "Characters that may come into replies.";
-    "smtpd_log_access_permit_actions" Text "" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
-        "Permitting rules that are logged.";
-    "smtpd_null_access_lookup_key" Text "<>" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
-        "What access tables are asked for the null sender.";
     "smtpd_per_record_deadline" Text "" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
         "An older name of smtpd_per_request_deadline.";
-    "smtpd_policy_service_default_action" Text "451 4.3.5 Server configuration problem" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
-        "The answer when a policy server fails.";
-    "smtpd_policy_service_max_idle" Seconds "300s" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
-        "How long an idle connection to a policy server stays.";
-    "smtpd_policy_service_max_ttl" Seconds "1000s" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
-        "How long any such connection stays.";
-    "smtpd_policy_service_policy_context" Text "" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
-        "A text sent to policy servers.";
-    "smtpd_policy_service_request_limit" Count "0" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
-        "Requests over one such connection.";
-    "smtpd_policy_service_retry_delay" Seconds "1s" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
-        "The pause before asking again.";
-    "smtpd_policy_service_timeout" Seconds "100s" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
-        "How long to wait for a policy server.";
-    "smtpd_policy_service_try_limit" Count "2" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
-        "How often a policy server is asked.";
     "smtpd_proxy_ehlo" Text "$myhostname" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
         "The name in EHLO to the proxy.";
     "smtpd_proxy_options" Text "" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
@@ -220,10 +207,6 @@ crate::params::others! {
         "The proxy protocol that clients' connections begin with.";
     "smtpd_upstream_proxy_timeout" Seconds "5s" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
         "How long to wait for it.";
-    "unknown_address_tempfail_action" Text "$reject_tempfail_action" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
-        "The same for domains of addresses.";
-    "unknown_helo_hostname_tempfail_action" Text "$reject_tempfail_action" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
-        "The same for HELO names.";
     "unverified_recipient_defer_code" ReplyCode "450" NotSupported "not yet: address verification"
         "The code while a probe has no result.";
     "unverified_recipient_reject_reason" Text "" NotSupported "not yet: address verification"

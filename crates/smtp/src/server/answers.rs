@@ -51,6 +51,10 @@ impl Server {
     }
 
     fn greet(&mut self, answer: Answer) {
+        let (answer, later) = match answer {
+            Answer::TurnAway { greeting, later } => (Answer::Reply(greeting), Some(Box::new(later))),
+            answer => (answer, None),
+        };
         match decision(answer) {
             Ok(words) => {
                 let banner = Reply::bare(220, self.config.banner.clone());
@@ -61,7 +65,7 @@ impl Server {
                 if reply.closes() {
                     self.finish(Ending::HungUp);
                 }
-                self.refused_greeting = Some(Box::new(reply));
+                self.refusal_after_greeting = later.or_else(|| Some(Box::new(reply)));
             }
         }
     }

@@ -191,13 +191,16 @@ impl Server {
             ));
             return self.finish(Ending::HungUp);
         }
-        self.refuse(&unknown("Error: command not recognized"));
+        match self.refusal_after_greeting.clone() {
+            Some(reply) => self.refuse_for(None, &reply),
+            None => self.refuse(&unknown("Error: command not recognized")),
+        }
     }
 
     /// Refuses what must wait for STARTTLS, and everything of a client that was not greeted.
     fn is_too_early(&mut self, verb: Verb) -> bool {
         let always = matches!(verb, Verb::Quit | Verb::Noop | Verb::Rset | Verb::Help);
-        if let Some(reply) = self.refused_greeting.clone().filter(|_| !always) {
+        if let Some(reply) = self.refusal_after_greeting.clone().filter(|_| verb != Verb::Quit) {
             self.refuse_for(None, &reply);
             return true;
         }

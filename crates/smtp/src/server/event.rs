@@ -88,6 +88,14 @@ pub enum Answer {
     Accept,
     /// In these words. A code of 400 or more refuses; 421 and 521 end the session.
     Reply(Reply),
+    /// To `Connected`: the greeting refuses, and `later` is the reply to every command but QUIT (RFC 5321 §3.1).
+    /// After a greeting that refuses by [`Answer::Reply`], it is that one again.
+    TurnAway {
+        /// Instead of the greeting.
+        greeting: Reply,
+        /// What the client hears from then on.
+        later: Reply,
+    },
     /// To `ContentEnd`: the message is safe under this name.
     Queued(QueueId),
     /// To `ContentEnd` of LMTP: one reply for each accepted recipient, in order.

@@ -166,7 +166,7 @@ impl Server {
             None => {}
         }
         self.reset();
-        self.refused_greeting = None;
+        self.refusal_after_greeting = None;
         self.open = Some(Open::Connected);
         self.events.push_back(Event::Connected);
     }

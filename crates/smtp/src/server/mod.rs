@@ -63,7 +63,7 @@ pub struct Server {
     helo: Option<HeloVerb>,
     tls: bool,
     user: Option<String>,
-    refused_greeting: Option<Box<Reply>>,
+    refusal_after_greeting: Option<Box<Reply>>,
     transaction: Option<Box<Transaction>>,
     /// XFORWARD told something of the next message.
     forwarded: bool,
@@ -173,7 +173,7 @@ impl Server {
             helo: None,
             tls,
             user: None,
-            refused_greeting: None,
+            refusal_after_greeting: None,
             transaction: None,
             forwarded: false,
             errors: 0,

@@ -15,3 +15,4 @@ mod neighbours;
 mod queueing;
 mod rights;
 mod roles;
+mod tables;

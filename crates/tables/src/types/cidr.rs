@@ -4,13 +4,15 @@ use std::net::IpAddr;
 
 use settings::Network;
 
-use super::patterns::{Warnings, rule_lines};
-use crate::{Error, Table};
+use super::patterns::{self, Warnings, rule_lines};
+use crate::{Error, Table, watch};
 
 /// A table of networks.
 #[derive(Debug)]
 pub struct Networks {
     rules: Vec<Rule>,
+    /// On which line each stands.
+    lines: Vec<usize>,
     warnings: Warnings,
 }
 
@@ -24,7 +26,9 @@ enum Rule {
 
 pub(crate) fn open(name: &str) -> Result<(Box<dyn Table>, Option<Error>), Error> {
     let (mut rules, mut open, mut warnings) = (Vec::new(), Vec::new(), Warnings::default());
-    for (place, line) in rule_lines(name, "cidr")? {
+    let mut lines = Vec::new();
+    for (number, line) in rule_lines(name, "cidr")? {
+        let place = patterns::place(name, number);
         let conditions = open.len();
         if let Err(cause) = add(&mut rules, &mut open, line.trim()) {
             warnings.add("cidr", &place, &format!("{cause}: skipping this rule"));
@@ -32,6 +36,7 @@ pub(crate) fn open(name: &str) -> Result<(Box<dyn Table>, Option<Error>), Error>
         if let Some((_, opened)) = open.get_mut(conditions) {
             *opened = place;
         }
+        lines.resize(rules.len(), number);
     }
     let end = rules.len();
     for (start, place) in open {
@@ -43,7 +48,12 @@ pub(crate) fn open(name: &str) -> Result<(Box<dyn Table>, Option<Error>), Error>
         }
     }
     let problem = warnings.problem();
-    Ok((Box::new(Networks { rules, warnings }), problem))
+    let table = Networks {
+        rules,
+        lines,
+        warnings,
+    };
+    Ok((Box::new(table), problem))
 }
 
 /// Adds the rule of a line; `open` has the `if`s that wait for their `endif`: number of the rule, place (filled in by the caller).
@@ -143,6 +153,7 @@ impl Table for Networks {
                     at = *skip_to;
                 }
                 Rule::Match(network, is_negated, result) if network.contains(address) != *is_negated => {
+                    self.lines.get(at).copied().into_iter().for_each(watch::at);
                     return Ok(Some(result.clone()));
                 }
                 _ => {}

@@ -9,6 +9,7 @@ use settings::TableRef;
 
 use crate::cdb::{Cdb, Opened};
 use crate::changes::Signature;
+use crate::files::{self, Watched};
 use crate::lmdb::Lmdb;
 use crate::source::{self, Syntax};
 use crate::types::texthash::TextHash;
@@ -34,7 +35,7 @@ pub(crate) fn suffix(kind: &str) -> Option<&'static str> {
 #[derive(Debug)]
 pub struct Database {
     source: PathBuf,
-    file: PathBuf,
+    file: Watched,
     is_lmdb: bool,
     opened: Mutex<Option<(Signature, Arc<Content>)>>,
     warning: Mutex<Option<String>>,
@@ -53,7 +54,7 @@ impl Database {
         let suffix = suffix(&table.kind).unwrap_or(".db");
         Database {
             source: PathBuf::from(&table.name),
-            file: PathBuf::from(format!("{}{suffix}", table.name)),
+            file: Watched::new(PathBuf::from(format!("{}{suffix}", table.name))),
             is_lmdb: table.kind == "lmdb",
             opened: Mutex::default(),
             warning: Mutex::default(),
@@ -65,7 +66,7 @@ impl Database {
     }
 
     fn content(&self) -> Result<Arc<Content>, Error> {
-        let metadata = std::fs::metadata(&self.file).map_err(|error| self.missing(&error))?;
+        let metadata = self.file.metadata().map_err(|error| self.missing(&error))?;
         let now = Signature::of(&metadata);
         let mut opened = self
             .opened
@@ -83,8 +84,8 @@ impl Database {
 
     fn opened(&self, metadata: &std::fs::Metadata) -> Result<Content, Error> {
         let content = match self.is_lmdb {
-            true => Content::Lmdb(Lmdb::open(&self.file)?),
-            false => match Cdb::open(&self.file)? {
+            true => Content::Lmdb(Lmdb::open(self.file.path())?),
+            false => match Cdb::open(self.file.path())? {
                 Opened::Ours(cdb) => Content::Ours(cdb),
                 Opened::BerkeleyDb => return Ok(Content::Source(self.stand_in()?)),
             },
@@ -123,14 +124,14 @@ impl Database {
             }
         }
         Err(Error::Damaged {
-            file: self.file.display().to_string(),
+            file: self.file.path().display().to_string(),
             cause: "it changes faster than it can be read".to_owned(),
         })
     }
 
     fn missing(&self, error: &std::io::Error) -> Error {
         let mut cause = os::words(error);
-        if error.kind() == std::io::ErrorKind::NotFound && self.source.exists() {
+        if error.kind() == std::io::ErrorKind::NotFound && files::metadata(&self.source).is_ok() {
             let name = self.source.display();
             let how = if self.looks_like_aliases() {
                 "newaliases".to_owned()
@@ -140,7 +141,7 @@ impl Database {
             cause = format!("{cause}. Run {how} to create it");
         }
         Error::Open {
-            file: self.file.display().to_string(),
+            file: self.file.path().display().to_string(),
             cause,
         }
     }
@@ -155,7 +156,7 @@ impl Database {
         let source = TextHash::with_syntax(&self.source, syntax);
         if let Some(error) = source.check() {
             return Err(Error::Damaged {
-                file: self.file.display().to_string(),
+                file: self.file.path().display().to_string(),
                 cause: format!(
                     "it was written by Berkeley DB, and its source cannot be read instead ({error})"
                 ),
@@ -163,7 +164,7 @@ impl Database {
         }
         self.warn(format!(
             "{} was written by Berkeley DB: reading {} instead",
-            self.file.display(),
+            self.file.path().display(),
             self.source.display()
         ));
         Ok(source)
@@ -180,7 +181,7 @@ impl Database {
     }
 
     fn warn_if_stale(&self, database: &std::fs::Metadata) {
-        let modified = std::fs::metadata(&self.source).and_then(|source| source.modified());
+        let modified = files::metadata(&self.source).and_then(|source| source.modified());
         if let (Ok(source), Ok(database)) = (modified, database.modified())
             && source > database
             && SystemTime::now()
@@ -189,7 +190,7 @@ impl Database {
         {
             self.warn(format!(
                 "database {} is older than source file {}",
-                self.file.display(),
+                self.file.path().display(),
                 self.source.display()
             ));
         }

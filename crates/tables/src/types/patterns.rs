@@ -7,7 +7,7 @@ use std::sync::Mutex;
 
 use super::braced_items;
 use crate::source::{self, logical_lines};
-use crate::{Error, Table};
+use crate::{Error, Table, watch};
 
 /// The most rules of one table.
 pub const RULES_MAX: usize = 100_000;
@@ -94,22 +94,21 @@ impl Warnings {
     }
 }
 
-/// The lines of a rule table with their places: of a file, or of `{ {rule}, {rule} }`.
-pub(crate) fn rule_lines(name: &str, kind: &str) -> Result<Vec<(String, String)>, Error> {
-    let placed = |(line, text): (usize, String)| (format!("{name}, line {line}"), text);
-    let lines: Vec<(String, String)> = if name.starts_with('{') {
+/// The lines of a rule table with their numbers, from 1: of a file, or of `{ {rule}, {rule} }`.
+pub(crate) fn rule_lines(name: &str, kind: &str) -> Result<Vec<(usize, String)>, Error> {
+    let lines: Vec<(usize, String)> = if name.starts_with('{') {
         let items = braced_items(name).map_err(|cause| Error::Syntax {
             place: format!("{kind}:{name}"),
             cause: cause.to_owned(),
         })?;
-        (1..).zip(items).map(placed).collect()
+        (1..).zip(items).collect()
     } else {
         let text = source::read(std::path::Path::new(name)).map_err(|error| match error {
             // Postfix says it so where there is no database.
             Error::Open { file, cause } => Error::OpenFile { file, cause },
             other => other,
         })?;
-        logical_lines(&text).into_iter().map(placed).collect()
+        logical_lines(&text)
     };
     if lines.len() > RULES_MAX {
         return Err(Error::Syntax {
@@ -120,12 +119,19 @@ pub(crate) fn rule_lines(name: &str, kind: &str) -> Result<Vec<(String, String)>
     Ok(lines)
 }
 
+/// What warnings call a line.
+pub(crate) fn place(name: &str, line: usize) -> String {
+    format!("{name}, line {line}")
+}
+
 /// A table of rules.
 #[derive(Debug)]
 pub(crate) struct Rules {
     kind: &'static str,
     name: String,
     rules: Vec<Rule>,
+    /// On which line each stands.
+    lines: Vec<usize>,
     warnings: Warnings,
 }
 
@@ -159,8 +165,11 @@ pub(crate) fn open(name: &str, dialect: &Dialect) -> Result<(Box<dyn Table>, Opt
         complaints: Vec::new(),
     };
     let mut warnings = Warnings::default();
-    for (place, line) in rule_lines(name, dialect.kind)? {
+    let mut lines = Vec::new();
+    for (number, line) in rule_lines(name, dialect.kind)? {
+        let place = place(name, number);
         reader.line(&place, &line);
+        lines.resize(reader.rules.len(), number);
         for complaint in reader.complaints.drain(..) {
             match complaint {
                 Complaint::Placed(text) => warnings.add(dialect.kind, &place, &text),
@@ -183,6 +192,7 @@ pub(crate) fn open(name: &str, dialect: &Dialect) -> Result<(Box<dyn Table>, Opt
         kind: dialect.kind,
         name: name.to_owned(),
         rules: reader.rules,
+        lines,
         warnings,
     };
     Ok((Box::new(table), problem))
@@ -397,6 +407,7 @@ impl Table for Rules {
                 Rule::Match(pattern, parts) => {
                     let found = self.find(pattern, key)?;
                     if found.is_some() != pattern.is_negated {
+                        self.lines.get(at).copied().into_iter().for_each(watch::at);
                         return Ok(Some(filled(parts, key, &found.unwrap_or_default())));
                     }
                 }

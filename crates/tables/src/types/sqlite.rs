@@ -2,15 +2,20 @@
 //!
 //! Limits: [`BUSY_PATIENCE`] for somebody who writes, `expansion_limit` values of one key.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::Duration;
 
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags};
+use settings::TableRef;
 
 use crate::source::{self, logical_lines};
 use crate::{Error, Table};
+
+/// Why it cannot be opened by somebody else: SQLite opens what belongs to a database by its name.
+const NOT_LENT: &str = "A database of sqlite: must be readable for mail_owner itself; one that a reload names is opened after a restart";
 
 /// How long a lookup waits for somebody who writes.
 pub const BUSY_PATIENCE: Duration = Duration::from_secs(10);
@@ -39,19 +44,8 @@ impl Sqlite {
             place: format!("sqlite:{name}"),
             cause,
         };
-        let settings: Vec<(String, String)> = logical_lines(&text)
-            .into_iter()
-            .filter_map(|(_, line)| {
-                let (name, value) = line.split_once('=')?;
-                Some((name.trim().to_owned(), value.trim().to_owned()))
-            })
-            .collect();
-        let value = |wanted: &str| {
-            let found = settings.iter().rev().find(|(name, _)| name == wanted);
-            found
-                .map(|(_, value)| value.clone())
-                .filter(|value| !value.is_empty())
-        };
+        let settings = settings_of(&text);
+        let value = |wanted: &str| value_of(&settings, wanted);
         let database = value("dbpath").ok_or_else(|| wrong("dbpath is missing".to_owned()))?;
         let limit = value("expansion_limit").unwrap_or_else(|| "0".to_owned());
         let table = Sqlite {
@@ -100,8 +94,15 @@ impl Sqlite {
 
     fn connected(&self) -> Result<Connection, Error> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection =
-            Connection::open_with_flags(&self.database, flags).map_err(|error| self.failed(error))?;
+        let connection = Connection::open_with_flags(&self.database, flags).map_err(|error| {
+            let own = std::fs::File::open(&self.database).map(drop);
+            match own {
+                Err(denied) if denied.kind() == ErrorKind::PermissionDenied => {
+                    self.failed(format!("{}. {NOT_LENT}", os::words(&denied)))
+                }
+                _ => self.failed(error),
+            }
+        })?;
         let patient = connection.busy_timeout(BUSY_PATIENCE);
         patient.map_err(|error| self.failed(error))?;
         Ok(connection)
@@ -162,6 +163,34 @@ impl Table for Sqlite {
         }
         Ok((!results.is_empty()).then(|| results.join(",")))
     }
+}
+
+type Setting = (String, String);
+
+fn settings_of(text: &str) -> Vec<Setting> {
+    let lines = logical_lines(text).into_iter();
+    lines
+        .filter_map(|(_, line)| {
+            let (name, value) = line.split_once('=')?;
+            Some((name.trim().to_owned(), value.trim().to_owned()))
+        })
+        .collect()
+}
+
+/// The last value of that name, unless it is empty.
+fn value_of(settings: &[Setting], wanted: &str) -> Option<String> {
+    let found = settings.iter().rev().find(|(name, _)| name == wanted);
+    found
+        .map(|(_, value)| value.clone())
+        .filter(|value| !value.is_empty())
+}
+
+/// The database file of a table of this type, as far as the file that names it can be read.
+pub fn database_of(table: &TableRef) -> Option<PathBuf> {
+    let table = table.behind_proxy();
+    let text = (table.kind == "sqlite").then(|| source::read(Path::new(&table.name)));
+    let database = value_of(&settings_of(&text?.ok()?), "dbpath")?;
+    Some(PathBuf::from(database)).filter(|path| path.is_absolute())
 }
 
 fn text_of(value: ValueRef<'_>) -> Option<String> {

@@ -1,10 +1,11 @@
 //! `texthash:`: a map's text source read as it is, and again when it changes.
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use crate::changes::Signature;
+use crate::files::Watched;
 use crate::source::{self, Syntax};
 use crate::{Error, Table};
 
@@ -16,7 +17,7 @@ const WARNINGS_MAX: usize = 1_000;
 /// A text file as a table.
 #[derive(Debug)]
 pub struct TextHash {
-    path: PathBuf,
+    path: Watched,
     syntax: Syntax,
     read: Mutex<Option<(Signature, Arc<Entries>)>>,
     warnings: Mutex<VecDeque<String>>,
@@ -30,7 +31,7 @@ impl TextHash {
     /// A source of either syntax (in the place of a database that we cannot read).
     pub(crate) fn with_syntax(path: &Path, syntax: Syntax) -> TextHash {
         TextHash {
-            path: path.to_owned(),
+            path: Watched::new(path.to_owned()),
             syntax,
             read: Mutex::default(),
             warnings: Mutex::default(),
@@ -43,10 +44,10 @@ impl TextHash {
 
     fn content(&self) -> Result<Arc<Entries>, Error> {
         let failed = |error: std::io::Error| Error::Open {
-            file: self.path.display().to_string(),
+            file: self.path.path().display().to_string(),
             cause: os::words(&error),
         };
-        let now = Signature::of(&std::fs::metadata(&self.path).map_err(failed)?);
+        let now = Signature::of(&self.path.metadata().map_err(failed)?);
         let mut read = self
             .read
             .lock()
@@ -56,9 +57,9 @@ impl TextHash {
         {
             return Ok(entries.clone());
         }
-        let found = source::parse(&source::read(&self.path)?, self.syntax, false);
+        let found = source::parse(&source::read(self.path.path())?, self.syntax, false);
         let mut entries = HashMap::with_capacity(found.entries.len());
-        let place = self.path.display();
+        let place = self.path.path().display();
         let bad = found.warnings.into_iter().map(|(line, text)| {
             let text = text.strip_suffix(source::IGNORED).unwrap_or(&text);
             let text = format!("{place}, line {line}: {text}{}", source::IGNORED);
@@ -92,7 +93,7 @@ impl Table for TextHash {
 
     fn lookup_unfolded(&self, key: &str) -> Result<Option<String>, Error> {
         // Asked by people only: the text is read again rather than kept twice.
-        let found = source::parse(&source::read(&self.path)?, self.syntax, false);
+        let found = source::parse(&source::read(self.path.path())?, self.syntax, false);
         let entry = found.entries.into_iter().find(|entry| entry.key == key);
         let _ = self.content()?;
         Ok(entry.map(|entry| entry.value))
@@ -100,7 +101,7 @@ impl Table for TextHash {
 
     fn entries(&self) -> Result<Vec<(String, String)>, Error> {
         // Asked by people only, who want the order of the file.
-        let found = source::parse(&source::read(&self.path)?, self.syntax, true);
+        let found = source::parse(&source::read(self.path.path())?, self.syntax, true);
         let kept = self.content()?;
         let mut seen = HashSet::new();
         let mut is_first =

@@ -1,0 +1,195 @@
+//! `yubin explain`: whether a client's mail would be taken, by which rule, and where it would go.
+
+mod json;
+mod text;
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::process::ExitCode;
+
+use access::{Decided, Step};
+use anyhow::{Context, Result, bail};
+use config::DovecotFile;
+use front::smtpd::{Exchange, Part};
+use master::explaining::Explainer;
+use master::running::Scale;
+use master::start::Start;
+use tables::watch::Hit;
+
+use crate::{EX_USAGE, Invocation, configuration, print_line};
+
+const HELP: &str = "\
+usage: yubin explain --client IP --to ADDRESS [OPTION ...]
+
+Says what the SMTP service would answer to this client, and why: each restriction that is asked, the line of each table that
+decides, what becomes of the addresses, by which transport the mail goes, where it ends. The configuration is read anew and nothing is
+sent or written; DNS and policy services are asked as they would be, and a policy service may remember it.
+
+  --client IP       the client's address
+  --name NAME       its name, as if DNS said so; default: what DNS says
+  --helo NAME       what it says behind EHLO; default: its address in brackets
+  --from ADDRESS    the sender; default: the null sender
+  --to ADDRESS      the recipient
+  --sasl USER       who has logged in
+  --service NAME    the row of master.cf; default: the first that is smtpd
+  --json            one JSON object
+  -c DIR            the configuration (MAIL_CONFIG does the same); default: /etc/yubin when it is there, /etc/postfix
+
+Ends with 0 when the recipient is accepted, with 1 when not.";
+
+/// What is asked.
+#[derive(Debug, Default)]
+struct Wanted {
+    client: Option<IpAddr>,
+    name: Option<String>,
+    helo: Option<String>,
+    from: String,
+    to: Option<String>,
+    sasl: Option<String>,
+    service: Option<String>,
+    json: bool,
+    directory: Option<String>,
+}
+
+impl Wanted {
+    fn of(args: &[String]) -> Result<Wanted> {
+        let mut wanted = Wanted::default();
+        let mut args = args.iter();
+        while let Some(arg) = args.next() {
+            let (name, joined) = match arg.split_once('=').filter(|_| arg.starts_with("--")) {
+                Some((name, value)) => (name, Some(value.to_owned())),
+                None => (arg.as_str(), None),
+            };
+            let mut value = || -> Result<String> {
+                let value = joined.clone().or_else(|| args.next().cloned());
+                let value = value.with_context(|| format!("{name} needs a value"))?;
+                match value.contains(|c: char| c.is_control()) {
+                    true => bail!("{name}: a control character cannot be said"),
+                    false => Ok(value),
+                }
+            };
+            match name {
+                "--client" => {
+                    let text = value()?;
+                    let address = text.parse();
+                    wanted.client =
+                        Some(address.with_context(|| format!("--client {text}: this is no IP address"))?);
+                }
+                "--name" => wanted.name = Some(value()?),
+                "--helo" => wanted.helo = Some(value()?),
+                "--from" => wanted.from = bare(&value()?),
+                "--to" => wanted.to = Some(bare(&value()?)),
+                "--sasl" => wanted.sasl = Some(value()?),
+                "--service" => wanted.service = Some(value()?),
+                "--json" => wanted.json = true,
+                "-c" => wanted.directory = Some(value()?),
+                other => bail!("there is no option \"{other}\" (see --help)"),
+            }
+        }
+        Ok(wanted)
+    }
+
+    fn part(&self) -> Result<Part> {
+        let client = self
+            .client
+            .context("whose mail? --client is missing (see --help)")?;
+        let recipient = self
+            .to
+            .clone()
+            .context("mail to whom? --to is missing (see --help)")?;
+        let local = match client {
+            IpAddr::V4(_) => IpAddr::from(Ipv4Addr::LOCALHOST),
+            IpAddr::V6(_) => IpAddr::from(Ipv6Addr::LOCALHOST),
+        };
+        let literal = match client {
+            IpAddr::V4(address) => format!("[{address}]"),
+            IpAddr::V6(address) => format!("[IPv6:{address}]"),
+        };
+        Ok(Part {
+            client: SocketAddr::new(client, 0),
+            local: SocketAddr::new(local, 25),
+            name: self.name.clone(),
+            helo: self.helo.clone().unwrap_or(literal),
+            sender: self.from.clone(),
+            recipient,
+            login: self.sasl.clone(),
+        })
+    }
+}
+
+/// Without the brackets of an SMTP path.
+fn bare(text: &str) -> String {
+    let inner = text.strip_prefix('<').and_then(|text| text.strip_suffix('>'));
+    inner.unwrap_or(text).to_owned()
+}
+
+/// Runs the command.
+pub(crate) fn run(invocation: &Invocation) -> ExitCode {
+    if invocation.wants_help() {
+        print_line(HELP);
+        return ExitCode::SUCCESS;
+    }
+    let asked = Wanted::of(&invocation.args).and_then(|wanted| Ok((wanted.part()?, wanted)));
+    let (part, wanted) = match asked {
+        Ok(asked) => asked,
+        Err(error) => {
+            invocation.complain(os::with_causes(error.as_ref()));
+            return ExitCode::from(EX_USAGE);
+        }
+    };
+    match explain(&wanted, &part) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            invocation.complain(os::with_causes(error.as_ref()));
+            ExitCode::from(EX_USAGE)
+        }
+    }
+}
+
+/// Whether the recipient is accepted; all about it was printed.
+fn explain(wanted: &Wanted, part: &Part) -> Result<bool> {
+    let start = Start {
+        scale: Scale::Host,
+        config_directory: Some(configuration::directory(wanted.directory.as_deref())),
+        dovecot: DovecotFile::Beside,
+    };
+    let explanation = Explainer::new(&start, wanted.service.as_deref())?.explain(part)?;
+    match wanted.json {
+        true => print_line(&json::of(&explanation).to_string()),
+        false => text::of(&explanation).iter().for_each(|line| print_line(line)),
+    }
+    Ok(explanation.exchanges.iter().all(Exchange::is_accepted))
+}
+
+/// The step that made the reply a refusal, if a restriction did.
+fn deciding(exchange: &Exchange) -> Option<&Step> {
+    let refusals = exchange.steps.iter().rev();
+    let mut refusals = refusals.filter(|step| matches!(step.decided, Decided::Refuse(_)));
+    refusals.next().filter(|_| !exchange.is_accepted())
+}
+
+/// Where the table stands that said so: of the step itself, or of the one that sent it on to this.
+fn place_of<'a>(exchange: &'a Exchange, step: &Step) -> Option<&'a Hit> {
+    let (key, value) = step.found.as_ref()?;
+    let table = step.argument.rsplit("proxy:").next().unwrap_or_default();
+    exchange.hits.iter().find(|hit| {
+        hit.value.trim() == value.trim()
+            && hit.key.eq_ignore_ascii_case(key)
+            && (table.is_empty() || hit.table.to_string().ends_with(table))
+    })
+}
+
+/// What the outcome of a step is called.
+fn words(decided: &Decided) -> String {
+    match decided {
+        Decided::Dunno => "no opinion".to_owned(),
+        Decided::Permit => "permits".to_owned(),
+        Decided::Refuse(refusal) => format!("refuses: {refusal}"),
+        Decided::WouldRefuse(refusal) => format!("would refuse: {refusal}"),
+        Decided::DeferIfPermit(refusal) => format!("refuses if nothing else does: {refusal}"),
+        Decided::DeferIfReject(refusal) => format!("refuses in the place of what refuses: {refusal}"),
+        Decided::Action(action) => format!("does: {action}"),
+        Decided::Goes => "asks:".to_owned(),
+        Decided::NotYet => "is not there yet".to_owned(),
+    }
+}

@@ -1,0 +1,144 @@
+//! The file of cases, and what a program told of one.
+
+use std::fmt;
+use std::path::Path;
+
+/// A case: the settings of a service, and what a client says to it.
+#[derive(Debug, Clone)]
+pub(super) struct Case {
+    /// What it is called.
+    pub(super) name: String,
+    /// `-o` settings.
+    pub(super) settings: Vec<(String, String)>,
+    /// The client's address.
+    pub(super) from: [u8; 4],
+    /// What it says; `| …` is content, which nobody answers.
+    pub(super) lines: Vec<String>,
+}
+
+/// What a client says in cases that do not tell.
+const USUAL: [&str; 3] = [
+    "HELO client.example",
+    "MAIL FROM:<sender@example.net>",
+    "RCPT TO:<alice@example.test>",
+];
+
+/// The zone and the cases of the file. A case begins with `== NAME`; then come settings (`name = value`), `from ADDRESS`, and
+/// `> LINE` for what is said, `| LINE` for content. The zone stands in front of the first case.
+pub(super) fn read() -> (String, Vec<Case>) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/access.cases");
+    let text = std::fs::read_to_string(path).unwrap();
+    let mut parts = text.split("\n== ");
+    let zone = parts.next().unwrap().to_owned();
+    (zone, parts.map(one).collect())
+}
+
+fn one(text: &str) -> Case {
+    let mut lines = text.lines();
+    let mut case = Case {
+        name: lines.next().unwrap().trim().to_owned(),
+        settings: Vec::new(),
+        from: [127, 0, 0, 2],
+        lines: Vec::new(),
+    };
+    for line in lines.filter(|line| !line.trim().is_empty() && !line.starts_with('#')) {
+        if let Some(said) = line.strip_prefix("> ") {
+            case.lines.push(said.to_owned());
+        } else if line.starts_with("| ") {
+            case.lines.push(line.to_owned());
+        } else if let Some(address) = line.strip_prefix("from ") {
+            case.from = address.parse::<std::net::Ipv4Addr>().unwrap().octets();
+        } else {
+            let (name, value) = line
+                .split_once('=')
+                .unwrap_or_else(|| panic!("no setting: {line}"));
+            case.settings
+                .push((name.trim().to_owned(), value.trim().to_owned()));
+        }
+    }
+    if case.lines.is_empty() {
+        case.lines = USUAL.map(str::to_owned).to_vec();
+    }
+    case
+}
+
+/// What a program told of a case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Told {
+    replies: Vec<String>,
+    log: Vec<String>,
+    asked: Vec<String>,
+}
+
+/// Warnings in which each speaks of things in its own way: which server of DNS, which library, whose main.cf.
+const OWN_WORDS: [&str; 3] = ["dict_", "restriction `", "overriding earlier entry"];
+
+impl Told {
+    /// The same without names that differ from run to run.
+    pub(super) fn new(replies: Vec<String>, log: &str, asked: &[String]) -> Told {
+        let lines = log.lines().filter_map(|line| {
+            let (_, text) = line.split_once("smtpd[")?;
+            let (_, text) = text.split_once("]: ")?;
+            let is_told = !text.starts_with("connect from")
+                && !text.starts_with("disconnect from")
+                && !text.starts_with("lost connection")
+                // What ours says when it starts; each case has its own line again.
+                && !text.starts_with("error: ")
+                && !OWN_WORDS.iter().any(|words| text.contains(words));
+            is_told.then(|| without_queue_id(text))
+        });
+        let replies = replies.iter().map(|reply| match reply.split_once("queued as ") {
+            Some((before, _)) => format!("{before}queued as ID"),
+            None => reply.clone(),
+        });
+        Told {
+            replies: replies.collect(),
+            log: lines.collect(),
+            asked: asked.iter().map(|question| settled(question)).collect(),
+        }
+    }
+}
+
+fn without_queue_id(text: &str) -> String {
+    match text.split_once(": ") {
+        Some((id, rest))
+            if id.len() > 6
+                && id.bytes().all(|octet| octet.is_ascii_alphanumeric())
+                && id != "NOQUEUE"
+                && id != "warning" =>
+        {
+            format!("ID: {rest}")
+        }
+        _ => text.to_owned(),
+    }
+}
+
+/// A question without what differs.
+fn settled(question: &str) -> String {
+    let line = |line: &str| match line.split_once('=') {
+        Some((name @ ("client_port" | "server_port" | "instance" | "queue_id"), value)) => {
+            let is_there = !value.is_empty();
+            format!("{name}={}", if is_there { "SOME" } else { "" })
+        }
+        _ => line.to_owned(),
+    };
+    question.lines().map(line).collect::<Vec<_>>().join("\n")
+}
+
+impl Told {
+    /// The replies; the greeting is the first one.
+    pub(super) fn replies(&self) -> &[String] {
+        &self.replies
+    }
+}
+
+impl fmt::Display for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.replies
+            .iter()
+            .skip(1)
+            .try_for_each(|line| writeln!(f, "S: {line}"))?;
+        self.log.iter().try_for_each(|line| writeln!(f, "log {line}"))?;
+        self.asked.iter().try_for_each(|line| writeln!(f, "asked {line}"))
+    }
+}
