@@ -136,15 +136,21 @@ fn reports(run: Run<'_>) -> BTreeMap<String, Vec<String>> {
         let mut plain: Vec<String> = shown.stdout.lines().filter_map(plain).collect();
         let is_about = |line: &&String| line.starts_with("Final-Recipient");
         let about = plain.iter().filter(is_about).min().cloned();
+        // Of two messages to one recipient each has its own copy for the postmaster.
+        let of = plain
+            .iter()
+            .find(|line| line.starts_with("X-Postfix-Sender"))
+            .cloned();
         if plain.iter().filter(is_about).count() > 1 {
             // Who was tried first is not said.
             plain.sort();
         }
         let from = sender.trim_end_matches("mail.example.test");
         let name = format!(
-            "{} from {from}: {}",
+            "{} from {from}: {} {}",
             value(line, "address"),
-            about.unwrap_or_default()
+            about.unwrap_or_default(),
+            of.unwrap_or_default()
         );
         found.insert(name, plain);
     }
