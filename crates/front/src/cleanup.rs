@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use access::{Actions, Refusal};
 use address::Address;
-use envelope::{Envelope, QueueId, StatusCode, Trace};
+use envelope::{Envelope, QueueId, Recipient, StatusCode, Trace};
 use intake::{Context, Intake, Origin};
 use maillog::lines::cleanup::MessageId;
 use queue::spool::INLINE_BYTES_MAX;
@@ -312,10 +312,13 @@ impl Submission {
         envelope.sender.clone_from(&self.circumstances.mapped_sender);
         let addresses = Addresses::of(&self.cleanup, &settings);
         let mapped = addresses.map(&mut envelope, self.circumstances.is_copied());
-        mapped.map_err(|error| Failure::Intake(error.into()).tell(&queue_id, front))?;
-        let Some((incoming, facts)) = self.finish(&mut envelope, front)? else {
+        let expanded = mapped.map_err(|error| Failure::Intake(error.into()).tell(&queue_id, front))?;
+        let Some((incoming, mut facts)) = self.finish(&mut envelope, front)? else {
             return Ok(Accepted::Discarded(queue_id));
         };
+        facts
+            .attributes
+            .extend(expanded.iter().filter_map(expanded_attribute));
         drop_doubles(&mut envelope, &settings);
         let (done, committed) = oneshot::channel();
         let is_large = incoming.size_bytes() > INLINE_BYTES_MAX as u64;
@@ -408,6 +411,22 @@ impl Submission {
             },
         )))
     }
+}
+
+/// The attribute of a queued message that keeps an alias whose sender wants to hear that it stands for others.
+const EXPANDED: &str = "expanded";
+
+fn expanded_attribute(recipient: &Recipient) -> Option<(String, String)> {
+    let text = serde_json::to_string(recipient).ok()?;
+    Some((EXPANDED.to_owned(), text))
+}
+
+/// The aliases whose sender wants to hear that they stand for others.
+pub fn expanded_of(message: &queue::Message) -> Vec<Recipient> {
+    let attributes = message.facts.attributes.iter();
+    let kept = attributes.filter(|(name, _)| name == EXPANDED);
+    kept.filter_map(|(_, text)| serde_json::from_str(text).ok())
+        .collect()
 }
 
 /// What the sender of a queued message wants to hear of its first attempt.

@@ -353,9 +353,9 @@ impl Attempt {
         for forward in delivered.forwards {
             let notify = match delivered.alias {
                 None => recipient.notify,
-                Some(AliasKind::Plain) => recipient.notify.map(without_success),
+                Some(AliasKind::Plain) => recipient.notify.map(Notify::without_success),
                 Some(AliasKind::Owned) if forward.sender.is_some() => None,
-                Some(AliasKind::Owned) => recipient.notify.map(without_success),
+                Some(AliasKind::Owned) => recipient.notify.map(Notify::without_success),
             };
             match self
                 .forward(message, (recipient, notify), forward, &content)
@@ -465,13 +465,5 @@ fn as_alias(outcome: Outcome, alias: Option<AliasKind>) -> Outcome {
             text: "alias expanded".to_owned(),
             ..outcome
         },
-    }
-}
-
-/// The reports that are left to those for whom an alias stands.
-fn without_success(notify: Notify) -> Notify {
-    Notify {
-        success: false,
-        ..notify
     }
 }
