@@ -89,6 +89,12 @@ impl Anvil {
         })
     }
 
+    /// How many connections `client` has to `service` now.
+    pub fn connections(&self, service: &str, client: IpAddr) -> usize {
+        let key = (service.to_owned(), client);
+        self.clients().get(&key).map_or(0, |counts| counts.connections)
+    }
+
     /// A connection has ended.
     pub fn disconnect(&self, service: &str, client: IpAddr, settings: &Postfix, now_micros: i64) {
         let mut clients = self.clients();

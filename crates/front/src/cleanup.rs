@@ -2,6 +2,8 @@
 
 mod addresses;
 mod content;
+pub(crate) mod draft;
+mod filtering;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -11,6 +13,8 @@ use address::Address;
 use envelope::{Envelope, QueueId, Recipient, StatusCode, Trace};
 use intake::{Context, Intake, Origin};
 use maillog::lines::cleanup::MessageId;
+use maillog::lines::qmgr::{Active, Removed};
+use milter::standing::Decision;
 use queue::spool::INLINE_BYTES_MAX;
 use queue::{Committed, Facts, Incoming};
 use settings::Postfix;
@@ -20,6 +24,12 @@ use crate::Front;
 use addresses::Addresses;
 pub use addresses::{Cleanup, Rewriting, ThisHost, rewritten};
 use content::Verdict;
+use draft::Extent;
+pub(crate) use filtering::in_words;
+use filtering::{OnItsWay, Review, Seen};
+use smtp::Reply;
+
+use crate::milters::Filters;
 
 /// The attribute of a queued message that keeps `transport:nexthop` of the filter that is to see it first, as
 /// `content_filter` says it.
@@ -37,6 +47,8 @@ pub struct Submission {
     /// What could not be done; the rest of the content is dropped, and the answer to its end is this.
     failure: Option<Failure>,
     scratch: Vec<u8>,
+    /// How much stands before our own Received field, in octets.
+    prepended_bytes: u64,
     /// More that is known of it.
     attributes: Vec<(String, String)>,
     /// What access tables and policy services want to happen to it.
@@ -71,6 +83,8 @@ pub struct Declined {
     pub refusal: Refusal,
     /// Whose doing it is.
     pub cause: Cause,
+    /// The reply in the words of a filter; else it is the refusal.
+    pub words: Option<Reply>,
 }
 
 /// Why a message was not taken.
@@ -199,6 +213,7 @@ pub fn no_content() -> Declined {
     Declined {
         refusal,
         cause: Cause::Other,
+        words: None,
     }
 }
 
@@ -241,6 +256,7 @@ impl Submission {
             circumstances,
             failure,
             scratch: Vec::new(),
+            prepended_bytes: 0,
             attributes: Vec::new(),
             actions: Actions::default(),
             cleanup,
@@ -266,6 +282,7 @@ impl Submission {
             let written = self.incoming.write(format!("{field}\n").as_bytes());
             self.failure = self.failure.take().or(written.err().map(Failure::Queue));
         }
+        self.prepended_bytes = self.incoming.size_bytes();
     }
 
     /// The sender wants to hear of the first attempt, or nothing but that.
@@ -306,20 +323,92 @@ impl Submission {
     ///
     /// # Errors
     /// What the sender is told: nothing of the message is kept.
-    pub async fn commit(self, mut envelope: Envelope, front: &Front) -> Result<Accepted, Declined> {
+    pub async fn commit(self, envelope: Envelope, front: &Front) -> Result<Accepted, Declined> {
+        let queue_id = self.incoming.queue_id();
+        match filtering::for_others(&self.circumstances, (&envelope, queue_id), front).await {
+            Review::By(filters) => {
+                let mut filters = *filters;
+                let committed = self.commit_past(envelope, front, Some(&mut filters)).await;
+                filters.quit().await;
+                committed
+            }
+            Review::Decided(stage, decision) => {
+                self.commit_reviewed(envelope, front, Err((stage, decision)))
+                    .await
+            }
+            Review::None => self.commit_past(envelope, front, None).await,
+        }
+    }
+
+    /// The same past filters, which know of the envelope already.
+    ///
+    /// # Errors
+    /// As [`Submission::commit`].
+    pub(crate) async fn commit_past(
+        self,
+        envelope: Envelope,
+        front: &Front,
+        filters: Option<&mut Filters>,
+    ) -> Result<Accepted, Declined> {
+        self.commit_reviewed(envelope, front, Ok(filters)).await
+    }
+
+    /// The same with what filters said already.
+    async fn commit_reviewed(
+        self,
+        mut envelope: Envelope,
+        front: &Front,
+        review: Result<Option<&mut Filters>, (&'static str, Decision)>,
+    ) -> Result<Accepted, Declined> {
         let queue_id = self.incoming.queue_id().clone();
         let settings = Arc::clone(&self.circumstances.settings);
         envelope.sender.clone_from(&self.circumstances.mapped_sender);
         let addresses = Addresses::of(&self.cleanup, &settings);
         let mapped = addresses.map(&mut envelope, self.circumstances.is_copied());
         let expanded = mapped.map_err(|error| Failure::Intake(error.into()).tell(&queue_id, front))?;
-        let Some((incoming, mut facts)) = self.finish(&mut envelope, front)? else {
+        let mut about = self.circumstances.about(&queue_id);
+        if let Err((stage, _)) = &review {
+            about = about.at(stage);
+        }
+        let (origin, own_at) = (self.circumstances.origin.clone(), self.prepended_bytes);
+        let cleanup = Arc::clone(&self.cleanup);
+        let Some(Finished {
+            mut incoming,
+            mut facts,
+            header_bytes,
+        }) = self.finish(&mut envelope, front)?
+        else {
             return Ok(Accepted::Discarded(queue_id));
         };
         facts
             .attributes
             .extend(expanded.iter().filter_map(expanded_attribute));
         drop_doubles(&mut envelope, &settings);
+        let addresses = Addresses::of(&cleanup, &settings);
+        let mut on_its_way = OnItsWay {
+            incoming: &mut incoming,
+            facts: &mut facts,
+            envelope: &mut envelope,
+            extent: Extent {
+                own_at,
+                end: own_at + header_bytes,
+            },
+            about: &about,
+            origin: &origin,
+        };
+        let seen = match review {
+            Ok(None) => Ok(Seen::Taken),
+            Ok(Some(filters)) => on_its_way.pass(filters, (&addresses, front)).await,
+            Err((_, decision)) => on_its_way.decide(decision, &front.log),
+        };
+        match seen.map_err(|failure| failure.tell(&queue_id, front))? {
+            Seen::Discarded => return Ok(Accepted::Discarded(queue_id)),
+            Seen::Taken if envelope.recipients.is_empty() => {
+                tell_of_nobody(&queue_id, (&envelope, incoming.size_bytes()), front);
+                return Ok(Accepted::Discarded(queue_id));
+            }
+            Seen::Taken => {}
+        }
         let (done, committed) = oneshot::channel();
         let is_large = incoming.size_bytes() > INLINE_BYTES_MAX as u64;
         let hand_in = || {
@@ -351,11 +440,7 @@ impl Submission {
     }
 
     /// Ends the content; `None` when nobody gets it.
-    fn finish(
-        mut self,
-        envelope: &mut Envelope,
-        front: &Front,
-    ) -> Result<Option<(Incoming, Facts)>, Declined> {
+    fn finish(mut self, envelope: &mut Envelope, front: &Front) -> Result<Option<Finished>, Declined> {
         let queue_id = self.incoming.queue_id().clone();
         if let Some(failure) = self.failure {
             return Err(failure.tell(&queue_id, front));
@@ -402,14 +487,15 @@ impl Submission {
             let trace = self.circumstances.trace.as_str();
             attributes.push((TRACE.to_owned(), trace.to_owned()));
         }
-        Ok(Some((
-            self.incoming,
-            Facts {
+        Ok(Some(Finished {
+            incoming: self.incoming,
+            facts: Facts {
                 arrival_micros: self.circumstances.began_micros,
                 hold: is_held,
                 attributes,
             },
-        )))
+            header_bytes: facts.header_bytes,
+        }))
     }
 }
 
@@ -429,6 +515,29 @@ pub fn expanded_of(message: &queue::Message) -> Vec<Recipient> {
         .collect()
 }
 
+/// A message whose content is complete.
+struct Finished {
+    incoming: Incoming,
+    facts: Facts,
+    header_bytes: u64,
+}
+
+/// Filters took all recipients away: the log has what it has of any message.
+fn tell_of_nobody(queue_id: &QueueId, (envelope, size_bytes): (&Envelope, u64), front: &Front) {
+    let sender = envelope
+        .sender
+        .as_ref()
+        .map(Address::to_string)
+        .unwrap_or_default();
+    front.log.write(&Active {
+        queue_id,
+        sender: &sender,
+        size_bytes,
+        recipients: 0,
+    });
+    front.log.write(&Removed { queue_id });
+}
+
 /// What the sender of a queued message wants to hear of its first attempt.
 pub fn trace_of(message: &queue::Message) -> Trace {
     message.facts.attribute(TRACE).map_or(Trace::None, Trace::of_word)
@@ -445,7 +554,7 @@ fn spoken(with: &'static str) -> &'static str {
 }
 
 /// What `postcat` shows about the origin.
-fn log_attributes(origin: &Origin) -> Vec<(String, String)> {
+pub(crate) fn log_attributes(origin: &Origin) -> Vec<(String, String)> {
     let named = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     match origin {
         Origin::Network(network) => {
@@ -469,6 +578,10 @@ enum Failure {
     Intake(intake::Error),
     /// A rule says so, or nobody knows what the rules say.
     Content(StatusCode, String),
+    /// A filter says so, in these words.
+    Filter(Reply),
+    /// Filters would make it larger than `message_size_limit`.
+    TooLarge,
 }
 
 impl Failure {
@@ -485,7 +598,7 @@ impl Failure {
             front.log.warning("cleanup", &format!("{queue_id}: {error}"));
         }
         let cause = match self {
-            Failure::Content(..) => Cause::Content,
+            Failure::Content(..) | Failure::Filter(_) => Cause::Content,
             Failure::Intake(intake::Error::Mapping(_)) => Cause::Content,
             _ => Cause::Other,
         };
@@ -499,6 +612,12 @@ impl Failure {
             Failure::Intake(intake::Error::Mapping(_)) => {
                 (451, StatusCode::temporary(6, 0), "Alias expansion error")
             }
+            Failure::Filter(reply) => (
+                reply.code,
+                reply.status(),
+                reply.lines.first().map_or("", String::as_str),
+            ),
+            Failure::TooLarge => (552, StatusCode::permanent(3, 4), "Error: message file too big"),
             Failure::Content(status, text) => match status.class {
                 envelope::Class::Permanent => (550, *status, text.as_str()),
                 _ => (451, *status, text.as_str()),
@@ -527,6 +646,10 @@ impl Failure {
                 text: text.to_owned(),
             },
             cause,
+            words: match self {
+                Failure::Filter(reply) => Some(reply.clone()),
+                _ => None,
+            },
         }
     }
 }

@@ -15,6 +15,7 @@ pub mod explain;
 pub mod hosts_access;
 pub mod lmtp;
 pub mod login;
+mod milters;
 pub mod notices;
 pub mod pickup;
 pub mod qmgr;

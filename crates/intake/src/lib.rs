@@ -6,7 +6,7 @@
 //! of the envelope beyond [`qualify`], or of what delivery adds (Return-Path, Delivered-To).
 //!
 //! Entry: [`Intake`]; [`recipients::of_header`] for `sendmail -t`; the stages in their order: [`stages::STAGES`].
-//! Milters are not there yet. Sources: cleanup(8), postconf(5), RFC 5321 §4.4, RFC 5322 §3.6.
+//! Milters have their turn behind all this, in front. Sources: cleanup(8), postconf(5), RFC 5321 §4.4, RFC 5322 §3.6.
 //! Limits: [`HEADER_BYTES_MAX`], `header_size_limit`, `hopcount_limit`.
 
 pub mod address_fields;
@@ -76,6 +76,8 @@ pub struct Facts {
     pub message_id: String,
     /// What checks came to.
     pub effects: Effects,
+    /// The size of the header as the queue keeps it, in octets, without the empty line behind it.
+    pub header_bytes: u64,
 }
 
 /// A message on its way through the stages.
@@ -203,7 +205,9 @@ impl Intake {
         for stage in stages::STAGES {
             stage(&mut header, context, &mut self.facts)?;
         }
+        let before = out.len();
         header.write(out);
+        self.facts.header_bytes = (out.len() - before) as u64;
         if collector.has_ended() && !body.is_empty() && !body.starts_with(b"\n") {
             // The header ended at a line that is none of it: the queue separates the two.
             out.push(b'\n');

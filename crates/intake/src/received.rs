@@ -2,6 +2,9 @@
 
 use std::net::IpAddr;
 
+use envelope::QueueId;
+use settings::Postfix;
+
 use crate::Context;
 use crate::date::mail_date;
 
@@ -62,21 +65,38 @@ pub(crate) fn value(context: &Context<'_>) -> String {
     let date = mail_date(context.now_secs);
     let (host, software, id) = (&settings.myhostname, &settings.mail_name, context.queue_id);
     match context.origin {
+        Origin::Network(network) => of_network(settings, (network, Some(id)), context.only_recipient, &date),
         Origin::Local { uid, .. } => format!("by {host} ({software}, from userid {uid})\n\tid {id}; {date}"),
         Origin::Forward | Origin::Report => format!("by {host} ({software})\n\tid {id}; {date}"),
-        Origin::Network(network) => {
-            let mut text = from_clause(network);
-            text.push_str(&format!(
-                "\n\tby {host} ({software}) with {} id {id}",
-                network.protocol
-            ));
-            match context.only_recipient {
-                Some(recipient) => text.push_str(&format!("\n\tfor <{recipient}>; {date}")),
-                None => text.push_str(&format!(";\n\t{date}")),
-            }
-            text
-        }
     }
+}
+
+/// The same of a message that is passed on without being queued here.
+pub fn unqueued(settings: &Postfix, origin: &Origin, only_recipient: Option<&str>, now_secs: i64) -> String {
+    let date = mail_date(now_secs);
+    match origin {
+        Origin::Network(network) => of_network(settings, (network, None), only_recipient, &date),
+        _ => format!("by {} ({}); {date}", settings.myhostname, settings.mail_name),
+    }
+}
+
+fn of_network(
+    settings: &Postfix,
+    (network, id): (&Network, Option<&QueueId>),
+    only_recipient: Option<&str>,
+    date: &str,
+) -> String {
+    let (host, software) = (&settings.myhostname, &settings.mail_name);
+    let mut text = from_clause(network);
+    text.push_str(&format!("\n\tby {host} ({software}) with {}", network.protocol));
+    if let Some(id) = id {
+        text.push_str(&format!(" id {id}"));
+    }
+    match only_recipient {
+        Some(recipient) => text.push_str(&format!("\n\tfor <{recipient}>; {date}")),
+        None => text.push_str(&format!(";\n\t{date}")),
+    }
+    text
 }
 
 fn from_clause(network: &Network) -> String {

@@ -88,8 +88,7 @@ fn rewrite_addresses(header: &mut Header, context: &Context<'_>, _: &mut Facts) 
     Ok(())
 }
 
-/// Message-Id, Date and From for local mail (or always, with `always_add_missing_headers`), and
-/// `undisclosed_recipients_header`.
+/// Message-Id, Date, From and `undisclosed_recipients_header`, for local mail (or always, with `always_add_missing_headers`).
 fn add_missing_fields(header: &mut Header, context: &Context<'_>, _: &mut Facts) -> Result<(), Error> {
     let settings = context.settings;
     if context.origin.is_local() || settings.always_add_missing_headers {
@@ -114,13 +113,13 @@ fn add_missing_fields(header: &mut Header, context: &Context<'_>, _: &mut Facts)
         if !header.has(&name("From")) {
             header.append(&name("From"), &from_value(context));
         }
-    }
-    let undisclosed = &settings.undisclosed_recipients_header;
-    let has_recipients = ["To", "Cc", "Resent-To", "Resent-Cc"]
-        .iter()
-        .any(|name| header.has(name));
-    if !has_recipients && let Some((name, value)) = undisclosed.split_once(':') {
-        header.append(name.trim(), value.trim());
+        let undisclosed = &settings.undisclosed_recipients_header;
+        let has_recipients = ["To", "Cc", "Resent-To", "Resent-Cc"]
+            .iter()
+            .any(|name| header.has(name));
+        if !has_recipients && let Some((name, value)) = undisclosed.split_once(':') {
+            header.append(name.trim(), value.trim());
+        }
     }
     Ok(())
 }

@@ -67,7 +67,7 @@ fn smtpd_lines() {
     );
     same(
         &smtpd::Client {
-            queue_id,
+            queue_id: Some(queue_id),
             peer: PEER,
             sasl: None,
             original: None,
@@ -80,7 +80,7 @@ fn smtpd_lines() {
     });
     same(
         &smtpd::Client {
-            queue_id,
+            queue_id: Some(queue_id),
             peer: PEER,
             sasl,
             original: None,
@@ -88,7 +88,7 @@ fn smtpd_lines() {
         "D9DF698C2D9: client=localhost[127.0.0.1], sasl_method=PLAIN, sasl_username=alice",
     );
     let behind = |address| smtpd::Client {
-        queue_id,
+        queue_id: Some(queue_id),
         peer: PEER,
         sasl: None,
         original: Some(smtpd::Original {
@@ -467,7 +467,7 @@ fn write_a_day(log: &Log) {
         let queue_id = &id(name);
         log.write(&smtpd::Connect { peer: PEER });
         log.write(&smtpd::Client {
-            queue_id,
+            queue_id: Some(queue_id),
             peer: PEER,
             sasl: None,
             original: None,

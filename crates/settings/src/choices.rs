@@ -57,6 +57,17 @@ choices! {
         /// Logs it and goes on as with `no`.
         Note = "note",
     }
+    /// `milter_default_action`: what happens when a milter cannot be asked.
+    MilterAction = TempFail {
+        /// Mail goes on as if it was not there.
+        Accept = "accept",
+        /// Everything is refused for good.
+        Reject = "reject",
+        /// Everything is refused for now.
+        TempFail = "tempfail",
+        /// Mail is held.
+        Quarantine = "quarantine",
+    }
     /// `smtp_dns_support_level`: what is asked of DNS.
     DnsSupport = Unset {
         /// Not set: as `enabled`, or as `disabled` where `disable_dns_lookups` says so.

@@ -163,7 +163,6 @@ pub fn postfix_all() -> &'static [Parameter] {
             postfix_cleanup::OTHERS,
             postfix_client::OTHERS,
             postfix_local::OTHERS,
-            postfix_milter::OTHERS,
             postfix_postscreen::OTHERS,
             postfix_queue::OTHERS,
             postfix_service::OTHERS,

@@ -73,6 +73,7 @@ params::postfix_service::rows! {
         {crate::params::postfix_queue::rows}
         {crate::params::postfix_local::rows}
         {crate::params::postfix_cleanup::rows}
+        {crate::params::postfix_milter::rows}
         {crate::params::postfix_client::rows}
         {crate::params::postfix_tls::rows}
         {declare}

@@ -97,6 +97,7 @@ impl Session<'_> {
             | Event::Helo { .. }
             | Event::Data
             | Event::Vrfy { .. }
+            | Event::Unknown { .. }
             | Event::AuthCancelled
             | Event::Forwarded(_)
             | Event::Introduced(_)

@@ -13,10 +13,15 @@ use tables::addresses::Host;
 use tables::watch::{self, Hit};
 
 use super::leaves_out;
+use crate::milters::Milters;
 
 /// The tables that are asked about mail on its way into the queue.
 pub struct Cleanup {
     pub(super) checks: Checks,
+    /// `milter_header_checks`
+    pub(super) of_filters: Checks,
+    /// `non_smtpd_milters`
+    pub(super) milters: Milters,
     pub(super) maps: Maps,
     pub(super) host: ThisHost,
 }
@@ -31,6 +36,8 @@ impl Cleanup {
     /// Opens them. What is wrong with one is told to `log` now; every question to it fails.
     pub fn open(settings: &Arc<Postfix>, router: &Arc<Router>, log: &Log) -> Cleanup {
         let (mut checks, mut problems) = Checks::incoming(settings);
+        let (mut of_filters, more) = Checks::of_filters(settings);
+        problems.extend(more);
         let mut maps = Maps::open(settings, &mut problems);
         for problem in problems {
             log.error("cleanup", &problem.to_string());
@@ -38,9 +45,12 @@ impl Cleanup {
         let own = log.clone();
         let tell: tables::Tell = Arc::new(move |text| own.warning("cleanup", text));
         checks.tell_warnings(&tell);
+        of_filters.tell_warnings(&tell);
         maps.tell_warnings(&tell);
         Cleanup {
             checks,
+            of_filters,
+            milters: Milters::of_others(settings, log),
             maps,
             host: ThisHost::new(router, settings),
         }
@@ -228,17 +238,38 @@ impl Addresses<'_> {
     /// # Errors
     /// When it cannot be told who they are.
     pub(super) fn copy(&self, original: Address) -> Result<Vec<Recipient>, Error> {
+        self.added(original, Some(Notify::NEVER), None)
+    }
+
+    /// The recipients that an address stands for which the client did not name.
+    ///
+    /// # Errors
+    /// When it cannot be told who they are.
+    pub(super) fn added(
+        &self,
+        original: Address,
+        notify: Option<Notify>,
+        orcpt: Option<String>,
+    ) -> Result<Vec<Recipient>, Error> {
         let mut all = Vec::new();
         // A copy is meant for what its address becomes.
         let address = self.canonical(&original)?;
         let recipient = Recipient {
             address: address.clone(),
             original: address.clone(),
-            orcpt: None,
-            notify: Some(Notify::NEVER),
+            orcpt,
+            notify,
         };
         self.expand(address, recipient, &mut all)?;
         Ok(all)
+    }
+
+    /// An address completed; what cannot be completed now stays as it is.
+    pub(super) fn rewritten(&self, address: &Address) -> Address {
+        match rewritten(address, &self.cleanup.host.router, self.settings) {
+            Ok(Some(address)) => address,
+            _ => address.clone(),
+        }
     }
 
     fn canonical(&self, address: &Address) -> Result<Address, Error> {
@@ -305,6 +336,8 @@ mod tests {
         let mut problems = Vec::new();
         let cleanup = Cleanup {
             checks: Checks::incoming(&settings).0,
+            of_filters: Checks::of_filters(&settings).0,
+            milters: Milters::of_others(&settings, &Log::to_memory().0),
             maps: Maps::open(&settings, &mut problems),
             host: ThisHost {
                 router: Arc::new(router),

@@ -6,7 +6,7 @@ use envelope::{Class, Envelope, QueueId, StatusCode};
 use intake::checks::Effects;
 use intake::{Origin, mapping};
 use maillog::Log;
-use maillog::lines::cleanup::ContentDecided;
+use maillog::lines::cleanup::{ContentDecided, FilterDecided};
 
 use super::Circumstances;
 use super::addresses::Addresses;
@@ -93,19 +93,19 @@ pub(super) fn redirect(
     Ok(())
 }
 
+/// What the log says of a message, besides what was done with it.
+pub(super) struct About {
+    pub(super) queue_id: QueueId,
+    /// What filters decide about: `END-OF-MESSAGE`, or a command of the envelope.
+    pub(super) stage: &'static str,
+    /// `host[192.0.2.1]` or `local`.
+    origin: String,
+    /// `from=<…> to=<…> proto=… helo=<…>`, as far as known.
+    context: String,
+}
+
 impl Circumstances {
-    /// Writes into the log what was done since the last call.
-    pub(super) fn log_effects(&self, effects: &mut Effects, queue_id: &QueueId, log: &Log) {
-        let (notes, warnings) = effects.take_notes();
-        for warning in warnings {
-            log.warning("cleanup", &warning);
-        }
-        if let Some(failure) = effects.failure.take() {
-            log.warning("cleanup", &format!("{queue_id}: {failure}"));
-        }
-        if notes.is_empty() {
-            return;
-        }
+    pub(super) fn about(&self, queue_id: &QueueId) -> About {
         let origin = match &self.origin {
             Origin::Network(network) => format!("{}[{}]", network.name, network.address),
             _ => "local".to_owned(),
@@ -121,16 +121,81 @@ impl Circumstances {
             };
             context.push_str(&format!(" proto={protocol} helo=<{}>", network.helo));
         }
+        About {
+            queue_id: queue_id.clone(),
+            stage: "END-OF-MESSAGE",
+            origin,
+            context,
+        }
+    }
+
+    /// Writes into the log what was done since the last call.
+    pub(super) fn log_effects(&self, effects: &mut Effects, queue_id: &QueueId, log: &Log) {
+        if effects.has_something_to_tell() {
+            self.about(queue_id).log_effects(effects, "", log);
+        }
+    }
+}
+
+impl About {
+    /// What filters are told of where the message comes from: users of this host are clients of it to them.
+    fn to_filters(&self) -> &str {
+        match self.origin.as_str() {
+            "local" => "localhost[127.0.0.1]",
+            origin => origin,
+        }
+    }
+
+    /// About a command of the envelope; the recipients are not known before theirs.
+    pub(super) fn at(mut self, stage: &'static str) -> About {
+        self.stage = stage;
+        if !matches!(stage, "RCPT" | "DATA")
+            && let Some((before, _)) = self.context.split_once(" to=<")
+        {
+            self.context.truncate(before.len());
+        }
+        self
+    }
+
+    /// Writes into the log what checks did since the last call; `prefix` goes before what they did.
+    pub(super) fn log_effects(&self, effects: &mut Effects, prefix: &str, log: &Log) {
+        let (notes, warnings) = effects.take_notes();
+        if let Some(failure) = effects.failure.take() {
+            log.warning("cleanup", &format!("{}: {failure}", self.queue_id));
+        }
+        let tell = |warnings: &[String]| warnings.iter().for_each(|text| log.warning("cleanup", text));
+        // What is wrong with a rule for filters' headers is told behind what it did.
+        let (before, behind) = match prefix.is_empty() {
+            true => (warnings.as_slice(), [].as_slice()),
+            false => ([].as_slice(), warnings.as_slice()),
+        };
+        tell(before);
         for note in notes {
             log.write(&ContentDecided {
-                queue_id,
-                decision: note.decision,
+                queue_id: &self.queue_id,
+                decision: &format!("{prefix}{}", note.decision),
                 matched: &format!("{} {}", note.kind, note.content),
-                origin: &origin,
-                context: &context,
+                origin: match prefix.is_empty() {
+                    true => &self.origin,
+                    false => self.to_filters(),
+                },
+                context: &self.context,
                 text: &note.text,
             });
         }
+        tell(behind);
+    }
+
+    /// Writes into the log what filters decided.
+    pub(super) fn log_filter(&self, decision: &str, text: &str, log: &Log) {
+        log.write(&FilterDecided {
+            queue_id: &self.queue_id,
+            decision,
+            stage: self.stage,
+            origin: self.to_filters(),
+            text,
+            context: &self.context,
+        });
     }
 }
 

@@ -330,7 +330,9 @@ fn date(secs: i64) -> String {
 impl Host<Server> for Session {
     async fn decide(&mut self, event: Event, link: &Link) -> Step<Answer> {
         match event {
-            Event::Connected | Event::Etrn { .. } | Event::Introduced(_) => Step::Answer(Answer::Accept),
+            Event::Connected | Event::Etrn { .. } | Event::Unknown { .. } | Event::Introduced(_) => {
+                Step::Answer(Answer::Accept)
+            }
             Event::Helo { name, .. } => {
                 self.helo = name;
                 self.state = "READY";

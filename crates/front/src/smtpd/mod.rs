@@ -3,8 +3,10 @@
 mod client_name;
 mod forwarded;
 mod judging;
+mod milters;
 mod options;
 mod policies;
+mod proxy;
 mod rehearsal;
 mod session;
 mod transaction;
@@ -38,6 +40,7 @@ pub struct Smtpd {
     settings: Arc<Postfix>,
     access: Access,
     policies: policies::Policies,
+    milters: crate::milters::Milters,
     config: Arc<Config>,
     /// Which of the authority's mechanisms are offered.
     filter: NameList,
@@ -74,6 +77,7 @@ impl Smtpd {
         Smtpd {
             access,
             policies: policies::Policies::new(&settings.queue_directory),
+            milters: crate::milters::Milters::of_smtp(&settings, &log, &tell),
             xforward: forwarded::Trusted::open(&settings.smtpd_authorized_xforward_hosts, &tell),
             xclient: forwarded::Trusted::open(&settings.smtpd_authorized_xclient_hosts, &tell),
             log,

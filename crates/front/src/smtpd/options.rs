@@ -42,6 +42,7 @@ pub(super) fn config(
         },
         bare_newline_reject_code: settings.smtpd_forbid_bare_newline_reject_code,
         replace_stray_cr: settings.cleanup_replace_stray_cr_lf,
+        tells_unknown: !(settings.smtpd_milters.is_empty() && settings.smtpd_milter_maps.is_empty()),
         helo_required: settings.smtpd_helo_required,
         tls: match tls_level(settings) {
             _ if !has_certificate => Tls::None,

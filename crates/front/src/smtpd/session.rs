@@ -22,6 +22,7 @@ use smtp::{Reply, Transcript};
 use super::Smtpd;
 use super::forwarded::{Forwarded, introduced, value};
 use super::judging::Moment;
+use super::milters::words;
 use super::transaction::Transaction;
 use crate::authenticate::{Conversation, Progress, asker_of};
 use crate::cleanup::{Cause, Declined};
@@ -45,6 +46,10 @@ pub(super) struct Session {
     forwarded: Option<Forwarded>,
     /// What restriction lists remember of it.
     pub(super) memory: Memory,
+    /// The filters that are told of it.
+    pub(super) filters: Option<Box<crate::milters::Filters>>,
+    /// The filter that its message goes through.
+    pub(super) proxy: Option<Box<super::proxy::Proxy>>,
     /// The limit that this connection is over from its start.
     excess: Option<Excess>,
     pub(super) helo: Option<(HeloVerb, String)>,
@@ -70,6 +75,8 @@ impl Session {
             excess,
             service,
             memory: Memory::default(),
+            filters: None,
+            proxy: None,
             connected: address,
             port: None,
             forwarded: None,
@@ -206,20 +213,21 @@ impl Session {
                 Step::Answer(Answer::TurnAway { greeting, later })
             }
             Err(refused) => refused,
-            Ok(()) => Step::Answer(Answer::Accept),
+            Ok(()) => Step::Answer(self.filters_meet(link).await),
         }
     }
 
     async fn greeted(&mut self, verb: HeloVerb, name: String, link: &Link) -> Step<Answer> {
-        self.helo = Some((verb, name));
+        let before = self.helo.replace((verb, name));
         let command = match verb {
             HeloVerb::Helo => "HELO",
             HeloVerb::Ehlo | HeloVerb::Lhlo => "EHLO",
         };
-        match self.pass(said(command), link).await {
-            Err(refused) => refused,
-            Ok(()) => Step::Answer(Answer::Accept),
+        if let Err(refused) = self.pass(said(command), link).await {
+            self.helo = before;
+            return refused;
         }
+        accepted_unless(self.filters_hear_helo(link, command, before.is_none()).await)
     }
 
     /// Whether the queue's disk has room: `queue_minfree`, and what the client says the message needs.
@@ -248,12 +256,18 @@ impl Session {
             return reply(452, StatusCode::temporary(3, 1), "Insufficient system storage");
         }
         let qualified = sender.map(|sender| intake::qualify(sender, &self.service.settings));
-        self.transaction = Some(Transaction::new(qualified, options));
+        let words = words(&options.said);
+        let transaction = Transaction::new(qualified, options);
+        self.transaction = Some(transaction.proxied(self.is_proxied()));
         if let Err(refused) = self.pass(said("MAIL"), link).await {
             self.transaction = None;
             return refused;
         }
-        Step::Answer(Answer::Accept)
+        let refused = self.filters_hear_mail(words).await;
+        if refused.is_some() {
+            self.transaction = None;
+        }
+        accepted_unless(refused)
     }
 
     async fn rcpt(&mut self, recipient: Address, options: RcptOptions, link: &Link) -> Step<Answer> {
@@ -269,13 +283,24 @@ impl Session {
             shown: Some(&recipient.to_string()),
             ..said("RCPT")
         };
+        let words = words(&options.said);
         if let Err(refused) = self.pass(moment, link).await {
+            if let Step::Answer(Answer::Reply(reply)) = &refused {
+                self.filters_hear_refused_rcpt(words, reply).await;
+            }
             return refused;
+        }
+        if let Some(refused) = self.filters_hear_rcpt(words, &qualified, moment).await {
+            return Step::Answer(Answer::Reply(refused));
+        }
+        let is_proxied = self.is_proxied();
+        if is_proxied && let Some(refused) = self.proxy_hears_rcpt(&options.said, link).await {
+            return Step::Answer(Answer::Reply(refused));
         }
         let is_first = self
             .transaction
             .as_ref()
-            .is_some_and(|transaction| transaction.queue_id().is_none());
+            .is_some_and(|transaction| transaction.queue_id().is_none() && !is_proxied);
         if let Some(transaction) = &mut self.transaction {
             transaction.add(qualified, recipient, options, &self.service.front);
         }
@@ -294,7 +319,7 @@ impl Session {
         reply(refusal.code, refusal.status, &refusal.text)
     }
 
-    fn note_fault(&mut self, class: NotifyClass) {
+    pub(super) fn note_fault(&mut self, class: NotifyClass) {
         if !self.faults.contains(&class) {
             self.faults.push(class);
         }
@@ -336,10 +361,8 @@ impl Session {
         }
     }
 
-    fn log_client(&self) {
-        let Some(queue_id) = self.transaction.as_ref().and_then(Transaction::queue_id) else {
-            return;
-        };
+    pub(super) fn log_client(&self) {
+        let queue_id = self.transaction.as_ref().and_then(Transaction::queue_id);
         let sasl = self.login.as_ref().map(|login| lines::Sasl {
             method: &login.method,
             username: &login.user,
@@ -376,6 +399,12 @@ impl Session {
         if let Err(refused) = self.pass_content("DATA", None, link).await {
             return refused;
         }
+        if let Some(refused) = self.filters_hear_data().await {
+            return Step::Answer(Answer::Reply(refused));
+        }
+        if self.is_proxied() {
+            return accepted_unless(self.proxy_hears_data(link).await);
+        }
         let origin = self.origin(link);
         let attributes = self.attributes(link);
         if let Some(transaction) = &mut self.transaction {
@@ -386,7 +415,7 @@ impl Session {
     }
 
     /// What the queue keeps of this client besides, for transports and content filters.
-    fn attributes(&self, link: &Link) -> Vec<(String, String)> {
+    pub(super) fn attributes(&self, link: &Link) -> Vec<(String, String)> {
         let own_port = || link.remote.port().to_string();
         let port = ("log_client_port", self.port.clone().unwrap_or_else(own_port));
         let login = self.login.as_ref().map(|login| {
@@ -406,6 +435,7 @@ impl Session {
 
     /// XCLIENT: another client from now on.
     async fn introduced(&mut self, attributes: &Attributes) -> Step<Answer> {
+        self.filters_quit().await;
         self.client = introduced(&self.client, attributes);
         self.transaction = None;
         self.forwarded = None;
@@ -432,7 +462,7 @@ impl Session {
     }
 
     /// What the Received field says of this client.
-    fn origin(&self, link: &Link) -> Origin {
+    pub(super) fn origin(&self, link: &Link) -> Origin {
         let settings = &self.service.settings;
         let tls = link
             .tls()
@@ -492,7 +522,12 @@ impl Session {
         self.memory.end_transaction();
         if let Err(refused) = passed {
             self.transaction = None;
+            self.proxy_is_left().await;
+            self.filters_abort().await;
             return refused;
+        }
+        if self.is_proxied() {
+            return self.proxied_end(&actions, link).await;
         }
         let Some(transaction) = self.transaction.take() else {
             return reply(503, StatusCode::permanent(5, 1), "Error: need RCPT command");
@@ -500,14 +535,25 @@ impl Session {
         self.forwarded = None;
         if let (true, Some(queue_id)) = (actions.discard, transaction.queue_id()) {
             self.faults.clear();
-            return Step::Answer(Answer::Queued(queue_id.clone()));
+            let queue_id = queue_id.clone();
+            self.filters_abort().await;
+            return Step::Answer(Answer::Queued(queue_id));
         }
-        match transaction.commit(actions, &self.service.front).await {
+        let filters = self.filters.as_deref_mut();
+        let committed = transaction.commit(actions, &self.service.front, filters).await;
+        self.filters_abort().await;
+        match committed {
             Ok(accepted) => {
                 self.faults.clear();
                 Step::Answer(Answer::Queued(accepted.queue_id().clone()))
             }
-            Err(Declined { refusal, cause }) => {
+            Err(Declined {
+                words: Some(words), ..
+            }) => {
+                self.note_fault(NotifyClass::Policy);
+                Step::Answer(Answer::Reply(words))
+            }
+            Err(Declined { refusal, cause, .. }) => {
                 let faults = self.faults.clone();
                 let (step, class) = match cause {
                     // It is in the log already.
@@ -527,6 +573,25 @@ impl Session {
                 step
             }
         }
+    }
+
+    /// The end of mail that is not queued here.
+    async fn proxied_end(&mut self, actions: &access::Actions, link: &Link) -> Step<Answer> {
+        for (is_wanted, action) in [(actions.hold, "HOLD"), (actions.discard, "DISCARD")] {
+            if is_wanted {
+                let text = format!("with smtpd_proxy_filter specified, action {action} is unavailable");
+                self.service.log.warning("smtpd", &text);
+            }
+        }
+        let reply = self.proxy_hears_end(link).await;
+        self.transaction = None;
+        self.forwarded = None;
+        self.filters_abort().await;
+        match reply.is_positive() {
+            true => self.faults.clear(),
+            false => self.note_fault(NotifyClass::Policy),
+        }
+        Step::Answer(Answer::Reply(reply))
     }
 
     async fn sasl(&mut self, response: Option<Vec<u8>>) -> Step<Answer> {
@@ -695,6 +760,7 @@ impl Host<Server> for Session {
             Event::Rcpt { recipient, options } => self.rcpt(recipient, options, link).await,
             Event::Data => self.data(link).await,
             Event::Content(piece) => {
+                self.proxy_hears_content(&piece).await;
                 if let Some(transaction) = &mut self.transaction {
                     transaction.content(&piece);
                 }
@@ -707,7 +773,10 @@ impl Host<Server> for Session {
             }
             Event::Introduced(attributes) => self.introduced(&attributes).await,
             Event::Reset => {
-                self.transaction = None;
+                self.proxy_is_left().await;
+                if self.transaction.take().is_some() {
+                    self.filters_abort().await;
+                }
                 self.forwarded = None;
                 self.memory.end_transaction();
                 Step::Done
@@ -728,6 +797,7 @@ impl Host<Server> for Session {
                 Step::Done
             }
             Event::StartTls => self.start_tls(),
+            Event::Unknown { word } => accepted_unless(self.filters_hear_unknown(&word).await),
             Event::Vrfy { address } => self.verify(&address, link).await,
             Event::Etrn { domain } => self.flush_for(&domain, link).await,
             Event::Note(Note::Transcript(transcript, ending)) => {
@@ -746,6 +816,7 @@ impl Host<Server> for Session {
             }
             Event::Ended(ended) => {
                 self.ended(&ended);
+                self.filters_quit().await;
                 Step::Done
             }
         }
@@ -758,6 +829,11 @@ impl Drop for Session {
         let anvil = &service.front.anvil;
         anvil.disconnect(&service.name, self.connected, &service.settings, now());
     }
+}
+
+/// Yes, unless there is a reply that refuses.
+fn accepted_unless(refused: Option<Reply>) -> Step<Answer> {
+    Step::Answer(refused.map_or(Answer::Accept, Answer::Reply))
 }
 
 /// A command that names nobody.

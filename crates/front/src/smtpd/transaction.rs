@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::Front;
 use crate::cleanup::{Accepted, Declined, Submission};
+use crate::milters::Filters;
 use intake::Origin;
 
 /// What MAIL began.
@@ -23,6 +24,12 @@ pub(super) struct Transaction {
     auth: Option<String>,
     /// The last recipient that was accepted, as the client wrote it.
     last_written: String,
+    /// What was said behind `FROM:`.
+    said: String,
+    /// It goes through a filter, and not into the queue.
+    is_proxied: bool,
+    /// The same of the first one.
+    first_written: String,
     /// The same for all that restrictions ask about this message.
     instance: String,
     /// When the first recipient was accepted.
@@ -56,10 +63,23 @@ impl Transaction {
             announced_bytes: options.size.unwrap_or(0),
             auth: options.auth,
             last_written: String::new(),
+            first_written: String::new(),
+            said: options.said,
+            is_proxied: false,
             instance: instance(),
             began_micros: 0,
             stage: Stage::Empty,
         }
+    }
+
+    /// The same for mail that is not queued here.
+    pub(super) fn proxied(self, is_proxied: bool) -> Transaction {
+        Transaction { is_proxied, ..self }
+    }
+
+    /// What MAIL said behind `FROM:`.
+    pub(super) fn said(&self) -> &str {
+        &self.said
     }
 
     pub(super) fn sender(&self) -> Option<&Address> {
@@ -99,6 +119,19 @@ impl Transaction {
         }
     }
 
+    /// The first recipient that was accepted.
+    pub(super) fn first_recipient(&self) -> Option<&Address> {
+        self.envelope
+            .recipients
+            .first()
+            .map(|recipient| &recipient.address)
+    }
+
+    /// The same as the client wrote it.
+    pub(super) fn first_written(&self) -> Option<&str> {
+        Some(self.first_written.as_str()).filter(|_| !self.envelope.recipients.is_empty())
+    }
+
     /// Whether the client asked for SMTPUTF8.
     pub(super) fn is_smtputf8(&self) -> bool {
         self.envelope.smtputf8
@@ -114,7 +147,7 @@ impl Transaction {
 
     /// Adds a recipient that was accepted. The first one opens a queue file.
     pub(super) fn add(&mut self, address: Address, original: Address, options: RcptOptions, front: &Front) {
-        if matches!(self.stage, Stage::Empty) {
+        if matches!(self.stage, Stage::Empty) && !self.is_proxied {
             self.began_micros = serve::clock::now();
             self.stage = Stage::Addressed(front.spool.begin(self.began_micros));
         }
@@ -122,7 +155,11 @@ impl Transaction {
             notify,
             orcpt,
             written,
+            ..
         } = options;
+        if self.envelope.recipients.is_empty() {
+            self.first_written.clone_from(&written);
+        }
         self.last_written = written;
         self.envelope.recipients.push(Recipient {
             address,
@@ -158,12 +195,17 @@ impl Transaction {
     ///
     /// # Errors
     /// What the client is told instead of a 250.
-    pub(super) async fn commit(self, actions: Actions, front: &Front) -> Result<Accepted, Declined> {
+    pub(super) async fn commit(
+        self,
+        actions: Actions,
+        front: &Front,
+        filters: Option<&mut Filters>,
+    ) -> Result<Accepted, Declined> {
         match self.stage {
             Stage::Content(submission) => {
                 submission
                     .with_actions(actions)
-                    .commit(self.envelope, front)
+                    .commit_past(self.envelope, front, filters)
                     .await
             }
             Stage::Empty | Stage::Addressed(_) => Err(crate::cleanup::no_content()),

@@ -35,6 +35,7 @@ pub struct Checks {
 enum Side {
     Incoming,
     Outgoing,
+    Filters,
 }
 
 #[derive(Debug)]
@@ -118,6 +119,28 @@ impl Checks {
     /// Those of a client.
     pub fn outgoing(named: Named<'_>, settings: &Postfix) -> (Checks, Vec<tables::Error>) {
         Checks::open(named, settings, Side::Outgoing)
+    }
+
+    /// Those that look at headers which mail filters make (`milter_header_checks`).
+    pub fn of_filters(settings: &Postfix) -> (Checks, Vec<tables::Error>) {
+        let all = |name| (name, settings.milter_header_checks.as_slice());
+        let named: Named<'_> = [
+            all("milter_header_checks"),
+            all("milter_header_checks"),
+            ("", &[]),
+            ("", &[]),
+        ];
+        Checks::open(named, settings, Side::Filters)
+    }
+
+    /// What becomes of a header field (without its last line end) that a mail filter makes; `None`: it is not made.
+    pub fn made_by_filter(&self, text: &[u8], effects: &mut Effects) -> Option<Vec<u8>> {
+        let fate = self.field(Place::Primary, text, effects);
+        if matches!(fate, Fate::Behind(_)) {
+            effects.warn("the milter_header/body_checks prepend action is not implemented".to_owned());
+            return Some(text.to_vec());
+        }
+        fate.of(text).1.map(<[u8]>::to_vec)
     }
 
     fn open(named: Named<'_>, settings: &Postfix, side: Side) -> (Checks, Vec<tables::Error>) {
@@ -334,6 +357,11 @@ impl Effects {
     }
 
     /// What is to be logged since the last call.
+    pub fn has_something_to_tell(&self) -> bool {
+        !self.notes.is_empty() || !self.warnings.is_empty() || self.failure.is_some()
+    }
+
+    /// Lines and warnings for the log since the last call.
     pub fn take_notes(&mut self) -> (Vec<Note>, Vec<String>) {
         (
             std::mem::take(&mut self.notes),

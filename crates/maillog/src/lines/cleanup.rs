@@ -28,6 +28,46 @@ impl Line for MessageId<'_> {
     }
 }
 
+/// `D9DF698C2D9: milter-reject: END-OF-MESSAGE from host[192.0.2.1]: 5.7.1 Command rejected; from=<a@b> to=<c@d> proto=ESMTP helo=<x>`
+#[derive(Debug)]
+pub struct FilterDecided<'a> {
+    /// The message.
+    pub queue_id: &'a QueueId,
+    /// `milter-reject`, `milter-discard`, `milter-hold`.
+    pub decision: &'a str,
+    /// `END-OF-MESSAGE`, or what of the envelope it was said to.
+    pub stage: &'a str,
+    /// Where the message comes from: `host[192.0.2.1]`.
+    pub origin: &'a str,
+    /// What was said.
+    pub text: &'a str,
+    /// `from=<…> to=<…> proto=… helo=<…>`, as far as known.
+    pub context: &'a str,
+}
+
+impl Line for FilterDecided<'_> {
+    fn tag(&self) -> Tag<'_> {
+        Tag::Mta("cleanup")
+    }
+    fn text(&self, out: &mut String) {
+        // What a filter says may have several lines.
+        let text: String = self
+            .text
+            .chars()
+            .map(|c| if c.is_control() { '?' } else { c })
+            .collect();
+        say!(
+            out,
+            "{}: {}: {} from {}: {text}; {}",
+            self.queue_id,
+            self.decision,
+            self.stage,
+            self.origin,
+            self.context
+        );
+    }
+}
+
 /// `D9DF698C2D9: reject: header Subject: x from host[192.0.2.1]; from=<a@b> to=<c@d> proto=ESMTP helo=<x>: text`
 #[derive(Debug)]
 pub struct ContentDecided<'a> {

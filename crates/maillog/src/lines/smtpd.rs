@@ -66,8 +66,8 @@ pub struct Sasl<'a> {
 /// `D9DF698C2D9: client=localhost[127.0.0.1], sasl_method=PLAIN, sasl_username=alice`
 #[derive(Debug)]
 pub struct Client<'a> {
-    /// The message.
-    pub queue_id: &'a QueueId,
+    /// The message, if it is queued here.
+    pub queue_id: Option<&'a QueueId>,
     /// Who sends it.
     pub peer: Peer<'a>,
     /// The login, if there was one.
@@ -92,7 +92,8 @@ pub struct Original<'a> {
 
 impl Client<'_> {
     fn say(&self, out: &mut String) {
-        say!(out, "{}: client={}", self.queue_id, self.peer);
+        let queue_id = self.queue_id.map_or("NOQUEUE", QueueId::as_str);
+        say!(out, "{queue_id}: client={}", self.peer);
         if let Some(sasl) = self.sasl {
             say!(
                 out,
@@ -129,7 +130,9 @@ pub enum Decision {
     Bcc,
     Warn,
     Info,
-    Milter,
+    MilterReject,
+    MilterDiscard,
+    MilterHold,
 }
 
 impl Decision {
@@ -144,7 +147,9 @@ impl Decision {
             Decision::Bcc => "bcc",
             Decision::Warn => "warn",
             Decision::Info => "info",
-            Decision::Milter => "milter-reject",
+            Decision::MilterReject => "milter-reject",
+            Decision::MilterDiscard => "milter-discard",
+            Decision::MilterHold => "milter-hold",
         }
     }
 }
@@ -176,13 +181,18 @@ smtpd_line!(Decided);
 impl Decided<'_> {
     fn say(&self, out: &mut String) {
         let queue_id = self.queue_id.map_or("NOQUEUE", QueueId::as_str);
+        // What a filter says may have several lines.
+        let text: String = self
+            .text
+            .chars()
+            .map(|c| if c.is_control() { '?' } else { c })
+            .collect();
         say!(
             out,
-            "{queue_id}: {}: {} from {}: {};",
+            "{queue_id}: {}: {} from {}: {text};",
             self.decision.as_str(),
             self.stage,
             self.peer,
-            self.text
         );
         if let Some(sender) = self.sender {
             say!(out, " from=<{sender}>");
@@ -199,6 +209,44 @@ impl Decided<'_> {
                 self.protocol
             }
         );
+        if let Some(helo) = self.helo {
+            say!(out, " helo=<{helo}>");
+        }
+    }
+}
+
+/// `proxy-accept: END-OF-MESSAGE: 250 2.0.0 Ok: queued as D9DF698C2D9; from=<a@b> to=<c@d> proto=ESMTP helo=<x>`: what the
+/// filter of `smtpd_proxy_filter` said to a message.
+#[derive(Debug)]
+pub struct Proxied<'a> {
+    /// Whether it took the message.
+    pub is_accepted: bool,
+    /// Its reply, code first, on one line.
+    pub text: &'a str,
+    /// The sender; empty is the null sender.
+    pub sender: &'a str,
+    /// The first recipient.
+    pub recipient: Option<&'a str>,
+    /// `SMTP` or `ESMTP`.
+    pub protocol: &'a str,
+    /// What HELO said.
+    pub helo: Option<&'a str>,
+}
+smtpd_line!(Proxied);
+
+impl Proxied<'_> {
+    fn say(&self, out: &mut String) {
+        let word = if self.is_accepted { "accept" } else { "reject" };
+        say!(
+            out,
+            "proxy-{word}: END-OF-MESSAGE: {}; from=<{}>",
+            self.text,
+            self.sender
+        );
+        if let Some(recipient) = self.recipient {
+            say!(out, " to=<{recipient}>");
+        }
+        say!(out, " proto={}", self.protocol);
         if let Some(helo) = self.helo {
             say!(out, " helo=<{helo}>");
         }

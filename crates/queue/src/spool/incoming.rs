@@ -41,6 +41,44 @@ pub struct Incoming {
     failed: Option<Error>,
 }
 
+/// Content that another one takes the place of. It can still be read.
+pub struct Former {
+    buffer: Vec<u8>,
+    file: Option<LargeFile>,
+    size_bytes: u64,
+}
+
+impl Former {
+    /// Its size in octets.
+    pub fn size_bytes(&self) -> u64 {
+        self.size_bytes
+    }
+
+    /// As [`Incoming::read_at`].
+    ///
+    /// # Errors
+    /// [`Error::Disk`].
+    pub fn read_at(&self, at: u64, into: &mut [u8]) -> Result<usize> {
+        read_at((&self.buffer, self.file.as_ref()), at, into)
+    }
+}
+
+/// Reads from content whose end is in a buffer, and whose start may be in a file.
+fn read_at((buffer, file): (&[u8], Option<&LargeFile>), at: u64, into: &mut [u8]) -> Result<usize> {
+    let written = file.map_or(0, |large| large.written);
+    if let Some(large) = file.filter(|large| at < large.written) {
+        let room = usize::try_from(large.written - at).unwrap_or(usize::MAX);
+        let length = into.len().min(room);
+        return Ok(large.file.read_at(&mut into[..length], at)?);
+    }
+    let start = usize::try_from(at - written)
+        .unwrap_or(usize::MAX)
+        .min(buffer.len());
+    let length = into.len().min(buffer.len() - start);
+    into[..length].copy_from_slice(&buffer[start..start + length]);
+    Ok(length)
+}
+
 /// The file of a large content. Removed when dropped, unless it was kept.
 struct LargeFile {
     inner: Arc<Inner>,
@@ -96,6 +134,38 @@ impl Incoming {
                 .inspect_err(|error| self.failed = Some(error.clone()))?;
         }
         Ok(())
+    }
+
+    /// Reads what was written so far; fewer octets than asked for at its end, and where buffer and file meet. May wait for
+    /// the disk.
+    ///
+    /// # Errors
+    /// [`Error::Disk`].
+    pub fn read_at(&self, at: u64, into: &mut [u8]) -> Result<usize> {
+        read_at((&self.buffer, self.file.as_ref()), at, into)
+    }
+
+    /// Sets aside what was written: other content takes its place, from its start.
+    ///
+    /// # Errors
+    /// [`Error::Disk`]; after it the message cannot be committed.
+    pub fn begin_again(&mut self) -> Result<Former> {
+        let mut file = self.file.take();
+        if let Some(large) = &mut file {
+            // The name is free for another file; this one can be read until it is closed.
+            large.keep = true;
+            let removed = self.inner.world.disk.remove(&large.path);
+            removed.map_err(|error| {
+                let error = Error::from(error);
+                self.failed = Some(error.clone());
+                error
+            })?;
+        }
+        Ok(Former {
+            buffer: std::mem::take(&mut self.buffer),
+            file,
+            size_bytes: std::mem::take(&mut self.size_bytes),
+        })
     }
 
     /// Writes the buffer to the message's file.

@@ -143,7 +143,6 @@ pub(crate) const NOT_YET: &[(&str, &str)] = &[
         "smtpd_per_request_deadline",
         "not yet: deadlines of whole commands",
     ),
-    ("smtpd_proxy_filter", "not yet: content filters"),
     ("smtpd_reject_footer", "not yet: a text below refusals"),
     (
         "smtpd_sasl_response_limit",

@@ -40,7 +40,6 @@ macro_rules! rows {
             header_from_format: Text = "standard", Reload, "How From: is written when it is missing.";
             sendmail_fix_line_endings: FixLineEndings = "always", Reload, "Which CRLF of local submissions become LF.";
             cleanup_replace_stray_cr_lf: YesNo = "yes", Reload, "Whether a lone CR or LF becomes a space.";
-            smtpd_proxy_filter: Text = "", Reload, "A proxy that sees mail before it is accepted.";
         }
     };
 }

@@ -195,12 +195,6 @@ crate::params::others! {
         "Characters that may come into replies.";
     "smtpd_per_record_deadline" Text "" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
         "An older name of smtpd_per_request_deadline.";
-    "smtpd_proxy_ehlo" Text "$myhostname" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
-        "The name in EHLO to the proxy.";
-    "smtpd_proxy_options" Text "" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
-        "How the proxy is used.";
-    "smtpd_proxy_timeout" Seconds "100s" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
-        "How long to wait for the proxy.";
     "smtpd_reject_footer_maps" Tables "" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
         "Texts added to refusals, by refusal.";
     "smtpd_upstream_proxy_protocol" Text "" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"

@@ -43,6 +43,7 @@ impl Server {
                 Reply::new(250, StatusCode::success(1, 5), "Ok")
             }
             Open::Vrfy(address) => Reply::new(252, StatusCode::success(0, 0), address),
+            Open::Unknown => return self.refuse_unknown(),
             Open::Etrn => Reply::bare(250, "Queuing started"),
             Open::Data => return self.start_data(),
             _ => ok(),
@@ -51,6 +52,9 @@ impl Server {
     }
 
     fn greet(&mut self, answer: Answer) {
+        if let Answer::Greet(reply) = &answer {
+            return self.say(reply);
+        }
         let (answer, later) = match answer {
             Answer::TurnAway { greeting, later } => (Answer::Reply(greeting), Some(Box::new(later))),
             answer => (answer, None),

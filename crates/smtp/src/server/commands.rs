@@ -191,6 +191,16 @@ impl Server {
             ));
             return self.finish(Ending::HungUp);
         }
+        if self.config.tells_unknown && self.refusal_after_greeting.is_none() {
+            self.open = Some(Open::Unknown);
+            let word = word.to_owned();
+            return self.events.push_back(Event::Unknown { word });
+        }
+        self.refuse_unknown();
+    }
+
+    /// A command that nobody knows.
+    pub(super) fn refuse_unknown(&mut self) {
         match self.refusal_after_greeting.clone() {
             Some(reply) => self.refuse_for(None, &reply),
             None => self.refuse(&unknown("Error: command not recognized")),
@@ -350,6 +360,7 @@ impl Server {
             Ok(options) if !options.smtputf8 && has_international_domain(&path) => self.refuse(&bad_address),
             Ok(mut options) => {
                 options.written = path.written;
+                options.said = rest.to_owned();
                 self.open = Some(Open::Mail(options.smtputf8));
                 self.events.push_back(Event::Mail {
                     sender: path.address,
@@ -391,6 +402,7 @@ impl Server {
             Err(reply) => self.refuse(&reply),
             Ok(mut options) => {
                 options.written = path.written;
+                options.said = rest.to_owned();
                 self.open = Some(Open::Rcpt);
                 self.events.push_back(Event::Rcpt { recipient, options });
             }

@@ -21,6 +21,8 @@ pub struct Config {
     pub bare_newline_reject_code: u16,
     /// `cleanup_replace_stray_cr_lf`: a CR inside a line becomes a space.
     pub replace_stray_cr: bool,
+    /// The caller hears of commands that nobody knows ([`Event::Unknown`](super::Event::Unknown)).
+    pub tells_unknown: bool,
     /// `smtpd_helo_required`
     pub helo_required: bool,
     /// `smtpd_tls_security_level`, `smtpd_tls_wrappermode`
@@ -157,6 +159,7 @@ impl Config {
             bare_newline: BareNewline::Normalize,
             bare_newline_reject_code: 550,
             replace_stray_cr: true,
+            tells_unknown: false,
             helo_required: false,
             tls: Tls::None,
             auth: Auth::default(),

@@ -60,6 +60,12 @@ pub enum Event {
     /// Write out what there is to write, do the handshake, then answer `TlsStarted` or `TlsFailed`. Plaintext that
     /// came after the command is dropped.
     StartTls,
+    /// A command that nobody knows, where the caller wants to hear of it ([`Config::tells_unknown`]). `Accept` (it is refused
+    /// in the machine's words) or `Reply` with a refusal.
+    Unknown {
+        /// Its first word, as written.
+        word: String,
+    },
     /// VRFY. `Accept` (252 with what was written) or `Reply`.
     Vrfy {
         /// The address in what was written, without brackets and name.
@@ -88,6 +94,8 @@ pub enum Answer {
     Accept,
     /// In these words. A code of 400 or more refuses; 421 and 521 end the session.
     Reply(Reply),
+    /// To `Connected`: the greeting in these words, whatever their code; the session goes on.
+    Greet(Reply),
     /// To `Connected`: the greeting refuses, and `later` is the reply to every command but QUIT (RFC 5321 §3.1).
     /// After a greeting that refuses by [`Answer::Reply`], it is that one again.
     TurnAway {
@@ -131,6 +139,8 @@ pub enum HeloVerb {
 /// The parameters of MAIL.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MailOptions {
+    /// What was said behind `FROM:`, as it was said.
+    pub said: String,
     /// The sender as it was written, unquoted ([`address::path::Path::written`]).
     pub written: String,
     /// SIZE= in octets (RFC 1870); within the limit.
@@ -150,6 +160,8 @@ pub struct MailOptions {
 /// The parameters of RCPT.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RcptOptions {
+    /// What was said behind `TO:`, as it was said.
+    pub said: String,
     /// The recipient as it was written, unquoted ([`address::path::Path::written`]).
     pub written: String,
     /// NOTIFY= (RFC 3461).

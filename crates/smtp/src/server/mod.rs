@@ -118,6 +118,7 @@ enum Open {
     Introduced(Attributes),
     Vrfy(String),
     Etrn,
+    Unknown,
 }
 
 /// The transaction between MAIL and the end of the content.

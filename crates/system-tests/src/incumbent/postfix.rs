@@ -58,6 +58,28 @@ impl Postfix {
         Postfix::start_with(main_cf, &master_cf(services), &listening)
     }
 
+    /// The same where each `smtpd` has a `cleanup` of its own with the same settings.
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[track_caller]
+    pub fn start_with_cleanups(main_cf: &str, services: &[Smtpd]) -> Option<Postfix> {
+        let mut rows = ROWS.to_owned();
+        for (port, settings) in services {
+            let own = format!("cleanup{port}");
+            rows.push_str(&format!(
+                "127.0.0.1:{port} inet n - n - - smtpd\n  -o cleanup_service_name={own}\n{}{own} unix n - n - 0 cleanup\n{}",
+                options(settings),
+                options(settings)
+            ));
+        }
+        let listening: Vec<SocketAddr> = services
+            .iter()
+            .map(|(port, _)| SocketAddr::from((Ipv4Addr::LOCALHOST, *port)))
+            .collect();
+        Postfix::start_with(main_cf, &rows, &listening)
+    }
+
     /// Starts Postfix with these lines of main.cf and an `smtpd` on an address of loopback; otherwise as [`Postfix::start`].
     ///
     /// # Panics
@@ -157,9 +179,12 @@ fn master_cf(services: &[Smtpd]) -> String {
     let mut text = ROWS.to_owned();
     for (port, settings) in services {
         text.push_str(&format!("127.0.0.1:{port} inet n - n - - smtpd\n"));
-        for (name, value) in settings {
-            text.push_str(&format!("  -o {{ {name} = {value} }}\n"));
-        }
+        text.push_str(&options(settings));
     }
     text
+}
+
+fn options(settings: &[(String, String)]) -> String {
+    let one = |(name, value): &(String, String)| format!("  -o {{ {name} = {value} }}\n");
+    settings.iter().map(one).collect()
 }
