@@ -13,7 +13,7 @@ use crate::evaluation::{Evaluation, Gravity, Memory, Status};
 use crate::outcome::{Decided, Outcome};
 use crate::outside::Outside;
 use crate::request::{Refusal, Request};
-use crate::restrictions;
+use crate::restrictions::{self, check_sendmail_access::NAME};
 
 /// The moment of the dialogue at which a list is asked, and what its generic refusals are about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -306,6 +306,12 @@ impl Evaluation<'_> {
         self.begin(stage);
         let access = self.access;
         let list = list_of(&access.settings, stage);
+        if self.is_sendmail_asked(stage, list) {
+            let status = self.implied(NAME, stage).await;
+            if status != Status::Dunno {
+                return status;
+            }
+        }
         if list.is_empty() {
             return Status::Dunno;
         }
@@ -313,7 +319,17 @@ impl Evaluation<'_> {
         self.walk(list, &about).await
     }
 
-    /// A restriction that a parameter asks for after the list of its stage.
+    /// Whether Sendmail's `access` is asked in front of a list.
+    fn is_sendmail_asked(&self, stage: Stage, list: &[String]) -> bool {
+        let has_own = matches!(stage, Stage::Client | Stage::Sender | Stage::Recipient);
+        let is_there = self.access.settings.sendmail.access.is_some();
+        has_own
+            && is_there
+            && !self.memory.actions.discard
+            && !list.iter().any(|word| word.eq_ignore_ascii_case(NAME))
+    }
+
+    /// A restriction that a parameter asks for before or after the list of its stage.
     async fn implied(&mut self, name: &str, stage: Stage) -> Status {
         self.begin(stage);
         let Some(restriction) = restrictions::find(name) else {

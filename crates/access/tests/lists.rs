@@ -396,3 +396,108 @@ fn a_name_that_is_no_restriction_defers() {
         )]
     );
 }
+
+/// What Debian's sendmail 8.17.1 decides with the same table, by `check_rcpt`, `check_mail` and `check_relay`.
+mod sendmail {
+    use super::*;
+
+    const TABLE: &str = "localhost.localdomain RELAY\nlocalhost RELAY\n127.0.0.1 RELAY\n192.168.0 RELAY\n10.1 REJECT\n10.1.2 OK\n\
+        10.1.2.3 ERROR:5.7.1:550 go away\nspam.test REJECT\ngood.spam.test OK\nConnect:bad.test REJECT\nFrom:evil@x.test REJECT\n\
+        From:evil.test DISCARD\nTo:out.test RELAY\nout2.test RELAY\nTo:blocked@here.test ERROR:5.2.1:550 mailbox disabled\n\
+        user@ REJECT\nFrom:frm@ 550 no frm\nConnect:172.16 SKIP\n172.16.5 REJECT\n172 REJECT\nown.test 551 5.7.8 own text here\n\
+        err.test ERROR:450 later please\nerr2.test ERROR:plain words\nerr3.test something else\nquar.test QUARANTINE:looks bad\nTo:okto.test OK\nIPv6:2001:db8 REJECT\n\
+        To:skip@here.test SKIP\nplus@here.test OK\n.dot.test REJECT\nx@full.test OK\nfull.test REJECT\n";
+    const CASES: &str = include_str!("sendmail_access.cases");
+
+    #[test]
+    fn the_same_is_decided() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let file = directory.path().join("access");
+        std::fs::write(&file, TABLE).expect("written");
+        let mut settings = Postfix::defaults(&Surroundings::default());
+        settings.mydestination = vec!["here.test".to_owned()];
+        settings.relay_domains = vec!["relay.test".to_owned()];
+        settings.mynetworks = "127.0.0.0/8".parse().expect("a network");
+        settings.local_recipient_maps = Vec::new();
+        let relay = "permit_mynetworks reject_unauth_destination";
+        settings.smtpd_relay_restrictions = relay.split(' ').map(str::to_owned).collect();
+        settings.recipient_delimiter = "+".to_owned();
+        settings.sendmail.access = Some(TableRef::new("sendmail", &file.to_string_lossy()));
+        settings.sendmail.relay_domains = vec!["relay.test".to_owned()];
+        let settings = Arc::new(settings);
+        let (router, problems) = Router::new(Arc::clone(&settings), Vec::new(), Arc::new(Users(&[])));
+        assert_eq!(problems, []);
+        let (access, problems) = Access::new(
+            Arc::clone(&settings),
+            Arc::new(router),
+            &(Arc::new(|_: &str| {}) as _),
+        );
+        assert_eq!(problems, []);
+        let mut asked = 0;
+        for line in CASES
+            .lines()
+            .filter(|line| !line.starts_with('#') && !line.is_empty())
+        {
+            let (question, answer) = line.split_once(" => ").expect("a case");
+            assert_eq!(decided(&access, question), answer, "{question}");
+            asked += 1;
+        }
+        assert!(asked >= 60, "{asked} cases");
+    }
+
+    fn decided(access: &Access, question: &str) -> String {
+        let words: Vec<&str> = question.split_whitespace().collect();
+        let [name, ip, sender, recipient] = words[..] else {
+            panic!("four words: {question}");
+        };
+        let client = Client {
+            name: name.to_owned(),
+            reverse_name: name.to_owned(),
+            name_is_pending: false,
+            address: ip.parse().expect("an address"),
+        };
+        let (from, to) = (
+            Address::parse(sender).ok(),
+            Address::parse(recipient).expect("an address"),
+        );
+        let request = Request {
+            client: &client,
+            helo: Some("x.test"),
+            sender: Some(from.as_ref()),
+            sender_written: sender,
+            recipient: Some(&to),
+            recipient_written: recipient,
+            client_port: None,
+            server: "127.0.0.1:25".parse().expect("an address"),
+            command: "RCPT",
+            protocol: "ESMTP",
+            recipients: 0,
+            size_bytes: 0,
+            queue_id: "",
+            instance: "",
+            etrn_domain: "",
+            sasl_user: None,
+            sasl_method: None,
+            sasl_sender: None,
+            tls: None,
+        };
+        let mut memory = Memory::default();
+        let asked = Asked {
+            request: &request,
+            outside: &Nobody,
+        };
+        let executor = tokio::runtime::Builder::new_current_thread().build();
+        let executor = executor.expect("an executor");
+        let outcome = executor.block_on(access.rcpt(&asked, &mut memory));
+        match outcome.refusal {
+            Some(refusal) => format!(
+                "{} {}",
+                refusal.code,
+                refusal.text.rsplit(": ").next().unwrap_or_default()
+            ),
+            None if memory.actions.discard => "discard".to_owned(),
+            None if memory.actions.hold => "hold".to_owned(),
+            None => "ok".to_owned(),
+        }
+    }
+}

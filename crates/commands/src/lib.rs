@@ -13,6 +13,7 @@ mod doveconf;
 mod dovecot;
 mod explain;
 mod getopt;
+mod import;
 mod install;
 mod lda;
 mod links;
@@ -111,6 +112,11 @@ pub const COMMANDS: &[Command] = &[
         "imap",
         "one IMAP session on standard input (inetd, ssh)",
         mailbox_session::run,
+    ),
+    command(
+        "import",
+        "translate another system's configuration into main.cf",
+        import::run,
     ),
     command("install", "put the mail system in its places", install::run),
     command("links", "make a symbolic link for every command", links::run),

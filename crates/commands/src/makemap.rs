@@ -43,7 +43,7 @@ const IMPLICIT: &str = "hash";
 const EX_DATAERR: u8 = 65;
 const EX_NOINPUT: u8 = 66;
 const EX_CANTCREAT: u8 = 73;
-/// A new table's permissions; it may hold what is nobody's business.
+/// A new table's permissions where there is no text beside it; it may hold what is nobody's business.
 const MODE: u32 = 0o640;
 
 #[derive(Debug, Default)]
@@ -231,12 +231,21 @@ impl Target {
 
     fn store(&self, records: &[Record], owner: Option<(u32, u32)>) -> Result<(), String> {
         match self {
-            Target::Database(table) => build::store(table, records, MODE, owner).map_err(cause_of),
+            Target::Database(table) => {
+                build::store(table, records, mode_beside(table), owner).map_err(cause_of)
+            }
             Target::Text(file) => {
                 std::fs::write(file, lines_of(records, '\t')).map_err(|error| os::words(&error))
             }
         }
     }
+}
+
+/// The permissions of the text from which a table is usually made: whoever may read the one may read the other.
+fn mode_beside(table: &TableRef) -> u32 {
+    use std::os::unix::fs::PermissionsExt;
+    let text = std::fs::metadata(&table.name);
+    text.map_or(MODE, |text| text.permissions().mode() & 0o666)
 }
 
 /// Why, without the file, which is named before.

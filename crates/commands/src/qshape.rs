@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::IsTerminal;
 use std::ops::ControlFlow;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -120,7 +121,10 @@ fn wanted_of(args: &[String]) -> Result<Wanted, String> {
 
 fn show(wanted: &Wanted) -> Result<(), String> {
     let queue = MailQueue::of(wanted.config_directory.as_deref())?;
-    let queues = queues_of(wanted, &queue)?;
+    let (queues, missing) = queues_of(&wanted.queues, queue.directory());
+    missing
+        .iter()
+        .for_each(|what| eprint_line(&format!("qshape: {what}")));
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let mut shape = Shape::new(wanted);
     let listed = queue.list(
@@ -144,20 +148,23 @@ fn show(wanted: &Wanted) -> Result<(), String> {
     Ok(())
 }
 
-/// The queues that are named, by name or by their directory below the queue directory.
-fn queues_of(wanted: &Wanted, queue: &MailQueue) -> Result<Vec<&'static str>, String> {
-    if wanted.queues.is_empty() {
-        return Ok(vec![QueueName::Incoming.as_str(), QueueName::Active.as_str()]);
+/// The queues that are named, by name or by their directory below the queue directory; and what is to be said of those
+/// that are not there.
+fn queues_of(words: &[String], directory: &Path) -> (Vec<&'static str>, Vec<String>) {
+    if words.is_empty() {
+        let usual = [QueueName::Incoming, QueueName::Active];
+        return (usual.map(QueueName::as_str).to_vec(), Vec::new());
     }
-    let named = wanted.queues.iter().map(|word| {
-        let path = std::path::Path::new(word);
-        let name = path.strip_prefix(queue.directory()).unwrap_or(path).to_str();
-        let found = name.and_then(|name| QueueName::parse(name.trim_end_matches('/')));
-        found
-            .map(QueueName::as_str)
-            .ok_or_else(|| format!("Can't stat {word}: No such file or directory"))
-    });
-    named.collect()
+    let (mut queues, mut missing) = (Vec::new(), Vec::new());
+    for word in words {
+        let path = Path::new(word);
+        let name = path.strip_prefix(directory).unwrap_or(path).to_str();
+        match name.and_then(|name| QueueName::parse(name.trim_end_matches('/'))) {
+            Some(queue) => queues.push(queue.as_str()),
+            None => missing.push(format!("Can't stat {word}: No such file or directory")),
+        }
+    }
+    (queues, missing)
 }
 
 /// How many, by age: the total and each bucket.
@@ -307,6 +314,16 @@ mod tests {
 
     fn wanted(line: &str) -> Result<Wanted, String> {
         wanted_of(&line.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn a_queue_that_is_not_there_is_told_and_the_others_are_shown() {
+        let words = ["deferred", "nosuch", "/q/hold/"].map(str::to_owned);
+        let (queues, missing) = queues_of(&words, Path::new("/q"));
+        assert_eq!(queues, ["deferred", "hold"]);
+        assert_eq!(missing, ["Can't stat nosuch: No such file or directory"]);
+        let (queues, missing) = queues_of(&words[1..2], Path::new("/q"));
+        assert!(queues.is_empty() && missing.len() == 1);
     }
 
     const NOW: f64 = 1_000_000.0;

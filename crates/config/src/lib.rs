@@ -27,6 +27,7 @@ mod ports;
 pub mod postconf;
 pub mod postconf_master;
 mod problem;
+mod sendmail_directory;
 
 use std::io::Read;
 use std::path::{Path, PathBuf};

@@ -8,7 +8,7 @@ use settings::{Postfix, Support, Surroundings, Values, Wrong, expand, params};
 use crate::bounce_template_file::bounce_templates;
 use crate::lines::logical_lines;
 use crate::master_cf::Row;
-use crate::{Problem, Severity, lossy_text_of, main_checks, pattern_files};
+use crate::{Problem, Severity, lossy_text_of, main_checks, pattern_files, sendmail_directory};
 
 /// A line of main.cf.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -139,6 +139,7 @@ pub(crate) fn lower(main: &MainCf, values: &Values, rows: &[Row], problems: &mut
         }
     }
     pattern_files::read_in(&mut postfix, &mut fault);
+    sendmail_directory::read_in(&mut postfix, &mut fault);
     found.extend(texts_of_reports(main, values, &mut postfix));
     found.extend(about_names(main, values, rows));
     if !main.settings.is_empty() {

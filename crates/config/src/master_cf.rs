@@ -406,5 +406,7 @@ fn overridden(row: &Row, values: &Values, problems: &mut Vec<Problem>) -> Postfi
             ));
         }
     });
+    // What is wrong in the directory is told at main.cf.
+    crate::sendmail_directory::read_in(&mut settings, &mut |_, _| {});
     settings
 }

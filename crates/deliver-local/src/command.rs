@@ -221,11 +221,23 @@ fn delimiter(facts: &Facts, settings: &Postfix) -> String {
         .unwrap_or_default()
 }
 
+/// What a command printed, on one line: nothing in it moves a cursor, and what is not UTF-8 is a `_` for each octet.
+fn printable(output: &[u8]) -> String {
+    let mut text = String::with_capacity(output.len());
+    for chunk in output.utf8_chunks() {
+        text.extend(chunk.valid().chars().map(|c| match c {
+            '\n' | '\t' => ' ',
+            c if c.is_control() => '_',
+            c => c,
+        }));
+        text.extend(chunk.invalid().iter().map(|_| '_'));
+    }
+    text
+}
+
 /// What the end of the command `text` says about the message. What it printed is told as it is, its last line's end a blank.
 pub fn outcome_of(text: &str, exit: &Exit) -> Outcome {
-    let output = String::from_utf8_lossy(&exit.output);
-    let printable = |c: char| if c.is_control() { ' ' } else { c };
-    let output: String = output.chars().map(printable).collect();
+    let output = printable(&exit.output);
     let shown = match output.as_str() {
         "" => String::new(),
         output => format!(". Command output: {output}"),
@@ -329,6 +341,12 @@ mod tests {
         let filter = Postfix::defaults(&settings::Surroundings::default()).command_expansion_filter;
         assert_eq!(filtered("a+b@c.example", &filter), "a+b@c.example");
         assert_eq!(filtered("`id`;$(x)'\"|&<>\n*é ", &filter), "_id____x___________");
+    }
+
+    #[test]
+    fn what_is_printed_moves_no_cursor() {
+        let output = b"tab\there\x01\x1b[1m\r\ngr\xc3\xbc bad\xff\xe9 \x7f\n";
+        assert_eq!(printable(output), "tab here__[1m_ gr\u{fc} bad__ _ ");
     }
 
     #[test]

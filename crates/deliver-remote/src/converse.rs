@@ -13,7 +13,7 @@ use std::io::{self, Read};
 use std::mem;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
-use tls::client::{Judgement, Level};
+use tls::client::Judgement;
 use tokio::time::timeout;
 
 /// How long the last words may take to leave.
@@ -337,12 +337,10 @@ impl Session {
         match established.judgement {
             _ if !demand.level.demands_identity() => Answer::TlsStarted,
             Judgement::Verified => Answer::TlsStarted,
-            Judgement::Trusted => Answer::TlsRefused("Server certificate not verified".to_owned()),
-            // A fingerprint is a matter of who it is, not of who signed it.
-            Judgement::Untrusted if matches!(demand.level, Level::Fingerprint | Level::Dane) => {
+            // Who signed it is in the log; the outcome is the same.
+            Judgement::Trusted | Judgement::Untrusted => {
                 Answer::TlsRefused("Server certificate not verified".to_owned())
             }
-            Judgement::Untrusted => Answer::TlsRefused("Server certificate not trusted".to_owned()),
         }
     }
 }

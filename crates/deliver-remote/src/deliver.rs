@@ -18,6 +18,7 @@ use crate::hosts::{Chosen, NoHost};
 use crate::options::Options;
 use crate::policy::NoPolicy;
 use crate::progress::Progress;
+use crate::sizing_up::SizingUp;
 use crate::terms::Terms;
 use crate::{Content, Delivery, Greeted, NextHop, Remote, Request, Site, converse};
 
@@ -56,14 +57,18 @@ impl Remote {
             message,
             queue_id,
             age,
+            detects_smtputf8,
         } = request;
         let (protocol, unchanged) = (next_hop.protocol, Other::default());
+        let sizing_up = SizingUp::new(content, detects_smtputf8);
+        let sized_up = |message: Message| sizing_up.of(message);
         let letter = Letter {
             content,
             greeted,
             other: &unchanged,
             queue_id: queue_id.as_ref(),
             age,
+            sized_up: &sized_up,
         };
         let departure = &self.options(protocol).departure;
         if departure.is_idle() {
@@ -73,7 +78,7 @@ impl Remote {
             Ok(other) => other,
             Err(error) => {
                 self.warn(protocol, &format!("{error}"));
-                let mut progress = Progress::new(message);
+                let mut progress = Progress::new(message, self.options(protocol).is_soft);
                 let text = "Address mapping lookup error".to_owned();
                 progress.failed(&deferral(StatusCode::temporary(3, 0), text));
                 return progress.finish(false);
@@ -88,6 +93,7 @@ impl Remote {
             other: &other,
             queue_id: queue_id.as_ref(),
             age,
+            sized_up: &sized_up,
         };
         self.deliver_unfiltered(&next_hop, message, letter).await
     }
@@ -100,7 +106,7 @@ impl Remote {
     ) -> Delivery {
         let protocol = next_hop.protocol;
         let sites = self.sites(next_hop);
-        let mut progress = Progress::new(message);
+        let mut progress = Progress::new(message, self.options(protocol).is_soft);
         // The last place for which no host was found, while nothing was heard from another.
         let (mut missed, mut is_own) = (None, false);
         for (site, origin) in sites {
@@ -218,6 +224,15 @@ struct Letter<'a, 'c> {
     other: &'a Other,
     queue_id: Option<&'a QueueId>,
     age: Duration,
+    /// Adds what its content says of it.
+    sized_up: &'a (dyn Fn(Message) -> Message + Sync + 'a),
+}
+
+impl Letter<'_, '_> {
+    /// The message for the recipients that are left, as a host is told of it.
+    fn message(&self, progress: &Progress) -> Message {
+        (self.sized_up)(self.other.of(progress.message()))
+    }
 }
 
 /// One message on its way to the hosts of one place.
@@ -293,7 +308,7 @@ impl Trying<'_, '_> {
 
     /// Gives the message to a kept session.
     async fn hand_over(&mut self, mut session: Session, progress: &mut Progress) -> Use {
-        let message = self.letter.other.of(progress.message());
+        let message = self.letter.message(progress);
         match session
             .run(&message, (self.letter.content)(), self.letter.greeted)
             .await
@@ -398,7 +413,7 @@ impl Trying<'_, '_> {
             Ok(session) => session,
             Err(outcome) => return Some(outcome),
         };
-        let message = self.letter.other.of(progress.message());
+        let message = self.letter.message(progress);
         let end = session
             .run(&message, (self.letter.content)(), self.letter.greeted)
             .await;

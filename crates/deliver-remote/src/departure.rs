@@ -190,6 +190,7 @@ mod tests {
             octets: None,
             body: envelope::BodyKind::default(),
             smtputf8: false,
+            has_eight_bit_header: false,
             ret: None,
             envid: None,
             is_probe: false,

@@ -25,6 +25,7 @@ mod options;
 mod parameters;
 mod policy;
 mod progress;
+mod sizing_up;
 mod terms;
 
 pub use cache::KEPT_MAX;
@@ -70,6 +71,8 @@ pub struct Request {
     pub queue_id: Option<QueueId>,
     /// How old it is.
     pub age: Duration,
+    /// SMTPUTF8 is asked for where headers or addresses need it (`smtputf8_autodetect_classes`).
+    pub detects_smtputf8: bool,
 }
 
 /// Opens the content of a message at its start; its lines may end in CRLF or LF (where checks or `smtp_generic_maps` look
@@ -106,7 +109,7 @@ pub struct FaultySession {
 
 impl Request {
     /// An attempt for those recipients of `envelope` whose numbers are in `recipients`.
-    pub fn of(next_hop: NextHop, envelope: &Envelope, recipients: &[usize], octets: u64) -> Request {
+    pub fn of(next_hop: NextHop, envelope: &Envelope, recipients: &[usize]) -> Request {
         let recipient = |index: &usize| {
             envelope.recipients.get(*index).map(|recipient| Recipient {
                 address: recipient.address.clone(),
@@ -118,9 +121,11 @@ impl Request {
         let message = Message {
             sender: envelope.sender.clone(),
             recipients: recipients.iter().filter_map(recipient).collect(),
-            octets: Some(octets),
+            // The content says it, when a host wants to know.
+            octets: None,
             body: envelope.body,
             smtputf8: envelope.smtputf8,
+            has_eight_bit_header: false,
             ret: envelope.ret,
             envid: envelope.envid.clone(),
             is_probe: false,
@@ -131,6 +136,7 @@ impl Request {
             message,
             queue_id: None,
             age: Duration::ZERO,
+            detects_smtputf8: false,
         }
     }
 }

@@ -107,6 +107,8 @@ pub(crate) struct Options {
     pub(crate) departure: Departure,
     pub(crate) habit: Habit,
     login_soft_bounce: bool,
+    /// `soft_bounce`
+    pub(crate) is_soft: bool,
     pub(crate) logins: Arc<Logins>,
     pub(crate) source: Source,
 }
@@ -354,6 +356,7 @@ impl Options {
             filters: Filters::of(&chosen),
             departure: Departure::of(&chosen, settings, own_addresses),
             habit: Habit::of(&chosen, settings),
+            is_soft: settings.soft_bounce,
             login_soft_bounce: *chosen.sasl_auth_soft_bounce,
             logins: Arc::new(Logins::of(&chosen)),
             source: Source::of(

@@ -14,6 +14,8 @@ pub(crate) struct Progress {
     outcomes: Vec<Option<Outcome>>,
     /// Those that are settled, whatever other hosts would say.
     settled: Vec<bool>,
+    /// `soft_bounce`: nothing is for good while there is another host.
+    is_soft: bool,
     dsn_offered: bool,
     tls: bool,
     began: Instant,
@@ -22,12 +24,13 @@ pub(crate) struct Progress {
 
 impl Progress {
     /// Nothing was tried yet.
-    pub(crate) fn new(message: Message) -> Progress {
+    pub(crate) fn new(message: Message, is_soft: bool) -> Progress {
         let count = message.recipients.len();
         Progress {
             message,
             outcomes: vec![None; count],
             settled: vec![false; count],
+            is_soft,
             dsn_offered: false,
             tls: false,
             began: Instant::now(),
@@ -72,14 +75,23 @@ impl Progress {
         for (index, mut outcome) in self.left().into_iter().zip(report.outcomes) {
             outcome.detail.connection_uses = u16::try_from(connection_uses).unwrap_or(u16::MAX);
             outcome.detail.set_up_millis = set_up_millis;
-            self.settled[index] = outcome.result != DeliveryResult::Deferred || report.perhaps_taken;
+            self.settled[index] = self.is_final(&outcome) || report.perhaps_taken;
             self.outcomes[index] = Some(outcome);
+        }
+    }
+
+    /// Whether no other host is asked.
+    fn is_final(&self, outcome: &Outcome) -> bool {
+        match outcome.result {
+            DeliveryResult::Deferred => false,
+            DeliveryResult::Bounced => !self.is_soft,
+            _ => true,
         }
     }
 
     /// Nobody spoke: the same for all that are left. They stay left when it is only for now.
     pub(crate) fn failed(&mut self, outcome: &Outcome) {
-        let is_final = outcome.result != DeliveryResult::Deferred;
+        let is_final = self.is_final(outcome);
         let outcome = self.never_set_up(outcome);
         for index in self.left() {
             self.settled[index] = is_final;
@@ -149,6 +161,7 @@ mod tests {
             octets: None,
             body: BodyKind::SevenBit,
             smtputf8: false,
+            has_eight_bit_header: false,
             ret: None,
             envid: None,
             is_probe: false,
@@ -161,7 +174,7 @@ mod tests {
             relay: "mx.test".to_owned(),
             detail: Default::default(),
         };
-        let mut progress = Progress::new(message);
+        let mut progress = Progress::new(message, false);
         progress.began -= Duration::from_secs(9);
         let ready = progress.began + Duration::from_secs(3);
         let report = Report {

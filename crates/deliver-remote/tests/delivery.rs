@@ -59,7 +59,7 @@ fn remote(settings: &Postfix, zone: &str) -> Remote {
 fn deliver_by(remote: &Remote, next_hop: NextHop, recipients: &[&str], content: &[u8]) -> Delivery {
     let envelope = envelope(recipients);
     let all: Vec<usize> = (0..recipients.len()).collect();
-    let request = Request::of(next_hop, &envelope, &all, content.len() as u64);
+    let request = Request::of(next_hop, &envelope, &all);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -527,4 +527,29 @@ fn fallback_relays_take_what_is_left_and_their_faults_are_ours() {
         deliver(&settings, "nowhere.test"),
         format!("4.3.5 {}", not_found("nowhere.test"))
     );
+}
+
+#[test]
+fn with_soft_bounce_a_refusal_is_for_the_next_host_to_confirm() {
+    const REFUSED: &[&str] = &["220 mx\r\n", "250 mx\r\n", "250 ok\r\n", "550 5.1.1 who?\r\n"];
+    let port = port();
+    let mut settings = settings();
+    settings.smtp_fallback_relay = vec![format!("[127.0.0.4]:{port}")];
+    for (is_soft, expected) in [
+        (
+            false,
+            "5.1.1 host 127.0.0.2[127.0.0.2] said: 550 5.1.1 who? (in reply to RCPT TO command)",
+        ),
+        (true, "2.0.0 250 2.0.0 taken"),
+    ] {
+        settings.soft_bounce = is_soft;
+        let first = taker("127.0.0.2", port, REFUSED);
+        let fallback = is_soft.then(|| taker("127.0.0.4", port, TAKEN));
+        let next_hop = NextHop::smtp(&format!("[127.0.0.2]:{port}"), "smtp").unwrap();
+        let delivery = deliver_by(&remote(&settings, ""), next_hop, &["u@d.test"], b"x\r\n");
+        let outcome = &delivery.outcomes[0];
+        assert_eq!(format!("{} {}", outcome.status, outcome.text), expected);
+        first.join().unwrap();
+        fallback.into_iter().for_each(|peer| drop(peer.join().unwrap()));
+    }
 }

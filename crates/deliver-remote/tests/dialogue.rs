@@ -181,7 +181,7 @@ fn the_client_of_a_message_is_told_to_who_wants_to_hear_of_it() {
     settings.smtp_send_xforward_command = true;
     let told = |settings: &Postfix, peer: &Peer| {
         let envelope = peers::envelope(&["a@x.example"]);
-        let mut request = Request::of(peer.next_hop(), &envelope, &[0], 20);
+        let mut request = Request::of(peer.next_hop(), &envelope, &[0]);
         request.message.client = Some(Box::new(ForwardedClient {
             name: "mx.test".to_owned(),
             address: "192.0.2.7".to_owned(),
@@ -247,7 +247,7 @@ fn a_masked_greeting_is_worked_around() {
     let said = |settings: &Postfix, age: u64| {
         let peer = peer();
         let envelope = peers::envelope(&["a@x.example"]);
-        let mut request = Request::of(peer.next_hop(), &envelope, &[0], 20);
+        let mut request = Request::of(peer.next_hop(), &envelope, &[0]);
         request.queue_id = QueueId::parse("4CB18EA001");
         request.age = Duration::from_secs(age);
         let (log, captured) = maillog::Log::to_memory();
@@ -268,4 +268,91 @@ fn a_masked_greeting_is_worked_around() {
     assert_eq!(said(&settings, 500), is("delay_dotcrlf", "EHLO"));
     settings.smtp_pix_workaround_maps = inline("{ 127.0.0.2=delay_dotcrlf }");
     assert_eq!(said(&settings, 0), is("disable_esmtp", "HELO"));
+}
+
+#[test]
+fn a_host_is_told_what_the_content_asks_for() {
+    #[derive(Clone, Copy, PartialEq)]
+    enum Smtputf8 {
+        Asked,
+        Detected,
+        Unasked,
+    }
+    let told = |offers: &[&'static str], asked: Smtputf8, content: &'static str| {
+        let peer = Peer::start(Nature {
+            offers: offers.to_vec(),
+            ..Nature::default()
+        });
+        let envelope = peers::envelope(&["a@x.example"]);
+        let mut request = Request::of(peer.next_hop(), &envelope, &[0]);
+        request.message.smtputf8 = asked == Smtputf8::Asked;
+        request.detects_smtputf8 = asked == Smtputf8::Detected;
+        let remote = remote(&settings(), "");
+        let open = || -> Box<dyn Read + Send> { Box::new(content.as_bytes()) };
+        let delivery = run(async { remote.deliver(request, &open, &|| {}).await });
+        let heard = peer.heard().concat();
+        let mail = heard.lines().find_map(|line| line.strip_prefix("MAIL FROM:"));
+        mail.map_or_else(|| delivery.outcomes[0].text.clone(), str::to_owned)
+    };
+    let all = ["SIZE", "8BITMIME", "SMTPUTF8"];
+    let from = "<sender@b.example>";
+    for (offers, asked, content, expected) in [
+        // What is told is what goes over the wire.
+        (
+            &all[..],
+            Smtputf8::Unasked,
+            "A: b\n\nc\n.d\n",
+            format!("{from} SIZE=15"),
+        ),
+        (
+            &all,
+            Smtputf8::Unasked,
+            "Content-Transfer-Encoding: 8bit\n\nx\n",
+            format!("{from} SIZE=38 BODY=8BITMIME"),
+        ),
+        (
+            &all[..1],
+            Smtputf8::Unasked,
+            "Content-Transfer-Encoding: 8bit\n\nx\n",
+            format!("{from} SIZE=38"),
+        ),
+        (
+            &all,
+            Smtputf8::Unasked,
+            "A: \u{fc}\n\nx\n",
+            format!("{from} SIZE=12"),
+        ),
+        (
+            &all,
+            Smtputf8::Detected,
+            "A: \u{fc}\n\nx\n",
+            format!("{from} SIZE=12 SMTPUTF8"),
+        ),
+        (
+            &all[..2],
+            Smtputf8::Detected,
+            "A: \u{fc}\n\nx\n",
+            "SMTPUTF8 is required, but was not offered by host 127.0.0.1[127.0.0.1]".to_owned(),
+        ),
+        (
+            &all,
+            Smtputf8::Asked,
+            "A: b\n\nx\n",
+            format!("{from} SIZE=11 SMTPUTF8"),
+        ),
+        (
+            &all[..2],
+            Smtputf8::Asked,
+            "A: b\n\n\u{fc}\n",
+            format!("{from} SIZE=12"),
+        ),
+        (
+            &["SIZE 14"],
+            Smtputf8::Unasked,
+            "A: b\n\nc\n.d\n",
+            "message size 15 exceeds size limit 14 of server 127.0.0.1[127.0.0.1]".to_owned(),
+        ),
+    ] {
+        assert_eq!(told(offers, asked, content), expected, "{content}");
+    }
 }

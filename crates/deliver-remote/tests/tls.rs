@@ -114,7 +114,7 @@ fn levels_demand_what_they_say() {
     let (_, certificate) = tls_of_server(stranger.path(), &["mx.test"]);
     let mut strange = level(TlsLevel::Verify);
     strange.smtp_tls_CAfile = certificate.display().to_string();
-    let untrusted = pair("4.7.5 Server certificate not trusted", "Untrusted");
+    let untrusted = pair("4.7.5 Server certificate not verified", "Untrusted");
     assert_eq!(said(&strange, "[mx.test]"), untrusted);
     // No mail was given to whom it is not meant for.
     let heard = secured.peer.heard();

@@ -54,9 +54,20 @@ pub fn parse_orcpt(value: &str) -> Option<String> {
     Some(format!("{kind};{address}"))
 }
 
-/// `rfc822;user@example.com` as the value of ORCPT.
+/// `rfc822;user@example.com` as the value of ORCPT. An address of kind `utf-8` is in ASCII, too: `utf-8;gr\x{FC}@example.com`
+/// (RFC 6533 §3).
 pub fn print_orcpt(orcpt: &str) -> String {
     match orcpt.split_once(';') {
+        Some((kind, address)) if kind.eq_ignore_ascii_case("utf-8") => {
+            let mut coded = String::with_capacity(address.len());
+            for c in address.chars() {
+                match c {
+                    '!'..='~' if c != '+' && c != '=' => coded.push(c),
+                    c => coded.push_str(&format!("\\x{{{:02X}}}", u32::from(c))),
+                }
+            }
+            format!("{kind};{coded}")
+        }
         Some((kind, address)) => format!("{kind};{}", encode_xtext(address)),
         None => format!("rfc822;{}", encode_xtext(orcpt)),
     }
@@ -191,6 +202,10 @@ mod tests {
     fn parameters_are_read_and_written() {
         assert_eq!(parse_orcpt("rfc822;a+2Bb@c").as_deref(), Some("rfc822;a+b@c"));
         assert_eq!(print_orcpt("rfc822;a+b@c"), "rfc822;a+2Bb@c");
+        assert_eq!(
+            print_orcpt("utf-8;gr\u{fc}+\\x{DF}@c"),
+            "utf-8;gr\\x{FC}\\x{2B}\\x{DF}@c"
+        );
         for bad in [
             "",
             "rfc822",

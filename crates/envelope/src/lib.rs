@@ -64,6 +64,16 @@ pub struct Notify {
     pub delay: bool,
 }
 
+impl Notify {
+    /// The same without the report of a success: it is left to others, or made already.
+    pub fn without_success(self) -> Notify {
+        Notify {
+            success: false,
+            ..self
+        }
+    }
+}
+
 /// RFC 6152, 3030 §3.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[allow(missing_docs)]

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use access::{Actions, Refusal};
 use address::Address;
-use envelope::{Envelope, QueueId, StatusCode, Trace};
+use envelope::{Envelope, QueueId, Recipient, StatusCode, Trace};
 use intake::{Context, Intake, Origin};
 use maillog::lines::cleanup::MessageId;
 use maillog::lines::qmgr::{Active, Removed};
@@ -22,7 +22,7 @@ use tokio::sync::oneshot;
 
 use crate::Front;
 use addresses::Addresses;
-pub use addresses::{Cleanup, Rewriting, rewritten};
+pub use addresses::{Cleanup, Rewriting, ThisHost, rewritten};
 use content::Verdict;
 use draft::Extent;
 pub(crate) use filtering::in_words;
@@ -365,7 +365,7 @@ impl Submission {
         envelope.sender.clone_from(&self.circumstances.mapped_sender);
         let addresses = Addresses::of(&self.cleanup, &settings);
         let mapped = addresses.map(&mut envelope, self.circumstances.is_copied());
-        mapped.map_err(|error| Failure::Intake(error.into()).tell(&queue_id, front))?;
+        let expanded = mapped.map_err(|error| Failure::Intake(error.into()).tell(&queue_id, front))?;
         let mut about = self.circumstances.about(&queue_id);
         if let Err((stage, _)) = &review {
             about = about.at(stage);
@@ -380,6 +380,9 @@ impl Submission {
         else {
             return Ok(Accepted::Discarded(queue_id));
         };
+        facts
+            .attributes
+            .extend(expanded.iter().filter_map(expanded_attribute));
         drop_doubles(&mut envelope, &settings);
         let addresses = Addresses::of(&cleanup, &settings);
         let mut on_its_way = OnItsWay {
@@ -494,6 +497,22 @@ impl Submission {
             header_bytes: facts.header_bytes,
         }))
     }
+}
+
+/// The attribute of a queued message that keeps an alias whose sender wants to hear that it stands for others.
+const EXPANDED: &str = "expanded";
+
+fn expanded_attribute(recipient: &Recipient) -> Option<(String, String)> {
+    let text = serde_json::to_string(recipient).ok()?;
+    Some((EXPANDED.to_owned(), text))
+}
+
+/// The aliases whose sender wants to hear that they stand for others.
+pub fn expanded_of(message: &queue::Message) -> Vec<Recipient> {
+    let attributes = message.facts.attributes.iter();
+    let kept = attributes.filter(|(name, _)| name == EXPANDED);
+    kept.filter_map(|(_, text)| serde_json::from_str(text).ok())
+        .collect()
 }
 
 /// A message whose content is complete.

@@ -18,6 +18,7 @@ pub mod mapping;
 pub mod qualify;
 pub mod received;
 pub mod recipients;
+mod sendmail;
 pub mod stages;
 
 use envelope::QueueId;

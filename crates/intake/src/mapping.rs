@@ -11,6 +11,8 @@ use settings::{Postfix, TableRef};
 use tables::Tell;
 use tables::addresses::{AddressMap, Extension, Host};
 
+use crate::sendmail::Renames;
+
 /// How often a canonical address may itself have a canonical one.
 pub const NESTING_MAX: usize = 1000;
 
@@ -127,6 +129,7 @@ pub struct Maps {
     bounds: Bounds,
     sender_copies: AddressMap,
     recipient_copies: AddressMap,
+    sendmail: Renames,
 }
 
 impl Maps {
@@ -179,6 +182,7 @@ impl Maps {
             },
             sender_copies: open("sender_bcc_maps", &settings.sender_bcc_maps, "bcc"),
             recipient_copies: open("recipient_bcc_maps", &settings.recipient_bcc_maps, "bcc"),
+            sendmail: Renames::open(settings, problems),
         }
     }
 
@@ -195,12 +199,13 @@ impl Maps {
         ] {
             map.tell_warnings(tell);
         }
+        self.sendmail.tell_warnings(tell);
     }
 
     /// Whether no header is changed by them.
     pub fn leave_headers(&self) -> bool {
         let has_no_canonical = self.canonical.iter().all(|canonical| canonical.map.is_empty());
-        has_no_canonical && self.masquerade.domains.is_empty()
+        has_no_canonical && self.masquerade.domains.is_empty() && self.sendmail.leave_headers()
     }
 
     /// The address that stands for this one: its canonical one, behind its domain.
@@ -208,16 +213,52 @@ impl Maps {
     /// # Errors
     /// When a table cannot be asked.
     pub fn canonical(&self, address: &Address, role: Role, host: &dyn Host) -> Result<Address, Error> {
-        let mut address = address.clone();
+        let asked = |table, cause| Error::Lookup {
+            table,
+            address: address.to_string(),
+            cause,
+        };
+        let renamed = self
+            .sendmail
+            .renamed(address)
+            .map_err(|cause| asked("domaintable", cause))?;
+        let mut address = renamed.unwrap_or_else(|| address.clone());
         for canonical in &self.canonical {
             if has_class(&canonical.classes, role) {
                 address = self.followed(&canonical.map, address, host)?;
             }
         }
+        if role == Role::HeaderSender {
+            let generic = self
+                .sendmail
+                .generic(&address, host)
+                .map_err(|cause| Error::Lookup {
+                    table: "genericstable",
+                    address: address.to_string(),
+                    cause,
+                })?;
+            address = generic.unwrap_or(address);
+        }
         Ok(match has_class(&self.masquerade.classes, role) {
             true => self.masquerade.of(address),
             false => address,
         })
+    }
+
+    /// What stands for a recipient, one step on: `virtusertable` and `mailertable` come first.
+    fn alias(&self, address: &Address, host: &dyn Host) -> Result<Option<Vec<Address>>, Error> {
+        let found = self
+            .sendmail
+            .virtual_user(address, host)
+            .map_err(|cause| Error::Lookup {
+                table: "virtusertable",
+                address: address.to_string(),
+                cause,
+            })?;
+        match found {
+            Some(user) => Ok(Some(vec![user])),
+            None => self.aliases.asked(address, host),
+        }
     }
 
     /// The address that is found for the one that is found, and so on. Where that does not end, the one that is reached: as
@@ -249,7 +290,7 @@ impl Maps {
     /// # Errors
     /// When a table cannot be asked, or its answers do not end or are too many.
     pub fn aliases(&self, address: &Address, host: &dyn Host) -> Result<Vec<Address>, Error> {
-        if self.aliases.is_empty() {
+        if self.aliases.is_empty() && self.sendmail.leave_recipients() {
             return Ok(vec![address.clone()]);
         }
         let mut all = vec![address.clone()];
@@ -265,7 +306,7 @@ impl Maps {
                 if nesting >= self.bounds.nesting_max {
                     return Err(self.unreasonable("nesting", address));
                 }
-                let Some(found) = self.aliases.asked(&all[at], host)? else {
+                let Some(found) = self.alias(&all[at], host)? else {
                     break;
                 };
                 let too_long = |found: &Address| found.to_string().len() > self.bounds.length_max;

@@ -277,7 +277,7 @@ fn own_remote(row: &Service, certificates: &OwnCertificates, log: &Log) -> Resul
 }
 
 /// Asks the servers of `yubin_dns_servers`, or those of the system as they are at this moment.
-fn resolver(settings: &Postfix) -> Result<Arc<dyn dns::Dns>> {
+pub(crate) fn resolver(settings: &Postfix) -> Result<Arc<dyn dns::Dns>> {
     let configuration = dns::Configuration::of_system();
     let configuration = configuration
         .asking(&settings.yubin_dns_servers)
@@ -286,7 +286,7 @@ fn resolver(settings: &Postfix) -> Result<Arc<dyn dns::Dns>> {
 }
 
 /// The addresses on which this host receives mail, for `user@[192.0.2.1]` and for knowing local clients.
-fn own_addresses(settings: &Postfix) -> Vec<IpAddr> {
+pub fn own_addresses(settings: &Postfix) -> Vec<IpAddr> {
     use std::net::{Ipv4Addr, Ipv6Addr};
     let mut addresses = Vec::new();
     for word in settings.inet_interfaces.iter().chain(&settings.proxy_interfaces) {

@@ -20,6 +20,7 @@ pub mod inetd;
 pub mod left_queue;
 pub mod listeners;
 pub mod log_files;
+pub mod lookups;
 mod maildrop;
 mod pid_files;
 pub mod roles;

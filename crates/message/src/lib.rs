@@ -8,7 +8,7 @@
 //! * [`header`]: fields of a header block. [`encoded_word`]: their text (RFC 2047). [`parameters`]: RFC 2045, 2231.
 //! * [`transfer`], [`charset`], [`text`]: content as bytes and as UTF-8.
 //! * [`downgrade`]: eight-bit messages for peers that take seven bits (RFC 6152).
-//! * [`scan`]: fields and lines as a message streams by, for content checks.
+//! * [`scan`]: fields and lines as a message streams by, for content checks. [`survey`]: what a peer is told of it beforehand.
 //! * [`date`], [`mbox`], [`lines`], [`build`]: dates, the mbox format, line endings, new messages.
 //!
 //! RFCs: 5322, 2045–2047, 2049, 2231, 2152, 1468, 2237, 1554, 6532; RFC 3501 and 9051 for the counts; 6152.
@@ -27,6 +27,7 @@ pub mod mbox;
 pub mod parameters;
 pub mod scan;
 pub mod structure;
+pub mod survey;
 pub mod text;
 pub mod transfer;
 

@@ -101,6 +101,11 @@ impl Scanner {
         scanner
     }
 
+    /// Whether nothing but the lines of one body can follow.
+    pub fn is_at_last_body(&self) -> bool {
+        self.state == State::Body && self.open.is_empty()
+    }
+
     /// Takes a piece, cut anywhere.
     pub fn feed(&mut self, mut input: &[u8], sink: &mut dyn Sink) {
         while !input.is_empty() {

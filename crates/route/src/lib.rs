@@ -12,6 +12,7 @@ pub mod by_sender;
 pub mod domains;
 pub mod recipients;
 pub mod routes;
+mod sendmail;
 pub mod transport_maps;
 
 use std::net::IpAddr;
@@ -23,6 +24,8 @@ use tables::Tell;
 
 pub use domains::DomainList;
 pub use recipients::{Directory, Existence};
+pub use sendmail_files::access::{Found, Tag};
+use sendmail_files::virtusertable::Entry as Virtual;
 
 /// The classes of domains, in the order in which Postfix tries them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -99,6 +102,7 @@ pub struct Router {
     transport_maps: transport_maps::TransportMaps,
     by_sender: by_sender::BySender,
     aliased: aliased::Aliased,
+    sendmail: sendmail::Files,
 }
 
 impl Router {
@@ -123,6 +127,7 @@ impl Router {
             transport_maps: transport_maps::TransportMaps::open(&settings, &mut problems),
             by_sender: by_sender::BySender::open(&settings, &mut problems),
             aliased: aliased::Aliased::open(&settings, &mut problems),
+            sendmail: sendmail::Files::open(&settings, &mut problems),
             own_addresses,
             settings,
         };
@@ -144,6 +149,7 @@ impl Router {
         self.transport_maps.tell_warnings(domains);
         self.by_sender.tell_warnings(domains);
         self.aliased.tell_warnings(domains, recipients);
+        self.sendmail.tell_warnings(domains);
         self.recipients.tell_warnings(recipients);
         self
     }
@@ -166,6 +172,7 @@ impl Router {
     /// # Errors
     /// When a lookup fails.
     pub fn class(&self, address: &Address) -> Result<Class, Error> {
+        let address = self.sendmail.renamed(address)?;
         let Some(domain) = address.domain() else {
             return Ok(Class::Local);
         };
@@ -178,7 +185,7 @@ impl Router {
         if self.virtual_mailbox.contains(domain)? {
             return Ok(Class::VirtualMailbox);
         }
-        if self.relay.contains(domain)? {
+        if self.relay.contains(domain)? || self.sendmail.relays_to(domain)? {
             return Ok(Class::Relay);
         }
         Ok(Class::Default)
@@ -197,7 +204,11 @@ impl Router {
     /// # Errors
     /// When a lookup fails.
     pub fn resolve(&self, address: &Address, sender: Option<&Address>) -> Result<Route, Error> {
+        let address = &*self.sendmail.renamed(address)?;
         let route = self.resolve_here(address, sender)?;
+        if let Some(Virtual::Error(failure)) = self.virtual_user(address)? {
+            return Ok(sendmail::refused(route, &failure, (1, 1)));
+        }
         Ok(match self.aliased.relocated(address, self)? {
             Some(place) => Route {
                 transport: ERROR.to_owned(),
@@ -243,8 +254,10 @@ impl Router {
             transport: transport.to_owned(),
             next_hop: next_hop.unwrap_or_else(|| domain.to_owned()),
         };
-        let entry = self.transport_maps.entry(address)?;
-        Ok(entry.map_or(route.clone(), |entry| entry.changes(route, domain)))
+        match self.transport_maps.entry(address)? {
+            Some(entry) => Ok(entry.changes(route, domain)),
+            None => self.sendmail.mailer(route, domain),
+        }
     }
 
     /// Where mail for an address goes that a content filter is to see first: `filter` is `transport:nexthop`. Without a next
@@ -274,6 +287,11 @@ impl Router {
         address: &Address,
         sender: Option<&Address>,
     ) -> Result<Option<Undeliverable>, Error> {
+        match self.virtual_user(address)? {
+            Some(Virtual::Error(failure)) => return Ok(Some(sendmail::undeliverable(&failure))),
+            Some(Virtual::Address(_)) => return Ok(None),
+            None => {}
+        }
         // An address that stands for others goes where those go.
         if self.aliased.has(address, self)? {
             return Ok(None);
@@ -315,7 +333,8 @@ impl Router {
     /// # Errors
     /// When a lookup fails: the client is told to try again.
     pub fn existence(&self, address: &Address) -> Result<Existence, Error> {
-        if self.aliased.has(address, self)? {
+        let address = &*self.sendmail.renamed(address)?;
+        if self.aliased.has(address, self)? || self.virtual_user(address)?.is_some() {
             return Ok(Existence::Exists);
         }
         let class = self.class(address)?;

@@ -21,6 +21,7 @@ mod named_tables;
 mod network;
 pub mod params;
 mod postfix;
+mod sendmail_files;
 mod service;
 mod surroundings;
 mod table_ref;
@@ -35,6 +36,7 @@ pub use dovecot::{
 pub use network::{Network, NetworkPattern, Networks};
 pub use params::{Parameter, Reload, Support};
 pub use postfix::Postfix;
+pub use sendmail_files::SendmailFiles;
 pub use service::{Service, ServiceType};
 pub use surroundings::{Interface, Surroundings};
 pub use table_ref::TableRef;

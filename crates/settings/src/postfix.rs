@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::choices::*;
 use crate::kinds::*;
-use crate::{BounceTemplates, Surroundings, TableRef, Values, Wrong, params};
+use crate::{BounceTemplates, SendmailFiles, Surroundings, TableRef, Values, Wrong, params};
 
 macro_rules! declare {
     ([] $($name:ident: $kind:ident = $default:literal, $reload:ident, $summary:literal;)*) => {
@@ -22,6 +22,8 @@ macro_rules! declare {
             pub others: BTreeMap<String, String>,
             /// The texts of reports, every `$name` in them replaced; whoever reads files puts those of `bounce_template_file` here.
             pub bounce_templates: BounceTemplates,
+            /// What there is in `yubin_sendmail_directory`; whoever reads files puts it here.
+            pub sendmail: SendmailFiles,
             /// Who gets reports that cannot be returned: `2bounce_notice_recipient`, which cannot be a field's name.
             pub two_bounce_notice_recipient: String,
         }
@@ -34,6 +36,7 @@ macro_rules! declare {
                     $($name: values.read::<$kind>(stringify!($name), &mut wrong),)*
                     others: others(values, &mut wrong),
                     bounce_templates: BounceTemplates::built_in().expanded("[built-in]", values).0,
+                    sendmail: SendmailFiles::default(),
                     two_bounce_notice_recipient: values.expanded("2bounce_notice_recipient").unwrap_or_default(),
                 };
                 (settings, wrong)
@@ -42,7 +45,7 @@ macro_rules! declare {
             /// Every lookup table that a parameter of tables names.
             pub fn tables(&self) -> impl Iterator<Item = &TableRef> {
                 let tables = self.values().into_iter().filter_map(|value| value.downcast_ref::<Vec<TableRef>>());
-                tables.flatten()
+                tables.flatten().chain(self.sendmail.tables())
             }
 
             /// The value of every field that is a parameter.

@@ -144,11 +144,11 @@ impl std::fmt::Display for Reply {
 }
 
 /// Whether an enhanced code says the same as the reply code (RFC 2034 §4).
-fn fits(code: u16, status: StatusCode) -> bool {
+pub(crate) fn fits(code: u16, status: StatusCode) -> bool {
     match status.class {
-        Class::Success => code < 400,
+        Class::Success => (200..400).contains(&code),
         Class::Temporary => (400..500).contains(&code),
-        Class::Permanent => code >= 500,
+        Class::Permanent => (500..600).contains(&code),
     }
 }
 

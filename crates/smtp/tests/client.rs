@@ -28,6 +28,7 @@ fn message(recipients: &[&str]) -> Message {
         octets: Some(20),
         body: BodyKind::SevenBit,
         smtputf8: false,
+        has_eight_bit_header: false,
         ret: None,
         envid: None,
         is_probe: false,
@@ -263,6 +264,19 @@ fn parameters_are_sent_where_they_are_offered() {
         "{}",
         caller.sent
     );
+    // Raw octets in a header: RFC 6531 §3.1 wants SMTPUTF8 for them, and the sender asked for it.
+    let mut other = Message {
+        smtputf8: true,
+        has_eight_bit_header: true,
+        ..message.clone()
+    };
+    let caller = Caller::new(config(), vec![(other.clone(), Vec::new())]).against(&[HELLO, full]);
+    let text = "SMTPUTF8 is required, but was not offered by host mx[192.0.2.1]";
+    assert_eq!(caller.outcomes(), [(DeliveryResult::Bounced, text.to_owned())]);
+    assert_eq!(caller.reports[0].outcomes[0].status.to_string(), "5.6.7");
+    other.smtputf8 = false;
+    let caller = Caller::new(config(), vec![(other, Vec::new())]).against(&[HELLO, full]);
+    assert!(caller.sent.ends_with("DATA\r\n"), "{}", caller.sent);
     message.octets = Some(1001);
     let caller = Caller::new(config(), vec![(message, Vec::new())]).against(&[HELLO, full]);
     assert_eq!(
@@ -342,10 +356,13 @@ fn pipelined_refusals_leave_nobody_without_an_outcome() {
             .ends_with("451 4.3.0 no (in reply to DATA command)")
     );
     assert_eq!(
-        caller.outcomes()[1].0,
-        DeliveryResult::Deferred,
-        "552 to RCPT is too many recipients"
+        caller.outcomes()[1],
+        (
+            DeliveryResult::Bounced,
+            "host mx[192.0.2.1] said: 552 5.2.2 full (in reply to RCPT TO command)".to_owned()
+        )
     );
+    assert_eq!(caller.reports[0].outcomes[1].status.to_string(), "5.2.2");
     // 421 in the middle.
     let caller = Caller::new(config(), two()).against(&[HELLO, offers, "250 ok\r\n421 4.3.2 bye\r\n"]);
     let outcomes = caller.outcomes();
@@ -356,6 +373,97 @@ fn pipelined_refusals_leave_nobody_without_an_outcome() {
     );
     assert!(outcomes[0].1.contains("421 4.3.2 bye") && outcomes[1].1.starts_with("lost connection with"));
     assert!(caller.client.is_finished());
+}
+
+#[test]
+fn nonsense_is_final_and_ends_the_session() {
+    let lmtp = Config {
+        protocol: Protocol::Lmtp,
+        ..config()
+    };
+    let pipelining = "250-mx\r\n250 PIPELINING\r\n";
+    let ok = "250 ok\r\n";
+    for (config, script, text) in [
+        (
+            config(),
+            vec![ok, "354 what\r\n"],
+            "354 what (in reply to MAIL FROM command)",
+        ),
+        (
+            config(),
+            vec![ok, ok, "354 what\r\n"],
+            "354 what (in reply to RCPT TO command)",
+        ),
+        (
+            config(),
+            vec![ok, ok, ok, "999 what\r\n"],
+            "999 what (in reply to DATA command)",
+        ),
+        (
+            config(),
+            vec![pipelining, "250 ok\r\n354 what\r\n354 go\r\n", ok],
+            "354 what (in reply to RCPT TO command)",
+        ),
+        (
+            config(),
+            vec![ok, ok, ok, "354 go\r\n", "199 what\r\n"],
+            "199 what (in reply to end of DATA command)",
+        ),
+        (
+            lmtp,
+            vec![ok, ok, "050 what\r\n"],
+            "050 what (in reply to RCPT TO command)",
+        ),
+    ] {
+        let messages = vec![
+            (message(&["a@x.example"]), b"x\r\n".to_vec()),
+            (message(&["b@x.example"]), b"y\r\n".to_vec()),
+        ];
+        let script: Vec<&str> = std::iter::once(HELLO).chain(script).collect();
+        let caller = Caller::new(config, messages).against(&script);
+        let said = format!("host mx[192.0.2.1] said: {text}");
+        assert_eq!(caller.outcomes(), [(DeliveryResult::Bounced, said)], "{script:?}");
+        assert_eq!(caller.reports[0].outcomes[0].status.to_string(), "5.5.0");
+        assert!(
+            caller.client.is_finished() && caller.messages.len() == 1,
+            "{script:?}"
+        );
+        assert!(caller.sent.ends_with("QUIT\r\n"), "{}", caller.sent);
+    }
+    // What is a yes elsewhere is told as what it is.
+    let messages = vec![(message(&["a@x.example"]), b"x\r\n".to_vec()); 2];
+    let caller = Caller::new(config(), messages).against(&[HELLO, ok, ok, ok, "250 2.0.0 ok\r\n"]);
+    assert_eq!(
+        caller.outcomes()[0].1,
+        "Protocol error: host mx[192.0.2.1] said: 250 2.0.0 ok (in reply to DATA command)"
+    );
+    assert!(caller.client.is_finished() && caller.messages.len() == 1);
+}
+
+#[test]
+fn lines_that_are_no_replies_are_passed_over_and_long_ones_cut() {
+    let messages = vec![(message(&["a@x.example", "b@x.example"]), b"x\r\n".to_vec())];
+    let offers = format!("{}250 PIPELINING\r\n", "250-X\r\n".repeat(5000));
+    let refusal = format!("550 5.1.1 {}\r\n", "y".repeat(3000));
+    let taken = format!("250-{}\r\n250 ok\r\n", "a".repeat(100_000));
+    let caller = Caller::new(config(), messages).against(&[
+        "220-x\r\nabc\r\n220 y ESMTP\r\n",
+        &offers,
+        "abc\r\n250 ok\r\n",
+        "2\r\n250 ok\r\n",
+        &refusal,
+        "354 go\r\n",
+        &taken,
+    ]);
+    let outcomes = caller.outcomes();
+    assert_eq!(outcomes[0].0, DeliveryResult::Relayed, "{}", caller.sent);
+    assert_eq!(outcomes[1].0, DeliveryResult::Bounced);
+    assert_eq!(caller.reports[0].outcomes[1].status.to_string(), "5.1.1");
+    assert!(
+        outcomes
+            .iter()
+            .all(|(_, text)| (2000..2200).contains(&text.len()))
+    );
 }
 
 #[test]
@@ -443,6 +551,20 @@ fn sessions_that_never_begin_say_why() {
         plain.text,
         "TLS is required, but was not offered by host mx[192.0.2.1]"
     );
+    for (reply, result, status) in [
+        ("454 4.7.0 not now", DeliveryResult::Deferred, "4.7.0"),
+        ("554 5.7.1 never", DeliveryResult::Bounced, "5.7.1"),
+        ("999 what", DeliveryResult::Bounced, "5.5.0"),
+    ] {
+        let script = [HELLO, "250-mx\r\n250 STARTTLS\r\n", &format!("{reply}\r\n")];
+        let refused = failure(must.clone(), &script);
+        let text = "TLS is required, but host mx[192.0.2.1] refused to start TLS:";
+        assert_eq!(refused.text, format!("{text} {reply}"));
+        assert_eq!(
+            (refused.result, refused.status.to_string().as_str()),
+            (result, status)
+        );
+    }
     let injected = failure(
         must,
         &[HELLO, "250-mx\r\n250 STARTTLS\r\n", "220 go\r\n250 evil\r\n"],
@@ -451,8 +573,15 @@ fn sessions_that_never_begin_say_why() {
         injected.text,
         "host mx[192.0.2.1] sent text behind its STARTTLS reply"
     );
-    let garbage = failure(config(), &["SSH-2.0-x\r\n"]);
-    assert_eq!(garbage.text, "Protocol error: host mx[192.0.2.1] said: SSH-2.0-x");
+    let odd = failure(config(), &["SSH-2.0-x\r\n354 what\r\n"]);
+    assert_eq!(
+        odd.text,
+        "host mx[192.0.2.1] refused to talk to me: SSH-2.0-x 354 what"
+    );
+    assert_eq!(
+        (odd.result, odd.status.to_string()),
+        (DeliveryResult::Bounced, "5.5.0".to_owned())
+    );
 }
 
 #[test]

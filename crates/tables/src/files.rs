@@ -127,6 +127,10 @@ fn gather(table: &TableRef, depth: usize, found: &mut Vec<PathBuf>) {
             found.extend(crate::build::database_name(table).map(PathBuf::from));
             found.push(PathBuf::from(&table.name));
         }
+        settings::SendmailFiles::KIND => {
+            found.push(PathBuf::from(format!("{}.db", table.name)));
+            found.push(PathBuf::from(&table.name));
+        }
         "texthash" | "regexp" | "pcre" | "cidr" | "sqlite" => found.push(PathBuf::from(&table.name)),
         _ => {}
     }

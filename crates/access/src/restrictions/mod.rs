@@ -3,6 +3,7 @@
 mod blocked;
 mod check_access;
 mod check_policy_service;
+pub(crate) mod check_sendmail_access;
 mod fully_qualified;
 mod generic;
 mod login_mismatch;
@@ -98,6 +99,7 @@ restrictions! {
     pure "reject_unknown_client" unknown_client::reject_unknown_client_hostname;
     pure "reject_unknown_reverse_client_hostname" unknown_client::reject_unknown_reverse_client_hostname;
     looks "check_client_access" check_access::client;
+    pure "check_sendmail_access" check_sendmail_access::check_sendmail_access;
     looks "check_reverse_client_hostname_access" check_access::reverse_client;
     looks "check_helo_access" check_access::helo;
     looks "check_sender_access" check_access::sender;

@@ -2,7 +2,10 @@
 
 mod input;
 mod options;
+mod routing;
 mod session;
+mod test_mode;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -13,6 +16,7 @@ use queue::maildrop::Slip;
 use crate::submission::{self, EX_TEMPFAIL, Submitter};
 use crate::{Invocation, configuration, newaliases, postfix, postqueue, print_line};
 use options::{Mode, Request};
+use routing::Routing;
 
 const HELP: &str = "usage: sendmail [OPTION...] [RECIPIENT...]
 Takes a message from standard input, up to its end or a line with nothing but a dot, and hands it in.
@@ -26,7 +30,9 @@ Takes a message from standard input, up to its end or a line with nothing but a 
   -R WORD    what a report returns: full or hdrs
   -V ID      the sender's own identifier, for reports
   -v         mails a report of the first attempt to the sender
-  -bv        mails a report of where mail to the recipients would go, and delivers nothing
+  -bv        mails a report of where mail to the recipients would go, and delivers nothing; with
+             yubin_sendmail_directory it says so on the screen, as Sendmail does
+  -bt        shows how addresses are rewritten and where they go; ? lists what can be asked
   -bs        speaks SMTP on standard input and output
   -bp, -bi   are mailq and newaliases; -q tries deferred mail now (-qRSITE, -qIID)
   -C DIR     takes DIR/main.cf (MAIL_CONFIG does the same)
@@ -73,7 +79,19 @@ pub(crate) fn run(invocation: &Invocation) -> ExitCode {
     {
         return fatal(name, &text);
     }
-    perform(name, &request, settings)
+    if let Some(file) = &request.sendmail_cf {
+        let read = directory.join("main.cf");
+        let text = format!("{file} is not read: {} is", read.display());
+        submission::warn(name, &text);
+    }
+    let is_verified_here = !settings.yubin_sendmail_directory.as_os_str().is_empty();
+    match request.mode {
+        Mode::Test => test_mode::run(&Routing::open(&directory, settings)),
+        Mode::Verify if is_verified_here => {
+            verify::verify(&Routing::open(&directory, settings), &request.recipients)
+        }
+        _ => perform(name, &request, settings),
+    }
 }
 
 /// Refuses words that would be another header field, log line or recipient if somebody took them as they are.
@@ -119,7 +137,7 @@ fn perform(name: &str, request: &Request, settings: settings::Postfix) -> ExitCo
         Mode::Flush => postqueue::run(&passed_on("postqueue", &[])),
         Mode::Daemon => postfix::run(&passed_on("postfix", &["start"])),
         Mode::Aliases => newaliases::rebuild(settings, request.aliases.as_deref()),
-        Mode::HostStatus => ExitCode::SUCCESS,
+        Mode::HostStatus | Mode::Test => ExitCode::SUCCESS,
     }
 }
 
@@ -169,7 +187,11 @@ fn take(request: &Request, settings: &settings::Postfix, submitter: &Submitter) 
         let content = input::read_message(&mut std::io::stdin().lock(), request.keeps_dots, octets_max)
             .map_err(|error| format!("cannot read the message: {}", os::words(&error)))?;
         add_recipients(request, &content, &mut envelope)?;
-        with_name(request, settings, content, &envelope)
+        let content = with_name(request, settings, content, &envelope);
+        match warning(request, settings, &submitter.name, &envelope) {
+            Some(field) => [field.as_bytes(), &content].concat(),
+            None => content,
+        }
     };
     envelope.body = request.body.unwrap_or_else(|| submission::body_kind(&content));
     let slip = Slip {
@@ -180,6 +202,29 @@ fn take(request: &Request, settings: &settings::Postfix, submitter: &Submitter) 
     submission::submit(settings, slip, &envelope, &content)
         .map(|_| envelope)
         .map_err(|refusal| refusal.to_string())
+}
+
+/// The users whom Sendmail trusts without a file.
+const TRUSTED: [&str; 3] = ["root", "daemon", "uucp"];
+
+/// The field that tells that somebody who is not in `trusted-users` named another sender. Without that file nobody is told.
+fn warning(
+    request: &Request,
+    settings: &settings::Postfix,
+    user: &str,
+    envelope: &Envelope,
+) -> Option<String> {
+    let trusted = settings.sendmail.trusted_users.as_ref()?;
+    let is_trusted = TRUSTED.contains(&user) || trusted.iter().any(|name| name == user);
+    let sender = path::display(envelope.sender.as_ref());
+    let is_own = sender.trim_matches(['<', '>']).eq_ignore_ascii_case(user);
+    if request.sender.is_none() || is_trusted || is_own {
+        return None;
+    }
+    let host = &settings.myhostname;
+    Some(format!(
+        "X-Authentication-Warning: {host}: {user} set sender to {sender} using -f\n"
+    ))
 }
 
 /// The content with the sender's full name in a From field, unless there is one or the message comes from elsewhere.
@@ -329,6 +374,27 @@ mod tests {
         let request = Request::parse("sendmail", &args[..1]).unwrap();
         let mut envelope = submission::envelope_from(None);
         assert!(add_recipients(&request, b"Subject: x\n\n", &mut envelope).is_err());
+    }
+
+    #[test]
+    fn who_is_not_trusted_is_told() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut settings = settings_in(directory.path());
+        let told = |settings: &settings::Postfix, args: &[&str], user: &str| {
+            let args: Vec<String> = args.iter().map(|&arg| arg.to_owned()).collect();
+            let request = Request::parse("sendmail", &args).unwrap();
+            let envelope = envelope(&request, &somebody());
+            warning(&request, settings, user, &envelope)
+        };
+        let other = ["-f", "eve@x.example", "root"];
+        assert_eq!(told(&settings, &other, "ann"), None, "there is no file");
+        settings.sendmail.trusted_users = Some(vec!["www".to_owned()]);
+        let field = "X-Authentication-Warning: here.example: ann set sender to <eve@x.example> using -f\n";
+        assert_eq!(told(&settings, &other, "ann").as_deref(), Some(field));
+        assert_eq!(told(&settings, &other, "www"), None);
+        assert_eq!(told(&settings, &other, "root"), None);
+        assert_eq!(told(&settings, &["root"], "ann"), None);
+        assert_eq!(told(&settings, &["-f", "ann", "root"], "ann"), None);
     }
 
     #[test]

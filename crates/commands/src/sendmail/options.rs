@@ -22,8 +22,10 @@ pub(super) enum Mode {
     Daemon,
     /// Nothing: the host status of sendmail, which nobody keeps (`-bh`, `-bH`).
     HostStatus,
-    /// Say where mail would go, by mail (`-bv`).
+    /// Say where mail would go (`-bv`): by mail, or on the screen where Sendmail's files are in use.
     Verify,
+    /// Show how addresses are rewritten (`-bt`).
+    Test,
 }
 
 /// What the arguments ask for.
@@ -35,6 +37,8 @@ pub(super) struct Request {
     /// `-oA`: the table of `-bi`.
     pub(super) aliases: Option<String>,
     pub(super) configuration: Option<String>,
+    /// `-C /etc/mail/sendmail.cf`
+    pub(super) sendmail_cf: Option<String>,
     pub(super) sender: Option<String>,
     pub(super) full_name: Option<String>,
     /// `-i`, `-oi`: a lone dot is text.
@@ -89,6 +93,8 @@ impl Request {
         }
         request.recipients = args.cloned().collect();
         request.check()?;
+        // Sendmail's own configuration is not read; whoever names it means the system as it is.
+        request.sendmail_cf = request.configuration.take_if(|file| is_sendmail_cf(file));
         if let Some(directory) = &request.configuration {
             let option = ["-c".to_owned(), directory.clone()];
             request.passed_on.splice(0..0, option);
@@ -99,7 +105,7 @@ impl Request {
     /// What does not go together.
     fn check(&self) -> Result<(), String> {
         let named = match self.mode {
-            Mode::Submit | Mode::HostStatus => None,
+            Mode::Submit | Mode::HostStatus | Mode::Test => None,
             Mode::Verify => {
                 let given = [
                     (self.reads_recipients, "-t"),
@@ -226,6 +232,13 @@ impl Request {
     }
 }
 
+/// Whether a file is one of Sendmail's, such as sendmail.cf and submit.cf.
+fn is_sendmail_cf(file: &str) -> bool {
+    let path = std::path::Path::new(file);
+    let is_cf = path.extension().is_some_and(|extension| extension == "cf");
+    is_cf && path.file_name().is_some_and(|name| name != "main.cf") && !path.is_dir()
+}
+
 fn body(value: &str) -> Result<BodyKind, String> {
     match value.to_ascii_uppercase().as_str() {
         "7BIT" => Ok(BodyKind::SevenBit),
@@ -239,6 +252,7 @@ fn mode(value: &str) -> Result<Mode, String> {
         "m" => Ok(Mode::Submit),
         "s" => Ok(Mode::Smtp),
         "v" => Ok(Mode::Verify),
+        "t" => Ok(Mode::Test),
         "p" => Ok(Mode::Queue),
         "i" => Ok(Mode::Aliases),
         "d" | "l" => Ok(Mode::Daemon),
@@ -292,6 +306,10 @@ mod tests {
         assert_eq!(parsed("-v root").unwrap().trace(), Trace::Record);
         assert_eq!(parsed("-vv root").unwrap().trace(), Trace::None);
         assert_eq!(parsed("-bv root").unwrap().trace(), Trace::Verify);
+        let test = parsed("-bt -C /etc/mail/sendmail.cf").unwrap();
+        assert_eq!((test.mode, test.configuration), (Mode::Test, None));
+        assert_eq!(test.sendmail_cf.as_deref(), Some("/etc/mail/sendmail.cf"));
+        assert_eq!(parsed("-C/x/main.cf a").unwrap().sendmail_cf, None);
         assert!(parsed("-G root").unwrap().is_relayed);
         for (line, said) in [
             ("-bs -t", "-t can be used only in delivery mode"),

@@ -264,7 +264,7 @@ pub fn envelope(recipients: &[&str]) -> Envelope {
 /// One message to one recipient, from inside a runtime.
 pub async fn send(remote: &Remote, next_hop: NextHop, content: &'static str) -> Delivery {
     let envelope = envelope(&["a@x.example"]);
-    let request = Request::of(next_hop, &envelope, &[0], content.len() as u64);
+    let request = Request::of(next_hop, &envelope, &[0]);
     let open = || -> Box<dyn Read + Send> { Box::new(Cursor::new(content)) };
     let attempt = remote.deliver(request, &open, &|| {});
     tokio::time::timeout(Duration::from_secs(10), attempt)

@@ -27,7 +27,7 @@ pub struct Cleanup {
 }
 
 /// What tables of addresses know of this host.
-pub(super) struct ThisHost {
+pub struct ThisHost {
     router: Arc<Router>,
     settings: Arc<Postfix>,
 }
@@ -52,10 +52,17 @@ impl Cleanup {
             of_filters,
             milters: Milters::of_others(settings, log),
             maps,
-            host: ThisHost {
-                router: Arc::clone(router),
-                settings: Arc::clone(settings),
-            },
+            host: ThisHost::new(router, settings),
+        }
+    }
+}
+
+impl ThisHost {
+    /// What `router` and `settings` say.
+    pub fn new(router: &Arc<Router>, settings: &Arc<Postfix>) -> ThisHost {
+        ThisHost {
+            router: Arc::clone(router),
+            settings: Arc::clone(settings),
         }
     }
 }
@@ -160,20 +167,21 @@ impl Addresses<'_> {
     }
 
     /// Puts the recipients in place of those that the client named, and with `is_copied` adds `recipient_bcc_maps`,
-    /// `sender_bcc_maps` and `always_bcc`.
+    /// `sender_bcc_maps` and `always_bcc`. Gives back the aliases whose sender is to hear that they stand for others.
     ///
     /// # Errors
     /// When it cannot be told who they are.
-    pub(super) fn map(&self, envelope: &mut Envelope, is_copied: bool) -> Result<(), Error> {
+    pub(super) fn map(&self, envelope: &mut Envelope, is_copied: bool) -> Result<Vec<Recipient>, Error> {
         let Cleanup { maps, host, .. } = self.cleanup;
         let mut all = Vec::with_capacity(envelope.recipients.len());
+        let mut expanded = Vec::new();
         for recipient in std::mem::take(&mut envelope.recipients) {
             let canonical = self.canonical(&recipient.address)?;
             let copy = match is_copied {
                 true => maps.copies(&canonical, Role::EnvelopeRecipient, host)?,
                 false => None,
             };
-            self.expand(canonical, recipient, &mut all)?;
+            expanded.extend(self.expand(canonical, recipient, &mut all)?);
             if let Some(copy) = copy {
                 all.extend(self.copy(copy)?);
             }
@@ -189,7 +197,7 @@ impl Addresses<'_> {
             }
         }
         envelope.recipients = all;
-        Ok(())
+        Ok(expanded)
     }
 
     /// What an address becomes, each step that changes it by itself: its name and what comes of it.
@@ -277,18 +285,30 @@ impl Addresses<'_> {
         }
     }
 
-    /// Adds those for whom `address` stands, who is the `recipient`.
-    fn expand(&self, address: Address, recipient: Recipient, all: &mut Vec<Recipient>) -> Result<(), Error> {
+    /// Adds those for whom `address` stands, who is the `recipient`. Where it stands for others and its sender wants to hear of
+    /// success, the sender hears that it does (RFC 3461 §5.2.7.3), and no more of them: it is given back.
+    fn expand(
+        &self,
+        address: Address,
+        recipient: Recipient,
+        all: &mut Vec<Recipient>,
+    ) -> Result<Option<Recipient>, Error> {
         let Cleanup { maps, host, .. } = self.cleanup;
         let addresses = match self.is_mapped {
             true => maps.aliases(&address, host)?,
-            false => vec![address],
+            false => vec![address.clone()],
+        };
+        let is_told = recipient.wants_success_report() && addresses != [address.clone()];
+        let notify = match is_told {
+            true => recipient.notify.map(Notify::without_success),
+            false => recipient.notify,
         };
         all.extend(addresses.into_iter().map(|address| Recipient {
             address,
+            notify,
             ..recipient.clone()
         }));
-        Ok(())
+        Ok(is_told.then_some(Recipient { address, ..recipient }))
     }
 }
 

@@ -119,7 +119,7 @@ impl Attempt {
             agent,
             delays,
             is_verified_only: self.only_verifies(),
-            is_soft: self.front.settings.soft_bounce,
+            is_soft: self.softens_bounces(),
         };
         match told.is_empty() {
             true => lines.of_outcomes(&outcomes, |line| self.log().write(line)),
@@ -137,6 +137,14 @@ impl Attempt {
             self.front.log.error("qmgr", &format!("{queue_id}: {error}"));
         }
         (outcomes, feedback)
+    }
+
+    /// `soft_bounce`, as the transport's row of master.cf has it.
+    fn softens_bounces(&self) -> bool {
+        let transport = self.front.transports.find(&self.destination.transport);
+        transport.map_or(self.front.settings.soft_bounce, |transport| {
+            transport.settings.soft_bounce
+        })
     }
 
     /// The log as the transport's row of master.cf names it.
@@ -345,9 +353,9 @@ impl Attempt {
         for forward in delivered.forwards {
             let notify = match delivered.alias {
                 None => recipient.notify,
-                Some(AliasKind::Plain) => recipient.notify.map(without_success),
+                Some(AliasKind::Plain) => recipient.notify.map(Notify::without_success),
                 Some(AliasKind::Owned) if forward.sender.is_some() => None,
-                Some(AliasKind::Owned) => recipient.notify.map(without_success),
+                Some(AliasKind::Owned) => recipient.notify.map(Notify::without_success),
             };
             match self
                 .forward(message, (recipient, notify), forward, &content)
@@ -457,13 +465,5 @@ fn as_alias(outcome: Outcome, alias: Option<AliasKind>) -> Outcome {
             text: "alias expanded".to_owned(),
             ..outcome
         },
-    }
-}
-
-/// The reports that are left to those for whom an alias stands.
-fn without_success(notify: Notify) -> Notify {
-    Notify {
-        success: false,
-        ..notify
     }
 }

@@ -11,7 +11,7 @@ use deliver_remote::{FaultySession, ForwardedClient, NextHop, Request};
 use envelope::{DeliveryResult, Envelope, Outcome, Recipient, StatusCode};
 use queue::Message;
 use queue::scheduler::{Destination, Feedback};
-use settings::NotifyClass;
+use settings::{NotifyClass, Postfix};
 
 use crate::Front;
 use crate::agency::{Agency, LocalDelivery, MailboxClass};
@@ -66,11 +66,12 @@ impl Remote<'_> {
             Ok(content) => content,
             Err(error) => return all(error.to_string()),
         };
-        let mut request = Request::of(next_hop, self.envelope, wanted, content.size_bytes());
+        let mut request = Request::of(next_hop, self.envelope, wanted);
         request.message.is_probe = self.is_probe;
         request.queue_id = Some(self.message.queue_id.clone());
         let age = serve::clock::now() - self.message.facts.arrival_micros;
         request.age = Duration::from_micros(u64::try_from(age).unwrap_or(0));
+        request.detects_smtputf8 = detects_smtputf8(&self.front.settings, self.message);
         request.message.client = Some(Box::new(forwarded(self.message)));
         let open = || -> Box<dyn Read + Send> { Box::new(content.reader()) };
         let remote = self.transport.remote.as_ref().unwrap_or(&self.front.remote);
@@ -108,6 +109,21 @@ impl Remote<'_> {
             crate::notices::tell_postmaster(self.front, settings, &[NotifyClass::Protocol], &about).await;
         }
     }
+}
+
+/// `smtputf8_autodetect_classes`: whether SMTPUTF8 is asked for where a message needs it, though its sender did not.
+fn detects_smtputf8(settings: &Postfix, message: &Message) -> bool {
+    let class = match (
+        message.facts.attribute("log_message_origin"),
+        message.facts.attribute("log_client_address"),
+    ) {
+        (Some("local"), _) => "sendmail",
+        (_, Some(_)) => "smtpd",
+        (..) => return false,
+    };
+    let mut classes = settings.smtputf8_autodetect_classes.iter();
+    settings.smtputf8_enable
+        && classes.any(|word| word.eq_ignore_ascii_case(class) || word.eq_ignore_ascii_case("all"))
 }
 
 /// What outcomes say about the destination: nobody was reached; or it does not exist, which says nothing about others.

@@ -4,13 +4,13 @@
 use std::sync::Arc;
 
 use bounce::{Audience, Fate, Kind, Original};
-use envelope::{DeliveryResult, Envelope, Outcome, QueueId, Recipient, Trace};
+use envelope::{DeliveryResult, Envelope, Outcome, QueueId, Recipient, StatusCode, Trace};
 use maillog::lines::bounce::{Notification, Report};
 use maillog::lines::qmgr::Expired;
 use queue::Message;
 use serve::clock::now;
 
-use crate::cleanup::trace_of;
+use crate::cleanup::{expanded_of, trace_of};
 use crate::{Front, local_date};
 
 /// Reports and removes; `false` when a report could not be queued, so that the message must stay. `known` is the
@@ -66,10 +66,32 @@ async fn report_end(front: &Arc<Front>, message: &Message, expired: bool) -> boo
     let failed = fates(message, |outcome| {
         outcome.result == DeliveryResult::Bounced || (expired && outcome.result == DeliveryResult::Deferred)
     });
-    let delivered = fates(message, is_success_told_here);
+    let aliases = told_first(message);
+    let expansion = expansion();
+    let mut delivered: Vec<_> = aliases.iter().map(|alias| (alias, &expansion)).collect();
+    delivered.extend(fates(message, is_success_told_here));
     (!wants_record(message) || tell(front, message, Kind::Traced, &fates(message, |_| true)).await)
         && tell(front, message, Kind::Failed, &failed).await
         && tell(front, message, Kind::Success, &delivered).await
+}
+
+/// The aliases of which the sender hears after the first attempt.
+fn told_first(message: &Message) -> Vec<Recipient> {
+    match message.next_try_micros {
+        0 => expanded_of(message),
+        _ => Vec::new(),
+    }
+}
+
+/// What became of a virtual alias.
+fn expansion() -> Outcome {
+    Outcome {
+        result: DeliveryResult::Expanded,
+        status: StatusCode::success(0, 0),
+        text: "alias expanded".to_owned(),
+        relay: "none".to_owned(),
+        detail: Default::default(),
+    }
 }
 
 /// Whether it is for us to tell a success. A mailbox, a command or `discard` sends no reports; another host (`mx[192.0.2.1]:25`)
@@ -132,11 +154,13 @@ pub(super) struct Due {
     is_cleared: bool,
     /// It was the first attempt, and the sender asked for a report about that.
     is_record: bool,
+    /// It was the first attempt, and the sender is to hear that an alias stands for others.
+    is_expanded: bool,
 }
 
 impl Due {
     pub(super) fn is_any(self) -> bool {
-        self.has_failed || self.is_late || self.is_cleared || self.is_record
+        self.has_failed || self.is_late || self.is_cleared || self.is_record || self.is_expanded
     }
 }
 
@@ -152,6 +176,7 @@ pub(super) fn due(front: &Front, queue_id: &QueueId) -> Due {
         is_late: is_late(front, &message),
         is_cleared: was_told_of_delay(&front.settings, &message),
         is_record: wants_record(&message),
+        is_expanded: !told_first(&message).is_empty(),
     }
 }
 
@@ -166,6 +191,14 @@ pub(super) async fn report_while_tried(
         && let Ok(message) = front.spool.message(queue_id)
     {
         tell(front, &message, Kind::Traced, &fates(&message, |_| true)).await;
+    }
+    if due.is_expanded
+        && let Ok(message) = front.spool.message(queue_id)
+    {
+        // The next try is set already: it says nothing of whether this one was the first.
+        let (aliases, expansion) = (expanded_of(&message), expansion());
+        let fates: Vec<_> = aliases.iter().map(|alias| (alias, &expansion)).collect();
+        tell(front, &message, Kind::Success, &fates).await;
     }
     report_failures(front, queue_id).await;
     if due.is_late {

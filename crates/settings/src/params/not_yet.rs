@@ -148,10 +148,6 @@ pub(crate) const NOT_YET: &[(&str, &str)] = &[
         "smtpd_sasl_response_limit",
         "not yet: a limit of AUTH answers of one's own",
     ),
-    (
-        "smtputf8_autodetect_classes",
-        "not yet: finding out what needs SMTPUTF8",
-    ),
     ("ssl_alt_cert", "not yet: a second certificate"),
     ("ssl_alt_key", "not yet: a second certificate"),
     (

@@ -15,6 +15,7 @@ macro_rules! rows {
             data_directory: Path = "/var/lib/yubin", Restart, "Where caches and other rebuildable data lie.";
             config_directory: Path = "", Reload, "Where main.cf and master.cf lie.";
             myhostname: Text = "", Reload, "The full name of this host.";
+            yubin_sendmail_directory: Path = "", Reload, "Where files of Sendmail lie that are used in place: access, mailertable, virtusertable and others; empty: nowhere.";
             mydomain: Text = "", Reload, "The domain of this host.";
             myorigin: Text = "$myhostname", Reload, "The domain that local senders' addresses get.";
             mynetworks: NetworkList = "", Reload, "Clients that may relay through this host.";
@@ -44,7 +45,7 @@ macro_rules! rows {
             debug_peer_list: List = "", Reload, "Peers whose sessions are logged in detail.";
             delay_logging_resolution_limit: Count = "2", Reload, "Digits after the point in logged delays.";
             smtputf8_enable: YesNo = "${{$compatibility_level} <level {1} ? {no} : {yes}}", Reload, "Whether addresses and headers may be in UTF-8.";
-            smtputf8_autodetect_classes: List = "sendmail, verify", Reload, "Which mail is looked through to see whether it needs SMTPUTF8.";
+            smtputf8_autodetect_classes: List = "sendmail, verify", Reload, "Which mail is looked through to see whether it needs SMTPUTF8: that of sendmail, smtpd, or all of both.";
             strict_smtputf8: YesNo = "no", Reload, "Whether UTF-8 is refused where the client did not ask for SMTPUTF8.";
             known_tcp_ports: List = "lmtp=24, smtp=25, smtps=submissions=465, submission=587", Reload, "Names of TCP ports that need no /etc/services.";
             recipient_delimiter: Text = "", Reload, "The characters between user name and address extension.";

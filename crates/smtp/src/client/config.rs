@@ -162,12 +162,14 @@ pub struct Message {
     pub sender: Option<Address>,
     /// In the order of the outcomes.
     pub recipients: Vec<Recipient>,
-    /// How long the content is, in octets, if that is known.
+    /// How long the content is with CRLF line ends, in octets, if that is known (RFC 1870 §5).
     pub octets: Option<u64>,
     /// BODY=
     pub body: BodyKind,
     /// SMTPUTF8 was asked for.
     pub smtputf8: bool,
+    /// Its headers have octets that are not ASCII.
+    pub has_eight_bit_header: bool,
     /// RET=
     pub ret: Option<Ret>,
     /// ENVID=

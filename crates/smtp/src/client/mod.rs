@@ -15,11 +15,11 @@ pub use crate::server::Protocol;
 pub use config::{Config, ForwardedClient, Hello, Message, Pix, Recipient, Timeouts, TlsPolicy};
 pub use event::{Answer, Event, Report};
 
+use crate::Transcript;
 use crate::transcript::{Fault, MASKED, Voice};
-use crate::{Reply, Transcript};
 use envelope::{DeliveryResult, Outcome, StatusCode};
 use machine::{Machine, SECOND, Stamp};
-use replies::Replies;
+use replies::{Meaning, Replies, Said};
 use std::collections::VecDeque;
 use transaction::Current;
 
@@ -29,7 +29,8 @@ pub const PIPELINED_COMMANDS_MAX: usize = 100;
 /// One connection, from the greeting to the end.
 ///
 /// # Limits
-/// [`PIPELINED_COMMANDS_MAX`]; replies: [`crate::reply::REPLY_LINES_MAX`], [`crate::reply::REPLY_LINE_OCTETS_MAX`].
+/// [`PIPELINED_COMMANDS_MAX`]; replies: [`crate::reply::REPLY_LINES_MAX`], [`crate::reply::REPLY_LINE_OCTETS_MAX`], of which
+/// 16 KiB in all are kept; what is longer is cut.
 #[derive(Debug)]
 pub struct Client {
     config: Config,
@@ -57,6 +58,8 @@ pub struct Client {
     content_octets: u64,
     /// RSET comes before the next MAIL.
     dirty: bool,
+    /// The peer said what is no answer to the command: it and we may not mean the same any more. No other message follows.
+    out_of_step: bool,
     /// The session was kept, and the peer has not shown yet that it did so, too.
     unproved: bool,
     current: Option<Box<Current>>,
@@ -171,6 +174,7 @@ impl Client {
             content_since: now,
             content_octets: 0,
             dirty: false,
+            out_of_step: false,
             unproved: false,
             current: None,
             end_of_input: false,
@@ -232,15 +236,16 @@ impl Client {
     }
 
     /// The peer said something; whether it was what a mail server says.
-    fn heard(&mut self, reply: &Reply) {
-        let Some(transcript) = &mut self.transcript else {
-            return;
-        };
-        transcript.add_reply(Voice::In, reply);
+    fn heard(&mut self, said: &Said) {
+        if let Some(transcript) = &mut self.transcript {
+            said.lines()
+                .for_each(|line| transcript.add(Voice::In, line.as_bytes()));
+        }
     }
 
     /// A reply that no mail server should need: our command was not understood, or what was said is no answer to it.
-    fn note_fault(&mut self, code: u16) {
+    fn note_fault(&mut self, reply: &Said) {
+        let code = reply.code;
         let is_fault = !(400..=599).contains(&code) || code == 555 || (500..510).contains(&code);
         if let Some(transcript) = self.transcript.as_mut().filter(|_| is_fault) {
             transcript.fault(Fault::Protocol);
@@ -270,6 +275,15 @@ impl Client {
         self.awaiting.push_back(command);
     }
 
+    /// No more messages.
+    fn leave(&mut self) {
+        self.send(Command::Quit, "QUIT");
+        self.stage = match self.config.skip_quit_response {
+            true => Stage::Finished,
+            false => Stage::Quitting,
+        };
+    }
+
     /// Takes replies as long as there are some and nothing is asked of the caller.
     fn take_replies(&mut self) {
         if self.stage == Stage::Quitting {
@@ -277,12 +291,8 @@ impl Client {
         }
         while self.stage != Stage::Finished && !self.open {
             match self.replies.next() {
-                Ok(Some(reply)) => self.reply(reply),
-                Ok(None) => break,
-                Err(replies::Garbage(what)) => {
-                    let text = format!("Protocol error: host {} said: {what}", self.config.peer);
-                    self.fail(Failure::deferred(StatusCode::temporary(5, 0), text));
-                }
+                Some(reply) => self.reply(&reply),
+                None => break,
             }
         }
         if self.end_of_input && self.stage != Stage::Finished && !self.open {
@@ -293,25 +303,25 @@ impl Client {
 
     /// Whatever is said to QUIT, or not, is the end.
     fn good_bye(&mut self) {
-        if self.end_of_input || !matches!(self.replies.next(), Ok(None)) {
+        if self.end_of_input || self.replies.next().is_some() {
             self.stage = Stage::Finished;
             self.awaiting.clear();
         }
     }
 
-    fn reply(&mut self, reply: Reply) {
+    fn reply(&mut self, reply: &Said) {
         self.since = self.now;
-        self.heard(&reply);
+        self.heard(reply);
         let Some(command) = self.awaiting.pop_front() else {
-            return self.unasked(&reply);
+            return self.unasked(reply);
         };
         let closes = reply.code == 421;
-        let said = self.said(command, &reply);
+        let said = self.said(command, reply);
         match command {
             Command::Greeting | Command::Ehlo | Command::Helo | Command::StartTls | Command::Auth => {
-                self.opening_reply(command, &reply);
+                self.opening_reply(command, reply);
             }
-            command => self.transaction_reply(command, &reply),
+            command => self.transaction_reply(command, reply),
         }
         if closes && self.stage != Stage::Finished {
             // What a peer says of one recipient is not said of the others.
@@ -333,22 +343,23 @@ impl Client {
 
     /// A reply without a command: 421 may come at any time (RFC 5321 §3.8), and a peer may refuse a message before it
     /// has all of it.
-    fn unasked(&mut self, reply: &Reply) {
-        let failure = if self.stage == Stage::Content && !reply.is_positive() {
-            Failure::by_reply(reply, self.said(Command::End, reply))
-        } else {
-            let text = format!(
-                "host {} said: {} (unasked)",
-                self.config.peer,
-                reply.in_one_line()
-            );
-            Failure::deferred(StatusCode::temporary(4, 2), text)
-        };
+    fn unasked(&mut self, reply: &Said) {
+        let failure =
+            if self.stage == Stage::Content && matches!(reply.meaning(), Meaning::Later | Meaning::Never) {
+                Failure::by_reply(reply, self.said(Command::End, reply))
+            } else {
+                let text = format!(
+                    "host {} said: {} (unasked)",
+                    self.config.peer,
+                    reply.in_one_line()
+                );
+                Failure::deferred(StatusCode::temporary(4, 2), text)
+            };
         self.fail(failure);
     }
 
     /// `host mx[192.0.2.1] said: 550 5.1.1 … (in reply to RCPT TO command)`
-    fn said(&self, command: Command, reply: &Reply) -> String {
+    fn said(&self, command: Command, reply: &Said) -> String {
         let what = match command {
             Command::Greeting => "initial server greeting",
             Command::Ehlo if self.config.protocol == Protocol::Lmtp => "LHLO command",
@@ -432,13 +443,12 @@ impl Failure {
         }
     }
 
-    /// By the class of the reply.
-    fn by_reply(reply: &Reply, text: String) -> Failure {
-        let (result, status) = match reply.is_permanent() {
-            true => (DeliveryResult::Bounced, reply.status()),
-            // A positive reply where none was possible is the peer's confusion: try again.
-            false if reply.is_positive() => (DeliveryResult::Deferred, StatusCode::temporary(5, 0)),
-            false => (DeliveryResult::Deferred, reply.status()),
+    /// By the first digit of a reply that is not what was hoped for. One that makes no sense here is as good as 5.
+    fn by_reply(reply: &Said, text: String) -> Failure {
+        let (result, status) = match reply.meaning() {
+            Meaning::Later => (DeliveryResult::Deferred, reply.status()),
+            Meaning::Never => (DeliveryResult::Bounced, reply.status()),
+            _ => (DeliveryResult::Bounced, StatusCode::permanent(5, 0)),
         };
         Failure { result, status, text }
     }
@@ -510,13 +520,7 @@ impl Machine for Client {
                 let text = "the message could not be read from the queue".to_owned();
                 self.fail(Failure::deferred(StatusCode::temporary(3, 0), text));
             }
-            _ => {
-                self.send(Command::Quit, "QUIT");
-                self.stage = match self.config.skip_quit_response {
-                    true => Stage::Finished,
-                    false => Stage::Quitting,
-                };
-            }
+            _ => self.leave(),
         }
     }
 

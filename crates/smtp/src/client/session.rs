@@ -1,7 +1,7 @@
 //! From the greeting to a session that takes messages: EHLO or HELO, STARTTLS, AUTH.
 
+use super::replies::{Meaning, Said};
 use super::{Answer, Client, Command, Event, Failure, Hello, Login, Offers, Protocol, Stage, TlsPolicy};
-use crate::Reply;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use envelope::StatusCode;
@@ -14,17 +14,17 @@ const ATTRIBUTES_MAX: usize = 20;
 
 impl Client {
     /// A reply on the way to being ready.
-    pub(super) fn opening_reply(&mut self, command: Command, reply: &Reply) {
+    pub(super) fn opening_reply(&mut self, command: Command, reply: &Said) {
         match command {
-            Command::Greeting if reply.code / 100 == 2 => {
+            Command::Greeting if reply.is_done() => {
                 self.behind_pix = self.config.protocol == Protocol::Smtp && is_masked(reply);
-                let is_extended = reply.lines.iter().any(|line| {
+                let is_extended = reply.texts().any(|line| {
                     line.split_ascii_whitespace()
                         .any(|word| word.eq_ignore_ascii_case("ESMTP"))
                 });
                 self.greet(is_extended);
             }
-            Command::Ehlo if reply.code / 100 == 2 => {
+            Command::Ehlo if reply.is_done() => {
                 self.offers = Offers::read(reply, &self.config.discarded_keywords);
                 self.after_helo();
             }
@@ -33,11 +33,11 @@ impl Client {
                 let line = format!("HELO {}", self.config.helo_name);
                 self.send(Command::Helo, &line);
             }
-            Command::Helo if reply.code / 100 == 2 => {
+            Command::Helo if reply.is_done() => {
                 self.offers = Offers::default();
                 self.after_helo();
             }
-            Command::StartTls if reply.code == 220 => self.prepare_handshake(),
+            Command::StartTls if reply.is_done() => self.prepare_handshake(),
             Command::StartTls if self.config.tls == TlsPolicy::May && reply.code != 421 => {
                 self.gave_up_tls = true;
                 self.after_helo();
@@ -46,18 +46,20 @@ impl Client {
             Command::StartTls => {
                 let text = format!(
                     "TLS is required, but host {} refused to start TLS: {}",
-                    self.config.peer, reply
+                    self.config.peer,
+                    reply.in_one_line()
                 );
-                self.fail(Failure::deferred(StatusCode::temporary(7, 4), text));
+                self.fail(Failure::by_reply(reply, text));
             }
             command => {
-                self.note_fault(reply.code);
+                self.note_fault(reply);
                 let text = format!(
                     "host {} refused to talk to me: {}",
                     self.config.peer,
                     reply.in_one_line()
                 );
-                if command != Command::Greeting || !self.config.skip_5xx_greeting {
+                let is_skipped = command == Command::Greeting && self.config.skip_5xx_greeting;
+                if !is_skipped || reply.meaning() != Meaning::Never {
                     return self.fail(Failure::by_reply(reply, text));
                 }
                 // It says nothing about a recipient: another host or another day may help.
@@ -183,12 +185,12 @@ impl Client {
         }
     }
 
-    fn auth_reply(&mut self, reply: &Reply) {
+    fn auth_reply(&mut self, reply: &Said) {
         if reply.code == 235 {
             return self.ask(Login::Success);
         }
         if reply.code == 334 {
-            let text = reply.lines.first().map_or("", |line| line.trim());
+            let text = reply.texts().last().map_or("", str::trim);
             if let Ok(challenge) = STANDARD.decode(text) {
                 return self.ask(Login::Challenge(challenge));
             }
@@ -198,7 +200,7 @@ impl Client {
             self.config.peer,
             reply.in_one_line()
         );
-        if reply.is_permanent() && !self.config.login_soft_bounce {
+        if reply.meaning() == Meaning::Never && !self.config.login_soft_bounce {
             return self.fail(Failure::by_reply(reply, text));
         }
         let status = reply.status();
@@ -210,16 +212,16 @@ impl Client {
 }
 
 /// Whether nothing but stars, zeros and twos is left of a greeting: the mark of a PIX firewall's "fixup".
-fn is_masked(reply: &Reply) -> bool {
-    let mut all = reply.lines.iter().flat_map(|line| line.chars());
+fn is_masked(reply: &Said) -> bool {
+    let mut all = reply.texts().flat_map(str::chars);
     all.all(|c| "20 *\t".contains(c))
 }
 
 impl Offers {
     /// Reads an EHLO reply.
-    fn read(reply: &Reply, discarded: &[String]) -> Offers {
+    fn read(reply: &Said, discarded: &[String]) -> Offers {
         let mut offers = Offers::default();
-        for line in reply.lines.iter().skip(1) {
+        for line in reply.texts().skip(1) {
             // `AUTH=` is how servers for old clients say it.
             let line = line.to_ascii_uppercase().replace('=', " ");
             let mut words = line.split_ascii_whitespace();

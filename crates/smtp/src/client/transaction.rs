@@ -1,9 +1,9 @@
 //! One message: MAIL, RCPT, DATA, the content, and what became of each recipient.
 
+use super::replies::{Meaning, Said};
 use super::stuffing::Stuffer;
 use super::xforward::{self, Part};
 use super::{Client, Command, Failure, Message, PIPELINED_COMMANDS_MAX, Protocol, Report, Stage};
-use crate::Reply;
 use envelope::dsn::{encode_xtext, print_orcpt};
 use envelope::{BodyKind, DeliveryResult, Outcome, StatusCode};
 use message::downgrade::Downgrade;
@@ -78,7 +78,9 @@ impl Client {
             .sender
             .iter()
             .chain(message.recipients.iter().map(|r| &r.address));
-        let needs_utf8 = addresses.any(address::Address::needs_smtputf8);
+        // Of raw octets in headers only a sender who knows RFC 6531 says what they are.
+        let needs_utf8 = addresses.any(address::Address::needs_smtputf8)
+            || (message.smtputf8 && message.has_eight_bit_header);
         if needs_utf8 && !self.offers.smtputf8 {
             let text = format!(
                 "SMTPUTF8 is required, but was not offered by host {}",
@@ -184,16 +186,16 @@ impl Client {
     }
 
     /// A reply inside a transaction.
-    pub(super) fn transaction_reply(&mut self, command: Command, reply: &Reply) {
+    pub(super) fn transaction_reply(&mut self, command: Command, reply: &Said) {
         let said = self.said(command, reply);
         match command {
             // A refused RSET leaves the peer's state unknown.
-            Command::Rset if reply.code / 100 != 2 => {
+            Command::Rset if !reply.is_done() => {
                 return self.fail(Failure::deferred(StatusCode::temporary(5, 0), said));
             }
             Command::Rset => self.unproved = false,
             // The message does not depend on it.
-            Command::Xforward(_) if reply.code / 100 != 2 => {
+            Command::Xforward(_) if !reply.is_done() => {
                 if let Some(current) = &mut self.current {
                     current.warnings.push(said);
                 }
@@ -221,8 +223,8 @@ impl Client {
         }
     }
 
-    fn mail_reply(&mut self, reply: &Reply, said: String) {
-        let accepted = reply.code / 100 == 2;
+    fn mail_reply(&mut self, reply: &Said, said: String) {
+        let accepted = reply.is_done();
         if let Some(current) = &mut self.current {
             current.mail_accepted = accepted;
             if !accepted && !self.offers.pipelining {
@@ -231,13 +233,13 @@ impl Client {
             }
         }
         if !accepted {
-            self.note_fault(reply.code);
+            self.note_refusal(reply);
             self.settle_unsettled(&Failure::by_reply(reply, said));
         }
     }
 
-    fn rcpt_reply(&mut self, index: usize, reply: &Reply, said: String) {
-        if reply.code / 100 == 2 {
+    fn rcpt_reply(&mut self, index: usize, reply: &Said, said: String) {
+        if reply.is_done() {
             let accepts = |current: &Current| current.mail_accepted && current.outcomes[index].is_none();
             let current = self.current.as_mut().filter(|current| accepts(current));
             match current {
@@ -247,60 +249,57 @@ impl Client {
             }
             return;
         }
-        self.note_fault(reply.code);
-        let mut failure = Failure::by_reply(reply, said);
-        if reply.code == 552 {
-            // RFC 5321 §4.5.3.1.10: an old way to say 452, too many recipients.
-            failure = Failure::deferred(StatusCode::temporary(5, 3), failure.text);
-        }
-        self.settle(index, &failure);
+        self.note_refusal(reply);
+        // 552, too: RFC 5321 §4.5.3.1.10 has it as an old way to say 452, but peers of today say it of full mailboxes.
+        self.settle(index, &Failure::by_reply(reply, said));
     }
 
-    fn data_reply(&mut self, reply: &Reply, said: String) {
+    /// The peer did not take something; or it said what is no answer to it.
+    fn note_refusal(&mut self, reply: &Said) {
+        self.note_fault(reply);
+        self.out_of_step |= !matches!(reply.meaning(), Meaning::Later | Meaning::Never);
+    }
+
+    fn data_reply(&mut self, reply: &Said, said: String) {
         let nobody = self
             .current
             .as_ref()
             .is_none_or(|c| c.accepted.is_empty() || !c.mail_accepted);
-        if reply.code == 354 && nobody {
+        if reply.meaning() != Meaning::GoOn {
+            self.note_refusal(reply);
+            let said = match reply.is_done() {
+                true => format!("Protocol error: {said}"),
+                false => said,
+            };
+            self.settle_unsettled(&Failure::by_reply(reply, said));
+            self.finish_message();
+        } else if nobody {
             // RFC 2920 §3.1: the peer waits for a content; it gets an empty one, for nobody.
             self.saying(".");
             self.output.extend_from_slice(b".\r\n");
             self.wait_for(Command::EndForNobody);
             self.stage = Stage::AfterContent;
-        } else if reply.code == 354 {
+        } else {
             self.stage = Stage::Content;
             (self.content_since, self.content_octets) = (self.now, 0);
-        } else {
-            self.note_fault(reply.code);
-            self.settle_unsettled(&Failure::by_reply(reply, said));
-            self.finish_message();
         }
     }
 
     /// What the peer says about the message for one accepted recipient.
-    fn content_reply(&mut self, index: usize, reply: &Reply, said: &str) {
-        if reply.code / 100 != 2 {
-            self.note_fault(reply.code);
+    fn content_reply(&mut self, index: usize, reply: &Said, said: &str) {
+        if !reply.is_done() {
+            self.note_refusal(reply);
+            return self.settle(index, &Failure::by_reply(reply, said.to_owned()));
         }
-        let failure = match reply.code / 100 {
-            2 => Failure {
-                result: match self.offers.dsn {
-                    true => DeliveryResult::Sent,
-                    false => DeliveryResult::Relayed,
-                },
-                status: match reply.status() {
-                    StatusCode {
-                        class: envelope::Class::Success,
-                        subject,
-                        detail,
-                    } => StatusCode::success(subject, detail),
-                    _ => StatusCode::success(0, 0),
-                },
-                text: reply.in_one_line(),
+        let success = Failure {
+            result: match self.offers.dsn {
+                true => DeliveryResult::Sent,
+                false => DeliveryResult::Relayed,
             },
-            _ => Failure::by_reply(reply, said.to_owned()),
+            status: reply.status(),
+            text: reply.in_one_line(),
         };
-        self.settle(index, &failure);
+        self.settle(index, &success);
     }
 
     pub(super) fn content(&mut self, content: &[u8]) {
@@ -390,5 +389,8 @@ impl Client {
             warnings: current.warnings,
         });
         self.stage = Stage::Ready;
+        if self.out_of_step {
+            self.leave();
+        }
     }
 }

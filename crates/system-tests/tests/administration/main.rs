@@ -9,6 +9,7 @@ mod mail;
 mod other_users;
 mod pair;
 mod queue;
+mod sendmail_files;
 mod service_manager;
 mod sessions_on_stdin;
 mod tracing;

@@ -10,6 +10,7 @@ mod dovecot;
 mod hosts;
 mod lmtp;
 mod notices;
+mod odd_peers;
 mod postfix;
 mod queue;
 mod reports;

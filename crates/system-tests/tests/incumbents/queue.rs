@@ -249,6 +249,8 @@ fn the_queue_is_shown_and_changed_as_by_postfix() {
         "-p -m 3 incoming active deferred hold",
         "-t 30 -b 12 deferred",
         "hold",
+        "nosuch",
+        "nosuch deferred",
         "",
     ] {
         compare(&format!("qshape {arguments}"), &sides, |side| {

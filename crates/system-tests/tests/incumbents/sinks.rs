@@ -97,7 +97,7 @@ fn fill(port: u16, sinks: &[Sink]) {
 }
 
 /// What the log says of each recipient: relay, DSN and status.
-fn outcomes(log: &str) -> BTreeMap<String, String> {
+pub(crate) fn outcomes(log: &str) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     for line in log.lines() {
         let Some((_, rest)) = line.split_once(": to=<") else {
@@ -132,7 +132,7 @@ fn all_outcomes(log: &dyn Fn() -> String, sinks: &[Sink]) -> BTreeMap<String, St
 }
 
 /// Starts Postfix and ours with these rows of the transport table.
-fn both((port, ours): (u16, &mut Sandbox), rows: &str) -> Option<Postfix> {
+pub(crate) fn both((port, ours): (u16, &mut Sandbox), rows: &str) -> Option<Postfix> {
     let settings = [
         ("myhostname", "mail.test".to_owned()),
         ("mydestination", String::new()),

@@ -37,6 +37,8 @@ pub struct Database {
     source: PathBuf,
     file: Watched,
     is_lmdb: bool,
+    /// A table of Sendmail: its text will do where no database can be read, and it never has the form of aliases.
+    is_sendmail: bool,
     opened: Mutex<Option<(Signature, Arc<Content>)>>,
     warning: Mutex<Option<String>>,
 }
@@ -56,6 +58,7 @@ impl Database {
             source: PathBuf::from(&table.name),
             file: Watched::new(PathBuf::from(format!("{}{suffix}", table.name))),
             is_lmdb: table.kind == "lmdb",
+            is_sendmail: table.kind == settings::SendmailFiles::KIND,
             opened: Mutex::default(),
             warning: Mutex::default(),
         }
@@ -66,7 +69,12 @@ impl Database {
     }
 
     fn content(&self) -> Result<Arc<Content>, Error> {
-        let metadata = self.file.metadata().map_err(|error| self.missing(&error))?;
+        let is_text = self.is_sendmail && self.is_out_of_reach();
+        let found = match is_text {
+            true => files::metadata(&self.source),
+            false => self.file.metadata(),
+        };
+        let metadata = found.map_err(|error| self.missing(&error))?;
         let now = Signature::of(&metadata);
         let mut opened = self
             .opened
@@ -77,9 +85,20 @@ impl Database {
         {
             return Ok(content.clone());
         }
-        let content = Arc::new(self.opened(&metadata)?);
+        let content = Arc::new(match is_text {
+            true => Content::Source(TextHash::with_syntax(&self.source, Syntax::Map)),
+            false => self.opened(&metadata)?,
+        });
         *opened = Some((now, content.clone()));
         Ok(content)
+    }
+
+    /// Whether there is no database, or none that we may read, as Sendmail's often are; and a text that we may read.
+    fn is_out_of_reach(&self) -> bool {
+        use std::io::ErrorKind::{NotFound, PermissionDenied};
+        let opened = files::open(self.file.path());
+        let is_out = opened.is_err_and(|error| matches!(error.kind(), NotFound | PermissionDenied));
+        is_out && files::open(&self.source).is_ok()
     }
 
     fn opened(&self, metadata: &std::fs::Metadata) -> Result<Content, Error> {
@@ -148,7 +167,7 @@ impl Database {
 
     /// The text source, where the database is one of Berkeley DB.
     fn stand_in(&self) -> Result<TextHash, Error> {
-        let syntax = if self.looks_like_aliases() {
+        let syntax = if !self.is_sendmail && self.looks_like_aliases() {
             Syntax::Aliases
         } else {
             Syntax::Map

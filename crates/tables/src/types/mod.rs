@@ -87,7 +87,7 @@ pub(crate) fn open_at(table: &TableRef, depth: usize) -> Result<(Box<dyn Table>,
             }
             open_at(&inner, depth + 1)
         }
-        kind if database::suffix(kind).is_some() => {
+        kind if database::suffix(kind).is_some() || kind == settings::SendmailFiles::KIND => {
             let opened = database::Database::new(table);
             let problem = opened.check();
             Ok((Box::new(opened), problem))
