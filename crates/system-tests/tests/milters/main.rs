@@ -190,7 +190,7 @@ fn by_theirs(case: &Case, port: u16, around: &Surroundings, theirs: &Postfix) ->
     for (name, _) in &case.settings {
         theirs.command("postconf", &["-X", name], "").success();
     }
-    theirs.command("postsuper", &["-d", "ALL"], "").success();
+    theirs.command("postsuper", &["-d", "ALL", "maildrop", "hold"], "").success();
     told
 }
 
@@ -248,7 +248,7 @@ fn by_ours(case: &Case, port: u16, around: &Surroundings, ours: &mut Sandbox) ->
             let words: Vec<&str> = arguments.split_whitespace().collect();
             let leave = |letter: &str| drop(ours.run("sendmail", &words, letter).success());
             let told = run_local(case, around, &|| ours.log(), &leave);
-            ours.run("postsuper", &["-d", "ALL"], "").success();
+            ours.run("postsuper", &["-d", "ALL", "maildrop", "hold"], "").success();
             told
         }
     };
