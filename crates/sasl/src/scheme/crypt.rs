@@ -31,7 +31,10 @@ pub(super) fn verify(password: &[u8], hash: &str, scheme: &str) -> Result<bool, 
         .unwrap_or("");
     match id {
         "1" => {
-            let salt = hash[3..].split('$').next().unwrap_or("");
+            let Some(salted) = hash.strip_prefix("$1$") else {
+                return Err(damaged("it ends before its salt"));
+            };
+            let salt = salted.split('$').next().unwrap_or("");
             Ok(equal(md5_crypt::hash(password, salt).as_bytes(), hash.as_bytes()))
         }
         "5" | "6" => outcome(ShaCrypt::default().verify_password(password, hash), scheme),

@@ -53,6 +53,9 @@ pub(super) fn decisions(log: &str) -> Vec<String> {
     found
 }
 
+/// What Postfix says of a machine so busy that the clock of its file system lags.
+const CLOCK: [&str; 2] = ["file system clock is", "resetting file time stamps"];
+
 /// The warnings of deliveries, sorted.
 pub(super) fn warnings(log: &str) -> Vec<String> {
     let is_of_a_delivery = |line: &&str| DELIVERERS.iter().any(|name| line.contains(name));
@@ -62,7 +65,9 @@ pub(super) fn warnings(log: &str) -> Vec<String> {
             Some(format!("{grade}{}", without_queue_ids(text)))
         })
     };
-    let mut found: Vec<String> = log.lines().filter(is_of_a_delivery).filter_map(warning).collect();
+    let is_of_the_machine = |line: &&str| CLOCK.iter().any(|words| line.contains(words));
+    let lines = log.lines().filter(|line| !is_of_the_machine(line));
+    let mut found: Vec<String> = lines.filter(is_of_a_delivery).filter_map(warning).collect();
     found.sort();
     found.dedup();
     found
