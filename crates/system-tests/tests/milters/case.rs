@@ -148,6 +148,8 @@ fn is_told(line: &str) -> bool {
         "ID: message-id=",
         "ID: uid=",
         "discarding EHLO keywords",
+        "warning: file system clock",
+        "warning: resetting file time stamps",
     ];
     // Mail that goes back to its sender: whose transport says so is its own business.
     let is_of_report = line.contains(", relay=none, ");

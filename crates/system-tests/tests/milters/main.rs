@@ -190,7 +190,9 @@ fn by_theirs(case: &Case, port: u16, around: &Surroundings, theirs: &Postfix) ->
     for (name, _) in &case.settings {
         theirs.command("postconf", &["-X", name], "").success();
     }
-    theirs.command("postsuper", &["-d", "ALL", "maildrop", "hold"], "").success();
+    theirs
+        .command("postsuper", &["-d", "ALL", "maildrop", "hold"], "")
+        .success();
     told
 }
 
@@ -218,10 +220,11 @@ fn run_local(case: &Case, around: &Surroundings, log: &dyn Fn() -> String, leave
         !around.filters.iter().any(Filter::is_busy) && !around.proxy.is_busy()
     });
     let is_own = |text: &String| !text.starts_with("MAIL FROM:<> ") && !text.starts_with("MAIL FROM:<>\n");
+    // What is put off may be tried again at once, or later: the first attempt counts.
     let told = Told {
         replies: Vec::new(),
-        log: lines_of(&new()),
-        heard: heard(around),
+        log: lines_of(first_attempt(&new())),
+        heard: first_sessions(heard(around)),
         mail: around.sink.take().into_iter().filter(is_own).collect(),
     };
     told.settled(0)
@@ -248,7 +251,8 @@ fn by_ours(case: &Case, port: u16, around: &Surroundings, ours: &mut Sandbox) ->
             let words: Vec<&str> = arguments.split_whitespace().collect();
             let leave = |letter: &str| drop(ours.run("sendmail", &words, letter).success());
             let told = run_local(case, around, &|| ours.log(), &leave);
-            ours.run("postsuper", &["-d", "ALL", "maildrop", "hold"], "").success();
+            ours.run("postsuper", &["-d", "ALL", "maildrop", "hold"], "")
+                .success();
             told
         }
     };
@@ -329,6 +333,29 @@ fn is_settled(replies: &[String], log: &str) -> bool {
         let mut own = ends.iter().map(|what| format!("{id}: {what}"));
         own.any(|what| log.contains(&what)) || earlier.iter().any(|what| log.contains(what))
     })
+}
+
+/// Up to the second message that pickup names.
+fn first_attempt(log: &str) -> &str {
+    let second = log.match_indices(": uid=").nth(1);
+    second.map_or(log, |(at, _)| &log[..at])
+}
+
+/// Up to the end of the first session with each filter.
+fn first_sessions(heard: Vec<String>) -> Vec<String> {
+    let mut over: Vec<String> = Vec::new();
+    let mut kept = Vec::new();
+    for line in heard {
+        let number = line.split(' ').next().unwrap_or_default().to_owned();
+        if over.contains(&number) {
+            continue;
+        }
+        if line.ends_with(" QUIT") {
+            over.push(number);
+        }
+        kept.push(line);
+    }
+    kept
 }
 
 /// What smtpd and cleanup wrote.

@@ -166,18 +166,7 @@ fn spamassassin_refuses_what_is_made_to_be_refused() {
     wait_for_port(checker.parse().unwrap());
     let socket = format!("inet:{port}@127.0.0.1");
     let mut command = Command::new("/usr/sbin/spamass-milter");
-    command.args([
-        "-f",
-        "-p",
-        &socket,
-        "-r",
-        "15",
-        "--",
-        "-d",
-        "127.0.0.1",
-        "-p",
-        &checker,
-    ]);
+    command.args(["-p", &socket, "-r", "15", "--", "-d", "127.0.0.1", "-p", &checker]);
     let _filter = Program::start(&mut command, here);
     wait_for_port(port);
     let sandbox = with_filter(port);
