@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use address::Address;
+use address::{Address, Domain};
 use envelope::{Class, StatusCode};
 use settings::NotifyClass;
 
@@ -83,6 +83,11 @@ pub struct Request<'a> {
 }
 
 impl Request<'_> {
+    /// The domain of the sender, where there is one.
+    pub fn sender_domain(&self) -> Option<&Domain> {
+        self.sender.flatten().and_then(|sender| sender.domain())
+    }
+
     /// The sender as it was written, where there is one that is not null.
     pub fn sender_shown(&self) -> Option<&str> {
         self.sender.flatten().map(|_| self.sender_written)

@@ -1,9 +1,11 @@
 //! Deliveries over real sockets: to scripted peers, to nobody, and under TLS.
 #![allow(clippy::unwrap_used)] // a test fails by panic
 
-use address::Address;
+mod peers;
+
 use deliver_remote::{Delivery, NextHop, Remote, Request};
-use envelope::{BodyKind, DeliveryResult, Envelope, Recipient};
+use envelope::DeliveryResult;
+use peers::envelope;
 use settings::{Postfix, Surroundings, TlsLevel};
 use std::io::{BufRead, BufReader, Cursor, Read, Write};
 use std::net::TcpListener;
@@ -18,26 +20,6 @@ fn settings() -> Postfix {
     settings.smtp_connect_timeout = Duration::from_secs(5);
     settings.smtp_helo_timeout = Duration::from_secs(5);
     settings
-}
-
-fn envelope(recipients: &[&str]) -> Envelope {
-    let recipient = |text: &&str| {
-        let address = Address::parse(text).unwrap();
-        Recipient {
-            original: address.clone(),
-            address,
-            orcpt: None,
-            notify: None,
-        }
-    };
-    Envelope {
-        sender: Some(Address::parse("sender@b.example").unwrap()),
-        recipients: recipients.iter().map(recipient).collect(),
-        ret: None,
-        envid: None,
-        body: BodyKind::SevenBit,
-        smtputf8: false,
-    }
 }
 
 fn deliver(settings: &Postfix, next_hop: NextHop, recipients: &[&str], content: &[u8]) -> Delivery {

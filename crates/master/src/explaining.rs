@@ -25,9 +25,6 @@ use crate::listeners::Purpose;
 use crate::snapshot::Snapshot;
 use crate::start::{Start, load};
 
-/// What the log would say of it.
-pub type Lines = Vec<String>;
-
 /// Everything that can be said of a sender and a recipient.
 pub struct Explanation {
     /// The service of master.cf that is spoken to.
@@ -39,7 +36,7 @@ pub struct Explanation {
     /// Where a message would go, taken or not; or why that cannot be told. `None` where sender or recipient is no address.
     pub journey: Option<Result<Journey, String>>,
     /// The log's lines.
-    pub log: Lines,
+    pub log: Vec<String>,
 }
 
 /// A configuration that can be asked.

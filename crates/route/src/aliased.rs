@@ -77,17 +77,10 @@ impl Host for Here<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::recipients::Nobody;
     use crate::{Existence, Undeliverable};
     use settings::Surroundings;
     use std::sync::Arc;
-
-    struct Nobody;
-
-    impl crate::Directory for Nobody {
-        fn has_user(&self, _: &str) -> Result<bool, String> {
-            Ok(false)
-        }
-    }
 
     fn router() -> Router {
         let table = |entries: &str| vec![TableRef::new("inline", &format!("{{ {entries} }}"))];

@@ -55,16 +55,9 @@ fn is_host(domain: &Domain) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::recipients::Nobody;
     use settings::{Postfix, Surroundings};
     use std::sync::Arc;
-
-    struct Nobody;
-
-    impl crate::Directory for Nobody {
-        fn has_user(&self, _: &str) -> Result<bool, String> {
-            Ok(false)
-        }
-    }
 
     fn router(change: impl FnOnce(&mut Postfix)) -> Router {
         let mut settings = Postfix::defaults(&Surroundings::default());

@@ -202,16 +202,9 @@ fn is_in_network(ip: IpAddr, prefix: &str) -> bool {
 mod tests {
     use super::*;
     use crate::Existence;
+    use crate::recipients::Nobody;
     use settings::Surroundings;
     use std::sync::Arc;
-
-    struct Nobody;
-
-    impl crate::Directory for Nobody {
-        fn has_user(&self, _: &str) -> Result<bool, String> {
-            Ok(false)
-        }
-    }
 
     fn router(directory: &std::path::Path) -> Router {
         let table = |name: &str, text: &str| {

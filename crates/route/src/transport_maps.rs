@@ -120,17 +120,10 @@ impl TransportMaps {
 #[cfg(test)]
 mod tests {
     use crate::Router;
+    use crate::recipients::Nobody;
     use address::Address;
     use settings::{Postfix, Surroundings};
     use std::sync::Arc;
-
-    struct Nobody;
-
-    impl crate::Directory for Nobody {
-        fn has_user(&self, _: &str) -> Result<bool, String> {
-            Ok(false)
-        }
-    }
 
     /// A router whose tables are written in main.cf itself.
     fn router(change: impl FnOnce(&mut Postfix)) -> Router {

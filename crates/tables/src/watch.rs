@@ -25,7 +25,9 @@ impl Hit {
     /// `FILE:LINE`, or the table as configured where there is no line.
     pub fn place(&self) -> String {
         match self.line {
-            Some(line) if !self.table.name.starts_with('{') => format!("{}:{line}", self.table.name),
+            Some(line) if !self.table.name.contains('{') => {
+                format!("{}:{line}", self.table.behind_proxy().name)
+            }
             Some(line) => format!("{}, item {line}", self.table),
             None => self.table.to_string(),
         }
@@ -85,6 +87,7 @@ pub(crate) fn found(table: &TableRef, key: &str, value: &str) {
 
 /// Where a key stands in the text that a table is, or was made of.
 fn line_of(table: &TableRef, key: &str) -> Option<usize> {
+    let table = table.behind_proxy();
     if !matches!(
         table.kind.as_str(),
         "texthash" | "hash" | "btree" | "dbm" | "cdb" | "lmdb"
@@ -139,6 +142,8 @@ mod tests {
         let networks = file("networks", "# one\n192.0.2.0/24 A\n0.0.0.0/0 B\n");
         let table = TableRef::new("cidr", &networks);
         assert_eq!(places(&table, &["198.51.100.1"]), [format!("{networks}:3")]);
+        let table = TableRef::new("proxy", &format!("texthash:{map}"));
+        assert_eq!(places(&table, &["d"]), [format!("{map}:6")]);
         let table = TableRef::new("inline", "{ {a = b}, {c = d} }");
         assert_eq!(places(&table, &["c"]), ["inline:{ {a = b}, {c = d} }"]);
         let table = TableRef::new("pcre", "{ {/a/ b}, {/c/ d} }");

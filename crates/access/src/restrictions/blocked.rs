@@ -155,12 +155,7 @@ pub(super) async fn reject_rhsbl_helo(context: &Context<'_>, list: &str) -> Verd
 }
 
 pub(super) async fn reject_rhsbl_sender(context: &Context<'_>, list: &str) -> Verdict {
-    let domain = context
-        .request
-        .sender
-        .flatten()
-        .and_then(|sender| sender.domain());
-    let Some(domain) = domain else {
+    let Some(domain) = context.request.sender_domain() else {
         return Verdict::Dunno;
     };
     let what = context.request.sender_written;

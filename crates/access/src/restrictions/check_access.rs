@@ -169,12 +169,7 @@ async fn helo_servers(context: &Context<'_>, name: &str, kind: Servers) -> Verdi
 }
 
 async fn sender_servers(context: &Context<'_>, name: &str, kind: Servers) -> Verdict {
-    let domain = context
-        .request
-        .sender
-        .flatten()
-        .and_then(|sender| sender.domain());
-    let Some(domain) = domain else {
+    let Some(domain) = context.request.sender_domain() else {
         return Verdict::Dunno;
     };
     let about = About::new(context.request.sender_written, SENDER);

@@ -171,11 +171,10 @@ fn deciding(exchange: &Exchange) -> Option<&Step> {
 /// Where the table stands that said so: of the step itself, or of the one that sent it on to this.
 fn place_of<'a>(exchange: &'a Exchange, step: &Step) -> Option<&'a Hit> {
     let (key, value) = step.found.as_ref()?;
-    let table = step.argument.rsplit("proxy:").next().unwrap_or_default();
     exchange.hits.iter().find(|hit| {
         hit.value.trim() == value.trim()
             && hit.key.eq_ignore_ascii_case(key)
-            && (table.is_empty() || hit.table.to_string().ends_with(table))
+            && hit.table.to_string().ends_with(&step.argument)
     })
 }
 

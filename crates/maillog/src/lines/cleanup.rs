@@ -2,7 +2,7 @@
 
 use envelope::QueueId;
 
-use super::say;
+use super::{on_one_line, say};
 use crate::{Line, Tag};
 
 /// `D9DF698C2D9: message-id=<20261121214142.023357@vm>`
@@ -50,12 +50,7 @@ impl Line for FilterDecided<'_> {
         Tag::Mta("cleanup")
     }
     fn text(&self, out: &mut String) {
-        // What a filter says may have several lines.
-        let text: String = self
-            .text
-            .chars()
-            .map(|c| if c.is_control() { '?' } else { c })
-            .collect();
+        let text = on_one_line(self.text);
         say!(
             out,
             "{}: {}: {} from {}: {text}; {}",

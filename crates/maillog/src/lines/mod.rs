@@ -26,6 +26,13 @@ macro_rules! say {
 }
 pub(crate) use say;
 
+/// A text of others, which may have several lines, on one.
+pub(crate) fn on_one_line(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { '?' } else { c })
+        .collect()
+}
+
 /// The other end of a connection, shown as `name[address]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Peer<'a> {

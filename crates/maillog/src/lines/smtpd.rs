@@ -2,7 +2,7 @@
 
 use envelope::QueueId;
 
-use super::{Peer, say};
+use super::{Peer, on_one_line, say};
 use crate::{Line, Severity, Tag};
 
 macro_rules! smtpd_line {
@@ -181,12 +181,7 @@ smtpd_line!(Decided);
 impl Decided<'_> {
     fn say(&self, out: &mut String) {
         let queue_id = self.queue_id.map_or("NOQUEUE", QueueId::as_str);
-        // What a filter says may have several lines.
-        let text: String = self
-            .text
-            .chars()
-            .map(|c| if c.is_control() { '?' } else { c })
-            .collect();
+        let text = on_one_line(self.text);
         say!(
             out,
             "{queue_id}: {}: {} from {}: {text};",

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::Path;
 
+use system_tests::side_by_side;
+
 /// A case: the settings of a service, and what a client says to it.
 #[derive(Debug, Clone)]
 pub(super) struct Case {
@@ -49,11 +51,7 @@ fn one(text: &str) -> Case {
         } else if let Some(address) = line.strip_prefix("from ") {
             case.from = address.parse::<std::net::Ipv4Addr>().unwrap().octets();
         } else {
-            let (name, value) = line
-                .split_once('=')
-                .unwrap_or_else(|| panic!("no setting: {line}"));
-            case.settings
-                .push((name.trim().to_owned(), value.trim().to_owned()));
+            case.settings.push(side_by_side::setting(line));
         }
     }
     if case.lines.is_empty() {

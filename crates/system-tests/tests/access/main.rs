@@ -14,7 +14,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use system_tests::incumbent::Postfix;
 use system_tests::lines::LineClient;
-use system_tests::users::{self, Host};
+use system_tests::side_by_side::{self, Ledger, OUR_FIRST_PORT, THEIR_FIRST_PORT, main_cf};
+use system_tests::users::Host;
 use system_tests::{Sandbox, wait_for};
 use testkit::DnsServer;
 
@@ -51,35 +52,21 @@ const MAIN_CF: &[(&str, &str)] = &[
 ];
 /// Cases in which Yubin says something else on purpose; the reasons are in `conformance/differences.tsv`.
 const DIFFERENT: &[&str] = &[];
-const OUR_FIRST_PORT: u16 = 20_000;
-const THEIR_FIRST_PORT: u16 = 30_000;
 
 #[test]
 fn lists_say_what_those_of_postfix_say() {
-    if !system_tests::has_program("/usr/sbin/postfix", "postfix") || !users::can_make_hosts() {
-        return;
-    }
-    let task = std::env::var("YUBIN_CASES").unwrap_or_default();
-    let told = users::run_in_host("inside_the_host", &format!("cases {task}"));
-    if !task.is_empty() {
-        show(&told["shown"]);
-    }
-    assert!(told["differences"].trim().is_empty(), "{}", told["differences"]);
-}
-
-#[allow(clippy::print_stdout, reason = "it was asked for")]
-fn show(text: &str) {
-    println!("{text}");
+    side_by_side::compare();
 }
 
 /// The second test: a host with a DNS server, Postfix and Yubin.
 #[test]
 #[ignore = "run by lists_say_what_those_of_postfix_say in a host of its own"]
 fn inside_the_host() {
-    let Some(task) = users::task() else { return };
-    let wanted: Vec<&str> = task["cases".len()..].trim().split(',').collect();
+    let Some(is_wanted) = side_by_side::wanted() else {
+        return;
+    };
     let (zone, mut cases) = case::read();
-    cases.retain(|case| wanted.iter().any(|name| case.name.contains(name)));
+    cases.retain(|case| is_wanted(&case.name));
     assert!(!cases.is_empty());
     let _host = Host::make();
     std::fs::write(
@@ -93,31 +80,19 @@ fn inside_the_host() {
     let policy = PolicyServer::start(9998);
     let theirs = theirs(&cases);
     let ours = ours(&cases);
-    let (mut differences, mut shown) = (String::new(), String::new());
+    let mut ledger = Ledger::new(DIFFERENT);
     for (number, case) in (0..).zip(&cases) {
+        let our_port = OUR_FIRST_PORT + number;
         let by_theirs = run(case, THEIR_FIRST_PORT + number, &policy, &|| theirs.log());
-        let by_ours = run(case, OUR_FIRST_PORT + number, &policy, &|| ours.log());
-        shown.push_str(&format!("== {}\n{by_theirs}", case.name));
-        differences.push_str(&explained::difference(
-            case,
-            &by_ours,
-            (&ours, OUR_FIRST_PORT + number),
-        ));
-        if (by_ours != by_theirs) != DIFFERENT.contains(&case.name.as_str()) {
-            let text = format!("== {}\n-- Postfix\n{by_theirs}-- Yubin\n{by_ours}\n", case.name);
-            differences.push_str(&text);
-        }
+        let by_ours = run(case, our_port, &policy, &|| ours.log());
+        ledger.told(&case.name, &by_theirs);
+        ledger.differ(&explained::difference(case, &by_ours, (&ours, our_port)));
+        ledger.compare(&case.name, &by_theirs, &by_ours);
     }
-    shown.push_str(&format!("{} cases\n", cases.len()));
-    users::print_block("differences", &differences);
-    users::print_block("shown", &shown);
+    ledger.tell();
 }
 
 fn theirs(cases: &[Case]) -> Postfix {
-    let main_cf: String = MAIN_CF
-        .iter()
-        .map(|(name, value)| format!("{name} = {value}\n"))
-        .collect();
     let services: Vec<_> = (THEIR_FIRST_PORT..)
         .zip(cases)
         .map(|(port, case)| {
@@ -126,7 +101,7 @@ fn theirs(cases: &[Case]) -> Postfix {
             (port, settings)
         })
         .collect();
-    let postfix = Postfix::start(&main_cf, &services).unwrap();
+    let postfix = Postfix::start(&main_cf(MAIN_CF), &services).unwrap();
     // Whether it listens was tried by a connection to each port.
     wait_for("the end of the first connections", || {
         postfix.log().matches(": disconnect from ").count() >= cases.len()
@@ -135,19 +110,12 @@ fn theirs(cases: &[Case]) -> Postfix {
 }
 
 fn ours(cases: &[Case]) -> Sandbox {
-    let mut sandbox = Sandbox::start();
-    sandbox.stop();
-    for (name, value) in MAIN_CF {
-        sandbox.edit_main_cf(name, value);
-    }
+    let mut sandbox = side_by_side::stopped(MAIN_CF);
     sandbox.edit_main_cf("smtpd_recipient_restrictions", "");
-    let mut rows = String::new();
-    for (port, case) in (OUR_FIRST_PORT..).zip(cases) {
-        rows.push_str(&format!("127.0.0.1:{port} inet n - n - - smtpd\n"));
-        for (name, value) in &case.settings {
-            rows.push_str(&format!("  -o {{ {name} = {value} }}\n"));
-        }
-    }
+    let rows = (OUR_FIRST_PORT..).zip(cases);
+    let rows: String = rows
+        .map(|(port, case)| side_by_side::row(port, &case.settings))
+        .collect();
     sandbox.append_to("master.cf", &rows);
     sandbox.launch();
     sandbox

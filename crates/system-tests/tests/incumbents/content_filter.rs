@@ -6,7 +6,8 @@ use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 
 use system_tests::incumbent::{Postfix, free_port};
 use system_tests::lines::LineClient;
-use system_tests::{Sandbox, wait_for};
+use system_tests::side_by_side;
+use system_tests::wait_for;
 
 const MARK: &str = "X-Filtered: yes\r\n";
 
@@ -116,16 +117,15 @@ fn the_first_client_is_logged_behind_a_content_filter() {
         ("smtp_send_xforward_command", "yes"),
         ("smtpd_peername_lookup", "no"),
     ];
-    let main_cf: String = settings
-        .iter()
-        .map(|(name, value)| format!("{name} = {value}\n"))
-        .collect();
     let own = [
         ("content_filter", ""),
         ("smtpd_authorized_xforward_hosts", "127.0.0.0/8"),
     ];
     let options = own.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let Some(postfix) = Postfix::start(&main_cf, &[(first, Vec::new()), (back, options.to_vec())]) else {
+    let Some(postfix) = Postfix::start(
+        &side_by_side::main_cf(&settings),
+        &[(first, Vec::new()), (back, options.to_vec())],
+    ) else {
         return;
     };
     let is_complete = |log: &str| told(log, filter).len() >= 7;
@@ -136,16 +136,8 @@ fn the_first_client_is_logged_behind_a_content_filter() {
     let wanted = told(&postfix.log(), filter);
     drop(postfix);
 
-    let mut sandbox = Sandbox::start();
-    sandbox.stop();
-    for (name, value) in settings {
-        sandbox.edit_main_cf(name, value);
-    }
-    let mut row = format!("127.0.0.1:{back} inet n - n - - smtpd\n");
-    for (name, value) in own {
-        row.push_str(&format!("  -o {{ {name} = {value} }}\n"));
-    }
-    sandbox.append_to("master.cf", &row);
+    let mut sandbox = side_by_side::stopped(&settings);
+    sandbox.append_to("master.cf", &side_by_side::row(back, &options));
     sandbox.launch();
     send(sandbox.ports().smtp, |arguments, letter| {
         sandbox.run("sendmail", arguments, letter).success();

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use system_tests::incumbent::{Postfix, free_port};
 use system_tests::lines::LineClient;
-use system_tests::{Finished, Sandbox, wait_for};
+use system_tests::side_by_side;
+use system_tests::{Finished, wait_for};
 
 /// What both are told. Notices wait, so that they can be looked at; a host of its own for each class, so that the class shows.
 const SETTINGS: [(&str, &str); 16] = [
@@ -215,19 +216,11 @@ fn compare(classes: &str, expected: usize) {
         ("defer_transports", "slow"),
         ("relay_domains", "example"),
     ]);
-    let main_cf: String = settings
-        .iter()
-        .map(|(name, value)| format!("{name} = {value}\n"))
-        .collect();
     let port = free_port();
-    let Some(postfix) = Postfix::start(&main_cf, &[(port, Vec::new())]) else {
+    let Some(postfix) = Postfix::start(&side_by_side::main_cf(&settings), &[(port, Vec::new())]) else {
         return;
     };
-    let mut sandbox = Sandbox::start();
-    sandbox.stop();
-    for (name, value) in &settings {
-        sandbox.edit_main_cf(name, value);
-    }
+    let mut sandbox = side_by_side::stopped(&settings);
     sandbox.launch();
     let ours = sandbox.ports().smtp;
     for port in [port, ours] {

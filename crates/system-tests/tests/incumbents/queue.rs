@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use system_tests::incumbent::{Postfix, free_port};
 use system_tests::lines::LineClient;
+use system_tests::side_by_side;
 use system_tests::{Finished, Sandbox, wait_for};
 
 /// What both are told. Nothing is delivered: the transport waits.
@@ -171,18 +172,10 @@ impl Side {
 
 /// Both with these settings besides, and with what `fill` sends to a port.
 fn filled(settings: &[(&str, &str)], fill: impl Fn(u16)) -> Option<[Side; 2]> {
-    let settings: Vec<_> = SETTINGS.iter().chain(settings).collect();
-    let main_cf: String = settings
-        .iter()
-        .map(|(name, value)| format!("{name} = {value}\n"))
-        .collect();
+    let settings = [&SETTINGS[..], settings].concat();
     let port = free_port();
-    let postfix = Postfix::start(&main_cf, &[(port, Vec::new())])?;
-    let mut sandbox = Sandbox::start();
-    sandbox.stop();
-    for (name, value) in settings {
-        sandbox.edit_main_cf(name, value);
-    }
+    let postfix = Postfix::start(&side_by_side::main_cf(&settings), &[(port, Vec::new())])?;
+    let mut sandbox = side_by_side::stopped(&settings);
     sandbox.launch();
     fill(port);
     fill(sandbox.ports().smtp);

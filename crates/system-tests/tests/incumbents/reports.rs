@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use system_tests::incumbent::{Postfix, free_port};
 use system_tests::lines::LineClient;
+use system_tests::side_by_side;
 use system_tests::{Finished, Sandbox, has_program, wait_for, wait_for_value};
 
 use super::sinks::Sink;
@@ -252,17 +253,9 @@ impl Both {
             ("alias_maps", &aliases),
         ]);
         settings.extend(more);
-        let main_cf: String = settings
-            .iter()
-            .map(|(name, value)| format!("{name} = {value}\n"))
-            .collect();
         let port = free_port();
-        let postfix = Postfix::start(&main_cf, &[(port, Vec::new())])?;
-        let mut sandbox = Sandbox::start();
-        sandbox.stop();
-        for (name, value) in &settings {
-            sandbox.edit_main_cf(name, value);
-        }
+        let postfix = Postfix::start(&side_by_side::main_cf(&settings), &[(port, Vec::new())])?;
+        let mut sandbox = side_by_side::stopped(&settings);
         sandbox.launch();
         Some(Both {
             postfix,

@@ -3,7 +3,9 @@
 use std::fmt;
 use std::path::Path;
 
-use crate::filter::Script;
+use system_tests::side_by_side;
+
+use crate::scripted::Script;
 
 /// A case: the settings of a service, what the filters do, and what a client says.
 #[derive(Debug, Clone, Default)]
@@ -76,11 +78,7 @@ fn one(text: &str) -> Case {
             };
             script.insert(event.to_owned(), actions.to_owned());
         } else {
-            let (name, value) = line
-                .split_once('=')
-                .unwrap_or_else(|| panic!("no setting: {line}"));
-            case.settings
-                .push((name.trim().to_owned(), value.trim().to_owned()));
+            case.settings.push(side_by_side::setting(line));
         }
     }
     if case.lines.is_empty() {

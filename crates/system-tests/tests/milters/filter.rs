@@ -1,69 +1,18 @@
 //! A mail filter that does what a case says, and remembers what it heard.
 
-use std::collections::HashMap;
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread;
-use std::time::Duration;
+use std::net::TcpStream;
 
 use milter::command::{Command, Peer};
 use milter::options::{Agreement, Options};
 use milter::reply::{Change, Reply, Verdict};
 use milter::server::Server;
 
-/// What is done at an event: its name, or `NAME:2` for the second of its kind on a connection.
-pub(super) type Script = HashMap<String, String>;
+use crate::scripted::{Part, Scripted};
 
-#[derive(Default)]
-struct Shared {
-    script: Mutex<Script>,
-    heard: Mutex<Vec<String>>,
-    open: AtomicUsize,
-}
-
-/// Listens until the process ends.
-pub(super) struct Filter(Arc<Shared>);
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl Filter {
-    /// Listens on a port of 127.0.0.1.
-    pub(super) fn start(port: u16) -> Filter {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).unwrap();
-        let shared = Arc::new(Shared::default());
-        let own = Arc::clone(&shared);
-        thread::spawn(move || {
-            while let Ok((stream, _)) = listener.accept() {
-                let shared = Arc::clone(&own);
-                shared.open.fetch_add(1, Ordering::SeqCst);
-                thread::spawn(move || {
-                    let _ = serve(stream, &shared);
-                    shared.open.fetch_sub(1, Ordering::SeqCst);
-                });
-            }
-        });
-        Filter(shared)
-    }
-
-    /// What it does from now on.
-    pub(super) fn play(&self, script: &Script) {
-        lock(&self.0.script).clone_from(script);
-        lock(&self.0.heard).clear();
-    }
-
-    /// What it has heard since.
-    pub(super) fn heard(&self) -> Vec<String> {
-        lock(&self.0.heard).clone()
-    }
-
-    /// Whether somebody is connected.
-    pub(super) fn is_busy(&self) -> bool {
-        self.0.open.load(Ordering::SeqCst) > 0
-    }
+/// Listens on a port of 127.0.0.1.
+pub(super) fn start(port: u16) -> Scripted {
+    Scripted::start(port, serve)
 }
 
 /// How it goes on.
@@ -73,11 +22,8 @@ enum Next {
     HangUp,
 }
 
-fn serve(mut stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
-    // A peer that neither speaks nor goes would keep the test.
-    stream.set_read_timeout(Some(Duration::from_secs(30)))?;
-    let script = lock(&shared.script).clone();
-    let (mut server, mut counts, mut piece) = (Server::default(), HashMap::new(), [0; 8192]);
+fn serve(mut stream: TcpStream, mut part: Part<'_>) -> std::io::Result<()> {
+    let (mut server, mut piece) = (Server::default(), [0; 8192]);
     loop {
         let command = match server.next_command() {
             Ok(Some(command)) => command,
@@ -90,19 +36,15 @@ fn serve(mut stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
                 continue;
             }
             Err(error) => {
-                lock(&shared.heard).push(format!("nonsense: {error}"));
+                part.hear(format!("nonsense: {error}"));
                 return Ok(());
             }
         };
         let (name, told) = told(&command);
-        lock(&shared.heard).push(told);
+        part.hear(told);
         let Some(name) = name else { continue };
-        let count: &mut usize = counts.entry(name).or_default();
-        *count += 1;
-        let what = script
-            .get(&format!("{name}:{count}"))
-            .or_else(|| script.get(name))
-            .map_or("continue", String::as_str);
+        let scripted = part.next(name);
+        let what = scripted.as_deref().unwrap_or("continue");
         let mut out = Vec::new();
         let next = match name {
             "NEGOTIATE" => agree(what, &mut out),

@@ -10,18 +10,19 @@ mod case;
 mod filter;
 mod proxy;
 mod real_filters;
+mod scripted;
 mod sink;
 
 use std::net::{Ipv4Addr, SocketAddr};
 
 use system_tests::incumbent::Postfix;
 use system_tests::lines::LineClient;
-use system_tests::users::{self, Host};
+use system_tests::side_by_side::{self, Ledger, OUR_FIRST_PORT, THEIR_FIRST_PORT, main_cf};
+use system_tests::users::Host;
 use system_tests::{Sandbox, wait_for};
 
 use case::{Case, Told};
-use filter::Filter;
-use proxy::Proxy;
+use scripted::Scripted;
 use sink::Sink;
 
 /// What both have in common.
@@ -71,32 +72,17 @@ const DIFFERENT: &[&str] = &[
     "proxy: discarded",
     "proxy: too large",
 ];
-const OUR_FIRST_PORT: u16 = 20_000;
-const THEIR_FIRST_PORT: u16 = 30_000;
 const CLIENT: [u8; 4] = [127, 0, 0, 2];
 
 #[test]
 fn filters_are_heard_as_by_postfix() {
-    if !system_tests::has_program("/usr/sbin/postfix", "postfix") || !users::can_make_hosts() {
-        return;
-    }
-    let task = std::env::var("YUBIN_CASES").unwrap_or_default();
-    let told = users::run_in_host("inside_the_host", &format!("cases {task}"));
-    if !task.is_empty() {
-        show(&told["shown"]);
-    }
-    assert!(told["differences"].trim().is_empty(), "{}", told["differences"]);
-}
-
-#[allow(clippy::print_stdout, reason = "it was asked for")]
-fn show(text: &str) {
-    println!("{text}");
+    side_by_side::compare();
 }
 
 /// What the programs talk to.
 struct Surroundings {
-    filters: [Filter; 2],
-    proxy: Proxy,
+    filters: [Scripted; 2],
+    proxy: Scripted,
     sink: Sink,
 }
 
@@ -104,42 +90,35 @@ struct Surroundings {
 #[test]
 #[ignore = "run by filters_are_heard_as_by_postfix in a host of its own"]
 fn inside_the_host() {
-    let Some(task) = users::task() else { return };
-    let wanted: Vec<&str> = task["cases".len()..].trim().split(',').collect();
+    let Some(is_wanted) = side_by_side::wanted() else {
+        return;
+    };
     let mut cases = case::read();
-    cases.retain(|case| wanted.iter().any(|name| case.name.contains(name)));
+    cases.retain(|case| is_wanted(&case.name));
     assert!(!cases.is_empty());
     let _host = Host::make();
     let around = Surroundings {
-        filters: [Filter::start(9001), Filter::start(9002)],
-        proxy: Proxy::start(9003),
+        filters: [9001, 9002].map(filter::start),
+        proxy: proxy::start(9003),
         sink: Sink::start(9025),
     };
     let theirs = theirs(&cases);
     let mut ours = std::env::var_os("YUBIN_ONLY_POSTFIX")
         .is_none()
         .then(|| ours(&cases));
-    let (mut differences, mut shown) = (String::new(), String::new());
+    let mut ledger = Ledger::new(DIFFERENT);
     for (number, case) in (0..).zip(&cases) {
         let by_theirs = by_theirs(case, THEIR_FIRST_PORT + number, &around, &theirs);
-        shown.push_str(&format!("== {}\n{by_theirs}", case.name));
-        let Some(ours) = &mut ours else { continue };
-        let by_ours = by_ours(case, OUR_FIRST_PORT + number, &around, ours);
-        if (by_ours != by_theirs) != DIFFERENT.contains(&case.name.as_str()) {
-            let text = format!("== {}\n-- Postfix\n{by_theirs}-- Yubin\n{by_ours}\n", case.name);
-            differences.push_str(&text);
+        ledger.told(&case.name, &by_theirs);
+        if let Some(ours) = &mut ours {
+            let by_ours = by_ours(case, OUR_FIRST_PORT + number, &around, ours);
+            ledger.compare(&case.name, &by_theirs, &by_ours);
         }
     }
-    shown.push_str(&format!("{} cases\n", cases.len()));
-    users::print_block("differences", &differences);
-    users::print_block("shown", &shown);
+    ledger.tell();
 }
 
 fn theirs(cases: &[Case]) -> Postfix {
-    let main_cf: String = MAIN_CF
-        .iter()
-        .map(|(name, value)| format!("{name} = {value}\n"))
-        .collect();
     let services: Vec<_> = (THEIR_FIRST_PORT..)
         .zip(cases)
         .map(|(port, case)| match case.sendmail {
@@ -147,7 +126,7 @@ fn theirs(cases: &[Case]) -> Postfix {
             Some(_) => (port, Vec::new()),
         })
         .collect();
-    let postfix = Postfix::start_with_cleanups(&main_cf, &services).unwrap();
+    let postfix = Postfix::start_with_cleanups(&main_cf(MAIN_CF), &services).unwrap();
     // Each was knocked at.
     wait_for("the end of the first sessions", || {
         let log = postfix.log();
@@ -158,19 +137,13 @@ fn theirs(cases: &[Case]) -> Postfix {
 }
 
 fn ours(cases: &[Case]) -> Sandbox {
-    let mut sandbox = Sandbox::start();
-    sandbox.stop();
-    for (name, value) in MAIN_CF {
-        sandbox.edit_main_cf(name, value);
-    }
-    let mut rows = String::new();
-    for (port, case) in (OUR_FIRST_PORT..).zip(cases) {
-        rows.push_str(&format!("127.0.0.1:{port} inet n - n - - smtpd\n"));
-        for (name, value) in case.settings.iter().filter(|_| case.sendmail.is_none()) {
-            rows.push_str(&format!("  -o {{ {name} = {value} }}\n"));
-        }
-    }
-    sandbox.append_to("master.cf", &rows);
+    let mut sandbox = side_by_side::stopped(MAIN_CF);
+    let rows = (OUR_FIRST_PORT..).zip(cases);
+    let rows = rows.map(|(port, case)| {
+        let own = case.settings.iter().filter(|_| case.sendmail.is_none());
+        side_by_side::row(port, own)
+    });
+    sandbox.append_to("master.cf", &rows.collect::<String>());
     sandbox.launch();
     sandbox
 }
@@ -217,7 +190,7 @@ fn run_local(case: &Case, around: &Surroundings, log: &dyn Fn() -> String, leave
         is_left && id.is_some_and(|id| ends.iter().any(|end| log.contains(&format!("{id}: {end}"))))
     });
     wait_for(&format!("the filters to be left: {}", case.name), || {
-        !around.filters.iter().any(Filter::is_busy) && !around.proxy.is_busy()
+        !around.filters.iter().any(Scripted::is_busy) && !around.proxy.is_busy()
     });
     let is_own = |text: &String| !text.starts_with("MAIL FROM:<> ") && !text.starts_with("MAIL FROM:<>\n");
     // What is put off may be tried again at once, or later: the first attempt counts.
@@ -286,7 +259,7 @@ fn run(case: &Case, port: u16, around: &Surroundings, log: &dyn Fn() -> String) 
         },
     );
     wait_for(&format!("the filters to be left: {}", case.name), || {
-        !around.filters.iter().any(Filter::is_busy) && !around.proxy.is_busy()
+        !around.filters.iter().any(Scripted::is_busy) && !around.proxy.is_busy()
     });
     wait_for(&format!("the mail to be gone: {}\n{}", case.name, new()), || {
         is_settled(&replies, &new())
@@ -301,7 +274,7 @@ fn run(case: &Case, port: u16, around: &Surroundings, log: &dyn Fn() -> String) 
 }
 
 fn heard(around: &Surroundings) -> Vec<String> {
-    let numbered = |(number, filter): (usize, &Filter)| -> Vec<String> {
+    let numbered = |(number, filter): (usize, &Scripted)| -> Vec<String> {
         let lines = filter.heard().into_iter();
         lines.map(|line| format!("{number} {line}")).collect()
     };
