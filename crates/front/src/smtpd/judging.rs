@@ -77,7 +77,7 @@ impl Session {
         };
         self.memory = memory;
         if let Some(watching) = &mut self.watching {
-            watching(moment.command, &outcome);
+            watching(&outcome);
         }
         for note in &outcome.notes {
             match note {

@@ -79,7 +79,7 @@ impl Smtpd {
         let client = session.client().to_string();
         let looked_at: Arc<Mutex<Vec<Step>>> = Arc::default();
         let shown = Arc::clone(&looked_at);
-        session.watching = Some(Box::new(move |_, outcome| {
+        session.watching = Some(Box::new(move |outcome| {
             let mut shown = shown.lock().unwrap_or_else(PoisonError::into_inner);
             shown.extend(outcome.trace.iter().cloned());
         }));

@@ -65,7 +65,7 @@ pub(super) struct Session {
 }
 
 /// Is shown what restriction lists said of a command.
-pub(super) type Watching = Box<dyn FnMut(&str, &access::Outcome) + Send>;
+pub(super) type Watching = Box<dyn FnMut(&access::Outcome) + Send>;
 
 impl Session {
     pub(super) fn new(service: Arc<Smtpd>, address: IpAddr) -> Session {
