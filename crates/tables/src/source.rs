@@ -1,5 +1,6 @@
 //! Text sources of tables: logical lines, `key value` maps (postmap(1)) and `name: value` aliases (postalias(1)).
 
+use std::borrow::Cow;
 use std::io::Read;
 use std::path::Path;
 
@@ -57,31 +58,61 @@ pub fn read(path: &Path) -> Result<String, Error> {
     if bytes.len() as u64 > SOURCE_BYTES_MAX {
         return Err(failed(std::io::Error::other("the file is too large")));
     }
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+    Ok(String::from_utf8(bytes)
+        .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
 }
 
 /// The logical lines of a text: comments and empty lines are left out, a line that begins with white space
 /// continues the one before. Each with the number of its first line.
 pub fn logical_lines(text: &str) -> Vec<(usize, String)> {
-    let mut lines: Vec<(usize, String)> = Vec::new();
-    for (number, line) in text.lines().enumerate() {
-        let line = line.trim_end();
-        let content = line.trim_start();
-        if content.is_empty() || content.starts_with('#') {
-            continue;
-        }
-        match lines.last_mut() {
-            Some((_, before)) if content.len() < line.len() => before.push_str(line),
-            _ => lines.push((number + 1, line.to_owned())),
+    let owned = |(number, line): (usize, Cow<'_, str>)| (number, line.into_owned());
+    LogicalLines::of(text).map(owned).collect()
+}
+
+/// As [`logical_lines`], one after the other; only those that are continued are copied.
+struct LogicalLines<'t> {
+    physical: std::iter::Enumerate<std::str::Lines<'t>>,
+    /// The line that may be continued yet.
+    begun: Option<(usize, Cow<'t, str>)>,
+}
+
+impl<'t> LogicalLines<'t> {
+    fn of(text: &'t str) -> LogicalLines<'t> {
+        LogicalLines {
+            physical: text.lines().enumerate(),
+            begun: None,
         }
     }
-    lines
+}
+
+impl<'t> Iterator for LogicalLines<'t> {
+    type Item = (usize, Cow<'t, str>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        for (number, line) in self.physical.by_ref() {
+            let line = line.trim_end();
+            let content = line.trim_start();
+            if content.is_empty() || content.starts_with('#') {
+                continue;
+            }
+            match &mut self.begun {
+                Some((_, before)) if content.len() < line.len() => before.to_mut().push_str(line),
+                begun => {
+                    let whole = begun.replace((number + 1, Cow::Borrowed(line)));
+                    if whole.is_some() {
+                        return whole;
+                    }
+                }
+            }
+        }
+        self.begun.take()
+    }
 }
 
 /// The entries of a text.
 pub fn parse(text: &str, syntax: Syntax, folds: bool) -> Entries {
     let mut found = Entries::default();
-    for (line, content) in logical_lines(text) {
+    for (line, content) in LogicalLines::of(text) {
         let parsed = match syntax {
             // What was no UTF-8 in the file.
             _ if content.contains(char::REPLACEMENT_CHARACTER) => {
