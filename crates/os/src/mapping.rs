@@ -100,7 +100,9 @@ impl Mapping {
     /// Whether all of it could be read.
     fn read(&self, bytes: &mut [u8], at: u64) -> bool {
         let is_damaged = &SLOTS[self.slot].is_damaged;
-        let end = usize::try_from(at).ok().and_then(|at| at.checked_add(bytes.len()));
+        let end = usize::try_from(at)
+            .ok()
+            .and_then(|at| at.checked_add(bytes.len()));
         let is_inside = end.is_some_and(|end| end <= self.length);
         if !is_inside || is_damaged.load(Ordering::Relaxed) {
             return false;

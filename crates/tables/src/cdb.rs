@@ -75,11 +75,7 @@ impl Cdb {
                 "it is not a table; run postmap or postalias on its source",
             ));
         }
-        Ok(Opened::Ours(Cdb {
-            file,
-            name,
-            size,
-        }))
+        Ok(Opened::Ours(Cdb { file, name, size }))
     }
 
     /// The value of a key.
