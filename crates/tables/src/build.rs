@@ -125,7 +125,7 @@ fn build_from(
     let found = source::parse(text, options.syntax, options.folds);
     let mut warnings: Vec<(usize, String)> = Vec::new();
     for (line, warning) in found.warnings {
-        warnings.push((line, format!("{place}, line {line}: {warning}")));
+        warnings.push((line, source::of_line(place, line, &warning)));
     }
     for mut entry in found.entries {
         if options.reads_files {

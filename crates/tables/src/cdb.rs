@@ -43,7 +43,7 @@ impl Cdb {
     /// Opens a file.
     ///
     /// # Errors
-    /// [`Error::Open`]; [`Error::Damaged`] when it is neither a constant database nor one of Berkeley DB.
+    /// [`Error::Open`], also when it is neither a constant database nor one of Berkeley DB.
     pub fn open(path: &Path) -> Result<Opened, Error> {
         let name = path.display().to_string();
         let failed = |error: std::io::Error| Error::Open {
@@ -52,7 +52,8 @@ impl Cdb {
         };
         let file = MappedFile::new(crate::files::open(path).map_err(failed)?);
         let size = file.file().metadata().map_err(failed)?.len();
-        let damaged = |cause: &str| Error::Damaged {
+        // As Postfix has it, a file that is no database cannot be opened.
+        let damaged = |cause: &str| Error::Open {
             file: name.clone(),
             cause: cause.to_owned(),
         };
@@ -308,9 +309,9 @@ mod tests {
         std::fs::write(&path, &bytes).unwrap();
         assert!(matches!(Cdb::open(&path), Ok(Opened::BerkeleyDb)));
         std::fs::write(&path, "hello").unwrap();
-        assert!(matches!(Cdb::open(&path), Err(Error::Damaged { .. })));
+        assert!(matches!(Cdb::open(&path), Err(Error::Open { .. })));
         std::fs::write(&path, vec![b'x'; 4000]).unwrap();
-        assert!(matches!(Cdb::open(&path), Err(Error::Damaged { .. })));
+        assert!(matches!(Cdb::open(&path), Err(Error::Open { .. })));
     }
 
     proptest! {

@@ -73,7 +73,7 @@ impl Lmdb {
     /// Opens a file.
     ///
     /// # Errors
-    /// [`Error::Open`]; [`Error::Damaged`] when it is no database of LMDB.
+    /// [`Error::Open`], also when it is no database of LMDB.
     pub fn open(path: &Path) -> Result<Lmdb, Error> {
         let name = path.display().to_string();
         let file = crate::files::open(path).map_err(|error| Error::Open {
@@ -85,7 +85,12 @@ impl Lmdb {
             name,
             page_bytes: 0,
         };
-        database.page_bytes = database.state()?.page_bytes;
+        // As Postfix has it, a file that is no database cannot be opened.
+        let state = database.state().map_err(|error| match error {
+            Error::Damaged { file, cause } => Error::Open { file, cause },
+            other => other,
+        })?;
+        database.page_bytes = state.page_bytes;
         Ok(database)
     }
 
