@@ -210,7 +210,10 @@ fn alias_entry(line: &str) -> Result<(String, String), &'static str> {
     let (name, value) = match line.strip_prefix('"') {
         Some(rest) => {
             let (name, after) = unquote(rest).ok_or(WANTED)?;
-            (name, after.trim_start_matches(BLANKS).strip_prefix(':').ok_or(WANTED)?)
+            (
+                name,
+                after.trim_start_matches(BLANKS).strip_prefix(':').ok_or(WANTED)?,
+            )
         }
         None => {
             let (name, value) = line.split_once(':').ok_or(WANTED)?;

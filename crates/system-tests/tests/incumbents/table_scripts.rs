@@ -92,16 +92,26 @@ pub(crate) const FILES: &[(&str, &str)] = &[
     ("endless", "a b\nlast one"),
     ("onlykey", "a b\nlast"),
     ("nul", "a b\0c\nd\0e f\n\0g h\nk \0v\nm n\n"),
-    ("blanks", "a\u{c}b\nc\u{b}d\nn\u{a0}b x\nk v\u{a0}\n\u{a0}k2 v2\n\u{2003}wide v\nm  v \t\u{c}\n"),
+    (
+        "blanks",
+        "a\u{c}b\nc\u{b}d\nn\u{a0}b x\nk v\u{a0}\n\u{a0}k2 v2\n\u{2003}wide v\nm  v \t\u{c}\n",
+    ),
     ("comment", "   # c\na b\n# d\n  more\n\n\n  and\n#e\n"),
     ("leading", "  a b\nc d\n"),
-    ("strayrule", "# c\n\n  /a/ this is stray, and longer than thirty characters\n\t/b/ more\n/c/ d\n"),
+    (
+        "strayrule",
+        "# c\n\n  /a/ this is stray, and longer than thirty characters\n\t/b/ more\n/c/ d\n",
+    ),
     ("straynet", "  10.0.0.0/16 stray\n10.1.0.0/16 good\n"),
 ];
 
 /// The same, of what is no text, or long.
 pub(crate) fn odd_files() -> Vec<(&'static str, Vec<u8>)> {
-    let long = format!("{} v\nlongvalue {}\na b\n", "k".repeat(3_000), "v ".repeat(50_000));
+    let long = format!(
+        "{} v\nlongvalue {}\na b\n",
+        "k".repeat(3_000),
+        "v ".repeat(50_000)
+    );
     let continued = format!("many 0\n{}a b\n", " and more\n".repeat(5_000));
     vec![
         ("latin", b"caf\xe9 x\nok caf\xe9\nlast y\n".to_vec()),

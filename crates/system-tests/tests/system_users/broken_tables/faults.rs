@@ -7,7 +7,8 @@ use std::path::Path;
 /// The directory of the files.
 const PLACE: &str = "/srv/broken";
 
-/// A broken table: what it is called here, and `type:name`.
+/// A broken table: what it is called here, and `type:name`. Others than these, an empty `cdb:`, a directory as `texthash:`, end
+/// Postfix's programs.
 pub(super) const TABLES: &[(&str, &str)] = &[
     ("hash-missing", "hash:/srv/broken/none"),
     ("hash-source-only", "hash:/srv/broken/text"),
@@ -16,12 +17,10 @@ pub(super) const TABLES: &[(&str, &str)] = &[
     ("hash-directory", "hash:/srv/broken/directory"),
     ("btree-missing", "btree:/srv/broken/none"),
     ("cdb-missing", "cdb:/srv/broken/none"),
-    ("cdb-empty-file", "cdb:/srv/broken/empty"),
     ("cdb-cut", "cdb:/srv/broken/cut"),
     ("lmdb-missing", "lmdb:/srv/broken/none"),
     ("lmdb-garbage", "lmdb:/srv/broken/garbage"),
     ("texthash-missing", "texthash:/srv/broken/none"),
-    ("texthash-directory", "texthash:/srv/broken/directory.db"),
     ("regexp-missing", "regexp:/srv/broken/none"),
     ("pcre-missing", "pcre:/srv/broken/none"),
     ("cidr-missing", "cidr:/srv/broken/none"),
@@ -67,8 +66,14 @@ pub(super) fn prepare() {
     serve(9902, |mut stream| {
         answer(&mut stream, b"200 half an ans");
     });
-    serve(9903, |mut stream| while answer(&mut stream, b"400 come%20back\n") {});
-    serve(9904, |mut stream| while answer(&mut stream, b"what do you mean\n") {});
+    serve(
+        9903,
+        |mut stream| while answer(&mut stream, b"400 come%20back\n") {},
+    );
+    serve(
+        9904,
+        |mut stream| while answer(&mut stream, b"what do you mean\n") {},
+    );
     serve(9905, |mut stream| netstring(&mut stream, b"15:TEMP come again,"));
     serve(9906, |mut stream| netstring(&mut stream, b"20:OK half"));
     serve(9907, |mut stream| netstring(&mut stream, b"999999999:OK x"));

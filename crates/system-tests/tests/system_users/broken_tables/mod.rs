@@ -4,7 +4,6 @@
 //! `YUBIN_CASES=NAME cargo test -p system-tests --test system_users -- --nocapture broken_tables` shows some of the cases.
 
 mod faults;
-mod mail;
 mod smtpd;
 
 /// Names cases to run, with commas between; all without it.

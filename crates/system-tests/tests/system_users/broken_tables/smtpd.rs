@@ -28,31 +28,85 @@ const MAIN_CF: &[(&str, &str)] = &[
     ("smtpd_error_sleep_time", "0"),
     ("smtpd_peername_lookup", "no"),
     ("smtpd_client_connection_count_limit", "0"),
-    ("smtpd_relay_restrictions", "permit_mynetworks, reject_unauth_destination"),
+    (
+        "smtpd_relay_restrictions",
+        "permit_mynetworks, reject_unauth_destination",
+    ),
 ];
 
 /// A use of a table: its name, the settings, with `TABLE` for the table, and the recipient.
 const USES: &[(&str, &str, &str)] = &[
-    ("client", "smtpd_client_restrictions = check_client_access TABLE", "alice@example.test"),
-    ("helo", "smtpd_helo_restrictions = check_helo_access TABLE", "alice@example.test"),
-    ("sender", "smtpd_sender_restrictions = check_sender_access TABLE", "alice@example.test"),
-    ("recipient", "smtpd_recipient_restrictions = check_recipient_access TABLE, permit", "alice@example.test"),
+    (
+        "client",
+        "smtpd_client_restrictions = check_client_access TABLE",
+        "alice@example.test",
+    ),
+    (
+        "helo",
+        "smtpd_helo_restrictions = check_helo_access TABLE",
+        "alice@example.test",
+    ),
+    (
+        "sender",
+        "smtpd_sender_restrictions = check_sender_access TABLE",
+        "alice@example.test",
+    ),
+    (
+        "recipient",
+        "smtpd_recipient_restrictions = check_recipient_access TABLE, permit",
+        "alice@example.test",
+    ),
     (
         "relay",
         "smtpd_relay_restrictions = check_recipient_access TABLE, reject_unauth_destination",
         "x@elsewhere.example",
     ),
-    ("data", "smtpd_data_restrictions = check_sender_access TABLE", "alice@example.test"),
-    ("end-of-data", "smtpd_end_of_data_restrictions = check_sender_access TABLE", "alice@example.test"),
-    ("mynetworks", "mynetworks = TABLE", "x@elsewhere.example"),
-    ("virtual-alias", "virtual_alias_maps = TABLE", "nobody@example.test"),
-    ("virtual-alias-domain", "virtual_alias_maps = TABLE", "x@alias.example"),
+    (
+        "data",
+        "smtpd_data_restrictions = check_sender_access TABLE",
+        "alice@example.test",
+    ),
+    (
+        "end-of-data",
+        "smtpd_end_of_data_restrictions = check_sender_access TABLE",
+        "alice@example.test",
+    ),
+    (
+        "virtual-alias",
+        "virtual_alias_maps = TABLE",
+        "nobody@example.test",
+    ),
+    (
+        "virtual-alias-domain",
+        "virtual_alias_maps = TABLE",
+        "x@alias.example",
+    ),
     ("canonical", "canonical_maps = TABLE", "nobody@example.test"),
-    ("recipient-canonical", "recipient_canonical_maps = TABLE", "nobody@example.test"),
-    ("local-recipient", "local_recipient_maps = TABLE", "alice@example.test"),
-    ("alias", "alias_maps = TABLE; local_recipient_maps = $alias_maps", "alice@example.test"),
-    ("relay-recipient", "relay_recipient_maps = TABLE", "x@relay.example"),
-    ("virtual-mailbox", "virtual_mailbox_maps = TABLE", "x@mailbox.example"),
+    (
+        "recipient-canonical",
+        "recipient_canonical_maps = TABLE",
+        "nobody@example.test",
+    ),
+    (
+        "local-recipient",
+        "local_recipient_maps = TABLE",
+        "alice@example.test",
+    ),
+    (
+        "alias",
+        "alias_maps = TABLE; local_recipient_maps = $alias_maps",
+        "alice@example.test",
+    ),
+    (
+        "relay-recipient",
+        "relay_recipient_maps = TABLE",
+        "x@relay.example",
+    ),
+    (
+        "virtual-mailbox",
+        "virtual_mailbox_maps = TABLE",
+        "x@mailbox.example",
+    ),
     (
         "unlisted-sender",
         "smtpd_reject_unlisted_sender = yes; relay_recipient_maps = TABLE",
@@ -68,19 +122,18 @@ const USES: &[(&str, &str, &str)] = &[
         "smtpd_sender_login_maps = TABLE; smtpd_sender_restrictions = reject_known_sender_login_mismatch",
         "alice@example.test",
     ),
-    ("discard-ehlo", "smtpd_discard_ehlo_keyword_address_maps = TABLE", "alice@example.test"),
-    ("command-filter", "smtpd_command_filter = TABLE", "alice@example.test"),
-    (
-        "rate-exception",
-        "smtpd_client_event_limit_exceptions = TABLE",
-        "alice@example.test",
-    ),
 ];
 
 /// The uses that are tried with every fault.
 const USUAL_USES: &[&str] = &["recipient", "virtual-alias", "local-recipient"];
 /// The faults that every use is tried with.
-const USUAL_FAULTS: &[&str] = &["hash-missing", "hash-garbage", "texthash-directory", "fail", "fail-behind-good"];
+const USUAL_FAULTS: &[&str] = &[
+    "hash-missing",
+    "hash-garbage",
+    "texthash-missing",
+    "fail",
+    "fail-behind-good",
+];
 
 /// A use with a broken table.
 struct Case {
@@ -94,7 +147,8 @@ fn cases() -> Vec<Case> {
         .iter()
         .flat_map(|using| faults::TABLES.iter().map(move |fault| (using, fault)));
     // Each use with the usual faults, each fault with the usual uses.
-    let wanted = pairs.filter(|(using, fault)| USUAL_FAULTS.contains(&fault.0) || USUAL_USES.contains(&using.0));
+    let wanted =
+        pairs.filter(|(using, fault)| USUAL_FAULTS.contains(&fault.0) || USUAL_USES.contains(&using.0));
     let all = wanted.map(|((using, settings, to), (fault, table))| Case {
         name: format!("{using} {fault}"),
         settings: settings
@@ -137,7 +191,9 @@ fn inside_the_host() {
     let mut ours = side_by_side::stopped(MAIN_CF);
     ours.edit_main_cf("smtpd_recipient_restrictions", "");
     let rows = (OUR_FIRST_PORT..).zip(&cases);
-    let rows: String = rows.map(|(port, case)| side_by_side::row(port, &case.settings)).collect();
+    let rows: String = rows
+        .map(|(port, case)| side_by_side::row(port, &case.settings))
+        .collect();
     ours.append_to("master.cf", &rows);
     ours.launch();
     let mut ledger = Ledger::new(DIFFERENT);
@@ -188,7 +244,9 @@ fn run(case: &Case, port: u16, log: &dyn Fn() -> String) -> String {
     }
     while matches!(client.try_line(), Ok(Some(_))) {}
     wait_for("the end of the session in the log", || {
-        log().get(logged..).is_some_and(|new| new.contains(": disconnect from "))
+        log()
+            .get(logged..)
+            .is_some_and(|new| new.contains(": disconnect from "))
     });
     told + &warnings(&log()[logged..])
 }
@@ -198,7 +256,11 @@ fn warnings(log: &str) -> String {
     let texts = of_smtpd.filter_map(|(_, line)| line.split_once("]: "));
     let mut found: Vec<String> = texts
         .map(|(_, text)| text)
-        .filter(|text| ["warning: ", "NOQUEUE: "].iter().any(|start| text.starts_with(start)))
+        .filter(|text| {
+            ["warning: ", "NOQUEUE: "]
+                .iter()
+                .any(|start| text.starts_with(start))
+        })
         .map(|text| format!("log {}\n", without_cause(text)))
         .collect();
     found.dedup();
@@ -211,7 +273,11 @@ fn without_cause(text: &str) -> String {
         Some((table, rest)) => {
             let (file, cause) = rest.split_once(": ").unwrap_or((rest, ""));
             let of_the_system = ["No such file or directory", "Is a directory"];
-            let cause = if of_the_system.contains(&cause) { cause } else { "*" };
+            let cause = if of_the_system.contains(&cause) {
+                cause
+            } else {
+                "*"
+            };
             format!("{table} is unavailable. open database {file}: {cause}")
         }
         None => text.to_owned(),
