@@ -22,6 +22,7 @@ pub(super) fn of(explanation: &Explanation) -> Value {
         "client": explanation.client,
         "accepted": refused.is_none(),
         "decided_by": refused.and_then(decided_by),
+        "rule": refused.and_then(|last| last.rule.as_deref()),
         "dialogue": explanation.exchanges.iter().map(of_exchange).collect::<Vec<_>>(),
         "journey": journey,
         "journey_error": error,
@@ -32,7 +33,7 @@ pub(super) fn of(explanation: &Explanation) -> Value {
 fn decided_by(exchange: &Exchange) -> Option<Value> {
     let step = deciding(exchange)?;
     Some(json!({
-        "parameter": step.stage.parameter(),
+        "parameter": step.parameter(),
         "restriction": step.restriction,
         "argument": step.argument,
         "place": place_of(exchange, step).map(Hit::place),
@@ -42,7 +43,7 @@ fn decided_by(exchange: &Exchange) -> Option<Value> {
 fn of_exchange(exchange: &Exchange) -> Value {
     let steps = exchange.steps.iter().map(|step| {
         json!({
-            "parameter": step.stage.parameter(),
+            "parameter": step.parameter(),
             "depth": step.depth,
             "restriction": step.restriction,
             "argument": step.argument,

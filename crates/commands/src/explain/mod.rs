@@ -163,9 +163,7 @@ fn explain(wanted: &Wanted, part: &Part) -> Result<bool> {
 
 /// The step that made the reply a refusal, if a restriction did.
 fn deciding(exchange: &Exchange) -> Option<&Step> {
-    let refusals = exchange.steps.iter().rev();
-    let mut refusals = refusals.filter(|step| matches!(step.decided, Decided::Refuse(_)));
-    refusals.next().filter(|_| !exchange.is_accepted())
+    exchange.decided.as_ref().filter(|_| !exchange.is_accepted())
 }
 
 /// Where the table stands that said so: of the step itself, or of the one that sent it on to this.
@@ -175,6 +173,7 @@ fn place_of<'a>(exchange: &'a Exchange, step: &Step) -> Option<&'a Hit> {
         hit.value.trim() == value.trim()
             && hit.key.eq_ignore_ascii_case(key)
             && hit.table.to_string().ends_with(&step.argument)
+            && step.line.is_none_or(|line| hit.line == Some(line))
     })
 }
 

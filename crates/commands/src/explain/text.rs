@@ -37,7 +37,7 @@ fn of_exchange(exchange: &Exchange) -> Vec<String> {
     }];
     let mut list = None;
     for step in &exchange.steps {
-        let parameter = step.stage.parameter();
+        let parameter = step.parameter();
         if list != Some(parameter) {
             lines.push(format!("  {parameter}"));
             list = Some(parameter);
@@ -73,10 +73,12 @@ fn of_exchange(exchange: &Exchange) -> Vec<String> {
         let place = place_of(exchange, step).map(|hit| format!(" ({})", hit.place()));
         lines.push(format!(
             "  decided by {}: {}{}",
-            step.stage.parameter(),
+            step.parameter(),
             name.trim_end(),
             place.unwrap_or_default()
         ));
+    } else if let Some(rule) = exchange.rule.as_ref().filter(|_| !exchange.is_accepted()) {
+        lines.push(format!("  decided by {rule}"));
     }
     lines
 }

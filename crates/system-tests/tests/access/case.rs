@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::Path;
 
+use system_tests::rules::split_rule;
 use system_tests::side_by_side;
 
 /// A case: the settings of a service, and what a client says to it.
@@ -83,7 +84,7 @@ impl Told {
                 // What ours says when it starts; each case has its own line again.
                 && !text.starts_with("error: ")
                 && !OWN_WORDS.iter().any(|words| text.contains(words));
-            is_told.then(|| without_queue_id(text))
+            is_told.then(|| without_queue_id(split_rule(text).0))
         });
         let replies = replies.iter().map(|reply| match reply.split_once("queued as ") {
             Some((before, _)) => format!("{before}queued as ID"),
@@ -139,4 +140,21 @@ impl fmt::Display for Told {
         self.log.iter().try_for_each(|line| writeln!(f, "log {line}"))?;
         self.asked.iter().try_for_each(|line| writeln!(f, "asked {line}"))
     }
+}
+
+/// The rules of the refusals in a log of ours, in order; `Err` is a line that names none.
+pub(super) fn rules(log: &str) -> Vec<Result<String, String>> {
+    let refusals = log.lines().filter(|line| {
+        let text = line
+            .split_once("smtpd[")
+            .and_then(|(_, text)| text.split_once("]: "));
+        text.is_some_and(|(_, text)| text.split(": ").nth(1) == Some("reject"))
+    });
+    let rule = |line: &str| {
+        split_rule(line)
+            .1
+            .map(str::to_owned)
+            .ok_or_else(|| line.to_owned())
+    };
+    refusals.map(rule).collect()
 }

@@ -1,4 +1,4 @@
-//! `yubin explain` says of each case what the running service said, and names the restriction that said it.
+//! `yubin explain` says of each case what the running service said, and names the rule that the service's log named.
 
 use serde_json::Value;
 use system_tests::Sandbox;
@@ -6,7 +6,15 @@ use system_tests::Sandbox;
 use super::case::{Case, Told};
 
 /// What `yubin explain` says otherwise; empty when all is well, and of cases that are no plain HELO, MAIL, RCPT.
-pub(super) fn difference(case: &Case, by_ours: &Told, (ours, port): (&Sandbox, u16)) -> String {
+pub(super) fn difference(
+    case: &Case,
+    (by_ours, rules): (&Told, &super::Rules),
+    (ours, port): (&Sandbox, u16),
+) -> String {
+    let nameless: Vec<&String> = rules.iter().filter_map(|rule| rule.as_ref().err()).collect();
+    if !nameless.is_empty() {
+        return format!("== {}\n-- refusals without a rule\n{nameless:#?}\n", case.name);
+    }
     let [helo, mail, rcpt, ..] = case.lines.as_slice() else {
         return String::new();
     };
@@ -50,11 +58,14 @@ pub(super) fn difference(case: &Case, by_ours: &Told, (ours, port): (&Sandbox, u
         .find(|reply| !reply.starts_with('2'))
         .or(replies.next_back());
     let by = explanation["decided_by"]["restriction"].as_str();
-    let is_named = !reply.starts_with(['4', '5']) || by.is_some();
+    let rule = explanation["rule"].as_str();
+    let is_refused = reply.starts_with(['4', '5']);
+    let logged = rules.iter().flatten().next().map(String::as_str);
+    let is_named = !is_refused || (by.is_some() && rule.is_some() && rule == logged);
     match wanted == Some(&reply) && is_named {
         true => String::new(),
         false => format!(
-            "== {}\n-- explain, decided by {by:?}\n{reply}\n-- Yubin\n{wanted:?}\n",
+            "== {}\n-- explain, decided by {by:?}, rule {rule:?}\n{reply}\n-- Yubin, rule {logged:?}\n{wanted:?}\n",
             case.name
         ),
     }
