@@ -35,6 +35,19 @@ pub enum Happening {
     TlsSession,
 }
 
+impl Happening {
+    /// What anvil(8) calls its rate.
+    pub fn word(self) -> &'static str {
+        match self {
+            Happening::Connection => "connection",
+            Happening::Message => "message",
+            Happening::Recipient => "recipient",
+            Happening::Login => "auth",
+            Happening::TlsSession => "newtls",
+        }
+    }
+}
+
 /// A limit that a client is over.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Excess {

@@ -1,5 +1,6 @@
 //! The lines, one file per daemon name that says them, and the parts they share.
 
+pub mod anvil;
 pub mod auth;
 pub mod bounce;
 pub mod cleanup;
