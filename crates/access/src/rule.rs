@@ -17,7 +17,7 @@ pub struct Rule {
 
 impl Rule {
     /// The rule by which the last step of a trace came about; `None` where nothing was looked at.
-    pub(crate) fn of(trace: &[Step]) -> Option<Rule> {
+    pub fn of(trace: &[Step]) -> Option<Rule> {
         let (last, earlier) = trace.split_last()?;
         let mut steps = vec![last.clone()];
         let mut depth = last.depth;
@@ -32,6 +32,11 @@ impl Rule {
         }
         steps.reverse();
         Some(Rule { steps })
+    }
+
+    /// The steps: that of the list itself first, the one that decided last.
+    pub fn steps(&self) -> &[Step] {
+        &self.steps
     }
 
     /// The step that decided.

@@ -22,6 +22,14 @@ pub struct Hit {
 }
 
 impl Hit {
+    /// `FILE:LINE` of a table that has a file of its own, with a line for the key.
+    pub fn file_line(&self) -> Option<String> {
+        let table = self.table.behind_proxy();
+        let is_joined = matches!(table.kind.as_str(), "unionmap" | "pipemap" | "randmap");
+        let line = self.line.filter(|_| !is_joined && !table.name.contains('{'))?;
+        Some(format!("{}:{line}", table.name))
+    }
+
     /// `FILE:LINE`, or the table as configured where there is no line.
     pub fn place(&self) -> String {
         match self.line {

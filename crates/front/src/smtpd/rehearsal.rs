@@ -6,7 +6,7 @@ use std::os::unix::net::UnixStream as Pair;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use access::Step;
+use access::{Rule, Step};
 use serve::Link;
 use serve::clock::now;
 use serve::pump::{Work, pump};
@@ -47,8 +47,8 @@ pub struct Exchange {
     pub reply: Vec<String>,
     /// What restriction lists looked at.
     pub steps: Vec<Step>,
-    /// The step that made the reply a refusal, if a restriction did; it may be of an earlier command.
-    pub decided: Option<Step>,
+    /// The rule that made the reply a refusal, if a restriction did; it may be of an earlier command.
+    pub decided: Option<Rule>,
     /// The rule that made the reply a refusal, as the log names it.
     pub rule: Option<String>,
     /// Which tables knew something.
@@ -88,7 +88,7 @@ impl Smtpd {
             match watched {
                 Watched::Lists(outcome) => {
                     shown.steps.extend(outcome.trace.iter().cloned());
-                    shown.decided = outcome.rule.as_ref().and_then(|rule| rule.step().cloned());
+                    shown.decided.clone_from(&outcome.rule);
                 }
                 Watched::Refused(rule) => shown.rule = Some(rule.to_owned()),
             }
@@ -112,7 +112,7 @@ impl Smtpd {
 #[derive(Default)]
 struct Looked {
     steps: Vec<Step>,
-    decided: Option<Step>,
+    decided: Option<Rule>,
     rule: Option<String>,
 }
 

@@ -62,11 +62,32 @@ pub(super) fn difference(
     let is_refused = reply.starts_with(['4', '5']);
     let logged = rules.iter().flatten().next().map(String::as_str);
     let is_named = !is_refused || (by.is_some() && rule.is_some() && rule == logged);
-    match wanted == Some(&reply) && is_named {
+    let is_placed = !is_refused || is_place_right(case, &explanation["decided_by"]);
+    match wanted == Some(&reply) && is_named && is_placed {
         true => String::new(),
         false => format!(
-            "== {}\n-- explain, decided by {by:?}, rule {rule:?}\n{reply}\n-- Yubin, rule {logged:?}\n{wanted:?}\n",
-            case.name
+            "== {}\n-- explain, decided by {}, rule {rule:?}\n{reply}\n-- Yubin, rule {logged:?}\n{wanted:?}\n",
+            case.name, explanation["decided_by"]
         ),
     }
+}
+
+/// Whether the place that `yubin explain` names is a line in which the rule is written; the default of a setting has none.
+fn is_place_right(case: &Case, decided_by: &Value) -> bool {
+    let text = |name: &str| decided_by[name].as_str().unwrap_or_default();
+    let Some((file, number)) = decided_by["place"]
+        .as_str()
+        .and_then(|place| place.rsplit_once(':'))
+    else {
+        let parameter = text("parameter");
+        let in_main = super::MAIN_CF.iter().map(|(name, _)| *name);
+        let mut all = case.settings.iter().map(|(name, _)| name.as_str()).chain(in_main);
+        return all.all(|name| name != parameter);
+    };
+    let content = std::fs::read_to_string(file).unwrap_or_default();
+    let number: usize = number.parse().unwrap_or(0);
+    let line = content.lines().nth(number.saturating_sub(1)).unwrap_or_default();
+    let words = ["restriction", "argument", "parameter"].map(text);
+    let mut words = words.iter().filter(|word| !word.is_empty());
+    words.any(|word| line.to_ascii_lowercase().contains(&word.to_ascii_lowercase()))
 }
