@@ -1,9 +1,10 @@
 //! How often a client may do what it does, and how many mistakes it may make: what the log and `yubin status limits` are told.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use access::limits::Slowed;
-use access::{Excess, Happening};
+use access::{Excess, Happening, Refusal};
 use envelope::StatusCode;
 use maillog::lines::smtpd as lines;
 use maillog::lines::with_rule;
@@ -13,7 +14,8 @@ use settings::NotifyClass;
 use smtp::Reply;
 use smtp::server::Answer;
 
-use super::session::{Session, reply};
+use super::judging::Moment;
+use super::session::{Session, reply, said};
 use super::transaction::Transaction;
 
 /// A number that no other session has.
@@ -72,33 +74,55 @@ impl Session {
         service.front.anvil.gave_up(&service.name, self.connected, now());
     }
 
-    /// A refusal by a limit of the dialogue, of which Postfix says nothing in the log.
-    pub(super) fn tell_own_limit(
-        &self,
-        stage: &str,
-        (reply, recipient): (&Reply, Option<&str>),
-        parameter: &str,
-    ) {
+    /// The refusal of a message for which the queue's disk has no room: `queue_minfree`, and what the client says that it needs.
+    pub(super) fn without_room(&mut self, size_bytes: u64) -> Option<Step<Answer>> {
+        let settings = Arc::clone(&self.service.settings);
+        if settings.queue_minfree == 0 {
+            return None;
+        }
+        let free = match os::space::free_bytes(&settings.queue_directory) {
+            Ok(free) => free,
+            Err(error) => {
+                let place = settings.queue_directory.display();
+                let text = format!("cannot tell how much room {place} has: {error}");
+                self.service.log.warning("smtpd", &text);
+                return None;
+            }
+        };
+        if free > settings.queue_minfree.saturating_add(size_bytes) {
+            return None;
+        }
+        let text = "Insufficient system storage".to_owned();
+        let refusal = Refusal::new(452, StatusCode::temporary(3, 1), text);
+        let faults = self.faults.clone();
+        let refused = self.refuse(&refusal, said("MAIL").by("queue_minfree"));
+        self.faults = faults;
+        self.note_fault(NotifyClass::Resource);
+        // The words that log analysers know, whichever setting it is.
+        let text = format!("not enough free space in mail queue: {free} bytes < 1.5*message size limit");
+        self.service.log.warning("smtpd", &text);
+        Some(refused)
+    }
+
+    /// The content is larger than `message_size_limit`.
+    pub(super) fn outgrew_limit(&self) {
+        let queue_id = self.transaction.as_ref().and_then(Transaction::queue_id);
+        let queue_id = queue_id.map_or("NOQUEUE", |id| id.as_str());
+        let text = format!("{queue_id}: queue file size limit exceeded");
+        let rule = self.names_rules().then_some("message_size_limit");
+        self.service.log.warning("smtpd", &with_rule(text, rule));
+    }
+
+    /// A recipient was refused because the message has `smtpd_recipient_limit` of them. Postfix says nothing of it in the log.
+    pub(super) fn had_too_many_recipients(&self, recipient: &str, reply: &Reply) {
         if !self.names_rules() {
             return;
         }
-        let softened = self
-            .service
-            .settings
-            .soft_bounce
-            .then(|| reply.clone().softened());
-        let transaction = self.transaction.as_ref();
-        self.service.log.write(&lines::Decided {
-            queue_id: transaction.and_then(Transaction::queue_id),
-            decision: lines::Decision::Reject,
-            stage,
-            peer: self.peer(),
-            text: &softened.as_ref().unwrap_or(reply).to_string(),
-            sender: transaction.map(Transaction::sender_written),
-            recipient,
-            protocol: self.protocol(),
-            helo: self.helo.as_ref().map(|(_, name)| name.as_str()),
-            rule: Some(parameter),
-        });
+        let moment = Moment {
+            shown: Some(recipient),
+            ..said("RCPT")
+        };
+        let text = reply.to_string();
+        self.tell(lines::Decision::Reject, &text, moment.by("smtpd_recipient_limit"));
     }
 }

@@ -60,7 +60,7 @@ pub(super) struct Session {
     /// STARTTLS was accepted, and nothing was heard since.
     in_handshake: bool,
     /// Which classes of `notify_classes` our refusals were of.
-    faults: Vec<NotifyClass>,
+    pub(super) faults: Vec<NotifyClass>,
     /// Who is shown what the lists said of each command.
     pub(super) watching: Option<Watching>,
     /// Its number among all sessions.
@@ -166,7 +166,7 @@ impl Session {
     }
 
     /// Logs a refusal and makes the reply.
-    fn refuse(&mut self, refusal: &Refusal, moment: Moment<'_>) -> Step<Answer> {
+    pub(super) fn refuse(&mut self, refusal: &Refusal, moment: Moment<'_>) -> Step<Answer> {
         self.note_fault(refusal.class());
         let softened = self.service.settings.soft_bounce.then(|| refusal.softened());
         let refusal = softened.as_ref().unwrap_or(refusal);
@@ -222,38 +222,12 @@ impl Session {
         accepted_unless(self.filters_hear_helo(link, command, before.is_none()).await)
     }
 
-    /// Whether the queue's disk has room: `queue_minfree`, and what the client says the message needs.
-    fn has_room(&self, size_bytes: u64) -> bool {
-        let settings = &self.service.settings;
-        if settings.queue_minfree == 0 {
-            return true;
-        }
-        match os::space::free_bytes(&settings.queue_directory) {
-            Ok(free) => free > settings.queue_minfree.saturating_add(size_bytes),
-            Err(error) => {
-                let place = settings.queue_directory.display();
-                let text = format!("cannot tell how much room {place} has: {error}");
-                self.service.log.warning("smtpd", &text);
-                true
-            }
-        }
-    }
-
     async fn mail(&mut self, sender: Option<Address>, options: MailOptions, link: &Link) -> Step<Answer> {
         if self.is_over(Happening::Message) {
             return self.too_many("much mail");
         }
-        if !self.has_room(options.size.unwrap_or(0)) {
-            let refusal = Refusal::new(
-                452,
-                StatusCode::temporary(3, 1),
-                "Insufficient system storage".to_owned(),
-            );
-            let faults = std::mem::take(&mut self.faults);
-            let step = self.refuse(&refusal, said("MAIL").by("queue_minfree"));
-            self.faults = faults;
-            self.note_fault(NotifyClass::Resource);
-            return step;
+        if let Some(refused) = self.without_room(options.size.unwrap_or(0)) {
+            return refused;
         }
         let qualified = sender.map(|sender| intake::qualify(sender, &self.service.settings));
         let words = words(&options.said);
@@ -750,16 +724,10 @@ impl Session {
                 });
             }
             Note::Slowed { errors, until } => self.slowed(errors, until),
-            Note::TooManyRecipients(recipient, reply) => self.tell_own_limit(
-                "RCPT",
-                (&reply, Some(&recipient.to_string())),
-                "smtpd_recipient_limit",
-            ),
-            Note::TooBig => {
-                let text = "Error: message file too big".to_owned();
-                let reply = Reply::new(552, StatusCode::permanent(3, 4), text);
-                self.tell_own_limit("END-OF-MESSAGE", (&reply, None), "message_size_limit");
+            Note::TooManyRecipients(recipient, reply) => {
+                self.had_too_many_recipients(&recipient.to_string(), &reply);
             }
+            Note::TooBig => self.outgrew_limit(),
             Note::DroppedPlaintext | Note::Transcript(..) => {}
         }
     }
@@ -855,7 +823,7 @@ fn accepted_unless(refused: Option<Reply>) -> Step<Answer> {
 }
 
 /// A command that names nobody.
-fn said(command: &str) -> Moment<'_> {
+pub(super) fn said(command: &str) -> Moment<'_> {
     Moment {
         command,
         ..Moment::default()
