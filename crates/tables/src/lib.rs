@@ -251,11 +251,19 @@ impl Tables {
     /// # Errors
     /// The first error on the way.
     pub fn lookup_unfolded(&self, key: &str) -> Result<Option<String>, Error> {
-        for (_, opened) in &self.tables {
+        Ok(self.lookup_unfolded_with_source(key)?.map(|(value, _)| value))
+    }
+
+    /// As [`Tables::lookup_unfolded`], with the table that answered.
+    ///
+    /// # Errors
+    /// The first error on the way.
+    pub fn lookup_unfolded_with_source(&self, key: &str) -> Result<Option<(String, &TableRef)>, Error> {
+        for (table, opened) in &self.tables {
             let found = opened.lookup_unfolded(key);
             self.pass_on(&**opened);
             if let Some(value) = found? {
-                return Ok(Some(value));
+                return Ok(Some((value, table)));
             }
         }
         Ok(None)
