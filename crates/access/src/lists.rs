@@ -10,6 +10,8 @@ use tables::{Tables, Tell};
 use crate::About;
 use crate::access_tables::{AccessTables, Keys};
 use crate::evaluation::{Evaluation, Gravity, Memory, Status};
+use crate::footers::Footers;
+use crate::names::Filter;
 use crate::outcome::{Decided, Outcome};
 use crate::outside::Outside;
 use crate::request::{Refusal, Request};
@@ -99,6 +101,10 @@ pub struct Access {
     pub(crate) keys: Keys,
     pub(crate) login_maps: Tables,
     pub(crate) reply_maps: Tables,
+    /// `smtpd_expansion_filter`
+    pub(crate) filter: Filter,
+    /// What stands below refusals, if something does.
+    pub footers: Option<Footers>,
     /// The lists of `smtpd_restriction_classes`.
     pub(crate) classes: BTreeMap<String, Vec<String>>,
     /// Warnings that are said once.
@@ -126,11 +132,15 @@ impl Access {
         let (mut reply_maps, broken) = Tables::open(&settings.rbl_reply_maps);
         problems.extend(broken);
         reply_maps.tell_warnings(tell);
+        let (footers, broken) = Footers::of(&settings, tell);
+        problems.extend(broken);
         let access = Access {
             tables: opened,
             keys: Keys::of(&settings),
             login_maps,
             reply_maps,
+            filter: Filter::of(&settings.smtpd_expansion_filter),
+            footers,
             classes,
             said: Mutex::default(),
             settings,

@@ -82,6 +82,33 @@ pub struct Request<'a> {
     pub tls: Option<Tls<'a>>,
 }
 
+impl<'a> Request<'a> {
+    /// Of a client that has said nothing yet, to this address of ours.
+    pub fn new(client: &'a Client, server: SocketAddr) -> Request<'a> {
+        Request {
+            client,
+            client_port: None,
+            server,
+            command: "CONNECT",
+            protocol: "SMTP",
+            helo: None,
+            sender: None,
+            sender_written: "",
+            recipient: None,
+            recipient_written: "",
+            recipients: 0,
+            size_bytes: 0,
+            queue_id: "",
+            instance: "",
+            etrn_domain: "",
+            sasl_user: None,
+            sasl_method: None,
+            sasl_sender: None,
+            tls: None,
+        }
+    }
+}
+
 impl Request<'_> {
     /// The domain of the sender, where there is one.
     pub fn sender_domain(&self) -> Option<&Domain> {

@@ -44,6 +44,10 @@ impl Outside for Others<'_> {
         Box::pin(self.0.policies.ask(server, request))
     }
 
+    fn local_time(&self) -> String {
+        maillog::local_time()
+    }
+
     fn sleep(&self, duration: Duration) -> Waiting<'_, ()> {
         Box::pin(tokio::time::sleep(duration))
     }

@@ -60,6 +60,8 @@ pub(super) struct Session {
     in_handshake: bool,
     /// Which classes of `notify_classes` our refusals were of.
     faults: Vec<NotifyClass>,
+    /// What is kept for the footers of refusals.
+    pub(super) said: Option<super::footers::Shared>,
     /// Who is shown what the lists said of each command.
     pub(super) watching: Option<Watching>,
 }
@@ -92,6 +94,7 @@ impl Session {
             transaction: None,
             in_handshake: false,
             faults: Vec::new(),
+            said: None,
             watching: None,
         }
     }
@@ -753,6 +756,14 @@ impl Host<Server> for Session {
         if std::mem::take(&mut self.in_handshake) {
             self.log_tls(link);
         }
+        let step = self.decided(event, link).await;
+        self.keep_for_footers(link);
+        step
+    }
+}
+
+impl Session {
+    async fn decided(&mut self, event: Event, link: &Link) -> Step<Answer> {
         match event {
             Event::Connected => self.connected(link).await,
             Event::Helo { verb, name } => self.greeted(verb, name, link).await,

@@ -143,7 +143,6 @@ pub(crate) const NOT_YET: &[(&str, &str)] = &[
         "smtpd_per_request_deadline",
         "not yet: deadlines of whole commands",
     ),
-    ("smtpd_reject_footer", "not yet: a text below refusals"),
     (
         "smtpd_sasl_response_limit",
         "not yet: a limit of AUTH answers of one's own",

@@ -42,6 +42,8 @@ macro_rules! rows {
             smtpd_reject_unlisted_recipient: YesNo = "yes", Reload, "Whether unknown recipients are refused at RCPT.";
             smtpd_reject_unlisted_sender: YesNo = "no", Reload, "Whether unknown local senders are refused.";
             smtpd_reject_footer: Text = "", Reload, "A text added to every refusal.";
+            smtpd_reject_footer_maps: Tables = "", Reload, "Texts added to refusals, by refusal.";
+            smtpd_expansion_filter: Text = "\\t\\40!\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\\\]^_`abcdefghijklmnopqrstuvwxyz{|}~", Reload, "Characters of what a client says that may come into replies.";
             smtpd_peername_lookup: YesNo = "yes", Reload, "Whether a client's name is looked up.";
             smtpd_client_port_logging: YesNo = "no", Reload, "Whether a client's port is logged.";
             smtpd_noop_commands: List = "", Reload, "Commands answered by 250 without effect.";
@@ -191,12 +193,8 @@ crate::params::others! {
         "A table that rewrites commands.";
     "smtpd_dns_reply_filter" Text "" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
         "A table that changes DNS answers.";
-    "smtpd_expansion_filter" Text "\\t\\40!\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\\\]^_`abcdefghijklmnopqrstuvwxyz{|}~" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
-        "Characters that may come into replies.";
     "smtpd_per_record_deadline" Text "" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
         "An older name of smtpd_per_request_deadline.";
-    "smtpd_reject_footer_maps" Tables "" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
-        "Texts added to refusals, by refusal.";
     "smtpd_upstream_proxy_protocol" Text "" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
         "The proxy protocol that clients' connections begin with.";
     "smtpd_upstream_proxy_timeout" Seconds "5s" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"

@@ -11,6 +11,7 @@ mod config;
 mod content;
 mod counts;
 mod event;
+mod footers;
 mod forwarding;
 mod options;
 mod transfer;
@@ -19,6 +20,7 @@ mod words;
 pub use config::{Auth, BareNewline, Config, Limits, Protocol, Tls, Words};
 pub use counts::{Counts, Verb};
 pub use event::{Answer, Ended, Ending, Event, HeloVerb, MailOptions, Note, RcptOptions};
+pub use footers::{Footer, Footers};
 pub use forwarding::{Attribute, Attributes, Told};
 
 use crate::transcript::{Fault, Voice};
@@ -73,6 +75,7 @@ pub struct Server {
     counts: Box<Counts>,
     /// What was said, where somebody wants to know.
     transcript: Option<Box<Transcript>>,
+    footers: Option<Footers>,
 }
 
 /// What is being read.
@@ -182,7 +185,13 @@ impl Server {
             last: Last::Connect,
             counts: Box::default(),
             transcript,
+            footers: None,
         }
+    }
+
+    /// The same with something below its refusals.
+    pub fn with_footers(self, footers: Option<Footers>) -> Server {
+        Server { footers, ..self }
     }
 
     /// What was said so far, counted.
@@ -268,7 +277,10 @@ impl Server {
 
     /// Says something.
     fn say(&mut self, reply: &Reply) {
-        let worded = words::worded(self.config.words, reply);
+        let mut worded = words::worded(self.config.words, reply);
+        if let Some(footers) = &self.footers {
+            worded = footers.added(worded);
+        }
         let worded = match self.config.soft_bounce {
             true => worded.softened(),
             false => worded,
