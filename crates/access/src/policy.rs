@@ -116,7 +116,8 @@ pub fn question(request: &Request<'_>, context: &str) -> String {
     let known = |text: Option<&str>| text.unwrap_or_default().to_owned();
     let attributes = [
         ("request", "smtpd_access_policy".to_owned()),
-        ("protocol_state", request.command.to_owned()),
+        // The list at BDAT is DATA's, and so it is called.
+        ("protocol_state", request.command.replace("BDAT", "DATA")),
         ("protocol_name", request.protocol.to_owned()),
         ("client_address", address(request.client.address)),
         ("client_name", request.client.name.clone()),

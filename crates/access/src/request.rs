@@ -80,6 +80,8 @@ pub struct Request<'a> {
     pub sasl_sender: Option<&'a str>,
     /// The encryption, if there is one.
     pub tls: Option<Tls<'a>>,
+    /// The client has said more, in this session, than it may before it hears an answer.
+    pub spoke_ahead: bool,
 }
 
 impl<'a> Request<'a> {
@@ -105,6 +107,7 @@ impl<'a> Request<'a> {
             sasl_method: None,
             sasl_sender: None,
             tls: None,
+            spoke_ahead: false,
         }
     }
 }

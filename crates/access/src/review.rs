@@ -11,7 +11,6 @@ const NOT_YET: &[&str] = &[
     "check_ccert_access",
     "permit_tls_all_clientcerts",
     "permit_tls_clientcerts",
-    "reject_unauth_pipelining",
     "reject_unverified_recipient",
     "reject_unverified_sender",
 ];

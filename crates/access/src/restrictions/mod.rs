@@ -14,6 +14,7 @@ mod permit_sasl_authenticated;
 mod reject_multi_recipient_bounce;
 mod reject_plaintext_session;
 mod reject_unauth_destination;
+mod reject_unauth_pipelining;
 mod sleep;
 mod unknown_client;
 mod unknown_domain;
@@ -90,6 +91,7 @@ restrictions! {
     pure "defer_if_reject" generic::defer_if_reject;
     with "sleep" sleep::sleep;
     pure "reject_plaintext_session" reject_plaintext_session::reject_plaintext_session;
+    pure "reject_unauth_pipelining" reject_unauth_pipelining::reject_unauth_pipelining;
     with "check_policy_service" check_policy_service::check_policy_service;
     pure "permit_mynetworks" permit_mynetworks::permit_mynetworks;
     pure "permit_inet_interfaces" permit_mynetworks::permit_inet_interfaces;

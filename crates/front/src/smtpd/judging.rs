@@ -129,6 +129,7 @@ impl Session {
                 cipher: tls.cipher,
                 bits: tls.bits,
             }),
+            spoke_ahead: self.spoke_ahead,
         }
     }
 

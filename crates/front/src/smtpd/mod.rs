@@ -6,6 +6,7 @@ mod forwarded;
 mod judging;
 mod milters;
 mod options;
+mod pipelining;
 mod policies;
 mod proxy;
 mod rehearsal;

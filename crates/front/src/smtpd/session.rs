@@ -60,6 +60,8 @@ pub(super) struct Session {
     in_handshake: bool,
     /// Which classes of `notify_classes` our refusals were of.
     faults: Vec<NotifyClass>,
+    /// It said more where it had to wait.
+    pub(super) spoke_ahead: bool,
     /// What is kept for the footers of refusals.
     pub(super) said: Option<super::footers::Shared>,
     /// Who is shown what the lists said of each command.
@@ -94,6 +96,7 @@ impl Session {
             transaction: None,
             in_handshake: false,
             faults: Vec::new(),
+            spoke_ahead: false,
             said: None,
             watching: None,
         }
@@ -398,8 +401,8 @@ impl Session {
         self.pass(moment, link).await
     }
 
-    async fn data(&mut self, link: &Link) -> Step<Answer> {
-        if let Err(refused) = self.pass_content("DATA", None, link).await {
+    async fn data(&mut self, command: &str, link: &Link) -> Step<Answer> {
+        if let Err(refused) = self.pass_content(command, None, link).await {
             return refused;
         }
         if let Some(refused) = self.filters_hear_data().await {
@@ -745,7 +748,10 @@ impl Session {
                     helo: self.helo.as_ref().map(|(_, name)| name.as_str()),
                 });
             }
-            Note::DroppedPlaintext | Note::TooBig | Note::Transcript(..) => {}
+            Note::DroppedPlaintext
+            | Note::TooBig
+            | Note::Transcript(..)
+            | Note::ImproperPipelining { .. } => {}
         }
     }
 }
@@ -755,6 +761,9 @@ impl Host<Server> for Session {
         // The handshake is done as soon as there is something to decide again, or the client is heard no more.
         if std::mem::take(&mut self.in_handshake) {
             self.log_tls(link);
+        }
+        if self.is_out_of_step(&event, link) {
+            return Step::Answer(Answer::OutOfStep);
         }
         let step = self.decided(event, link).await;
         self.keep_for_footers(link);
@@ -769,7 +778,7 @@ impl Session {
             Event::Helo { verb, name } => self.greeted(verb, name, link).await,
             Event::Mail { sender, options } => self.mail(sender, options, link).await,
             Event::Rcpt { recipient, options } => self.rcpt(recipient, options, link).await,
-            Event::Data => self.data(link).await,
+            Event::Data { chunked } => self.data(if chunked { "BDAT" } else { "DATA" }, link).await,
             Event::Content(piece) => {
                 self.proxy_hears_content(&piece).await;
                 if let Some(transaction) = &mut self.transaction {
@@ -819,6 +828,10 @@ impl Session {
                     Some(Ending::Quit | Ending::HungUp) | None => None,
                 };
                 self.tell_postmaster(&transcript, aborted).await;
+                Step::Done
+            }
+            Event::Note(Note::ImproperPipelining { after, unread }) => {
+                self.speaks_ahead(after, &unread);
                 Step::Done
             }
             Event::Note(note) => {

@@ -380,3 +380,25 @@ impl NonSmtpCommand<'_> {
         say!(out, "non-SMTP command from {}: {start}", self.peer);
     }
 }
+
+/// `improper command pipelining after EHLO from localhost[127.0.0.1]: NOOP\r\n`
+#[derive(Debug)]
+pub struct ImproperPipelining<'a> {
+    /// The command whose answer was not waited for.
+    pub after: &'a str,
+    /// Who.
+    pub peer: Peer<'a>,
+    /// What came behind it, escaped.
+    pub unread: &'a str,
+}
+smtpd_line!(ImproperPipelining, Severity::Info);
+
+impl ImproperPipelining<'_> {
+    fn say(&self, out: &mut String) {
+        let ImproperPipelining { after, peer, unread } = self;
+        say!(
+            out,
+            "improper command pipelining after {after} from {peer}: {unread}"
+        );
+    }
+}

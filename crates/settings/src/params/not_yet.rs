@@ -130,10 +130,6 @@ pub(crate) const NOT_YET: &[(&str, &str)] = &[
         "smtpd_discard_ehlo_keyword_address_maps",
         "not yet: EHLO by client",
     ),
-    (
-        "smtpd_forbid_unauth_pipelining",
-        "not yet: ending sessions that pipeline without leave",
-    ),
     ("smtpd_min_data_rate", "not yet: deadlines of whole commands"),
     (
         "smtpd_log_access_permit_actions",

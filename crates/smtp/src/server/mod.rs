@@ -14,6 +14,7 @@ mod event;
 mod footers;
 mod forwarding;
 mod options;
+mod pipelining;
 mod transfer;
 mod words;
 
@@ -76,6 +77,8 @@ pub struct Server {
     /// What was said, where somebody wants to know.
     transcript: Option<Box<Transcript>>,
     footers: Option<Footers>,
+    /// The client said more where it had to wait.
+    spoke_ahead: bool,
 }
 
 /// What is being read.
@@ -186,6 +189,7 @@ impl Server {
             counts: Box::default(),
             transcript,
             footers: None,
+            spoke_ahead: false,
         }
     }
 

@@ -14,7 +14,7 @@ pub(super) struct Case {
     pub(super) settings: Vec<(String, String)>,
     /// The client's address.
     pub(super) from: [u8; 4],
-    /// What it says; `| …` is content, which nobody answers.
+    /// What it says; `| …` is content, which nobody answers; `>> …` is said together with what follows.
     pub(super) lines: Vec<String>,
 }
 
@@ -26,7 +26,7 @@ const USUAL: [&str; 3] = [
 ];
 
 /// The zone and the cases of the file. A case begins with `== NAME`; then come settings (`name = value`), `from ADDRESS`, and
-/// `> LINE` for what is said, `| LINE` for content. The zone stands in front of the first case.
+/// `> LINE` for what is said, `>> LINE` for what is said without waiting for its answer, `| LINE` for content. The zone stands in front of the first case.
 pub(super) fn read() -> (String, Vec<Case>) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/access.cases");
     let text = std::fs::read_to_string(path).unwrap();
@@ -46,7 +46,7 @@ fn one(text: &str) -> Case {
     for line in lines.filter(|line| !line.trim().is_empty() && !line.starts_with('#')) {
         if let Some(said) = line.strip_prefix("> ") {
             case.lines.push(said.to_owned());
-        } else if line.starts_with("| ") {
+        } else if line.starts_with("| ") || line.starts_with(">> ") {
             case.lines.push(line.to_owned());
         } else if let Some(address) = line.strip_prefix("from ") {
             case.from = address.parse::<std::net::Ipv4Addr>().unwrap().octets();

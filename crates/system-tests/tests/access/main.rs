@@ -137,18 +137,26 @@ fn run(case: &Case, port: u16, policy: &PolicyServer, log: &dyn Fn() -> String) 
 fn talk(case: &Case, server: SocketAddr) -> Vec<String> {
     let mut client = LineClient::connect_from(case.from, server.port());
     let mut replies = vec![reply(&mut client)];
+    let (mut together, mut unanswered) = (String::new(), Vec::new());
     for line in &case.lines {
-        match line.strip_prefix("| ") {
-            Some(content) => client.say(content),
-            None => {
-                if client.try_send(format!("{line}\r\n").as_bytes()).is_err() {
-                    break;
-                }
-                let said = reply(&mut client);
-                // Capabilities are another matter.
-                let is_greeting = line.starts_with("EHLO") && said.starts_with("250");
-                replies.push(if is_greeting { "250".to_owned() } else { said });
-            }
+        if let Some(content) = line.strip_prefix("| ") {
+            together.push_str(&format!("{content}\r\n"));
+            continue;
+        }
+        let command = line.strip_prefix(">> ").unwrap_or(line);
+        together.push_str(&format!("{command}\r\n"));
+        unanswered.push(command);
+        if line.starts_with(">> ") {
+            continue;
+        }
+        if client.try_send(std::mem::take(&mut together).as_bytes()).is_err() {
+            break;
+        }
+        for command in unanswered.drain(..) {
+            let said = reply(&mut client);
+            // Capabilities are another matter.
+            let is_greeting = command.starts_with("EHLO") && said.starts_with("250");
+            replies.push(if is_greeting { "250".to_owned() } else { said });
         }
     }
     let _ = client.try_send(b"QUIT\r\n");
