@@ -251,14 +251,29 @@ impl<'a> Evaluation<'a> {
                 self.if_reject.raise(refusal);
                 Status::Dunno
             }
-            Verdict::Says(saying) => {
-                self.step(name, argument, Decided::Goes);
-                if let Some(step) = self.outcome.trace.last_mut() {
-                    step.found = Some((saying.key.clone(), saying.value.clone()));
+            Verdict::Says(saying) => self.say_so(name, argument, &saying).await,
+            Verdict::SaysAll(sayings) if sayings.is_empty() => {
+                self.step(name, argument, Decided::Dunno);
+                Status::Dunno
+            }
+            Verdict::SaysAll(sayings) => {
+                let mut status = Status::Dunno;
+                for saying in &sayings {
+                    if status == Status::Dunno {
+                        status = self.say_so(name, argument, saying).await;
+                    }
                 }
-                self.obey(name, &saying).await
+                status
             }
         }
+    }
+
+    async fn say_so(&mut self, name: &str, argument: &str, saying: &crate::Saying) -> Status {
+        self.step(name, argument, Decided::Goes);
+        if let Some(step) = self.outcome.trace.last_mut() {
+            step.found = Some((saying.key.clone(), saying.value.clone()));
+        }
+        self.obey(name, saying).await
     }
 
     /// Under `warn_if_reject` nothing waits: the warning is about this.

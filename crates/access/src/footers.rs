@@ -1,8 +1,9 @@
 //! What stands below every refusal: `smtpd_reject_footer` and `smtpd_reject_footer_maps` (postconf(5)).
 
 use settings::Postfix;
-use tables::{Tables, Tell};
+use tables::Tell;
 
+use crate::access_tables::MapList;
 use crate::names::{self, Filter, Names};
 use crate::request::Request;
 
@@ -23,8 +24,7 @@ pub struct Footer {
 /// The footers of one service.
 pub struct Footers {
     template: String,
-    /// Each table by itself, with its name in main.cf.
-    maps: Vec<(String, Tables)>,
+    maps: MapList,
     filter: Filter,
     server: String,
 }
@@ -32,14 +32,7 @@ pub struct Footers {
 impl Footers {
     /// Those of `settings`, and what is wrong with their tables; `None` where refusals have none.
     pub fn of(settings: &Postfix, tell: &Tell) -> (Option<Footers>, Vec<tables::Error>) {
-        let mut problems = Vec::new();
-        let open = |name: &settings::TableRef| {
-            let (mut table, broken) = Tables::open(std::slice::from_ref(name));
-            table.tell_warnings(tell);
-            problems.extend(broken);
-            (name.to_string(), table)
-        };
-        let maps: Vec<_> = settings.smtpd_reject_footer_maps.iter().map(open).collect();
+        let (maps, problems) = MapList::open(&settings.smtpd_reject_footer_maps, tell);
         let template = settings.smtpd_reject_footer.clone();
         let footers = (!maps.is_empty() || !template.is_empty()).then(|| Footers {
             template,
@@ -59,7 +52,11 @@ impl Footers {
         local_time: &dyn Fn() -> String,
     ) -> (Option<Footer>, Vec<String>) {
         let mut warnings = Vec::new();
-        let found = self.found(reply, &mut warnings);
+        // Where a table cannot be asked, the usual footer stands.
+        let found = self.maps.find(reply).unwrap_or_else(|said| {
+            warnings = said;
+            None
+        });
         let template = found.as_deref().unwrap_or(&self.template);
         let names = Names {
             request,
@@ -69,24 +66,6 @@ impl Footers {
         };
         let footer = (!template.is_empty()).then(|| footer(template, &names, &mut warnings));
         (footer.flatten(), warnings)
-    }
-
-    /// What a table says. One that cannot be asked ends the search, and the usual footer stands there.
-    fn found(&self, reply: &str, warnings: &mut Vec<String>) -> Option<String> {
-        for (name, table) in &self.maps {
-            match table.lookup(reply) {
-                Ok(None) => {}
-                Ok(found) => return found,
-                Err(error) => {
-                    if error.is_unavailable() {
-                        warnings.push(format!("{name} is unavailable. {error}"));
-                    }
-                    warnings.push(format!("{name} lookup error for \"{reply}\""));
-                    return None;
-                }
-            }
-        }
-        None
     }
 }
 

@@ -35,7 +35,7 @@ pub use limits::{Anvil, Excess, Happening};
 pub use lists::{Access, Asked, Stage};
 pub use outcome::{Actions, Decided, Note, Outcome, Step, Word};
 pub use outside::{Outside, Waiting};
-pub use request::{Client, Refusal, Request, Tls};
+pub use request::{Certificate, Client, Refusal, Request, Tls};
 pub use review::Gap;
 
 /// What a restriction says.
@@ -55,6 +55,8 @@ pub enum Verdict {
     DeferIfReject(Refusal),
     /// A table or a policy service has something to say.
     Says(Saying),
+    /// A table has something to say of several keys: of the next one, when what was said of the one before leaves it open.
+    SaysAll(Vec<Saying>),
 }
 
 /// What a table, or a policy service, says of a key.

@@ -37,6 +37,23 @@ pub struct Tls<'a> {
     pub cipher: &'a str,
     /// The length of its key, in bits.
     pub bits: u16,
+    /// The certificate that the client has shown.
+    pub certificate: Option<Certificate<'a>>,
+}
+
+/// The certificate of a client; its key is the client's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Certificate<'a> {
+    /// The subject's common name.
+    pub subject: &'a str,
+    /// The issuer's.
+    pub issuer: &'a str,
+    /// The digest of the certificate: `AB:CD:…` (`smtpd_tls_fingerprint_digest`).
+    pub fingerprint: &'a str,
+    /// The digest of its public key.
+    pub public_key_fingerprint: &'a str,
+    /// Somebody whose signature counts has signed it.
+    pub is_trusted: bool,
 }
 
 /// What has been said so far in a session.

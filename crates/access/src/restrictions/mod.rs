@@ -4,6 +4,7 @@ mod blocked;
 mod check_access;
 mod check_policy_service;
 pub(crate) mod check_sendmail_access;
+mod client_certificates;
 mod fully_qualified;
 mod generic;
 mod login_mismatch;
@@ -100,6 +101,9 @@ restrictions! {
     pure "reject_unknown_client_hostname" unknown_client::reject_unknown_client_hostname;
     pure "reject_unknown_client" unknown_client::reject_unknown_client_hostname;
     pure "reject_unknown_reverse_client_hostname" unknown_client::reject_unknown_reverse_client_hostname;
+    looks "check_ccert_access" client_certificates::check_ccert_access;
+    pure "permit_tls_clientcerts" client_certificates::permit_tls_clientcerts;
+    pure "permit_tls_all_clientcerts" client_certificates::permit_tls_all_clientcerts;
     looks "check_client_access" check_access::client;
     pure "check_sendmail_access" check_sendmail_access::check_sendmail_access;
     looks "check_reverse_client_hostname_access" check_access::reverse_client;

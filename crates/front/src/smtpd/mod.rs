@@ -10,6 +10,7 @@ mod pipelining;
 mod policies;
 mod proxy;
 mod rehearsal;
+mod security;
 mod session;
 mod transaction;
 

@@ -1,7 +1,7 @@
 //! One SMTP session: every event of the machine is answered here, by asking access, auth and cleanup.
 
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use access::{Client, Excess, Happening, Memory, Refusal};
 use address::Address;
@@ -18,6 +18,7 @@ use smtp::server::{
 };
 use smtp::transcript::Fault;
 use smtp::{Reply, Transcript};
+use tls::clients::Shown;
 
 use super::Smtpd;
 use super::forwarded::{Forwarded, introduced, value};
@@ -60,6 +61,8 @@ pub(super) struct Session {
     in_handshake: bool,
     /// Which classes of `notify_classes` our refusals were of.
     faults: Vec<NotifyClass>,
+    /// The certificate that it has shown, once TLS is there.
+    pub(super) shown: OnceLock<Option<Shown>>,
     /// It said more where it had to wait.
     pub(super) spoke_ahead: bool,
     /// What is kept for the footers of refusals.
@@ -96,6 +99,7 @@ impl Session {
             transaction: None,
             in_handshake: false,
             faults: Vec::new(),
+            shown: OnceLock::new(),
             spoke_ahead: false,
             said: None,
             watching: None,
@@ -117,21 +121,6 @@ impl Session {
     /// Whether a TLS handshake was begun and not finished.
     pub(super) fn is_in_handshake(&self) -> bool {
         self.in_handshake
-    }
-
-    /// `smtpd_tls_loglevel`: the line about a handshake that is done.
-    pub(super) fn log_tls(&self, link: &Link) {
-        if self.service.settings.smtpd_tls_loglevel == 0 {
-            return;
-        }
-        let connection = link.tls();
-        let described = connection.and_then(|connection| tls::session::Description::of(connection));
-        if let Some(session) = described {
-            self.service.log.write(&lines::TlsEstablished {
-                peer: self.peer(),
-                session: &session.to_string(),
-            });
-        }
     }
 
     /// The log's line about a client that is gone.
@@ -377,6 +366,7 @@ impl Session {
             queue_id,
             peer: self.peer(),
             sasl,
+            sasl_sender: self.transaction.as_ref().and_then(Transaction::auth),
             original: self.forwarded.as_ref().map(Forwarded::original),
         });
     }
@@ -470,9 +460,6 @@ impl Session {
     /// What the Received field says of this client.
     pub(super) fn origin(&self, link: &Link) -> Origin {
         let settings = &self.service.settings;
-        let tls = link
-            .tls()
-            .and_then(|connection| tls::session::Description::of(connection));
         Origin::Network(Network {
             helo: self
                 .helo
@@ -482,9 +469,9 @@ impl Session {
             name: self.client.name.clone(),
             address: self.client.address,
             protocol: self.with_protocol(link.is_secured()),
-            tls: tls
-                .filter(|_| settings.smtpd_tls_received_header)
-                .map(|tls| tls.to_string()),
+            tls: self
+                .encryption(link)
+                .filter(|_| settings.smtpd_tls_received_header),
             login: self
                 .login
                 .as_ref()

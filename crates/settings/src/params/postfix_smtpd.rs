@@ -83,6 +83,8 @@ macro_rules! rows {
             smtpd_tls_loglevel: Count = "0", Reload, "How much of TLS is logged.";
             smtpd_tls_received_header: YesNo = "no", Reload, "Whether Received: tells about TLS.";
             smtpd_tls_ask_ccert: YesNo = "no", Reload, "Whether a client certificate is asked for.";
+            smtpd_tls_fingerprint_digest: Text = "${{$compatibility_level} <level {3.6} ? {md5} : {sha256}}", Reload, "How fingerprints of client certificates are made.";
+            relay_clientcerts: Tables = "", Reload, "Fingerprints of clients for whom permit_tls_clientcerts relays.";
             smtpd_tls_req_ccert: YesNo = "no", Reload, "Whether a client certificate is required.";
             smtpd_use_tls: YesNo = "no", Reload, "The older form of smtpd_tls_security_level = may.";
             smtpd_enforce_tls: YesNo = "no", Reload, "The older form of smtpd_tls_security_level = encrypt.";
@@ -183,8 +185,6 @@ crate::params::others! {
         "What is looked up there for the null sender.";
     "local_login_sender_maps" Tables "static:*" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
         "Which local logins own a sender address.";
-    "relay_clientcerts" Text "" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
-        "Fingerprints of clients that may relay.";
     "send_cyrus_sasl_authzid" YesNo "no" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
         "Whether the authorisation name is sent to Cyrus SASL.";
     "smtpd_client_connection_limit_exceptions" Text "" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"

@@ -14,6 +14,8 @@ pub(super) struct Case {
     pub(super) settings: Vec<(String, String)>,
     /// The client's address.
     pub(super) from: [u8; 4],
+    /// Whose certificate it shows when STARTTLS was accepted.
+    pub(super) card: Option<String>,
     /// What it says; `| …` is content, which nobody answers; `>> …` is said together with what follows.
     pub(super) lines: Vec<String>,
 }
@@ -25,7 +27,8 @@ const USUAL: [&str; 3] = [
     "RCPT TO:<alice@example.test>",
 ];
 
-/// The zone and the cases of the file. A case begins with `== NAME`; then come settings (`name = value`), `from ADDRESS`, and
+/// The zone and the cases of the file. A case begins with `== NAME`; then come settings (`name = value`), `from ADDRESS`, `card NAME` (the
+/// certificate that is shown behind STARTTLS), and
 /// `> LINE` for what is said, `>> LINE` for what is said without waiting for its answer, `| LINE` for content. The zone stands in front of the first case.
 pub(super) fn read() -> (String, Vec<Case>) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/access.cases");
@@ -41,6 +44,7 @@ fn one(text: &str) -> Case {
         name: lines.next().unwrap().trim().to_owned(),
         settings: Vec::new(),
         from: [127, 0, 0, 2],
+        card: None,
         lines: Vec::new(),
     };
     for line in lines.filter(|line| !line.trim().is_empty() && !line.starts_with('#')) {
@@ -50,6 +54,8 @@ fn one(text: &str) -> Case {
             case.lines.push(line.to_owned());
         } else if let Some(address) = line.strip_prefix("from ") {
             case.from = address.parse::<std::net::Ipv4Addr>().unwrap().octets();
+        } else if let Some(card) = line.strip_prefix("card ") {
+            case.card = Some(card.to_owned());
         } else {
             case.settings.push(side_by_side::setting(line));
         }
@@ -58,6 +64,20 @@ fn one(text: &str) -> Case {
         case.lines = USUAL.map(str::to_owned).to_vec();
     }
     case
+}
+
+impl Case {
+    /// The same with what stands for names in `@`s, such as `@carol.cert@`.
+    pub(super) fn with(mut self, names: &[(String, String)]) -> Case {
+        let put = |text: &mut String| {
+            for (name, value) in names {
+                *text = text.replace(&format!("@{name}@"), value);
+            }
+        };
+        self.settings.iter_mut().for_each(|(_, value)| put(value));
+        self.lines.iter_mut().for_each(put);
+        self
+    }
 }
 
 /// What a program told of a case.
@@ -83,6 +103,11 @@ impl Told {
                 // What ours says when it starts; each case has its own line again.
                 && !text.starts_with("error: ")
                 && !OWN_WORDS.iter().any(|words| text.contains(words));
+            // Each library describes a session in its own way.
+            let text = match text.split_once("TLS connection established from") {
+                Some(_) => text.split_once("]: ").map_or(text, |(before, _)| before),
+                None => text,
+            };
             is_told.then(|| without_queue_id(text))
         });
         let replies = replies.iter().map(|reply| match reply.split_once("queued as ") {
