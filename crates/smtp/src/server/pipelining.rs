@@ -62,6 +62,50 @@ fn escaped(octets: &[u8]) -> String {
 mod tests {
     use super::*;
 
+    use crate::server::{Answer, Config};
+    use machine::Machine;
+    use std::sync::Arc;
+
+    /// What is noted, and what is said at last, when these pieces come one after the other.
+    fn said(forbids_pipelining: bool, pieces: &[&str]) -> (Vec<Note>, String) {
+        let config = Config {
+            forbids_pipelining,
+            ..Config::new("mx.example.test")
+        };
+        let mut server = Server::new(Arc::new(config), 0);
+        let (mut notes, mut output) = (Vec::new(), Vec::new());
+        for piece in [""].iter().chain(pieces) {
+            server.feed(piece.as_bytes(), 0);
+            while let Some(event) = server.next_event() {
+                match event {
+                    Event::Note(note) => notes.push(note),
+                    event if event.needs_answer() => server.answer(Answer::Accept, 0),
+                    _ => {}
+                }
+            }
+            output.clear();
+            server.next_output(&mut output, 10_000);
+        }
+        let last = String::from_utf8_lossy(&output).into_owned();
+        (notes, last.lines().last().unwrap_or_default().to_owned())
+    }
+
+    #[test]
+    fn who_does_not_wait_is_noted_once_and_sent_away_where_that_is_forbidden() {
+        let group = "MAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\n";
+        assert_eq!(said(true, &["EHLO x\r\n", group, "DATA\r\n"]).0, []);
+        let ahead = |after, unread: &str| Note::ImproperPipelining {
+            after,
+            unread: unread.to_owned(),
+        };
+        let (notes, last) = said(false, &["HELO x\r\n", group, "DATA\r\n.\r\n"]);
+        assert_eq!(notes, [ahead("MAIL", r"RCPT TO:<c@d.example>\r\n")]);
+        assert!(last.starts_with("250 "), "{last}");
+        let (notes, last) = said(true, &["EHLO x\r\n", group, "DATA\r\n.\r\n"]);
+        assert_eq!(notes, [ahead("DATA", r".\r\n")]);
+        assert_eq!(last, "554 5.5.0 Error: SMTP protocol synchronization");
+    }
+
     #[test]
     fn what_came_too_early_is_written_as_in_c() {
         assert_eq!(
