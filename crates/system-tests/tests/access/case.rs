@@ -14,6 +14,8 @@ pub(super) struct Case {
     pub(super) settings: Vec<(String, String)>,
     /// The client's address.
     pub(super) from: [u8; 4],
+    /// How the message ends, where that is looked at: `removed`, a queue, `nothing`.
+    pub(super) end: Option<String>,
     /// Whose certificate it shows when STARTTLS was accepted.
     pub(super) card: Option<String>,
     /// What it says; `| …` is content, which nobody answers; `>> …` is said together with what follows.
@@ -28,7 +30,7 @@ const USUAL: [&str; 3] = [
 ];
 
 /// The zone and the cases of the file. A case begins with `== NAME`; then come settings (`name = value`), `from ADDRESS`, `card NAME` (the
-/// certificate that is shown behind STARTTLS), and
+/// certificate that is shown behind STARTTLS), `end QUEUE` (what becomes of the message is compared too), and
 /// `> LINE` for what is said, `>> LINE` for what is said without waiting for its answer, `| LINE` for content. The zone stands in front of the first case.
 pub(super) fn read() -> (String, Vec<Case>) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/access.cases");
@@ -44,6 +46,7 @@ fn one(text: &str) -> Case {
         name: lines.next().unwrap().trim().to_owned(),
         settings: Vec::new(),
         from: [127, 0, 0, 2],
+        end: None,
         card: None,
         lines: Vec::new(),
     };
@@ -54,6 +57,8 @@ fn one(text: &str) -> Case {
             case.lines.push(line.to_owned());
         } else if let Some(address) = line.strip_prefix("from ") {
             case.from = address.parse::<std::net::Ipv4Addr>().unwrap().octets();
+        } else if let Some(end) = line.strip_prefix("end ") {
+            case.end = Some(end.to_owned());
         } else if let Some(card) = line.strip_prefix("card ") {
             case.card = Some(card.to_owned());
         } else {
@@ -86,6 +91,8 @@ pub(super) struct Told {
     replies: Vec<String>,
     log: Vec<String>,
     asked: Vec<String>,
+    /// What became of the message.
+    effects: String,
 }
 
 /// Warnings in which each speaks of things in its own way: which server of DNS, which library, whose main.cf.
@@ -118,6 +125,7 @@ impl Told {
             replies: replies.collect(),
             log: lines.collect(),
             asked: asked.iter().map(|question| settled(question)).collect(),
+            effects: String::new(),
         }
     }
 }
@@ -149,6 +157,11 @@ fn settled(question: &str) -> String {
 }
 
 impl Told {
+    /// The same with what became of the message.
+    pub(super) fn with_effects(self, effects: String) -> Told {
+        Told { effects, ..self }
+    }
+
     /// The replies; the greeting is the first one.
     pub(super) fn replies(&self) -> &[String] {
         &self.replies
@@ -162,6 +175,9 @@ impl fmt::Display for Told {
             .skip(1)
             .try_for_each(|line| writeln!(f, "S: {line}"))?;
         self.log.iter().try_for_each(|line| writeln!(f, "log {line}"))?;
-        self.asked.iter().try_for_each(|line| writeln!(f, "asked {line}"))
+        self.asked
+            .iter()
+            .try_for_each(|line| writeln!(f, "asked {line}"))?;
+        f.write_str(&self.effects)
     }
 }

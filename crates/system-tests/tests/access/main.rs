@@ -8,6 +8,7 @@
 
 mod cards;
 mod case;
+mod effects;
 mod explained;
 mod policy_server;
 
@@ -27,6 +28,7 @@ use testkit::DnsServer;
 
 use cards::Cards;
 use case::{Case, Told};
+use effects::Program;
 use policy_server::PolicyServer;
 
 /// What both have in common.
@@ -61,7 +63,10 @@ const MAIN_CF: &[(&str, &str)] = &[
     ("smtpd_tls_auth_only", "no"),
 ];
 /// Cases in which Yubin says something else on purpose; the reasons are in `conformance/differences.tsv`.
-const DIFFERENT: &[&str] = &[];
+const DIFFERENT: &[&str] = &[
+    "the message with a copy for each of two recipients",
+    "the message redirected and on hold",
+];
 
 #[test]
 fn lists_say_what_those_of_postfix_say() {
@@ -97,8 +102,16 @@ fn inside_the_host() {
     for (number, case) in (0..).zip(&cases) {
         let our_port = OUR_FIRST_PORT + number;
         let policy = (&policy, &cards);
-        let by_theirs = run(case, THEIR_FIRST_PORT + number, policy, &|| theirs.log());
-        let by_ours = run(case, our_port, policy, &|| ours.log());
+        let postfix = Program {
+            log: &|| theirs.log(),
+            command: &|name, arguments| theirs.command(name, arguments, "").stdout,
+        };
+        let yubin = Program {
+            log: &|| ours.log(),
+            command: &|name, arguments| ours.run(name, arguments, "").stdout,
+        };
+        let by_theirs = run(case, THEIR_FIRST_PORT + number, policy, &postfix);
+        let by_ours = run(case, our_port, policy, &yubin);
         ledger.told(&case.name, &by_theirs);
         ledger.differ(&explained::difference(case, &by_ours, (&ours, our_port)));
         ledger.compare(&case.name, &by_theirs, &by_ours);
@@ -182,15 +195,25 @@ fn serve(sandbox: &mut Sandbox, cases: &[Case], cards: &Cards) {
 }
 
 /// One case with one program.
-fn run(case: &Case, port: u16, (policy, cards): (&PolicyServer, &Cards), log: &dyn Fn() -> String) -> Told {
-    let logged = log().len();
+fn run(case: &Case, port: u16, (policy, cards): (&PolicyServer, &Cards), program: &Program<'_>) -> Told {
+    let logged = (program.log)().len();
     let asked = policy.asked().len();
     let replies = talk(case, SocketAddr::from((Ipv4Addr::LOCALHOST, port)), cards);
     let end = ": disconnect from ".to_owned();
     wait_for("the end of the session in the log", || {
-        log().get(logged..).is_some_and(|new| new.contains(&end))
+        (program.log)()
+            .get(logged..)
+            .is_some_and(|new| new.contains(&end))
     });
-    Told::new(replies, &log()[logged..], &policy.asked()[asked..])
+    let mut ids = replies
+        .iter()
+        .filter_map(|reply| Some(reply.split_once("queued as ")?.1));
+    let effects = ids
+        .next()
+        .zip(case.end.as_deref())
+        .map(|(id, end)| program.effects(id, end));
+    let told = Told::new(replies, &(program.log)()[logged..], &policy.asked()[asked..]);
+    told.with_effects(effects.unwrap_or_default())
 }
 
 /// Says the case's lines; all replies.
