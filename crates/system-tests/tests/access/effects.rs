@@ -1,7 +1,5 @@
 //! What becomes of a message that the lists let pass: where it lies, to whom it goes, and which header fields it has got.
 
-use std::fmt::Write;
-
 use serde_json::Value;
 use system_tests::wait_for;
 
@@ -25,8 +23,7 @@ impl Program<'_> {
         let mut text = format!("end {end}\n");
         let mut fates: Vec<String> = (self.log)().lines().filter_map(|line| fate(line, id)).collect();
         fates.sort();
-        // A String takes everything.
-        fates.iter().for_each(|fate| drop(writeln!(text, "{fate}")));
+        text.extend(fates.iter().map(|fate| format!("{fate}\n")));
         if let Some(entry) = entry() {
             let recipients = entry["recipients"].as_array().cloned().unwrap_or_default();
             let mut addresses: Vec<String> = recipients
@@ -34,7 +31,7 @@ impl Program<'_> {
                 .map(|recipient| recipient["address"].to_string())
                 .collect();
             addresses.sort();
-            let _ = writeln!(text, "from {} to {}", entry["sender"], addresses.join(" "));
+            text.push_str(&format!("from {} to {}\n", entry["sender"], addresses.join(" ")));
             let header = (self.command)("postcat", &["-hq", id]);
             text.push_str(&settled(&header));
         }

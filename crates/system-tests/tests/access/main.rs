@@ -62,6 +62,8 @@ const MAIN_CF: &[(&str, &str)] = &[
     ("smtpd_tls_loglevel", "1"),
     ("smtpd_tls_auth_only", "no"),
 ];
+/// How many services, one for each case, run at once: each `yubin explain` reads the settings of all.
+const CASES_AT_ONCE: usize = 50;
 /// Cases in which Yubin says something else on purpose; the reasons are in `conformance/differences.tsv`.
 const DIFFERENT: &[&str] = &[
     "the message with a copy for each of two recipients",
@@ -93,30 +95,36 @@ fn inside_the_host() {
     std::fs::write("/etc/nsswitch.conf", names).unwrap();
     let _dns = DnsServer::start_on("127.0.0.1:53".parse().unwrap(), &zone);
     let policy = PolicyServer::start(9998);
+    let mut ledger = Ledger::new(DIFFERENT);
+    for cases in cases.chunks(CASES_AT_ONCE) {
+        compare(cases, &policy, &mut ledger);
+    }
+    ledger.tell();
+}
+
+/// Has both programs go through these cases.
+fn compare(cases: &[Case], policy: &PolicyServer, ledger: &mut Ledger) {
     let mut ours = side_by_side::stopped(MAIN_CF);
     let cards = Cards::make(ours.scratch().join("cards"));
     let cases = named(cases, &ours, &cards);
     serve(&mut ours, &cases, &cards);
     let theirs = theirs(&cases, &ours, &cards);
-    let mut ledger = Ledger::new(DIFFERENT);
+    let postfix = Program {
+        log: &|| theirs.log(),
+        command: &|name, arguments| theirs.command(name, arguments, "").stdout,
+    };
+    let yubin = Program {
+        log: &|| ours.log(),
+        command: &|name, arguments| ours.run(name, arguments, "").stdout,
+    };
     for (number, case) in (0..).zip(&cases) {
         let our_port = OUR_FIRST_PORT + number;
-        let policy = (&policy, &cards);
-        let postfix = Program {
-            log: &|| theirs.log(),
-            command: &|name, arguments| theirs.command(name, arguments, "").stdout,
-        };
-        let yubin = Program {
-            log: &|| ours.log(),
-            command: &|name, arguments| ours.run(name, arguments, "").stdout,
-        };
-        let by_theirs = run(case, THEIR_FIRST_PORT + number, policy, &postfix);
-        let by_ours = run(case, our_port, policy, &yubin);
+        let by_theirs = run(case, THEIR_FIRST_PORT + number, (policy, &cards), &postfix);
+        let by_ours = run(case, our_port, (policy, &cards), &yubin);
         ledger.told(&case.name, &by_theirs);
         ledger.differ(&explained::difference(case, &by_ours, (&ours, our_port)));
         ledger.compare(&case.name, &by_theirs, &by_ours);
     }
-    ledger.tell();
 }
 
 /// Where both find who may log in.
@@ -125,14 +133,14 @@ fn auth_socket(ours: &Sandbox) -> PathBuf {
 }
 
 /// The cases with fingerprints and credentials in them.
-fn named(cases: Vec<Case>, ours: &Sandbox, cards: &Cards) -> Vec<Case> {
+fn named(cases: &[Case], ours: &Sandbox, cards: &Cards) -> Vec<Case> {
     let mut names = cards.fingerprints();
     let password = ours.password("alice");
     for (name, password) in [("alice", password), ("wrong", "wrong")] {
         let credentials = STANDARD.encode(format!("\0alice\0{password}"));
         names.push((name.to_owned(), credentials));
     }
-    cases.into_iter().map(|case| case.with(&names)).collect()
+    cases.iter().map(|case| case.clone().with(&names)).collect()
 }
 
 /// The settings that name files.
