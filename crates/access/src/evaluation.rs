@@ -255,21 +255,36 @@ impl<'a> Evaluation<'a> {
                 self.step(name, argument, Decided::DeferIfReject(refusal.clone()));
                 self.defer_if_reject(refusal)
             }
-            Verdict::Says(saying) => {
-                // Where the list has no argument, the table is of another setting.
-                let argument = if argument.is_empty() {
-                    &saying.source
-                } else {
-                    argument
-                };
-                self.step(name, argument, Decided::Goes);
-                if let Some(step) = self.outcome.trace.last_mut() {
-                    step.found = Some((saying.key.clone(), saying.value.clone()));
-                    step.line = access_tables::line_of(argument);
+            Verdict::Says(saying) => self.say_so(name, argument, &saying).await,
+            Verdict::SaysAll(sayings) if sayings.is_empty() => {
+                self.step(name, argument, Decided::Dunno);
+                Status::Dunno
+            }
+            Verdict::SaysAll(sayings) => {
+                let mut status = Status::Dunno;
+                for saying in &sayings {
+                    if status == Status::Dunno {
+                        status = self.say_so(name, argument, saying).await;
+                    }
                 }
-                self.obey(name, &saying).await
+                status
             }
         }
+    }
+
+    async fn say_so(&mut self, name: &str, argument: &str, saying: &crate::Saying) -> Status {
+        // Where the list has no argument, the table is of another setting.
+        let argument = if argument.is_empty() {
+            &saying.source
+        } else {
+            argument
+        };
+        self.step(name, argument, Decided::Goes);
+        if let Some(step) = self.outcome.trace.last_mut() {
+            step.found = Some((saying.key.clone(), saying.value.clone()));
+            step.line = access_tables::line_of(argument);
+        }
+        self.obey(name, saying).await
     }
 
     /// Under `warn_if_reject` nothing waits: the warning is about this.

@@ -22,6 +22,9 @@ pub trait Outside: Send + Sync {
     fn ask_policy<'a>(&'a self, server: &'a Server, request: &'a str)
     -> Waiting<'a, Result<String, Failure>>;
 
+    /// The local time as the log has it: `Nov 29 12:00:00`.
+    fn local_time(&self) -> String;
+
     /// Lets time pass.
     fn sleep(&self, duration: Duration) -> Waiting<'_, ()>;
 }

@@ -7,14 +7,7 @@ use crate::lists::{STAGES, Stage, WARN_ONLY, expanded, list_of, tables_in};
 use crate::restrictions;
 
 /// Restrictions of Postfix 3.7 that are not there yet.
-const NOT_YET: &[&str] = &[
-    "check_ccert_access",
-    "permit_tls_all_clientcerts",
-    "permit_tls_clientcerts",
-    "reject_unauth_pipelining",
-    "reject_unverified_recipient",
-    "reject_unverified_sender",
-];
+const NOT_YET: &[&str] = &["reject_unverified_recipient", "reject_unverified_sender"];
 
 /// Whether Postfix has the restriction and we have not: it is passed over, and a start says so.
 pub(crate) fn is_not_yet(word: &str) -> bool {
@@ -23,8 +16,7 @@ pub(crate) fn is_not_yet(word: &str) -> bool {
 
 /// Whether a table, a server or a list stands behind the name.
 pub(crate) fn takes_argument(word: &str) -> bool {
-    word.eq_ignore_ascii_case("check_ccert_access")
-        || restrictions::find(word).is_some_and(|known| known.takes_argument)
+    restrictions::find(word).is_some_and(|known| known.takes_argument)
 }
 
 /// Restrictions of which one must stand in the relay or the recipient list, before a `permit` (smtpd(8): "specify at least

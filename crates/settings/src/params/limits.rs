@@ -121,6 +121,7 @@ const NOT_EMPTY: &[&str] = &[
     "smtp_helo_name",
     "smtp_host_lookup",
     "smtpd_banner",
+    "smtpd_expansion_filter",
     "smtpd_sasl_path",
     "smtpd_sasl_service",
     "smtpd_sasl_type",

@@ -129,10 +129,6 @@ pub(crate) const NOT_YET: &[(&str, &str)] = &[
         "smtpd_discard_ehlo_keyword_address_maps",
         "not yet: EHLO by client",
     ),
-    (
-        "smtpd_forbid_unauth_pipelining",
-        "not yet: ending sessions that pipeline without leave",
-    ),
     ("smtpd_min_data_rate", "not yet: deadlines of whole commands"),
     (
         "smtpd_log_access_permit_actions",
@@ -142,7 +138,6 @@ pub(crate) const NOT_YET: &[(&str, &str)] = &[
         "smtpd_per_request_deadline",
         "not yet: deadlines of whole commands",
     ),
-    ("smtpd_reject_footer", "not yet: a text below refusals"),
     (
         "smtpd_sasl_response_limit",
         "not yet: a limit of AUTH answers of one's own",

@@ -43,6 +43,8 @@ macro_rules! rows {
             smtpd_reject_unlisted_recipient: YesNo = "yes", Reload, "Whether unknown recipients are refused at RCPT.";
             smtpd_reject_unlisted_sender: YesNo = "no", Reload, "Whether unknown local senders are refused.";
             smtpd_reject_footer: Text = "", Reload, "A text added to every refusal.";
+            smtpd_reject_footer_maps: Tables = "", Reload, "Texts added to refusals, by refusal.";
+            smtpd_expansion_filter: Text = "\\t\\40!\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\\\]^_`abcdefghijklmnopqrstuvwxyz{|}~", Reload, "Characters of what a client says that may come into replies.";
             smtpd_peername_lookup: YesNo = "yes", Reload, "Whether a client's name is looked up.";
             smtpd_client_port_logging: YesNo = "no", Reload, "Whether a client's port is logged.";
             smtpd_noop_commands: List = "", Reload, "Commands answered by 250 without effect.";
@@ -82,6 +84,8 @@ macro_rules! rows {
             smtpd_tls_loglevel: Count = "0", Reload, "How much of TLS is logged.";
             smtpd_tls_received_header: YesNo = "no", Reload, "Whether Received: tells about TLS.";
             smtpd_tls_ask_ccert: YesNo = "no", Reload, "Whether a client certificate is asked for.";
+            smtpd_tls_fingerprint_digest: Text = "${{$compatibility_level} <level {3.6} ? {md5} : {sha256}}", Reload, "How fingerprints of client certificates are made.";
+            relay_clientcerts: Tables = "", Reload, "Fingerprints of clients for whom permit_tls_clientcerts relays.";
             smtpd_tls_req_ccert: YesNo = "no", Reload, "Whether a client certificate is required.";
             smtpd_use_tls: YesNo = "no", Reload, "The older form of smtpd_tls_security_level = may.";
             smtpd_enforce_tls: YesNo = "no", Reload, "The older form of smtpd_tls_security_level = encrypt.";
@@ -182,8 +186,6 @@ crate::params::others! {
         "What is looked up there for the null sender.";
     "local_login_sender_maps" Tables "static:*" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
         "Which local logins own a sender address.";
-    "relay_clientcerts" Text "" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
-        "Fingerprints of clients that may relay.";
     "send_cyrus_sasl_authzid" YesNo "no" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
         "Whether the authorisation name is sent to Cyrus SASL.";
     "smtpd_client_connection_limit_exceptions" Text "" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
@@ -192,12 +194,8 @@ crate::params::others! {
         "A table that rewrites commands.";
     "smtpd_dns_reply_filter" Text "" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
         "A table that changes DNS answers.";
-    "smtpd_expansion_filter" Text "\\t\\40!\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\\\]^_`abcdefghijklmnopqrstuvwxyz{|}~" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
-        "Characters that may come into replies.";
     "smtpd_per_record_deadline" Text "" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
         "An older name of smtpd_per_request_deadline.";
-    "smtpd_reject_footer_maps" Tables "" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
-        "Texts added to refusals, by refusal.";
     "smtpd_upstream_proxy_protocol" Text "" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
         "The proxy protocol that clients' connections begin with.";
     "smtpd_upstream_proxy_timeout" Seconds "5s" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
