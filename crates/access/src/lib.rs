@@ -26,6 +26,7 @@ pub mod request;
 pub mod restrictions;
 pub mod review;
 pub mod servers;
+pub mod verification;
 
 pub use evaluation::Memory;
 pub use limits::{Anvil, Excess, Happening};

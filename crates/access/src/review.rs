@@ -12,8 +12,6 @@ const NOT_YET: &[&str] = &[
     "permit_tls_all_clientcerts",
     "permit_tls_clientcerts",
     "reject_unauth_pipelining",
-    "reject_unverified_recipient",
-    "reject_unverified_sender",
 ];
 
 /// Whether Postfix has the restriction and we have not: it is passed over, and a start says so.

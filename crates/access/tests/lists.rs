@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use access::policy::{Failure, Server};
+use access::verification::{Answer, Finding, Status};
 use access::{Access, Asked, Client, Decided, Gap, Memory, Note, Outcome, Outside, Request, Waiting, review};
 use address::Address;
 use dns::{Dns, Looking, Question};
@@ -61,6 +62,28 @@ impl Outside for Nobody {
             reason: "Connection refused".to_owned(),
         };
         Box::pin(std::future::ready(Err(failure)))
+    }
+
+    /// By the local part; who is called otherwise is waited for.
+    fn verify<'a>(&'a self, address: &'a Address, _: Duration) -> Waiting<'a, Answer> {
+        let local = address.local().to_string();
+        let status = match local.as_str() {
+            "good" => Some(Status::Deliverable),
+            "bad" => Some(Status::Undeliverable),
+            "late" => Some(Status::Deferred),
+            _ => None,
+        };
+        let found = |status| {
+            Answer::Found(Finding {
+                status,
+                text: "said the host".to_owned(),
+            })
+        };
+        let answer = match local.as_str() {
+            "rehearsed" => Answer::NotAsked,
+            _ => status.map_or(Answer::InProgress, found),
+        };
+        Box::pin(std::future::ready(answer))
     }
 
     fn sleep(&self, _: Duration) -> Waiting<'_, ()> {
@@ -225,7 +248,7 @@ fn names_that_are_not_there_are_told_from_mistakes() {
     let lists = [
         (
             "client",
-            "check_ccert_access hash:/x check_policy_service { inet:127.0.0.1:9, timeout=10 } reject_unauth_pipelining sleep 1 reject_unverified_sender permit",
+            "check_ccert_access hash:/x check_policy_service { inet:127.0.0.1:9, timeout=10 } reject_unauth_pipelining sleep 1 permit_tls_clientcerts permit",
         ),
         ("relay", "reject_unauth_destination reject_rbl_clinet"),
     ];
@@ -233,7 +256,7 @@ fn names_that_are_not_there_are_told_from_mistakes() {
     let wanted = [
         not_yet("check_ccert_access"),
         not_yet("reject_unauth_pipelining"),
-        not_yet("reject_unverified_sender"),
+        not_yet("permit_tls_clientcerts"),
         (
             "smtpd_relay_restrictions",
             Gap::Unknown("reject_rbl_clinet".to_owned()),
@@ -354,7 +377,7 @@ fn lists_of_ones_own_stand_for_what_is_in_them() {
 fn what_is_not_there_yet_is_passed_over_with_what_stands_behind_it() {
     let lists = [(
         "client",
-        "check_ccert_access inline:{x=REJECT} reject_unverified_sender reject",
+        "check_ccert_access inline:{x=REJECT} permit_tls_clientcerts reject",
     )];
     let refused = "554 5.7.1 <unknown[192.0.2.1]>: Client host rejected: Access denied";
     let outcome = outcome(settings(&lists), STRANGER);
@@ -373,7 +396,7 @@ fn what_is_not_there_yet_is_passed_over_with_what_stands_behind_it() {
             names[..],
             [
                 ("check_ccert_access", "inline:{x=REJECT}", Decided::NotYet),
-                ("reject_unverified_sender", "", Decided::NotYet),
+                ("permit_tls_clientcerts", "", Decided::NotYet),
                 ("reject", "", Decided::Refuse(_)),
             ]
         ),
@@ -500,4 +523,81 @@ mod sendmail {
             None => "ok".to_owned(),
         }
     }
+}
+
+#[test]
+fn what_probes_show_decides_of_senders_and_recipients() {
+    let told = |change: fn(&mut Postfix), sender: &str, recipient: &str| {
+        let mut settings = settings(&[
+            ("sender", "reject_unverified_sender"),
+            ("recipient", "reject_unverified_recipient"),
+        ]);
+        settings.smtpd_reject_unlisted_recipient = false;
+        change(&mut settings);
+        let (sender, recipient) = (
+            format!("{sender}@elsewhere.example"),
+            format!("{recipient}@example.com"),
+        );
+        let said = Said {
+            sender: &sender,
+            recipient: &recipient,
+            ..STRANGER
+        };
+        let outcome = outcome(settings, said);
+        outcome
+            .refusal
+            .map_or("Ok".to_owned(), |refusal| refusal.to_string())
+    };
+    let plain = |_: &mut Postfix| {};
+    let strict = |settings: &mut Postfix| {
+        settings.unverified_recipient_reject_code = 550;
+        settings.unverified_recipient_reject_reason = "no".to_owned();
+        settings.unverified_sender_reject_code = 553;
+    };
+    let lax = |settings: &mut Postfix| {
+        settings.unverified_recipient_reject_code = 250;
+        settings.unverified_recipient_defer_code = 250;
+    };
+    let stubborn = |settings: &mut Postfix| {
+        settings.smtpd_recipient_restrictions.push("reject".to_owned());
+    };
+    let hasty = |settings: &mut Postfix| {
+        settings.smtpd_recipient_restrictions.push("reject".to_owned());
+        settings.unverified_recipient_tempfail_action = "defer".to_owned();
+    };
+    let about = |text: &str| format!("<{text}@example.com>: Recipient address rejected: un");
+    assert_eq!(told(plain, "good", "good"), "Ok");
+    assert_eq!(
+        told(plain, "good", "bad"),
+        format!("450 4.1.1 {}verified address: said the host", about("bad"))
+    );
+    assert_eq!(
+        told(plain, "good", "late"),
+        format!("450 4.1.1 {}verified address: said the host", about("late"))
+    );
+    assert_eq!(
+        told(plain, "good", "alice"),
+        format!(
+            "450 4.1.1 {}verified address: Address verification in progress",
+            about("alice")
+        )
+    );
+    assert_eq!(told(plain, "good", "rehearsed"), "Ok");
+    assert_eq!(
+        told(strict, "good", "bad"),
+        format!("550 5.1.1 {}deliverable address: no", about("bad"))
+    );
+    assert_eq!(
+        told(strict, "bad", "good"),
+        "553 5.1.7 <bad@elsewhere.example>: Sender address rejected: undeliverable address: said the host"
+    );
+    for recipient in ["bad", "late", "alice"] {
+        assert_eq!(told(lax, "good", recipient), "Ok");
+    }
+    let denied = "554 5.7.1 <bad@example.com>: Recipient address rejected: Access denied";
+    assert_eq!(told(stubborn, "good", "bad"), denied);
+    assert_eq!(
+        told(hasty, "good", "bad"),
+        format!("450 4.1.1 {}verified address: said the host", about("bad"))
+    );
 }

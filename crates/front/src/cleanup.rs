@@ -150,6 +150,7 @@ impl Circumstances {
         match self.origin {
             Origin::Network(_) | Origin::Local { .. } => !leaves_out(&self.settings, "no_header_body_checks"),
             Origin::Forward => false,
+            Origin::Report if self.trace == Trace::Probe => false,
             Origin::Report => self
                 .settings
                 .internal_mail_filter_classes
@@ -166,7 +167,7 @@ impl Circumstances {
     /// Whether there may be copies of it, about which nobody is told. What the mail system itself sends or passes on has
     /// none, or it would never end.
     fn is_copied(&self) -> bool {
-        self.is_mapped() && self.is_new() && self.trace != Trace::Verify
+        self.is_mapped() && self.is_new() && !self.trace.only_verifies()
     }
 }
 

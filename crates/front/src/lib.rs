@@ -21,6 +21,7 @@ pub mod pickup;
 pub mod qmgr;
 pub mod smtpd;
 pub mod transports;
+pub mod verify;
 
 use std::sync::Arc;
 
@@ -42,6 +43,8 @@ pub struct Front {
     pub cleanup: Arc<cleanup::Cleanup>,
     /// Where recipients go.
     pub router: Arc<Router>,
+    /// Where probes of addresses go.
+    pub probe_router: Arc<Router>,
     /// The addresses on which this host receives mail.
     pub own_addresses: Vec<std::net::IpAddr>,
     /// Who may log in.
@@ -58,6 +61,8 @@ pub struct Front {
     pub transports: transports::Transports,
     /// How often clients come.
     pub anvil: Arc<access::Anvil>,
+    /// Which addresses mail would reach.
+    pub verifications: Arc<verify::Verifications>,
     /// The log.
     pub log: Log,
     /// The queue's driver.

@@ -199,7 +199,7 @@ fn delivery_lines() {
         connection_uses: 1,
         delays: delays(),
         outcome: &sent,
-        is_verified_only: false,
+        purpose: delivery::Purpose::Delivery,
         is_soft: false,
     };
     same(
@@ -497,7 +497,7 @@ fn write_a_day(log: &Log) {
                 connection_uses,
                 delays,
                 outcome,
-                is_verified_only: false,
+                purpose: delivery::Purpose::Delivery,
                 is_soft: false,
             });
         }
