@@ -11,7 +11,7 @@ use crate::lists::{RECIPIENT, SENDER};
 use crate::verification::{Answer, IN_PROGRESS, Status};
 use crate::{About, Verdict};
 
-/// How much of a probe's result a reply tells, in octets.
+/// How much of a probe's result a refusal for now tells, in octets.
 const REASON_BYTES_MAX: usize = 250;
 
 /// What settings say of senders, or of recipients.
@@ -62,6 +62,11 @@ async fn unverified(
     (address, about): (&Address, &About),
     manner: &Manner<'_>,
 ) -> Verdict {
+    // The log shows a name without a domain as it was written.
+    let bare = Address::parse(&about.name)
+        .ok()
+        .filter(|written| written.domain().is_none());
+    let address = bare.as_ref().unwrap_or(address);
     let answer = context.outside.verify(address, patience(context)).await;
     let (code, reason) = match answer {
         Answer::Found(finding) => match finding.status {
@@ -78,7 +83,7 @@ async fn unverified(
         }
     };
     let reason = match manner.reason {
-        "" => shortened(&reason),
+        "" => reason.as_str(),
         own => own,
     };
     match code {
@@ -86,7 +91,11 @@ async fn unverified(
         ..400 => Verdict::Dunno,
         400..500 => {
             let status = StatusCode::temporary(1, manner.detail);
-            let refusal = about.refusal(code, status, &format!("unverified address: {reason}"));
+            let refusal = about.refusal(
+                code,
+                status,
+                &format!("unverified address: {}", shortened(reason)),
+            );
             match manner.tempfail_action {
                 "defer" => Verdict::Refuse(refusal),
                 _ => Verdict::DeferIfPermit(refusal),

@@ -331,7 +331,12 @@ impl Attempt {
     ) -> Result<(Outcome, Vec<(Address, Outcome)>), Outcome> {
         if self.only_verifies() {
             let (agency, address) = (Arc::clone(&self.agency), recipient.address.clone());
-            let verified = tokio::task::spawn_blocking(move || agency.verify(&address, class)).await;
+            let is_probe = cleanup::trace_of(message) == Trace::Probe;
+            let verified = tokio::task::spawn_blocking(move || match is_probe {
+                true => agency.probe(&address, class),
+                false => agency.verify(&address, class),
+            });
+            let verified = verified.await;
             return Err(
                 verified.unwrap_or_else(|_| deferred(class.name(), "the look-up was broken off".to_owned()))
             );

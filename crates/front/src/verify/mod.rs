@@ -26,6 +26,9 @@ use cache::{Cache, Place};
 /// The attribute of a probe that keeps the address it is about.
 const PROBED: &str = "probed_address";
 
+/// What is found of an address that stands for several.
+pub(crate) const OF_MANY: &str = "aliased to multiple recipients";
+
 /// What is known of addresses, and who waits to know more. It outlives a reload.
 #[derive(Default)]
 pub struct Verifications {
@@ -228,11 +231,15 @@ async fn refresh(front: &Arc<Front>, key: String, address: &Address) {
 fn send(front: &Arc<Front>, key: String, address: Address) {
     let front = Arc::clone(front);
     tokio::spawn(async move {
-        if let Err(why) = probe::send(&front, &key, &address).await {
-            front
-                .log
-                .warning("verify", &format!("cannot probe <{address}>: {why}"));
-            front.verifications.end(&key, None);
+        match probe::send(&front, &key, &address).await {
+            Ok(None) => {}
+            Ok(found) => settle(&front, key, found).await,
+            Err(why) => {
+                front
+                    .log
+                    .warning("verify", &format!("cannot probe <{address}>: {why}"));
+                front.verifications.end(&key, None);
+            }
         }
     });
 }
@@ -244,6 +251,11 @@ pub(crate) async fn record(front: &Arc<Front>, message: &queue::Message) {
     };
     let outcomes = message.outcomes.iter().flatten();
     let finding = Finding::of(outcomes.filter(|outcome: &&Outcome| !outcome.detail.is_interrupted));
+    settle(front, key, finding).await;
+}
+
+/// Keeps what was found, if anything was, and tells those who wait.
+async fn settle(front: &Arc<Front>, key: String, finding: Option<Finding>) {
     if let Some(finding) = finding.clone() {
         let (key, times) = (key.clone(), Times::of(&front.settings));
         in_cache(front, move |cache| {

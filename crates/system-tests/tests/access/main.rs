@@ -9,6 +9,7 @@
 mod case;
 mod explained;
 mod policy_server;
+mod verified;
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -65,7 +66,7 @@ fn inside_the_host() {
     let Some(is_wanted) = side_by_side::wanted() else {
         return;
     };
-    let (zone, mut cases) = case::read();
+    let (zone, mut cases) = case::read("access.cases");
     cases.retain(|case| is_wanted(&case.name));
     assert!(!cases.is_empty());
     let _host = Host::make();
