@@ -32,7 +32,6 @@ pub struct Row {
 
 /// Commands of Postfix that Yubin does not have yet.
 const NOT_YET: &[&str] = &[
-    "verify",
     "postscreen",
     "dnsblog",
     "tlsproxy",
@@ -63,6 +62,7 @@ const KNOWN: &[&str] = &[
     "smtpd",
     "tlsmgr",
     "trivial-rewrite",
+    "verify",
     "virtual",
 ];
 
