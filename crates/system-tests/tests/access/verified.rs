@@ -8,6 +8,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::thread;
 
 use system_tests::incumbent::Postfix;
+use system_tests::lines::LineClient;
 use system_tests::side_by_side::{
     self, Ledger, OUR_FIRST_PORT, Setting, THEIR_FIRST_PORT, compare_by, main_cf,
 };
@@ -264,4 +265,35 @@ fn serve(mut stream: TcpStream, host: &str) -> std::io::Result<()> {
         }
     }
     Ok(())
+}
+
+#[test]
+fn what_was_found_is_there_after_a_crash() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    drop(listener);
+    let mut ours = side_by_side::stopped(&[
+        ("relay_domains", "relay.example"),
+        (
+            "transport_maps",
+            &format!("inline:{{relay.example=smtp:[127.0.0.1]:{port}}}"),
+        ),
+        ("smtpd_recipient_restrictions", "reject_unverified_recipient"),
+    ]);
+    ours.launch();
+    start(port, "ok");
+    let ask = |ours: &Sandbox| {
+        let mut client = LineClient::connect(ours.ports().smtp);
+        client.smtp("");
+        client.smtp("HELO client.example");
+        client.smtp("MAIL FROM:<sender@example.net>");
+        client.smtp("RCPT TO:<a@relay.example>")
+    };
+    assert_eq!(ask(&ours), "250 2.1.5 Ok");
+    ours.kill();
+    // Another probe, if there were one, would find nobody; and nobody would wait for it.
+    ours.edit_main_cf("transport_maps", "inline:{relay.example=retry:4.0.0 away}");
+    ours.edit_main_cf("address_verify_poll_count", "1");
+    ours.launch();
+    assert_eq!(ask(&ours), "250 2.1.5 Ok");
 }

@@ -16,3 +16,4 @@ mod queueing;
 mod rights;
 mod roles;
 mod tables;
+mod verification;
