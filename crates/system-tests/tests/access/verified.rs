@@ -292,7 +292,7 @@ fn what_was_found_is_there_after_a_crash() {
     assert_eq!(ask(&ours), "250 2.1.5 Ok");
     ours.kill();
     // Another probe, if there were one, would find nobody; and nobody would wait for it.
-    ours.edit_main_cf("transport_maps", "inline:{relay.example=retry:4.0.0 away}");
+    ours.edit_main_cf("transport_maps", "inline:{relay.example=smtp:[127.0.0.1]:1}");
     ours.edit_main_cf("address_verify_poll_count", "1");
     ours.launch();
     assert_eq!(ask(&ours), "250 2.1.5 Ok");
