@@ -174,6 +174,8 @@ const WORDS: &[(&str, &[&str])] = &[
     ("allow_mail_to_commands", &["alias", "forward", "include"]),
     ("allow_mail_to_files", &["alias", "forward", "include"]),
     ("internal_mail_filter_classes", &["bounce", "notify"]),
+    ("lmtp_address_verify_target", &["rcpt", "data"]),
+    ("smtp_address_verify_target", &["rcpt", "data"]),
     ("smtp_sasl_security_options", SASL_OPTIONS),
     ("smtp_sasl_tls_security_options", SASL_OPTIONS),
     ("smtp_sasl_type", &["cyrus", "dovecot"]),

@@ -48,7 +48,7 @@ const MAIN_CF: &[(&str, &str)] = &[
         "inline:{ { ok.relay.example = smtp:[127.0.0.1]:40001 } { no.relay.example = smtp:[127.0.0.1]:40002 } \
          { later.relay.example = smtp:[127.0.0.1]:40003 } { mute.relay.example = smtp:[127.0.0.1]:40004 } \
          { dies.relay.example = smtp:[127.0.0.1]:40005 } { away.relay.example = smtp:[127.0.0.1]:40006 } \
-         { long.relay.example = smtp:[127.0.0.1]:40007 } { void.relay.example = error:5.1.2 nothing there } }",
+         { long.relay.example = smtp:[127.0.0.1]:40007 } { latest.relay.example = smtp:[127.0.0.1]:40008 } { void.relay.example = error:5.1.2 nothing there } }",
     ),
     ("inet_protocols", "ipv4"),
     ("recipient_delimiter", "+"),
@@ -91,6 +91,7 @@ fn inside_the_host() {
         start(port, host);
     }
     start(40_007, "long");
+    start(40_008, "latest");
     let mut ledger = Ledger::new(DIFFERENT);
     for (main, cases) in groups(cases) {
         side_by_side(&main, &cases, &mut ledger);
@@ -250,6 +251,7 @@ fn serve(mut stream: TcpStream, host: &str) -> std::io::Result<()> {
             ("RCPT", "no") => "550 5.1.1 nobody is called so\r\n".to_owned(),
             ("RCPT", "later") => "450 4.2.1 not now\r\n".to_owned(),
             ("RCPT", "long") => format!("550 5.1.1 {}\r\n", "no ".repeat(140).trim_end()),
+            ("DATA", "latest") => "550 5.1.1 nobody after all\r\n".to_owned(),
             ("DATA", _) => {
                 stream.write_all(b"354 go on\r\n")?;
                 lines
