@@ -1,5 +1,9 @@
 //! CHILDREN (RFC 3348): `\HasChildren` and `\HasNoChildren` in LIST.
 
+use super::Extension;
+
+pub(crate) const EXTENSION: Extension = Extension::of_words(&["CHILDREN"]);
+
 /// The attribute of a mailbox; `sorted` holds all names in ascending order.
 pub(crate) fn attribute(name: &str, separator: char, sorted: &[&str]) -> &'static str {
     let prefix = format!("{name}{separator}");

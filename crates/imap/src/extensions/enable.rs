@@ -1,9 +1,22 @@
 //! ENABLE (RFC 5161).
 
+use super::{Command, Extension};
 use crate::session::Session;
+use crate::wire::cursor::Cursor;
+use crate::wire::{Result, decode};
+
+pub(crate) const EXTENSION: Extension = Extension {
+    capabilities: &["ENABLE"],
+    commands: &[Command {
+        name: "ENABLE",
+        needs_mailbox: false,
+        run: Session::enable,
+    }],
+};
 
 impl Session {
-    pub(crate) fn enable(&mut self, tag: &str, names: &[String]) {
+    fn enable(&mut self, tag: &str, arguments: &mut Cursor<'_>) -> Result<()> {
+        let names = decode::words(arguments)?;
         let mut enabled = String::from("* ENABLED");
         if names.iter().any(|name| name == "CONDSTORE") {
             self.enable_condstore();
@@ -11,5 +24,6 @@ impl Session {
         }
         self.say(&enabled);
         self.complete(tag, "OK Enabled.");
+        Ok(())
     }
 }

@@ -1,8 +1,11 @@
 //! ESEARCH (RFC 4731): `SEARCH RETURN (…)`.
 
+use super::Extension;
 use mailbox::UidSet;
 
 use crate::wire::command::ReturnOption;
+
+pub(crate) const EXTENSION: Extension = Extension::of_words(&["ESEARCH"]);
 
 /// The untagged answer, without its line end. `found` are UIDs or sequence numbers, as `by_uid` says.
 pub(crate) fn answer(

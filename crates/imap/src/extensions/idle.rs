@@ -1,9 +1,21 @@
 //! IDLE (RFC 2177): changes are told as they happen.
 
+use super::{Command, Extension};
 use machine::Stamp;
 use mailbox::store::Watch;
 
 use crate::session::{Event, Job, Session};
+use crate::wire::Result;
+use crate::wire::cursor::Cursor;
+
+pub(crate) const EXTENSION: Extension = Extension {
+    capabilities: &["IDLE"],
+    commands: &[Command {
+        name: "IDLE",
+        needs_mailbox: false,
+        run: Session::start_idle,
+    }],
+};
 
 /// An IDLE under way.
 pub(crate) struct Idle {
@@ -14,7 +26,7 @@ pub(crate) struct Idle {
 }
 
 impl Session {
-    pub(crate) fn start_idle(&mut self, tag: &str) {
+    fn start_idle(&mut self, tag: &str, _arguments: &mut Cursor<'_>) -> Result<()> {
         self.say("+ idling");
         let mut watch = None;
         if let Some(view) = &self.view {
@@ -33,6 +45,7 @@ impl Session {
         }));
         // What happened before the watch began is told now.
         self.sync(true, false);
+        Ok(())
     }
 
     /// A line arrived: DONE.

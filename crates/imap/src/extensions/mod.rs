@@ -1,6 +1,7 @@
-//! What the server can do beyond RFC 3501: one file per extension, and the list that is advertised.
+//! What the server can do beyond RFC 3501: one file per extension, each with its words in CAPABILITY and the commands that it
+//! adds; and the list of them.
 //!
-//! LITERAL+ (RFC 7888) lives in [`crate::wire::framing`], SASL-IR (RFC 4959) in [`crate::login`].
+//! LITERAL+ (RFC 7888) lives in [`crate::wire::framing`], SASL-IR (RFC 4959) and LOGIN-REFERRALS in [`crate::login`].
 
 pub(crate) mod children;
 pub(crate) mod condstore;
@@ -14,8 +15,84 @@ pub(crate) mod uidplus;
 pub(crate) mod unselect;
 pub(crate) mod within;
 
-/// The capabilities of a session after login, as CAPABILITY lists them. None is named that is not complete.
-pub fn capabilities() -> &'static str {
-    "IMAP4rev1 SASL-IR LOGIN-REFERRALS ID ENABLE IDLE UNSELECT CHILDREN NAMESPACE UIDPLUS CONDSTORE ESEARCH WITHIN \
-     MOVE STATUS=SIZE LITERAL+ SPECIAL-USE"
+use crate::session::Session;
+use crate::wire::Result;
+use crate::wire::cursor::Cursor;
+
+/// An extension.
+pub(crate) struct Extension {
+    /// Its words in CAPABILITY. None is named that is not complete.
+    capabilities: &'static [&'static str],
+    /// The commands that it adds.
+    commands: &'static [Command],
+}
+
+/// A command of an extension.
+pub(crate) struct Command {
+    /// Its name in capitals; `UID MOVE` is a command of its own.
+    name: &'static str,
+    /// Whether it is about the messages of the selected mailbox.
+    needs_mailbox: bool,
+    /// Reads the arguments and carries the command out.
+    run: Run,
+}
+
+/// Reads a command's arguments, which begin with a space if there are any, and carries it out under this tag. An error is
+/// answered with BAD.
+pub(crate) type Run = fn(&mut Session, &str, &mut Cursor<'_>) -> Result<()>;
+
+impl Extension {
+    /// One that adds no command.
+    const fn of_words(capabilities: &'static [&'static str]) -> Extension {
+        Extension {
+            capabilities,
+            commands: &[],
+        }
+    }
+}
+
+/// What stands in CAPABILITY without a file here.
+const BASE: Extension = Extension::of_words(&["IMAP4rev1", "SASL-IR", "LOGIN-REFERRALS", "ID"]);
+const LITERAL_PLUS: Extension = Extension::of_words(&["LITERAL+"]);
+
+/// All of them, in the order of CAPABILITY, which is Dovecot's.
+const EXTENSIONS: &[Extension] = &[
+    BASE,
+    enable::EXTENSION,
+    idle::EXTENSION,
+    unselect::EXTENSION,
+    children::EXTENSION,
+    namespace::EXTENSION,
+    uidplus::EXTENSION,
+    condstore::EXTENSION,
+    esearch::EXTENSION,
+    within::EXTENSION,
+    moving::EXTENSION,
+    // RFC 8438; it is one item of STATUS.
+    Extension::of_words(&["STATUS=SIZE"]),
+    LITERAL_PLUS,
+    special_use::EXTENSION,
+];
+
+/// The capabilities of a session after login, as CAPABILITY lists them.
+pub fn capabilities() -> String {
+    let words = EXTENSIONS.iter().flat_map(|extension| extension.capabilities);
+    words.copied().collect::<Vec<_>>().join(" ")
+}
+
+/// The command of an extension with this name, if there is one.
+pub(crate) fn command(name: &str) -> Option<&'static Command> {
+    let mut commands = EXTENSIONS.iter().flat_map(|extension| extension.commands);
+    commands.find(|command| command.name == name)
+}
+
+impl Session {
+    /// Carries out a command of an extension.
+    pub(crate) fn run(&mut self, command: &Command, tag: &str, arguments: &mut Cursor<'_>) -> Result<()> {
+        if command.needs_mailbox && self.view.is_none() {
+            self.bad(tag, "No mailbox selected");
+            return Ok(());
+        }
+        (command.run)(self, tag, arguments)
+    }
 }

@@ -1,12 +1,39 @@
 //! MOVE and UID MOVE (RFC 6851).
 
+use super::{Command, Extension};
 use crate::extensions::uidplus;
 use crate::session::Session;
 use crate::session::reply::Context;
+use crate::wire::cursor::Cursor;
 use crate::wire::sequence::SequenceSet;
+use crate::wire::{Result, decode};
+
+pub(crate) const EXTENSION: Extension = Extension {
+    capabilities: &["MOVE"],
+    commands: &[
+        Command {
+            name: "MOVE",
+            needs_mailbox: true,
+            run: |session, tag, arguments| session.move_messages(tag, false, arguments),
+        },
+        Command {
+            name: "UID MOVE",
+            needs_mailbox: true,
+            run: |session, tag, arguments| session.move_messages(tag, true, arguments),
+        },
+    ],
+};
 
 impl Session {
-    pub(crate) fn move_messages(&mut self, tag: &str, by_uid: bool, messages: &SequenceSet, mailbox: &[u8]) {
+    fn move_messages(&mut self, tag: &str, by_uid: bool, arguments: &mut Cursor<'_>) -> Result<()> {
+        let messages = decode::messages(arguments)?;
+        let mailbox = decode::argument(arguments)?;
+        arguments.end()?;
+        self.move_to(tag, by_uid, &messages, &mailbox);
+        Ok(())
+    }
+
+    fn move_to(&mut self, tag: &str, by_uid: bool, messages: &SequenceSet, mailbox: &[u8]) {
         let Some(ranges) = self.rows_named(tag, "MOVE", messages, by_uid) else {
             return;
         };

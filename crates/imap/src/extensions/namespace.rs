@@ -1,14 +1,25 @@
 //! NAMESPACE (RFC 2342).
 
+use super::{Command, Extension};
 use mailbox::store::NamespaceKind;
 
 use crate::session::Session;
 use mailbox::mutf7;
 
-use crate::wire::encode;
+use crate::wire::cursor::Cursor;
+use crate::wire::{Result, encode};
+
+pub(crate) const EXTENSION: Extension = Extension {
+    capabilities: &["NAMESPACE"],
+    commands: &[Command {
+        name: "NAMESPACE",
+        needs_mailbox: false,
+        run: Session::namespace,
+    }],
+};
 
 impl Session {
-    pub(crate) fn namespace(&mut self, tag: &str) {
+    fn namespace(&mut self, tag: &str, _arguments: &mut Cursor<'_>) -> Result<()> {
         let namespaces = self.store.namespaces();
         self.output.extend_from_slice(b"* NAMESPACE");
         for kind in [
@@ -34,6 +45,7 @@ impl Session {
         }
         self.output.extend_from_slice(b"\r\n");
         self.complete(tag, "OK Namespace completed.");
+        Ok(())
     }
 }
 

@@ -1,7 +1,30 @@
-//! UIDPLUS (RFC 4315): APPENDUID, COPYUID. UID EXPUNGE is in `session/flags.rs`.
+//! UIDPLUS (RFC 4315): APPENDUID, COPYUID, UID EXPUNGE.
 
+use super::{Command, Extension};
 use mailbox::UidSet;
 use mailbox::store::{Appended, Copied};
+
+use crate::session::Session;
+use crate::wire::cursor::Cursor;
+use crate::wire::{Result, decode};
+
+pub(crate) const EXTENSION: Extension = Extension {
+    capabilities: &["UIDPLUS"],
+    commands: &[Command {
+        name: "UID EXPUNGE",
+        needs_mailbox: true,
+        run: Session::uid_expunge,
+    }],
+};
+
+impl Session {
+    fn uid_expunge(&mut self, tag: &str, arguments: &mut Cursor<'_>) -> Result<()> {
+        let messages = decode::messages(arguments)?;
+        arguments.end()?;
+        self.expunge(tag, Some(&messages));
+        Ok(())
+    }
+}
 
 /// `[APPENDUID validity uids] `
 pub(crate) fn append_code(appended: &Appended) -> String {

@@ -21,7 +21,7 @@ use mailbox::Store;
 use mailbox::store::Wake;
 
 use crate::extensions::{self, idle::Idle};
-use crate::wire::command::{Command, Verb};
+use crate::wire::command::Verb;
 use crate::wire::cursor::Cursor;
 use crate::wire::decode;
 use crate::wire::framing::{Announced, Frame, Framing};
@@ -227,18 +227,23 @@ impl Session {
     }
 
     fn take_command(&mut self, bytes: &[u8]) {
-        match decode::command(bytes) {
-            Ok(command) => {
-                self.bad_commands = 0;
-                self.carry_out(command);
-            }
-            Err(refusal) => self.refuse(refusal),
+        let mut head = match decode::head(bytes) {
+            Ok(head) => head,
+            Err(refusal) => return self.refuse(refusal),
+        };
+        let bad_commands = self.bad_commands;
+        let done = match extensions::command(&head.name) {
+            Some(command) => self.run(command, head.tag, &mut head.arguments),
+            None => decode::verb(&mut head).map(|verb| self.carry_out(head.tag, verb)),
+        };
+        match done {
+            Ok(()) if self.bad_commands == bad_commands => self.bad_commands = 0,
+            Ok(()) => {}
+            Err(error) => self.refuse(head.refusal(error)),
         }
     }
 
-    fn carry_out(&mut self, command: Command) {
-        let Command { tag, verb } = command;
-        let tag = tag.as_str();
+    fn carry_out(&mut self, tag: &str, verb: Verb) {
         match verb {
             Verb::Capability => {
                 self.say(&format!("* CAPABILITY {}", extensions::capabilities()));
@@ -251,8 +256,6 @@ impl Session {
                 self.say(&answer);
                 self.complete(tag, "OK ID completed.");
             }
-            Verb::Enable(names) => self.enable(tag, &names),
-            Verb::Namespace => self.namespace(tag),
             Verb::Select {
                 mailbox,
                 read_only,
@@ -266,7 +269,6 @@ impl Session {
             Verb::List { reference, pattern } => self.list(tag, &reference, &pattern),
             Verb::Lsub { reference, pattern } => self.lsub(tag, &reference, &pattern),
             Verb::Status { mailbox, items } => self.status(tag, &mailbox, &items),
-            Verb::Idle => self.start_idle(tag),
             verb => self.with_mailbox(tag, verb),
         }
     }
@@ -279,9 +281,7 @@ impl Session {
         match verb {
             Verb::Check => self.complete(tag, "OK Check completed."),
             Verb::Close => self.close(tag),
-            Verb::Unselect => self.unselect(tag),
             Verb::Expunge => self.expunge(tag, None),
-            Verb::UidExpunge(messages) => self.expunge(tag, Some(&messages)),
             Verb::Search(search) => self.search(tag, search),
             Verb::Fetch(fetch) => self.start_fetch(tag, fetch),
             Verb::Store(store) => self.store_flags(tag, &store),
@@ -290,11 +290,6 @@ impl Session {
                 messages,
                 mailbox,
             } => self.copy(tag, by_uid, &messages, &mailbox),
-            Verb::Move {
-                by_uid,
-                messages,
-                mailbox,
-            } => self.move_messages(tag, by_uid, &messages, &mailbox),
             _ => self.bad(tag, "Error in IMAP command received by server."),
         }
     }

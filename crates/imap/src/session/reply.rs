@@ -47,8 +47,8 @@ impl Session {
                     &one_line(&format!("Error in IMAP command {name}: {}", refusal.error)),
                 );
             }
-            (Some(tag), None) => self.bad(&tag, "Error in IMAP command received by server."),
-            (None, _) => self.bad("*", "Error in IMAP command received by server."),
+            (Some(tag), None) => self.bad(&tag, "Error in IMAP command: Invalid command name."),
+            (None, _) => self.bad("*", "Error in IMAP tag: Invalid tag."),
         }
     }
 

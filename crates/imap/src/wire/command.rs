@@ -1,19 +1,10 @@
-//! The commands of a session as values.
+//! The commands of a session as values; those of extensions are in [`crate::extensions`].
 
 use mailbox::FlagChange;
 
 use super::fetch::Item;
 use super::search::Key;
 use super::sequence::SequenceSet;
-
-/// A command with its tag.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Command {
-    /// What the answer is marked with.
-    pub tag: String,
-    /// What is to be done.
-    pub verb: Verb,
-}
 
 /// What a command asks for. Mailbox names are as on the wire, in modified UTF-7.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,8 +14,6 @@ pub enum Verb {
     Noop,
     Logout,
     Id(Vec<(String, Option<String>)>),
-    Enable(Vec<String>),
-    Namespace,
     /// SELECT and EXAMINE; whether `(CONDSTORE)` was asked for.
     Select {
         mailbox: Vec<u8>,
@@ -50,19 +39,11 @@ pub enum Verb {
     },
     Check,
     Close,
-    Unselect,
-    Idle,
     Expunge,
-    UidExpunge(SequenceSet),
     Search(Search),
     Fetch(Fetch),
     Store(StoreFlags),
     Copy {
-        by_uid: bool,
-        messages: SequenceSet,
-        mailbox: Vec<u8>,
-    },
-    Move {
         by_uid: bool,
         messages: SequenceSet,
         mailbox: Vec<u8>,

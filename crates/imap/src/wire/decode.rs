@@ -2,13 +2,13 @@
 
 use mailbox::{FlagChange, Flags, Keyword, SystemFlags};
 
-use super::Error;
-use super::command::{AppendHead, Command, Fetch, ReturnOption, Search, StatusItem, StoreFlags, Verb};
+use super::command::{AppendHead, Fetch, ReturnOption, Search, StatusItem, StoreFlags, Verb};
 use super::cursor::Cursor;
 use super::date;
 use super::fetch;
 use super::search;
 use super::sequence::SequenceSet;
+use super::{Error, Result};
 
 /// The most capabilities in one ENABLE, items in one STATUS, flags in one STORE.
 pub const LIST_MAX: usize = 256;
@@ -26,74 +26,118 @@ pub struct Refusal {
     pub error: Error,
 }
 
-type Result<T> = std::result::Result<T, Error>;
-
 /// The arguments do not follow the grammar: Dovecot's words for it.
 const ARGUMENTS: Error = Error::Invalid("Invalid arguments");
 
-/// Reads a whole command.
-///
-/// # Errors
-/// A [`Refusal`], to be answered with BAD.
-pub fn command(bytes: &[u8]) -> std::result::Result<Command, Refusal> {
-    let mut cursor = Cursor::new(bytes);
-    let refuse = |tag: Option<&str>, name: Option<String>, error| Refusal {
-        tag: tag.map(str::to_owned),
-        name,
-        error,
-    };
-    let tag = cursor
-        .word(crate::login::is_tag_octet, "a tag")
-        .map_err(|error| refuse(None, None, error))?;
-    let name = cursor
-        .space()
-        .and_then(|()| cursor.atom("a command"))
-        .map(str::to_ascii_uppercase)
-        .map_err(|error| refuse(Some(tag), None, error))?;
-    let (name, by_uid) = if name == "UID" {
-        match cursor.space().and_then(|()| cursor.atom("a command")) {
-            Ok(inner) => (inner.to_ascii_uppercase(), true),
-            Err(_) => return Err(refuse(Some(tag), Some(name), ARGUMENTS)),
-        }
-    } else {
-        (name, false)
-    };
-    match verb(&name, by_uid, &mut cursor) {
-        Ok(verb) => Ok(Command {
-            tag: tag.to_owned(),
-            verb,
-        }),
-        Err(error) => {
-            let error = if matches!(error, Error::Expected(_)) {
-                ARGUMENTS
-            } else {
-                error
-            };
-            let full_name = if by_uid { format!("UID {name}") } else { name };
-            Err(refuse(Some(tag), Some(full_name), error))
+/// The beginning of a command.
+#[derive(Debug)]
+pub struct Head<'a> {
+    /// The tag.
+    pub tag: &'a str,
+    /// The name in capitals, `UID` with the word behind it.
+    pub name: String,
+    /// What follows.
+    pub arguments: Cursor<'a>,
+    /// The whole command.
+    all: &'a [u8],
+}
+
+impl Head<'_> {
+    /// The answer to arguments that cannot be read.
+    pub fn refusal(self, error: Error) -> Refusal {
+        Refusal {
+            tag: Some(self.tag.to_owned()),
+            name: Some(self.name),
+            error: match error {
+                Error::Expected(_) | ARGUMENTS => unfinished(self.all).unwrap_or(ARGUMENTS),
+                error => error,
+            },
         }
     }
 }
 
-fn verb(name: &str, by_uid: bool, cursor: &mut Cursor<'_>) -> Result<Verb> {
+/// Whether a command ends within a string or a list.
+fn unfinished(command: &[u8]) -> Option<Error> {
+    let (mut depth, mut is_quoted) = (0_usize, false);
+    let mut octets = command.iter();
+    while let Some(octet) = octets.next() {
+        match octet {
+            b'\\' if is_quoted => drop(octets.next()),
+            b'"' => is_quoted = !is_quoted,
+            b'(' if !is_quoted => depth += 1,
+            b')' if !is_quoted => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    match (is_quoted, depth) {
+        (true, _) => Some(Error::Invalid("Missing '\"'")),
+        (false, 0) => None,
+        (false, _) => Some(Error::Invalid("Missing ')'")),
+    }
+}
+
+/// Reads tag and name.
+///
+/// # Errors
+/// A [`Refusal`], to be answered with BAD.
+pub fn head(bytes: &[u8]) -> std::result::Result<Head<'_>, Refusal> {
+    let mut arguments = Cursor::new(bytes);
+    let refuse = |tag: Option<&str>, name: Option<&str>, error| Refusal {
+        tag: tag.map(str::to_owned),
+        name: name.map(str::to_owned),
+        error,
+    };
+    let tag = arguments
+        .word(|octet| octet != b' ', "a tag")
+        .and_then(|tag| match tag.bytes().all(crate::login::is_tag_octet) {
+            true => Ok(tag),
+            false => Err(Error::Expected("a tag")),
+        })
+        .map_err(|error| refuse(None, None, error))?;
+    let mut name = arguments
+        .space()
+        .and_then(|()| arguments.atom("a command"))
+        .map(str::to_ascii_uppercase)
+        .map_err(|error| refuse(Some(tag), None, error))?;
+    if name == "UID" {
+        match arguments.space().and_then(|()| arguments.atom("a command")) {
+            Ok(inner) => name = format!("UID {}", inner.to_ascii_uppercase()),
+            Err(_) => return Err(refuse(Some(tag), Some("UID"), ARGUMENTS)),
+        }
+    }
+    Ok(Head {
+        tag,
+        name,
+        arguments,
+        all: bytes,
+    })
+}
+
+/// Reads the arguments of a command that is none of an extension.
+///
+/// # Errors
+/// What is wrong.
+pub fn verb(head: &mut Head<'_>) -> Result<Verb> {
+    match head.name.strip_prefix("UID ") {
+        Some(name) => verb_of(name, true, &mut head.arguments),
+        None => verb_of(&head.name, false, &mut head.arguments),
+    }
+}
+
+fn verb_of(name: &str, by_uid: bool, cursor: &mut Cursor<'_>) -> Result<Verb> {
     let verb = match (name, by_uid) {
         // Real clients append rubbish to commands without arguments, and Dovecot takes no notice.
         ("CAPABILITY", false) => return Ok(Verb::Capability),
         ("NOOP", false) => return Ok(Verb::Noop),
         ("LOGOUT", false) => return Ok(Verb::Logout),
-        ("NAMESPACE", false) => return Ok(Verb::Namespace),
         ("CHECK", false) => return Ok(Verb::Check),
         ("CLOSE", false) => return Ok(Verb::Close),
-        ("UNSELECT", false) => return Ok(Verb::Unselect),
-        ("IDLE", false) => return Ok(Verb::Idle),
         ("EXPUNGE", false) => return Ok(Verb::Expunge),
         ("APPEND", false) => return Err(append_without_message(cursor)),
-        ("EXPUNGE", true) => Verb::UidExpunge(messages(cursor)?),
         ("ID", false) => {
             cursor.space()?;
             Verb::Id(crate::login::id_fields(cursor)?)
         }
-        ("ENABLE", false) => Verb::Enable(words(cursor)?),
         ("SELECT", false) => select(cursor, false)?,
         ("EXAMINE", false) => select(cursor, true)?,
         ("CREATE", false) => {
@@ -125,23 +169,20 @@ fn verb(name: &str, by_uid: bool, cursor: &mut Cursor<'_>) -> Result<Verb> {
             messages: messages(cursor)?,
             mailbox: argument(cursor)?,
         },
-        ("MOVE", _) => Verb::Move {
-            by_uid,
-            messages: messages(cursor)?,
-            mailbox: argument(cursor)?,
-        },
         _ => return Err(Error::Invalid("Unknown command")),
     };
     cursor.end()?;
     Ok(verb)
 }
 
-fn argument(cursor: &mut Cursor<'_>) -> Result<Vec<u8>> {
+/// A space and an astring.
+pub(crate) fn argument(cursor: &mut Cursor<'_>) -> Result<Vec<u8>> {
     cursor.space()?;
     cursor.astring()
 }
 
-fn messages(cursor: &mut Cursor<'_>) -> Result<SequenceSet> {
+/// A space and a set of messages.
+pub(crate) fn messages(cursor: &mut Cursor<'_>) -> Result<SequenceSet> {
     cursor.space()?;
     SequenceSet::decode(cursor)
 }
@@ -160,7 +201,8 @@ fn pattern(cursor: &mut Cursor<'_>) -> Result<Vec<u8>> {
     }
 }
 
-fn words(cursor: &mut Cursor<'_>) -> Result<Vec<String>> {
+/// Atoms in capitals, a space before each, up to the end of the command.
+pub(crate) fn words(cursor: &mut Cursor<'_>) -> Result<Vec<String>> {
     let mut words = Vec::new();
     while words.is_empty() || !cursor.at_end() {
         cursor.space()?;

@@ -10,6 +10,9 @@ pub mod framing;
 pub mod search;
 pub mod sequence;
 
+/// What reading a command gives.
+pub type Result<T> = std::result::Result<T, Error>;
+
 /// What is wrong with a command.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {

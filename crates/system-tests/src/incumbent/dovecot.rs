@@ -80,12 +80,17 @@ impl Dovecot {
         )
     }
 
+    /// The home of an account.
+    pub fn home(&self, user: &str) -> PathBuf {
+        self.path("home").join(user)
+    }
+
     /// Puts a message into the inbox of an account.
     ///
     /// # Panics
     /// When it cannot be written.
     pub fn put_message(&self, user: &str, name: &str, content: &[u8]) {
-        let maildir = self.path("home").join(user).join("Maildir");
+        let maildir = self.home(user).join("Maildir");
         for folder in ["", "tmp", "cur", "new"] {
             let folder = maildir.join(folder);
             if !folder.exists() {
@@ -120,7 +125,7 @@ impl Dovecot {
     }
 
     fn make_home(&self, user: &str) {
-        let home = self.path("home").join(user);
+        let home = self.home(user);
         fs::create_dir_all(&home).expect("it can be made");
         own(&home);
     }
