@@ -8,7 +8,7 @@ use crate::outcome::{Actions, Decided, Note, Outcome, Step, Word};
 use crate::outside::Waiting;
 use crate::restrictions::{self, Context};
 use crate::rule::Rule;
-use crate::{About, Refusal, Verdict, misconfigured, review};
+use crate::{About, Refusal, Verdict, misconfigured};
 
 /// How deep lists may stand in each other: classes, and what tables say.
 pub const DEPTH_MAX: usize = 100;
@@ -180,14 +180,6 @@ impl<'a> Evaluation<'a> {
                 (false, false) => "",
             };
             return self.restriction(restriction, argument, about).await;
-        }
-        if review::is_not_yet(word) {
-            let argument = match review::takes_argument(word) {
-                true => rest.next().map_or("", String::as_str),
-                false => "",
-            };
-            self.step(word, argument, Decided::NotYet);
-            return Status::Dunno;
         }
         if let Some(class) = self.access.classes.get(word) {
             self.step(word, "", Decided::Goes);

@@ -30,6 +30,7 @@ pub mod restrictions;
 pub mod review;
 pub mod rule;
 pub mod servers;
+pub mod verification;
 
 pub use evaluation::Memory;
 pub use footers::{Footer, Footers};

@@ -215,7 +215,7 @@ fn delivery_lines() {
         connection_uses: 1,
         delays: delays(),
         outcome: &sent,
-        is_verified_only: false,
+        purpose: delivery::Purpose::Delivery,
         is_soft: false,
     };
     same(
@@ -514,7 +514,7 @@ fn write_a_day(log: &Log) {
                 connection_uses,
                 delays,
                 outcome,
-                is_verified_only: false,
+                purpose: delivery::Purpose::Delivery,
                 is_soft: false,
             });
         }

@@ -20,6 +20,7 @@ mod sleep;
 mod unknown_client;
 mod unknown_domain;
 mod unlisted;
+mod unverified;
 
 use std::sync::{Mutex, PoisonError};
 
@@ -147,6 +148,7 @@ restrictions! {
     asks "reject_unknown_sender_domain" unknown_domain::reject_unknown_sender_domain;
     asks "reject_unknown_address" unknown_domain::reject_unknown_sender_domain;
     pure "reject_unlisted_sender" unlisted::reject_unlisted_sender;
+    asks "reject_unverified_sender" unverified::reject_unverified_sender;
     pure "reject_sender_login_mismatch" login_mismatch::reject_sender_login_mismatch;
     pure "reject_authenticated_sender_login_mismatch" login_mismatch::reject_authenticated_sender_login_mismatch;
     pure "reject_known_sender_login_mismatch" login_mismatch::reject_known_sender_login_mismatch;
@@ -155,6 +157,7 @@ restrictions! {
     pure "reject_non_fqdn_recipient" fully_qualified::reject_non_fqdn_recipient;
     asks "reject_unknown_recipient_domain" unknown_domain::reject_unknown_recipient_domain;
     pure "reject_unlisted_recipient" unlisted::reject_unlisted_recipient;
+    asks "reject_unverified_recipient" unverified::reject_unverified_recipient;
     pure "check_recipient_maps" unlisted::reject_unlisted_recipient;
     asks "permit_mx_backup" permit_mx_backup::permit_mx_backup;
     pure "permit_auth_destination" reject_unauth_destination::permit_auth_destination;

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use access::policy::{Failure, Server};
+use access::verification::Answer;
 use access::{Asked, Memory, Note, Outcome, Outside, Refusal, Request, Waiting, Word};
 use address::Address;
 use maillog::lines::smtpd as lines;
@@ -58,6 +59,10 @@ impl Outside for Others<'_> {
 
     fn local_time(&self) -> String {
         maillog::local_time()
+    }
+
+    fn verify<'a>(&'a self, address: &'a Address, patience: Duration) -> Waiting<'a, Answer> {
+        Box::pin(crate::verify::verify(&self.0.front, address, patience))
     }
 
     fn sleep(&self, duration: Duration) -> Waiting<'_, ()> {
@@ -199,6 +204,9 @@ async fn asked(service: &Smtpd, request: &Request<'_>, memory: &mut Memory) -> O
         "DATA" | "BDAT" => access.data(&asked, memory).await,
         "END-OF-MESSAGE" => access.end_of_data(&asked, memory).await,
         "ETRN" => access.etrn(&asked, memory).await,
+        "RCPT" if crate::verify::is_probe_sender(&service.front, request.recipient_written) => {
+            Outcome::default()
+        }
         _ => access.rcpt(&asked, memory).await,
     }
 }

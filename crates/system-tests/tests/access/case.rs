@@ -33,8 +33,9 @@ const USUAL: [&str; 3] = [
 /// The zone and the cases of the file. A case begins with `== NAME`; then come settings (`name = value`), `from ADDRESS`, `card NAME` (the
 /// certificate that is shown behind STARTTLS), `end QUEUE` (what becomes of the message is compared too), and
 /// `> LINE` for what is said, `>> LINE` for what is said without waiting for its answer, `| LINE` for content. The zone stands in front of the first case.
-pub(super) fn read() -> (String, Vec<Case>) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/access.cases");
+pub(super) fn read(file: &str) -> (String, Vec<Case>) {
+    let scenarios = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
+    let path = scenarios.join(file);
     let text = std::fs::read_to_string(path).unwrap();
     let mut parts = text.split("\n== ");
     let zone = parts.next().unwrap().to_owned();
@@ -151,7 +152,7 @@ impl Told {
     }
 }
 
-fn without_queue_id(text: &str) -> String {
+pub(super) fn without_queue_id(text: &str) -> String {
     match text.split_once(": ") {
         Some((id, rest))
             if id.len() > 6

@@ -11,6 +11,7 @@ mod case;
 mod effects;
 mod explained;
 mod policy_server;
+mod verified;
 
 use std::fs::Permissions;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -83,7 +84,7 @@ fn inside_the_host() {
     let Some(is_wanted) = side_by_side::wanted() else {
         return;
     };
-    let (zone, mut cases) = case::read();
+    let (zone, mut cases) = case::read("access.cases");
     cases.retain(|case| is_wanted(&case.name));
     assert!(!cases.is_empty());
     let _host = Host::make();
@@ -219,7 +220,7 @@ fn run(
 ) -> (Told, Rules) {
     let logged = (program.log)().len();
     let asked = policy.asked().len();
-    let replies = talk(case, SocketAddr::from((Ipv4Addr::LOCALHOST, port)), cards);
+    let replies = talk(case, SocketAddr::from((Ipv4Addr::LOCALHOST, port)), Some(cards));
     let end = ": disconnect from ".to_owned();
     wait_for("the end of the session in the log", || {
         (program.log)()
@@ -241,8 +242,8 @@ fn run(
     )
 }
 
-/// Says the case's lines; all replies.
-fn talk(case: &Case, server: SocketAddr, cards: &Cards) -> Vec<String> {
+/// Says the case's lines; all replies. Cases with TLS need cards.
+fn talk(case: &Case, server: SocketAddr, cards: Option<&Cards>) -> Vec<String> {
     let mut client = LineClient::connect_from(case.from, server.port());
     let mut replies = vec![reply(&mut client)];
     let (mut together, mut unanswered) = (String::new(), Vec::new());
@@ -266,7 +267,8 @@ fn talk(case: &Case, server: SocketAddr, cards: &Cards) -> Vec<String> {
             // Capabilities are another matter.
             let is_greeting = command.starts_with("EHLO") && said.starts_with("250");
             replies.push(if is_greeting { "250".to_owned() } else { said });
-            if is_secured && client.start_tls(&cards.client(case.card.as_deref())).is_err() {
+            let card = || cards.unwrap().client(case.card.as_deref());
+            if is_secured && client.start_tls(&card()).is_err() {
                 replies.push("no TLS".to_owned());
             }
         }
