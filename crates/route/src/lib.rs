@@ -154,6 +154,52 @@ impl Router {
         self
     }
 
+    /// The same router for a service that has other lists of recipients, and the tables of those that cannot be opened; `tell`
+    /// hears what they warn of. Domains, transports and who has moved are looked up by main.cf alone, as trivial-rewrite(8) does
+    /// for everybody.
+    pub fn for_service(self: &Arc<Router>, own: &Postfix, tell: &Tell) -> (Arc<Router>, Vec<tables::Error>) {
+        let lists = |settings: &Postfix| {
+            let local = settings.local_recipient_maps.clone();
+            let virtual_mailbox = settings.virtual_mailbox_maps.clone();
+            let relay = settings.relay_recipient_maps.clone();
+            let canonical = settings.canonical_maps.clone();
+            let recipient_canonical = settings.recipient_canonical_maps.clone();
+            let virtual_alias = settings.virtual_alias_maps.clone();
+            [
+                local,
+                virtual_mailbox,
+                relay,
+                canonical,
+                recipient_canonical,
+                virtual_alias,
+            ]
+        };
+        let wanted = lists(own);
+        if wanted == lists(&self.settings) && own.recipient_delimiter == self.settings.recipient_delimiter {
+            return (Arc::clone(self), Vec::new());
+        }
+        let mut mixed = Postfix::clone(&self.settings);
+        let [
+            local,
+            virtual_mailbox,
+            relay,
+            canonical,
+            recipient_canonical,
+            virtual_alias,
+        ] = wanted;
+        mixed.local_recipient_maps = local;
+        mixed.virtual_mailbox_maps = virtual_mailbox;
+        mixed.relay_recipient_maps = relay;
+        mixed.canonical_maps = canonical;
+        mixed.recipient_canonical_maps = recipient_canonical;
+        mixed.virtual_alias_maps = virtual_alias;
+        mixed.recipient_delimiter.clone_from(&own.recipient_delimiter);
+        let directory = self.recipients.directory();
+        let (router, problems) = Router::new(Arc::new(mixed), self.own_addresses.clone(), directory);
+        let silent: Tell = Arc::new(|_: &str| {});
+        (Arc::new(router.telling(&silent, tell)), problems)
+    }
+
     /// Whether mail for this site may be asked for, by ETRN or `postqueue -s` (`fast_flush_domains`).
     ///
     /// # Errors
