@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use route::Router;
-use settings::Postfix;
+use settings::{Networks, Postfix};
+use tables::client_list::ClientList;
 use tables::{Tables, Tell};
 
 use crate::About;
@@ -99,6 +100,10 @@ pub struct Access {
     pub(crate) keys: Keys,
     pub(crate) login_maps: Tables,
     pub(crate) reply_maps: Tables,
+    /// `mynetworks`
+    pub(crate) networks: ClientList,
+    /// `permit_mx_backup_networks`
+    pub(crate) backup_networks: ClientList,
     /// The lists of `smtpd_restriction_classes`.
     pub(crate) classes: BTreeMap<String, Vec<String>>,
     /// Warnings that are said once.
@@ -126,11 +131,20 @@ impl Access {
         let (mut reply_maps, broken) = Tables::open(&settings.rbl_reply_maps);
         problems.extend(broken);
         reply_maps.tell_warnings(tell);
+        let mut clients = |parameter: &str, list: &Networks| {
+            let mut list = ClientList::open(parameter, list, &settings, &mut problems);
+            list.tell_warnings(tell);
+            list
+        };
+        let networks = clients("mynetworks", &settings.mynetworks);
+        let backup_networks = clients("permit_mx_backup_networks", &settings.permit_mx_backup_networks);
         let access = Access {
             tables: opened,
             keys: Keys::of(&settings),
             login_maps,
             reply_maps,
+            networks,
+            backup_networks,
             classes,
             said: Mutex::default(),
             settings,

@@ -408,14 +408,10 @@ fn of_value(name: &str, text: &str, place: (&str, usize)) -> Vec<Problem> {
             .unwrap_or_default()
             .into_iter()
             .filter_map(|(_, pattern)| match pattern {
-                NetworkPattern::Name(word) => Some(word),
-                NetworkPattern::Table(table) => Some(table.to_string()),
-                NetworkPattern::Network(_) | NetworkPattern::File(_) => None,
+                NetworkPattern::Table(table) => missing_type(&table),
+                NetworkPattern::Name(_) | NetworkPattern::Network(_) | NetworkPattern::File(_) => None,
             })
-            .map(|word| {
-                let text = format!("\"{word}\" matches nobody: only addresses and networks are there yet");
-                Problem::new(Severity::Warning, place, name, text)
-            })
+            .map(|why| fails_for_now(&why, place, name))
             .collect(),
         _ => Vec::new(),
     }
@@ -640,7 +636,7 @@ mod tests {
 
     #[test]
     fn what_is_not_there_is_told_once_at_its_line() {
-        let main = "mynetworks = 127.0.0.0/8, cidr:/etc/friends, localhost
+        let main = "mynetworks = 127.0.0.0/8, ldap:/etc/friends, localhost
 smtpd_sender_restrictions = reject_unverified_sender, reject_unknown_sender_domain,
   check_sender_access ldap:/etc/senders.cf, check_sender_access hash:/etc/senders, permit_tls_clientcerts
 alias_maps = ldap:/etc/aliases.cf, hash:/no/such/file
@@ -650,8 +646,7 @@ default_transport = uucp:gate
         let master =
             format!("{SMTP}587 inet n - n - - smtpd -o smtpd_client_restrictions=reject_unauth_pipelining\n");
         let expected = [
-            "Warning main.cf:1: mynetworks: \"cidr:/etc/friends\" matches nobody: only addresses and networks are there yet",
-            "Warning main.cf:1: mynetworks: \"localhost\" matches nobody: only addresses and networks are there yet",
+            "Warning main.cf:1: mynetworks: table ldap:/etc/friends: type ldap is not there yet: what asks it fails for now",
             "Warning main.cf:2: smtpd_sender_restrictions: reject_unverified_sender is not there yet: it refuses nobody",
             "Warning main.cf:2: smtpd_sender_restrictions: table ldap:/etc/senders.cf: type ldap is not there yet: what asks it fails for now",
             "Note main.cf:2: smtpd_sender_restrictions: permit_tls_clientcerts is not there yet: it permits nobody",

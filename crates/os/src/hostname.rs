@@ -7,6 +7,9 @@ pub fn hostname() -> String {
 
 /// The NIS domain that this host is in, if any (setdomainname(2)).
 pub fn nis_domain() -> Option<String> {
-    let domain = rustix::system::uname().domainname().to_string_lossy().into_owned();
+    let domain = rustix::system::uname()
+        .domainname()
+        .to_string_lossy()
+        .into_owned();
     (!domain.is_empty() && domain != "(none)").then_some(domain)
 }

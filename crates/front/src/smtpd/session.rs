@@ -20,6 +20,7 @@ use smtp::transcript::Fault;
 use smtp::{Reply, Transcript};
 
 use super::Smtpd;
+use super::clients::Group;
 use super::forwarded::{Forwarded, introduced, value};
 use super::judging::Moment;
 use super::milters::words;
@@ -69,8 +70,16 @@ pub(super) type Watching = Box<dyn FnMut(&access::Outcome) + Send>;
 
 impl Session {
     pub(super) fn new(service: Arc<Smtpd>, address: IpAddr) -> Session {
+        let client = Client {
+            name: "unknown".to_owned(),
+            reverse_name: "unknown".to_owned(),
+            name_is_pending: false,
+            address,
+        };
         let anvil = &service.front.anvil;
-        let excess = anvil.connect(&service.name, address, &service.settings, now());
+        let excess = anvil
+            .connect(&service.name, address, &service.settings, now())
+            .filter(|_| !service.clients.has(Group::Unlimited, &client));
         Session {
             excess,
             service,
@@ -80,12 +89,7 @@ impl Session {
             connected: address,
             port: None,
             forwarded: None,
-            client: Client {
-                name: "unknown".to_owned(),
-                reverse_name: "unknown".to_owned(),
-                name_is_pending: false,
-                address,
-            },
+            client,
             helo: None,
             login: None,
             conversation: None,
@@ -179,6 +183,7 @@ impl Session {
             happening,
             (&service.settings, now()),
         );
+        let excess = excess.filter(|_| !service.clients.has(Group::Unlimited, &self.client));
         excess.inspect(|excess| self.log_excess(excess)).is_some()
     }
 
@@ -506,11 +511,11 @@ impl Session {
 
     /// `local_header_rewrite_clients`
     fn is_rewritten(&self) -> bool {
-        let (service, client) = (&self.service, self.client.address);
+        let service = &self.service;
         let mut words = service.settings.local_header_rewrite_clients.iter();
         words.any(|word| match word.as_str() {
-            "permit_inet_interfaces" => service.front.own_addresses.contains(&client),
-            "permit_mynetworks" => service.settings.mynetworks.contains(client),
+            "permit_inet_interfaces" => service.front.own_addresses.contains(&self.client.address),
+            "permit_mynetworks" => service.clients.has(Group::Networks, &self.client),
             "permit_sasl_authenticated" => self.login.is_some(),
             _ => false,
         })

@@ -96,8 +96,12 @@ impl Child {
     /// # Errors
     /// When it cannot be told: the configuration or the number of ports is over a limit of [`ipc`].
     pub(super) fn begin(&mut self, begin: Begin<Slice>, descriptors: Vec<OwnedFd>) -> Result<()> {
-        let parcel = Parcel::new(&Order::Begin(begin), descriptors)
-            .with_context(|| format!("cannot tell the process of role {} how to begin", self.role.name()))?;
+        let parcel = Parcel::new(&Order::Begin(begin), descriptors).with_context(|| {
+            format!(
+                "cannot tell the process of role {} how to begin",
+                self.role.name()
+            )
+        })?;
         let _ = self.parcels.send(parcel);
         Ok(())
     }

@@ -48,7 +48,11 @@ mod tests {
         }
         let table = open("nis:mail.aliases").expect("disabled");
         assert_eq!(table.lookup("root"), Ok(None));
-        assert!(table.take_warning().is_some_and(|text| text.contains("NIS domain")));
+        assert!(
+            table
+                .take_warning()
+                .is_some_and(|text| text.contains("NIS domain"))
+        );
         assert_eq!(table.take_warning(), None);
     }
 }
