@@ -2,6 +2,7 @@
 //! before what does not belong; the first entry that matches decides (postconf(5)).
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use settings::{Network, NetworkPattern, Networks, Postfix};
 
@@ -13,13 +14,25 @@ pub struct ClientList {
     entries: Vec<(bool, Entry)>,
     /// Whether a name in the list stands for its subdomains too (`parent_domain_matches_subdomains`).
     subdomains: bool,
+    parameter: String,
+    tell: Telling,
+}
+
+/// Who is told of lookups that fail.
+#[derive(Default)]
+struct Telling(Option<Tell>);
+
+impl std::fmt::Debug for Telling {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Telling")
+    }
 }
 
 #[derive(Debug)]
 enum Entry {
     Network(Network),
     Name(String),
-    Table(Tables),
+    Table(String, Tables),
 }
 
 impl ClientList {
@@ -37,7 +50,7 @@ impl ClientList {
             NetworkPattern::Table(table) => {
                 let (tables, found) = Tables::open(std::slice::from_ref(table));
                 problems.extend(found);
-                Some(Entry::Table(tables))
+                Some(Entry::Table(table.to_string(), tables))
             }
             // It was read when the configuration was.
             NetworkPattern::File(_) => None,
@@ -49,13 +62,16 @@ impl ClientList {
                 .filter_map(|(negated, pattern)| Some((*negated, entry(pattern)?)))
                 .collect(),
             subdomains: parents.any(|list| list == parameter),
+            parameter: parameter.to_owned(),
+            tell: Telling::default(),
         }
     }
 
-    /// As [`Tables::tell_warnings`].
+    /// As [`Tables::tell_warnings`]; of lookups that fail, too.
     pub fn tell_warnings(&mut self, tell: &Tell) {
+        self.tell = Telling(Some(Arc::clone(tell)));
         for (_, entry) in &mut self.entries {
-            if let Entry::Table(table) = entry {
+            if let Entry::Table(_, table) = entry {
                 table.tell_warnings(tell);
             }
         }
@@ -77,19 +93,32 @@ impl ClientList {
             let matches = match entry {
                 Entry::Network(network) => network.contains(address),
                 Entry::Name(wanted) => name.as_ref().is_some_and(|name| self.names(wanted, name)),
-                Entry::Table(table) => {
-                    let by_name = match &name {
-                        Some(name) => self.finds(table, name)?,
-                        None => false,
-                    };
-                    by_name || table.lookup(&address.to_string())?.is_some()
-                }
+                Entry::Table(shown, table) => self
+                    .is_in(table, name.as_deref(), address)
+                    .inspect_err(|error| self.failed(shown, error))?,
             };
             if matches {
                 return Ok(!negated);
             }
         }
         Ok(false)
+    }
+
+    fn is_in(&self, table: &Tables, name: Option<&str>, address: IpAddr) -> Result<bool, Error> {
+        let by_name = match name {
+            Some(name) => self.finds(table, name)?,
+            None => false,
+        };
+        Ok(by_name || table.lookup(&address.to_string())?.is_some())
+    }
+
+    fn failed(&self, table: &str, error: &Error) {
+        if let Some(tell) = &self.tell.0 {
+            if error.is_unavailable() {
+                tell(&format!("{table} is unavailable. {error}"));
+            }
+            tell(&format!("{}: {table}: table lookup problem", self.parameter));
+        }
     }
 
     fn names(&self, wanted: &str, name: &str) -> bool {

@@ -11,7 +11,7 @@ pub(super) fn permit_mynetworks(context: &Context<'_>) -> Verdict {
     match context.networks.contains(Some(&client.name), client.address) {
         Ok(true) => return Verdict::Permit,
         Ok(false) => {}
-        Err(_) => return About::new(&client.to_string(), CLIENT).lookup_failed(),
+        Err(_) => return context.about.lookup_failed(),
     }
     let name = Some(client.name.as_str()).filter(|name| *name != UNKNOWN);
     match context.router.relays_for_client(name, client.address) {
