@@ -209,6 +209,14 @@ impl<'a> Evaluation<'a> {
             "reject_unlisted_recipient" | "check_recipient_maps" => self.memory.recipient_was_checked = true,
             _ => {}
         }
+        if argument.is_empty() && is_list_in_dns(restriction.name) {
+            self.warn(format!(
+                "restriction {} requires domain name argument",
+                restriction.name
+            ));
+            self.step(restriction.name, "", Decided::Dunno);
+            return Status::Dunno;
+        }
         let context = self.context(about);
         let verdict = (restriction.ask)(&context, argument).await;
         let warnings = context.into_warnings();
@@ -313,4 +321,10 @@ impl<'a> Evaluation<'a> {
             decided,
         });
     }
+}
+/// Whether a restriction asks a list in DNS, which is its argument.
+fn is_list_in_dns(name: &str) -> bool {
+    ["reject_rbl_", "reject_rhsbl_", "permit_dnswl_", "permit_rhswl_"]
+        .iter()
+        .any(|kind| name.starts_with(kind))
 }

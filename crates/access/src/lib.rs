@@ -101,6 +101,28 @@ impl About {
         Refusal::new(code, status, format!("<{}>: {text}", self.name))
     }
 
+    /// The enhanced code as it fits an address of this kind: codes about recipients (5.1.1) have another detail for senders, and
+    /// the other way round (RFC 3463 §3.2), and none is for what is no address. Codes that are not about addresses stay.
+    pub fn fitting(&self, status: envelope::StatusCode) -> envelope::StatusCode {
+        if status.subject != 1 {
+            return status;
+        }
+        let (subject, detail) = match (self.class, status.detail) {
+            (lists::SENDER, 1 | 3 | 4 | 7) => (1, 7),
+            (lists::SENDER, 2 | 8) => (1, 8),
+            (lists::RECIPIENT, 7) => (1, 3),
+            (lists::RECIPIENT, 8) => (1, 2),
+            (lists::RECIPIENT, detail @ 0..=6) => (1, detail),
+            (lists::SENDER | lists::RECIPIENT, _) => (1, 0),
+            _ => (0, 0),
+        };
+        envelope::StatusCode {
+            subject,
+            detail,
+            ..status
+        }
+    }
+
     /// A table or a directory cannot be asked; never "not found".
     pub fn lookup_failed(&self) -> Verdict {
         Verdict::Fail(self.bare(

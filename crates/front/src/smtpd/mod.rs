@@ -2,6 +2,7 @@
 
 mod client_name;
 mod clients;
+mod command_filter;
 mod forwarded;
 mod judging;
 mod milters;
@@ -71,11 +72,14 @@ impl Smtpd {
         let (access, found) = Access::new(Arc::clone(&settings), router, &tell);
         problems.extend(found);
         let clients = clients::Clients::open(&settings, &tell, &mut problems);
+        let command_filter = command_filter::open(&settings, &tell, &mut problems);
         problems
             .iter()
             .for_each(|problem| log.error("smtpd", &problem.to_string()));
         let mechanisms = front.auth.mechanisms();
-        let config = Arc::new(options::config(&settings, tls.is_some(), &filter, &mechanisms));
+        let mut config = options::config(&settings, tls.is_some(), &filter, &mechanisms);
+        config.command_filter = command_filter;
+        let config = Arc::new(config);
         Smtpd {
             access,
             policies: policies::Policies::new(&settings.queue_directory),

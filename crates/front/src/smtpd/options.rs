@@ -60,6 +60,7 @@ pub(super) fn config(
         discard_ehlo_keywords: discarded,
         forbidden_commands: upper(&settings.smtpd_forbidden_commands),
         noop_commands: upper(&settings.smtpd_noop_commands),
+        command_filter: None,
         xforward: false,
         xclient: false,
         transcript_lines: wants_transcripts(settings).then_some(settings.smtpd_history_flush_threshold),

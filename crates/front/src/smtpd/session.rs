@@ -747,6 +747,7 @@ impl Session {
                     helo: self.helo.as_ref().map(|(_, name)| name.as_str()),
                 });
             }
+            note @ (Note::Replaced { .. } | Note::IllegalAddress { .. }) => self.tell_of_command(&note),
             Note::DroppedPlaintext | Note::TooBig | Note::Transcript(..) => {}
         }
     }

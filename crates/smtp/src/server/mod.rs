@@ -16,7 +16,7 @@ mod options;
 mod transfer;
 mod words;
 
-pub use config::{Auth, BareNewline, Config, Limits, Protocol, Tls, Words};
+pub use config::{Auth, BareNewline, CommandFilter, Config, Filtering, Limits, Protocol, Tls, Words};
 pub use counts::{Counts, Verb};
 pub use event::{Answer, Ended, Ending, Event, HeloVerb, MailOptions, Note, RcptOptions};
 pub use forwarding::{Attribute, Attributes, Told};
