@@ -335,7 +335,12 @@ impl Router {
     ) -> Result<Option<Undeliverable>, Error> {
         match self.virtual_user(address)? {
             Some(Virtual::Error(failure)) => return Ok(Some(sendmail::undeliverable(&failure))),
-            Some(Virtual::Address(_)) => return Ok(None),
+            Some(Virtual::Address(_)) => {
+                let meant = self.virtually(address)?;
+                if meant != *address {
+                    return self.undeliverable(&meant, sender);
+                }
+            }
             None => {}
         }
         // An address that stands for others goes where those go.
@@ -356,6 +361,12 @@ impl Router {
             RETRY => Some(Undeliverable::NotNow(next_hop)),
             _ => None,
         })
+    }
+
+    /// Whether others get mail for the address, or a text that refuses it is in `virtusertable`, which is told elsewhere.
+    fn stands_for_others(&self, address: &Address) -> Result<bool, Error> {
+        let is_refused = matches!(self.virtual_user(address)?, Some(Virtual::Error(_)));
+        Ok(is_refused || self.aliased.has(address, self)?)
     }
 
     /// The transport of an address that should have been an alias.
@@ -380,9 +391,16 @@ impl Router {
     /// When a lookup fails: the client is told to try again.
     pub fn existence(&self, address: &Address) -> Result<Existence, Error> {
         let address = &*self.sendmail.renamed(address)?;
-        if self.aliased.has(address, self)? || self.virtual_user(address)?.is_some() {
+        let stands_for_others = |address: &Address| self.stands_for_others(address);
+        if stands_for_others(address)? {
             return Ok(Existence::Exists);
         }
+        // Who stands for somebody is there when that one is.
+        let meant = self.virtually(address)?;
+        if meant != *address && stands_for_others(&meant)? {
+            return Ok(Existence::Exists);
+        }
+        let address = &meant;
         let class = self.class(address)?;
         self.recipients.existence(class, address, &self.settings)
     }
