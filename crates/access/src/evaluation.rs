@@ -262,7 +262,8 @@ impl<'a> Evaluation<'a> {
             Verdict::Says(saying) => {
                 self.step(name, argument, Decided::Goes);
                 if let Some(step) = self.outcome.trace.last_mut() {
-                    step.found = Some((saying.key.clone(), saying.value.clone()));
+                    let value = saying.written.as_ref().unwrap_or(&saying.value);
+                    step.found = Some((saying.key.clone(), value.clone()));
                 }
                 self.obey(name, &saying).await
             }

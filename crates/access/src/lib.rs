@@ -59,6 +59,8 @@ pub enum Verdict {
 pub struct Saying {
     /// An action or restrictions, as access(5) has them.
     pub value: String,
+    /// What stands in the table, where the action is that in other words.
+    pub written: Option<String>,
     /// The table or service, as the list names it.
     pub source: String,
     /// What was looked up there.

@@ -30,6 +30,7 @@ pub(super) async fn check_policy_service(context: &Context<'_>, argument: &str) 
     };
     Verdict::Says(Saying {
         value,
+        written: None,
         source: server.endpoint,
         key: super::POLICY_QUERY.to_owned(),
         about: context.about.clone(),
