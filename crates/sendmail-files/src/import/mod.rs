@@ -179,6 +179,7 @@ pub fn import(text: &str, directory: &str, local_host_names: &[String]) -> Impor
             "submission inet n - n - - smtpd",
         );
     }
+    reading.import.reports.sort_by_key(|report| report.line);
     reading.import
 }
 
