@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use address::Address;
 use settings::{Postfix, TableRef};
-use tables::{Error, Tables, Tell};
+use tables::{Error, Tables, Tell, watch};
 
 /// The value of a key, and the key.
 pub type Found = Option<(String, String)>;
@@ -34,6 +34,50 @@ impl Failed {
 pub struct AccessTables {
     open: Mutex<HashMap<String, Arc<Tables>>>,
     tell: Option<Tell>,
+}
+
+/// Tables of a parameter that are asked one after the other; the log names the one that fails.
+#[derive(Default)]
+pub(crate) struct MapList(Vec<(String, Tables)>);
+
+impl MapList {
+    /// Opens them; and what is wrong with them.
+    pub(crate) fn open(refs: &[TableRef], tell: &Tell) -> (MapList, Vec<Error>) {
+        let mut problems = Vec::new();
+        let open = |name: &TableRef| {
+            let (mut table, broken) = Tables::open(std::slice::from_ref(name));
+            table.tell_warnings(tell);
+            problems.extend(broken);
+            (name.to_string(), table)
+        };
+        (MapList(refs.iter().map(open).collect()), problems)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The first value.
+    ///
+    /// # Errors
+    /// What the log says of the first table that cannot be asked.
+    pub(crate) fn find(&self, key: &str) -> Result<Option<String>, Vec<String>> {
+        for (name, table) in &self.0 {
+            match table.lookup(key) {
+                Ok(None) => {}
+                Ok(found) => return Ok(found),
+                Err(error) => {
+                    let mut warnings = Vec::new();
+                    if error.is_unavailable() {
+                        warnings.push(format!("{name} is unavailable. {error}"));
+                    }
+                    warnings.push(format!("{name} lookup error for \"{key}\""));
+                    return Err(warnings);
+                }
+            }
+        }
+        Ok(None)
+    }
 }
 
 /// How a table is asked.
@@ -112,10 +156,18 @@ impl AccessTables {
     }
 }
 
+/// Which line of the table of this name decided in the last lookup of this thread; `None` where that is not a table of patterns.
+pub(crate) fn line_of(name: &str) -> Option<usize> {
+    let name = name.strip_prefix("proxy:").unwrap_or(name);
+    let (kind, _) = name.split_once(':')?;
+    watch::line().filter(|_| matches!(kind, "pcre" | "regexp" | "cidr"))
+}
+
 fn look(tables: &Tables, key: &str, whole: Whole) -> Result<Found, Error> {
     if key.is_empty() {
         return Ok(None);
     }
+    watch::forget_line();
     let value = match whole {
         Whole::Yes => tables.lookup(key)?,
         Whole::No => tables.lookup_part(key)?,

@@ -5,35 +5,42 @@
 //! ([`Anvil`]), and of hosts.allow and hosts.deny ([`hosts_access`]). Not in charge of the SMTP dialogue, of routing, of logging,
 //! or of connections: what is asked of others goes through [`Outside`].
 //!
-//! Entry: [`Access`], which answers with an [`Outcome`]: the refusal, what the log is to say, and the trace of what was looked
-//! at. The restrictions that exist are in [`restrictions::RESTRICTIONS`]; what a list asks for and does not get, is reported when
+//! Entry: [`Access`], which answers with an [`Outcome`]: the refusal and its [`Rule`], what the log is to say, and the trace of
+//! what was looked at. The restrictions that exist are in [`restrictions::RESTRICTIONS`]; what a list asks for and does not get, is reported when
 //! the configuration is read ([`review`]).
 //!
 //! Sources: SMTPD_ACCESS_README, SMTPD_POLICY_README, RESTRICTION_CLASS_README, access(5), postconf(5).
-//! Limits: [`evaluation::DEPTH_MAX`], [`dnsbl::REASON_BYTES_MAX`], [`servers::SERVERS_MAX`].
+//! Limits: [`evaluation::DEPTH_MAX`], [`dnsbl::REASON_BYTES_MAX`], [`servers::SERVERS_MAX`],
+//! [`rule::RULE_BYTES_MAX`].
 
 pub mod access_tables;
 mod actions;
 pub mod dnsbl;
 pub mod evaluation;
+pub mod footers;
 pub mod hosts_access;
 pub mod limits;
 pub mod lists;
+pub mod names;
 pub mod outcome;
 pub mod outside;
 pub mod policy;
 pub mod request;
 pub mod restrictions;
 pub mod review;
+pub mod rule;
 pub mod servers;
+pub mod verification;
 
 pub use evaluation::Memory;
-pub use limits::{Anvil, Excess, Happening};
+pub use footers::{Footer, Footers};
+pub use limits::{Anvil, Excess, Happening, Limit};
 pub use lists::{Access, Asked, Stage};
 pub use outcome::{Actions, Decided, Note, Outcome, Step, Word};
 pub use outside::{Outside, Waiting};
-pub use request::{Client, Refusal, Request, Tls};
+pub use request::{Certificate, Client, Refusal, Request, Tls};
 pub use review::Gap;
+pub use rule::Rule;
 
 /// What a restriction says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,6 +59,8 @@ pub enum Verdict {
     DeferIfReject(Refusal),
     /// A table or a policy service has something to say.
     Says(Saying),
+    /// A table has something to say of several keys: of the next one, when what was said of the one before leaves it open.
+    SaysAll(Vec<Saying>),
 }
 
 /// What a table, or a policy service, says of a key.

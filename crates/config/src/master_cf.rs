@@ -31,15 +31,7 @@ pub struct Row {
 }
 
 /// Commands of Postfix that Yubin does not have yet.
-const NOT_YET: &[&str] = &[
-    "verify",
-    "postscreen",
-    "dnsblog",
-    "tlsproxy",
-    "qmqpd",
-    "spawn",
-    "nqmgr",
-];
+const NOT_YET: &[&str] = &["postscreen", "dnsblog", "tlsproxy", "qmqpd", "spawn", "nqmgr"];
 
 /// Commands of Postfix that Yubin has, or whose work is done without a process of its own.
 const KNOWN: &[&str] = &[
@@ -63,6 +55,7 @@ const KNOWN: &[&str] = &[
     "smtpd",
     "tlsmgr",
     "trivial-rewrite",
+    "verify",
     "virtual",
 ];
 
@@ -114,7 +107,7 @@ fn same_name_space(one: ServiceType, other: ServiceType) -> bool {
 type Fault = (String, usize);
 
 /// The row of a line; `None` when too little of it can be read. Every mistake is noted.
-fn row(line: &LogicalLine, faults: &mut Vec<Fault>) -> Option<Row> {
+pub(crate) fn row(line: &LogicalLine, faults: &mut Vec<Fault>) -> Option<Row> {
     let words = match words(line) {
         Ok(words) => words,
         Err(fault) => {

@@ -10,9 +10,11 @@ use std::sync::Arc;
 
 use access::{Actions, Refusal};
 use address::Address;
-use envelope::{Envelope, QueueId, Recipient, StatusCode, Trace};
+use envelope::{DeliveryResult, Envelope, Outcome, QueueId, Recipient, StatusCode, Trace};
 use intake::{Context, Intake, Origin};
+use maillog::Delays;
 use maillog::lines::cleanup::MessageId;
+use maillog::lines::delivery::{Delivery, Purpose};
 use maillog::lines::qmgr::{Active, Removed};
 use milter::standing::Decision;
 use queue::spool::INLINE_BYTES_MAX;
@@ -85,6 +87,8 @@ pub struct Declined {
     pub cause: Cause,
     /// The reply in the words of a filter; else it is the refusal.
     pub words: Option<Reply>,
+    /// The setting by which it is so, where the log has not been told; may be empty.
+    pub rule: &'static str,
 }
 
 /// Why a message was not taken.
@@ -150,6 +154,7 @@ impl Circumstances {
         match self.origin {
             Origin::Network(_) | Origin::Local { .. } => !leaves_out(&self.settings, "no_header_body_checks"),
             Origin::Forward => false,
+            Origin::Report if self.trace == Trace::Probe => false,
             Origin::Report => self
                 .settings
                 .internal_mail_filter_classes
@@ -166,7 +171,7 @@ impl Circumstances {
     /// Whether there may be copies of it, about which nobody is told. What the mail system itself sends or passes on has
     /// none, or it would never end.
     fn is_copied(&self) -> bool {
-        self.is_mapped() && self.is_new() && self.trace != Trace::Verify
+        self.is_mapped() && self.is_new() && !self.trace.only_verifies()
     }
 }
 
@@ -214,6 +219,7 @@ pub fn no_content() -> Declined {
         refusal,
         cause: Cause::Other,
         words: None,
+        rule: "",
     }
 }
 
@@ -332,8 +338,8 @@ impl Submission {
                 filters.quit().await;
                 committed
             }
-            Review::Decided(stage, decision) => {
-                self.commit_reviewed(envelope, front, Err((stage, decision)))
+            Review::Decided(stage, decision, rule) => {
+                self.commit_reviewed(envelope, front, Err((stage, decision, rule)))
                     .await
             }
             Review::None => self.commit_past(envelope, front, None).await,
@@ -358,7 +364,7 @@ impl Submission {
         self,
         mut envelope: Envelope,
         front: &Front,
-        review: Result<Option<&mut Filters>, (&'static str, Decision)>,
+        review: Result<Option<&mut Filters>, Verdicts>,
     ) -> Result<Accepted, Declined> {
         let queue_id = self.incoming.queue_id().clone();
         let settings = Arc::clone(&self.circumstances.settings);
@@ -367,10 +373,11 @@ impl Submission {
         let mapped = addresses.map(&mut envelope, self.circumstances.is_copied());
         let expanded = mapped.map_err(|error| Failure::Intake(error.into()).tell(&queue_id, front))?;
         let mut about = self.circumstances.about(&queue_id);
-        if let Err((stage, _)) = &review {
+        if let Err((stage, ..)) = &review {
             about = about.at(stage);
         }
         let (origin, own_at) = (self.circumstances.origin.clone(), self.prepended_bytes);
+        let (trace, began_micros) = (self.circumstances.trace, self.circumstances.began_micros);
         let cleanup = Arc::clone(&self.cleanup);
         let Some(Finished {
             mut incoming,
@@ -384,6 +391,10 @@ impl Submission {
             .attributes
             .extend(expanded.iter().filter_map(expanded_attribute));
         drop_doubles(&mut envelope, &settings);
+        if trace == Trace::Probe && envelope.recipients.len() > 1 {
+            tell_of_many(&queue_id, &envelope, (began_micros, front));
+            envelope.recipients.clear();
+        }
         let addresses = Addresses::of(&cleanup, &settings);
         let mut on_its_way = OnItsWay {
             incoming: &mut incoming,
@@ -399,7 +410,7 @@ impl Submission {
         let seen = match review {
             Ok(None) => Ok(Seen::Taken),
             Ok(Some(filters)) => on_its_way.pass(filters, (&addresses, front)).await,
-            Err((_, decision)) => on_its_way.decide(decision, &front.log),
+            Err((_, decision, rule)) => on_its_way.decide((decision, rule), &front.log),
         };
         match seen.map_err(|failure| failure.tell(&queue_id, front))? {
             Seen::Discarded => return Ok(Accepted::Discarded(queue_id)),
@@ -538,6 +549,34 @@ fn tell_of_nobody(queue_id: &QueueId, (envelope, size_bytes): (&Envelope, u64), 
     front.log.write(&Removed { queue_id });
 }
 
+/// A probe of an address that stands for several: that is good enough, they are not asked.
+fn tell_of_many(queue_id: &QueueId, envelope: &Envelope, (began_micros, front): (i64, &Front)) {
+    let Some(recipient) = envelope.recipients.first() else {
+        return;
+    };
+    let outcome = Outcome {
+        result: DeliveryResult::Sent,
+        status: StatusCode::success(0, 0),
+        text: crate::verify::OF_MANY.to_owned(),
+        relay: "none".to_owned(),
+        detail: Default::default(),
+    };
+    front.log.write(&Delivery {
+        agent: "cleanup",
+        queue_id,
+        to: &recipient.original.to_string(),
+        original_to: None,
+        connection_uses: 0,
+        delays: Delays {
+            before_queue_manager_micros: serve::clock::now() - began_micros,
+            ..Delays::default()
+        },
+        outcome: &outcome,
+        purpose: Purpose::Verification,
+        is_soft: false,
+    });
+}
+
 /// What the sender of a queued message wants to hear of its first attempt.
 pub fn trace_of(message: &queue::Message) -> Trace {
     message.facts.attribute(TRACE).map_or(Trace::None, Trace::of_word)
@@ -572,6 +611,9 @@ pub(crate) fn log_attributes(origin: &Origin) -> Vec<(String, String)> {
     }
 }
 
+/// What filters decided already: at which command, what, and which of them.
+type Verdicts = (&'static str, Decision, Option<String>);
+
 /// Why a message is not taken.
 enum Failure {
     Queue(queue::Error),
@@ -585,6 +627,16 @@ enum Failure {
 }
 
 impl Failure {
+    /// The setting by which it is so, of what the log is not told elsewhere.
+    fn rule(&self) -> &'static str {
+        match self {
+            Failure::Intake(intake::Error::TooManyHops) => "hopcount_limit",
+            Failure::TooLarge => "message_size_limit",
+            Failure::Queue(_) => "queue_directory",
+            Failure::Intake(_) | Failure::Content(..) | Failure::Filter(_) => "",
+        }
+    }
+
     /// Writes the detail into the log; what the sender reads.
     fn tell(&self, queue_id: &QueueId, front: &Front) -> Declined {
         if let Failure::Queue(error) = self {
@@ -650,6 +702,7 @@ impl Failure {
                 Failure::Filter(reply) => Some(reply.clone()),
                 _ => None,
             },
+            rule: self.rule(),
         }
     }
 }

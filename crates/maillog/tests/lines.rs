@@ -50,6 +50,7 @@ fn refused_relay() -> smtpd::Decided<'static> {
         recipient: Some("bob@elsewhere.test"),
         protocol: "ESMTP",
         helo: Some("vm"),
+        rule: None,
     }
 }
 
@@ -70,6 +71,7 @@ fn smtpd_lines() {
             queue_id: Some(queue_id),
             peer: PEER,
             sasl: None,
+            sasl_sender: None,
             original: None,
         },
         "D9DF698C2D9: client=localhost[127.0.0.1]",
@@ -83,6 +85,7 @@ fn smtpd_lines() {
             queue_id: Some(queue_id),
             peer: PEER,
             sasl,
+            sasl_sender: None,
             original: None,
         },
         "D9DF698C2D9: client=localhost[127.0.0.1], sasl_method=PLAIN, sasl_username=alice",
@@ -91,6 +94,7 @@ fn smtpd_lines() {
         queue_id: Some(queue_id),
         peer: PEER,
         sasl: None,
+        sasl_sender: None,
         original: Some(smtpd::Original {
             queue_id: Some("ABC123"),
             name: None,
@@ -105,6 +109,18 @@ fn smtpd_lines() {
         &refused_relay(),
         "NOQUEUE: reject: RCPT from localhost[127.0.0.1]: 554 5.7.1 <bob@elsewhere.test>: Relay access denied; \
          from=<a@x.test> to=<bob@elsewhere.test> proto=ESMTP helo=<vm>",
+    );
+    let rule = Some("smtpd_relay_restrictions: check_helo_access inline:{ vm=REJECT }: vm rule=<x>\n");
+    let named = smtpd::Decided {
+        rule,
+        ..refused_relay()
+    };
+    let text = named.to_text();
+    assert!(
+        text.ends_with(
+            " helo=<vm> rule=<smtpd_relay_restrictions: check_helo_access inline:{ vm=REJECT }: vm rule=_x>?>"
+        ),
+        "{text}"
     );
     let ended = |cut, after, content_bytes| smtpd::Ended {
         cut,
@@ -199,7 +215,7 @@ fn delivery_lines() {
         connection_uses: 1,
         delays: delays(),
         outcome: &sent,
-        is_verified_only: false,
+        purpose: delivery::Purpose::Delivery,
         is_soft: false,
     };
     same(
@@ -470,6 +486,7 @@ fn write_a_day(log: &Log) {
             queue_id: Some(queue_id),
             peer: PEER,
             sasl: None,
+            sasl_sender: None,
             original: None,
         });
         log.write(&cleanup::MessageId {
@@ -497,7 +514,7 @@ fn write_a_day(log: &Log) {
                 connection_uses,
                 delays,
                 outcome,
-                is_verified_only: false,
+                purpose: delivery::Purpose::Delivery,
                 is_soft: false,
             });
         }

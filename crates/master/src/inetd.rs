@@ -50,6 +50,7 @@ pub fn serve(start: Start, purpose: Purpose, socket: OwnedFd) -> Result<()> {
         queue: None,
         log: log.clone(),
         anvil: Arc::default(),
+        verifications: Arc::default(),
         connections: Arc::default(),
         hosts: Arc::default(),
     };
@@ -79,6 +80,7 @@ fn users_log(postfix: &Postfix, dovecot: Option<&Dovecot>) -> Result<Log> {
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime> {
+    tables::waiting::go_through(serve::waiting::step_aside);
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()

@@ -75,6 +75,7 @@ fn prepare_here(start: Start, tell: &mut dyn FnMut(&str)) -> Result<Ready> {
             .map(|queue| (queue.spool.clone(), queue.handle.clone())),
         log,
         anvil: Arc::default(),
+        verifications: Arc::default(),
         connections: Arc::default(),
         hosts: Arc::default(),
     };
@@ -113,6 +114,7 @@ impl Ready {
             .enable_all()
             .build()
             .context("cannot start the threads of the runtime")?;
+        tables::waiting::go_through(serve::waiting::step_aside);
         let log = self.kept.log.clone();
         let done = runtime.block_on(self.run_here(up));
         runtime.shutdown_timeout(Duration::from_secs(1));

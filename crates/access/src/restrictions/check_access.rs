@@ -42,7 +42,7 @@ fn verdict(context: &Context<'_>, name: &str, about: About, found: Result<Found,
     }
 }
 
-fn check(
+pub(super) fn check(
     context: &Context<'_>,
     name: &str,
     about: About,

@@ -1,6 +1,7 @@
 //! Which clients a service treats in another way than the others: lists of networks, names and tables.
 
 use access::Client;
+use access::limits::Terms;
 use settings::{Networks, Postfix};
 use tables::client_list::ClientList;
 use tables::{Error, Tell};
@@ -37,6 +38,16 @@ pub(super) enum Group {
     Xforward,
     /// `smtpd_authorized_xclient_hosts`
     Xclient,
+}
+
+impl super::Smtpd {
+    /// What the limits are for this client.
+    pub(super) fn terms(&self, client: &Client) -> Terms<'_> {
+        Terms {
+            settings: &self.settings,
+            is_exempt: self.clients.has(Group::Unlimited, client),
+        }
+    }
 }
 
 impl Clients {

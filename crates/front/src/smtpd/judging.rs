@@ -4,14 +4,15 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use access::policy::{Failure, Server};
+use access::verification::Answer;
 use access::{Asked, Memory, Note, Outcome, Outside, Refusal, Request, Waiting, Word};
 use address::Address;
 use maillog::lines::smtpd as lines;
 use serve::Link;
-use tls::session::Description;
 
 use super::Smtpd;
-use super::session::Session;
+use super::security::described;
+use super::session::{Session, Watched};
 use super::transaction::Transaction;
 
 /// A command, as the restrictions see it.
@@ -27,6 +28,18 @@ pub(super) struct Moment<'a> {
     pub(super) etrn_domain: &'a str,
     /// The size of the content, in octets, where it is known.
     pub(super) size_bytes: Option<u64>,
+    /// What decided, for the log.
+    pub(super) rule: Option<&'a str>,
+}
+
+impl<'a> Moment<'a> {
+    /// The same with what decided.
+    pub(super) fn by(self, rule: &'a str) -> Moment<'a> {
+        Moment {
+            rule: Some(rule),
+            ..self
+        }
+    }
 }
 
 struct Others<'a>(&'a Smtpd);
@@ -42,6 +55,14 @@ impl Outside for Others<'_> {
         request: &'a str,
     ) -> Waiting<'a, Result<String, Failure>> {
         Box::pin(self.0.policies.ask(server, request))
+    }
+
+    fn local_time(&self) -> String {
+        maillog::local_time()
+    }
+
+    fn verify<'a>(&'a self, address: &'a Address, patience: Duration) -> Waiting<'a, Answer> {
+        Box::pin(crate::verify::verify(&self.0.front, address, patience))
     }
 
     fn sleep(&self, duration: Duration) -> Waiting<'_, ()> {
@@ -63,21 +84,24 @@ fn decision(word: Word) -> lines::Decision {
 }
 
 impl Session {
-    /// What the lists of this command say: a refusal, or nothing. The log has been told the rest.
-    pub(super) async fn judged(&mut self, moment: Moment<'_>, link: &Link) -> Option<Refusal> {
+    /// What the lists of this command say: a refusal and its rule, or nothing. The log has been told the rest.
+    pub(super) async fn judged(&mut self, moment: Moment<'_>, link: &Link) -> Option<(Refusal, String)> {
         let mut memory = std::mem::take(&mut self.memory);
         let outcome = {
             let port = self
                 .port
                 .clone()
                 .unwrap_or_else(|| link.remote.port().to_string());
-            let tls = link.tls().and_then(|connection| Description::of(connection));
-            let request = self.request(moment, link.local, (&port, tls.as_ref()));
+            let tls = described(link);
+            let request = Request {
+                tls: self.tls_asked(tls.as_ref(), link),
+                ..self.request(moment, link.local, &port)
+            };
             asked(&self.service, &request, &mut memory).await
         };
         self.memory = memory;
         if let Some(watching) = &mut self.watching {
-            watching(&outcome);
+            watching(Watched::Lists(&outcome));
         }
         for note in &outcome.notes {
             match note {
@@ -87,18 +111,18 @@ impl Session {
                     class,
                     to: *to,
                 }),
-                Note::About(word, text) => self.tell(decision(*word), text, moment),
+                Note::About(word, text, rule) => {
+                    let rule = rule.as_ref().map(ToString::to_string);
+                    let moment = moment.by(rule.as_deref().unwrap_or_default());
+                    self.tell(decision(*word), text, moment);
+                }
             }
         }
-        outcome.refusal
+        let rule = outcome.rule.map(|rule| rule.to_string());
+        Some((outcome.refusal?, rule.unwrap_or_default()))
     }
 
-    fn request<'a>(
-        &'a self,
-        moment: Moment<'a>,
-        server: SocketAddr,
-        (port, tls): (&'a str, Option<&'a Description>),
-    ) -> Request<'a> {
+    fn request<'a>(&'a self, moment: Moment<'a>, server: SocketAddr, port: &'a str) -> Request<'a> {
         let transaction = self.transaction.as_ref();
         let queue_id = transaction.and_then(Transaction::queue_id);
         let announced = transaction.map_or(0, Transaction::announced_bytes);
@@ -125,11 +149,8 @@ impl Session {
             sasl_user: login.map(|login| login.user.as_str()),
             sasl_method: login.map(|login| login.method.as_str()),
             sasl_sender: transaction.and_then(Transaction::auth),
-            tls: tls.map(|tls| access::Tls {
-                protocol: tls.protocol,
-                cipher: tls.cipher,
-                bits: tls.bits,
-            }),
+            tls: None,
+            spoke_ahead: self.spoke_ahead,
         }
     }
 
@@ -158,8 +179,23 @@ impl Session {
             recipient: moment.shown,
             protocol: self.protocol_at(moment.command),
             helo: self.helo.as_ref().map(|(_, name)| name.as_str()),
+            rule: moment.rule.filter(|_| self.names_rules() && keeps_back(decision)),
         });
     }
+
+    /// `yubin_log_rules`
+    pub(super) fn names_rules(&self) -> bool {
+        self.service.settings.yubin_log_rules
+    }
+}
+
+/// Whether it is a decision by which somebody does not get a message, or would not, whose rule the log names.
+fn keeps_back(decision: lines::Decision) -> bool {
+    use lines::Decision::{Discard, Hold, MilterDiscard, MilterHold, MilterReject, Reject, RejectWarning};
+    matches!(
+        decision,
+        Reject | RejectWarning | Discard | Hold | MilterReject | MilterDiscard | MilterHold
+    )
 }
 
 async fn asked(service: &Smtpd, request: &Request<'_>, memory: &mut Memory) -> Outcome {
@@ -176,6 +212,9 @@ async fn asked(service: &Smtpd, request: &Request<'_>, memory: &mut Memory) -> O
         "DATA" | "BDAT" => access.data(&asked, memory).await,
         "END-OF-MESSAGE" => access.end_of_data(&asked, memory).await,
         "ETRN" => access.etrn(&asked, memory).await,
+        "RCPT" if crate::verify::is_probe_sender(&service.front, request.recipient_written) => {
+            Outcome::default()
+        }
         _ => access.rcpt(&asked, memory).await,
     }
 }

@@ -63,6 +63,7 @@ pub(super) fn config(
         command_filter: None,
         xforward: false,
         xclient: false,
+        forbids_pipelining: settings.smtpd_forbid_unauth_pipelining,
         transcript_lines: wants_transcripts(settings).then_some(settings.smtpd_history_flush_threshold),
     }
 }

@@ -1,14 +1,14 @@
 //! One SMTP session: every event of the machine is answered here, by asking access, auth and cleanup.
 
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use access::{Client, Excess, Happening, Memory, Refusal};
 use address::Address;
 use envelope::StatusCode;
 use intake::{Network, Origin};
-use maillog::lines::Peer;
 use maillog::lines::smtpd as lines;
+use maillog::lines::{Peer, with_rule};
 use serve::Link;
 use serve::clock::now;
 use serve::pump::{Host, Step};
@@ -18,11 +18,13 @@ use smtp::server::{
 };
 use smtp::transcript::Fault;
 use smtp::{Reply, Transcript};
+use tls::clients::Shown;
 
 use super::Smtpd;
 use super::clients::Group;
 use super::forwarded::{Forwarded, introduced, value};
 use super::judging::Moment;
+use super::limits;
 use super::milters::words;
 use super::transaction::Transaction;
 use crate::authenticate::{Conversation, Progress, asker_of};
@@ -40,7 +42,7 @@ pub(super) struct Session {
     pub(super) service: Arc<Smtpd>,
     pub(super) client: Client,
     /// Who has connected, whoever the client is since XCLIENT.
-    connected: IpAddr,
+    pub(super) connected: IpAddr,
     /// The client's port, as XCLIENT has it.
     pub(super) port: Option<String>,
     /// What XFORWARD told of the next message.
@@ -60,13 +62,29 @@ pub(super) struct Session {
     /// STARTTLS was accepted, and nothing was heard since.
     in_handshake: bool,
     /// Which classes of `notify_classes` our refusals were of.
-    faults: Vec<NotifyClass>,
+    pub(super) faults: Vec<NotifyClass>,
+    /// The certificate that it has shown, once TLS is there.
+    pub(super) shown: OnceLock<Option<Shown>>,
+    /// It said more where it had to wait.
+    pub(super) spoke_ahead: bool,
+    /// What is kept for the footers of refusals.
+    pub(super) said: Option<super::footers::Shared>,
     /// Who is shown what the lists said of each command.
     pub(super) watching: Option<Watching>,
+    /// Its number among all sessions.
+    pub(super) number: u64,
 }
 
-/// Is shown what restriction lists said of a command.
-pub(super) type Watching = Box<dyn FnMut(&access::Outcome) + Send>;
+/// Is shown what restriction lists said of a command, and by which rule it was refused.
+pub(super) type Watching = Box<dyn FnMut(Watched<'_>) + Send>;
+
+/// What is shown.
+pub(super) enum Watched<'a> {
+    /// What the lists said.
+    Lists(&'a access::Outcome),
+    /// The rule that refused, as the log names it.
+    Refused(&'a str),
+}
 
 impl Session {
     pub(super) fn new(service: Arc<Smtpd>, address: IpAddr) -> Session {
@@ -77,9 +95,7 @@ impl Session {
             address,
         };
         let anvil = &service.front.anvil;
-        let excess = anvil
-            .connect(&service.name, address, &service.settings, now())
-            .filter(|_| !service.clients.has(Group::Unlimited, &client));
+        let excess = anvil.connect(&service.name, address, service.terms(&client), now());
         Session {
             excess,
             service,
@@ -96,7 +112,11 @@ impl Session {
             transaction: None,
             in_handshake: false,
             faults: Vec::new(),
+            shown: OnceLock::new(),
+            spoke_ahead: false,
+            said: None,
             watching: None,
+            number: limits::next_number(),
         }
     }
 
@@ -115,21 +135,6 @@ impl Session {
     /// Whether a TLS handshake was begun and not finished.
     pub(super) fn is_in_handshake(&self) -> bool {
         self.in_handshake
-    }
-
-    /// `smtpd_tls_loglevel`: the line about a handshake that is done.
-    pub(super) fn log_tls(&self, link: &Link) {
-        if self.service.settings.smtpd_tls_loglevel == 0 {
-            return;
-        }
-        let connection = link.tls();
-        let described = connection.and_then(|connection| tls::session::Description::of(connection));
-        if let Some(session) = described {
-            self.service.log.write(&lines::TlsEstablished {
-                peer: self.peer(),
-                session: &session.to_string(),
-            });
-        }
     }
 
     /// The log's line about a client that is gone.
@@ -158,49 +163,28 @@ impl Session {
     }
 
     /// Logs a refusal and makes the reply.
-    fn refuse(&mut self, refusal: &Refusal, moment: Moment<'_>) -> Step<Answer> {
+    pub(super) fn refuse(&mut self, refusal: &Refusal, moment: Moment<'_>) -> Step<Answer> {
         self.note_fault(refusal.class());
         let softened = self.service.settings.soft_bounce.then(|| refusal.softened());
         let refusal = softened.as_ref().unwrap_or(refusal);
         self.tell(lines::Decision::Reject, &refusal.to_string(), moment);
+        self.show_rule(moment.rule);
         reply(refusal.code, refusal.status, &refusal.text)
     }
 
     /// What the lists say, and the reply if they refuse.
     async fn pass(&mut self, moment: Moment<'_>, link: &Link) -> Result<(), Step<Answer>> {
         match self.judged(moment, link).await {
-            Some(refusal) => Err(self.refuse(&refusal, moment)),
+            Some((refusal, rule)) => Err(self.refuse(&refusal, moment.by(&rule))),
             None => Ok(()),
         }
     }
 
-    /// Whether the client does this more often than it may; the log knows then.
-    pub(super) fn is_over(&self, happening: Happening) -> bool {
-        let service = &self.service;
-        let excess = service.front.anvil.count(
-            &service.name,
-            self.client.address,
-            happening,
-            (&service.settings, now()),
-        );
-        let excess = excess.filter(|_| !service.clients.has(Group::Unlimited, &self.client));
-        excess.inspect(|excess| self.log_excess(excess)).is_some()
-    }
-
-    fn log_excess(&self, excess: &Excess) {
-        let Excess { what, count } = excess;
-        let text = format!(
-            "{what}: {count} from {} for service {}",
-            self.client, self.service.name
-        );
-        self.service.log.warning("smtpd", &text);
-    }
-
-    /// The reply to a client that comes too often.
-    fn too_many(&mut self, what: &str) -> Step<Answer> {
-        self.note_fault(NotifyClass::Policy);
-        let text = format!("Error: too {what} from {}", self.client.address);
-        reply(450, StatusCode::temporary(7, 1), &text)
+    /// Shows whoever watches which rule refuses.
+    pub(super) fn show_rule(&mut self, rule: Option<&str>) {
+        if let (Some(watching), Some(rule)) = (&mut self.watching, rule) {
+            watching(Watched::Refused(rule));
+        }
     }
 
     async fn connected(&mut self, link: &Link) -> Step<Answer> {
@@ -235,30 +219,12 @@ impl Session {
         accepted_unless(self.filters_hear_helo(link, command, before.is_none()).await)
     }
 
-    /// Whether the queue's disk has room: `queue_minfree`, and what the client says the message needs.
-    fn has_room(&self, size_bytes: u64) -> bool {
-        let settings = &self.service.settings;
-        if settings.queue_minfree == 0 {
-            return true;
-        }
-        match os::space::free_bytes(&settings.queue_directory) {
-            Ok(free) => free > settings.queue_minfree.saturating_add(size_bytes),
-            Err(error) => {
-                let place = settings.queue_directory.display();
-                let text = format!("cannot tell how much room {place} has: {error}");
-                self.service.log.warning("smtpd", &text);
-                true
-            }
-        }
-    }
-
     async fn mail(&mut self, sender: Option<Address>, options: MailOptions, link: &Link) -> Step<Answer> {
         if self.is_over(Happening::Message) {
             return self.too_many("much mail");
         }
-        if !self.has_room(options.size.unwrap_or(0)) {
-            self.note_fault(NotifyClass::Resource);
-            return reply(452, StatusCode::temporary(3, 1), "Insufficient system storage");
+        if let Some(refused) = self.without_room(options.size.unwrap_or(0)) {
+            return refused;
         }
         let qualified = sender.map(|sender| intake::qualify(sender, &self.service.settings));
         let words = words(&options.said);
@@ -376,6 +342,7 @@ impl Session {
             queue_id,
             peer: self.peer(),
             sasl,
+            sasl_sender: self.transaction.as_ref().and_then(Transaction::auth),
             original: self.forwarded.as_ref().map(Forwarded::original),
         });
     }
@@ -400,8 +367,8 @@ impl Session {
         self.pass(moment, link).await
     }
 
-    async fn data(&mut self, link: &Link) -> Step<Answer> {
-        if let Err(refused) = self.pass_content("DATA", None, link).await {
+    async fn data(&mut self, command: &str, link: &Link) -> Step<Answer> {
+        if let Err(refused) = self.pass_content(command, None, link).await {
             return refused;
         }
         if let Some(refused) = self.filters_hear_data().await {
@@ -469,9 +436,6 @@ impl Session {
     /// What the Received field says of this client.
     pub(super) fn origin(&self, link: &Link) -> Origin {
         let settings = &self.service.settings;
-        let tls = link
-            .tls()
-            .and_then(|connection| tls::session::Description::of(connection));
         Origin::Network(Network {
             helo: self
                 .helo
@@ -481,9 +445,9 @@ impl Session {
             name: self.client.name.clone(),
             address: self.client.address,
             protocol: self.with_protocol(link.is_secured()),
-            tls: tls
-                .filter(|_| settings.smtpd_tls_received_header)
-                .map(|tls| tls.to_string()),
+            tls: self
+                .encryption(link)
+                .filter(|_| settings.smtpd_tls_received_header),
             login: self
                 .login
                 .as_ref()
@@ -558,7 +522,9 @@ impl Session {
                 self.note_fault(NotifyClass::Policy);
                 Step::Answer(Answer::Reply(words))
             }
-            Err(Declined { refusal, cause, .. }) => {
+            Err(Declined {
+                refusal, cause, rule, ..
+            }) => {
                 let faults = self.faults.clone();
                 let (step, class) = match cause {
                     // It is in the log already.
@@ -569,7 +535,7 @@ impl Session {
                         (step, NotifyClass::Policy)
                     }
                     Cause::Other => {
-                        let step = self.refuse(&refusal, said("END-OF-MESSAGE"));
+                        let step = self.refuse(&refusal, said("END-OF-MESSAGE").by(rule));
                         (step, class_of_commit(&refusal))
                     }
                 };
@@ -672,6 +638,7 @@ impl Session {
         if !is_served {
             self.note_fault(NotifyClass::Policy);
             let text = format!("reject: ETRN {domain}... from {}", self.client);
+            let text = with_rule(text, self.names_rules().then_some("fast_flush_domains"));
             self.service.log.warning("smtpd", &text);
             let text = format!("<{domain}>: service unavailable");
             return Step::Answer(Answer::Reply(Reply::bare(459, text)));
@@ -709,7 +676,10 @@ impl Session {
             Ending::Quit | Ending::HungUp => return,
             Ending::Lost => lines::Cut::LostConnection,
             Ending::TimedOut => lines::Cut::Timeout,
-            Ending::TooManyErrors => lines::Cut::TooManyErrors,
+            Ending::TooManyErrors => {
+                self.gave_up();
+                lines::Cut::TooManyErrors
+            }
         };
         self.service.log.write(&lines::Ended {
             cut,
@@ -745,10 +715,16 @@ impl Session {
                     recipient: None,
                     protocol: self.protocol(),
                     helo: self.helo.as_ref().map(|(_, name)| name.as_str()),
+                    rule: Some("message_size_limit").filter(|_| self.names_rules()),
                 });
             }
             note @ (Note::Replaced { .. } | Note::IllegalAddress { .. }) => self.tell_of_command(&note),
-            Note::DroppedPlaintext | Note::TooBig | Note::Transcript(..) => {}
+            Note::Slowed { errors, until } => self.slowed(errors, until),
+            Note::TooManyRecipients(recipient, reply) => {
+                self.had_too_many_recipients(&recipient.to_string(), &reply);
+            }
+            Note::TooBig => self.outgrew_limit(),
+            Note::DroppedPlaintext | Note::Transcript(..) | Note::ImproperPipelining { .. } => {}
         }
     }
 }
@@ -759,12 +735,23 @@ impl Host<Server> for Session {
         if std::mem::take(&mut self.in_handshake) {
             self.log_tls(link);
         }
+        if self.is_out_of_step(&event, link) {
+            return Step::Answer(Answer::OutOfStep);
+        }
+        let step = self.decided(event, link).await;
+        self.keep_for_footers(link);
+        step
+    }
+}
+
+impl Session {
+    async fn decided(&mut self, event: Event, link: &Link) -> Step<Answer> {
         match event {
             Event::Connected => self.connected(link).await,
             Event::Helo { verb, name } => self.greeted(verb, name, link).await,
             Event::Mail { sender, options } => self.mail(sender, options, link).await,
             Event::Rcpt { recipient, options } => self.rcpt(recipient, options, link).await,
-            Event::Data => self.data(link).await,
+            Event::Data { chunked } => self.data(if chunked { "BDAT" } else { "DATA" }, link).await,
             Event::Content(piece) => {
                 self.proxy_hears_content(&piece).await;
                 if let Some(transaction) = &mut self.transaction {
@@ -816,6 +803,10 @@ impl Host<Server> for Session {
                 self.tell_postmaster(&transcript, aborted).await;
                 Step::Done
             }
+            Event::Note(Note::ImproperPipelining { after, unread }) => {
+                self.speaks_ahead(after, &unread);
+                Step::Done
+            }
             Event::Note(note) => {
                 self.note(note);
                 Step::Done
@@ -833,7 +824,7 @@ impl Drop for Session {
     fn drop(&mut self) {
         let service = &self.service;
         let anvil = &service.front.anvil;
-        anvil.disconnect(&service.name, self.connected, &service.settings, now());
+        anvil.disconnect(&service.name, self.connected, self.number, now());
     }
 }
 
@@ -843,7 +834,7 @@ fn accepted_unless(refused: Option<Reply>) -> Step<Answer> {
 }
 
 /// A command that names nobody.
-fn said(command: &str) -> Moment<'_> {
+pub(super) fn said(command: &str) -> Moment<'_> {
     Moment {
         command,
         ..Moment::default()
@@ -869,6 +860,6 @@ fn class_of_commit(refusal: &Refusal) -> NotifyClass {
     }
 }
 
-fn reply(code: u16, status: StatusCode, text: &str) -> Step<Answer> {
+pub(super) fn reply(code: u16, status: StatusCode, text: &str) -> Step<Answer> {
     Step::Answer(Answer::Reply(Reply::new(code, status, text)))
 }

@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panic")]
 
 mod agents;
+mod broken_tables;
 mod crowd;
 mod delivery;
 mod exchangers;
@@ -16,3 +17,4 @@ mod queueing;
 mod rights;
 mod roles;
 mod tables;
+mod verification;
