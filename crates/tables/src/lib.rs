@@ -17,6 +17,7 @@ pub mod aliases;
 pub mod build;
 pub mod cdb;
 mod changes;
+pub mod client_list;
 pub mod file_values;
 pub mod files;
 pub mod lmdb;

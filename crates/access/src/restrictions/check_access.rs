@@ -25,6 +25,7 @@ fn verdict(context: &Context<'_>, name: &str, about: About, found: Result<Found,
         Ok(None) => Verdict::Dunno,
         Ok(Some((key, value))) => Verdict::Says(Saying {
             value,
+            written: None,
             source: name.to_owned(),
             key,
             about,

@@ -21,6 +21,7 @@ use smtp::{Reply, Transcript};
 use tls::clients::Shown;
 
 use super::Smtpd;
+use super::clients::Group;
 use super::forwarded::{Forwarded, introduced, value};
 use super::judging::Moment;
 use super::limits;
@@ -87,8 +88,14 @@ pub(super) enum Watched<'a> {
 
 impl Session {
     pub(super) fn new(service: Arc<Smtpd>, address: IpAddr) -> Session {
+        let client = Client {
+            name: "unknown".to_owned(),
+            reverse_name: "unknown".to_owned(),
+            name_is_pending: false,
+            address,
+        };
         let anvil = &service.front.anvil;
-        let excess = anvil.connect(&service.name, address, &service.settings, now());
+        let excess = anvil.connect(&service.name, address, service.terms(&client), now());
         Session {
             excess,
             service,
@@ -98,12 +105,7 @@ impl Session {
             connected: address,
             port: None,
             forwarded: None,
-            client: Client {
-                name: "unknown".to_owned(),
-                reverse_name: "unknown".to_owned(),
-                name_is_pending: false,
-                address,
-            },
+            client,
             helo: None,
             login: None,
             conversation: None,
@@ -473,11 +475,11 @@ impl Session {
 
     /// `local_header_rewrite_clients`
     fn is_rewritten(&self) -> bool {
-        let (service, client) = (&self.service, self.client.address);
+        let service = &self.service;
         let mut words = service.settings.local_header_rewrite_clients.iter();
         words.any(|word| match word.as_str() {
-            "permit_inet_interfaces" => service.front.own_addresses.contains(&client),
-            "permit_mynetworks" => service.settings.mynetworks.contains(client),
+            "permit_inet_interfaces" => service.front.own_addresses.contains(&self.client.address),
+            "permit_mynetworks" => service.clients.has(Group::Networks, &self.client),
             "permit_sasl_authenticated" => self.login.is_some(),
             _ => false,
         })
@@ -716,6 +718,7 @@ impl Session {
                     rule: Some("message_size_limit").filter(|_| self.names_rules()),
                 });
             }
+            note @ (Note::Replaced { .. } | Note::IllegalAddress { .. }) => self.tell_of_command(&note),
             Note::Slowed { errors, until } => self.slowed(errors, until),
             Note::TooManyRecipients(recipient, reply) => {
                 self.had_too_many_recipients(&recipient.to_string(), &reply);
