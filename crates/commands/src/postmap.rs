@@ -340,10 +340,11 @@ impl<'r> Asking<'r> {
         if key.is_empty() && self.refs.iter().all(|table| build::has_database(&table.kind)) {
             return Ok(None);
         }
-        let found = match self.request.keeps_case {
-            true => self.tables.lookup_unfolded(key),
-            false => self.tables.lookup(key),
+        let case = match self.request.keeps_case {
+            true => tables::Case::Kept,
+            false => tables::Case::Folded,
         };
+        let found = self.tables.entry(key, case);
         match found.map_err(|error| error.to_string())? {
             Some(value) if self.request.reads_files => self.content(key, &value).map(Some),
             found => Ok(found.map(String::into_bytes)),

@@ -68,9 +68,9 @@ impl Local {
             tables
         };
         let local = Local {
-            aliases: open(&settings.alias_maps),
-            mailbox_transports: open(&settings.mailbox_transport_maps),
-            fallback_transports: open(&settings.fallback_transport_maps),
+            aliases: open(&settings.alias_maps).titled("alias_maps"),
+            mailbox_transports: open(&settings.mailbox_transport_maps).titled("mailbox_transport_maps"),
+            fallback_transports: open(&settings.fallback_transport_maps).titled("fallback_transport_maps"),
             virtual_mailboxes: VirtualMailboxes::open(&settings, &mut open),
             settings,
             directory,

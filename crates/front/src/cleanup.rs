@@ -591,7 +591,7 @@ impl Failure {
             front.log.error("cleanup", &format!("{queue_id}: {error}"));
         }
         if let Failure::Intake(intake::Error::Mapping(error)) = self {
-            if let Some((table, cause)) = error.cause() {
+            if let Some((table, cause)) = error.cause().filter(|(_, cause)| !cause.is_empty_result()) {
                 let text = format!("{table} lookup error: {cause}");
                 front.log.warning("cleanup", &text);
             }

@@ -359,3 +359,36 @@ fn warnings_are_told_once_to_whoever_asks() {
         told.lock().unwrap()
     );
 }
+
+#[test]
+fn an_empty_value_is_no_answer_of_a_list_of_tables() {
+    let told = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let tell: tables::Tell = {
+        let told = std::sync::Arc::clone(&told);
+        std::sync::Arc::new(move |text: &str| told.lock().unwrap().push(text.to_owned()))
+    };
+    let words = ["inline:{ a=1, b= }", "inline:{ b=2 }"];
+    let refs: Vec<settings::TableRef> = words.iter().map(|word| word.parse().unwrap()).collect();
+    let mut tables = Tables::open(&refs).0.titled("virtual_alias_maps");
+    tables.take_warnings();
+    tables.tell_warnings(&tell);
+    assert_eq!(tables.lookup("a").unwrap().as_deref(), Some("1"));
+    let text = "virtual_alias_maps lookup of b returns an empty string result";
+    for found in [
+        tables.lookup("b"),
+        tables.lookup_part("b"),
+        tables.lookup_unfolded("b"),
+        tables.lookup_with_source("b").map(|found| found.map(|(value, _)| value)),
+    ] {
+        let error = found.unwrap_err();
+        assert!(error.is_empty_result() && !error.is_unavailable());
+        assert_eq!(error.to_string(), text);
+    }
+    let advice = "virtual_alias_maps should return NO RESULT in case of NOT FOUND";
+    assert_eq!(told.lock().unwrap()[..2], [text, advice]);
+    // Lists of names ask for the key only, tools show what stands there.
+    assert!(tables.has("b").unwrap() && !tables.has("c").unwrap());
+    assert_eq!(tables.entry("b", tables::Case::Kept).unwrap().as_deref(), Some(""));
+    let untitled = Tables::open(&refs).0.lookup("b").unwrap_err().to_string();
+    assert_eq!(untitled, "inline:{ a=1, b= } lookup of b returns an empty string result");
+}

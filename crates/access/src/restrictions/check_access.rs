@@ -34,7 +34,9 @@ fn verdict(context: &Context<'_>, name: &str, about: About, found: Result<Found,
             if error.is_unavailable() {
                 context.warn(format!("{name} is unavailable. {error}"));
             }
-            context.warn(format!("{name} lookup error for \"{key}\""));
+            if !error.is_empty_result() {
+                context.warn(format!("{name} lookup error for \"{key}\""));
+            }
             let status = StatusCode::temporary(3, 5);
             Verdict::Refuse(about.refusal(451, status, "Server configuration error"))
         }

@@ -55,6 +55,7 @@ fn mismatch(context: &Context<'_>, judge: impl Fn(Option<&[String]>) -> Option<S
     let about = crate::About::new(request.sender_written, SENDER);
     let owners = match owners(context, sender) {
         Ok(owners) => owners,
+        Err(error) if error.is_empty_result() => return Verdict::Fail(crate::misconfigured()),
         Err(error) => {
             context.warn(error.to_string());
             return about.lookup_failed();

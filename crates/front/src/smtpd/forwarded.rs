@@ -54,7 +54,7 @@ impl Trusted {
                     let shown = address.to_string();
                     let mut keys = [name.as_str(), &shown].into_iter();
                     let found: Result<bool, tables::Error> =
-                        keys.try_fold(false, |found, key| Ok(found || table.lookup(key)?.is_some()));
+                        keys.try_fold(false, |found, key| Ok(found || table.has(key)?));
                     match found {
                         Ok(found) => found,
                         Err(_) => return false,

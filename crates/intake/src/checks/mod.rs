@@ -154,7 +154,7 @@ impl Checks {
             }
             Map {
                 name: name.to_owned(),
-                tables,
+                tables: tables.titled(name),
             }
         });
         let checks = Checks {
@@ -371,7 +371,9 @@ impl Effects {
 
     fn fail(&mut self, map: &Map, error: &tables::Error) {
         if !self.has_failed {
-            self.warn(format!("{} lookup error: {error}", map.name));
+            if !error.is_empty_result() {
+                self.warn(format!("{} lookup error: {error}", map.name));
+            }
             self.failure = Some(format!(
                 "{} map lookup problem -- message not accepted, try again later",
                 map.name
