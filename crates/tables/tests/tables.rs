@@ -368,7 +368,7 @@ fn an_empty_value_is_no_answer_of_a_list_of_tables() {
         std::sync::Arc::new(move |text: &str| told.lock().unwrap().push(text.to_owned()))
     };
     let words = ["inline:{ a=1, b= }", "inline:{ b=2 }"];
-    let refs: Vec<settings::TableRef> = words.iter().map(|word| word.parse().unwrap()).collect();
+    let refs: Vec<TableRef> = words.iter().map(|word| word.parse().unwrap()).collect();
     let mut tables = Tables::open(&refs).0.titled("virtual_alias_maps");
     tables.take_warnings();
     tables.tell_warnings(&tell);
