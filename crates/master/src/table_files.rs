@@ -79,7 +79,7 @@ pub fn is_of_hosts_access(path: &Path) -> bool {
     ["/etc/hosts.allow", "/etc/hosts.deny"].iter().any(|file| {
         let names = || {
             let mut text = Vec::new();
-            let file = std::fs::File::open(file).ok()?;
+            let file = File::open(file).ok()?;
             file.take(FILE_BYTES_MAX).read_to_end(&mut text).ok()?;
             Some(hosts_access::files_of(&String::from_utf8_lossy(&text)))
         };
