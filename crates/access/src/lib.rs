@@ -25,6 +25,7 @@ pub mod policy;
 pub mod request;
 pub mod restrictions;
 pub mod review;
+pub mod rewrite_clients;
 pub mod servers;
 
 pub use evaluation::Memory;

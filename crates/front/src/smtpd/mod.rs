@@ -16,6 +16,7 @@ pub use rehearsal::{Exchange, Part};
 
 use std::sync::Arc;
 
+use access::rewrite_clients::RewriteClients;
 use access::{Access, Happening};
 use auth::Authority;
 use maillog::lines::Peer;
@@ -50,6 +51,7 @@ pub struct Smtpd {
     is_foreign: bool,
     tls: Option<TlsServer>,
     log: maillog::Log,
+    rewrite_clients: RewriteClients,
     /// `smtpd_authorized_xforward_hosts`
     xforward: forwarded::Trusted,
     /// `smtpd_authorized_xclient_hosts`
@@ -72,6 +74,10 @@ impl Smtpd {
         problems
             .iter()
             .for_each(|problem| log.error("smtpd", &problem.to_string()));
+        let (rewrite_clients, problems) = RewriteClients::open(&settings, &tell);
+        problems
+            .iter()
+            .for_each(|problem| log.error("smtpd", &problem.to_string()));
         let mechanisms = front.auth.mechanisms();
         let config = Arc::new(options::config(&settings, tls.is_some(), &filter, &mechanisms));
         Smtpd {
@@ -81,6 +87,7 @@ impl Smtpd {
             xforward: forwarded::Trusted::open(&settings.smtpd_authorized_xforward_hosts, &tell),
             xclient: forwarded::Trusted::open(&settings.smtpd_authorized_xclient_hosts, &tell),
             log,
+            rewrite_clients,
             authority: Arc::clone(&front.auth),
             is_foreign: false,
             filter,

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use access::rewrite_clients::Known;
 use access::{Client, Excess, Happening, Memory, Refusal};
 use address::Address;
 use envelope::StatusCode;
@@ -60,6 +61,8 @@ pub(super) struct Session {
     in_handshake: bool,
     /// Which classes of `notify_classes` our refusals were of.
     faults: Vec<NotifyClass>,
+    /// The client of this message is in `local_header_rewrite_clients`.
+    is_rewritten: bool,
     /// Who is shown what the lists said of each command.
     pub(super) watching: Option<Watching>,
 }
@@ -92,6 +95,7 @@ impl Session {
             transaction: None,
             in_handshake: false,
             faults: Vec::new(),
+            is_rewritten: false,
             watching: None,
         }
     }
@@ -255,6 +259,10 @@ impl Session {
             self.note_fault(NotifyClass::Resource);
             return reply(452, StatusCode::temporary(3, 1), "Insufficient system storage");
         }
+        self.is_rewritten = match self.is_rewritten() {
+            Ok(is_rewritten) => is_rewritten,
+            Err(refusal) => return self.refuse(&refusal, said("MAIL")),
+        };
         let qualified = sender.map(|sender| intake::qualify(sender, &self.service.settings));
         let words = words(&options.said);
         let transaction = Transaction::new(qualified, options);
@@ -484,7 +492,7 @@ impl Session {
                 .as_ref()
                 .filter(|_| settings.smtpd_sasl_authenticated_header)
                 .map(|login| login.user.clone()),
-            is_local: self.is_rewritten(),
+            is_local: self.is_rewritten,
         })
     }
 
@@ -505,14 +513,19 @@ impl Session {
     }
 
     /// `local_header_rewrite_clients`
-    fn is_rewritten(&self) -> bool {
-        let (service, client) = (&self.service, self.client.address);
-        let mut words = service.settings.local_header_rewrite_clients.iter();
-        words.any(|word| match word.as_str() {
-            "permit_inet_interfaces" => service.front.own_addresses.contains(&client),
-            "permit_mynetworks" => service.settings.mynetworks.contains(client),
-            "permit_sasl_authenticated" => self.login.is_some(),
-            _ => false,
+    fn is_rewritten(&self) -> Result<bool, Refusal> {
+        let (service, address) = (&self.service, self.client.address);
+        let client = Known {
+            address,
+            is_own: service.front.own_addresses.contains(&address),
+            is_in_networks: service.settings.mynetworks.contains(address),
+            is_logged_in: self.login.is_some(),
+        };
+        service.rewrite_clients.has(&client).map_err(|why| {
+            why.warnings
+                .iter()
+                .for_each(|text| service.log.warning("smtpd", text));
+            why.refusal
         })
     }
 
