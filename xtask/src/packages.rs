@@ -29,6 +29,7 @@ const PACKAGES: &[(&str, &str)] = &[
     ("isync", "/usr/bin/mbsync"),
     ("fetchmail", "/usr/bin/fetchmail"),
     ("pflogsumm", "/usr/sbin/pflogsumm"),
+    ("fail2ban", "/usr/bin/fail2ban-regex"),
     ("opendkim", "/usr/sbin/opendkim"),
     ("rspamd", "/usr/bin/rspamd"),
     ("spamd", "/usr/sbin/spamd"),

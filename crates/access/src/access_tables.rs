@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use address::Address;
 use settings::{Postfix, TableRef};
-use tables::{Error, Tables, Tell};
+use tables::{Error, Tables, Tell, watch};
 
 /// The value of a key, and the key.
 pub type Found = Option<(String, String)>;
@@ -112,10 +112,18 @@ impl AccessTables {
     }
 }
 
+/// Which line of the table of this name decided in the last lookup of this thread; `None` where that is not a table of patterns.
+pub(crate) fn line_of(name: &str) -> Option<usize> {
+    let name = name.strip_prefix("proxy:").unwrap_or(name);
+    let (kind, _) = name.split_once(':')?;
+    watch::line().filter(|_| matches!(kind, "pcre" | "regexp" | "cidr"))
+}
+
 fn look(tables: &Tables, key: &str, whole: Whole) -> Result<Found, Error> {
     if key.is_empty() {
         return Ok(None);
     }
+    watch::forget_line();
     let value = match whole {
         Whole::Yes => tables.lookup(key)?,
         Whole::No => tables.lookup_part(key)?,

@@ -2,10 +2,12 @@
 
 use settings::Postfix;
 
+use crate::access_tables;
 use crate::lists::{Access, Asked, Stage, WARN_ONLY};
 use crate::outcome::{Actions, Decided, Note, Outcome, Step, Word};
 use crate::outside::Waiting;
 use crate::restrictions::{self, Context};
+use crate::rule::Rule;
 use crate::{About, Refusal, Verdict, misconfigured, review};
 
 /// How deep lists may stand in each other: classes, and what tables say.
@@ -39,13 +41,16 @@ impl Memory {
 pub(crate) struct Deferral {
     pub(crate) is_active: bool,
     pub(crate) refusal: Option<Refusal>,
+    /// Whose it is.
+    pub(crate) rule: Option<Rule>,
 }
 
 impl Deferral {
-    fn raise(&mut self, refusal: Refusal) {
+    fn raise(&mut self, refusal: Refusal, rule: Option<Rule>) {
         if !self.is_active {
             self.is_active = true;
             self.refusal = Some(refusal);
+            self.rule = rule;
         }
     }
 }
@@ -248,13 +253,19 @@ impl<'a> Evaluation<'a> {
             }
             Verdict::DeferIfReject(refusal) => {
                 self.step(name, argument, Decided::DeferIfReject(refusal.clone()));
-                self.if_reject.raise(refusal);
-                Status::Dunno
+                self.defer_if_reject(refusal)
             }
             Verdict::Says(saying) => {
+                // Where the list has no argument, the table is of another setting.
+                let argument = if argument.is_empty() {
+                    &saying.source
+                } else {
+                    argument
+                };
                 self.step(name, argument, Decided::Goes);
                 if let Some(step) = self.outcome.trace.last_mut() {
                     step.found = Some((saying.key.clone(), saying.value.clone()));
+                    step.line = access_tables::line_of(argument);
                 }
                 self.obey(name, &saying).await
             }
@@ -266,21 +277,29 @@ impl<'a> Evaluation<'a> {
         if self.warned_at > 0 {
             return self.refuse(refusal, Gravity::Policy);
         }
-        self.memory.if_permit.raise(refusal);
+        let rule = self.rule();
+        self.memory.if_permit.raise(refusal, rule);
         Status::Dunno
     }
 
     pub(crate) fn defer_if_reject(&mut self, refusal: Refusal) -> Status {
-        self.if_reject.raise(refusal);
+        let rule = self.rule();
+        self.if_reject.raise(refusal, rule);
         Status::Dunno
     }
 
     /// A refusal: a warning under `warn_if_reject`, another one when an earlier trouble comes first.
     pub(crate) fn refuse(&mut self, refusal: Refusal, gravity: Gravity) -> Status {
+        let rule = self.rule();
+        self.refuse_by(refusal, gravity, rule)
+    }
+
+    /// The same by a rule that is not the last step's.
+    pub(crate) fn refuse_by(&mut self, refusal: Refusal, gravity: Gravity, rule: Option<Rule>) -> Status {
         if self.warned_at > 0 && gravity == Gravity::Policy {
             let soft = self.settings().soft_bounce;
             let shown = if soft { refusal.softened() } else { refusal.clone() };
-            self.say(Word::RejectWarning, shown.to_string());
+            self.say_by(Word::RejectWarning, shown.to_string(), rule);
             if let Some(step) = self.outcome.trace.last_mut() {
                 step.decided = Decided::WouldRefuse(refusal);
             }
@@ -289,14 +308,26 @@ impl<'a> Evaluation<'a> {
         if refusal.code >= 500 && self.if_reject.is_active {
             self.if_reject.is_active = false;
             if let Some(earlier) = self.if_reject.refusal.take() {
+                self.outcome.rule = self.if_reject.rule.take();
                 return Status::Refuse(earlier);
             }
         }
+        self.outcome.rule = rule;
         Status::Refuse(refusal)
     }
 
+    /// The rule that decides at this moment: that of the last step.
+    fn rule(&self) -> Option<Rule> {
+        Rule::of(&self.outcome.trace)
+    }
+
     pub(crate) fn say(&mut self, word: Word, text: String) {
-        self.outcome.notes.push(Note::About(word, text));
+        let rule = self.rule();
+        self.say_by(word, text, rule);
+    }
+
+    fn say_by(&mut self, word: Word, text: String, rule: Option<Rule>) {
+        self.outcome.notes.push(Note::About(word, text, rule));
     }
 
     pub(crate) fn warn(&mut self, text: String) {
@@ -310,6 +341,7 @@ impl<'a> Evaluation<'a> {
             restriction: name.to_owned(),
             argument: argument.to_owned(),
             found: None,
+            line: None,
             decided,
         });
     }

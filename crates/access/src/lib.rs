@@ -5,12 +5,13 @@
 //! ([`Anvil`]), and of hosts.allow and hosts.deny ([`hosts_access`]). Not in charge of the SMTP dialogue, of routing, of logging,
 //! or of connections: what is asked of others goes through [`Outside`].
 //!
-//! Entry: [`Access`], which answers with an [`Outcome`]: the refusal, what the log is to say, and the trace of what was looked
-//! at. The restrictions that exist are in [`restrictions::RESTRICTIONS`]; what a list asks for and does not get, is reported when
+//! Entry: [`Access`], which answers with an [`Outcome`]: the refusal and its [`Rule`], what the log is to say, and the trace of
+//! what was looked at. The restrictions that exist are in [`restrictions::RESTRICTIONS`]; what a list asks for and does not get, is reported when
 //! the configuration is read ([`review`]).
 //!
 //! Sources: SMTPD_ACCESS_README, SMTPD_POLICY_README, RESTRICTION_CLASS_README, access(5), postconf(5).
-//! Limits: [`evaluation::DEPTH_MAX`], [`dnsbl::REASON_BYTES_MAX`], [`servers::SERVERS_MAX`].
+//! Limits: [`evaluation::DEPTH_MAX`], [`dnsbl::REASON_BYTES_MAX`], [`servers::SERVERS_MAX`],
+//! [`rule::RULE_BYTES_MAX`].
 
 pub mod access_tables;
 mod actions;
@@ -26,15 +27,17 @@ pub mod request;
 pub mod restrictions;
 pub mod review;
 pub mod rewrite_clients;
+pub mod rule;
 pub mod servers;
 
 pub use evaluation::Memory;
-pub use limits::{Anvil, Excess, Happening};
+pub use limits::{Anvil, Excess, Happening, Limit};
 pub use lists::{Access, Asked, Stage};
 pub use outcome::{Actions, Decided, Note, Outcome, Step, Word};
 pub use outside::{Outside, Waiting};
 pub use request::{Client, Refusal, Request, Tls};
 pub use review::Gap;
+pub use rule::Rule;
 
 /// What a restriction says.
 #[derive(Debug, Clone, PartialEq, Eq)]

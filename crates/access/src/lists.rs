@@ -297,8 +297,9 @@ impl Evaluation<'_> {
             return None;
         }
         let refusal = self.memory.if_permit.refusal.clone()?;
+        let rule = self.memory.if_permit.rule.clone();
         self.step("defer_if_permit", "", Decided::Refuse(refusal.clone()));
-        match self.refuse(refusal, Gravity::Policy) {
+        match self.refuse_by(refusal, Gravity::Policy, rule) {
             Status::Refuse(refusal) => Some(refusal),
             _ => None,
         }

@@ -2,12 +2,15 @@
 
 use crate::Refusal;
 use crate::lists::Stage;
+use crate::rule::Rule;
 
 /// What the lists of a command say.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Outcome {
     /// The reply that refuses; `None`: go on.
     pub refusal: Option<Refusal>,
+    /// Which rule refuses, where something does.
+    pub rule: Option<Rule>,
     /// What the log is to say before that, in order.
     pub notes: Vec<Note>,
     /// What was looked at, in order.
@@ -17,8 +20,8 @@ pub struct Outcome {
 /// A line for the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Note {
-    /// About this request: `hold: RCPT from …: TEXT; from=<…>`.
-    About(Word, String),
+    /// About this request: `hold: RCPT from …: TEXT; from=<…>`; and the rule that says so.
+    About(Word, String, Option<Rule>),
     /// About our configuration, or those whom we ask.
     Warning(String),
 }
@@ -50,6 +53,8 @@ pub struct Step {
     pub argument: String,
     /// The key that a table knows, and its value.
     pub found: Option<(String, String)>,
+    /// The line of a table of patterns, from 1, that decided.
+    pub line: Option<usize>,
     /// What came of it.
     pub decided: Decided,
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::completion::LOCAL_DELIVERY;
-use crate::penalty::Penalty;
+use crate::penalty::{Penalized, Penalty};
 use crate::{Account, Auth, Request, Verdict};
 
 /// Who asks, from where.
@@ -99,6 +99,11 @@ pub trait Authority: Send + Sync {
     /// How long a login from there is to wait before it is looked at, because of failures before it (see [`crate::penalty`]).
     fn penalty(&self, _asker: &Asker) -> Penalty {
         Penalty::default()
+    }
+
+    /// Whose logins wait now ([`crate::penalty`]).
+    fn penalties(&self) -> Vec<Penalized> {
+        Vec::new()
     }
 
     /// Forgets what databases said of these users, of everybody when none is named; how many answers that were.
@@ -203,5 +208,9 @@ impl Authority for Auth {
 
     fn penalty(&self, asker: &Asker) -> Penalty {
         Auth::penalty(self, asker)
+    }
+
+    fn penalties(&self) -> Vec<Penalized> {
+        Auth::penalties(self)
     }
 }

@@ -16,7 +16,7 @@ use crate::notes::{Level, Note, Notes, Sink};
 use crate::passdb;
 use crate::passdbs::{Chain, Progress, Purpose};
 use crate::passwd_file::Files;
-use crate::penalty::{Penalties, Penalty};
+use crate::penalty::{Penalized, Penalties, Penalty};
 use crate::shown::ShownPasswords;
 use crate::userdb;
 use crate::variables::Variables;
@@ -301,6 +301,12 @@ impl Auth {
             (Some(penalties), Some(address)) => penalties.of(address, Instant::now()),
             _ => Penalty::default(),
         }
+    }
+
+    /// Whose logins wait now.
+    pub(crate) fn penalties(&self) -> Vec<Penalized> {
+        let penalties = self.penalties.as_ref();
+        penalties.map_or_else(Vec::new, |penalties| penalties.all(Instant::now()))
     }
 
     /// Counts a login for or against the address it came from.

@@ -30,6 +30,17 @@ pub struct Penalty {
     pub failures: u32,
 }
 
+/// An address whose logins wait.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Penalized {
+    /// The address; of IPv6 the network, which is one to us: its first 48 bits.
+    pub address: IpAddr,
+    /// What the next login from there waits.
+    pub penalty: Penalty,
+    /// In how long this is forgotten, if nobody there guesses wrong again.
+    pub forgotten_in: Duration,
+}
+
 /// What is remembered of addresses.
 #[derive(Debug, Default)]
 pub struct Penalties {
@@ -88,6 +99,25 @@ impl Penalties {
         if known.attempts.len() > ATTEMPTS_MAX {
             known.attempts.pop_front();
         }
+    }
+
+    /// Whose logins wait now, by address.
+    pub fn all(&self, now: Instant) -> Vec<Penalized> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let waiting = known.iter().filter(|(_, known)| !known.is_forgotten(now));
+        let mut all: Vec<Penalized> = waiting
+            .map(|(address, known)| Penalized {
+                address: *address,
+                penalty: Penalty {
+                    wait: wait_of(known.failures),
+                    failures: known.failures,
+                },
+                forgotten_in: FORGOTTEN_AFTER.saturating_sub(now.saturating_duration_since(known.last)),
+            })
+            .collect();
+        drop(known);
+        all.sort_by_key(|penalized| penalized.address);
+        all
     }
 
     /// A login from there has succeeded: the address is trusted again.
@@ -170,6 +200,31 @@ mod tests {
         assert_eq!(secs(penalties.of(address, at(201))), 4);
         penalties.succeeded(address);
         assert_eq!(secs(penalties.of(address, at(201))), 0);
+    }
+
+    #[test]
+    fn those_who_wait_are_shown() {
+        let (penalties, start) = (Penalties::default(), Instant::now());
+        let at = |secs| start + Duration::from_secs(secs);
+        guess(&penalties, "192.0.2.9".parse().unwrap(), b"a", start);
+        guess(&penalties, "192.0.2.1".parse().unwrap(), b"a", at(10));
+        let shown = |now| -> Vec<(String, u64, u64)> {
+            let all = penalties.all(now).into_iter();
+            all.map(|one| {
+                (
+                    one.address.to_string(),
+                    secs(one.penalty),
+                    one.forgotten_in.as_secs(),
+                )
+            })
+            .collect()
+        };
+        assert_eq!(
+            shown(at(11)),
+            [("192.0.2.1".to_owned(), 4, 14), ("192.0.2.9".to_owned(), 4, 4)]
+        );
+        assert_eq!(shown(at(20)).len(), 1);
+        assert!(shown(at(25)).is_empty());
     }
 
     #[test]

@@ -36,6 +36,7 @@ mod role;
 mod sendmail;
 mod serve;
 mod set_gid;
+mod status;
 mod submission;
 
 use std::ffi::OsString;
@@ -166,6 +167,11 @@ pub const COMMANDS: &[Command] = &[
     command("praliases", "show the aliases", praliases::run),
     command("serve", "run the mail system in the foreground", serve::run),
     command("sendmail", "take a message from a program", sendmail::run),
+    command(
+        "status",
+        "say what the running mail system does: who is limited, and why",
+        status::run,
+    ),
     command("uninstall", "remove what install made", install::run_uninstall),
 ];
 

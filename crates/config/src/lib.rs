@@ -28,6 +28,7 @@ pub mod postconf;
 pub mod postconf_master;
 mod problem;
 mod sendmail_directory;
+pub mod written;
 
 use std::io::Read;
 use std::path::{Path, PathBuf};

@@ -114,7 +114,7 @@ fn same_name_space(one: ServiceType, other: ServiceType) -> bool {
 type Fault = (String, usize);
 
 /// The row of a line; `None` when too little of it can be read. Every mistake is noted.
-fn row(line: &LogicalLine, faults: &mut Vec<Fault>) -> Option<Row> {
+pub(crate) fn row(line: &LogicalLine, faults: &mut Vec<Fault>) -> Option<Row> {
     let words = match words(line) {
         Ok(words) => words,
         Err(fault) => {

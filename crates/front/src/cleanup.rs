@@ -85,6 +85,8 @@ pub struct Declined {
     pub cause: Cause,
     /// The reply in the words of a filter; else it is the refusal.
     pub words: Option<Reply>,
+    /// The setting by which it is so, where the log has not been told; may be empty.
+    pub rule: &'static str,
 }
 
 /// Why a message was not taken.
@@ -214,6 +216,7 @@ pub fn no_content() -> Declined {
         refusal,
         cause: Cause::Other,
         words: None,
+        rule: "",
     }
 }
 
@@ -332,8 +335,8 @@ impl Submission {
                 filters.quit().await;
                 committed
             }
-            Review::Decided(stage, decision) => {
-                self.commit_reviewed(envelope, front, Err((stage, decision)))
+            Review::Decided(stage, decision, rule) => {
+                self.commit_reviewed(envelope, front, Err((stage, decision, rule)))
                     .await
             }
             Review::None => self.commit_past(envelope, front, None).await,
@@ -358,7 +361,7 @@ impl Submission {
         self,
         mut envelope: Envelope,
         front: &Front,
-        review: Result<Option<&mut Filters>, (&'static str, Decision)>,
+        review: Result<Option<&mut Filters>, Verdicts>,
     ) -> Result<Accepted, Declined> {
         let queue_id = self.incoming.queue_id().clone();
         let settings = Arc::clone(&self.circumstances.settings);
@@ -367,7 +370,7 @@ impl Submission {
         let mapped = addresses.map(&mut envelope, self.circumstances.is_copied());
         let expanded = mapped.map_err(|error| Failure::Intake(error.into()).tell(&queue_id, front))?;
         let mut about = self.circumstances.about(&queue_id);
-        if let Err((stage, _)) = &review {
+        if let Err((stage, ..)) = &review {
             about = about.at(stage);
         }
         let (origin, own_at) = (self.circumstances.origin.clone(), self.prepended_bytes);
@@ -399,7 +402,7 @@ impl Submission {
         let seen = match review {
             Ok(None) => Ok(Seen::Taken),
             Ok(Some(filters)) => on_its_way.pass(filters, (&addresses, front)).await,
-            Err((_, decision)) => on_its_way.decide(decision, &front.log),
+            Err((_, decision, rule)) => on_its_way.decide((decision, rule), &front.log),
         };
         match seen.map_err(|failure| failure.tell(&queue_id, front))? {
             Seen::Discarded => return Ok(Accepted::Discarded(queue_id)),
@@ -572,6 +575,9 @@ pub(crate) fn log_attributes(origin: &Origin) -> Vec<(String, String)> {
     }
 }
 
+/// What filters decided already: at which command, what, and which of them.
+type Verdicts = (&'static str, Decision, Option<String>);
+
 /// Why a message is not taken.
 enum Failure {
     Queue(queue::Error),
@@ -585,6 +591,16 @@ enum Failure {
 }
 
 impl Failure {
+    /// The setting by which it is so, of what the log is not told elsewhere.
+    fn rule(&self) -> &'static str {
+        match self {
+            Failure::Intake(intake::Error::TooManyHops) => "hopcount_limit",
+            Failure::TooLarge => "message_size_limit",
+            Failure::Queue(_) => "queue_directory",
+            Failure::Intake(_) | Failure::Content(..) | Failure::Filter(_) => "",
+        }
+    }
+
     /// Writes the detail into the log; what the sender reads.
     fn tell(&self, queue_id: &QueueId, front: &Front) -> Declined {
         if let Failure::Queue(error) = self {
@@ -650,6 +666,7 @@ impl Failure {
                 Failure::Filter(reply) => Some(reply.clone()),
                 _ => None,
             },
+            rule: self.rule(),
         }
     }
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use envelope::{QueueId, codec};
-use ipc::control::{Action, Haste, PATIENCE, Reply, Request, SOCKET, Selection};
+use ipc::control::{Action, Haste, PATIENCE, Reply, Request, SOCKET, Section, Selection};
 use ipc::frame;
 use queue::QueueName;
 use queue::maildrop::{self, Slip};
@@ -16,7 +16,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, mpsc, watch};
 use world::World;
 
-use crate::{Front, pickup};
+use crate::{Front, limits, pickup};
 use tables::name_list::NameList;
 
 /// How many messages of a listing go into one frame.
@@ -147,7 +147,11 @@ impl Conversation {
             _ if is_ours => return None,
             Request::List => (&settings.authorized_mailq_users, "view the mail queue"),
             Request::Flush(_) => (&settings.authorized_flush_users, "flush the mail queue"),
-            Request::Super(..) | Request::Reload | Request::Stop(_) | Request::FlushAuthCache { .. } => {
+            Request::Super(..)
+            | Request::Reload
+            | Request::Stop(_)
+            | Request::Show(_)
+            | Request::FlushAuthCache { .. } => {
                 return Some("only root and the owner of the mail system may do that".to_owned());
             }
         };
@@ -174,6 +178,14 @@ impl Conversation {
                 asks,
                 size_bytes,
             } => return self.drop(envelope, &asks, size_bytes).await,
+            Request::Show(Section::Limits) => {
+                let front = Arc::clone(&self.front);
+                let parts = tokio::task::spawn_blocking(move || limits::shown(&front)).await;
+                for part in parts.unwrap_or_default() {
+                    let part = serde_json::to_value(part)?;
+                    self.send(&Reply::Section(part)).await?;
+                }
+            }
             Request::FlushAuthCache { users } => {
                 let count = self.front.auth.flush_cache(&users);
                 self.send(&Reply::Count(count)).await?;

@@ -13,6 +13,7 @@ pub mod connections;
 pub mod control;
 pub mod explain;
 pub mod hosts_access;
+pub mod limits;
 pub mod lmtp;
 pub mod login;
 mod milters;

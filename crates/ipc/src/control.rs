@@ -46,11 +46,20 @@ pub enum Request {
     Reload,
     /// Stop: gracefully, or at once.
     Stop(Haste),
+    /// Show a section of the system's state: [`Reply::Section`] frames.
+    Show(Section),
     /// Forget what databases said of these users, of everybody when none is named: [`Reply::Count`].
     FlushAuthCache {
         /// Their names.
         users: Vec<String>,
     },
+}
+
+/// A section of the system's state, as `yubin status` shows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Section {
+    /// Who is limited now, and why: [`crate::status::Limits`].
+    Limits,
 }
 
 /// Which messages are meant.
@@ -94,6 +103,8 @@ pub enum Reply {
     Acted(Vec<String>),
     /// The daemon's process id.
     Process(u32),
+    /// A part of the section that was asked for, in the section's own type.
+    Section(serde_json::Value),
     /// How many of what was asked for there were.
     Count(usize),
     /// That was all.

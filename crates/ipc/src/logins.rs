@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use auth::penalty::Penalty;
+use auth::penalty::{Penalized, Penalty};
 use auth::{Account, Asker, Authority, Exchange, Failure, Progress, Reason, Recipient, Request, Verdict};
 use sasl::Password;
 use serde::{Deserialize, Serialize};
@@ -54,6 +54,8 @@ pub enum Question {
     Recipient(String),
     /// Who are all the users?
     List,
+    /// Whose logins wait now?
+    Penalties,
     /// How long does a login from there wait?
     Penalty(Asker),
     /// What is known of these users, of everybody when none is named, is to be forgotten.
@@ -75,6 +77,8 @@ pub enum Answer {
     Users(Result<Vec<String>, String>),
     /// To [`Question::Penalty`].
     Penalty(Penalty),
+    /// To [`Question::Penalties`].
+    Penalties(Vec<Penalized>),
     /// To [`Question::FlushCache`]: how many answers were forgotten.
     Count(usize),
     /// To [`Question::Forget`].
@@ -237,6 +241,13 @@ impl Authority for Remote {
         }
     }
 
+    fn penalties(&self) -> Vec<Penalized> {
+        match self.ask(&Question::Penalties) {
+            Ok(Answer::Penalties(penalties)) => penalties,
+            _ => Vec::new(),
+        }
+    }
+
     fn flush_cache(&self, users: &[String]) -> usize {
         match self.ask(&Question::FlushCache(users.to_vec())) {
             Ok(Answer::Count(count)) => count,
@@ -371,6 +382,7 @@ fn reply(
         }
         Question::List => Answer::Users(authority.list()),
         Question::Penalty(asker) => Answer::Penalty(authority.penalty(&asker)),
+        Question::Penalties => Answer::Penalties(authority.penalties()),
         Question::FlushCache(users) => Answer::Count(authority.flush_cache(&users)),
         Question::Lookup(user, service) => Answer::Account(authority.lookup(&user, &service)),
         Question::Recipient(name) => Answer::Recipient(authority.recipient(&name)),

@@ -50,6 +50,7 @@ fn refused_relay() -> smtpd::Decided<'static> {
         recipient: Some("bob@elsewhere.test"),
         protocol: "ESMTP",
         helo: Some("vm"),
+        rule: None,
     }
 }
 
@@ -105,6 +106,18 @@ fn smtpd_lines() {
         &refused_relay(),
         "NOQUEUE: reject: RCPT from localhost[127.0.0.1]: 554 5.7.1 <bob@elsewhere.test>: Relay access denied; \
          from=<a@x.test> to=<bob@elsewhere.test> proto=ESMTP helo=<vm>",
+    );
+    let rule = Some("smtpd_relay_restrictions: check_helo_access inline:{ vm=REJECT }: vm rule=<x>\n");
+    let named = smtpd::Decided {
+        rule,
+        ..refused_relay()
+    };
+    let text = named.to_text();
+    assert!(
+        text.ends_with(
+            " helo=<vm> rule=<smtpd_relay_restrictions: check_helo_access inline:{ vm=REJECT }: vm rule=_x>?>"
+        ),
+        "{text}"
     );
     let ended = |cut, after, content_bytes| smtpd::Ended {
         cut,

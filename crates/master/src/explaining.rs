@@ -7,6 +7,7 @@ use std::sync::Arc;
 use access::Decided;
 use address::Address;
 use anyhow::{Context, Result, anyhow, bail};
+use config::written::Written;
 use front::Front;
 use front::agency::Agency;
 use front::explain::{self, Journey};
@@ -37,6 +38,8 @@ pub struct Explanation {
     pub journey: Option<Result<Journey, String>>,
     /// The log's lines.
     pub log: Vec<String>,
+    /// Where in main.cf and master.cf what decides is written.
+    pub written: Written,
 }
 
 /// A configuration that can be asked.
@@ -48,6 +51,7 @@ pub struct Explainer {
     /// The service of master.cf that is spoken to.
     service: String,
     captured: maillog::Captured,
+    written: Written,
 }
 
 impl Explainer {
@@ -57,6 +61,8 @@ impl Explainer {
     /// What makes a start impossible; that there is no such service.
     pub fn new(start: &Start, service: Option<&str>) -> Result<Explainer> {
         let loaded = load(start);
+        let directory = loaded.main.path.parent().unwrap_or(Path::new("."));
+        let written = Written::read(directory);
         if loaded.has_errors() {
             bail!("the configuration has errors: postfix check tells them");
         }
@@ -110,6 +116,7 @@ impl Explainer {
             generation,
             service,
             captured,
+            written,
         })
     }
 
@@ -133,6 +140,7 @@ impl Explainer {
             exchanges,
             journey,
             log: self.captured.lines(),
+            written: self.written.clone(),
         })
     }
 }

@@ -253,6 +253,7 @@ fn lmtps(
             implicit_tls,
             authority: Arc::clone(auth),
             agents: Arc::clone(agents),
+            names_rules: postfix.yubin_log_rules,
             log: kept.log.clone(),
         };
         (implicit_tls, Arc::new(service))

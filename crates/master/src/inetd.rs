@@ -79,6 +79,7 @@ fn users_log(postfix: &Postfix, dovecot: Option<&Dovecot>) -> Result<Log> {
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime> {
+    tables::waiting::go_through(serve::waiting::step_aside);
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()

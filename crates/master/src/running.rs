@@ -131,6 +131,7 @@ impl Running {
                 Arc::clone(&self.generation),
                 self.stop.subscribe(),
             ));
+            tokio::spawn(tell_peaks(Arc::clone(&self.generation), self.stop.subscribe()));
         }
         tokio::spawn(control::serve(queue.control, supervisor, self.stop.subscribe()));
     }
@@ -285,6 +286,28 @@ async fn serve_port(
 }
 
 /// The maildrop is looked at when a command says so, and now and then in case it could not.
+/// `anvil_status_update_time`: the log is told the highest figures about clients; at the end once more.
+async fn tell_peaks(generation: Arc<RwLock<Arc<Generation>>>, mut stopping: watch::Receiver<bool>) {
+    loop {
+        let Some(front) = current(&generation).front.clone() else {
+            return;
+        };
+        // Of zero seconds there would be no end.
+        let every = front
+            .settings
+            .anvil_status_update_time
+            .max(Duration::from_secs(1));
+        let is_over = tokio::select! {
+            () = tokio::time::sleep(every) => false,
+            _ = stopping.wait_for(|stop| *stop) => true,
+        };
+        front::limits::log_peaks(&front);
+        if is_over {
+            return;
+        }
+    }
+}
+
 async fn pickup_regularly(generation: Arc<RwLock<Arc<Generation>>>, mut stopping: watch::Receiver<bool>) {
     const EVERY: Duration = Duration::from_secs(60);
     loop {

@@ -113,6 +113,7 @@ impl Ready {
             .enable_all()
             .build()
             .context("cannot start the threads of the runtime")?;
+        tables::waiting::go_through(serve::waiting::step_aside);
         let log = self.kept.log.clone();
         let done = runtime.block_on(self.run_here(up));
         runtime.shutdown_timeout(Duration::from_secs(1));

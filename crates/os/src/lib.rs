@@ -2,7 +2,7 @@
 //!
 //! In charge of users and groups ([`users`]), giving up an identity for good ([`identity`]), giving files away ([`ownership`]), locks between
 //! programs ([`locks`]), programs with more rights than their caller ([`elevated`]), the host's name and interfaces ([`hostname`], [`interfaces`]), watching directories
-//! ([`watch`]), looking at files by directory ([`files`]), opening them as root for others ([`guarded`]), what a sync covers ([`durability`]), mailbox files that root makes ([`mail_spool`]), open files between processes ([`descriptors`]), locking a process in ([`sandbox`]), what a service manager hands over and hears ([`service_manager`]), room on disks ([`space`]), POSIX expressions ([`regexp`]), PAM ([`pam`]) and shadow(5) ([`shadow`]), and small questions about processes, limits, signals and terminals.
+//! ([`watch`]), looking at files by directory ([`files`]), opening them as root for others ([`guarded`]), what a sync covers ([`durability`]), mailbox files that root makes ([`mail_spool`]), files that are read in memory ([`mapping`]), open files between processes ([`descriptors`]), locking a process in ([`sandbox`]), what a service manager hands over and hears ([`service_manager`]), room on disks ([`space`]), POSIX expressions ([`regexp`]), PAM ([`pam`]) and shadow(5) ([`shadow`]), and small questions about processes, limits, signals and terminals.
 //! Not in charge of reading or writing mail, or of what a failure means for a message.
 //!
 //! Sources: the Linux man pages named at each function. Limits: [`users::ENTRY_BYTES_MAX`],
@@ -20,6 +20,7 @@ pub mod interfaces;
 pub mod limits;
 pub mod locks;
 pub mod mail_spool;
+pub mod mapping;
 pub mod names;
 pub mod ownership;
 pub mod pam;

@@ -2,7 +2,7 @@
 //!
 //! In charge of sockets: a [`Link`] is a connection, plain or under TLS; [`pump::pump`] drives a
 //! [`machine::Machine`] over it and asks a [`pump::Host`] for every decision; [`accept::serve`] takes
-//! connections from a listener. Not in charge of any protocol or policy.
+//! connections from a listener; [`waiting::step_aside`] is for what may block. Not in charge of any protocol or policy.
 //!
 //! While a conversation waits for its peer it holds no buffer: reads go through a scratch buffer of the thread.
 //! Limits: [`pump::OUTPUT_BYTES`], [`pump::WRITE_TIMEOUT`], [`accept::Listener::connections_max`].
@@ -13,6 +13,7 @@ pub mod handover;
 pub mod link;
 pub mod pump;
 mod relay;
+pub mod waiting;
 
 pub use link::{Link, NOWHERE};
 pub use relay::Relay;

@@ -12,6 +12,7 @@ pub mod incumbent;
 pub mod lines;
 mod ports;
 pub mod program;
+pub mod rules;
 mod sandbox;
 pub mod side_by_side;
 pub mod users;

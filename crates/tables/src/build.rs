@@ -119,13 +119,13 @@ fn build_from(
     let mut content = Content::default();
     if options.is_incremental && database.exists() {
         for (key, value) in read(&database)? {
-            content.add(key, value, Duplicates::Ignore);
+            let _ = content.add(key, value, Duplicates::Ignore);
         }
     }
     let found = source::parse(text, options.syntax, options.folds);
     let mut warnings: Vec<(usize, String)> = Vec::new();
     for (line, warning) in found.warnings {
-        warnings.push((line, format!("{place}, line {line}: {warning}")));
+        warnings.push((line, source::of_line(place, line, &warning)));
     }
     for mut entry in found.entries {
         if options.reads_files {
@@ -138,16 +138,17 @@ fn build_from(
                 }
             }
         }
-        let is_new = content.add(
-            entry.key.clone().into_bytes(),
+        let added = content.add(
+            entry.key.into_bytes(),
             entry.value.into_bytes(),
             options.duplicates,
         );
-        if !is_new && options.duplicates == Duplicates::Warn {
-            warnings.push((
-                entry.line,
-                format!("{}: duplicate entry: \"{}\"", called(table, &database), entry.key),
-            ));
+        if let Err(key) = added
+            && options.duplicates == Duplicates::Warn
+        {
+            let key = String::from_utf8_lossy(&key);
+            let text = format!("{}: duplicate entry: \"{key}\"", called(table, &database));
+            warnings.push((entry.line, text));
         }
     }
     warnings.sort_by_key(|(line, _)| *line);
@@ -275,19 +276,19 @@ struct Content {
 }
 
 impl Content {
-    /// Gives whether the key is new.
-    fn add(&mut self, key: Vec<u8>, value: Vec<u8>, duplicates: Duplicates) -> bool {
+    /// Gives a key back that is there already.
+    fn add(&mut self, key: Vec<u8>, value: Vec<u8>, duplicates: Duplicates) -> Result<(), Vec<u8>> {
         match self.places.get(&key) {
             Some(place) => {
                 if duplicates == Duplicates::Replace {
                     self.records[*place].1 = value;
                 }
-                false
+                Err(key)
             }
             None => {
                 self.places.insert(key.clone(), self.records.len());
                 self.records.push((key, value));
-                true
+                Ok(())
             }
         }
     }
@@ -320,7 +321,8 @@ fn replace(database: &Path, records: &[Record], likeness: Likeness) -> Result<()
     name.push(format!(".{}.tmp", std::process::id()));
     let temporary = PathBuf::from(name);
     let written = write_synced((&temporary, is_lmdb(database)), records, likeness)
-        .and_then(|()| std::fs::rename(&temporary, database));
+        .and_then(|()| std::fs::rename(&temporary, database))
+        .inspect(|()| crate::changes::replaced());
     if let Err(error) = written {
         if error.kind() != ErrorKind::AlreadyExists {
             let _ = std::fs::remove_file(&temporary);

@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{BufWriter, Seek, SeekFrom, Write};
-use std::os::unix::fs::FileExt;
 use std::path::Path;
+
+use os::mapping::MappedFile;
 
 use crate::Error;
 
@@ -14,9 +15,9 @@ pub const RECORD_BYTES_MAX: usize = 16 * 1024 * 1024;
 const FILE_BYTES_MAX: u64 = u32::MAX as u64;
 const HEADER_BYTES: usize = 2048;
 /// How many slots are read at once.
-const SLOTS_AHEAD: u32 = 8;
-/// How much of a value is read together with its key, in bytes.
-const VALUE_BYTES_AHEAD: usize = 240;
+const SLOTS_AHEAD: usize = 8;
+/// How much of a record is read at once, in bytes.
+const RECORD_BYTES_AHEAD: usize = 256;
 
 /// A key and its value.
 pub type Record = (Vec<u8>, Vec<u8>);
@@ -24,10 +25,8 @@ pub type Record = (Vec<u8>, Vec<u8>);
 /// A database that is open for reading. It stays what it was when opened, whatever replaces the file.
 #[derive(Debug)]
 pub struct Cdb {
-    file: File,
+    file: MappedFile,
     name: String,
-    /// Position and number of slots of each of the 256 tables.
-    tables: Vec<(u32, u32)>,
     size: u64,
 }
 
@@ -44,16 +43,17 @@ impl Cdb {
     /// Opens a file.
     ///
     /// # Errors
-    /// [`Error::Open`]; [`Error::Damaged`] when it is neither a constant database nor one of Berkeley DB.
+    /// [`Error::Open`], also when it is neither a constant database nor one of Berkeley DB.
     pub fn open(path: &Path) -> Result<Opened, Error> {
         let name = path.display().to_string();
         let failed = |error: std::io::Error| Error::Open {
             file: name.clone(),
             cause: os::words(&error),
         };
-        let file = crate::files::open(path).map_err(failed)?;
-        let size = file.metadata().map_err(failed)?.len();
-        let damaged = |cause: &str| Error::Damaged {
+        let file = MappedFile::new(crate::files::open(path).map_err(failed)?);
+        let size = file.file().metadata().map_err(failed)?.len();
+        // As Postfix has it, a file that is no database cannot be opened.
+        let damaged = |cause: &str| Error::Open {
             file: name.clone(),
             cause: cause.to_owned(),
         };
@@ -67,21 +67,16 @@ impl Cdb {
         if is_berkeley_db(&header) {
             return Ok(Opened::BerkeleyDb);
         }
-        let tables: Vec<(u32, u32)> = header.chunks_exact(8).map(pair).collect();
-        let fits = |&(start, slots): &(u32, u32)| {
+        // Position and number of slots of each of the 256 tables.
+        let fits = |(start, slots): (u32, u32)| {
             u64::from(start) >= HEADER_BYTES as u64 && u64::from(start) + u64::from(slots) * 8 <= size
         };
-        if !tables.iter().all(fits) {
+        if !header.chunks_exact(8).map(pair).all(fits) {
             return Err(damaged(
                 "it is not a table; run postmap or postalias on its source",
             ));
         }
-        Ok(Opened::Ours(Cdb {
-            file,
-            name,
-            tables,
-            size,
-        }))
+        Ok(Opened::Ours(Cdb { file, name, size }))
     }
 
     /// The value of a key.
@@ -90,19 +85,20 @@ impl Cdb {
     /// [`Error::Damaged`] when the file does not hold together.
     pub fn find(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
         let hash = hash(key);
-        let (start, slots) = self.tables[(hash & 255) as usize];
+        let (start, slots) = self.pair_at(u64::from(hash & 255) * 8)?;
         if slots == 0 {
             return Ok(None);
         }
         let first = (hash >> 8) % slots;
-        let (mut ahead, mut ahead_from) = (Vec::new(), 0);
+        let mut ahead = [0; SLOTS_AHEAD * 8];
+        let (mut ahead_from, mut ahead_count) = (0, 0);
         for step in 0..slots {
             let slot = (first.wrapping_add(step)) % slots;
             // Several slots are read at once: half of them are empty, so that one reading nearly always does.
-            if step == 0 || slot == 0 || (slot - ahead_from) as usize * 8 >= ahead.len() {
-                let count = (slots - slot).min(SLOTS_AHEAD);
-                ahead.resize(count as usize * 8, 0);
-                self.read(&mut ahead, u64::from(start) + u64::from(slot) * 8)?;
+            if step == 0 || slot == 0 || slot - ahead_from >= ahead_count {
+                ahead_count = (slots - slot).min(SLOTS_AHEAD as u32);
+                let wanted = &mut ahead[..ahead_count as usize * 8];
+                self.read(wanted, u64::from(start) + u64::from(slot) * 8)?;
                 ahead_from = slot;
             }
             let at = (slot - ahead_from) as usize * 8;
@@ -121,23 +117,27 @@ impl Cdb {
 
     /// The value of the record at a place, if it is the key's. Nearly always one reading does.
     fn value_at(&self, at: u64, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
-        let room = self
-            .size
-            .saturating_sub(at)
-            .min((8 + key.len() + VALUE_BYTES_AHEAD) as u64);
-        let mut bytes = vec![0; room as usize];
-        self.read(&mut bytes, at)?;
+        let mut ahead = [0; RECORD_BYTES_AHEAD];
+        let room = self.size.saturating_sub(at).min(RECORD_BYTES_AHEAD as u64);
+        let bytes = &mut ahead[..room as usize];
+        self.read(bytes, at)?;
         let too_long = || self.damaged("a record is longer than it can be");
         let (key_bytes, value_bytes) = pair(bytes.get(..8).ok_or_else(too_long)?);
-        let start = 8 + key.len();
-        if key_bytes as usize != key.len() || bytes.get(8..start).ok_or_else(too_long)? != key {
+        if key_bytes as usize != key.len() {
             return Ok(None);
         }
-        if let Some(value) = bytes.get(start..start + value_bytes as usize) {
-            return Ok(Some(value.to_vec()));
+        let start = 8 + key.len();
+        match bytes.get(8..start).map(|found| found == key) {
+            Some(false) => return Ok(None),
+            Some(true) => {
+                if let Some(value) = bytes.get(start..start + value_bytes as usize) {
+                    return Ok(Some(value.to_vec()));
+                }
+            }
+            None => {}
         }
-        let (_, value) = self.record_at(at)?;
-        Ok(Some(value))
+        let (found, value) = self.record_at(at)?;
+        Ok((found == key).then_some(value))
     }
 
     /// All records in the order they were added.
@@ -145,12 +145,10 @@ impl Cdb {
     /// # Errors
     /// [`Error::Damaged`].
     pub fn records(&self) -> Result<Vec<Record>, Error> {
-        let end = self
-            .tables
-            .iter()
-            .map(|(start, _)| u64::from(*start))
-            .min()
-            .unwrap_or(self.size);
+        let mut header = [0; HEADER_BYTES];
+        self.read(&mut header, 0)?;
+        let starts = header.chunks_exact(8).map(|bytes| u64::from(pair(bytes).0));
+        let end = starts.min().unwrap_or(self.size);
         let (mut at, mut records) = (HEADER_BYTES as u64, Vec::new());
         while at < end {
             let (key, value) = self.record_at(at)?;
@@ -311,9 +309,9 @@ mod tests {
         std::fs::write(&path, &bytes).unwrap();
         assert!(matches!(Cdb::open(&path), Ok(Opened::BerkeleyDb)));
         std::fs::write(&path, "hello").unwrap();
-        assert!(matches!(Cdb::open(&path), Err(Error::Damaged { .. })));
+        assert!(matches!(Cdb::open(&path), Err(Error::Open { .. })));
         std::fs::write(&path, vec![b'x'; 4000]).unwrap();
-        assert!(matches!(Cdb::open(&path), Err(Error::Damaged { .. })));
+        assert!(matches!(Cdb::open(&path), Err(Error::Open { .. })));
     }
 
     proptest! {

@@ -6,7 +6,7 @@
 //!
 //! Entries: [`Tables::open`] and [`Tables::lookup`]; [`build::build`] behind postmap(1) and postalias(1);
 //! [`addresses::AddressMap`]; [`aliases::targets`]; [`watch`] for whoever explains; [`files::borrow_from`] for processes that may
-//! not open all of them. An error is never "not found". One file per type in `types/`.
+//! not open all of them, [`waiting::go_through`] for those whose threads must not wait. An error is never "not found". One file per type in `types/`.
 //! The names `hash:`, `btree:` and `dbm:` are served by constant databases of our own (`NAME.db`); where such a file
 //! was written by Berkeley DB, the text source beside it is read instead.
 //! Sources: postconf(5), postmap(1), postalias(1), aliases(5), regexp_table(5), cidr_table(5), D. J. Bernstein's cdb.
@@ -23,6 +23,7 @@ pub mod lmdb;
 pub mod name_list;
 pub mod source;
 pub mod types;
+pub mod waiting;
 pub mod watch;
 
 use std::sync::Arc;
@@ -339,11 +340,19 @@ impl Tables {
     /// # Errors
     /// The first error on the way.
     pub fn lookup_unfolded(&self, key: &str) -> Result<Option<String>, Error> {
+        Ok(self.lookup_unfolded_with_source(key)?.map(|(value, _)| value))
+    }
+
+    /// As [`Tables::lookup_unfolded`], with the table that answered.
+    ///
+    /// # Errors
+    /// The first error on the way.
+    pub fn lookup_unfolded_with_source(&self, key: &str) -> Result<Option<(String, &TableRef)>, Error> {
         for (table, opened) in &self.tables {
             let found = opened.lookup_unfolded(key);
             self.pass_on(&**opened);
             if let Some(value) = found? {
-                return Ok(Some(self.answer(table, key, value)?));
+                return Ok(Some((self.answer(table, key, value)?, table)));
             }
         }
         Ok(None)

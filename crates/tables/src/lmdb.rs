@@ -1,5 +1,5 @@
-//! Databases of LMDB (`postmap lmdb:`), read and written by ourselves: a mapped file that somebody cuts short would end the
-//! process, this is an error. Source: LMDB's `mdb.c` (format version 1, 64 bits, little endian). Readers take no lock: pages of the
+//! Databases of LMDB (`postmap lmdb:`), read and written by ourselves: a file that somebody cuts short is an error (with the library
+//! it would end the process). Source: LMDB's `mdb.c` (format version 1, 64 bits, little endian). Readers take no lock: pages of the
 //! state that the newer meta page names are written over only after another meta page was. So an answer holds when the newest
 //! meta page is the same after it as before it. Limits: [`KEY_BYTES_MAX`], [`DEPTH_MAX`], [`RETRIES_MAX`].
 
@@ -7,6 +7,8 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+
+use os::mapping::MappedFile;
 
 use crate::Error;
 use crate::cdb::{RECORD_BYTES_MAX, Record};
@@ -35,7 +37,7 @@ const PAGE: usize = 4096;
 /// A database that is open for reading.
 #[derive(Debug)]
 pub struct Lmdb {
-    file: File,
+    file: MappedFile,
     name: String,
     page_bytes: usize,
 }
@@ -71,7 +73,7 @@ impl Lmdb {
     /// Opens a file.
     ///
     /// # Errors
-    /// [`Error::Open`]; [`Error::Damaged`] when it is no database of LMDB.
+    /// [`Error::Open`], also when it is no database of LMDB.
     pub fn open(path: &Path) -> Result<Lmdb, Error> {
         let name = path.display().to_string();
         let file = crate::files::open(path).map_err(|error| Error::Open {
@@ -79,11 +81,16 @@ impl Lmdb {
             cause: os::words(&error),
         })?;
         let mut database = Lmdb {
-            file,
+            file: MappedFile::new(file),
             name,
             page_bytes: 0,
         };
-        database.page_bytes = database.state()?.page_bytes;
+        // As Postfix has it, a file that is no database cannot be opened.
+        let state = database.state().map_err(|error| match error {
+            Error::Damaged { file, cause } => Error::Open { file, cause },
+            other => other,
+        })?;
+        database.page_bytes = state.page_bytes;
         Ok(database)
     }
 
@@ -98,22 +105,21 @@ impl Lmdb {
         self.damaged("it is damaged; run postmap or postalias on its source")
     }
 
-    fn read(&self, bytes: usize, at: u64) -> Result<Vec<u8>, Error> {
-        let mut buffer = vec![0; bytes];
+    fn read(&self, bytes: &mut [u8], at: u64) -> Result<(), Error> {
         self.file
-            .read_exact_at(&mut buffer, at)
+            .read_exact_at(bytes, at)
             .map_err(|error| match error.kind() {
                 std::io::ErrorKind::UnexpectedEof => self.damaged("it is cut short"),
                 _ => self.damaged(&os::words(&error)),
-            })?;
-        Ok(buffer)
+            })
     }
 
     /// The newer of the two meta pages.
     fn state(&self) -> Result<State, Error> {
         const META_BYTES: usize = HEADER + 24 + 2 * 48 + 16;
         let meta = |at: u64| -> Option<State> {
-            let bytes = self.read(META_BYTES, at).ok()?;
+            let mut bytes = [0; META_BYTES];
+            self.read(&mut bytes, at).ok()?;
             let head = (u32_at(&bytes, HEADER)?, u32_at(&bytes, HEADER + 4)?);
             if head != (MAGIC, VERSION) || u16_at(&bytes, 10)? & META == 0 {
                 return None;
@@ -146,9 +152,9 @@ impl Lmdb {
         Err(self.damaged("it changes faster than it can be read"))
     }
 
-    fn page(&self, number: u64) -> Result<Vec<u8>, Error> {
+    fn read_page(&self, page: &mut [u8], number: u64) -> Result<(), Error> {
         let at = number.checked_mul(self.page_bytes as u64);
-        self.read(self.page_bytes, at.ok_or_else(|| self.broken())?)
+        self.read(page, at.ok_or_else(|| self.broken())?)
     }
 
     /// The value of a key.
@@ -161,12 +167,20 @@ impl Lmdb {
 
     fn find_from(&self, root: u64, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
         let mut number = root;
+        let (mut usual, mut other) = ([0; PAGE], Vec::new());
+        let page = match self.page_bytes <= PAGE {
+            true => &mut usual[..self.page_bytes],
+            false => {
+                other.resize(self.page_bytes, 0);
+                other.as_mut_slice()
+            }
+        };
         for _ in 0..DEPTH_MAX {
             if number == NO_PAGE {
                 return Ok(None);
             }
-            let page = self.page(number)?;
-            let nodes = nodes_of(&page).ok_or_else(|| self.broken())?;
+            self.read_page(page, number)?;
+            let nodes = nodes_of(page).ok_or_else(|| self.broken())?;
             if nodes.flags & LEAF != 0 {
                 let Ok(at) = nodes.search(key).ok_or_else(|| self.broken())? else {
                     return Ok(None);
@@ -190,7 +204,10 @@ impl Lmdb {
             Value::Elsewhere(_, length) if length > RECORD_BYTES_MAX => Err(self.broken()),
             Value::Elsewhere(page, length) => {
                 let at = page.checked_mul(self.page_bytes as u64);
-                self.read(length, at.ok_or_else(|| self.broken())? + HEADER as u64)
+                let at = at.and_then(|at| at.checked_add(HEADER as u64));
+                let mut bytes = vec![0; length];
+                self.read(&mut bytes, at.ok_or_else(|| self.broken())?)?;
+                Ok(bytes)
             }
         }
     }
@@ -214,6 +231,7 @@ impl Lmdb {
     fn pages(&self) -> Result<u64, Error> {
         let metadata = self
             .file
+            .file()
             .metadata()
             .map_err(|error| self.damaged(&os::words(&error)))?;
         Ok(metadata.len() / self.page_bytes as u64)
@@ -231,7 +249,8 @@ impl Lmdb {
         if depth >= DEPTH_MAX {
             return Err(self.broken());
         }
-        let page = self.page(number)?;
+        let mut page = vec![0; self.page_bytes];
+        self.read_page(&mut page, number)?;
         let nodes = nodes_of(&page).ok_or_else(|| self.broken())?;
         for at in 0..nodes.count {
             if nodes.flags & LEAF == 0 {

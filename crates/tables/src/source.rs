@@ -1,5 +1,6 @@
 //! Text sources of tables: logical lines, `key value` maps (postmap(1)) and `name: value` aliases (postalias(1)).
 
+use std::borrow::Cow;
 use std::io::Read;
 use std::path::Path;
 
@@ -57,39 +58,108 @@ pub fn read(path: &Path) -> Result<String, Error> {
     if bytes.len() as u64 > SOURCE_BYTES_MAX {
         return Err(failed(std::io::Error::other("the file is too large")));
     }
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+    Ok(String::from_utf8(bytes)
+        .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
 }
 
+/// White space as Postfix sees it, whatever the locale.
+const BLANKS: [char; 6] = [' ', '\t', '\n', '\r', '\u{b}', '\u{c}'];
+
+/// How much of a line a warning shows, in characters.
+const SHOWN: usize = 30;
+
 /// The logical lines of a text: comments and empty lines are left out, a line that begins with white space
-/// continues the one before. Each with the number of its first line.
+/// continues the one before. Each with the number of its first line. What begins with white space and continues nothing is
+/// left out.
 pub fn logical_lines(text: &str) -> Vec<(usize, String)> {
-    let mut lines: Vec<(usize, String)> = Vec::new();
-    for (number, line) in text.lines().enumerate() {
-        let line = line.trim_end();
-        let content = line.trim_start();
-        if content.is_empty() || content.starts_with('#') {
-            continue;
-        }
-        match lines.last_mut() {
-            Some((_, before)) if content.len() < line.len() => before.push_str(line),
-            _ => lines.push((number + 1, line.to_owned())),
+    let lines = LogicalLines::of(text).filter(|(_, line)| !line.starts_with(BLANKS));
+    lines.map(|(number, line)| (number, line.into_owned())).collect()
+}
+
+/// What is wrong with a text's first line, where it begins with white space: it continues nothing. All others continue a line.
+pub(crate) fn stray_line(text: &str) -> Option<String> {
+    let (_, line) = LogicalLines::of(text).next()?;
+    line.starts_with(BLANKS).then(|| stray_text(&line))
+}
+
+fn stray_text(line: &str) -> String {
+    let shown: String = line.chars().take(SHOWN).collect();
+    let end = if shown.len() < line.len() { "..." } else { "" };
+    format!("logical line must not start with whitespace: \"{shown}{end}\"")
+}
+
+/// A warning as Postfix says it of a line of a file.
+pub(crate) fn of_line(file: impl std::fmt::Display, line: usize, warning: &str) -> String {
+    match warning.starts_with("logical line ") {
+        true => format!("{file}: {warning}"),
+        false => format!("{file}, line {line}: {warning}"),
+    }
+}
+
+/// As [`logical_lines`], one after the other; only those that are continued are copied. What continues nothing is among them.
+struct LogicalLines<'t> {
+    physical: std::iter::Enumerate<std::str::Split<'t, char>>,
+    /// The line that may be continued yet.
+    begun: Option<(usize, Cow<'t, str>)>,
+}
+
+impl<'t> LogicalLines<'t> {
+    fn of(text: &'t str) -> LogicalLines<'t> {
+        LogicalLines {
+            physical: text.split('\n').enumerate(),
+            begun: None,
         }
     }
-    lines
+}
+
+impl<'t> Iterator for LogicalLines<'t> {
+    type Item = (usize, Cow<'t, str>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        for (number, line) in self.physical.by_ref() {
+            let content = line.trim_start_matches(BLANKS);
+            if content.is_empty() || content.starts_with('#') {
+                continue;
+            }
+            match &mut self.begun {
+                Some((_, before)) if content.len() < line.len() => before.to_mut().push_str(line),
+                begun => {
+                    if let Some(whole) = begun.replace((number + 1, Cow::Borrowed(line))) {
+                        return Some(trimmed(whole));
+                    }
+                }
+            }
+        }
+        self.begun.take().map(trimmed)
+    }
+}
+
+/// Without white space at its end.
+fn trimmed<'t>((number, line): (usize, Cow<'t, str>)) -> (usize, Cow<'t, str>) {
+    match line {
+        Cow::Borrowed(line) => (number, Cow::Borrowed(line.trim_end_matches(BLANKS))),
+        Cow::Owned(mut line) => {
+            line.truncate(line.trim_end_matches(BLANKS).len());
+            (number, Cow::Owned(line))
+        }
+    }
 }
 
 /// The entries of a text.
 pub fn parse(text: &str, syntax: Syntax, folds: bool) -> Entries {
     let mut found = Entries::default();
-    for (line, content) in logical_lines(text) {
+    for (line, content) in LogicalLines::of(text) {
+        // To Postfix a line ends before a zero octet.
+        let content = content.split('\0').next().unwrap_or_default();
         let parsed = match syntax {
+            _ if content.starts_with(BLANKS) => Err(stray_text(content)),
             // What was no UTF-8 in the file.
             _ if content.contains(char::REPLACEMENT_CHARACTER) => {
                 let shown = content.replace(char::REPLACEMENT_CHARACTER, "?");
                 Err(format!("non-UTF-8 input \"{shown}\"{IGNORED}"))
             }
-            Syntax::Map => map_entry(&content),
-            Syntax::Aliases => alias_entry(&content).map_err(str::to_owned),
+            Syntax::Map => map_entry(content),
+            Syntax::Aliases => alias_entry(content).map_err(str::to_owned),
         };
         match parsed {
             Ok((key, value)) => {
@@ -105,9 +175,9 @@ pub fn parse(text: &str, syntax: Syntax, folds: bool) -> Entries {
 /// `key value`; the key may be in double quotes only as part of itself, as postmap(1) sees it.
 fn map_entry(line: &str) -> Result<(String, String), String> {
     const WANTED: &str = "expected format: key whitespace value";
-    let line = line.trim_start();
+    let line = line.trim_start_matches(BLANKS);
     let (key, value) = split_key(line)?.ok_or(WANTED)?;
-    let value = value.trim();
+    let value = value.trim_matches(BLANKS);
     if value.is_empty() {
         Err(WANTED.to_owned())
     } else {
@@ -123,7 +193,7 @@ fn split_key(line: &str) -> Result<Option<(&str, &str)>, String> {
             _ if is_escaped => is_escaped = false,
             '\\' => is_escaped = true,
             '"' => is_quoted = !is_quoted,
-            c if c.is_whitespace() && !is_quoted => return Ok(Some((&line[..at], &line[at..]))),
+            c if BLANKS.contains(&c) && !is_quoted => return Ok(Some((&line[..at], &line[at..]))),
             _ => {}
         }
     }
@@ -136,18 +206,21 @@ fn split_key(line: &str) -> Result<Option<(&str, &str)>, String> {
 /// `name: value`; the name may be quoted, and is local.
 fn alias_entry(line: &str) -> Result<(String, String), &'static str> {
     const WANTED: &str = "need name:value pair";
-    let line = line.trim_start();
+    let line = line.trim_start_matches(BLANKS);
     let (name, value) = match line.strip_prefix('"') {
         Some(rest) => {
             let (name, after) = unquote(rest).ok_or(WANTED)?;
-            (name, after.trim_start().strip_prefix(':').ok_or(WANTED)?)
+            (
+                name,
+                after.trim_start_matches(BLANKS).strip_prefix(':').ok_or(WANTED)?,
+            )
         }
         None => {
             let (name, value) = line.split_once(':').ok_or(WANTED)?;
-            (name.trim_end().to_owned(), value)
+            (name.trim_end_matches(BLANKS).to_owned(), value)
         }
     };
-    let value = value.trim();
+    let value = value.trim_matches(BLANKS);
     if name.is_empty() || value.is_empty() {
         return Err(WANTED);
     }

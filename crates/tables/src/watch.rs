@@ -1,7 +1,7 @@
 //! What tables knew, for whoever explains a decision: a thread that watches is told each key that was found on it, and on which
 //! line. Nothing is decided by this, and it costs nothing where nobody watches.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::path::Path;
 
 use settings::TableRef;
@@ -22,6 +22,14 @@ pub struct Hit {
 }
 
 impl Hit {
+    /// `FILE:LINE` of a table that has a file of its own, with a line for the key.
+    pub fn file_line(&self) -> Option<String> {
+        let table = self.table.behind_proxy();
+        let is_joined = matches!(table.kind.as_str(), "unionmap" | "pipemap" | "randmap");
+        let line = self.line.filter(|_| !is_joined && !table.name.contains('{'))?;
+        Some(format!("{}:{line}", table.name))
+    }
+
     /// `FILE:LINE`, or the table as configured where there is no line.
     pub fn place(&self) -> String {
         match self.line {
@@ -43,6 +51,8 @@ struct Watched {
 
 thread_local! {
     static WATCHED: RefCell<Option<Watched>> = const { RefCell::new(None) };
+    /// The line that decided last in a table of patterns; kept for those who do not watch, too.
+    static LINE: Cell<Option<usize>> = const { Cell::new(None) };
 }
 
 /// This thread watches from now on.
@@ -61,8 +71,20 @@ pub fn take() -> Vec<Hit> {
     })
 }
 
+/// The line of the rule, from 1, by which a table of patterns answered last on this thread, since [`forget_line`]. Whoever asks
+/// a table forgets before and looks behind, without waiting for anything in between.
+pub fn line() -> Option<usize> {
+    LINE.get()
+}
+
+/// [`line()`] is about the lookups behind this.
+pub fn forget_line() {
+    LINE.set(None);
+}
+
 /// The rule on this line decides.
 pub(crate) fn at(line: usize) {
+    LINE.set(Some(line));
     WATCHED.with(|watched| {
         if let Some(watched) = watched.borrow_mut().as_mut() {
             watched.line = Some(line);

@@ -45,7 +45,9 @@ fn a_database_that_is_cut_short_never_says_not_found() {
         let whole = std::fs::read(&file).unwrap();
         let old = opened(&table);
         assert!(old.lookup("key1").unwrap().is_some());
-        for part in [0, 1, 100, 2048, 4096, 5000, whole.len() / 2, whole.len() - 1] {
+        let anywhere = (1..25).map(|n| n * 7_919 % whole.len());
+        let usual = [0, 1, 100, 2048, 4096, 5000, whole.len() / 2, whole.len() - 1];
+        for part in usual.into_iter().chain(anywhere) {
             // As a copy over the file itself begins: cut to nothing, then written.
             std::fs::write(&file, &whole[..part.min(whole.len() - 1)]).unwrap();
             for tables in [&old, &opened(&table)] {

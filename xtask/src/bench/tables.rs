@@ -26,7 +26,10 @@ struct Side {
     source: PathBuf,
     database: PathBuf,
     build_secs: Figures,
+    /// User and system time, which other work on the machine disturbs least.
+    build_cpu_secs: Figures,
     lookups_per_sec: Figures,
+    lookup_cpu_micros: Figures,
     private_mib: Figures,
     peak_mib: Figures,
 }
@@ -55,15 +58,17 @@ pub fn run(program: &Path, directory: &Path) -> Result<()> {
     }
     println!("\n{ENTRIES} entries, {RUNS} interleaved runs: median (smallest-largest)\n");
     println!(
-        "{:<14} {:>20} {:>28} {:>14} {:>14} {:>10}",
-        "", "build, s", "lookups/s", "private, MiB", "peak, MiB", "file, MiB"
+        "{:<14} {:>20} {:>18} {:>28} {:>18} {:>14} {:>14} {:>10}",
+        "", "build, s", "CPU, s", "lookups/s", "CPU each, us", "private, MiB", "peak, MiB", "file, MiB"
     );
     for side in &sides {
         println!(
-            "{:<14} {:>20.2} {:>28.0} {:>14.1} {:>14.1} {:>10.1}",
+            "{:<14} {:>20.2} {:>18.2} {:>28.0} {:>18.2} {:>14.1} {:>14.1} {:>10.1}",
             format!("{} {}:", side.name, side.kind),
             side.build_secs,
+            side.build_cpu_secs,
             side.lookups_per_sec,
+            side.lookup_cpu_micros,
             side.private_mib.median(),
             side.peak_mib.median(),
             fs::metadata(&side.database)?.len() as f64 / 1_048_576.0
@@ -91,7 +96,9 @@ fn side(name: &'static str, (kind, suffix): (&'static str, &str), directory: &Pa
         source,
         database: database.into(),
         build_secs: Figures::default(),
+        build_cpu_secs: Figures::default(),
         lookups_per_sec: Figures::default(),
+        lookup_cpu_micros: Figures::default(),
         private_mib: Figures::default(),
         peak_mib: Figures::default(),
     })
@@ -132,9 +139,10 @@ impl Side {
 
     fn measure(&mut self, program: &Path, keys: &Path) -> Result<()> {
         let _ = fs::remove_file(&self.database);
-        let before = Instant::now();
+        let (before, cpu_before) = (Instant::now(), children_cpu_secs()?);
         let built = self.command(program).arg(self.table()).status()?;
         self.build_secs.add(before.elapsed().as_secs_f64());
+        self.build_cpu_secs.add(children_cpu_secs()? - cpu_before);
         if !built.success() {
             bail!("{} cannot build {}", self.name, self.table());
         }
@@ -142,7 +150,7 @@ impl Side {
         let asked = keys.iter().filter(|octet| **octet == b'\n').count();
         let mut asking = self.command(program);
         asking.args(["-q", "-", &self.table()]);
-        let before = Instant::now();
+        let (before, cpu_before) = (Instant::now(), children_cpu_secs()?);
         let mut child = asking.stdin(Stdio::piped()).stdout(Stdio::null()).spawn()?;
         let mut input = child.stdin.take().context("no pipe")?;
         input.write_all(&keys)?;
@@ -155,10 +163,20 @@ impl Side {
             bail!("{} cannot ask {}", self.name, self.table());
         }
         self.lookups_per_sec.add(asked as f64 / took);
+        let cpu_secs = children_cpu_secs()? - cpu_before;
+        self.lookup_cpu_micros.add(cpu_secs * 1e6 / asked as f64);
         self.private_mib.add(mib(&status, "RssAnon:"));
         self.peak_mib.add(mib(&status, "VmHWM:"));
         Ok(())
     }
+}
+
+/// The user and system time of all children that have ended (proc(5): fields 16 and 17 of `stat`, in ticks of 10 ms).
+fn children_cpu_secs() -> Result<f64> {
+    let stat = fs::read_to_string("/proc/self/stat")?;
+    let (_, fields) = stat.rsplit_once(") ").context("no stat")?;
+    let ticks = fields.split(' ').skip(13).take(2).map(str::parse::<u64>);
+    Ok(ticks.sum::<Result<u64, _>>()? as f64 / 100.0)
 }
 
 /// A line of `/proc/PID/status`, which has KiB.

@@ -1,19 +1,19 @@
 //! `yubin explain`: whether a client's mail would be taken, by which rule, and where it would go.
 
 mod json;
+mod places;
 mod text;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::process::ExitCode;
 
-use access::{Decided, Step};
+use access::{Decided, Rule};
 use anyhow::{Context, Result, bail};
 use config::DovecotFile;
 use front::smtpd::{Exchange, Part};
 use master::explaining::Explainer;
 use master::running::Scale;
 use master::start::Start;
-use tables::watch::Hit;
 
 use crate::{EX_USAGE, Invocation, configuration, print_line};
 
@@ -161,21 +161,9 @@ fn explain(wanted: &Wanted, part: &Part) -> Result<bool> {
     Ok(explanation.exchanges.iter().all(Exchange::is_accepted))
 }
 
-/// The step that made the reply a refusal, if a restriction did.
-fn deciding(exchange: &Exchange) -> Option<&Step> {
-    let refusals = exchange.steps.iter().rev();
-    let mut refusals = refusals.filter(|step| matches!(step.decided, Decided::Refuse(_)));
-    refusals.next().filter(|_| !exchange.is_accepted())
-}
-
-/// Where the table stands that said so: of the step itself, or of the one that sent it on to this.
-fn place_of<'a>(exchange: &'a Exchange, step: &Step) -> Option<&'a Hit> {
-    let (key, value) = step.found.as_ref()?;
-    exchange.hits.iter().find(|hit| {
-        hit.value.trim() == value.trim()
-            && hit.key.eq_ignore_ascii_case(key)
-            && hit.table.to_string().ends_with(&step.argument)
-    })
+/// The rule that made the reply a refusal, if a restriction did.
+fn deciding(exchange: &Exchange) -> Option<&Rule> {
+    exchange.decided.as_ref().filter(|_| !exchange.is_accepted())
 }
 
 /// What the outcome of a step is called.

@@ -7,7 +7,8 @@ use master::explaining::Explanation;
 use route::Class;
 use tables::watch::Hit;
 
-use super::{deciding, place_of, words};
+use super::places::{Places, hit_of};
+use super::{deciding, words};
 
 /// The lines.
 pub(super) fn of(explanation: &Explanation) -> Vec<String> {
@@ -15,12 +16,16 @@ pub(super) fn of(explanation: &Explanation) -> Vec<String> {
         "client {}, service {}",
         explanation.client, explanation.service
     )];
+    let places = Places {
+        written: &explanation.written,
+        service: &explanation.service,
+    };
     for exchange in &explanation.exchanges {
-        lines.extend(of_exchange(exchange));
+        lines.extend(of_exchange(exchange, places));
     }
     match &explanation.journey {
         None => {}
-        Some(Ok(journey)) => lines.extend(of_journey(journey)),
+        Some(Ok(journey)) => lines.extend(of_journey(journey, places)),
         Some(Err(why)) => lines.push(format!("where it goes cannot be told: {why}")),
     }
     if !explanation.log.is_empty() {
@@ -30,14 +35,14 @@ pub(super) fn of(explanation: &Explanation) -> Vec<String> {
     lines
 }
 
-fn of_exchange(exchange: &Exchange) -> Vec<String> {
+fn of_exchange(exchange: &Exchange, places: Places<'_>) -> Vec<String> {
     let mut lines = vec![match exchange.command.as_str() {
         "" => "the connection".to_owned(),
         command => command.to_owned(),
     }];
     let mut list = None;
     for step in &exchange.steps {
-        let parameter = step.stage.parameter();
+        let parameter = step.parameter();
         if list != Some(parameter) {
             lines.push(format!("  {parameter}"));
             list = Some(parameter);
@@ -45,7 +50,7 @@ fn of_exchange(exchange: &Exchange) -> Vec<String> {
         let indent = "  ".repeat(step.depth.max(1));
         let name = format!("{} {}", step.restriction, step.argument);
         let found = step.found.as_ref().map(|(key, value)| {
-            let place = place_of(exchange, step).map(|hit| format!(" ({})", hit.place()));
+            let place = hit_of(exchange, step).map(|hit| format!(" ({})", places.shown(hit)));
             format!("{key} has \"{value}\"{}: ", place.unwrap_or_default())
         });
         let found = found.unwrap_or_default();
@@ -58,34 +63,31 @@ fn of_exchange(exchange: &Exchange) -> Vec<String> {
     let told: Vec<&Hit> = exchange
         .steps
         .iter()
-        .filter_map(|step| place_of(exchange, step))
+        .filter_map(|step| hit_of(exchange, step))
         .collect();
     let others: Vec<&Hit> = exchange.hits.iter().filter(|hit| !told.contains(hit)).collect();
-    lines.extend(hits(others));
+    lines.extend(hits(others, places));
     // What EHLO offers decides nothing.
     let shown = match exchange.is_accepted() {
         true => 1,
         false => exchange.reply.len(),
     };
     lines.extend(exchange.reply.iter().take(shown).map(|line| format!("  {line}")));
-    if let Some(step) = deciding(exchange) {
-        let name = format!("{} {}", step.restriction, step.argument);
-        let place = place_of(exchange, step).map(|hit| format!(" ({})", hit.place()));
-        lines.push(format!(
-            "  decided by {}: {}{}",
-            step.stage.parameter(),
-            name.trim_end(),
-            place.unwrap_or_default()
-        ));
+    if let Some(rule) = deciding(exchange) {
+        let place = places.of_rule(exchange, rule);
+        let place = place.unwrap_or_else(|| format!("the default of {}", rule.parameter()));
+        lines.push(format!("  decided by {rule} ({place})"));
+    } else if let Some(rule) = exchange.rule.as_ref().filter(|_| !exchange.is_accepted()) {
+        lines.push(format!("  decided by {rule}"));
     }
     lines
 }
 
 /// What tables knew, each once.
-fn hits<'a>(hits: impl IntoIterator<Item = &'a Hit>) -> Vec<String> {
+fn hits<'a>(hits: impl IntoIterator<Item = &'a Hit>, places: Places<'_>) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for hit in hits {
-        let line = format!("  {}: {} has \"{}\"", hit.place(), hit.key, hit.value);
+        let line = format!("  {}: {} has \"{}\"", places.shown(hit), hit.key, hit.value);
         if !lines.contains(&line) {
             lines.push(line);
         }
@@ -93,18 +95,18 @@ fn hits<'a>(hits: impl IntoIterator<Item = &'a Hit>) -> Vec<String> {
     lines
 }
 
-fn of_journey(journey: &Journey) -> Vec<String> {
+fn of_journey(journey: &Journey, places: Places<'_>) -> Vec<String> {
     let mut lines = Vec::new();
     for (who, steps) in [("sender", &journey.sender), ("recipient", &journey.recipient)] {
         for step in steps {
             lines.push(format!("{who} {}", rewriting(step)));
-            lines.extend(hits(&step.hits));
+            lines.extend(hits(&step.hits, places));
         }
     }
     journey
         .stations
         .iter()
-        .for_each(|station| lines.extend(of_station(station)));
+        .for_each(|station| lines.extend(of_station(station, places)));
     lines
 }
 
@@ -133,7 +135,7 @@ pub(super) fn class(class: Class) -> &'static str {
     }
 }
 
-fn of_station(station: &Station) -> Vec<String> {
+fn of_station(station: &Station, places: Places<'_>) -> Vec<String> {
     let route = &station.route;
     let program = match station.agent {
         Some(agent) => agent.program(),
@@ -147,7 +149,7 @@ fn of_station(station: &Station) -> Vec<String> {
             route.transport, route.next_hop
         ),
     ];
-    lines.extend(hits(&station.hits));
+    lines.extend(hits(&station.hits, places));
     match &station.endings {
         Ok(endings) => lines.extend(endings.iter().map(|ending| {
             let place = ending.place.as_ref().map(|place| format!(" {place}"));
@@ -156,7 +158,7 @@ fn of_station(station: &Station) -> Vec<String> {
         })),
         Err(outcome) => lines.push(format!("  {}", told(outcome))),
     }
-    lines.extend(hits(&station.ending_hits));
+    lines.extend(hits(&station.ending_hits, places));
     lines
 }
 

@@ -5,7 +5,18 @@ use std::path::{Path, PathBuf};
 use crate::COMMANDS;
 
 /// Commands that make sense only as words after `yubin`.
-pub(crate) const INNER: [&str; 7] = ["check", "imap", "install", "links", "pop3", "serve", "uninstall"];
+pub(crate) const INNER: [&str; 10] = [
+    "check",
+    "explain",
+    "imap",
+    "import",
+    "install",
+    "links",
+    "pop3",
+    "serve",
+    "status",
+    "uninstall",
+];
 /// Commands that everybody uses, in `bin`; the administrators' are in `sbin`. As Debian's packages have it.
 const IN_BIN: [&str; 7] = [
     "Mail",

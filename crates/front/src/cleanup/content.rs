@@ -102,6 +102,8 @@ pub(super) struct About {
     origin: String,
     /// `from=<…> to=<…> proto=… helo=<…>`, as far as known.
     context: String,
+    /// `yubin_log_rules`
+    names_rules: bool,
 }
 
 impl Circumstances {
@@ -126,6 +128,7 @@ impl Circumstances {
             stage: "END-OF-MESSAGE",
             origin,
             context,
+            names_rules: self.settings.yubin_log_rules,
         }
     }
 
@@ -184,13 +187,14 @@ impl About {
                     _ => &self.context,
                 },
                 text: &note.text,
+                rule: Some(note.rule.as_str()).filter(|_| self.names_rules && keeps_back(note.decision)),
             });
         }
         tell(behind);
     }
 
-    /// Writes into the log what filters decided.
-    pub(super) fn log_filter(&self, decision: &str, text: &str, log: &Log) {
+    /// Writes into the log what filters decided, in which words, and which of them.
+    pub(super) fn log_filter(&self, (decision, text): (&str, &str), rule: Option<&str>, log: &Log) {
         log.write(&FilterDecided {
             queue_id: &self.queue_id,
             decision,
@@ -198,8 +202,14 @@ impl About {
             origin: self.to_filters(),
             text,
             context: &self.context,
+            rule: rule.filter(|_| self.names_rules),
         });
     }
+}
+
+/// Whether it is a decision by which somebody does not get a message, whose rule the log names.
+fn keeps_back(decision: &str) -> bool {
+    matches!(decision, "reject" | "discard" | "hold")
 }
 
 #[cfg(test)]

@@ -23,8 +23,8 @@ pub(super) enum Review {
     None,
     /// These, which have heard of its envelope.
     By(Box<Filters>),
-    /// None any more: they have decided, at this command of the envelope.
-    Decided(&'static str, Decision),
+    /// None any more: they have decided, at this command of the envelope; which one it was.
+    Decided(&'static str, Decision, Option<String>),
 }
 
 /// What becomes of a message that filters have seen.
@@ -62,8 +62,9 @@ pub(super) async fn for_others(
     match tell_envelope(&mut filters, envelope, queue_id).await {
         (_, Decision::Pass) => Review::By(Box::new(filters)),
         (stage, decision) => {
+            let rule = filters.rule();
             filters.quit().await;
-            Review::Decided(stage, decision)
+            Review::Decided(stage, decision, rule)
         }
     }
 }
@@ -133,33 +134,36 @@ impl OnItsWay<'_> {
             .iter()
             .for_each(|text| front.log.warning("cleanup", text));
         self.about.log_effects(&mut effects, "milter-header-", &front.log);
-        match self.decide(decision, &front.log)? {
+        match self.decide((decision, filters.rule()), &front.log)? {
             Seen::Discarded => Ok(Seen::Discarded),
             Seen::Taken => self.follow(effects, addresses),
         }
     }
 
-    /// What the filters decided.
-    pub(super) fn decide(&mut self, decision: Decision, log: &Log) -> Result<Seen, Failure> {
+    /// What the filters decided, and which of them.
+    pub(super) fn decide(
+        &mut self,
+        (decision, rule): (Decision, Option<String>),
+        log: &Log,
+    ) -> Result<Seen, Failure> {
+        let tell = |decision, text| self.about.log_filter((decision, text), rule.as_deref(), log);
         match decision {
             Decision::Pass => Ok(Seen::Taken),
             // It is told once.
             Decision::Hold if self.facts.hold => Ok(Seen::Taken),
             Decision::Hold => {
-                self.about
-                    .log_filter("milter-hold", "milter triggers HOLD action", log);
+                tell("milter-hold", "milter triggers HOLD action");
                 self.facts.hold = true;
                 Ok(Seen::Taken)
             }
             Decision::Discard => {
-                self.about
-                    .log_filter("milter-discard", "milter triggers DISCARD action", log);
+                tell("milter-discard", "milter triggers DISCARD action");
                 Ok(Seen::Discarded)
             }
             Decision::Refuse(words) | Decision::HangUp(words) => {
                 let reply = in_words(&words);
                 let shown = words.get(4..).unwrap_or_default();
-                self.about.log_filter("milter-reject", shown, log);
+                tell("milter-reject", shown);
                 if self.about.stage == "RCPT" {
                     return Err(self.cannot_refuse_one(log));
                 }

@@ -46,6 +46,8 @@ pub struct Lmtp {
     pub authority: Arc<dyn Authority>,
     /// Who writes their mail.
     pub agents: Arc<dyn Agents>,
+    /// Whether the log names what refused a recipient (`yubin_log_rules`).
+    pub names_rules: bool,
     /// The log.
     pub log: Log,
 }

@@ -9,6 +9,7 @@ use deliver_local::Content;
 use deliver_local::task::{Facts, Rights, Save, Saving, Task, Work};
 use envelope::{DeliveryResult, Outcome, StatusCode};
 use maillog::lines::problem::Problem;
+use maillog::lines::session::LmtpRefused;
 use maillog::{Severity, Tag};
 use message::date::Date;
 use serve::Link;
@@ -128,12 +129,12 @@ impl Session {
             Ok(found) => found,
             Err(Refusal::Unknown(user)) => {
                 let text = format!("<{shown}> User doesn't exist: {user}");
-                return reply(550, StatusCode::permanent(1, 1), &text);
+                return self.refused(Reply::new(550, StatusCode::permanent(1, 1), text), "userdb");
             }
             Err(Refusal::Later(why)) => {
                 self.problem(&format!("Failed to lookup user {shown}: {why}"));
                 let text = format!("<{shown}> Temporary user lookup failure");
-                return reply(451, StatusCode::temporary(3, 0), &text);
+                return self.refused(Reply::new(451, StatusCode::temporary(3, 0), text), "userdb");
             }
         };
         let original = options.orcpt.as_deref().and_then(|orcpt| orcpt.split_once(';'));
@@ -173,12 +174,20 @@ impl Session {
         let report = work.await.ok()?;
         let outcome = report.saved.into_iter().next().unwrap_or(report.outcome);
         (outcome.result != DeliveryResult::Sent).then(|| {
-            Step::Answer(Answer::Reply(worded(
-                &outcome,
-                &recipient.shown,
-                &recipient.session,
-            )))
+            let reply = worded(&outcome, &recipient.shown, &recipient.session);
+            self.refused(reply, "lmtp_rcpt_check_quota")
         })
+    }
+
+    /// The answer that refuses a recipient; the log is told by which rule.
+    fn refused(&self, reply: Reply, rule: &str) -> Step<Answer> {
+        if self.service.names_rules {
+            self.service.log.write(&LmtpRefused {
+                text: &reply.to_string(),
+                rule,
+            });
+        }
+        Step::Answer(Answer::Reply(reply))
     }
 
     fn save(&self, recipient: &Recipient, header: String) -> Save {

@@ -45,6 +45,7 @@ impl Filters {
                 None => self.review_by(at, draft).await?,
             };
             if decision != Decision::Pass || draft.is_decided() {
+                self.decider = Some(self.filters[at].service.name.clone());
                 return Ok(decision);
             }
         }

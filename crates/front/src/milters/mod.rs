@@ -97,6 +97,7 @@ impl Milters {
             log: self.log.clone(),
             tag: "smtpd",
             is_of_smtp: true,
+            decider: None,
         }))
     }
 }
@@ -121,6 +122,8 @@ pub(crate) struct Filters {
     tag: &'static str,
     /// smtpd tells them of the envelope.
     is_of_smtp: bool,
+    /// Which one decided last.
+    decider: Option<String>,
 }
 
 /// Where a warning goes.
@@ -256,6 +259,7 @@ impl Filters {
                 }
             };
             if decision != Decision::Pass {
+                self.decider = Some(filter.service.name.clone());
                 return decision;
             }
         }
@@ -279,6 +283,16 @@ impl Filters {
                     .await;
             }
         }
+    }
+
+    /// What decided last, as the log names rules: `smtpd_milters inet:host:port`.
+    pub(crate) fn rule(&self) -> Option<String> {
+        let parameter = if self.is_of_smtp {
+            "smtpd_milters"
+        } else {
+            "non_smtpd_milters"
+        };
+        self.decider.as_ref().map(|name| format!("{parameter} {name}"))
     }
 
     /// What is told where no client is: this host.

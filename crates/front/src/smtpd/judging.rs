@@ -11,7 +11,7 @@ use serve::Link;
 use tls::session::Description;
 
 use super::Smtpd;
-use super::session::Session;
+use super::session::{Session, Watched};
 use super::transaction::Transaction;
 
 /// A command, as the restrictions see it.
@@ -27,6 +27,18 @@ pub(super) struct Moment<'a> {
     pub(super) etrn_domain: &'a str,
     /// The size of the content, in octets, where it is known.
     pub(super) size_bytes: Option<u64>,
+    /// What decided, for the log.
+    pub(super) rule: Option<&'a str>,
+}
+
+impl<'a> Moment<'a> {
+    /// The same with what decided.
+    pub(super) fn by(self, rule: &'a str) -> Moment<'a> {
+        Moment {
+            rule: Some(rule),
+            ..self
+        }
+    }
 }
 
 struct Others<'a>(&'a Smtpd);
@@ -63,8 +75,8 @@ fn decision(word: Word) -> lines::Decision {
 }
 
 impl Session {
-    /// What the lists of this command say: a refusal, or nothing. The log has been told the rest.
-    pub(super) async fn judged(&mut self, moment: Moment<'_>, link: &Link) -> Option<Refusal> {
+    /// What the lists of this command say: a refusal and its rule, or nothing. The log has been told the rest.
+    pub(super) async fn judged(&mut self, moment: Moment<'_>, link: &Link) -> Option<(Refusal, String)> {
         let mut memory = std::mem::take(&mut self.memory);
         let outcome = {
             let port = self
@@ -77,15 +89,20 @@ impl Session {
         };
         self.memory = memory;
         if let Some(watching) = &mut self.watching {
-            watching(&outcome);
+            watching(Watched::Lists(&outcome));
         }
         for note in &outcome.notes {
             match note {
                 Note::Warning(text) => self.service.log.warning("smtpd", text),
-                Note::About(word, text) => self.tell(decision(*word), text, moment),
+                Note::About(word, text, rule) => {
+                    let rule = rule.as_ref().map(ToString::to_string);
+                    let moment = moment.by(rule.as_deref().unwrap_or_default());
+                    self.tell(decision(*word), text, moment);
+                }
             }
         }
-        outcome.refusal
+        let rule = outcome.rule.map(|rule| rule.to_string());
+        Some((outcome.refusal?, rule.unwrap_or_default()))
     }
 
     fn request<'a>(
@@ -150,8 +167,23 @@ impl Session {
             recipient: moment.shown,
             protocol: self.protocol_at(moment.command),
             helo: self.helo.as_ref().map(|(_, name)| name.as_str()),
+            rule: moment.rule.filter(|_| self.names_rules() && keeps_back(decision)),
         });
     }
+
+    /// `yubin_log_rules`
+    pub(super) fn names_rules(&self) -> bool {
+        self.service.settings.yubin_log_rules
+    }
+}
+
+/// Whether it is a decision by which somebody does not get a message, or would not, whose rule the log names.
+fn keeps_back(decision: lines::Decision) -> bool {
+    use lines::Decision::{Discard, Hold, MilterDiscard, MilterHold, MilterReject, Reject, RejectWarning};
+    matches!(
+        decision,
+        Reject | RejectWarning | Discard | Hold | MilterReject | MilterDiscard | MilterHold
+    )
 }
 
 async fn asked(service: &Smtpd, request: &Request<'_>, memory: &mut Memory) -> Outcome {

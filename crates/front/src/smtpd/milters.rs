@@ -231,7 +231,10 @@ impl Session {
             return None;
         }
         self.tell_queue_id();
-        let decision = self.filters.as_mut()?.tell(command).await;
+        let filters = self.filters.as_mut()?;
+        let decision = filters.tell(command).await;
+        let rule = filters.rule().unwrap_or_default();
+        let moment = moment.by(&rule);
         match decision {
             Decision::Pass => None,
             Decision::Hold => {
@@ -247,6 +250,7 @@ impl Session {
             }
             Decision::Refuse(words) | Decision::HangUp(words) => {
                 self.tell(lines::Decision::MilterReject, &words, moment);
+                self.show_rule(moment.rule);
                 self.note_fault(settings::NotifyClass::Policy);
                 Some(in_words(&words))
             }

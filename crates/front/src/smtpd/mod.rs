@@ -3,6 +3,7 @@
 mod client_name;
 mod forwarded;
 mod judging;
+mod limits;
 mod milters;
 mod options;
 mod policies;

@@ -485,6 +485,10 @@ impl Session {
             None => away(),
         };
         let transaction = self.transaction.as_ref();
+        let rule = Some(format!(
+            "smtpd_proxy_filter {}",
+            self.service.settings.smtpd_proxy_filter
+        ));
         self.service.log.write(&lines::Proxied {
             is_accepted: reply.is_positive(),
             text: &on_one_line(&reply),
@@ -492,6 +496,9 @@ impl Session {
             recipient: transaction.and_then(Transaction::first_written),
             protocol: self.protocol(),
             helo: self.helo.as_ref().map(|(_, name)| name.as_str()),
+            rule: rule
+                .as_deref()
+                .filter(|_| !reply.is_positive() && self.names_rules()),
         });
         reply
     }

@@ -6,7 +6,7 @@ use std::os::unix::net::UnixStream as Pair;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use access::Step;
+use access::{Rule, Step};
 use serve::Link;
 use serve::clock::now;
 use serve::pump::{Work, pump};
@@ -17,7 +17,7 @@ use tokio::net::UnixStream;
 use tokio::sync::Notify;
 
 use super::Smtpd;
-use super::session::{Login, Session};
+use super::session::{Login, Session, Watched};
 
 /// What a client would say.
 #[derive(Debug, Clone)]
@@ -47,6 +47,10 @@ pub struct Exchange {
     pub reply: Vec<String>,
     /// What restriction lists looked at.
     pub steps: Vec<Step>,
+    /// The rule that made the reply a refusal, if a restriction did; it may be of an earlier command.
+    pub decided: Option<Rule>,
+    /// The rule that made the reply a refusal, as the log names it.
+    pub rule: Option<String>,
     /// Which tables knew something.
     pub hits: Vec<Hit>,
 }
@@ -77,11 +81,17 @@ impl Smtpd {
             user: user.clone(),
         });
         let client = session.client().to_string();
-        let looked_at: Arc<Mutex<Vec<Step>>> = Arc::default();
+        let looked_at: Arc<Mutex<Looked>> = Arc::default();
         let shown = Arc::clone(&looked_at);
-        session.watching = Some(Box::new(move |outcome| {
+        session.watching = Some(Box::new(move |watched| {
             let mut shown = shown.lock().unwrap_or_else(PoisonError::into_inner);
-            shown.extend(outcome.trace.iter().cloned());
+            match watched {
+                Watched::Lists(outcome) => {
+                    shown.steps.extend(outcome.trace.iter().cloned());
+                    shown.decided.clone_from(&outcome.rule);
+                }
+                Watched::Refused(rule) => shown.rule = Some(rule.to_owned()),
+            }
         }));
         let config = self.config_for(session.client()).await;
         let mut server = Server::new(config, now());
@@ -98,8 +108,16 @@ impl Smtpd {
     }
 }
 
+/// What was seen of a command.
+#[derive(Default)]
+struct Looked {
+    steps: Vec<Step>,
+    decided: Option<Rule>,
+    rule: Option<String>,
+}
+
 /// The client's side.
-async fn speak(socket: Pair, part: &Part, looked_at: &Mutex<Vec<Step>>) -> io::Result<Vec<Exchange>> {
+async fn speak(socket: Pair, part: &Part, looked_at: &Mutex<Looked>) -> io::Result<Vec<Exchange>> {
     socket.set_nonblocking(true)?;
     let mut stream = BufReader::new(UnixStream::from_std(socket)?);
     let commands = [
@@ -118,7 +136,9 @@ async fn speak(socket: Pair, part: &Part, looked_at: &Mutex<Vec<Step>>) -> io::R
             reply: reply(&mut stream).await?,
             ..Exchange::default()
         };
-        exchange.steps = std::mem::take(&mut *looked_at.lock().unwrap_or_else(PoisonError::into_inner));
+        let looked = std::mem::take(&mut *looked_at.lock().unwrap_or_else(PoisonError::into_inner));
+        (exchange.steps, exchange.rule) = (looked.steps, looked.rule);
+        exchange.decided = looked.decided;
         exchange.hits = watch::take();
         let is_over = !exchange.is_accepted();
         exchanges.push(exchange);

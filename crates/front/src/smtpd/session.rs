@@ -3,13 +3,13 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use access::rewrite_clients::Known;
+use access::rewrite_clients::{self, Known};
 use access::{Client, Excess, Happening, Memory, Refusal};
 use address::Address;
 use envelope::StatusCode;
 use intake::{Network, Origin};
-use maillog::lines::Peer;
 use maillog::lines::smtpd as lines;
+use maillog::lines::{Peer, with_rule};
 use serve::Link;
 use serve::clock::now;
 use serve::pump::{Host, Step};
@@ -23,6 +23,7 @@ use smtp::{Reply, Transcript};
 use super::Smtpd;
 use super::forwarded::{Forwarded, introduced, value};
 use super::judging::Moment;
+use super::limits;
 use super::milters::words;
 use super::transaction::Transaction;
 use crate::authenticate::{Conversation, Progress, asker_of};
@@ -40,7 +41,7 @@ pub(super) struct Session {
     pub(super) service: Arc<Smtpd>,
     pub(super) client: Client,
     /// Who has connected, whoever the client is since XCLIENT.
-    connected: IpAddr,
+    pub(super) connected: IpAddr,
     /// The client's port, as XCLIENT has it.
     pub(super) port: Option<String>,
     /// What XFORWARD told of the next message.
@@ -60,15 +61,25 @@ pub(super) struct Session {
     /// STARTTLS was accepted, and nothing was heard since.
     in_handshake: bool,
     /// Which classes of `notify_classes` our refusals were of.
-    faults: Vec<NotifyClass>,
+    pub(super) faults: Vec<NotifyClass>,
     /// The client of this message is in `local_header_rewrite_clients`.
     is_rewritten: bool,
     /// Who is shown what the lists said of each command.
     pub(super) watching: Option<Watching>,
+    /// Its number among all sessions.
+    pub(super) number: u64,
 }
 
-/// Is shown what restriction lists said of a command.
-pub(super) type Watching = Box<dyn FnMut(&access::Outcome) + Send>;
+/// Is shown what restriction lists said of a command, and by which rule it was refused.
+pub(super) type Watching = Box<dyn FnMut(Watched<'_>) + Send>;
+
+/// What is shown.
+pub(super) enum Watched<'a> {
+    /// What the lists said.
+    Lists(&'a access::Outcome),
+    /// The rule that refused, as the log names it.
+    Refused(&'a str),
+}
 
 impl Session {
     pub(super) fn new(service: Arc<Smtpd>, address: IpAddr) -> Session {
@@ -97,6 +108,7 @@ impl Session {
             faults: Vec::new(),
             is_rewritten: false,
             watching: None,
+            number: limits::next_number(),
         }
     }
 
@@ -158,48 +170,28 @@ impl Session {
     }
 
     /// Logs a refusal and makes the reply.
-    fn refuse(&mut self, refusal: &Refusal, moment: Moment<'_>) -> Step<Answer> {
+    pub(super) fn refuse(&mut self, refusal: &Refusal, moment: Moment<'_>) -> Step<Answer> {
         self.note_fault(refusal.class());
         let softened = self.service.settings.soft_bounce.then(|| refusal.softened());
         let refusal = softened.as_ref().unwrap_or(refusal);
         self.tell(lines::Decision::Reject, &refusal.to_string(), moment);
+        self.show_rule(moment.rule);
         reply(refusal.code, refusal.status, &refusal.text)
     }
 
     /// What the lists say, and the reply if they refuse.
     async fn pass(&mut self, moment: Moment<'_>, link: &Link) -> Result<(), Step<Answer>> {
         match self.judged(moment, link).await {
-            Some(refusal) => Err(self.refuse(&refusal, moment)),
+            Some((refusal, rule)) => Err(self.refuse(&refusal, moment.by(&rule))),
             None => Ok(()),
         }
     }
 
-    /// Whether the client does this more often than it may; the log knows then.
-    pub(super) fn is_over(&self, happening: Happening) -> bool {
-        let service = &self.service;
-        let excess = service.front.anvil.count(
-            &service.name,
-            self.client.address,
-            happening,
-            (&service.settings, now()),
-        );
-        excess.inspect(|excess| self.log_excess(excess)).is_some()
-    }
-
-    fn log_excess(&self, excess: &Excess) {
-        let Excess { what, count } = excess;
-        let text = format!(
-            "{what}: {count} from {} for service {}",
-            self.client, self.service.name
-        );
-        self.service.log.warning("smtpd", &text);
-    }
-
-    /// The reply to a client that comes too often.
-    fn too_many(&mut self, what: &str) -> Step<Answer> {
-        self.note_fault(NotifyClass::Policy);
-        let text = format!("Error: too {what} from {}", self.client.address);
-        reply(450, StatusCode::temporary(7, 1), &text)
+    /// Shows whoever watches which rule refuses.
+    pub(super) fn show_rule(&mut self, rule: Option<&str>) {
+        if let (Some(watching), Some(rule)) = (&mut self.watching, rule) {
+            watching(Watched::Refused(rule));
+        }
     }
 
     async fn connected(&mut self, link: &Link) -> Step<Answer> {
@@ -234,34 +226,16 @@ impl Session {
         accepted_unless(self.filters_hear_helo(link, command, before.is_none()).await)
     }
 
-    /// Whether the queue's disk has room: `queue_minfree`, and what the client says the message needs.
-    fn has_room(&self, size_bytes: u64) -> bool {
-        let settings = &self.service.settings;
-        if settings.queue_minfree == 0 {
-            return true;
-        }
-        match os::space::free_bytes(&settings.queue_directory) {
-            Ok(free) => free > settings.queue_minfree.saturating_add(size_bytes),
-            Err(error) => {
-                let place = settings.queue_directory.display();
-                let text = format!("cannot tell how much room {place} has: {error}");
-                self.service.log.warning("smtpd", &text);
-                true
-            }
-        }
-    }
-
     async fn mail(&mut self, sender: Option<Address>, options: MailOptions, link: &Link) -> Step<Answer> {
         if self.is_over(Happening::Message) {
             return self.too_many("much mail");
         }
-        if !self.has_room(options.size.unwrap_or(0)) {
-            self.note_fault(NotifyClass::Resource);
-            return reply(452, StatusCode::temporary(3, 1), "Insufficient system storage");
+        if let Some(refused) = self.without_room(options.size.unwrap_or(0)) {
+            return refused;
         }
         self.is_rewritten = match self.is_rewritten() {
             Ok(is_rewritten) => is_rewritten,
-            Err(refusal) => return self.refuse(&refusal, said("MAIL")),
+            Err(refusal) => return self.refuse(&refusal, said("MAIL").by(rewrite_clients::PARAMETER)),
         };
         let qualified = sender.map(|sender| intake::qualify(sender, &self.service.settings));
         let words = words(&options.said);
@@ -566,7 +540,9 @@ impl Session {
                 self.note_fault(NotifyClass::Policy);
                 Step::Answer(Answer::Reply(words))
             }
-            Err(Declined { refusal, cause, .. }) => {
+            Err(Declined {
+                refusal, cause, rule, ..
+            }) => {
                 let faults = self.faults.clone();
                 let (step, class) = match cause {
                     // It is in the log already.
@@ -577,7 +553,7 @@ impl Session {
                         (step, NotifyClass::Policy)
                     }
                     Cause::Other => {
-                        let step = self.refuse(&refusal, said("END-OF-MESSAGE"));
+                        let step = self.refuse(&refusal, said("END-OF-MESSAGE").by(rule));
                         (step, class_of_commit(&refusal))
                     }
                 };
@@ -680,6 +656,7 @@ impl Session {
         if !is_served {
             self.note_fault(NotifyClass::Policy);
             let text = format!("reject: ETRN {domain}... from {}", self.client);
+            let text = with_rule(text, self.names_rules().then_some("fast_flush_domains"));
             self.service.log.warning("smtpd", &text);
             let text = format!("<{domain}>: service unavailable");
             return Step::Answer(Answer::Reply(Reply::bare(459, text)));
@@ -717,7 +694,10 @@ impl Session {
             Ending::Quit | Ending::HungUp => return,
             Ending::Lost => lines::Cut::LostConnection,
             Ending::TimedOut => lines::Cut::Timeout,
-            Ending::TooManyErrors => lines::Cut::TooManyErrors,
+            Ending::TooManyErrors => {
+                self.gave_up();
+                lines::Cut::TooManyErrors
+            }
         };
         self.service.log.write(&lines::Ended {
             cut,
@@ -753,9 +733,15 @@ impl Session {
                     recipient: None,
                     protocol: self.protocol(),
                     helo: self.helo.as_ref().map(|(_, name)| name.as_str()),
+                    rule: Some("message_size_limit").filter(|_| self.names_rules()),
                 });
             }
-            Note::DroppedPlaintext | Note::TooBig | Note::Transcript(..) => {}
+            Note::Slowed { errors, until } => self.slowed(errors, until),
+            Note::TooManyRecipients(recipient, reply) => {
+                self.had_too_many_recipients(&recipient.to_string(), &reply);
+            }
+            Note::TooBig => self.outgrew_limit(),
+            Note::DroppedPlaintext | Note::Transcript(..) => {}
         }
     }
 }
@@ -840,7 +826,7 @@ impl Drop for Session {
     fn drop(&mut self) {
         let service = &self.service;
         let anvil = &service.front.anvil;
-        anvil.disconnect(&service.name, self.connected, &service.settings, now());
+        anvil.disconnect(&service.name, self.connected, self.number, now());
     }
 }
 
@@ -850,7 +836,7 @@ fn accepted_unless(refused: Option<Reply>) -> Step<Answer> {
 }
 
 /// A command that names nobody.
-fn said(command: &str) -> Moment<'_> {
+pub(super) fn said(command: &str) -> Moment<'_> {
     Moment {
         command,
         ..Moment::default()
@@ -876,6 +862,6 @@ fn class_of_commit(refusal: &Refusal) -> NotifyClass {
     }
 }
 
-fn reply(code: u16, status: StatusCode, text: &str) -> Step<Answer> {
+pub(super) fn reply(code: u16, status: StatusCode, text: &str) -> Step<Answer> {
     Step::Answer(Answer::Reply(Reply::new(code, status, text)))
 }

@@ -13,7 +13,7 @@ use address::Address;
 use envelope::StatusCode;
 use message::scan::{Limits, Line, Place, Scanner, Sink};
 use settings::{Postfix, TableRef};
-use tables::{Tables, Tell};
+use tables::{Tables, Tell, watch};
 
 use action::{Action, Wrong};
 
@@ -58,6 +58,27 @@ pub struct Note {
     pub content: String,
     /// The rule's text; may be empty.
     pub text: String,
+    /// Where the rule stands: `header_checks pcre:/etc/postfix/header:12`.
+    pub rule: String,
+}
+
+/// Where a rule stands.
+struct Origin<'a> {
+    map: &'a str,
+    table: &'a TableRef,
+    /// The line of a table of patterns, from 1.
+    line: Option<usize>,
+}
+
+impl std::fmt::Display for Origin<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.map, self.table)?;
+        match self.line {
+            Some(line) if self.table.name.contains('{') => write!(f, ", item {line}"),
+            Some(line) => write!(f, ":{line}"),
+            None => Ok(()),
+        }
+    }
 }
 
 /// What checks came to.
@@ -241,7 +262,8 @@ impl Checks {
             return Fate::Kept;
         }
         let key = Key::of(text);
-        let found = match map.tables.lookup_unfolded(&key.text) {
+        watch::forget_line();
+        let (found, table) = match map.tables.lookup_unfolded_with_source(&key.text) {
             Ok(None) => return Fate::Kept,
             Ok(Some(found)) => found,
             Err(error) => {
@@ -254,7 +276,14 @@ impl Checks {
             _ => Ok(action),
         });
         match action {
-            Ok(action) => effects.perform(action, kind, &key),
+            Ok(action) => {
+                let origin = Origin {
+                    map: &map.name,
+                    table,
+                    line: watch::line(),
+                };
+                effects.perform(action, kind, &key, &origin)
+            }
             Err(wrong) => {
                 effects.warn(wrong.told(&map.name));
                 Fate::Kept
@@ -399,7 +428,7 @@ impl Effects {
         }
     }
 
-    fn perform(&mut self, action: Action, kind: &'static str, key: &Key<'_>) -> Fate {
+    fn perform(&mut self, action: Action, kind: &'static str, key: &Key<'_>, origin: &Origin<'_>) -> Fate {
         let mut note = |decision: &'static str, text: &str| {
             if self.notes.len() < NOTES_MAX {
                 self.notes.push(Note {
@@ -407,6 +436,7 @@ impl Effects {
                     kind,
                     content: key.shown(),
                     text: text.to_owned(),
+                    rule: origin.to_string(),
                 });
             }
         };
@@ -477,6 +507,7 @@ impl Sink for Checked<'_> {
             kind: MIME_ERROR,
             content: format!("{TOO_DEEP}: {}", Key::of(field).shown()),
             text: String::new(),
+            rule: "mime_nesting_limit".to_owned(),
         });
         self.effects.refusal = Some((StatusCode::permanent(6, 0), TOO_DEEP.to_owned()));
         self.effects.is_over = true;

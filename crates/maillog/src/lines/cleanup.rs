@@ -2,7 +2,7 @@
 
 use envelope::QueueId;
 
-use super::{on_one_line, say};
+use super::{on_one_line, say, say_rule};
 use crate::{Line, Tag};
 
 /// `D9DF698C2D9: message-id=<20261121214142.023357@vm>`
@@ -43,6 +43,8 @@ pub struct FilterDecided<'a> {
     pub text: &'a str,
     /// `from=<…> to=<…> proto=… helo=<…>`, as far as known.
     pub context: &'a str,
+    /// Which filter decided, as the last field of the line.
+    pub rule: Option<&'a str>,
 }
 
 impl Line for FilterDecided<'_> {
@@ -60,6 +62,7 @@ impl Line for FilterDecided<'_> {
             self.origin,
             self.context
         );
+        say_rule(out, self.rule);
     }
 }
 
@@ -78,6 +81,8 @@ pub struct ContentDecided<'a> {
     pub context: &'a str,
     /// The rule's text.
     pub text: &'a str,
+    /// Which table and line decided, as the last field of the line.
+    pub rule: Option<&'a str>,
 }
 
 impl Line for ContentDecided<'_> {
@@ -97,5 +102,6 @@ impl Line for ContentDecided<'_> {
         if !self.text.is_empty() {
             say!(out, ": {}", self.text);
         }
+        say_rule(out, self.rule);
     }
 }

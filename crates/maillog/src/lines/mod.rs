@@ -1,5 +1,6 @@
 //! The lines, one file per daemon name that says them, and the parts they share.
 
+pub mod anvil;
 pub mod auth;
 pub mod bounce;
 pub mod cleanup;
@@ -31,6 +32,21 @@ pub(crate) fn on_one_line(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_control() { '?' } else { c })
         .collect()
+}
+
+/// The last field of a line about a refusal: ` rule=<smtpd_client_restrictions: reject_rbl_client bl.example>`, to the end of the
+/// line (`yubin_log_rules`). Nothing in front of it can be taken for it.
+pub(crate) fn say_rule(out: &mut String, rule: Option<&str>) {
+    if let Some(rule) = rule.filter(|rule| !rule.is_empty()) {
+        let rule = on_one_line(rule).replace(" rule=<", " rule=_");
+        say!(out, " rule=<{rule}>");
+    }
+}
+
+/// The text of a warning that has such a field.
+pub fn with_rule(mut text: String, rule: Option<&str>) -> String {
+    say_rule(&mut text, rule);
+    text
 }
 
 /// The other end of a connection, shown as `name[address]`.

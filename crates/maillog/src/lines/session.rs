@@ -1,6 +1,6 @@
 //! Lines of a user's session after login, and of delivery into a mailbox.
 
-use super::say;
+use super::{on_one_line, say, say_rule};
 use crate::{Line, Tag};
 
 /// Whose session speaks.
@@ -192,6 +192,25 @@ impl Line for Rejected<'_> {
     }
     fn text(&self, out: &mut String) {
         say!(out, "msgid={}: rejected: {}", self.message_id, self.why);
+    }
+}
+
+/// `lmtp(23386): RCPT refused: 550 5.1.1 <x@y> User doesn't exist: x@y rule=<userdb>`: Dovecot logs nothing of it (`yubin_log_rules`).
+#[derive(Debug)]
+pub struct LmtpRefused<'a> {
+    /// The reply.
+    pub text: &'a str,
+    /// What decided.
+    pub rule: &'a str,
+}
+
+impl Line for LmtpRefused<'_> {
+    fn tag(&self) -> Tag<'_> {
+        Tag::Process("lmtp")
+    }
+    fn text(&self, out: &mut String) {
+        say!(out, "RCPT refused: {}", on_one_line(self.text));
+        say_rule(out, Some(self.rule));
     }
 }
 

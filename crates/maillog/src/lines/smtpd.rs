@@ -2,7 +2,7 @@
 
 use envelope::QueueId;
 
-use super::{Peer, on_one_line, say};
+use super::{Peer, on_one_line, say, say_rule};
 use crate::{Line, Severity, Tag};
 
 macro_rules! smtpd_line {
@@ -175,6 +175,8 @@ pub struct Decided<'a> {
     pub protocol: &'a str,
     /// What HELO said.
     pub helo: Option<&'a str>,
+    /// What decided, as the last field of the line; see `yubin_log_rules`.
+    pub rule: Option<&'a str>,
 }
 smtpd_line!(Decided);
 
@@ -207,6 +209,7 @@ impl Decided<'_> {
         if let Some(helo) = self.helo {
             say!(out, " helo=<{helo}>");
         }
+        say_rule(out, self.rule);
     }
 }
 
@@ -226,6 +229,8 @@ pub struct Proxied<'a> {
     pub protocol: &'a str,
     /// What HELO said.
     pub helo: Option<&'a str>,
+    /// Which filter refused, as the last field of the line.
+    pub rule: Option<&'a str>,
 }
 smtpd_line!(Proxied);
 
@@ -245,6 +250,7 @@ impl Proxied<'_> {
         if let Some(helo) = self.helo {
             say!(out, " helo=<{helo}>");
         }
+        say_rule(out, self.rule);
     }
 }
 

@@ -94,6 +94,7 @@ pub(super) fn run(begun: Begun, mut inbox: Inbox, line: Line) -> Result<()> {
         answers.hung_up();
     });
     // Only now: tables that this role may not open are asked for, and answers are taken in.
+    tables::waiting::go_through(serve::waiting::step_aside);
     super::borrowing::borrow_tables(&line);
     let services = Services::of(&begun.slice, &begun.log, &line, &stores, &farewell);
     let agent = Arc::new(Agent {

@@ -60,6 +60,7 @@ pub(super) fn run(begun: Begun, mut inbox: Inbox, line: Line) -> Result<()> {
         }
         answers.hung_up();
     });
+    tables::waiting::go_through(serve::waiting::step_aside);
     super::borrowing::borrow_tables(&line);
     let done = runtime.block_on(serve(begun, line, authority, orders));
     runtime.shutdown_timeout(Duration::from_secs(1));

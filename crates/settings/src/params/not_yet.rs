@@ -2,7 +2,6 @@
 
 /// Name and what is not there.
 pub(crate) const NOT_YET: &[(&str, &str)] = &[
-    ("anvil_status_update_time", "not yet: figures about clients"),
     (
         "auth_debug_passwords",
         "not yet: passwords in what is logged of lookups",

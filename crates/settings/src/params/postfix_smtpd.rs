@@ -27,6 +27,7 @@ macro_rules! rows {
             smtpd_client_event_limit_exceptions: NetworkList = "${smtpd_client_connection_limit_exceptions:$mynetworks}", Reload, "Clients without those limits.";
             anvil_rate_time_unit: Seconds = "60s", Reload, "The time over which rates are counted.";
             anvil_status_update_time: Seconds = "600s", Reload, "How often the highest rates are logged.";
+            yubin_log_rules: YesNo = "yes", Reload, "Whether the log's lines about refused, discarded and held mail end with the rule that decided (rule=<...>); no: exactly Postfix's lines.";
             smtpd_client_restrictions: List = "", Reload, "Rules for the client.";
             smtpd_helo_restrictions: List = "", Reload, "Rules for the HELO name.";
             smtpd_sender_restrictions: List = "", Reload, "Rules for the sender.";

@@ -385,6 +385,10 @@ impl Server {
             let reply = Reply::new(452, StatusCode::temporary(5, 3), "Error: too many recipients");
             let is_over = transaction.overshoot > self.config.limits.recipients_overshoot_max;
             self.fault(Fault::Policy);
+            if let Some(recipient) = self.path(rest).and_then(|path| path.address) {
+                let note = Note::TooManyRecipients(recipient, reply.clone());
+                self.events.push_back(Event::Note(note));
+            }
             return match is_over {
                 true => self.refuse_for(None, &reply),
                 false => self.refuse_mildly(&reply),

@@ -177,12 +177,21 @@ pub enum Note {
     BareLineFeed,
     /// Plaintext after STARTTLS was dropped.
     DroppedPlaintext,
-    /// The size limit was passed; the rest of the content is dropped.
+    /// The size limit was passed; the rest of the content is dropped, and its end is refused.
     TooBig,
     /// A sender was refused with this reply because of the size that MAIL announced.
     AnnouncedTooBig(Option<Address>, Reply),
     /// What no mail client says, and the session ends (`smtpd_forbidden_commands`).
     NonSmtpCommand(String),
+    /// The client made so many errors, more than `smtpd_soft_error_limit`: its replies wait until then.
+    Slowed {
+        /// How many since it delivered a message.
+        errors: usize,
+        /// Until when the reply at hand waits.
+        until: machine::Stamp,
+    },
+    /// A recipient was refused with this reply because the message has `smtpd_recipient_limit` of them.
+    TooManyRecipients(Address, Reply),
     /// What was said since the session, or the last of these, began; how the session ended, if it did.
     Transcript(Box<Transcript>, Option<Ending>),
 }

@@ -353,7 +353,9 @@ impl Server {
             self.say(&Reply::new(421, StatusCode::temporary(7, 0), text));
             self.finish(Ending::TooManyErrors);
         } else if self.errors > limits.soft_errors_max && limits.error_delay > 0 {
-            self.held_until = Some(self.now + limits.error_delay);
+            let (errors, until) = (self.errors, self.now + limits.error_delay);
+            self.held_until = Some(until);
+            self.events.push_back(Event::Note(Note::Slowed { errors, until }));
         }
     }
 

@@ -1,5 +1,7 @@
 //! What the log says of each recipient and each trouble, without what changes from run to run.
 
+use crate::rules::split_rule;
+
 /// The daemons whose warnings belong to deliveries.
 const DELIVERERS: &[&str] = &["/local[", "/virtual[", "/pipe[", "/cleanup["];
 /// How much of a line is told, in characters; how much of a long output there is depends on how the pipe is read.
@@ -36,7 +38,7 @@ pub(super) fn decisions(log: &str) -> Vec<String> {
         let (start, text) = line.split_once("]: ")?;
         let (daemon, _) = start.rsplit_once('[')?;
         let daemon = daemon.rsplit('/').next()?;
-        let (_, text) = text.split_once(": ")?;
+        let (_, text) = split_rule(text).0.split_once(": ")?;
         let is_wanted = ["cleanup", "smtp", "lmtp"].contains(&daemon) && is_of_checks(text);
         let text = match text.split_once("header Received: ") {
             // Behind the trace, which has a queue id and a date.

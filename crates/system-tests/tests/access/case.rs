@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::Path;
 
+use system_tests::rules::split_rule;
 use system_tests::side_by_side;
 
 /// A case: the settings of a service, and what a client says to it.
@@ -71,6 +72,25 @@ pub(super) struct Told {
 /// Warnings in which each speaks of things in its own way: which server of DNS, which library, whose main.cf.
 const OWN_WORDS: [&str; 3] = ["dict_", "restriction `", "overriding earlier entry"];
 
+/// How much room a disk has changes while it is looked at.
+fn without_free_space(text: &str) -> String {
+    match text.split_once("mail queue: ") {
+        Some((before, behind)) => {
+            let (_, rest) = behind.split_once(" bytes").unwrap_or_default();
+            format!("{before}mail queue: SOME bytes{rest}")
+        }
+        None => text.to_owned(),
+    }
+}
+
+/// A queue id behind `warning: `.
+fn without_warned_id(text: &str) -> String {
+    match text.split_once("warning: ") {
+        Some(("", behind)) => format!("warning: {}", without_queue_id(behind)),
+        _ => text.to_owned(),
+    }
+}
+
 impl Told {
     /// The same without names that differ from run to run.
     pub(super) fn new(replies: Vec<String>, log: &str, asked: &[String]) -> Told {
@@ -83,7 +103,8 @@ impl Told {
                 // What ours says when it starts; each case has its own line again.
                 && !text.starts_with("error: ")
                 && !OWN_WORDS.iter().any(|words| text.contains(words));
-            is_told.then(|| without_queue_id(text))
+            let text = without_warned_id(&without_free_space(split_rule(text).0));
+            is_told.then(|| without_queue_id(&text))
         });
         let replies = replies.iter().map(|reply| match reply.split_once("queued as ") {
             Some((before, _)) => format!("{before}queued as ID"),
@@ -139,4 +160,21 @@ impl fmt::Display for Told {
         self.log.iter().try_for_each(|line| writeln!(f, "log {line}"))?;
         self.asked.iter().try_for_each(|line| writeln!(f, "asked {line}"))
     }
+}
+
+/// The rules of the refusals in a log of ours, in order; `Err` is a line that names none.
+pub(super) fn rules(log: &str) -> Vec<Result<String, String>> {
+    let refusals = log.lines().filter(|line| {
+        let text = line
+            .split_once("smtpd[")
+            .and_then(|(_, text)| text.split_once("]: "));
+        text.is_some_and(|(_, text)| text.split(": ").nth(1) == Some("reject"))
+    });
+    let rule = |line: &str| {
+        split_rule(line)
+            .1
+            .map(str::to_owned)
+            .ok_or_else(|| line.to_owned())
+    };
+    refusals.map(rule).collect()
 }

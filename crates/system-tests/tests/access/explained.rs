@@ -1,4 +1,4 @@
-//! `yubin explain` says of each case what the running service said, and names the restriction that said it.
+//! `yubin explain` says of each case what the running service said, and names the rule that the service's log named.
 
 use serde_json::Value;
 use system_tests::Sandbox;
@@ -6,7 +6,15 @@ use system_tests::Sandbox;
 use super::case::{Case, Told};
 
 /// What `yubin explain` says otherwise; empty when all is well, and of cases that are no plain HELO, MAIL, RCPT.
-pub(super) fn difference(case: &Case, by_ours: &Told, (ours, port): (&Sandbox, u16)) -> String {
+pub(super) fn difference(
+    case: &Case,
+    (by_ours, rules): (&Told, &super::Rules),
+    (ours, port): (&Sandbox, u16),
+) -> String {
+    let nameless: Vec<&String> = rules.iter().filter_map(|rule| rule.as_ref().err()).collect();
+    if !nameless.is_empty() {
+        return format!("== {}\n-- refusals without a rule\n{nameless:#?}\n", case.name);
+    }
     let [helo, mail, rcpt, ..] = case.lines.as_slice() else {
         return String::new();
     };
@@ -50,12 +58,36 @@ pub(super) fn difference(case: &Case, by_ours: &Told, (ours, port): (&Sandbox, u
         .find(|reply| !reply.starts_with('2'))
         .or(replies.next_back());
     let by = explanation["decided_by"]["restriction"].as_str();
-    let is_named = !reply.starts_with(['4', '5']) || by.is_some();
-    match wanted == Some(&reply) && is_named {
+    let rule = explanation["rule"].as_str();
+    let is_refused = reply.starts_with(['4', '5']);
+    let logged = rules.iter().flatten().next().map(String::as_str);
+    let is_named = !is_refused || (by.is_some() && rule.is_some() && rule == logged);
+    let is_placed = !is_refused || is_place_right(case, &explanation["decided_by"]);
+    match wanted == Some(&reply) && is_named && is_placed {
         true => String::new(),
         false => format!(
-            "== {}\n-- explain, decided by {by:?}\n{reply}\n-- Yubin\n{wanted:?}\n",
-            case.name
+            "== {}\n-- explain, decided by {}, rule {rule:?}\n{reply}\n-- Yubin, rule {logged:?}\n{wanted:?}\n",
+            case.name, explanation["decided_by"]
         ),
     }
+}
+
+/// Whether the place that `yubin explain` names is a line in which the rule is written; the default of a setting has none.
+fn is_place_right(case: &Case, decided_by: &Value) -> bool {
+    let text = |name: &str| decided_by[name].as_str().unwrap_or_default();
+    let Some((file, number)) = decided_by["place"]
+        .as_str()
+        .and_then(|place| place.rsplit_once(':'))
+    else {
+        let parameter = text("parameter");
+        let in_main = super::MAIN_CF.iter().map(|(name, _)| *name);
+        let mut all = case.settings.iter().map(|(name, _)| name.as_str()).chain(in_main);
+        return all.all(|name| name != parameter);
+    };
+    let content = std::fs::read_to_string(file).unwrap_or_default();
+    let number: usize = number.parse().unwrap_or(0);
+    let line = content.lines().nth(number.saturating_sub(1)).unwrap_or_default();
+    let words = ["restriction", "argument", "parameter"].map(text);
+    let mut words = words.iter().filter(|word| !word.is_empty());
+    words.any(|word| line.to_ascii_lowercase().contains(&word.to_ascii_lowercase()))
 }

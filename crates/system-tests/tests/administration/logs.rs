@@ -3,6 +3,7 @@
 use std::process::Command;
 
 use system_tests::lines::LineClient;
+use system_tests::rules::split_rule;
 use system_tests::{Sandbox, has_program, program, wait_for};
 
 #[test]
@@ -63,4 +64,61 @@ fn pflogsumm_counts_what_happened() {
         "{report}"
     );
     assert!(report.contains("Connection refused"), "{report}");
+}
+
+/// The log of `scenarios/refusals.log` with the field that names rules, and without it, in a directory.
+fn refusals() -> (tempfile::TempDir, [std::path::PathBuf; 2]) {
+    let with = include_str!("../../scenarios/refusals.log");
+    let without: String = with
+        .lines()
+        .map(|line| format!("{}\n", split_rule(line).0))
+        .collect();
+    assert!(without.len() < with.len());
+    let directory = tempfile::tempdir().unwrap();
+    let files = ["with.log", "without.log"].map(|name| directory.path().join(name));
+    for (file, text) in files.iter().zip([with, &without]) {
+        std::fs::write(file, text).unwrap();
+    }
+    (directory, files)
+}
+
+#[test]
+fn pflogsumm_counts_lines_that_name_rules() {
+    if !has_program("/usr/sbin/pflogsumm", "pflogsumm") {
+        return;
+    }
+    let (_directory, files) = refusals();
+    let [with, without] = files.map(|file| {
+        let report = program::run(Command::new("/usr/sbin/pflogsumm").arg(file), b"")
+            .success()
+            .stdout;
+        report
+            .split("message deferral detail")
+            .next()
+            .unwrap_or_default()
+            .to_owned()
+    });
+    assert!(with.contains("     11   rejected "), "{with}");
+    assert_eq!(with, without);
+}
+
+#[test]
+fn fail2ban_finds_who_was_refused_in_lines_that_name_rules() {
+    if !has_program("/usr/bin/fail2ban-regex", "fail2ban") {
+        return;
+    }
+    let (_directory, files) = refusals();
+    for (mode, matched) in [("more", 8), ("aggressive", 8), ("rbl", 1), ("errors", 1)] {
+        for file in &files {
+            let filter = format!("/etc/fail2ban/filter.d/postfix.conf[mode={mode}]");
+            let mut command = Command::new("/usr/bin/fail2ban-regex");
+            command.arg(file).arg(filter);
+            let said = program::run(&mut command, b"").success().stdout;
+            assert!(
+                said.contains(&format!(", {matched} matched, ")),
+                "{mode} {}\n{said}",
+                file.display()
+            );
+        }
+    }
 }

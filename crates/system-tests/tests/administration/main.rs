@@ -12,6 +12,7 @@ mod queue;
 mod sendmail_files;
 mod service_manager;
 mod sessions_on_stdin;
+mod status;
 mod tracing;
 mod while_down;
 

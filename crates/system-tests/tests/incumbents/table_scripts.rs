@@ -88,11 +88,43 @@ pub(crate) const FILES: &[(&str, &str)] = &[
     ("part1", "one\n"),
     ("part2", "two"),
     ("files", "cert part1, part2\nmissing ./none\n"),
+    ("crlf", "a b\r\nc d\r\n\r\ne f \r\n  g\r\n"),
+    ("endless", "a b\nlast one"),
+    ("onlykey", "a b\nlast"),
+    ("nul", "a b\0c\nd\0e f\n\0g h\nk \0v\nm n\n"),
+    (
+        "blanks",
+        "a\u{c}b\nc\u{b}d\nn\u{a0}b x\nk v\u{a0}\n\u{a0}k2 v2\n\u{2003}wide v\nm  v \t\u{c}\n",
+    ),
+    ("comment", "   # c\na b\n# d\n  more\n\n\n  and\n#e\n"),
+    ("leading", "  a b\nc d\n"),
+    (
+        "strayrule",
+        "# c\n\n  /a/ this is stray, and longer than thirty characters\n\t/b/ more\n/c/ d\n",
+    ),
+    ("straynet", "  10.0.0.0/16 stray\n10.1.0.0/16 good\n"),
 ];
+
+/// The same, of what is no text, or long.
+pub(crate) fn odd_files() -> Vec<(&'static str, Vec<u8>)> {
+    let long = format!(
+        "{} v\nlongvalue {}\na b\n",
+        "k".repeat(3_000),
+        "v ".repeat(50_000)
+    );
+    let continued = format!("many 0\n{}a b\n", " and more\n".repeat(5_000));
+    vec![
+        ("latin", b"caf\xe9 x\nok caf\xe9\nlast y\n".to_vec()),
+        ("long", long.into_bytes()),
+        ("continued", continued.into_bytes()),
+    ]
+}
 
 const DAMAGED: &str = "postmap: a damaged database";
 const LOOSE: &str = "postalias: a blank between two names";
 const UNKNOWN: &str = "postmap: building a table of an unknown type";
+const DIRECTORY: &str = "postmap: a directory in the place of a file";
+const POSTCONF_WORDS: &str = "postconf: what is said of mistakes";
 const CDB_MORE: &str = "postmap: -d, -i and -s of cdb: tables";
 
 /// The scripts, each begins with the files as they are above.
@@ -106,6 +138,105 @@ pub(crate) const SCRIPTS: &[(&str, &[Step])] = &[
     ("arguments", ARGUMENTS),
     ("postconf", POSTCONF),
     ("postconf edits", POSTCONF_EDITS),
+    ("postconf mistakes", POSTCONF_MISTAKES),
+    ("odd sources", SOURCES),
+    ("odd aliases", ODD_ALIASES),
+];
+
+const SOURCES: &[Step] = &[
+    say("postmap hash:crlf"),
+    say("postmap -s hash:crlf"),
+    say("postmap -s texthash:crlf"),
+    say("postmap hash:endless"),
+    say("postmap -q last hash:endless"),
+    say("postmap -q last texthash:endless"),
+    say("postmap hash:onlykey"),
+    say("postmap -q last texthash:onlykey"),
+    say("postmap hash:nul"),
+    say("postmap -s hash:nul"),
+    say("postmap -q k texthash:nul"),
+    say("postmap hash:blanks"),
+    say("postmap -s hash:blanks"),
+    say("postmap -s texthash:blanks"),
+    say("postmap hash:comment"),
+    say("postmap -s hash:comment"),
+    say("postmap hash:leading"),
+    say("postmap -q a texthash:leading"),
+    say("postmap -q /a/ regexp:strayrule"),
+    say("postmap -q c regexp:strayrule"),
+    say("postmap -q c pcre:strayrule").needs("pcre"),
+    say("postmap -q 10.0.0.1 cidr:straynet"),
+    say("postmap -q 10.1.0.1 cidr:straynet"),
+    say("postmap -s hash:leading"),
+    say("postmap hash:latin"),
+    say("postmap -s hash:latin"),
+    say("postmap -q last texthash:latin"),
+    say("postmap hash:long"),
+    say("postmap -q longvalue hash:long"),
+    say("postmap -q longvalue texthash:long"),
+    say("postmap -s hash:long"),
+    say("postmap hash:continued"),
+    say("postmap -q many hash:continued"),
+    say("postmap -q many texthash:continued"),
+    say("postmap hash:empty"),
+    say("postmap -s hash:empty"),
+    say("postmap -q a hash:empty"),
+    say("postmap -q a texthash:empty"),
+    say("postmap -q a regexp:empty"),
+    say("postmap -q a pcre:empty").needs("pcre"),
+    say("postmap -q 1.2.3.4 cidr:empty"),
+    say("postmap cdb:empty").needs("cdb"),
+    say("postmap -q a cdb:empty").needs("cdb"),
+    say("postmap lmdb:empty").needs("lmdb"),
+    say("postmap -q a lmdb:empty").needs("lmdb"),
+    say("postmap cdb:long").needs("cdb"),
+    say("postmap -q longvalue cdb:long").needs("cdb"),
+    say("postmap -q a texthash:.").differs(DIRECTORY),
+    say("postmap -q a regexp:.").differs(DIRECTORY),
+    say("postmap -q a cidr:.").differs(DIRECTORY),
+    say("postmap hash:.").differs(DIRECTORY),
+];
+
+const ODD_ALIASES: &[Step] = &[
+    say("postalias hash:crlf"),
+    say("postalias hash:endless"),
+    say("postalias hash:empty"),
+    say("postalias -s hash:empty"),
+    say("postalias hash:leading"),
+    say("postalias hash:latin"),
+    say("postalias -q root hash:none"),
+    say("postalias hash:none"),
+    say("postalias hash:.").differs(DIRECTORY),
+];
+
+const POSTCONF_MISTAKES: &[Step] = &[
+    say("postconf -Z").differs(POSTCONF_WORDS),
+    say("postconf -m -l"),
+    say("postconf -e"),
+    say("postconf -n -d"),
+    say("postconf -M smtp/inet/x"),
+    say("postconf -M a/b/c/d"),
+    say("postconf -F smtp/inet/nothing"),
+    say("postconf -P smtp/inet/nothing"),
+    say("postconf -P smtp"),
+    say("postconf -Me bad"),
+    say("postconf -Me new/unix"),
+    say("postconf -Fe smtp/inet/chroot=q").differs(POSTCONF_WORDS),
+    say("postconf -Pe smtp/inet"),
+    say("postconf -X").differs(POSTCONF_WORDS),
+    say("postconf -# a=b"),
+    say("postconf -c /nonexistent myhostname").differs(POSTCONF_WORDS),
+    say("postconf -h -x no_such_thing myhostname"),
+    say("postconf -o bad -n").differs(POSTCONF_WORDS),
+    say("postconf -o mydomain=a.b -o mydomain=c.d -h mydomain"),
+    say("postconf -p myhostname"),
+    say("postconf -d -n myhostname"),
+    say("postconf -a"),
+    say("postconf -A"),
+    say("postconf -l"),
+    say("postconf -C builtin -h mail_name"),
+    say("postconf -C wrong"),
+    say("postconf -T compile-version").differs(POSTCONF_WORDS),
 ];
 
 const HASH: &[Step] = &[

@@ -11,7 +11,7 @@ use std::process::Command;
 use system_tests::program::{Finished, run};
 use system_tests::{binary, has_program, skip};
 
-use crate::table_scripts::{FILES, SCRIPTS, Step};
+use crate::table_scripts::{FILES, SCRIPTS, Step, odd_files};
 
 /// Where a side takes its steps.
 struct Side {
@@ -23,6 +23,9 @@ impl Side {
     fn new(is_ours: bool) -> Side {
         let directory = tempfile::tempdir().unwrap();
         for (name, content) in FILES {
+            std::fs::write(directory.path().join(name), content).unwrap();
+        }
+        for (name, content) in odd_files() {
             std::fs::write(directory.path().join(name), content).unwrap();
         }
         Side { directory, is_ours }

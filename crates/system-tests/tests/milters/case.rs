@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::Path;
 
+use system_tests::rules::split_rule;
 use system_tests::side_by_side;
 
 use crate::scripted::Script;
@@ -116,6 +117,9 @@ impl Told {
             }
             *text = without_dates(text);
             *text = without_port(text);
+        }
+        for line in &mut self.log {
+            *line = split_rule(line).0.to_owned();
         }
         self.log.retain(|line| is_told(line));
         self

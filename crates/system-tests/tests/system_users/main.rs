@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panic")]
 
 mod agents;
+mod broken_tables;
 mod crowd;
 mod delivery;
 mod exchangers;

@@ -6,6 +6,7 @@
 mod killed;
 mod killed_at_each_step;
 mod refusals;
+mod silent_table;
 mod storage;
 
 use system_tests::Sandbox;

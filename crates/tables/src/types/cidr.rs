@@ -27,7 +27,7 @@ enum Rule {
 pub(crate) fn open(name: &str) -> Result<(Box<dyn Table>, Option<Error>), Error> {
     let (mut rules, mut open, mut warnings) = (Vec::new(), Vec::new(), Warnings::default());
     let mut lines = Vec::new();
-    for (number, line) in rule_lines(name, "cidr")? {
+    for (number, line) in rule_lines(name, "cidr", &mut warnings)? {
         let place = patterns::place(name, number);
         let conditions = open.len();
         if let Err(cause) = add(&mut rules, &mut open, line.trim()) {

@@ -2,13 +2,13 @@
 //! replaced. `.cdb` and `.lmdb` files are those of other programs, too.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use settings::TableRef;
 
 use crate::cdb::{Cdb, Opened};
-use crate::changes::Signature;
+use crate::changes::{Moment, Signature};
 use crate::files::{self, Watched};
 use crate::lmdb::Lmdb;
 use crate::source::{self, Syntax};
@@ -39,8 +39,16 @@ pub struct Database {
     is_lmdb: bool,
     /// A table of Sendmail: its text will do where no database can be read, and it never has the form of aliases.
     is_sendmail: bool,
-    opened: Mutex<Option<(Signature, Arc<Content>)>>,
+    opened: Mutex<Option<Seen>>,
     warning: Mutex<Option<String>>,
+}
+
+/// What the file was, and when that was last so.
+#[derive(Debug)]
+struct Seen {
+    moment: Moment,
+    signature: Signature,
+    content: Arc<Content>,
 }
 
 #[derive(Debug)]
@@ -68,28 +76,47 @@ impl Database {
         self.content().err()
     }
 
+    /// What the file is now, or was in this tick.
     fn content(&self) -> Result<Arc<Content>, Error> {
+        if let Some(seen) = self.seen().as_ref()
+            && seen.moment == Moment::now()
+        {
+            return Ok(Arc::clone(&seen.content));
+        }
+        self.content_now()
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Option<Seen>> {
+        self.opened.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn content_now(&self) -> Result<Arc<Content>, Error> {
+        let moment = Moment::now();
         let is_text = self.is_sendmail && self.is_out_of_reach();
         let found = match is_text {
             true => files::metadata(&self.source),
             false => self.file.metadata(),
         };
-        let metadata = found.map_err(|error| self.missing(&error))?;
-        let now = Signature::of(&metadata);
-        let mut opened = self
-            .opened
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        if let Some((then, content)) = opened.as_ref()
-            && *then == now
+        let found = found.map_err(|error| self.missing(&error));
+        let mut seen = self.seen();
+        let metadata = found.inspect_err(|_| *seen = None)?;
+        let signature = Signature::of(&metadata);
+        if let Some(seen) = seen.as_mut()
+            && seen.signature == signature
         {
-            return Ok(content.clone());
+            seen.moment = moment;
+            return Ok(Arc::clone(&seen.content));
         }
+        *seen = None;
         let content = Arc::new(match is_text {
             true => Content::Source(TextHash::with_syntax(&self.source, Syntax::Map)),
             false => self.opened(&metadata)?,
         });
-        *opened = Some((now, content.clone()));
+        *seen = Some(Seen {
+            moment,
+            signature,
+            content: Arc::clone(&content),
+        });
         Ok(content)
     }
 
@@ -138,7 +165,7 @@ impl Database {
             if let Some(value) = self.find(&content, key, folds)? {
                 return Ok(Some(value));
             }
-            if Arc::ptr_eq(&content, &self.content()?) {
+            if Arc::ptr_eq(&content, &self.content_now()?) {
                 return Ok(None);
             }
         }
@@ -216,10 +243,7 @@ impl Database {
     }
 
     fn warn(&self, text: String) {
-        *self
-            .warning
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner) = Some(text);
+        *self.warning.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
     }
 }
 
@@ -254,9 +278,6 @@ impl Table for Database {
     }
 
     fn take_warning(&self) -> Option<String> {
-        self.warning
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .take()
+        self.warning.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }

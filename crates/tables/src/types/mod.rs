@@ -2,6 +2,7 @@
 
 pub mod chained;
 pub mod cidr;
+pub mod connections;
 pub mod database;
 pub mod fixed;
 pub mod patterns;

@@ -95,7 +95,15 @@ impl Warnings {
 }
 
 /// The lines of a rule table with their numbers, from 1: of a file, or of `{ {rule}, {rule} }`.
-pub(crate) fn rule_lines(name: &str, kind: &str) -> Result<Vec<(usize, String)>, Error> {
+/// Those that continue nothing are left out with a warning.
+///
+/// # Errors
+/// When the file cannot be read, or the items make no sense.
+pub(crate) fn rule_lines(
+    name: &str,
+    kind: &str,
+    warnings: &mut Warnings,
+) -> Result<Vec<(usize, String)>, Error> {
     let lines: Vec<(usize, String)> = if name.starts_with('{') {
         let items = braced_items(name).map_err(|cause| Error::Syntax {
             place: format!("{kind}:{name}"),
@@ -108,6 +116,9 @@ pub(crate) fn rule_lines(name: &str, kind: &str) -> Result<Vec<(usize, String)>,
             Error::Open { file, cause } => Error::OpenFile { file, cause },
             other => other,
         })?;
+        if let Some(stray) = source::stray_line(&text) {
+            warnings.add_bare(format!("{name}: {stray}"));
+        }
         logical_lines(&text)
     };
     if lines.len() > RULES_MAX {
@@ -166,7 +177,7 @@ pub(crate) fn open(name: &str, dialect: &Dialect) -> Result<(Box<dyn Table>, Opt
     };
     let mut warnings = Warnings::default();
     let mut lines = Vec::new();
-    for (number, line) in rule_lines(name, dialect.kind)? {
+    for (number, line) in rule_lines(name, dialect.kind, &mut warnings)? {
         let place = place(name, number);
         reader.line(&place, &line);
         lines.resize(reader.rules.len(), number);

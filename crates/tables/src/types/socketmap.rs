@@ -1,37 +1,22 @@
 //! `socketmap:inet:host:port:name`, `socketmap:unix:path:name`: Sendmail's protocol of netstrings (socketmap_table(5)).
 //!
-//! Limits: [`ANSWER_BYTES_MAX`], [`TIMEOUT`] for each answer, two connections for one lookup.
+//! Limits: [`ANSWER_BYTES_MAX`], two connections for one lookup; those of [`super::connections`].
 
-use std::io::{Read, Write};
-use std::os::unix::net::UnixStream;
+use std::io::{self, Read, Write};
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
-use super::tcp::{connect, words_of};
-use crate::{Error, Table};
+use super::connections::{Connection, Connections, Server, Tries};
+use crate::{Error, Table, waiting};
 
 /// The longest answer, in bytes.
 pub const ANSWER_BYTES_MAX: usize = 100_000;
-/// How long connecting, asking and answering may take, each.
-pub const TIMEOUT: Duration = Duration::from_secs(100);
 
-/// Where the server is.
-#[derive(Debug)]
-enum Server {
-    Inet(String),
-    Unix(String),
-}
-
-trait Stream: Read + Write + Send + std::fmt::Debug {}
-impl<T: Read + Write + Send + std::fmt::Debug> Stream for T {}
-
-/// A connection to a server, kept between lookups.
+/// A map of a server.
 #[derive(Debug)]
 pub struct SocketMap {
     whole: String,
-    server: Server,
     map: String,
-    connection: Mutex<Option<Box<dyn Stream>>>,
+    connections: Connections,
     warning: Mutex<Option<String>>,
 }
 
@@ -50,34 +35,11 @@ impl SocketMap {
         };
         let map = map.to_owned();
         Ok(SocketMap {
-            server,
             map,
-            connection: Mutex::default(),
+            connections: Connections::to(server),
             warning: Mutex::default(),
             whole,
         })
-    }
-
-    fn connect(&self) -> std::io::Result<Box<dyn Stream>> {
-        match &self.server {
-            Server::Inet(server) => Ok(Box::new(connect(server, TIMEOUT)?)),
-            Server::Unix(path) => {
-                let stream = UnixStream::connect(path)?;
-                stream.set_read_timeout(Some(TIMEOUT))?;
-                stream.set_write_timeout(Some(TIMEOUT))?;
-                Ok(Box::new(stream))
-            }
-        }
-    }
-
-    fn ask(&self, question: &[u8], connection: &mut Option<Box<dyn Stream>>) -> std::io::Result<String> {
-        let stream = match connection {
-            Some(stream) => stream,
-            None => connection.insert(self.connect()?),
-        };
-        stream.write_all(question)?;
-        stream.flush()?;
-        netstring(stream.as_mut())
     }
 
     fn failed(&self, cause: String) -> Error {
@@ -108,23 +70,19 @@ impl Table for SocketMap {
     fn lookup(&self, key: &str) -> Result<Option<String>, Error> {
         let payload = format!("{} {key}", self.map);
         let question = format!("{}:{payload},", payload.len()).into_bytes();
-        let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
-        // A kept connection may have ended meanwhile; a new one that fails has failed.
-        let mut tries_left = 1 + usize::from(connection.is_some());
-        loop {
-            tries_left -= 1;
-            match self.ask(&question, &mut connection) {
-                Ok(answer) => return self.meaning(&answer),
-                Err(error) => {
-                    *connection = None;
-                    if tries_left == 0 {
-                        let text = format!("table {} lookup error: {}", self.whole, words_of(&error));
-                        *self.warning.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
-                        return Err(self.failed(words_of(&error)));
-                    }
-                }
-            }
-        }
+        waiting::look(&self.whole, || {
+            // A kept connection may have ended meanwhile; a new one that fails has failed.
+            let answer = self.connections.ask(Tries::OnceAnew, |connection| {
+                connection.write_all(&question)?;
+                netstring(connection)
+            });
+            let answer = answer.map_err(|trouble| {
+                let text = format!("table {} lookup error: {}", self.whole, trouble.words());
+                *self.warning.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
+                self.failed(trouble.words())
+            })?;
+            self.meaning(&answer)
+        })
     }
 
     fn take_warning(&self) -> Option<String> {
@@ -133,8 +91,8 @@ impl Table for SocketMap {
 }
 
 /// Reads `LENGTH:TEXT,`.
-fn netstring(stream: &mut dyn Stream) -> std::io::Result<String> {
-    let malformed = || std::io::Error::other("the answer is not a netstring");
+fn netstring(stream: &mut Connection) -> io::Result<String> {
+    let malformed = || io::Error::other("the answer is not a netstring");
     let mut length = 0usize;
     let mut octet = [0u8];
     loop {
@@ -145,7 +103,7 @@ fn netstring(stream: &mut dyn Stream) -> std::io::Result<String> {
             _ => return Err(malformed()),
         }
         if length > ANSWER_BYTES_MAX {
-            return Err(std::io::Error::other("the answer is too long"));
+            return Err(io::Error::other("the answer is too long"));
         }
     }
     let mut text = vec![0; length + 1];
@@ -153,5 +111,5 @@ fn netstring(stream: &mut dyn Stream) -> std::io::Result<String> {
     if text.pop() != Some(b',') {
         return Err(malformed());
     }
-    String::from_utf8(text).map_err(|_| std::io::Error::other("the answer is not UTF-8"))
+    String::from_utf8(text).map_err(|_| io::Error::other("the answer is not UTF-8"))
 }

@@ -12,7 +12,7 @@ use rusqlite::{Connection, OpenFlags};
 use settings::TableRef;
 
 use crate::source::{self, logical_lines};
-use crate::{Error, Table};
+use crate::{Error, Table, waiting};
 
 /// Why it cannot be opened by somebody else: SQLite opens what belongs to a database by its name.
 const NOT_LENT: &str = "A database of sqlite: must be readable for mail_owner itself; one that a reload names is opened after a restart";
@@ -150,7 +150,7 @@ impl Table for Sqlite {
         let Some(query) = expanded(&self.query, &key, &key, quoted) else {
             return Ok(None);
         };
-        let values = self.values(&query)?;
+        let values = waiting::look(&self.whole, || self.values(&query))?;
         let mut results = Vec::new();
         for value in values.iter().filter(|value| !value.is_empty()) {
             results.extend(expanded(&self.result_format, value, &key, str::to_owned));

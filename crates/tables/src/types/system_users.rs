@@ -1,6 +1,6 @@
 //! `unix:passwd.byname` and `unix:group.byname`: the users and groups of the system.
 
-use crate::{Error, Table};
+use crate::{Error, Table, waiting};
 
 /// One of the two.
 #[derive(Debug)]
@@ -26,6 +26,12 @@ impl SystemUsers {
 
 impl Table for SystemUsers {
     fn lookup(&self, key: &str) -> Result<Option<String>, Error> {
+        waiting::look("unix", || self.found(key))
+    }
+}
+
+impl SystemUsers {
+    fn found(&self, key: &str) -> Result<Option<String>, Error> {
         let failed = |table: &str, error: os::Error| Error::Lookup {
             table: table.to_owned(),
             cause: error.to_string(),

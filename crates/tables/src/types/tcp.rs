@@ -1,52 +1,24 @@
 //! `tcp:host:port`: a server that is asked `get KEY` and answers `200 VALUE`, `500` or `400` (tcp_table(5)).
 //!
-//! Limits: [`LINE_BYTES_MAX`] a question and an answer, [`TIMEOUT`] for each, [`TRIES`] connections for one lookup.
+//! Limits: [`LINE_BYTES_MAX`] a question and an answer, [`TRIES`] connections for one lookup; those of [`super::connections`].
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpStream, ToSocketAddrs};
+use std::io::{self, Read, Write};
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
-use crate::{Error, Table};
+use super::connections::{Connection, Connections, Server, Tries, Trouble};
+use crate::{Error, Table, waiting};
 
 /// The longest question and the longest answer, in bytes.
 pub const LINE_BYTES_MAX: usize = 4096;
-/// How long connecting, asking and answering may take, each.
-pub const TIMEOUT: Duration = Duration::from_secs(100);
 /// How often a lookup that fails is begun anew.
 pub const TRIES: usize = 2;
 
-/// A connection to a server, kept between lookups.
+/// A server.
 #[derive(Debug)]
 pub struct Tcp {
     server: String,
-    connection: Mutex<Option<BufReader<TcpStream>>>,
+    connections: Connections,
     warning: Mutex<Option<String>>,
-}
-
-/// Connects to `host:port`, waiting no longer than `patience` for each of its addresses.
-pub(crate) fn connect(server: &str, patience: Duration) -> std::io::Result<TcpStream> {
-    let mut last = std::io::Error::from(std::io::ErrorKind::NotFound);
-    for address in server.to_socket_addrs()? {
-        match TcpStream::connect_timeout(&address, patience) {
-            Ok(stream) => {
-                stream.set_read_timeout(Some(patience))?;
-                stream.set_write_timeout(Some(patience))?;
-                return Ok(stream);
-            }
-            Err(error) => last = error,
-        }
-    }
-    Err(last)
-}
-
-/// What went wrong in the words of the system.
-pub(crate) fn words_of(error: &std::io::Error) -> String {
-    match error.kind() {
-        std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut => "Connection timed out".to_owned(),
-        std::io::ErrorKind::UnexpectedEof => "Connection closed by the server".to_owned(),
-        _ => os::words(error),
-    }
 }
 
 impl Tcp {
@@ -62,7 +34,7 @@ impl Tcp {
         }
         Ok(Tcp {
             server: server.to_owned(),
-            connection: Mutex::default(),
+            connections: Connections::to(Server::Inet(server.to_owned())),
             warning: Mutex::default(),
         })
     }
@@ -72,33 +44,6 @@ impl Tcp {
             table: format!("tcp:{}", self.server),
             cause,
         }
-    }
-
-    fn ask(&self, question: &[u8], connection: &mut Option<BufReader<TcpStream>>) -> std::io::Result<String> {
-        let reader = match connection {
-            Some(reader) => reader,
-            None => {
-                let stream = connect(&self.server, TIMEOUT);
-                let stream = stream.inspect_err(|error| {
-                    let text = format!("connect to TCP map {}: {}", self.server, words_of(error));
-                    *self.warning.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
-                })?;
-                connection.insert(BufReader::new(stream))
-            }
-        };
-        reader.get_mut().write_all(question)?;
-        let mut line = Vec::new();
-        reader
-            .by_ref()
-            .take(LINE_BYTES_MAX as u64)
-            .read_until(b'\n', &mut line)?;
-        if line.pop() != Some(b'\n') {
-            return Err(match line.len() + 1 < LINE_BYTES_MAX {
-                true => std::io::ErrorKind::UnexpectedEof.into(),
-                false => std::io::Error::other("the answer is too long"),
-            });
-        }
-        String::from_utf8(line).map_err(|_| std::io::Error::other("the answer is not UTF-8"))
     }
 
     /// What an answer means.
@@ -122,28 +67,45 @@ impl Table for Tcp {
         if key.is_empty() || question.len() > LINE_BYTES_MAX {
             return Ok(None);
         }
-        let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut failure = String::new();
-        for _ in 0..TRIES {
-            match self.ask(&question, &mut connection) {
-                Ok(answer) => {
-                    let meaning = self.meaning(&answer);
-                    if meaning.is_err() {
-                        *connection = None;
-                    }
-                    return meaning;
+        let name = format!("tcp:{}", self.server);
+        waiting::look(&name, || {
+            let answer = self
+                .connections
+                .ask(Tries::Always(TRIES), |connection| answer(connection, &question));
+            let answer = answer.map_err(|trouble| {
+                if let Trouble::Connect(_) = trouble {
+                    let text = format!("connect to TCP map {}: {}", self.server, trouble.words());
+                    *self.warning.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
                 }
-                Err(error) => {
-                    *connection = None;
-                    failure = words_of(&error);
-                }
-            }
-        }
-        Err(self.failed(failure))
+                self.failed(trouble.words())
+            })?;
+            self.meaning(&answer)
+        })
     }
 
     fn take_warning(&self) -> Option<String> {
         self.warning.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+/// Asks, and reads the answer's line.
+fn answer(connection: &mut Connection, question: &[u8]) -> io::Result<String> {
+    connection.write_all(question)?;
+    let (mut line, mut part) = (Vec::new(), [0; 512]);
+    while !line.ends_with(b"\n") {
+        // Nothing follows an answer: what is read is part of it.
+        match connection.read(&mut part)? {
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            length => line.extend_from_slice(&part[..length]),
+        }
+        if line.len() > LINE_BYTES_MAX {
+            return Err(io::Error::other("the answer is too long"));
+        }
+    }
+    line.pop();
+    match line.contains(&b'\n') {
+        true => Err(io::Error::other("there is more than one answer")),
+        false => String::from_utf8(line).map_err(|_| io::Error::other("the answer is not UTF-8")),
     }
 }
 

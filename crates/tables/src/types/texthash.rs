@@ -62,8 +62,11 @@ impl TextHash {
         let place = self.path.path().display();
         let bad = found.warnings.into_iter().map(|(line, text)| {
             let text = text.strip_suffix(source::IGNORED).unwrap_or(&text);
-            let text = format!("{place}, line {line}: {text}{}", source::IGNORED);
-            (line, text)
+            let ignored = match text.starts_with("logical line ") {
+                true => "",
+                false => source::IGNORED,
+            };
+            (line, source::of_line(&place, line, &format!("{text}{ignored}")))
         });
         let mut warnings: Vec<(usize, String)> = bad.take(WARNINGS_MAX).collect();
         for entry in found.entries {
