@@ -64,11 +64,9 @@ impl Inline {
                 .split_once('=')
                 .ok_or_else(|| wrong("missing '=' after attribute name"))?;
             let (key, value) = (key.trim(), value.trim());
-            written.entry(key.to_owned()).or_insert_with(|| value.to_owned());
+            // The last one counts.
+            written.insert(key.to_owned(), value.to_owned());
             let key = key.to_lowercase();
-            if folded.contains_key(&key) {
-                continue;
-            }
             if value.is_empty() {
                 let table = table();
                 warnings.push_back(format!(
@@ -78,8 +76,9 @@ impl Inline {
                     "table {table} should return NO RESULT in case of NOT FOUND"
                 ));
             }
-            in_order.push(key.clone());
-            folded.insert(key, value.to_owned());
+            if folded.insert(key.clone(), value.to_owned()).is_none() {
+                in_order.push(key);
+            }
         }
         Ok(Inline {
             folded,
