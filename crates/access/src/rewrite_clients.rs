@@ -18,7 +18,7 @@ enum Entry {
     OwnAddresses,
     Networks,
     LoggedIn,
-    Table(String, Tables),
+    Table(Tables),
 }
 
 /// What is known of a client.
@@ -32,15 +32,6 @@ pub struct Known {
     pub is_in_networks: bool,
     /// It has logged in.
     pub is_logged_in: bool,
-}
-
-/// A list that could not be asked: what the client reads, and what the log says.
-#[derive(Debug)]
-pub struct Unanswered {
-    /// For the client.
-    pub refusal: Refusal,
-    /// For the log.
-    pub warnings: Vec<String>,
 }
 
 /// What a word is.
@@ -94,7 +85,7 @@ impl RewriteClients {
                 let (mut tables, found) = Tables::open(&[reference]);
                 problems.extend(found);
                 tables.tell_warnings(tell);
-                Some(Entry::Table(name.to_owned(), tables))
+                Some(Entry::Table(tables))
             }
             Word::Of | Word::NotYet | Word::Unknown => None,
         });
@@ -105,17 +96,16 @@ impl RewriteClients {
     /// Whether the client is in the list; a table is asked for its address as it is, and for no network.
     ///
     /// # Errors
-    /// When a table cannot be asked: mail waits, for nobody knows what its addresses mean.
-    pub fn has(&self, client: &Known) -> Result<bool, Unanswered> {
+    /// What the client reads when a table cannot be asked: mail waits, for nobody knows what its addresses mean.
+    pub fn has(&self, client: &Known) -> Result<bool, Refusal> {
         for entry in &self.0 {
             let matches = match entry {
                 Entry::OwnAddresses => client.is_own,
                 Entry::Networks => client.is_in_networks,
                 Entry::LoggedIn => client.is_logged_in,
-                Entry::Table(name, table) => {
-                    let key = client.address.to_canonical().to_string();
-                    let found = table.lookup(&key);
-                    found.map_err(|error| unanswered(name, &key, &error))?.is_some()
+                Entry::Table(table) => {
+                    let found = table.lookup(&client.address.to_canonical().to_string());
+                    found.map_err(|error| unanswered(&error))?.is_some()
                 }
             };
             if matches {
@@ -126,23 +116,12 @@ impl RewriteClients {
     }
 }
 
-fn unanswered(name: &str, key: &str, error: &Error) -> Unanswered {
+fn unanswered(error: &Error) -> Refusal {
     if error.is_empty_result() {
-        return Unanswered {
-            refusal: crate::misconfigured(),
-            warnings: Vec::new(),
-        };
+        return crate::misconfigured();
     }
-    let mut warnings = Vec::new();
-    if error.is_unavailable() {
-        warnings.push(format!("{name} is unavailable. {error}"));
-    }
-    warnings.push(format!("{name} lookup error for \"{key}\""));
     let status = envelope::StatusCode::temporary(3, 0);
-    Unanswered {
-        refusal: Refusal::new(451, status, "Temporary lookup error".to_owned()),
-        warnings,
-    }
+    Refusal::new(451, status, "Temporary lookup error".to_owned())
 }
 
 #[cfg(test)]
@@ -163,7 +142,7 @@ mod tests {
         };
         let list = RewriteClients::open(&settings, &tell).0;
         list.has(&client)
-            .map_err(|why| format!("{}|{}", why.refusal, why.warnings.join("|")))
+            .map_err(|refusal| refusal.to_string())
     }
 
     #[test]
@@ -188,11 +167,11 @@ mod tests {
     fn a_table_that_does_not_answer_puts_mail_off() {
         assert_eq!(
             has("fail:x", "192.0.2.3"),
-            Err("451 4.3.0 Temporary lookup error|fail:x lookup error for \"192.0.2.3\"".to_owned())
+            Err("451 4.3.0 Temporary lookup error".to_owned())
         );
         assert_eq!(
             has("check_address_map inline:{192.0.2.3=}", "192.0.2.3"),
-            Err("451 4.3.5 Server configuration error|".to_owned())
+            Err("451 4.3.5 Server configuration error".to_owned())
         );
     }
 }

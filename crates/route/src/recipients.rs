@@ -104,7 +104,10 @@ impl Recipients {
         // Postfix lets these through to the local aliases even when nobody listed them.
         let local = address.local();
         if class == Class::Local
-            && (local.eq_ignore_ascii_case("postmaster") || local == settings.double_bounce_sender)
+            && (["postmaster", "mailer-daemon"]
+                .iter()
+                .any(|special| local.eq_ignore_ascii_case(special))
+                || local == settings.double_bounce_sender)
         {
             return Ok(Existence::Exists);
         }

@@ -199,6 +199,9 @@ pub trait Table: Send + Sync + std::fmt::Debug {
 /// Who is told the warnings of tables, each once: the log of the daemon that asks them.
 pub type Tell = Arc<dyn Fn(&str) + Send + Sync>;
 
+/// How much of a key a warning shows, in characters.
+const KEY_SHOWN: usize = 100;
+
 /// Whether a key is folded to lower case where a table does that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Case {
@@ -292,6 +295,24 @@ impl Tables {
         Err(error)
     }
 
+    /// What a table says when it is asked, told as Postfix tells it where it does not answer.
+    fn heard(
+        &self,
+        (table, opened): (&TableRef, &dyn Table),
+        key: &str,
+        found: Result<Option<String>, Error>,
+    ) -> Result<Option<String>, Error> {
+        self.pass_on(opened);
+        if let (Some(tell), Err(error)) = (&self.tell, &found) {
+            if error.is_unavailable() {
+                tell(&format!("{table} is unavailable. {error}"));
+            }
+            let shown: String = key.chars().take(KEY_SHOWN).collect();
+            tell(&format!("{table} lookup error for \"{shown}\""));
+        }
+        found
+    }
+
     /// Whether a table has the key, with whatever value: how tables in lists of names, domains and networks are asked.
     ///
     /// # Errors
@@ -349,9 +370,8 @@ impl Tables {
     /// The first error on the way.
     pub fn lookup_unfolded_with_source(&self, key: &str) -> Result<Option<(String, &TableRef)>, Error> {
         for (table, opened) in &self.tables {
-            let found = opened.lookup_unfolded(key);
-            self.pass_on(&**opened);
-            if let Some(value) = found? {
+            let found = self.heard((table, &**opened), key, opened.lookup_unfolded(key))?;
+            if let Some(value) = found {
                 return Ok(Some((self.answer(table, key, value)?, table)));
             }
         }
@@ -369,9 +389,8 @@ impl Tables {
             .iter()
             .filter(|(table, _)| !types::has_patterns(table));
         for (table, opened) in fixed {
-            let found = opened.lookup(key);
-            self.pass_on(&**opened);
-            if let Some(value) = found? {
+            let found = self.heard((table, &**opened), key, opened.lookup(key))?;
+            if let Some(value) = found {
                 watch::found(table, key, &value);
                 return Ok(Some(self.answer(table, key, value)?));
             }
@@ -385,9 +404,8 @@ impl Tables {
     /// The first error on the way.
     pub fn lookup_with_source(&self, key: &str) -> Result<Option<(String, &TableRef)>, Error> {
         for (table, opened) in &self.tables {
-            let found = opened.lookup(key);
-            self.pass_on(&**opened);
-            if let Some(value) = found? {
+            let found = self.heard((table, &**opened), key, opened.lookup(key))?;
+            if let Some(value) = found {
                 watch::found(table, key, &value);
                 return Ok(Some((self.answer(table, key, value)?, table)));
             }

@@ -30,13 +30,7 @@ fn verdict(context: &Context<'_>, name: &str, about: About, found: Result<Found,
             about,
             may_permit: true,
         }),
-        Err(Failed { key, error }) => {
-            if error.is_unavailable() {
-                context.warn(format!("{name} is unavailable. {error}"));
-            }
-            if !error.is_empty_result() {
-                context.warn(format!("{name} lookup error for \"{key}\""));
-            }
+        Err(Failed { .. }) => {
             let status = StatusCode::temporary(3, 5);
             Verdict::Refuse(about.refusal(451, status, "Server configuration error"))
         }

@@ -495,12 +495,7 @@ impl Session {
             is_in_networks: service.settings.mynetworks.contains(address),
             is_logged_in: self.login.is_some(),
         };
-        service.rewrite_clients.has(&client).map_err(|why| {
-            why.warnings
-                .iter()
-                .for_each(|text| service.log.warning("smtpd", text));
-            why.refusal
-        })
+        service.rewrite_clients.has(&client)
     }
 
     async fn content_end(&mut self, size_bytes: u64, link: &Link) -> Step<Answer> {

@@ -267,7 +267,7 @@ impl Checks {
             Ok(None) => return Fate::Kept,
             Ok(Some(found)) => found,
             Err(error) => {
-                effects.fail(map, &error);
+                effects.fail(map);
                 return Fate::Kept;
             }
         };
@@ -401,11 +401,8 @@ impl Effects {
         )
     }
 
-    fn fail(&mut self, map: &Map, error: &tables::Error) {
+    fn fail(&mut self, map: &Map) {
         if !self.has_failed {
-            if !error.is_empty_result() {
-                self.warn(format!("{} lookup error: {error}", map.name));
-            }
             self.failure = Some(format!(
                 "{} map lookup problem -- message not accepted, try again later",
                 map.name
