@@ -36,6 +36,50 @@ pub struct AccessTables {
     tell: Option<Tell>,
 }
 
+/// Tables of a parameter that are asked one after the other; the log names the one that fails.
+#[derive(Default)]
+pub(crate) struct MapList(Vec<(String, Tables)>);
+
+impl MapList {
+    /// Opens them; and what is wrong with them.
+    pub(crate) fn open(refs: &[TableRef], tell: &Tell) -> (MapList, Vec<Error>) {
+        let mut problems = Vec::new();
+        let open = |name: &TableRef| {
+            let (mut table, broken) = Tables::open(std::slice::from_ref(name));
+            table.tell_warnings(tell);
+            problems.extend(broken);
+            (name.to_string(), table)
+        };
+        (MapList(refs.iter().map(open).collect()), problems)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The first value.
+    ///
+    /// # Errors
+    /// What the log says of the first table that cannot be asked.
+    pub(crate) fn find(&self, key: &str) -> Result<Option<String>, Vec<String>> {
+        for (name, table) in &self.0 {
+            match table.lookup(key) {
+                Ok(None) => {}
+                Ok(found) => return Ok(found),
+                Err(error) => {
+                    let mut warnings = Vec::new();
+                    if error.is_unavailable() {
+                        warnings.push(format!("{name} is unavailable. {error}"));
+                    }
+                    warnings.push(format!("{name} lookup error for \"{key}\""));
+                    return Err(warnings);
+                }
+            }
+        }
+        Ok(None)
+    }
+}
+
 /// How a table is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Whole {

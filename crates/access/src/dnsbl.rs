@@ -5,7 +5,6 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use dns::{Failure, Kind, Question, Record};
 
-use crate::request::Request;
 use crate::restrictions::Context;
 
 /// The longest reason of a list that is passed on, in octets.
@@ -135,76 +134,18 @@ pub struct Blocked<'a> {
     pub class: &'a str,
 }
 
-/// A reply of `default_rbl_reply` or `rbl_reply_maps` with its `$names` replaced. What comes from outside is taken as it is,
-/// without what `filter` (`smtpd_expansion_filter`) has not.
-///
-/// # Errors
-/// When the template makes no sense.
-pub fn expand(
-    template: &str,
-    blocked: &Blocked<'_>,
-    request: &Request<'_>,
-    filter: &str,
-) -> Result<String, settings::expand::Error> {
-    let value = |name: &str| -> Option<String> {
-        let own = match name {
-            "rbl_code" => Some(blocked.code.to_string()),
-            "rbl_domain" => Some(blocked.list.domain.clone()),
-            "rbl_reason" | "rbl_txt" => Some(blocked.reason.to_owned()),
-            "rbl_what" => Some(blocked.what.to_owned()),
-            "rbl_class" => Some(blocked.class.to_owned()),
-            name => attribute(name, request),
-        };
-        // The value is no template.
-        own.filter(|value| !value.is_empty())
-            .map(|value| allowed(&value, filter).replace('$', "$$"))
-    };
-    settings::expand::expand(template, &value)
-}
-
-fn allowed(value: &str, filter: &str) -> String {
-    let keep = |c: char| {
-        if filter.is_empty() || filter.contains(c) {
-            c
-        } else {
-            '_'
-        }
-    };
-    value.chars().map(keep).collect()
-}
-
-/// A name that replies may mention (postconf(5), smtpd_reject_footer, default_rbl_reply); `None` where there is no such name.
-pub fn attribute(name: &str, request: &Request<'_>) -> Option<String> {
-    let split = |address: &str, local: bool| {
-        let (before, after) = address.rsplit_once('@').unwrap_or((address, ""));
-        (if local { before } else { after }).to_owned()
-    };
-    let sender = match request.sender {
-        None => String::new(),
-        Some(None) => "<>".to_owned(),
-        Some(Some(_)) => request.sender_written.to_owned(),
-    };
-    let recipient = request.recipient_written;
-    Some(match name {
-        "client" => request.client.to_string(),
-        "client_address" => request.client.address.to_string(),
-        "client_name" => request.client.name.clone(),
-        "client_port" => request.client_port.unwrap_or_default().to_owned(),
-        "reverse_client_name" => request.client.reverse_name.clone(),
-        "helo_name" => request.helo.unwrap_or_default().to_owned(),
-        "sender" => sender,
-        "sender_name" => split(&sender, true),
-        "sender_domain" => split(&sender, false),
-        "recipient" => recipient.to_owned(),
-        "recipient_name" => split(recipient, true),
-        "recipient_domain" => split(recipient, false),
-        "sasl_username" => request.sasl_user.unwrap_or_default().to_owned(),
-        "sasl_method" => request.sasl_method.unwrap_or_default().to_owned(),
-        "sasl_sender" => request.sasl_sender.unwrap_or_default().to_owned(),
-        "server_address" => request.server.ip().to_string(),
-        "server_port" => request.server.port().to_string(),
-        _ => return None,
-    })
+impl Blocked<'_> {
+    /// The names that a reply of `default_rbl_reply` or `rbl_reply_maps` has besides the usual ones ([`crate::names::Names`]).
+    pub(crate) fn value(&self, name: &str) -> Option<String> {
+        Some(match name {
+            "rbl_code" => self.code.to_string(),
+            "rbl_domain" => self.list.domain.clone(),
+            "rbl_reason" | "rbl_txt" => self.reason.to_owned(),
+            "rbl_what" => self.what.to_owned(),
+            "rbl_class" => self.class.to_owned(),
+            _ => return None,
+        })
+    }
 }
 
 #[cfg(test)]

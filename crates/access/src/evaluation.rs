@@ -8,7 +8,7 @@ use crate::outcome::{Actions, Decided, Note, Outcome, Step, Word};
 use crate::outside::Waiting;
 use crate::restrictions::{self, Context};
 use crate::rule::Rule;
-use crate::{About, Refusal, Verdict, misconfigured, review};
+use crate::{About, Refusal, Verdict, misconfigured};
 
 /// How deep lists may stand in each other: classes, and what tables say.
 pub const DEPTH_MAX: usize = 100;
@@ -181,14 +181,6 @@ impl<'a> Evaluation<'a> {
             };
             return self.restriction(restriction, argument, about).await;
         }
-        if review::is_not_yet(word) {
-            let argument = match review::takes_argument(word) {
-                true => rest.next().map_or("", String::as_str),
-                false => "",
-            };
-            self.step(word, argument, Decided::NotYet);
-            return Status::Dunno;
-        }
         if let Some(class) = self.access.classes.get(word) {
             self.step(word, "", Decided::Goes);
             return self.walk(class, about).await;
@@ -255,21 +247,36 @@ impl<'a> Evaluation<'a> {
                 self.step(name, argument, Decided::DeferIfReject(refusal.clone()));
                 self.defer_if_reject(refusal)
             }
-            Verdict::Says(saying) => {
-                // Where the list has no argument, the table is of another setting.
-                let argument = if argument.is_empty() {
-                    &saying.source
-                } else {
-                    argument
-                };
-                self.step(name, argument, Decided::Goes);
-                if let Some(step) = self.outcome.trace.last_mut() {
-                    step.found = Some((saying.key.clone(), saying.value.clone()));
-                    step.line = access_tables::line_of(argument);
+            Verdict::Says(saying) => self.say_so(name, argument, &saying).await,
+            Verdict::SaysAll(sayings) if sayings.is_empty() => {
+                self.step(name, argument, Decided::Dunno);
+                Status::Dunno
+            }
+            Verdict::SaysAll(sayings) => {
+                let mut status = Status::Dunno;
+                for saying in &sayings {
+                    if status == Status::Dunno {
+                        status = self.say_so(name, argument, saying).await;
+                    }
                 }
-                self.obey(name, &saying).await
+                status
             }
         }
+    }
+
+    async fn say_so(&mut self, name: &str, argument: &str, saying: &crate::Saying) -> Status {
+        // Where the list has no argument, the table is of another setting.
+        let argument = if argument.is_empty() {
+            &saying.source
+        } else {
+            argument
+        };
+        self.step(name, argument, Decided::Goes);
+        if let Some(step) = self.outcome.trace.last_mut() {
+            step.found = Some((saying.key.clone(), saying.value.clone()));
+            step.line = access_tables::line_of(argument);
+        }
+        self.obey(name, saying).await
     }
 
     /// Under `warn_if_reject` nothing waits: the warning is about this.

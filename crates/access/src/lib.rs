@@ -17,9 +17,11 @@ pub mod access_tables;
 mod actions;
 pub mod dnsbl;
 pub mod evaluation;
+pub mod footers;
 pub mod hosts_access;
 pub mod limits;
 pub mod lists;
+pub mod names;
 pub mod outcome;
 pub mod outside;
 pub mod policy;
@@ -29,13 +31,15 @@ pub mod review;
 pub mod rewrite_clients;
 pub mod rule;
 pub mod servers;
+pub mod verification;
 
 pub use evaluation::Memory;
+pub use footers::{Footer, Footers};
 pub use limits::{Anvil, Excess, Happening, Limit};
 pub use lists::{Access, Asked, Stage};
 pub use outcome::{Actions, Decided, Note, Outcome, Step, Word};
 pub use outside::{Outside, Waiting};
-pub use request::{Client, Refusal, Request, Tls};
+pub use request::{Certificate, Client, Refusal, Request, Tls};
 pub use review::Gap;
 pub use rule::Rule;
 
@@ -56,6 +60,8 @@ pub enum Verdict {
     DeferIfReject(Refusal),
     /// A table or a policy service has something to say.
     Says(Saying),
+    /// A table has something to say of several keys: of the next one, when what was said of the one before leaves it open.
+    SaysAll(Vec<Saying>),
 }
 
 /// What a table, or a policy service, says of a key.

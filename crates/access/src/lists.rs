@@ -8,8 +8,10 @@ use settings::Postfix;
 use tables::{Tables, Tell};
 
 use crate::About;
-use crate::access_tables::{AccessTables, Keys};
+use crate::access_tables::{AccessTables, Keys, MapList};
 use crate::evaluation::{Evaluation, Gravity, Memory, Status};
+use crate::footers::Footers;
+use crate::names::Filter;
 use crate::outcome::{Decided, Outcome};
 use crate::outside::Outside;
 use crate::request::{Refusal, Request};
@@ -99,6 +101,11 @@ pub struct Access {
     pub(crate) keys: Keys,
     pub(crate) login_maps: Tables,
     pub(crate) reply_maps: Tables,
+    pub(crate) relay_certificates: MapList,
+    /// `smtpd_expansion_filter`
+    pub(crate) filter: Filter,
+    /// What stands below refusals, if something does.
+    pub footers: Option<Footers>,
     /// The lists of `smtpd_restriction_classes`.
     pub(crate) classes: BTreeMap<String, Vec<String>>,
     /// Warnings that are said once.
@@ -128,11 +135,18 @@ impl Access {
         problems.extend(broken);
         reply_maps = reply_maps.titled("rbl_reply_maps");
         reply_maps.tell_warnings(tell);
+        let (relay_certificates, broken) = MapList::open(&settings.relay_clientcerts, tell);
+        problems.extend(broken);
+        let (footers, broken) = Footers::of(&settings, tell);
+        problems.extend(broken);
         let access = Access {
             tables: opened,
             keys: Keys::of(&settings),
             login_maps,
             reply_maps,
+            relay_certificates,
+            filter: Filter::of(&settings.smtpd_expansion_filter),
+            footers,
             classes,
             said: Mutex::default(),
             settings,
@@ -355,12 +369,78 @@ pub(crate) fn classes_of(settings: &Postfix) -> BTreeMap<String, Vec<String>> {
     defined.collect()
 }
 
+/// What stands behind `check_ccert_access`: a table, or `{ type:table, { search_order = … } }`.
+pub(crate) struct Argument<'a> {
+    pub(crate) table: &'a str,
+    /// The words of `search_order`.
+    pub(crate) search_order: Vec<String>,
+}
+
+impl<'a> Argument<'a> {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// What the log says of one that makes no sense.
+    pub(crate) fn read(text: &'a str) -> Result<Argument<'a>, String> {
+        let table = table_of(text);
+        let Some(inner) = text.strip_prefix('{') else {
+            return Ok(Argument {
+                table,
+                search_order: Vec::new(),
+            });
+        };
+        let inner = inner.strip_suffix('}').unwrap_or(inner);
+        let mut search_order = Vec::new();
+        for item in settings::kinds::words(inner).iter().skip(1) {
+            let item = item.strip_prefix('{').and_then(|item| item.strip_suffix('}'));
+            let order = item
+                .and_then(|item| item.split_once('='))
+                .map(|(name, order)| (name.trim(), order));
+            let Some(("search_order", order)) = order else {
+                return Err(format!(
+                    "check_ccert_access: \"{text}\" is no table with a search_order"
+                ));
+            };
+            search_order = settings::kinds::words(order);
+        }
+        Ok(Argument { table, search_order })
+    }
+}
+
+/// The table in an argument, which may stand in braces with settings behind it.
+fn table_of(text: &str) -> &str {
+    let Some(inner) = text.strip_prefix('{') else {
+        return text;
+    };
+    let inner = inner.strip_suffix('}').unwrap_or(inner).trim_start();
+    let mut depth = 0usize;
+    let end = inner.find(|c: char| {
+        match c {
+            '{' => depth += 1,
+            '}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        depth == 0 && (c == ',' || c.is_ascii_whitespace())
+    });
+    &inner[..end.unwrap_or(inner.len())]
+}
+
 /// The tables that a list names.
 pub(crate) fn tables_in(list: &[String]) -> impl Iterator<Item = &str> {
-    let mut server = false;
-    list.iter().map(String::as_str).filter(move |word| {
-        let is_server = std::mem::replace(&mut server, word.starts_with("check_policy_service"));
-        !is_server && word.contains(':') && !word.starts_with('{')
+    let mut before = "";
+    list.iter().map(String::as_str).filter_map(move |word| {
+        let before = std::mem::replace(&mut before, word);
+        if before.eq_ignore_ascii_case("check_policy_service") || !word.contains(':') {
+            return None;
+        }
+        match (
+            before.eq_ignore_ascii_case("check_ccert_access"),
+            word.starts_with('{'),
+        ) {
+            (true, _) => Some(table_of(word)),
+            (false, true) => None,
+            (false, false) => Some(word),
+        }
     })
 }
 

@@ -78,8 +78,6 @@ pub enum Decided {
     Action(String),
     /// Other restrictions are asked, in the steps that follow.
     Goes,
-    /// It is passed over: a start warns that it is not there yet.
-    NotYet,
 }
 
 /// What is to happen to a message that is taken.

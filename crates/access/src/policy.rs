@@ -114,9 +114,14 @@ pub fn question(request: &Request<'_>, context: &str) -> String {
     let size = request.size_bytes.to_string();
     let bits = request.tls.map(|tls| tls.bits).unwrap_or_default().to_string();
     let known = |text: Option<&str>| text.unwrap_or_default().to_owned();
+    let shown = request.tls.and_then(|tls| tls.certificate);
+    // Names are what who signed it says they are; a fingerprint needs nobody's word.
+    let named = shown.filter(|shown| shown.is_trusted);
+    let coded = |text: Option<&str>| text.map(envelope::dsn::encode_xtext).unwrap_or_default();
     let attributes = [
         ("request", "smtpd_access_policy".to_owned()),
-        ("protocol_state", request.command.to_owned()),
+        // The list at BDAT is DATA's, and so it is called.
+        ("protocol_state", request.command.replace("BDAT", "DATA")),
         ("protocol_name", request.protocol.to_owned()),
         ("client_address", address(request.client.address)),
         ("client_name", request.client.name.clone()),
@@ -136,10 +141,13 @@ pub fn question(request: &Request<'_>, context: &str) -> String {
         ("sasl_method", known(request.sasl_method)),
         ("sasl_username", known(request.sasl_user)),
         ("sasl_sender", known(request.sasl_sender)),
-        ("ccert_subject", String::new()),
-        ("ccert_issuer", String::new()),
-        ("ccert_fingerprint", String::new()),
-        ("ccert_pubkey_fingerprint", String::new()),
+        ("ccert_subject", coded(named.map(|shown| shown.subject))),
+        ("ccert_issuer", coded(named.map(|shown| shown.issuer))),
+        ("ccert_fingerprint", known(shown.map(|shown| shown.fingerprint))),
+        (
+            "ccert_pubkey_fingerprint",
+            known(shown.map(|shown| shown.public_key_fingerprint)),
+        ),
         ("encryption_protocol", known(request.tls.map(|tls| tls.protocol))),
         ("encryption_cipher", known(request.tls.map(|tls| tls.cipher))),
         ("encryption_keysize", bits),

@@ -37,6 +37,23 @@ pub struct Tls<'a> {
     pub cipher: &'a str,
     /// The length of its key, in bits.
     pub bits: u16,
+    /// The certificate that the client has shown.
+    pub certificate: Option<Certificate<'a>>,
+}
+
+/// The certificate of a client; its key is the client's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Certificate<'a> {
+    /// The subject's common name.
+    pub subject: &'a str,
+    /// The issuer's.
+    pub issuer: &'a str,
+    /// The digest of the certificate: `AB:CD:…` (`smtpd_tls_fingerprint_digest`).
+    pub fingerprint: &'a str,
+    /// The digest of its public key.
+    pub public_key_fingerprint: &'a str,
+    /// Somebody whose signature counts has signed it.
+    pub is_trusted: bool,
 }
 
 /// What has been said so far in a session.
@@ -80,6 +97,36 @@ pub struct Request<'a> {
     pub sasl_sender: Option<&'a str>,
     /// The encryption, if there is one.
     pub tls: Option<Tls<'a>>,
+    /// The client has said more, in this session, than it may before it hears an answer.
+    pub spoke_ahead: bool,
+}
+
+impl<'a> Request<'a> {
+    /// Of a client that has said nothing yet, to this address of ours.
+    pub fn new(client: &'a Client, server: SocketAddr) -> Request<'a> {
+        Request {
+            client,
+            client_port: None,
+            server,
+            command: "CONNECT",
+            protocol: "SMTP",
+            helo: None,
+            sender: None,
+            sender_written: "",
+            recipient: None,
+            recipient_written: "",
+            recipients: 0,
+            size_bytes: 0,
+            queue_id: "",
+            instance: "",
+            etrn_domain: "",
+            sasl_user: None,
+            sasl_method: None,
+            sasl_sender: None,
+            tls: None,
+            spoke_ahead: false,
+        }
+    }
 }
 
 impl Request<'_> {

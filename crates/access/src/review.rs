@@ -1,30 +1,14 @@
-//! What a service's lists ask for and do not get, found before anybody connects: names that are no restriction, restrictions
-//! that are not there yet, lists that would let everybody relay.
+//! What is wrong with a service's lists, found before anybody connects: names that are no restriction, lists that would let
+//! everybody relay.
 
 use settings::{Postfix, TableRef};
 
 use crate::lists::{STAGES, Stage, WARN_ONLY, expanded, list_of, tables_in};
 use crate::restrictions;
 
-/// Restrictions of Postfix 3.7 that are not there yet.
-const NOT_YET: &[&str] = &[
-    "check_ccert_access",
-    "permit_tls_all_clientcerts",
-    "permit_tls_clientcerts",
-    "reject_unauth_pipelining",
-    "reject_unverified_recipient",
-    "reject_unverified_sender",
-];
-
-/// Whether Postfix has the restriction and we have not: it is passed over, and a start says so.
-pub(crate) fn is_not_yet(word: &str) -> bool {
-    NOT_YET.iter().any(|name| name.eq_ignore_ascii_case(word))
-}
-
 /// Whether a table, a server or a list stands behind the name.
 pub(crate) fn takes_argument(word: &str) -> bool {
-    word.eq_ignore_ascii_case("check_ccert_access")
-        || restrictions::find(word).is_some_and(|known| known.takes_argument)
+    restrictions::find(word).is_some_and(|known| known.takes_argument)
 }
 
 /// Restrictions of which one must stand in the relay or the recipient list, before a `permit` (smtpd(8): "specify at least
@@ -41,8 +25,6 @@ pub const CLOSING: [&str; 6] = [
 /// What is the matter with a name in a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Gap {
-    /// Postfix has it; nothing happens in its place.
-    NotYet(String),
     /// There is no such restriction: a mistake.
     Unknown(String),
     /// A list of `smtpd_restriction_classes` that is not defined, or stands in itself.
@@ -54,8 +36,6 @@ impl Gap {
         // A table by itself is an old way to write check_*_access.
         if restrictions::find(word).is_some() || word == WARN_ONLY || word.contains(':') {
             None
-        } else if is_not_yet(word) {
-            Some(Gap::NotYet(word.to_owned()))
         } else {
             Some(Gap::Unknown(word.to_owned()))
         }
@@ -65,7 +45,7 @@ impl Gap {
 /// Every name that there could be.
 pub fn known_names() -> impl Iterator<Item = &'static str> {
     let there = restrictions::RESTRICTIONS.iter().map(|known| known.name);
-    there.chain(NOT_YET.iter().copied()).chain([WARN_ONLY])
+    there.chain([WARN_ONLY])
 }
 
 /// Names in the service's lists that are no restriction of ours, each with its parameter.

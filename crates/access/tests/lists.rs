@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use access::policy::{Failure, Server};
-use access::{Access, Asked, Client, Decided, Gap, Memory, Note, Outcome, Outside, Request, Waiting, review};
+use access::verification::{Answer, Finding, Status};
+use access::{Access, Asked, Client, Gap, Memory, Note, Outcome, Outside, Request, Waiting, review};
 use address::Address;
 use dns::{Dns, Looking, Question};
 use route::{Directory, Router};
@@ -61,6 +62,32 @@ impl Outside for Nobody {
             reason: "Connection refused".to_owned(),
         };
         Box::pin(std::future::ready(Err(failure)))
+    }
+
+    fn local_time(&self) -> String {
+        "Nov 29 12:00:00".to_owned()
+    }
+
+    /// By the local part; who is called otherwise is waited for.
+    fn verify<'a>(&'a self, address: &'a Address, _: Duration) -> Waiting<'a, Answer> {
+        let local = address.local().to_string();
+        let status = match local.as_str() {
+            "good" => Some(Status::Deliverable),
+            "bad" => Some(Status::Undeliverable),
+            "late" => Some(Status::Deferred),
+            _ => None,
+        };
+        let found = |status| {
+            Answer::Found(Finding {
+                status,
+                text: "said the host".to_owned(),
+            })
+        };
+        let answer = match local.as_str() {
+            "rehearsed" => Answer::NotAsked,
+            _ => status.map_or(Answer::InProgress, found),
+        };
+        Box::pin(std::future::ready(answer))
     }
 
     fn sleep(&self, _: Duration) -> Waiting<'_, ()> {
@@ -126,6 +153,7 @@ fn outcome(settings: Postfix, said: Said<'_>) -> Outcome {
         sasl_method: None,
         sasl_sender: None,
         tls: None,
+        spoke_ahead: false,
     };
     let asked = Asked {
         request: &request,
@@ -221,24 +249,18 @@ fn lists_of_earlier_stages_are_asked_at_rcpt() {
 }
 
 #[test]
-fn names_that_are_not_there_are_told_from_mistakes() {
+fn names_that_are_no_restriction_are_found() {
     let lists = [
         (
             "client",
-            "check_ccert_access hash:/x check_policy_service { inet:127.0.0.1:9, timeout=10 } reject_unauth_pipelining sleep 1 reject_unverified_sender permit",
+            "check_ccert_access hash:/x check_policy_service { inet:127.0.0.1:9, timeout=10 } sleep 1 permit",
         ),
         ("relay", "reject_unauth_destination reject_rbl_clinet"),
     ];
-    let not_yet = |name: &str| ("smtpd_client_restrictions", Gap::NotYet(name.to_owned()));
-    let wanted = [
-        not_yet("check_ccert_access"),
-        not_yet("reject_unauth_pipelining"),
-        not_yet("reject_unverified_sender"),
-        (
-            "smtpd_relay_restrictions",
-            Gap::Unknown("reject_rbl_clinet".to_owned()),
-        ),
-    ];
+    let wanted = [(
+        "smtpd_relay_restrictions",
+        Gap::Unknown("reject_rbl_clinet".to_owned()),
+    )];
     assert_eq!(review::gaps(&settings(&lists)), wanted);
 }
 
@@ -298,7 +320,7 @@ fn lists_of_ones_own_stand_for_what_is_in_them() {
     let own = || {
         let mut settings = settings(&[(
             "sender",
-            "own warn_if_reject reject reject_unauth_pipelining permit",
+            "own warn_if_reject reject reject_unverified_sender permit",
         )]);
         settings.smtpd_restriction_classes = vec!["own".to_owned(), "inner".to_owned()];
         let mut put = |name: &str, text: &str| settings.others.insert(name.to_owned(), text.to_owned());
@@ -313,12 +335,9 @@ fn lists_of_ones_own_stand_for_what_is_in_them() {
     endless
         .others
         .insert("inner".to_owned(), "reject_non_fqdn_sender, inner".to_owned());
-    let not_yet = |name: &str| ("smtpd_sender_restrictions", Gap::NotYet(name.to_owned()));
     let class = ("smtpd_sender_restrictions", Gap::Class("inner".to_owned()));
-    let gaps = [not_yet("check_ccert_access"), not_yet("reject_unauth_pipelining")];
-    assert_eq!(review::gaps(&own()), gaps);
-    let [first, second] = gaps;
-    assert_eq!(review::gaps(&endless), [class, first, second]);
+    assert_eq!(review::gaps(&own()), []);
+    assert_eq!(review::gaps(&endless), [class]);
 
     let ask = |settings: Postfix, address: &str, sender: &str| {
         let said = Said {
@@ -342,42 +361,11 @@ fn lists_of_ones_own_stand_for_what_is_in_them() {
     assert_eq!(
         ask(own(), "192.0.2.1", "x@full.example"),
         "Ok",
-        "warn_if_reject refuses nobody, and what is not there yet is passed over"
+        "warn_if_reject refuses nobody, and nothing else does"
     );
     assert_eq!(
         ask(endless, "192.0.2.1", "x@full.example"),
         "451 4.3.5 Server configuration error"
-    );
-}
-
-#[test]
-fn what_is_not_there_yet_is_passed_over_with_what_stands_behind_it() {
-    let lists = [(
-        "client",
-        "check_ccert_access inline:{x=REJECT} reject_unverified_sender reject",
-    )];
-    let refused = "554 5.7.1 <unknown[192.0.2.1]>: Client host rejected: Access denied";
-    let outcome = outcome(settings(&lists), STRANGER);
-    assert_eq!(
-        outcome.refusal.map(|refusal| refusal.to_string()).as_deref(),
-        Some(refused)
-    );
-    assert_eq!(outcome.notes, []);
-    let names: Vec<_> = outcome
-        .trace
-        .iter()
-        .map(|step| (step.restriction.as_str(), step.argument.as_str(), &step.decided))
-        .collect();
-    assert!(
-        matches!(
-            names[..],
-            [
-                ("check_ccert_access", "inline:{x=REJECT}", Decided::NotYet),
-                ("reject_unverified_sender", "", Decided::NotYet),
-                ("reject", "", Decided::Refuse(_)),
-            ]
-        ),
-        "{names:?}"
     );
 }
 
@@ -480,6 +468,7 @@ mod sendmail {
             sasl_method: None,
             sasl_sender: None,
             tls: None,
+            spoke_ahead: false,
         };
         let mut memory = Memory::default();
         let asked = Asked {
@@ -500,4 +489,81 @@ mod sendmail {
             None => "ok".to_owned(),
         }
     }
+}
+
+#[test]
+fn what_probes_show_decides_of_senders_and_recipients() {
+    let told = |change: fn(&mut Postfix), sender: &str, recipient: &str| {
+        let mut settings = settings(&[
+            ("sender", "reject_unverified_sender"),
+            ("recipient", "reject_unverified_recipient"),
+        ]);
+        settings.smtpd_reject_unlisted_recipient = false;
+        change(&mut settings);
+        let (sender, recipient) = (
+            format!("{sender}@elsewhere.example"),
+            format!("{recipient}@example.com"),
+        );
+        let said = Said {
+            sender: &sender,
+            recipient: &recipient,
+            ..STRANGER
+        };
+        let outcome = outcome(settings, said);
+        outcome
+            .refusal
+            .map_or("Ok".to_owned(), |refusal| refusal.to_string())
+    };
+    let plain = |_: &mut Postfix| {};
+    let strict = |settings: &mut Postfix| {
+        settings.unverified_recipient_reject_code = 550;
+        settings.unverified_recipient_reject_reason = "no".to_owned();
+        settings.unverified_sender_reject_code = 553;
+    };
+    let lax = |settings: &mut Postfix| {
+        settings.unverified_recipient_reject_code = 250;
+        settings.unverified_recipient_defer_code = 250;
+    };
+    let stubborn = |settings: &mut Postfix| {
+        settings.smtpd_recipient_restrictions.push("reject".to_owned());
+    };
+    let hasty = |settings: &mut Postfix| {
+        settings.smtpd_recipient_restrictions.push("reject".to_owned());
+        settings.unverified_recipient_tempfail_action = "defer".to_owned();
+    };
+    let about = |text: &str| format!("<{text}@example.com>: Recipient address rejected: un");
+    assert_eq!(told(plain, "good", "good"), "Ok");
+    assert_eq!(
+        told(plain, "good", "bad"),
+        format!("450 4.1.1 {}verified address: said the host", about("bad"))
+    );
+    assert_eq!(
+        told(plain, "good", "late"),
+        format!("450 4.1.1 {}verified address: said the host", about("late"))
+    );
+    assert_eq!(
+        told(plain, "good", "alice"),
+        format!(
+            "450 4.1.1 {}verified address: Address verification in progress",
+            about("alice")
+        )
+    );
+    assert_eq!(told(plain, "good", "rehearsed"), "Ok");
+    assert_eq!(
+        told(strict, "good", "bad"),
+        format!("550 5.1.1 {}deliverable address: no", about("bad"))
+    );
+    assert_eq!(
+        told(strict, "bad", "good"),
+        "553 5.1.7 <bad@elsewhere.example>: Sender address rejected: undeliverable address: said the host"
+    );
+    for recipient in ["bad", "late", "alice"] {
+        assert_eq!(told(lax, "good", recipient), "Ok");
+    }
+    let denied = "554 5.7.1 <bad@example.com>: Recipient address rejected: Access denied";
+    assert_eq!(told(stubborn, "good", "bad"), denied);
+    assert_eq!(
+        told(hasty, "good", "bad"),
+        format!("450 4.1.1 {}verified address: said the host", about("bad"))
+    );
 }

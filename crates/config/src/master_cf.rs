@@ -31,15 +31,7 @@ pub struct Row {
 }
 
 /// Commands of Postfix that Yubin does not have yet.
-const NOT_YET: &[&str] = &[
-    "verify",
-    "postscreen",
-    "dnsblog",
-    "tlsproxy",
-    "qmqpd",
-    "spawn",
-    "nqmgr",
-];
+const NOT_YET: &[&str] = &["postscreen", "dnsblog", "tlsproxy", "qmqpd", "spawn", "nqmgr"];
 
 /// Commands of Postfix that Yubin has, or whose work is done without a process of its own.
 const KNOWN: &[&str] = &[
@@ -63,6 +55,7 @@ const KNOWN: &[&str] = &[
     "smtpd",
     "tlsmgr",
     "trivial-rewrite",
+    "verify",
     "virtual",
 ];
 

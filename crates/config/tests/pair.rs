@@ -20,7 +20,6 @@ fn the_pair_of_the_incumbents_loads() {
     assert_eq!(
         told,
         [
-            "master.cf:10: verify: its command verify is not there yet; the row has no effect",
             "dovecot.conf:5: protocols: sieve is not there yet",
             "dovecot.conf:19: mail_attribute_dict: it is not honoured: not yet: METADATA",
             "dovecot.conf:20: imap_urlauth_host: it is not honoured: not yet: URLAUTH",

@@ -407,6 +407,20 @@ impl Expander<'_> {
         found.map_err(|why| deferred(StatusCode::temporary(3, 0), why))
     }
 
+    /// What the alias `user+extension`, else `user`, stands for, as its table has it; `None` where there is no such alias.
+    ///
+    /// # Errors
+    /// The outcome when that cannot be told.
+    pub(crate) fn text_of_alias(&self, address: &Address) -> Result<Option<String>, Outcome> {
+        let plain = address.strip_extension(&self.settings.recipient_delimiter);
+        for form in std::iter::once(address).chain(plain.as_ref().map(|(plain, _)| plain)) {
+            if let Some((text, _)) = self.lookup(&form.local().to_lowercase())? {
+                return Ok(Some(text));
+            }
+        }
+        Ok(None)
+    }
+
     /// The name and targets of the alias `user+extension`, else of `user`, and the table that has it.
     fn targets(&self, address: &Address) -> Result<Option<Alias<'_>>, Outcome> {
         let plain = address.strip_extension(&self.settings.recipient_delimiter);

@@ -10,6 +10,7 @@ use tables::{Tables, Tell};
 
 use crate::delivered_to::Been;
 use crate::expansion::{self, Actor, AliasKind, End, Expander, Expansion, Leaf, Owner};
+use crate::mailbox::Place;
 use crate::outcomes::{bounced, deferred, interrupted, is_final, looped, sent, sum};
 use crate::task::{Agents, Facts, Kind, Next, Rights, Stages, Task, UserMail, Work, digest};
 use crate::virtual_mailbox::VirtualMailboxes;
@@ -177,7 +178,8 @@ impl Local {
         let (outcome, place) = match self.virtual_mailboxes.find(recipient, &self.settings) {
             Ok((_, Work::Virtual(name))) => {
                 let place = mailbox::virtual_place(&name, &self.settings);
-                (sent("delivers to mailbox"), Some(place.display().to_string()))
+                let is_maildir = name.as_os_str().as_encoded_bytes().ends_with(b"/");
+                (delivers(is_maildir), Some(place.display().to_string()))
             }
             Ok(_) => (sent("delivers to mailbox"), None),
             Err((outcome, _)) => (outcome, None),
@@ -216,6 +218,16 @@ impl Local {
         }
     }
 
+    /// The same for address verification: an alias is good whatever it stands for, which the text tells.
+    pub fn probe(&self, recipient: &Address) -> Outcome {
+        let (facts, been) = (Facts::default(), Been::default());
+        match self.expander(&facts, &Nothing, &been).text_of_alias(recipient) {
+            Ok(Some(text)) => sent(format!("aliased to {text}")),
+            Ok(None) => self.verify(recipient),
+            Err(outcome) => outcome,
+        }
+    }
+
     /// Where mail for this recipient would end, aliases expanded; nothing is written, and no `.forward` is read.
     ///
     /// # Errors
@@ -247,10 +259,8 @@ impl Local {
         let (outcome, place) = match self.directory.user(name) {
             Ok(Some(user)) => {
                 let place = mailbox::place_of(&user.name, user.home.as_deref(), &self.settings);
-                (
-                    sent("delivers to mailbox"),
-                    place.ok().map(|place| place.to_string()),
-                )
+                let is_maildir = matches!(place, Ok(Place::Maildir(_)));
+                (delivers(is_maildir), place.ok().map(|place| place.to_string()))
             }
             Ok(None) => (unknown_user(name), None),
             Err(why) => (interrupted(why), None),
@@ -755,4 +765,11 @@ impl Content for Nothing {
     fn reader(&self) -> Box<dyn std::io::Read + '_> {
         Box::new(std::io::empty())
     }
+}
+/// What local(8) and virtual(8) say of a mailbox that they would write.
+fn delivers(is_maildir: bool) -> Outcome {
+    sent(match is_maildir {
+        true => "delivers to maildir",
+        false => "delivers to mailbox",
+    })
 }

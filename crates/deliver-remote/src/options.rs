@@ -100,6 +100,7 @@ pub(crate) struct Options {
     hello: Hello,
     dummy_mail_auth: bool,
     xforward: bool,
+    probes_to_data: bool,
     data_octets_per_second_min: Option<u64>,
     /// `notify_classes` has `protocol`.
     keeps_transcript: bool,
@@ -349,6 +350,7 @@ impl Options {
                 (false, false) => Hello::AsGreeted,
             },
             xforward: *chosen.send_xforward_command,
+            probes_to_data: chosen.address_verify_target == "data",
             dummy_mail_auth: *chosen.send_dummy_mail_auth,
             data_octets_per_second_min: (*chosen.per_request_deadline)
                 .then(|| u64::try_from(*chosen.min_data_rate).unwrap_or(u64::MAX)),
@@ -386,6 +388,7 @@ impl Options {
             discarded_keywords: self.filters.discarded_keywords(target.ip())?,
             dummy_mail_auth: self.dummy_mail_auth,
             xforward: self.xforward,
+            probes_to_data: self.probes_to_data,
             pix: self.filters.pix(target.ip(), age)?,
             data_octets_per_second_min: self.data_octets_per_second_min,
             keeps_transcript: self.keeps_transcript,

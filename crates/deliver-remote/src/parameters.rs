@@ -113,6 +113,8 @@ parameters! {
     send_dummy_mail_auth: bool = settings.smtp_send_dummy_mail_auth, settings.lmtp_send_dummy_mail_auth;
     bind_address_enforce: bool = settings.smtp_bind_address_enforce, settings.lmtp_bind_address_enforce;
     per_request_deadline: bool = settings.smtp_per_request_deadline, settings.lmtp_per_request_deadline;
+    address_verify_target: String =
+        settings.smtp_address_verify_target, settings.lmtp_address_verify_target;
     send_xforward_command: bool = settings.smtp_send_xforward_command, settings.lmtp_send_xforward_command;
     xforward_timeout: Duration = settings.smtp_xforward_timeout, settings.lmtp_xforward_timeout;
     pix_workarounds: Vec<String> = settings.smtp_pix_workarounds, settings.lmtp_pix_workarounds;

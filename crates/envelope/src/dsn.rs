@@ -136,13 +136,19 @@ impl std::fmt::Display for Ret {
 }
 
 impl Trace {
-    /// The word for it on disk: `verify`, `record`; empty for [`Trace::None`].
+    /// The word for it on disk: `verify`, `record`, `probe`; empty for [`Trace::None`].
     pub fn as_str(self) -> &'static str {
         match self {
             Trace::None => "",
             Trace::Verify => "verify",
             Trace::Record => "record",
+            Trace::Probe => "probe",
         }
+    }
+
+    /// Nothing is delivered: what a delivery would come to is all that is wanted.
+    pub fn only_verifies(self) -> bool {
+        matches!(self, Trace::Verify | Trace::Probe)
     }
 
     /// The word read back; what is none of them is [`Trace::None`].
@@ -150,6 +156,7 @@ impl Trace {
         match word {
             "verify" => Trace::Verify,
             "record" => Trace::Record,
+            "probe" => Trace::Probe,
             _ => Trace::None,
         }
     }

@@ -94,6 +94,8 @@ pub enum Trace {
     Verify,
     /// What the delivery came to.
     Record,
+    /// Nothing: the mail system itself verifies an address, and tells nobody.
+    Probe,
 }
 
 /// What became of one recipient in one delivery attempt.

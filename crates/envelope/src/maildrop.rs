@@ -43,10 +43,18 @@ impl Slip {
         for word in words.split_whitespace() {
             match word {
                 RELAYED => slip.is_relayed = true,
-                word => slip.trace = Trace::of_word(word),
+                word => slip.trace = asked_trace(word),
             }
         }
         slip
+    }
+}
+
+/// What a user may ask for: probes are sent by the mail system alone.
+fn asked_trace(word: &str) -> Trace {
+    match Trace::of_word(word) {
+        Trace::Probe => Trace::None,
+        trace => trace,
     }
 }
 

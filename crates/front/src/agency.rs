@@ -72,6 +72,9 @@ pub trait Agency: Send + Sync {
     /// What a delivery to an address of this host would come to; blocks.
     fn verify(&self, recipient: &Address, class: MailboxClass) -> Outcome;
 
+    /// Whether an address of this host is good: address verification does not look behind aliases; blocks.
+    fn probe(&self, recipient: &Address, class: MailboxClass) -> Outcome;
+
     /// Where mail to an address of this host would end, aliases expanded; blocks.
     ///
     /// # Errors

@@ -10,9 +10,11 @@ use std::sync::Arc;
 
 use access::{Actions, Refusal};
 use address::Address;
-use envelope::{Envelope, QueueId, Recipient, StatusCode, Trace};
+use envelope::{DeliveryResult, Envelope, Outcome, QueueId, Recipient, StatusCode, Trace};
 use intake::{Context, Intake, Origin};
+use maillog::Delays;
 use maillog::lines::cleanup::MessageId;
+use maillog::lines::delivery::{Delivery, Purpose};
 use maillog::lines::qmgr::{Active, Removed};
 use milter::standing::Decision;
 use queue::spool::INLINE_BYTES_MAX;
@@ -152,6 +154,7 @@ impl Circumstances {
         match self.origin {
             Origin::Network(_) | Origin::Local { .. } => !leaves_out(&self.settings, "no_header_body_checks"),
             Origin::Forward => false,
+            Origin::Report if self.trace == Trace::Probe => false,
             Origin::Report => self
                 .settings
                 .internal_mail_filter_classes
@@ -168,7 +171,7 @@ impl Circumstances {
     /// Whether there may be copies of it, about which nobody is told. What the mail system itself sends or passes on has
     /// none, or it would never end.
     fn is_copied(&self) -> bool {
-        self.is_mapped() && self.is_new() && self.trace != Trace::Verify
+        self.is_mapped() && self.is_new() && !self.trace.only_verifies()
     }
 }
 
@@ -374,6 +377,7 @@ impl Submission {
             about = about.at(stage);
         }
         let (origin, own_at) = (self.circumstances.origin.clone(), self.prepended_bytes);
+        let (trace, began_micros) = (self.circumstances.trace, self.circumstances.began_micros);
         let cleanup = Arc::clone(&self.cleanup);
         let Some(Finished {
             mut incoming,
@@ -387,6 +391,10 @@ impl Submission {
             .attributes
             .extend(expanded.iter().filter_map(expanded_attribute));
         drop_doubles(&mut envelope, &settings);
+        if trace == Trace::Probe && envelope.recipients.len() > 1 {
+            tell_of_many(&queue_id, &envelope, (began_micros, front));
+            envelope.recipients.clear();
+        }
         let addresses = Addresses::of(&cleanup, &settings);
         let mut on_its_way = OnItsWay {
             incoming: &mut incoming,
@@ -539,6 +547,34 @@ fn tell_of_nobody(queue_id: &QueueId, (envelope, size_bytes): (&Envelope, u64), 
         recipients: 0,
     });
     front.log.write(&Removed { queue_id });
+}
+
+/// A probe of an address that stands for several: that is good enough, they are not asked.
+fn tell_of_many(queue_id: &QueueId, envelope: &Envelope, (began_micros, front): (i64, &Front)) {
+    let Some(recipient) = envelope.recipients.first() else {
+        return;
+    };
+    let outcome = Outcome {
+        result: DeliveryResult::Sent,
+        status: StatusCode::success(0, 0),
+        text: crate::verify::OF_MANY.to_owned(),
+        relay: "none".to_owned(),
+        detail: Default::default(),
+    };
+    front.log.write(&Delivery {
+        agent: "cleanup",
+        queue_id,
+        to: &recipient.original.to_string(),
+        original_to: None,
+        connection_uses: 0,
+        delays: Delays {
+            before_queue_manager_micros: serve::clock::now() - began_micros,
+            ..Delays::default()
+        },
+        outcome: &outcome,
+        purpose: Purpose::Verification,
+        is_soft: false,
+    });
 }
 
 /// What the sender of a queued message wants to hear of its first attempt.

@@ -22,6 +22,7 @@ pub mod pickup;
 pub mod qmgr;
 pub mod smtpd;
 pub mod transports;
+pub mod verify;
 
 use std::sync::Arc;
 
@@ -43,6 +44,8 @@ pub struct Front {
     pub cleanup: Arc<cleanup::Cleanup>,
     /// Where recipients go.
     pub router: Arc<Router>,
+    /// Where probes of addresses go.
+    pub probe_router: Arc<Router>,
     /// The addresses on which this host receives mail.
     pub own_addresses: Vec<std::net::IpAddr>,
     /// Who may log in.
@@ -59,6 +62,8 @@ pub struct Front {
     pub transports: transports::Transports,
     /// How often clients come.
     pub anvil: Arc<access::Anvil>,
+    /// Which addresses mail would reach.
+    pub verifications: Arc<verify::Verifications>,
     /// The log.
     pub log: Log,
     /// The queue's driver.

@@ -26,7 +26,7 @@ use settings::Postfix;
 use tables::addresses::Host;
 
 pub use qualify::qualify;
-pub use received::{Network, Origin};
+pub use received::{ClientCertificate, Encryption, Network, Origin};
 
 use checks::{Checked, Checks, Effects};
 use header::{Collecting, Collector, Header};

@@ -39,12 +39,64 @@ pub struct Network {
     pub address: IpAddr,
     /// `SMTP`, `ESMTP`, `ESMTPS`, `ESMTPA`, `ESMTPSA` (RFC 3848).
     pub protocol: &'static str,
-    /// `TLSv1.3 with cipher …`, when the header shall say so.
-    pub tls: Option<String>,
+    /// The encryption, when the header shall say so.
+    pub tls: Option<Encryption>,
     /// Who logged in, when the header shall say so.
     pub login: Option<String>,
     /// Whether `local_header_rewrite_clients` counts it as local: its header is completed and qualified.
     pub is_local: bool,
+}
+
+/// How a connection was encrypted.
+#[derive(Debug, Clone)]
+pub struct Encryption {
+    /// `TLSv1.3 with cipher …`
+    pub session: String,
+    /// Who the client has shown to be.
+    pub certificate: ClientCertificate,
+}
+
+/// What is known of a client's certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ClientCertificate {
+    /// The client was not asked for one.
+    NotAsked,
+    /// It was, and showed none.
+    None,
+    /// It showed one.
+    Shown {
+        /// The common name in it.
+        subject: String,
+        /// Its issuer's.
+        issuer: String,
+        /// Somebody whose signature counts has signed it.
+        is_trusted: bool,
+    },
+}
+
+impl ClientCertificate {
+    fn comment(&self) -> String {
+        match self {
+            ClientCertificate::NotAsked => "No client certificate requested".to_owned(),
+            ClientCertificate::None => "Client did not present a certificate".to_owned(),
+            ClientCertificate::Shown {
+                subject,
+                issuer,
+                is_trusted,
+            } => {
+                let verdict = if *is_trusted {
+                    "verified OK"
+                } else {
+                    "not verified"
+                };
+                format!(
+                    "Client CN \"{}\", Issuer \"{}\" ({verdict})",
+                    clean(subject),
+                    clean(issuer)
+                )
+            }
+        }
+    }
 }
 
 impl Origin {
@@ -112,8 +164,9 @@ fn from_clause(network: &Network) -> String {
     let mut text = format!("from {} ({} [{address}])", clean(helo), clean(&network.name));
     if let Some(tls) = &network.tls {
         text.push_str(&format!(
-            "\n\t(using {})\n\t(No client certificate requested)",
-            clean(tls)
+            "\n\t(using {})\n\t({})",
+            clean(&tls.session),
+            tls.certificate.comment()
         ));
     }
     if let Some(login) = &network.login {

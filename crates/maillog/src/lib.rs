@@ -17,6 +17,7 @@ mod stamp;
 pub use delays::Delays;
 pub use log::{Captured, Destinations, Files, Halves, Log, Options};
 pub use sink::{Destination, Facility};
+pub use stamp::local_time;
 
 /// The longest line text, in bytes, without its prefix; the rest is cut.
 pub const LINE_BYTES_MAX: usize = 4096;

@@ -29,6 +29,11 @@ impl Stamps {
     }
 }
 
+/// The local time, as lines of the log begin: `Nov 21 21:00:00`.
+pub fn local_time() -> String {
+    Stamps::default().at(now()).to_owned()
+}
+
 /// Seconds since the epoch.
 pub(crate) fn now() -> i64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);

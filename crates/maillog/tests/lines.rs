@@ -71,6 +71,7 @@ fn smtpd_lines() {
             queue_id: Some(queue_id),
             peer: PEER,
             sasl: None,
+            sasl_sender: None,
             original: None,
         },
         "D9DF698C2D9: client=localhost[127.0.0.1]",
@@ -84,6 +85,7 @@ fn smtpd_lines() {
             queue_id: Some(queue_id),
             peer: PEER,
             sasl,
+            sasl_sender: None,
             original: None,
         },
         "D9DF698C2D9: client=localhost[127.0.0.1], sasl_method=PLAIN, sasl_username=alice",
@@ -92,6 +94,7 @@ fn smtpd_lines() {
         queue_id: Some(queue_id),
         peer: PEER,
         sasl: None,
+        sasl_sender: None,
         original: Some(smtpd::Original {
             queue_id: Some("ABC123"),
             name: None,
@@ -212,7 +215,7 @@ fn delivery_lines() {
         connection_uses: 1,
         delays: delays(),
         outcome: &sent,
-        is_verified_only: false,
+        purpose: delivery::Purpose::Delivery,
         is_soft: false,
     };
     same(
@@ -483,6 +486,7 @@ fn write_a_day(log: &Log) {
             queue_id: Some(queue_id),
             peer: PEER,
             sasl: None,
+            sasl_sender: None,
             original: None,
         });
         log.write(&cleanup::MessageId {
@@ -510,7 +514,7 @@ fn write_a_day(log: &Log) {
                 connection_uses,
                 delays,
                 outcome,
-                is_verified_only: false,
+                purpose: delivery::Purpose::Delivery,
                 is_soft: false,
             });
         }

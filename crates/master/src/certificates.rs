@@ -6,6 +6,7 @@ use anyhow::{Context, Result, bail};
 use deliver_remote::OwnCertificates;
 use serde::{Deserialize, Serialize};
 use settings::{Dovecot, Postfix, SslUse, TlsLevel};
+use tls::client::Algorithm;
 use tls::clients::{Clients, Demand, Revocation};
 use tls::pem::Pem;
 use tls::server::{Material, Server};
@@ -131,7 +132,7 @@ fn smtpd_tls(settings: &Postfix, dovecot: Option<&Dovecot>) -> Result<Option<Mat
 }
 
 /// `smtpd_tls_ask_ccert`, `smtpd_tls_req_ccert` (which counts where TLS is mandatory) and `smtpd_tls_CAfile`. Without
-/// authorities no certificate could be verified: nobody is asked. Who somebody is, is read as for mailboxes.
+/// authorities no certificate is verified, and what is asked for serves for fingerprints. Who somebody is, is read as for mailboxes.
 fn smtp_clients(settings: &Postfix, dovecot: Option<&Dovecot>, level: TlsLevel) -> Result<Option<Clients>> {
     let demand = match (settings.smtpd_tls_req_ccert, settings.smtpd_tls_ask_ccert) {
         (true, _) if level != TlsLevel::May => Demand::Require,
@@ -139,20 +140,22 @@ fn smtp_clients(settings: &Postfix, dovecot: Option<&Dovecot>, level: TlsLevel) 
         _ => Demand::Ask,
     };
     let file = &settings.smtpd_tls_CAfile;
-    if file.is_empty() {
-        if demand == Demand::Require {
-            bail!(
-                "smtpd_tls_req_ccert is set, but smtpd_tls_CAfile names no authorities: no client could be verified"
-            );
-        }
-        return Ok(None);
+    if file.is_empty() && demand == Demand::Require {
+        bail!(
+            "smtpd_tls_req_ccert is set, but smtpd_tls_CAfile names no authorities: no client could be verified"
+        );
     }
+    let trusted = match file.is_empty() {
+        true => None,
+        false => Some(Pem::read(file.as_ref(), "CA file")?),
+    };
     let field = dovecot.map_or("commonName", |dovecot| dovecot.ssl_cert_username_field.as_str());
     Ok(Some(Clients {
-        trusted: Pem::read(file.as_ref(), "CA file")?,
+        trusted,
         demand,
         revocation: Revocation::Unchecked,
         username_field: field.to_owned(),
+        fingerprints: Algorithm::of(&settings.smtpd_tls_fingerprint_digest)?,
     }))
 }
 
@@ -186,7 +189,7 @@ pub(crate) fn mailbox_clients(dovecot: &Dovecot) -> Result<Option<Clients>> {
         return Ok(None);
     }
     Ok(Some(Clients {
-        trusted: Pem::of_dovecot_value(&dovecot.ssl_ca, "ssl_ca")?,
+        trusted: Some(Pem::of_dovecot_value(&dovecot.ssl_ca, "ssl_ca")?),
         demand: Demand::Ask,
         revocation: if dovecot.ssl_require_crl {
             Revocation::Checked
@@ -194,5 +197,6 @@ pub(crate) fn mailbox_clients(dovecot: &Dovecot) -> Result<Option<Clients>> {
             Revocation::Unchecked
         },
         username_field: dovecot.ssl_cert_username_field.clone(),
+        fingerprints: Algorithm::Sha256,
     }))
 }

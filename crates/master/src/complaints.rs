@@ -85,14 +85,6 @@ fn restrictions(loaded: &Loaded, service: &Service) -> Vec<Problem> {
                 let text = format!("the restriction class {name} has no definition, or contains itself");
                 Problem::new(Severity::Error, place, parameter, text)
             }
-            Gap::NotYet(name) if name.starts_with("permit_") => {
-                let text = format!("{name} is not there yet: it permits nobody");
-                Problem::new(Severity::Note, place, parameter, text)
-            }
-            Gap::NotYet(name) => {
-                let text = format!("{name} is not there yet: it refuses nobody");
-                Problem::new(Severity::Warning, place, parameter, text)
-            }
         }
     };
     let mut problems: Vec<Problem> = review::gaps(&service.settings).into_iter().map(about).collect();
@@ -161,9 +153,6 @@ fn client_certificates(loaded: &Loaded, service: &Service) -> Option<Problem> {
         let text = "ignored, because TLS is optional: clients are asked for a certificate, and need none. Set \
                     smtpd_tls_security_level = encrypt to require one";
         ("smtpd_tls_req_ccert", text)
-    } else if settings.smtpd_tls_ask_ccert && settings.smtpd_tls_CAfile.is_empty() {
-        let text = "clients are not asked: without the authorities of smtpd_tls_CAfile no certificate could be verified";
-        ("smtpd_tls_ask_ccert", text)
     } else {
         return None;
     };
@@ -179,11 +168,12 @@ fn client_certificates(loaded: &Loaded, service: &Service) -> Option<Problem> {
 fn revocation_lists(loaded: &Loaded) -> Option<Problem> {
     let dovecot = loaded.dovecot.as_ref()?;
     let asked = mailbox_clients(dovecot).ok().flatten()?;
+    let must_be_checked = asked.revocation == Revocation::Checked;
     let has_none = asked
-        .trusted
+        .trusted?
         .revocation_lists()
         .is_ok_and(|lists| lists.is_empty());
-    (asked.revocation == Revocation::Checked && has_none).then(|| {
+    (must_be_checked && has_none).then(|| {
         let text = "no list of revoked certificates is in ssl_ca: no client's certificate is good";
         Problem::new(Severity::Warning, ("dovecot.conf", 0), "ssl_require_crl", text)
             .with_hint("Put the authority's list beside its certificate, or set ssl_require_crl = no")
@@ -640,9 +630,11 @@ mod tests {
             &format!("{may}smtpd_tls_req_ccert = yes\nsmtpd_tls_CAfile = /ca\n"),
             "Warning main.cf:2: smtpd_tls_req_ccert: ignored, because TLS is optional",
         );
-        warns(
-            &format!("{may}smtpd_tls_ask_ccert = yes\n"),
-            "Warning main.cf:2: smtpd_tls_ask_ccert: clients are not asked",
+        let fingerprints = format!("{may}smtpd_tls_ask_ccert = yes\n");
+        assert_eq!(
+            told(&fingerprints, SMTP),
+            [""; 0],
+            "fingerprints need no authorities"
         );
         let good = "smtpd_tls_security_level = encrypt\nsmtpd_tls_req_ccert = yes\nsmtpd_tls_CAfile = /ca\n";
         assert_eq!(told(good, SMTP), [""; 0]);
@@ -652,23 +644,22 @@ mod tests {
     #[test]
     fn what_is_not_there_is_told_once_at_its_line() {
         let main = "mynetworks = 127.0.0.0/8, cidr:/etc/friends, localhost
-smtpd_sender_restrictions = reject_unverified_sender, reject_unknown_sender_domain,
-  check_sender_access ldap:/etc/senders.cf, check_sender_access hash:/etc/senders, permit_tls_clientcerts
+smtpd_sender_restrictions = reject_unknown_sender_domain,
+  check_sender_access ldap:/etc/senders.cf, check_sender_access hash:/etc/senders
 alias_maps = ldap:/etc/aliases.cf, hash:/no/such/file
 mailbox_transport = cyrus
 default_transport = uucp:gate
 ";
-        let master =
-            format!("{SMTP}587 inet n - n - - smtpd -o smtpd_client_restrictions=reject_unauth_pipelining\n");
+        let master = format!(
+            "{SMTP}587 inet n - n - - smtpd -o smtpd_client_restrictions=check_client_access,mysql:/etc/c.cf\n"
+        );
         let expected = [
             "Warning main.cf:1: mynetworks: \"cidr:/etc/friends\" matches nobody: only addresses and networks are there yet",
             "Warning main.cf:1: mynetworks: \"localhost\" matches nobody: only addresses and networks are there yet",
-            "Warning main.cf:2: smtpd_sender_restrictions: reject_unverified_sender is not there yet: it refuses nobody",
             "Warning main.cf:2: smtpd_sender_restrictions: table ldap:/etc/senders.cf: type ldap is not there yet: what asks it fails for now",
-            "Note main.cf:2: smtpd_sender_restrictions: permit_tls_clientcerts is not there yet: it permits nobody",
             "Warning main.cf:5: mailbox_transport: master.cf has no transport \"cyrus\": mail for it waits in the queue. Add a row \"cyrus unix - - n - - …\" with the program that delivers",
             "Warning main.cf:6: default_transport: master.cf has no transport \"uucp\": mail for it waits in the queue. Add a row \"uucp unix - - n - - …\" with the program that delivers",
-            "Warning master.cf:2: smtpd_client_restrictions: reject_unauth_pipelining is not there yet: it refuses nobody",
+            "Warning master.cf:2: smtpd_client_restrictions: table mysql:/etc/c.cf: type mysql is not there yet: what asks it fails for now",
         ];
         let mut told = told(main, &master);
         let table = told.iter().position(|line| line.contains("alias_maps"));

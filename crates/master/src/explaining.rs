@@ -93,6 +93,7 @@ impl Explainer {
             queue: Some((spool, handle)),
             log: log.clone(),
             anvil: Arc::default(),
+            verifications: Arc::new(front::verify::Verifications::for_rehearsal()),
             connections: Arc::default(),
             hosts: Arc::default(),
         };

@@ -40,6 +40,8 @@ pub struct Kept {
     pub log: Log,
     /// How often SMTP clients come.
     pub anvil: Arc<access::Anvil>,
+    /// Which addresses mail would reach.
+    pub verifications: Arc<front::verify::Verifications>,
     /// How many sessions mailbox users have.
     pub connections: Arc<front::connections::Connections>,
     /// Which clients may connect at all.
@@ -82,7 +84,8 @@ impl Generation {
         let settings = Arc::new(snapshot.postfix.clone());
         let own_addresses = own_addresses(&settings);
         let users = Arc::new(Users(Arc::clone(&auth)));
-        let (router, problems) = Router::new(Arc::clone(&settings), own_addresses.clone(), users);
+        let directory = Arc::clone(&users) as Arc<dyn route::Directory>;
+        let (router, problems) = Router::new(Arc::clone(&settings), own_addresses.clone(), directory);
         // Where only mailboxes are served nobody asks the tables of main.cf.
         let serves_mta = kept.queue.is_some();
         problems
@@ -94,6 +97,14 @@ impl Generation {
             false => Arc::new(|_: &str| {}) as tables::Tell,
         };
         let router = Arc::new(router.telling(&warn("trivial-rewrite"), &warn("smtpd")));
+        let probe_router = match route::probes::settings_of(&settings) {
+            None => Arc::clone(&router),
+            Some(own) => {
+                // What is wrong with other tables was told.
+                let (router, _) = Router::new(Arc::new(own), own_addresses.clone(), users);
+                Arc::new(router.telling(&warn("trivial-rewrite"), &warn("smtpd")))
+            }
+        };
         let host = Host {
             auth: Arc::clone(&auth),
             router: Arc::clone(&router),
@@ -132,6 +143,7 @@ impl Generation {
                     settings,
                     spool,
                     router,
+                    probe_router,
                     own_addresses,
                     auth,
                     hosts: dns::HostsFile::of_system(),
@@ -140,6 +152,7 @@ impl Generation {
                     remote,
                     transports,
                     anvil: Arc::clone(&kept.anvil),
+                    verifications: Arc::clone(&kept.verifications),
                     log,
                     qmgr,
                 }))

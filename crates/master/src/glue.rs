@@ -120,6 +120,13 @@ impl Agency for LocalAgency {
         }
     }
 
+    fn probe(&self, recipient: &address::Address, class: MailboxClass) -> envelope::Outcome {
+        match class {
+            MailboxClass::Local => self.local.probe(recipient),
+            MailboxClass::Virtual => self.local.verify_virtual(recipient),
+        }
+    }
+
     fn endings(
         &self,
         recipient: &address::Address,

@@ -50,6 +50,7 @@ pub fn serve(start: Start, purpose: Purpose, socket: OwnedFd) -> Result<()> {
         queue: None,
         log: log.clone(),
         anvil: Arc::default(),
+        verifications: Arc::default(),
         connections: Arc::default(),
         hosts: Arc::default(),
     };

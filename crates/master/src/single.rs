@@ -75,6 +75,7 @@ fn prepare_here(start: Start, tell: &mut dyn FnMut(&str)) -> Result<Ready> {
             .map(|queue| (queue.spool.clone(), queue.handle.clone())),
         log,
         anvil: Arc::default(),
+        verifications: Arc::default(),
         connections: Arc::default(),
         hosts: Arc::default(),
     };

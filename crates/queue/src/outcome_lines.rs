@@ -3,7 +3,7 @@
 
 use address::Address;
 use envelope::Outcome;
-use maillog::lines::delivery::Delivery;
+use maillog::lines::delivery::{Delivery, Purpose};
 use maillog::{Delays, Line};
 
 use crate::Message;
@@ -20,8 +20,8 @@ pub struct OutcomeLines<'a> {
     pub agent: &'a str,
     /// How long it took; the whole of connection and transmission is in the latter.
     pub delays: Delays,
-    /// Nothing was delivered: the outcomes are what it would have come to (`sendmail -bv`).
-    pub is_verified_only: bool,
+    /// What the attempt was for.
+    pub purpose: Purpose,
     /// `soft_bounce`
     pub is_soft: bool,
 }
@@ -63,7 +63,7 @@ impl OutcomeLines<'_> {
             connection_uses: u32::from(outcome.detail.connection_uses),
             delays,
             outcome,
-            is_verified_only: self.is_verified_only,
+            purpose: self.purpose,
             is_soft: self.is_soft,
         });
     }

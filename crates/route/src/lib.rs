@@ -10,6 +10,7 @@
 mod aliased;
 pub mod by_sender;
 pub mod domains;
+pub mod probes;
 pub mod recipients;
 pub mod routes;
 mod sendmail;

@@ -127,6 +127,17 @@ impl Link {
         matches!(self.stream, Stream::Tls(_) | Stream::Inner(_))
     }
 
+    /// Whether the peer has said something that was not read yet.
+    pub fn has_unread(&self) -> bool {
+        let waits = |count: rustix::io::Result<u64>| count.is_ok_and(|count| count > 0);
+        match &self.stream {
+            Stream::Plain(stream) => waits(rustix::io::ioctl_fionread(stream)),
+            Stream::Tls(stream) => waits(rustix::io::ioctl_fionread(stream.get_ref().0)),
+            Stream::Inner(stream) => waits(rustix::io::ioctl_fionread(stream)),
+            Stream::Gone => false,
+        }
+    }
+
     /// Writes all of `bytes` and flushes.
     ///
     /// # Errors

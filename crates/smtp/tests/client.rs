@@ -665,6 +665,37 @@ fn a_probe_asks_about_recipients_and_sends_nothing() {
 }
 
 #[test]
+fn a_probe_may_ask_at_data_and_then_hangs_up() {
+    let told = |at_data: &'static str| {
+        let probe = Message {
+            is_probe: true,
+            ..message(&["a@x.example", "b@x.example"])
+        };
+        let config = Config {
+            probes_to_data: true,
+            ..config()
+        };
+        let script = [
+            "220 mx ESMTP\r\n",
+            "250-mx\r\n250 PIPELINING\r\n",
+            "250 ok\r\n",
+            "250 2.1.5 fine\r\n",
+            "550 5.1.1 nobody\r\n",
+            at_data,
+        ];
+        let caller = Caller::new(config, vec![(probe, b"text".to_vec())]).against(&script);
+        assert_eq!(caller.outcomes()[1].0, DeliveryResult::Bounced);
+        (caller.outcomes()[0].clone(), caller.sent.clone())
+    };
+    let (outcome, sent) = told("354 go on\r\n");
+    assert_eq!(outcome, (DeliveryResult::Relayed, "354 go on".to_owned()));
+    assert!(sent.ends_with("\r\nDATA\r\n"), "{sent}");
+    let (outcome, sent) = told("550 5.1.1 after all\r\n");
+    assert_eq!(outcome.0, DeliveryResult::Bounced);
+    assert!(sent.ends_with("\r\nDATA\r\nQUIT\r\n"), "{sent}");
+}
+
+#[test]
 fn behind_a_masked_greeting_the_end_mark_comes_later() {
     let pix = smtp::client::Pix {
         disables_esmtp: true,

@@ -2,14 +2,22 @@
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::sync::Arc;
 
 use socket2::{Domain, Socket, Type};
+use tls::rustls::pki_types::ServerName;
+use tls::rustls::{ClientConfig, ClientConnection, StreamOwned};
 
 use crate::wait::PATIENCE;
 
+/// What a connection goes over.
+trait Wire: Read + Write + Send {}
+impl<T: Read + Write + Send> Wire for T {}
+
 /// A connection to a service of the sandbox.
 pub struct LineClient {
-    stream: BufReader<TcpStream>,
+    stream: BufReader<Box<dyn Wire>>,
+    socket: TcpStream,
 }
 
 impl LineClient {
@@ -57,8 +65,24 @@ impl LineClient {
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
         Ok(LineClient {
-            stream: BufReader::new(stream),
+            socket: stream.try_clone()?,
+            stream: BufReader::new(Box::new(stream)),
         })
+    }
+
+    /// Goes on under TLS, after the server was asked to. Any certificate of the server's is good.
+    ///
+    /// # Errors
+    /// When the handshake fails.
+    pub fn start_tls(&mut self, config: &Arc<ClientConfig>) -> io::Result<()> {
+        let name = ServerName::try_from("localhost").map_err(io::Error::other)?;
+        let session = ClientConnection::new(Arc::clone(config), name).map_err(io::Error::other)?;
+        let mut stream = StreamOwned::new(session, self.socket.try_clone()?);
+        while stream.conn.is_handshaking() {
+            stream.conn.complete_io(&mut stream.sock)?;
+        }
+        self.stream = BufReader::new(Box::new(stream));
+        Ok(())
     }
 
     /// Sends octets as they are.

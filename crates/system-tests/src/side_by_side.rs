@@ -56,11 +56,19 @@ pub fn setting(line: &str) -> Setting {
 /// # Panics
 /// When there are differences.
 pub fn compare() {
+    compare_by("inside_the_host");
+}
+
+/// The same with another test in place of `inside_the_host`, by its whole name.
+///
+/// # Panics
+/// When there are differences.
+pub fn compare_by(test: &str) {
     if !has_program("/usr/sbin/postfix", "postfix") || !users::can_make_hosts() {
         return;
     }
     let task = std::env::var("YUBIN_CASES").unwrap_or_default();
-    let told = users::run_in_host("inside_the_host", &format!("cases {task}"));
+    let told = users::run_in_host(test, &format!("cases {task}"));
     if !task.is_empty() {
         show(&told["shown"]);
     }

@@ -196,8 +196,8 @@ impl Anchors {
     }
 }
 
-/// `smtp_tls_fingerprint_digest`
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// `smtp_tls_fingerprint_digest`, `smtpd_tls_fingerprint_digest`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[allow(missing_docs)]
 pub enum Algorithm {
     Md5,

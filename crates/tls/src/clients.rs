@@ -11,8 +11,9 @@ use rustls::{
     SignatureScheme,
 };
 use serde::{Deserialize, Serialize};
-use x509_parser::prelude::{FromDer, X509Certificate};
+use x509_parser::prelude::{AttributeTypeAndValue, FromDer, X509Certificate, X509Name};
 
+use crate::client::Algorithm;
 use crate::pem::Pem;
 use crate::{Error, provider};
 
@@ -39,8 +40,9 @@ pub enum Revocation {
 /// What is wanted of clients, in texts.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Clients {
-    /// The authorities' certificates, and their lists of revoked ones.
-    pub trusted: Pem,
+    /// The authorities' certificates, and their lists of revoked ones. Without any, no certificate is good; it is known by its
+    /// fingerprint.
+    pub trusted: Option<Pem>,
     /// What a client without a good certificate gets.
     pub demand: Demand,
     /// Whether revoked certificates are refused.
@@ -48,6 +50,8 @@ pub struct Clients {
     /// Which part of the subject is the user's name (Dovecot `ssl_cert_username_field`): a name of OpenSSL's or an object
     /// identifier in digits.
     pub username_field: String,
+    /// How fingerprints are made (Postfix `smtpd_tls_fingerprint_digest`).
+    pub fingerprints: Algorithm,
 }
 
 /// Names of parts of a subject, as OpenSSL has them, and their object identifiers (X.520, RFC 4519, RFC 2985).
@@ -91,11 +95,28 @@ pub struct Verified {
     pub user: Option<String>,
 }
 
+/// A certificate that a client has shown, and whose key it has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shown {
+    /// The subject's common name; empty where it has none.
+    pub subject: String,
+    /// The issuer's common name, else the name of its organization.
+    pub issuer: String,
+    /// The digest of the certificate: `AB:CD:…`.
+    pub fingerprint: String,
+    /// The digest of its public key.
+    pub public_key_fingerprint: String,
+    /// Somebody whose signature counts has signed it.
+    pub is_trusted: bool,
+}
+
 /// Verifies certificates of clients, while they shake hands and later.
 #[derive(Debug)]
 pub struct Verifier {
-    inner: Arc<dyn ClientCertVerifier>,
+    /// `None`: nobody's signature counts.
+    inner: Option<Arc<dyn ClientCertVerifier>>,
     demand: Demand,
+    fingerprints: Algorithm,
     /// No certificate is good: lists of revoked ones must be there, and are not.
     lacks_lists: bool,
     identifier: String,
@@ -107,28 +128,16 @@ impl Verifier {
     /// # Errors
     /// What can be wrong with the authorities' certificates, and [`Error::UnknownField`].
     pub fn of(clients: &Clients) -> Result<Verifier, Error> {
-        let unusable = |cause: String| Error::Unusable {
-            file: clients.trusted.from().to_owned(),
-            cause,
+        let (inner, lacks_lists) = match &clients.trusted {
+            Some(trusted) => {
+                trusting(trusted, clients.revocation).map(|(inner, lacks)| (Some(inner), lacks))?
+            }
+            None => (None, false),
         };
-        let mut roots = RootCertStore::empty();
-        let (added, _ignored) = roots.add_parsable_certificates(clients.trusted.certificates()?);
-        if added == 0 {
-            return Err(unusable("no CA certificate in it can be used".to_owned()));
-        }
-        let lists = match clients.revocation {
-            Revocation::Checked => clients.trusted.revocation_lists()?,
-            Revocation::Unchecked => Vec::new(),
-        };
-        let lacks_lists = clients.revocation == Revocation::Checked && lists.is_empty();
-        let inner = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider())
-            .with_crls(lists)
-            .enforce_revocation_expiration()
-            .build()
-            .map_err(|error| unusable(error.to_string()))?;
         Ok(Verifier {
             inner,
             demand: clients.demand,
+            fingerprints: clients.fingerprints,
             lacks_lists,
             identifier: identifier(&clients.username_field)?.to_owned(),
         })
@@ -144,6 +153,29 @@ impl Verifier {
         })
     }
 
+    /// The certificate that the client has shown, good or not. To be asked after the handshake. One that cannot be read counts as
+    /// none: whether its key is the client's was not looked at.
+    pub fn shown(&self, connection: &ServerConnection) -> Option<Shown> {
+        let (first, issuers) = connection.peer_certificates()?.split_first()?;
+        ParsedCertificate::try_from(first).ok()?;
+        let (_, parsed) = X509Certificate::from_der(first).ok()?;
+        let digest = |octets: &[u8]| {
+            let digest = self.fingerprints.digest(octets);
+            let pairs: Vec<String> = digest.iter().map(|octet| format!("{octet:02X}")).collect();
+            pairs.join(":")
+        };
+        let common = |name: &X509Name<'_>| text(name.iter_common_name().next());
+        let issuer = parsed.issuer();
+        let organization = || text(issuer.iter_organization().next());
+        Some(Shown {
+            subject: common(parsed.subject()).unwrap_or_default(),
+            issuer: common(issuer).or_else(organization).unwrap_or_default(),
+            fingerprint: digest(first),
+            public_key_fingerprint: digest(parsed.public_key().raw),
+            is_trusted: self.check(first, issuers, UnixTime::now()).is_ok(),
+        })
+    }
+
     fn check(
         &self,
         certificate: &CertificateDer<'_>,
@@ -153,7 +185,9 @@ impl Verifier {
         if self.lacks_lists {
             return Err(CertificateError::UnknownRevocationStatus.into());
         }
-        self.inner.verify_client_cert(certificate, issuers, now)
+        let unknown = || rustls::Error::from(CertificateError::UnknownIssuer);
+        let inner = self.inner.as_ref().ok_or_else(unknown)?;
+        inner.verify_client_cert(certificate, issuers, now)
     }
 
     /// Whether a certificate that cannot be read (X.509 version 1 …) is to pass. Whether its owner signed the handshake cannot
@@ -172,13 +206,45 @@ impl Verifier {
     }
 }
 
+/// What verifies by these authorities, and whether lists of revoked certificates are missing.
+fn trusting(trusted: &Pem, revocation: Revocation) -> Result<(Arc<dyn ClientCertVerifier>, bool), Error> {
+    let unusable = |cause: String| Error::Unusable {
+        file: trusted.from().to_owned(),
+        cause,
+    };
+    let mut roots = RootCertStore::empty();
+    let (added, _ignored) = roots.add_parsable_certificates(trusted.certificates()?);
+    if added == 0 {
+        return Err(unusable("no CA certificate in it can be used".to_owned()));
+    }
+    let lists = match revocation {
+        Revocation::Checked => trusted.revocation_lists()?,
+        Revocation::Unchecked => Vec::new(),
+    };
+    let lacks_lists = revocation == Revocation::Checked && lists.is_empty();
+    let inner = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider())
+        .with_crls(lists)
+        .enforce_revocation_expiration()
+        .build()
+        .map_err(|error| unusable(error.to_string()))?;
+    Ok((inner, lacks_lists))
+}
+
+/// A part of a name. One with a control character is a trick against whoever shows it: no name at all.
+fn text(part: Option<&AttributeTypeAndValue<'_>>) -> Option<String> {
+    let text = part?.as_str().ok()?;
+    (!text.is_empty() && !text.contains(char::is_control)).then(|| text.to_owned())
+}
+
 impl ClientCertVerifier for Verifier {
     fn client_auth_mandatory(&self) -> bool {
         self.demand == Demand::Require
     }
 
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
-        self.inner.root_hint_subjects()
+        self.inner
+            .as_ref()
+            .map_or(&[], |inner| inner.root_hint_subjects())
     }
 
     fn verify_client_cert(
@@ -202,7 +268,8 @@ impl ClientCertVerifier for Verifier {
         if self.is_waved_through(cert) {
             return Ok(HandshakeSignatureValid::assertion());
         }
-        self.inner.verify_tls12_signature(message, cert, dss)
+        let algorithms = provider().signature_verification_algorithms;
+        rustls::crypto::verify_tls12_signature(message, cert, dss, &algorithms)
     }
 
     fn verify_tls13_signature(
@@ -214,10 +281,11 @@ impl ClientCertVerifier for Verifier {
         if self.is_waved_through(cert) {
             return Ok(HandshakeSignatureValid::assertion());
         }
-        self.inner.verify_tls13_signature(message, cert, dss)
+        let algorithms = provider().signature_verification_algorithms;
+        rustls::crypto::verify_tls13_signature(message, cert, dss, &algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.inner.supported_verify_schemes()
+        provider().signature_verification_algorithms.supported_schemes()
     }
 }

@@ -109,7 +109,7 @@ pub enum Error {
         /// Why not.
         cause: &'static str,
     },
-    /// `smtp_tls_fingerprint_digest` names no algorithm that is there.
+    /// `smtp_tls_fingerprint_digest` or `smtpd_tls_fingerprint_digest` names no algorithm that is there.
     #[error("\"{name}\" is not an algorithm for fingerprints (known: md5 sha1 sha256 sha512)")]
     UnknownDigest {
         /// The setting's text.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rustls::{ServerConfig, ServerConnection};
 use serde::{Deserialize, Serialize};
 
-use crate::clients::{Clients, Verified, Verifier};
+use crate::clients::{Clients, Shown, Verified, Verifier};
 use crate::pem::Pem;
 use crate::validity::Validity;
 use crate::{Error, Protocols, provider};
@@ -24,6 +24,11 @@ impl Server {
     /// The certificate of the client of a connection that this configuration made, if it has one that is good.
     pub fn verified(&self, connection: &ServerConnection) -> Option<Verified> {
         self.clients.as_ref()?.verified(connection)
+    }
+
+    /// The certificate that the client of such a connection has shown, good or not.
+    pub fn shown(&self, connection: &ServerConnection) -> Option<Shown> {
+        self.clients.as_ref()?.shown(connection)
     }
 }
 

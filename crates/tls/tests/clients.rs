@@ -10,7 +10,8 @@ use rcgen::{
 };
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, ServerConnection};
-use tls::clients::{Clients, Demand, Revocation, Verified};
+use tls::client::Algorithm;
+use tls::clients::{Clients, Demand, Revocation, Shown, Verified};
 use tls::pem::Pem;
 use tls::server::{Material, Server};
 use tls::{Error, Protocols, self_signed};
@@ -72,10 +73,11 @@ fn list(issuer: &Authority, revoked: &[u64], next_year: i32) -> String {
 
 fn clients(trusted: &str, demand: Demand, revocation: Revocation) -> Clients {
     Clients {
-        trusted: Pem::of_text(trusted, "ca.pem"),
+        trusted: Some(Pem::of_text(trusted, "ca.pem")),
         demand,
         revocation,
         username_field: "commonName".to_owned(),
+        fingerprints: Algorithm::Sha256,
     }
 }
 
@@ -90,6 +92,12 @@ fn server(clients: Clients) -> Result<Server, Error> {
 
 /// What the server knows of the client after the handshake.
 fn shake(server: &Server, card: Option<&Card>, version: &str) -> Result<Option<Verified>, rustls::Error> {
+    let connection = shaken(server, card, version)?;
+    Ok(server.verified(&connection))
+}
+
+/// The server's side of a handshake.
+fn shaken(server: &Server, card: Option<&Card>, version: &str) -> Result<ServerConnection, rustls::Error> {
     let protocols = Protocols::of_postfix(version).unwrap();
     let template = tls::client::config(protocols, None, tls::client::ServerNameIndication::Sent).unwrap();
     let mut config = ClientConfig::clone(&template);
@@ -124,7 +132,7 @@ fn shake(server: &Server, card: Option<&Card>, version: &str) -> Result<Option<V
         }
     }
     assert!(!server_side.is_handshaking() && !client.is_handshaking());
-    Ok(server.verified(&server_side))
+    Ok(server_side)
 }
 
 fn named(user: &str) -> Option<Verified> {
@@ -145,6 +153,52 @@ fn who_is_only_asked_gets_a_connection_in_any_case() {
         assert_eq!(shake(&server, Some(&alice(&theirs)), version).unwrap(), None);
         assert_eq!(shake(&server, None, version).unwrap(), None);
     }
+}
+
+#[test]
+fn what_is_shown_is_known_whoever_signed_it() {
+    let (ours, theirs) = (authority("ours"), authority("theirs"));
+    let asking = |trusted: Option<&Authority>, fingerprints| {
+        let clients = Clients {
+            trusted: trusted.map(|authority| Pem::of_text(authority.pem().as_str(), "ca.pem")),
+            fingerprints,
+            ..clients("", Demand::Ask, Revocation::Unchecked)
+        };
+        server(clients).unwrap()
+    };
+    let shown = |server: &Server, card: &Card| -> Option<Shown> {
+        let connection = shaken(server, Some(card), "TLSv1.3").unwrap();
+        server.shown(&connection)
+    };
+    let alice = alice(&theirs);
+    let without = asking(None, Algorithm::Sha256);
+    let by_nobody = shown(&without, &alice).unwrap();
+    assert_eq!(
+        (by_nobody.subject.as_str(), by_nobody.issuer.as_str()),
+        ("alice", "theirs")
+    );
+    assert!(
+        !by_nobody.is_trusted
+            && without
+                .verified(&shaken(&without, Some(&alice), "TLSv1.3").unwrap())
+                .is_none()
+    );
+    assert_eq!(by_nobody.fingerprint.len(), 32 * 3 - 1);
+    assert_ne!(by_nobody.fingerprint, by_nobody.public_key_fingerprint);
+    assert_eq!(
+        shown(&asking(Some(&ours), Algorithm::Sha256), &alice),
+        Some(by_nobody.clone())
+    );
+    let trusting = shown(&asking(Some(&theirs), Algorithm::Md5), &alice).unwrap();
+    assert!(trusting.is_trusted && trusting.fingerprint.len() == 16 * 3 - 1);
+    // Whose key nobody looked at is nobody's.
+    let unreadable = Card {
+        certificate: CertificateDer::from(vec![0x30, 0x00]),
+        key: alice.key.clone(),
+    };
+    assert_eq!(shown(&without, &unreadable), None);
+    let tricky = card(&theirs, &[(DnType::CommonName, "alice\n")], 3);
+    assert_eq!(shown(&without, &tricky).unwrap().subject, "");
 }
 
 #[test]

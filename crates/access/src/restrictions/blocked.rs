@@ -5,6 +5,7 @@ use envelope::StatusCode;
 use super::Context;
 use crate::dnsbl::{self, Blocked, List, Listing};
 use crate::lists::{CLIENT, HELO, RECIPIENT, REVERSE_CLIENT, SENDER};
+use crate::names::{self, Names};
 use crate::request::UNKNOWN;
 use crate::{About, Refusal, Verdict, misconfigured};
 
@@ -55,8 +56,18 @@ fn refusal(context: &Context<'_>, list: &List, reason: &str, subject: &Subject<'
         }
     };
     let template = template.as_deref().unwrap_or(&settings.default_rbl_reply);
-    let text = match dnsbl::expand(template, &blocked, context.request, "") {
-        Ok(text) => text,
+    let names = Names {
+        request: context.request,
+        server: &settings.myhostname,
+        local_time: &|| context.outside.local_time(),
+        filter: &context.access.filter,
+    };
+    let text = match names.expand(template, &|name| blocked.value(name)) {
+        Ok(expanded) => {
+            let unknown = expanded.unknown.iter();
+            unknown.for_each(|name| context.warn(names::unknown_name(name)));
+            expanded.text
+        }
         Err(error) => {
             context.warn(format!("reply of {}: {error}", list.whole));
             return Verdict::Fail(misconfigured());

@@ -20,7 +20,7 @@ fn table(context: &Context<'_>, name: &str) -> Result<Arc<Tables>, Verdict> {
 }
 
 /// What was found becomes a verdict about `about`.
-fn verdict(context: &Context<'_>, name: &str, about: About, found: Result<Found, Failed>) -> Verdict {
+fn verdict(name: &str, about: About, found: Result<Found, Failed>) -> Verdict {
     match found {
         Ok(None) => Verdict::Dunno,
         Ok(Some((key, value))) => Verdict::Says(Saying {
@@ -37,14 +37,14 @@ fn verdict(context: &Context<'_>, name: &str, about: About, found: Result<Found,
     }
 }
 
-fn check(
+pub(super) fn check(
     context: &Context<'_>,
     name: &str,
     about: About,
     look: impl FnOnce(&Tables) -> Result<Found, Failed>,
 ) -> Verdict {
     match table(context, name) {
-        Ok(table) => verdict(context, name, about, look(&table)),
+        Ok(table) => verdict(name, about, look(&table)),
         Err(verdict) => verdict,
     }
 }
@@ -132,7 +132,7 @@ async fn check_servers(
         Err(verdict) => return verdict,
     };
     let found = servers::look_up(context, &table, (target, &about), kind).await;
-    match verdict(context, name, about, found) {
+    match verdict(name, about, found) {
         Verdict::Says(saying) => Verdict::Says(Saying {
             may_permit: false,
             ..saying

@@ -4,6 +4,7 @@ mod blocked;
 mod check_access;
 mod check_policy_service;
 pub(crate) mod check_sendmail_access;
+mod client_certificates;
 mod fully_qualified;
 mod generic;
 mod login_mismatch;
@@ -14,10 +15,12 @@ mod permit_sasl_authenticated;
 mod reject_multi_recipient_bounce;
 mod reject_plaintext_session;
 mod reject_unauth_destination;
+mod reject_unauth_pipelining;
 mod sleep;
 mod unknown_client;
 mod unknown_domain;
 mod unlisted;
+mod unverified;
 
 use std::sync::{Mutex, PoisonError};
 
@@ -90,6 +93,7 @@ restrictions! {
     pure "defer_if_reject" generic::defer_if_reject;
     with "sleep" sleep::sleep;
     pure "reject_plaintext_session" reject_plaintext_session::reject_plaintext_session;
+    pure "reject_unauth_pipelining" reject_unauth_pipelining::reject_unauth_pipelining;
     with "check_policy_service" check_policy_service::check_policy_service;
     pure "permit_mynetworks" permit_mynetworks::permit_mynetworks;
     pure "permit_inet_interfaces" permit_mynetworks::permit_inet_interfaces;
@@ -98,6 +102,9 @@ restrictions! {
     pure "reject_unknown_client_hostname" unknown_client::reject_unknown_client_hostname;
     pure "reject_unknown_client" unknown_client::reject_unknown_client_hostname;
     pure "reject_unknown_reverse_client_hostname" unknown_client::reject_unknown_reverse_client_hostname;
+    looks "check_ccert_access" client_certificates::check_ccert_access;
+    pure "permit_tls_clientcerts" client_certificates::permit_tls_clientcerts;
+    pure "permit_tls_all_clientcerts" client_certificates::permit_tls_all_clientcerts;
     looks "check_client_access" check_access::client;
     pure "check_sendmail_access" check_sendmail_access::check_sendmail_access;
     looks "check_reverse_client_hostname_access" check_access::reverse_client;
@@ -141,6 +148,7 @@ restrictions! {
     asks "reject_unknown_sender_domain" unknown_domain::reject_unknown_sender_domain;
     asks "reject_unknown_address" unknown_domain::reject_unknown_sender_domain;
     pure "reject_unlisted_sender" unlisted::reject_unlisted_sender;
+    asks "reject_unverified_sender" unverified::reject_unverified_sender;
     pure "reject_sender_login_mismatch" login_mismatch::reject_sender_login_mismatch;
     pure "reject_authenticated_sender_login_mismatch" login_mismatch::reject_authenticated_sender_login_mismatch;
     pure "reject_known_sender_login_mismatch" login_mismatch::reject_known_sender_login_mismatch;
@@ -149,6 +157,7 @@ restrictions! {
     pure "reject_non_fqdn_recipient" fully_qualified::reject_non_fqdn_recipient;
     asks "reject_unknown_recipient_domain" unknown_domain::reject_unknown_recipient_domain;
     pure "reject_unlisted_recipient" unlisted::reject_unlisted_recipient;
+    asks "reject_unverified_recipient" unverified::reject_unverified_recipient;
     pure "check_recipient_maps" unlisted::reject_unlisted_recipient;
     asks "permit_mx_backup" permit_mx_backup::permit_mx_backup;
     pure "permit_auth_destination" reject_unauth_destination::permit_auth_destination;

@@ -184,7 +184,7 @@ mod tests {
         std::fs::write(
             dir.path().join("main.cf"),
             format!(
-                "mynetworks = 10.0.0.0/33\nno_such_name = 1\nsmtpd_client_restrictions = reject_unauth_pipelining\n\
+                "mynetworks = 10.0.0.0/33\nno_such_name = 1\nsmtpd_client_restrictions = check_client_access ldap:/x\n\
                  alias_database = hash:{place}/aliases\nalias_maps = texthash:{place}/aliases\nqueue_directory = {place}/spool\n"
             ),
         )
@@ -202,7 +202,7 @@ mod tests {
         let has = |start: &str| warnings.iter().any(|text| text.starts_with(start));
         assert!(has("main.cf:2: no_such_name"), "{warnings:?}");
         assert!(has(
-            "main.cf:3: smtpd_client_restrictions: reject_unauth_pipelining is not there yet"
+            "main.cf:3: smtpd_client_restrictions: table ldap:/x: type ldap is not there yet"
         ));
         assert!(
             has(&format!("{place}/aliases: it has changed since")),

@@ -177,6 +177,5 @@ fn words(decided: &Decided) -> String {
         Decided::DeferIfReject(refusal) => format!("refuses in the place of what refuses: {refusal}"),
         Decided::Action(action) => format!("does: {action}"),
         Decided::Goes => "asks:".to_owned(),
-        Decided::NotYet => "is not there yet".to_owned(),
     }
 }

@@ -95,7 +95,7 @@ impl Session<'_> {
             Event::Etrn { .. } => Answer::Reply(Reply::bare(458, "Unable to queue messages")),
             Event::Connected
             | Event::Helo { .. }
-            | Event::Data
+            | Event::Data { .. }
             | Event::Vrfy { .. }
             | Event::Unknown { .. }
             | Event::AuthCancelled

@@ -402,12 +402,15 @@ fn a_verification_tells_what_would_be_done_and_does_nothing() {
         (outcome.result, outcome.text)
     };
     let sent = |text: &str| (DeliveryResult::Sent, text.to_owned());
-    assert_eq!(verified("alice+x@example.com"), sent("delivers to mailbox"));
-    let team = "alice: delivers to mailbox; eve@far.example: forwards to eve@far.example";
+    assert_eq!(verified("alice+x@example.com"), sent("delivers to maildir"));
+    let team = "alice: delivers to maildir; eve@far.example: forwards to eve@far.example";
     assert_eq!(verified("team@example.com"), sent(team));
     let bounced = |text: &str| (DeliveryResult::Bounced, text.to_owned());
     assert_eq!(verified("eve@example.com"), bounced("unknown user: \"eve\""));
-    let worse = "bob: delivers to mailbox; nobody1: unknown user: \"nobody1\"";
+    let probed = |to: &str| setup.local.probe(&Address::parse(to).expect("an address")).text;
+    assert_eq!(probed("worse+x@example.com"), "aliased to bob, nobody1");
+    assert_eq!(probed("eve@example.com"), "unknown user: \"eve\"");
+    let worse = "bob: delivers to maildir; nobody1: unknown user: \"nobody1\"";
     assert_eq!(verified("worse@example.com"), bounced(worse));
     assert!(setup.mail_of("alice").is_empty());
 }

@@ -349,7 +349,7 @@ impl Host<Server> for Session {
             }
             Event::Mail { sender, .. } => self.mail(sender),
             Event::Rcpt { recipient, options } => self.rcpt(recipient, options).await,
-            Event::Data => {
+            Event::Data { .. } => {
                 self.state = "DATA";
                 if let Some(transaction) = &mut self.transaction {
                     transaction.began_secs = now() / machine::SECOND;

@@ -9,7 +9,7 @@ use deliver_local::{AliasKind, Forward};
 use envelope::{DeliveryResult, Envelope, Notify, Outcome, QueueId, Recipient, StatusCode, Trace};
 use futures_util::stream::{self, StreamExt};
 use intake::Origin;
-use maillog::lines::delivery::PassedOn;
+use maillog::lines::delivery::{PassedOn, Purpose};
 use maillog::{Delays, Log};
 use queue::Message;
 use queue::outcome_lines::{OutcomeLines, Told};
@@ -89,6 +89,15 @@ pub(super) fn unavailable() -> Outcome {
     deferred("none", "mail transport unavailable".to_owned())
 }
 
+/// What the attempts at a message are for.
+pub(super) fn purpose_of(front: &Front, message: &Message) -> Purpose {
+    match cleanup::trace_of(message) {
+        Trace::Probe if !front.settings.address_verify_negative_cache => Purpose::UncachedVerification,
+        trace if trace.only_verifies() => Purpose::Verification,
+        _ => Purpose::Delivery,
+    }
+}
+
 /// `soft_bounce`: what would be returned to the sender stays in the queue.
 fn softened(outcome: Outcome) -> Outcome {
     match outcome.result {
@@ -118,8 +127,8 @@ impl Attempt {
             message,
             agent,
             delays,
-            is_verified_only: self.only_verifies(),
-            is_soft: self.softens_bounces(),
+            purpose: purpose_of(&self.front, &self.message),
+            is_soft: self.softens_bounces() && !self.only_verifies(),
         };
         match told.is_empty() {
             true => lines.of_outcomes(&outcomes, |line| self.log().write(line)),
@@ -176,7 +185,7 @@ impl Attempt {
 
     /// Whether nothing is to be delivered.
     fn only_verifies(&self) -> bool {
-        cleanup::trace_of(&self.message) == Trace::Verify
+        cleanup::trace_of(&self.message).only_verifies()
     }
 
     fn all(&self, outcome: &Outcome) -> Vec<(u32, Outcome)> {
@@ -322,7 +331,12 @@ impl Attempt {
     ) -> Result<(Outcome, Vec<(Address, Outcome)>), Outcome> {
         if self.only_verifies() {
             let (agency, address) = (Arc::clone(&self.agency), recipient.address.clone());
-            let verified = tokio::task::spawn_blocking(move || agency.verify(&address, class)).await;
+            let is_probe = cleanup::trace_of(message) == Trace::Probe;
+            let verified = tokio::task::spawn_blocking(move || match is_probe {
+                true => agency.probe(&address, class),
+                false => agency.verify(&address, class),
+            });
+            let verified = verified.await;
             return Err(
                 verified.unwrap_or_else(|_| deferred(class.name(), "the look-up was broken off".to_owned()))
             );

@@ -444,7 +444,7 @@ impl Running {
             null_sender: message.envelope.sender.is_none(),
             ..Resolved::default()
         };
-        let mut failed = Vec::new();
+        let (mut failed, mut discarded) = (Vec::new(), Vec::new());
         let sender = message.envelope.sender.as_ref();
         let Portion { open, unread } = conduct::portion(message, from, at_most);
         resolved.unread = unread;
@@ -453,6 +453,12 @@ impl Running {
                 continue;
             };
             match self.route(message, &recipient.address, sender) {
+                Ok(route) if self.is_returned_notice(&route, &recipient.address) => {
+                    discarded.push((
+                        index,
+                        passing::discarded("undeliverable postmaster notification discarded"),
+                    ));
+                }
                 Ok(route) if self.is_waiting(&message.queue_id, &route.transport) => {
                     let waiting = Outcome {
                         status: StatusCode::temporary(3, 2),
@@ -467,12 +473,15 @@ impl Running {
                 Err(error) => failed.push((index, attempt::deferred("none", error.to_string()))),
             }
         }
-        if !failed.is_empty() {
-            resolved.some_deferred = true;
+        resolved.some_deferred = !failed.is_empty();
+        for (agent, outcomes) in [("qmgr", discarded), ("error", failed)] {
+            if outcomes.is_empty() {
+                continue;
+            }
             let known = self.active.get(&message.queue_id);
             let activated_micros = known.map_or_else(now, |active| active.since_micros);
-            self.log_untried(message, activated_micros, &failed);
-            self.told(self.front.spool.record(&message.queue_id, failed));
+            self.log_untried((message, agent), activated_micros, &outcomes);
+            self.told(self.front.spool.record(&message.queue_id, outcomes));
         }
         resolved
     }
@@ -485,12 +494,22 @@ impl Running {
         address: &address::Address,
         sender: Option<&address::Address>,
     ) -> Result<route::Route, route::Error> {
-        let is_probe = trace_of(message) == Trace::Verify;
+        let trace = trace_of(message);
+        let router = match trace {
+            Trace::Probe => &self.front.probe_router,
+            _ => &self.front.router,
+        };
         let filter = message.facts.attribute(CONTENT_FILTER);
-        match filter.filter(|_| !is_probe) {
-            Some(filter) => self.front.router.filtered(address, filter),
-            None => self.front.router.resolve(address, sender),
+        match filter.filter(|_| !trace.only_verifies()) {
+            Some(filter) => router.filtered(address, filter),
+            None => router.resolve(address, sender),
         }
+    }
+
+    /// Whether it is for the sender of notices and probes, who reads nothing: it would be about one of those.
+    fn is_returned_notice(&self, route: &route::Route, recipient: &address::Address) -> bool {
+        let nobody = &self.front.settings.double_bounce_sender;
+        route.class == route::Class::Local && recipient.local().eq_ignore_ascii_case(nobody)
     }
 
     /// Where a recipient goes together with others. A transport that takes one recipient at a time
@@ -587,22 +606,27 @@ impl Running {
         let outcomes: Vec<(u32, Outcome)> =
             recipients.iter().map(|index| (*index, outcome.clone())).collect();
         if let Some(active) = self.active.get(queue_id) {
-            self.log_untried(&active.message, active.since_micros, &outcomes);
+            self.log_untried((&active.message, "error"), active.since_micros, &outcomes);
         }
         self.told(self.front.spool.record(queue_id, outcomes));
     }
 
     /// The lines about recipients that no agent was asked about.
-    fn log_untried(&self, message: &Message, activated_micros: i64, outcomes: &[(u32, Outcome)]) {
+    fn log_untried(
+        &self,
+        (message, agent): (&Message, &str),
+        activated_micros: i64,
+        outcomes: &[(u32, Outcome)],
+    ) {
         let lines = OutcomeLines {
             message,
-            agent: "error",
+            agent,
             delays: maillog::Delays {
                 before_queue_manager_micros: activated_micros - message.facts.arrival_micros,
                 in_queue_manager_micros: now() - activated_micros,
                 ..maillog::Delays::default()
             },
-            is_verified_only: trace_of(message) == Trace::Verify,
+            purpose: attempt::purpose_of(&self.front, message),
             is_soft: false,
         };
         lines.of_outcomes(outcomes, |line| self.front.log.write(line));

@@ -45,6 +45,10 @@ pub(super) async fn report_and_remove(
         });
     }
     let told = match trace_of(&message) {
+        Trace::Probe => {
+            crate::verify::record(front, &message).await;
+            true
+        }
         Trace::Verify => tell(front, &message, Kind::Verified, &fates(&message, |_| true)).await,
         _ => {
             report_end(front, &message, expired).await
@@ -144,7 +148,7 @@ fn wants_record(message: &Message) -> bool {
 /// What is to be told of a message that is being deferred.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Due {
-    /// `sendmail -bv`: it is no message that goes on being tried.
+    /// `sendmail -bv`, or a probe: it is no message that goes on being tried.
     pub(super) is_verification: bool,
     /// Recipients were given up, and the sender does not know yet.
     has_failed: bool,
@@ -171,7 +175,7 @@ pub(super) fn due(front: &Front, queue_id: &QueueId) -> Due {
     };
     let mut outcomes = message.outcomes.iter().flatten();
     Due {
-        is_verification: trace_of(&message) == Trace::Verify,
+        is_verification: trace_of(&message).only_verifies(),
         has_failed: outcomes.any(|outcome| outcome.result == DeliveryResult::Bounced),
         is_late: is_late(front, &message),
         is_cleared: was_told_of_delay(&front.settings, &message),

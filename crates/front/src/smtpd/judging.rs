@@ -4,13 +4,14 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use access::policy::{Failure, Server};
+use access::verification::Answer;
 use access::{Asked, Memory, Note, Outcome, Outside, Refusal, Request, Waiting, Word};
 use address::Address;
 use maillog::lines::smtpd as lines;
 use serve::Link;
-use tls::session::Description;
 
 use super::Smtpd;
+use super::security::described;
 use super::session::{Session, Watched};
 use super::transaction::Transaction;
 
@@ -56,6 +57,14 @@ impl Outside for Others<'_> {
         Box::pin(self.0.policies.ask(server, request))
     }
 
+    fn local_time(&self) -> String {
+        maillog::local_time()
+    }
+
+    fn verify<'a>(&'a self, address: &'a Address, patience: Duration) -> Waiting<'a, Answer> {
+        Box::pin(crate::verify::verify(&self.0.front, address, patience))
+    }
+
     fn sleep(&self, duration: Duration) -> Waiting<'_, ()> {
         Box::pin(tokio::time::sleep(duration))
     }
@@ -83,8 +92,11 @@ impl Session {
                 .port
                 .clone()
                 .unwrap_or_else(|| link.remote.port().to_string());
-            let tls = link.tls().and_then(|connection| Description::of(connection));
-            let request = self.request(moment, link.local, (&port, tls.as_ref()));
+            let tls = described(link);
+            let request = Request {
+                tls: self.tls_asked(tls.as_ref(), link),
+                ..self.request(moment, link.local, &port)
+            };
             asked(&self.service, &request, &mut memory).await
         };
         self.memory = memory;
@@ -105,12 +117,7 @@ impl Session {
         Some((outcome.refusal?, rule.unwrap_or_default()))
     }
 
-    fn request<'a>(
-        &'a self,
-        moment: Moment<'a>,
-        server: SocketAddr,
-        (port, tls): (&'a str, Option<&'a Description>),
-    ) -> Request<'a> {
+    fn request<'a>(&'a self, moment: Moment<'a>, server: SocketAddr, port: &'a str) -> Request<'a> {
         let transaction = self.transaction.as_ref();
         let queue_id = transaction.and_then(Transaction::queue_id);
         let announced = transaction.map_or(0, Transaction::announced_bytes);
@@ -137,11 +144,8 @@ impl Session {
             sasl_user: login.map(|login| login.user.as_str()),
             sasl_method: login.map(|login| login.method.as_str()),
             sasl_sender: transaction.and_then(Transaction::auth),
-            tls: tls.map(|tls| access::Tls {
-                protocol: tls.protocol,
-                cipher: tls.cipher,
-                bits: tls.bits,
-            }),
+            tls: None,
+            spoke_ahead: self.spoke_ahead,
         }
     }
 
@@ -200,6 +204,9 @@ async fn asked(service: &Smtpd, request: &Request<'_>, memory: &mut Memory) -> O
         "DATA" | "BDAT" => access.data(&asked, memory).await,
         "END-OF-MESSAGE" => access.end_of_data(&asked, memory).await,
         "ETRN" => access.etrn(&asked, memory).await,
+        "RCPT" if crate::verify::is_probe_sender(&service.front, request.recipient_written) => {
+            Outcome::default()
+        }
         _ => access.rcpt(&asked, memory).await,
     }
 }

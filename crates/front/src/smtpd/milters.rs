@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use super::security::described;
 use address::Address;
 use maillog::lines::smtpd as lines;
 use milter::command::{Command, Peer};
@@ -9,7 +10,6 @@ use milter::standing::Decision;
 use serve::Link;
 use smtp::Reply;
 use smtp::server::Answer;
-use tls::session::Description;
 
 use super::judging::Moment;
 use super::session::Session;
@@ -93,12 +93,15 @@ impl Session {
         command: &str,
         is_first: bool,
     ) -> Option<Reply> {
+        let tls = described(link);
+        let shown = self.shown(link).filter(|shown| shown.is_trusted).cloned();
         let filters = self.filters.as_mut()?;
-        let tls = link.tls().and_then(|connection| Description::of(connection));
         let values = [
             ("tls_version", tls.as_ref().map(|tls| tls.protocol.to_owned())),
             ("cipher", tls.as_ref().map(|tls| tls.cipher.to_owned())),
             ("cipher_bits", tls.as_ref().map(|tls| tls.bits.to_string())),
+            ("cert_subject", shown.as_ref().map(|shown| shown.subject.clone())),
+            ("cert_issuer", shown.map(|shown| shown.issuer)),
         ];
         values
             .into_iter()

@@ -1,14 +1,17 @@
 //! The SMTP service: one [`Smtpd`] for each `smtpd` row of master.cf, one [`session::Session`] for each client.
 
 mod client_name;
+mod footers;
 mod forwarded;
 mod judging;
 mod limits;
 mod milters;
 mod options;
+mod pipelining;
 mod policies;
 mod proxy;
 mod rehearsal;
+mod security;
 mod session;
 mod transaction;
 
@@ -164,7 +167,7 @@ impl Smtpd {
             session.log_tls(&link);
         }
         let config = self.config_for(session.client()).await;
-        let mut server = Server::new(config, now());
+        let mut server = Server::new(config, now()).with_footers(session.footers(&link));
         let end = pump(&mut server, &mut session, &mut link, Work::Quick, &Notify::new()).await;
         if let End::Broken(error) = &end
             && session.is_in_handshake()

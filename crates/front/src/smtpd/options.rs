@@ -61,6 +61,7 @@ pub(super) fn config(
         noop_commands: upper(&settings.smtpd_noop_commands),
         xforward: false,
         xclient: false,
+        forbids_pipelining: settings.smtpd_forbid_unauth_pipelining,
         transcript_lines: wants_transcripts(settings).then_some(settings.smtpd_history_flush_threshold),
     }
 }

@@ -94,7 +94,7 @@ impl Smtpd {
             }
         }));
         let config = self.config_for(session.client()).await;
-        let mut server = Server::new(config, now());
+        let mut server = Server::new(config, now()).with_footers(session.footers(&link));
         let serving = async move {
             pump(&mut server, &mut session, &mut link, Work::Quick, &Notify::new()).await;
             link.close().await;
@@ -157,7 +157,7 @@ async fn reply(stream: &mut BufReader<UnixStream>) -> io::Result<Vec<String>> {
         if stream.read_line(&mut line).await? == 0 {
             return Ok(lines);
         }
-        let line = line.trim_end().to_owned();
+        let line = line.trim_end_matches(['\r', '\n']).to_owned();
         let is_last = line.as_bytes().get(3) != Some(&b'-');
         lines.push(line);
         if is_last {

@@ -1,7 +1,7 @@
 //! One SMTP session: every event of the machine is answered here, by asking access, auth and cleanup.
 
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use access::rewrite_clients::{self, Known};
 use access::{Client, Excess, Happening, Memory, Refusal};
@@ -19,6 +19,7 @@ use smtp::server::{
 };
 use smtp::transcript::Fault;
 use smtp::{Reply, Transcript};
+use tls::clients::Shown;
 
 use super::Smtpd;
 use super::forwarded::{Forwarded, introduced, value};
@@ -64,6 +65,12 @@ pub(super) struct Session {
     pub(super) faults: Vec<NotifyClass>,
     /// The client of this message is in `local_header_rewrite_clients`.
     is_rewritten: bool,
+    /// The certificate that it has shown, once TLS is there.
+    pub(super) shown: OnceLock<Option<Shown>>,
+    /// It said more where it had to wait.
+    pub(super) spoke_ahead: bool,
+    /// What is kept for the footers of refusals.
+    pub(super) said: Option<super::footers::Shared>,
     /// Who is shown what the lists said of each command.
     pub(super) watching: Option<Watching>,
     /// Its number among all sessions.
@@ -107,6 +114,9 @@ impl Session {
             in_handshake: false,
             faults: Vec::new(),
             is_rewritten: false,
+            shown: OnceLock::new(),
+            spoke_ahead: false,
+            said: None,
             watching: None,
             number: limits::next_number(),
         }
@@ -127,21 +137,6 @@ impl Session {
     /// Whether a TLS handshake was begun and not finished.
     pub(super) fn is_in_handshake(&self) -> bool {
         self.in_handshake
-    }
-
-    /// `smtpd_tls_loglevel`: the line about a handshake that is done.
-    pub(super) fn log_tls(&self, link: &Link) {
-        if self.service.settings.smtpd_tls_loglevel == 0 {
-            return;
-        }
-        let connection = link.tls();
-        let described = connection.and_then(|connection| tls::session::Description::of(connection));
-        if let Some(session) = described {
-            self.service.log.write(&lines::TlsEstablished {
-                peer: self.peer(),
-                session: &session.to_string(),
-            });
-        }
     }
 
     /// The log's line about a client that is gone.
@@ -353,6 +348,7 @@ impl Session {
             queue_id,
             peer: self.peer(),
             sasl,
+            sasl_sender: self.transaction.as_ref().and_then(Transaction::auth),
             original: self.forwarded.as_ref().map(Forwarded::original),
         });
     }
@@ -377,8 +373,8 @@ impl Session {
         self.pass(moment, link).await
     }
 
-    async fn data(&mut self, link: &Link) -> Step<Answer> {
-        if let Err(refused) = self.pass_content("DATA", None, link).await {
+    async fn data(&mut self, command: &str, link: &Link) -> Step<Answer> {
+        if let Err(refused) = self.pass_content(command, None, link).await {
             return refused;
         }
         if let Some(refused) = self.filters_hear_data().await {
@@ -446,9 +442,6 @@ impl Session {
     /// What the Received field says of this client.
     pub(super) fn origin(&self, link: &Link) -> Origin {
         let settings = &self.service.settings;
-        let tls = link
-            .tls()
-            .and_then(|connection| tls::session::Description::of(connection));
         Origin::Network(Network {
             helo: self
                 .helo
@@ -458,9 +451,9 @@ impl Session {
             name: self.client.name.clone(),
             address: self.client.address,
             protocol: self.with_protocol(link.is_secured()),
-            tls: tls
-                .filter(|_| settings.smtpd_tls_received_header)
-                .map(|tls| tls.to_string()),
+            tls: self
+                .encryption(link)
+                .filter(|_| settings.smtpd_tls_received_header),
             login: self
                 .login
                 .as_ref()
@@ -736,7 +729,7 @@ impl Session {
                 self.had_too_many_recipients(&recipient.to_string(), &reply);
             }
             Note::TooBig => self.outgrew_limit(),
-            Note::DroppedPlaintext | Note::Transcript(..) => {}
+            Note::DroppedPlaintext | Note::Transcript(..) | Note::ImproperPipelining { .. } => {}
         }
     }
 }
@@ -747,12 +740,23 @@ impl Host<Server> for Session {
         if std::mem::take(&mut self.in_handshake) {
             self.log_tls(link);
         }
+        if self.is_out_of_step(&event, link) {
+            return Step::Answer(Answer::OutOfStep);
+        }
+        let step = self.decided(event, link).await;
+        self.keep_for_footers(link);
+        step
+    }
+}
+
+impl Session {
+    async fn decided(&mut self, event: Event, link: &Link) -> Step<Answer> {
         match event {
             Event::Connected => self.connected(link).await,
             Event::Helo { verb, name } => self.greeted(verb, name, link).await,
             Event::Mail { sender, options } => self.mail(sender, options, link).await,
             Event::Rcpt { recipient, options } => self.rcpt(recipient, options, link).await,
-            Event::Data => self.data(link).await,
+            Event::Data { chunked } => self.data(if chunked { "BDAT" } else { "DATA" }, link).await,
             Event::Content(piece) => {
                 self.proxy_hears_content(&piece).await;
                 if let Some(transaction) = &mut self.transaction {
@@ -802,6 +806,10 @@ impl Host<Server> for Session {
                     Some(Ending::Quit | Ending::HungUp) | None => None,
                 };
                 self.tell_postmaster(&transcript, aborted).await;
+                Step::Done
+            }
+            Event::Note(Note::ImproperPipelining { after, unread }) => {
+                self.speaks_ahead(after, &unread);
                 Step::Done
             }
             Event::Note(note) => {

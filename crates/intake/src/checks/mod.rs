@@ -266,7 +266,7 @@ impl Checks {
         let (found, table) = match map.tables.lookup_unfolded_with_source(&key.text) {
             Ok(None) => return Fate::Kept,
             Ok(Some(found)) => found,
-            Err(error) => {
+            Err(_) => {
                 effects.fail(map);
                 return Fate::Kept;
             }

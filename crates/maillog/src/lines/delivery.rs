@@ -33,6 +33,17 @@ impl Line for ContentDecided<'_> {
     }
 }
 
+/// What an attempt was for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// To deliver.
+    Delivery,
+    /// To see what a delivery would come to (`sendmail -bv`, address verification).
+    Verification,
+    /// The same where only good news is kept (`address_verify_negative_cache = no`).
+    UncachedVerification,
+}
+
 /// `QUEUEID: to=<a@b>, orig_to=<c>, relay=local, delay=0.02, delays=0/0.01/0/0, dsn=2.0.0, status=sent (delivered to mailbox)`
 #[derive(Debug)]
 pub struct Delivery<'a> {
@@ -50,8 +61,8 @@ pub struct Delivery<'a> {
     pub delays: Delays,
     /// What became of it.
     pub outcome: &'a Outcome,
-    /// Nothing was delivered: the outcome is what it would have come to (`sendmail -bv`).
-    pub is_verified_only: bool,
+    /// What the attempt was for.
+    pub purpose: Purpose,
     /// `soft_bounce`: what was given up stays in the queue.
     pub is_soft: bool,
 }
@@ -76,11 +87,12 @@ impl Line for Delivery<'_> {
         }
         let status = match self.outcome.result {
             DeliveryResult::Sent | DeliveryResult::Relayed | DeliveryResult::Expanded
-                if self.is_verified_only =>
+                if self.purpose != Purpose::Delivery =>
             {
                 "deliverable"
             }
-            _ if self.is_verified_only => "undeliverable",
+            _ if self.purpose == Purpose::Verification => "undeliverable",
+            _ if self.purpose == Purpose::UncachedVerification => "undeliverable-but-not-cached",
             DeliveryResult::Sent | DeliveryResult::Relayed | DeliveryResult::Expanded => "sent",
             DeliveryResult::Deferred => "deferred",
             DeliveryResult::Bounced | DeliveryResult::Returned if self.is_soft => "SOFTBOUNCE",

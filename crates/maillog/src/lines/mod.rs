@@ -14,6 +14,7 @@ pub mod problem;
 pub mod qmgr;
 pub mod session;
 pub mod smtpd;
+pub mod verify;
 
 use std::net::IpAddr;
 

@@ -72,6 +72,8 @@ pub struct Client<'a> {
     pub peer: Peer<'a>,
     /// The login, if there was one.
     pub sasl: Option<Sasl<'a>>,
+    /// Who is behind the message, as MAIL said in AUTH= (RFC 4954 §5).
+    pub sasl_sender: Option<&'a str>,
     /// The client behind this one, if it told of one (XFORWARD).
     pub original: Option<Original<'a>>,
 }
@@ -101,6 +103,9 @@ impl Client<'_> {
                 sasl.method,
                 sasl.username
             );
+        }
+        if let Some(sender) = self.sasl_sender {
+            say!(out, ", sasl_sender={sender}");
         }
         let Some(original) = self.original else { return };
         if let Some(queue_id) = original.queue_id {
@@ -340,17 +345,20 @@ pub struct TlsEstablished<'a> {
     pub peer: Peer<'a>,
     /// The session, as crate `tls` describes it.
     pub session: &'a str,
+    /// Whether the client has shown a certificate that somebody known signed; `None`: it has shown none.
+    pub is_trusted: Option<bool>,
 }
 smtpd_line!(TlsEstablished);
 
 impl TlsEstablished<'_> {
     fn say(&self, out: &mut String) {
-        say!(
-            out,
-            "Anonymous TLS connection established from {}: {}",
-            self.peer,
-            self.session
-        );
+        let trust = match self.is_trusted {
+            None => "Anonymous",
+            Some(false) => "Untrusted",
+            Some(true) => "Trusted",
+        };
+        let TlsEstablished { peer, session, .. } = self;
+        say!(out, "{trust} TLS connection established from {peer}: {session}");
     }
 }
 
@@ -384,5 +392,27 @@ impl NonSmtpCommand<'_> {
     fn say(&self, out: &mut String) {
         let start: String = self.command.chars().take(100).collect();
         say!(out, "non-SMTP command from {}: {start}", self.peer);
+    }
+}
+
+/// `improper command pipelining after EHLO from localhost[127.0.0.1]: NOOP\r\n`
+#[derive(Debug)]
+pub struct ImproperPipelining<'a> {
+    /// The command whose answer was not waited for.
+    pub after: &'a str,
+    /// Who.
+    pub peer: Peer<'a>,
+    /// What came behind it, escaped.
+    pub unread: &'a str,
+}
+smtpd_line!(ImproperPipelining, Severity::Info);
+
+impl ImproperPipelining<'_> {
+    fn say(&self, out: &mut String) {
+        let ImproperPipelining { after, peer, unread } = self;
+        say!(
+            out,
+            "improper command pipelining after {after} from {peer}: {unread}"
+        );
     }
 }

@@ -123,6 +123,7 @@ async fn serve(
             .map(|queue| (queue.spool.clone(), queue.handle.clone())),
         log: log.clone(),
         anvil: Arc::default(),
+        verifications: Arc::default(),
         connections: Arc::default(),
         hosts: Arc::default(),
     };

@@ -830,7 +830,7 @@ impl Queue {
             message,
             agent: "smtp",
             delays: Delays::default(),
-            is_verified_only: false,
+            purpose: maillog::lines::delivery::Purpose::Delivery,
             is_soft: false,
         };
         lines.of_outcomes(outcomes, |line| self.log.write(line));

@@ -10,6 +10,13 @@ use crate::{Error, params};
 const RANGES: &[(&[&str], u64, u64)] = &[
     (
         &[
+            "address_verify_negative_expire_time",
+            "address_verify_negative_refresh_time",
+            "address_verify_pending_request_limit",
+            "address_verify_poll_count",
+            "address_verify_poll_delay",
+            "address_verify_positive_expire_time",
+            "address_verify_positive_refresh_time",
             "anvil_rate_time_unit",
             "anvil_status_update_time",
             "bounce_size_limit",
@@ -84,6 +91,19 @@ const RANGES: &[(&[&str], u64, u64)] = &[
     (&["delay_logging_resolution_limit"], 0, 6),
     (&["in_flow_delay"], 0, 10),
     (&["smtpd_forbid_bare_newline_reject_code"], 500, 599),
+    (
+        &["unverified_recipient_defer_code", "unverified_sender_defer_code"],
+        200,
+        499,
+    ),
+    (
+        &[
+            "unverified_recipient_reject_code",
+            "unverified_sender_reject_code",
+        ],
+        200,
+        599,
+    ),
 ];
 
 /// Parameters whose text must not be empty.
@@ -121,6 +141,7 @@ const NOT_EMPTY: &[&str] = &[
     "smtp_helo_name",
     "smtp_host_lookup",
     "smtpd_banner",
+    "smtpd_expansion_filter",
     "smtpd_sasl_path",
     "smtpd_sasl_service",
     "smtpd_sasl_type",
@@ -147,12 +168,15 @@ const SASL_OPTIONS: &[&str] = &[
 const ORIGINS: &[&str] = &[
     "sendmail", "smtpd", "qmqpd", "forward", "bounce", "notify", "verify", "all",
 ];
+const DEFERRALS: &[&str] = &["defer", "defer_if_permit"];
 
 /// Parameters whose text is one word of a list, or several.
 const WORDS: &[(&str, &[&str])] = &[
     ("allow_mail_to_commands", &["alias", "forward", "include"]),
     ("allow_mail_to_files", &["alias", "forward", "include"]),
     ("internal_mail_filter_classes", &["bounce", "notify"]),
+    ("lmtp_address_verify_target", &["rcpt", "data"]),
+    ("smtp_address_verify_target", &["rcpt", "data"]),
     ("smtp_sasl_security_options", SASL_OPTIONS),
     ("smtp_sasl_tls_security_options", SASL_OPTIONS),
     ("smtp_sasl_type", &["cyrus", "dovecot"]),
@@ -165,6 +189,8 @@ const WORDS: &[(&str, &[&str])] = &[
     ("smtpd_tls_mandatory_ciphers", TLS_CIPHERS),
     ("smtputf8_autodetect_classes", ORIGINS),
     ("syslog_facility", FACILITIES),
+    ("unverified_recipient_tempfail_action", DEFERRALS),
+    ("unverified_sender_tempfail_action", DEFERRALS),
 ];
 
 /// What is wrong with a text that has its parameter's shape already. `raw` is the text before `$name` was replaced:
@@ -196,11 +222,13 @@ pub(crate) fn faults(name: &str, raw: &str, text: &str) -> Vec<Error> {
     match parameter.shape {
         Shape::Time(unit) => in_range(kinds::time(text, unit).ok().map(|time| time.as_secs())),
         Shape::Bytes | Shape::Count => in_range(text.trim().parse().ok()),
-        Shape::ReplyCode if name == "smtpd_forbid_bare_newline_reject_code" => {
+        // These may let in what cannot be verified: ADDRESS_VERIFICATION_README.
+        Shape::ReplyCode
+            if name == "smtpd_forbid_bare_newline_reject_code" || name.starts_with("unverified_") =>
+        {
             in_range(text.trim().parse().ok())
         }
-        // These two may let in what cannot be verified: ADDRESS_VERIFICATION_README.
-        Shape::ReplyCode if !name.starts_with("unverified_") && text.trim().starts_with(['2', '3']) => {
+        Shape::ReplyCode if text.trim().starts_with(['2', '3']) => {
             vec![Error::Shape(format!(
                 "\"{text}\" is not the code of a refusal: write one from 400 to 599"
             ))]
@@ -289,6 +317,14 @@ mod tests {
         assert_eq!(faults("syslog_name", "$service_name", ""), []);
         assert!(told("reject_code", "250")[0].starts_with("\"250\" is not the code of a refusal"));
         assert_eq!(told("unverified_recipient_reject_code", "250"), [""; 0]);
+        assert_eq!(
+            told("unverified_sender_defer_code", "550"),
+            ["\"550\" is too large: it must be 499 or less"]
+        );
+        assert_eq!(
+            told("unverified_recipient_tempfail_action", "permit"),
+            ["\"permit\" is not one of defer, defer_if_permit"]
+        );
         assert_eq!(told("bounce_queue_lifetime", "0"), [""; 0]);
     }
 

@@ -6,7 +6,6 @@ pub(crate) const NOT_YET: &[(&str, &str)] = &[
         "auth_debug_passwords",
         "not yet: passwords in what is logged of lookups",
     ),
-    ("data_directory", "not yet: caches kept by the daemons"),
     ("debug_log_path", "not yet: a log file for debugging alone"),
     ("debug_peer_level", "not yet: logging some peers in detail"),
     ("debug_peer_list", "not yet: logging some peers in detail"),
@@ -129,10 +128,6 @@ pub(crate) const NOT_YET: &[(&str, &str)] = &[
         "smtpd_discard_ehlo_keyword_address_maps",
         "not yet: EHLO by client",
     ),
-    (
-        "smtpd_forbid_unauth_pipelining",
-        "not yet: ending sessions that pipeline without leave",
-    ),
     ("smtpd_min_data_rate", "not yet: deadlines of whole commands"),
     (
         "smtpd_log_access_permit_actions",
@@ -142,7 +137,6 @@ pub(crate) const NOT_YET: &[(&str, &str)] = &[
         "smtpd_per_request_deadline",
         "not yet: deadlines of whole commands",
     ),
-    ("smtpd_reject_footer", "not yet: a text below refusals"),
     (
         "smtpd_sasl_response_limit",
         "not yet: a limit of AUTH answers of one's own",
@@ -160,10 +154,5 @@ pub(crate) const NOT_YET: &[(&str, &str)] = &[
     ("ssl_key_password", "not yet: keys under a password"),
     ("strict_smtputf8", "not yet: refusing UTF-8 outside SMTPUTF8"),
     ("tls_server_sni_maps", "not yet: certificates by name"),
-    (
-        "unverified_recipient_reject_code",
-        "not yet: address verification",
-    ),
-    ("unverified_sender_reject_code", "not yet: address verification"),
     ("verbose_ssl", "not yet: choosing how much of TLS is logged"),
 ];

@@ -149,6 +149,8 @@ macro_rules! rows {
             smtp_delivery_status_filter: Tables = "$default_delivery_status_filter", Reload, "The same for the SMTP client.";
             lmtp_delivery_status_filter: Tables = "$default_delivery_status_filter", Reload, "The same for the LMTP client.";
             default_delivery_status_filter: Tables = "", Reload, "A table that changes status codes of deliveries.";
+            smtp_address_verify_target: Text = "rcpt", Reload, "The command after which a probe of an address ends: rcpt or data.";
+            lmtp_address_verify_target: Text = "rcpt", Reload, "For LMTP: the command after which a probe of an address ends.";
             smtp_send_xforward_command: YesNo = "no", Reload, "Whether XFORWARD is sent.";
             lmtp_send_xforward_command: YesNo = "no", Reload, "For LMTP: whether XFORWARD is sent.";
             smtp_xforward_timeout: Seconds = "300s", Reload, "How long to wait for XFORWARD's answer.";
@@ -198,8 +200,6 @@ crate::params::others! {
         "Whether the older form of international names is used.";
     "lmtp_address_preference" Text "any" NotSupported "not yet: LMTP has what the SMTP client has here"
         "For LMTP: the IP version tried first.";
-    "lmtp_address_verify_target" Text "rcpt" NotSupported "not yet: this choice of the SMTP client comes with a later release"
-        "For LMTP: the command after which a probe ends.";
     "lmtp_assume_final" YesNo "no" NotSupported "not yet: this choice of the SMTP client comes with a later release"
         "Whether LMTP servers are taken for the last hop.";
     "lmtp_balance_inet_protocols" YesNo "yes" NotSupported "not yet: this choice of the SMTP client comes with a later release"
@@ -232,8 +232,6 @@ crate::params::others! {
         "For LMTP: where the SASL library finds things.";
     "lmtp_sasl_type" Text "cyrus" NoEffect "SASL is done by Yubin itself"
         "For LMTP: the kind of SASL library.";
-    "smtp_address_verify_target" Text "rcpt" NotSupported "not yet: this choice of the SMTP client comes with a later release"
-        "The command after which a probe ends.";
     "smtp_cname_overrides_servername" YesNo "no" NotSupported "not yet: this choice of the SMTP client comes with a later release"
         "Whether an alias's target becomes the server's name.";
     "smtp_per_record_deadline" Text "" NoEffect "it is read through the newer name"

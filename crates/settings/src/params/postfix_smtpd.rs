@@ -43,6 +43,8 @@ macro_rules! rows {
             smtpd_reject_unlisted_recipient: YesNo = "yes", Reload, "Whether unknown recipients are refused at RCPT.";
             smtpd_reject_unlisted_sender: YesNo = "no", Reload, "Whether unknown local senders are refused.";
             smtpd_reject_footer: Text = "", Reload, "A text added to every refusal.";
+            smtpd_reject_footer_maps: Tables = "", Reload, "Texts added to refusals, by refusal.";
+            smtpd_expansion_filter: Text = "\\t\\40!\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\\\]^_`abcdefghijklmnopqrstuvwxyz{|}~", Reload, "Characters of what a client says that may come into replies.";
             smtpd_peername_lookup: YesNo = "yes", Reload, "Whether a client's name is looked up.";
             smtpd_client_port_logging: YesNo = "no", Reload, "Whether a client's port is logged.";
             smtpd_noop_commands: List = "", Reload, "Commands answered by 250 without effect.";
@@ -82,6 +84,8 @@ macro_rules! rows {
             smtpd_tls_loglevel: Count = "0", Reload, "How much of TLS is logged.";
             smtpd_tls_received_header: YesNo = "no", Reload, "Whether Received: tells about TLS.";
             smtpd_tls_ask_ccert: YesNo = "no", Reload, "Whether a client certificate is asked for.";
+            smtpd_tls_fingerprint_digest: Text = "${{$compatibility_level} <level {3.6} ? {md5} : {sha256}}", Reload, "How fingerprints of client certificates are made.";
+            relay_clientcerts: Tables = "", Reload, "Fingerprints of clients for whom permit_tls_clientcerts relays.";
             smtpd_tls_req_ccert: YesNo = "no", Reload, "Whether a client certificate is required.";
             smtpd_use_tls: YesNo = "no", Reload, "The older form of smtpd_tls_security_level = may.";
             smtpd_enforce_tls: YesNo = "no", Reload, "The older form of smtpd_tls_security_level = encrypt.";
@@ -109,6 +113,32 @@ macro_rules! rows {
             unknown_virtual_mailbox_reject_code: ReplyCode = "550", Reload, "The code for unknown addresses of virtual mailbox domains.";
             unverified_recipient_reject_code: ReplyCode = "450", Reload, "The code for recipients that verification refused.";
             unverified_sender_reject_code: ReplyCode = "450", Reload, "The code for senders that verification refused.";
+            address_verify_cache_cleanup_interval: Hours = "12h", Reload, "How often the cache is cleaned.";
+            address_verify_default_transport: Text = "$default_transport", Reload, "default_transport for probes.";
+            address_verify_local_transport: Text = "$local_transport", Reload, "local_transport for probes.";
+            address_verify_map: Text = "btree:$data_directory/verify_cache", Reload, "The cache of results.";
+            address_verify_negative_cache: YesNo = "yes", Reload, "Whether failures are kept.";
+            address_verify_negative_expire_time: Days = "3d", Reload, "How long a failure is kept.";
+            address_verify_negative_refresh_time: Hours = "3h", Reload, "After how long a failure is probed again.";
+            address_verify_pending_request_limit: Count = "5000", Reload, "How many probes may be waiting.";
+            address_verify_poll_count: Count = "${stress?{1}:{3}}", Reload, "How often a result is asked for.";
+            address_verify_poll_delay: Seconds = "3s", Reload, "The pause between those questions.";
+            address_verify_positive_expire_time: Days = "31d", Reload, "How long a success is kept.";
+            address_verify_positive_refresh_time: Days = "7d", Reload, "After how long a success is probed again.";
+            address_verify_relay_transport: Text = "$relay_transport", Reload, "relay_transport for probes.";
+            address_verify_relayhost: Text = "$relayhost", Reload, "relayhost for probes.";
+            address_verify_sender: Text = "$double_bounce_sender", Reload, "The sender of probes.";
+            address_verify_sender_dependent_default_transport_maps: Tables = "$sender_dependent_default_transport_maps", Reload, "sender_dependent_default_transport_maps for probes.";
+            address_verify_sender_dependent_relayhost_maps: Tables = "$sender_dependent_relayhost_maps", Reload, "sender_dependent_relayhost_maps for probes.";
+            address_verify_sender_ttl: Seconds = "0s", Reload, "How often the sender of probes changes.";
+            address_verify_transport_maps: Tables = "$transport_maps", Reload, "transport_maps for probes.";
+            address_verify_virtual_transport: Text = "$virtual_transport", Reload, "virtual_transport for probes.";
+            unverified_recipient_defer_code: ReplyCode = "450", Reload, "The code while a probe has no result.";
+            unverified_recipient_reject_reason: Text = "", Reload, "The text of a refusal after a probe.";
+            unverified_recipient_tempfail_action: Text = "$reject_tempfail_action", Reload, "What to do when a probe fails for now.";
+            unverified_sender_defer_code: ReplyCode = "450", Reload, "The code while a probe has no result.";
+            unverified_sender_reject_reason: Text = "", Reload, "The text of a refusal after a probe.";
+            unverified_sender_tempfail_action: Text = "$reject_tempfail_action", Reload, "What to do when a probe fails for now.";
             multi_recipient_bounce_reject_code: ReplyCode = "550", Reload, "The code for bounces to many recipients.";
             plaintext_reject_code: ReplyCode = "450", Reload, "The code for plaintext where TLS is required.";
             maps_rbl_reject_code: ReplyCode = "554", Reload, "The code for clients on a block list.";
@@ -136,54 +166,12 @@ macro_rules! rows {
 pub(crate) use rows;
 
 crate::params::others! {
-    "address_verify_cache_cleanup_interval" Hours "12h" NotSupported "not yet: address verification"
-        "How often the cache is cleaned.";
-    "address_verify_default_transport" Text "$default_transport" NotSupported "not yet: address verification"
-        "default_transport for probes.";
-    "address_verify_local_transport" Text "$local_transport" NotSupported "not yet: address verification"
-        "local_transport for probes.";
-    "address_verify_map" Text "btree:$data_directory/verify_cache" NotSupported "not yet: address verification"
-        "The cache of results.";
-    "address_verify_negative_cache" YesNo "yes" NotSupported "not yet: address verification"
-        "Whether failures are kept.";
-    "address_verify_negative_expire_time" Days "3d" NotSupported "not yet: address verification"
-        "How long a failure is kept.";
-    "address_verify_negative_refresh_time" Hours "3h" NotSupported "not yet: address verification"
-        "After how long a failure is probed again.";
-    "address_verify_pending_request_limit" Count "5000" NotSupported "not yet: address verification"
-        "How many probes may be waiting.";
-    "address_verify_poll_count" Text "${stress?{1}:{3}}" NotSupported "not yet: address verification"
-        "How often a result is asked for.";
-    "address_verify_poll_delay" Seconds "3s" NotSupported "not yet: address verification"
-        "The pause between those questions.";
-    "address_verify_positive_expire_time" Days "31d" NotSupported "not yet: address verification"
-        "How long a success is kept.";
-    "address_verify_positive_refresh_time" Days "7d" NotSupported "not yet: address verification"
-        "After how long a success is probed again.";
-    "address_verify_relay_transport" Text "$relay_transport" NotSupported "not yet: address verification"
-        "relay_transport for probes.";
-    "address_verify_relayhost" Text "$relayhost" NotSupported "not yet: address verification"
-        "relayhost for probes.";
-    "address_verify_sender" Text "$double_bounce_sender" NotSupported "not yet: address verification"
-        "The sender of probes.";
-    "address_verify_sender_dependent_default_transport_maps" Tables "$sender_dependent_default_transport_maps" NotSupported "not yet: address verification"
-        "sender_dependent_default_transport_maps for probes.";
-    "address_verify_sender_dependent_relayhost_maps" Tables "$sender_dependent_relayhost_maps" NotSupported "not yet: address verification"
-        "sender_dependent_relayhost_maps for probes.";
-    "address_verify_sender_ttl" Seconds "0s" NotSupported "not yet: address verification"
-        "How often the sender of probes changes.";
-    "address_verify_transport_maps" Tables "$transport_maps" NotSupported "not yet: address verification"
-        "transport_maps for probes.";
-    "address_verify_virtual_transport" Text "$virtual_transport" NotSupported "not yet: address verification"
-        "virtual_transport for probes.";
     "cyrus_sasl_config_path" Text "" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
         "Where Cyrus SASL's files lie.";
     "empty_address_local_login_sender_maps_lookup_key" Text "<>" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
         "What is looked up there for the null sender.";
     "local_login_sender_maps" Tables "static:*" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
         "Which local logins own a sender address.";
-    "relay_clientcerts" Text "" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
-        "Fingerprints of clients that may relay.";
     "send_cyrus_sasl_authzid" YesNo "no" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
         "Whether the authorisation name is sent to Cyrus SASL.";
     "smtpd_client_connection_limit_exceptions" Text "" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
@@ -192,26 +180,10 @@ crate::params::others! {
         "A table that rewrites commands.";
     "smtpd_dns_reply_filter" Text "" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
         "A table that changes DNS answers.";
-    "smtpd_expansion_filter" Text "\\t\\40!\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\\\]^_`abcdefghijklmnopqrstuvwxyz{|}~" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
-        "Characters that may come into replies.";
     "smtpd_per_record_deadline" Text "" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
         "An older name of smtpd_per_request_deadline.";
-    "smtpd_reject_footer_maps" Tables "" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
-        "Texts added to refusals, by refusal.";
     "smtpd_upstream_proxy_protocol" Text "" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
         "The proxy protocol that clients' connections begin with.";
     "smtpd_upstream_proxy_timeout" Seconds "5s" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
         "How long to wait for it.";
-    "unverified_recipient_defer_code" ReplyCode "450" NotSupported "not yet: address verification"
-        "The code while a probe has no result.";
-    "unverified_recipient_reject_reason" Text "" NotSupported "not yet: address verification"
-        "The text of a refusal after a probe.";
-    "unverified_recipient_tempfail_action" Text "$reject_tempfail_action" NotSupported "not yet: address verification"
-        "What to do when a probe fails for now.";
-    "unverified_sender_defer_code" ReplyCode "450" NotSupported "not yet: address verification"
-        "The code while a probe has no result.";
-    "unverified_sender_reject_reason" Text "" NotSupported "not yet: address verification"
-        "The text of a refusal after a probe.";
-    "unverified_sender_tempfail_action" Text "$reject_tempfail_action" NotSupported "not yet: address verification"
-        "What to do when a probe fails for now.";
 }

@@ -78,8 +78,6 @@ crate::params::others! {
         "How strong curves must be.";
     "smtpd_tls_exclude_ciphers" Text "" NoEffect "the TLS library chooses safe ciphers, curves and randomness itself"
         "Ciphers that are not used.";
-    "smtpd_tls_fingerprint_digest" Text "${{$compatibility_level} <level {3.6} ? {md5} : {sha256}}" NotSupported "not yet: this choice of TLS comes with a later release"
-        "The digest of client fingerprints.";
     "smtpd_tls_mandatory_ciphers" Text "medium" NoEffect "the TLS library chooses safe ciphers, curves and randomness itself"
         "The same where TLS is required.";
     "smtpd_tls_mandatory_exclude_ciphers" Text "" NoEffect "the TLS library chooses safe ciphers, curves and randomness itself"

@@ -46,6 +46,8 @@ pub struct Config {
     pub keeps_transcript: bool,
     /// `smtp_send_xforward_command`: a peer that offers XFORWARD is told of the client behind us.
     pub xforward: bool,
+    /// `smtp_address_verify_target = data`: what the peer answers to DATA counts for a probe.
+    pub probes_to_data: bool,
     /// What is done where the greeting looks like one that a Cisco PIX firewall has changed.
     pub pix: Pix,
 }
@@ -149,6 +151,7 @@ impl Config {
             dummy_mail_auth: false,
             data_octets_per_second_min: None,
             xforward: false,
+            probes_to_data: false,
             pix: Pix::default(),
             keeps_transcript: false,
         }
@@ -174,7 +177,7 @@ pub struct Message {
     pub ret: Option<Ret>,
     /// ENVID=
     pub envid: Option<String>,
-    /// Nothing is sent: the peer's answers to RCPT are the outcomes.
+    /// Nothing is sent: the peer's answers to RCPT, or to DATA ([`Config::probes_to_data`]), are the outcomes.
     pub is_probe: bool,
     /// Whom the message came from, for XFORWARD.
     pub client: Option<Box<ForwardedClient>>,

@@ -122,7 +122,7 @@ impl Client {
                 self.send(Command::Rcpt(index), &line);
             } else {
                 let nobody = current.accepted.is_empty() || !current.mail_accepted;
-                if current.message.is_probe {
+                if current.message.is_probe && !(self.config.probes_to_data && !nobody) {
                     if self.awaiting.is_empty() {
                         self.finish_message();
                     }
@@ -243,7 +243,9 @@ impl Client {
             let accepts = |current: &Current| current.mail_accepted && current.outcomes[index].is_none();
             let current = self.current.as_mut().filter(|current| accepts(current));
             match current {
-                Some(current) if current.message.is_probe => self.content_reply(index, reply, &said),
+                Some(current) if current.message.is_probe && !self.config.probes_to_data => {
+                    self.content_reply(index, reply, &said);
+                }
                 Some(current) => current.accepted.push(index),
                 None => {}
             }
@@ -273,6 +275,8 @@ impl Client {
             };
             self.settle_unsettled(&Failure::by_reply(reply, said));
             self.finish_message();
+        } else if self.current.as_ref().is_some_and(|c| c.message.is_probe) {
+            self.end_probe(reply);
         } else if nobody {
             // RFC 2920 §3.1: the peer waits for a content; it gets an empty one, for nobody.
             self.saying(".");
@@ -283,6 +287,23 @@ impl Client {
             self.stage = Stage::Content;
             (self.content_since, self.content_octets) = (self.now, 0);
         }
+    }
+
+    /// The peer waits for a content, and there is none: nothing but the end of the connection keeps it from taking one.
+    fn end_probe(&mut self, reply: &Said) {
+        let accepted = self.current.as_ref().map(|current| current.accepted.clone());
+        for index in accepted.unwrap_or_default() {
+            self.settle(
+                index,
+                &Failure {
+                    result: DeliveryResult::Relayed,
+                    status: StatusCode::success(0, 0),
+                    text: reply.in_one_line(),
+                },
+            );
+        }
+        self.finish_message();
+        self.stage = Stage::Finished;
     }
 
     /// What the peer says about the message for one accepted recipient.

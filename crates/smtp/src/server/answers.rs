@@ -8,6 +8,9 @@ use envelope::StatusCode;
 impl Server {
     /// The open event has its answer.
     pub(super) fn answered(&mut self, open: Open, answer: Answer) {
+        if answer == Answer::OutOfStep {
+            return self.refuse_pipelining();
+        }
         match open {
             Open::Connected => self.greet(answer),
             Open::ContentEnd { octets, chunked } => self.message_answered(octets, chunked, answer),

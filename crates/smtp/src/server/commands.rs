@@ -140,7 +140,7 @@ impl Server {
         if verb == Verb::Unknown {
             return self.unknown_command(word, text);
         }
-        if self.is_too_early(verb) {
+        if self.is_too_early(verb) || !self.tolerates_pipelining(verb) {
             return;
         }
         match verb {

@@ -47,6 +47,8 @@ pub struct Config {
     pub xforward: bool,
     /// This client may use XCLIENT (`smtpd_authorized_xclient_hosts`).
     pub xclient: bool,
+    /// `smtpd_forbid_unauth_pipelining`: a client that does not wait where it must is sent away.
+    pub forbids_pipelining: bool,
     /// Whether a [`Transcript`](crate::Transcript) of each session is kept, and `smtpd_history_flush_threshold`: of how many
     /// lines more than EHLO, RSET or the end of a message begins a new one.
     pub transcript_lines: Option<usize>,
@@ -172,6 +174,7 @@ impl Config {
             noop_commands: Vec::new(),
             xforward: false,
             xclient: false,
+            forbids_pipelining: false,
             transcript_lines: None,
         }
     }

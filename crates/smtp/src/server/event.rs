@@ -34,8 +34,11 @@ pub enum Event {
         /// What follows the address.
         options: RcptOptions,
     },
-    /// The client wants to send the content (DATA or the first BDAT). `Accept` or `Reply` with a refusal.
-    Data,
+    /// The client wants to send the content. `Accept` or `Reply` with a refusal.
+    Data {
+        /// By BDAT, not by DATA.
+        chunked: bool,
+    },
     /// A piece of the content: without dot-stuffing, every line ended by CRLF, pieces cut anywhere, at most
     /// about [`CONTENT_PIECE_OCTETS_MAX`](super::CONTENT_PIECE_OCTETS_MAX) each. No answer.
     Content(Vec<u8>),
@@ -94,6 +97,8 @@ pub enum Answer {
     Accept,
     /// In these words. A code of 400 or more refuses; 421 and 521 end the session.
     Reply(Reply),
+    /// To any event: the client has said more than it may (`smtpd_forbid_unauth_pipelining`). It hears that, and no more.
+    OutOfStep,
     /// To `Connected`: the greeting in these words, whatever their code; the session goes on.
     Greet(Reply),
     /// To `Connected`: the greeting refuses, and `later` is the reply to every command but QUIT (RFC 5321 §3.1).
@@ -175,6 +180,13 @@ pub struct RcptOptions {
 pub enum Note {
     /// A line that ended in a bare LF (`smtpd_forbid_bare_newline = note` or `reject`).
     BareLineFeed,
+    /// More was said before the answer to a command was heard, where that is not allowed; told once a session.
+    ImproperPipelining {
+        /// The command.
+        after: &'static str,
+        /// The start of what was said behind it, escaped as in C.
+        unread: String,
+    },
     /// Plaintext after STARTTLS was dropped.
     DroppedPlaintext,
     /// The size limit was passed; the rest of the content is dropped, and its end is refused.

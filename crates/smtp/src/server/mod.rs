@@ -11,14 +11,17 @@ mod config;
 mod content;
 mod counts;
 mod event;
+mod footers;
 mod forwarding;
 mod options;
+mod pipelining;
 mod transfer;
 mod words;
 
 pub use config::{Auth, BareNewline, Config, Limits, Protocol, Tls, Words};
 pub use counts::{Counts, Verb};
 pub use event::{Answer, Ended, Ending, Event, HeloVerb, MailOptions, Note, RcptOptions};
+pub use footers::{Footer, Footers};
 pub use forwarding::{Attribute, Attributes, Told};
 
 use crate::transcript::{Fault, Voice};
@@ -73,6 +76,9 @@ pub struct Server {
     counts: Box<Counts>,
     /// What was said, where somebody wants to know.
     transcript: Option<Box<Transcript>>,
+    footers: Option<Footers>,
+    /// The client said more where it had to wait.
+    spoke_ahead: bool,
 }
 
 /// What is being read.
@@ -182,7 +188,14 @@ impl Server {
             last: Last::Connect,
             counts: Box::default(),
             transcript,
+            footers: None,
+            spoke_ahead: false,
         }
+    }
+
+    /// The same with something below its refusals.
+    pub fn with_footers(self, footers: Option<Footers>) -> Server {
+        Server { footers, ..self }
     }
 
     /// What was said so far, counted.
@@ -268,7 +281,10 @@ impl Server {
 
     /// Says something.
     fn say(&mut self, reply: &Reply) {
-        let worded = words::worded(self.config.words, reply);
+        let mut worded = words::worded(self.config.words, reply);
+        if let Some(footers) = &self.footers {
+            worded = footers.added(worded);
+        }
         let worded = match self.config.soft_bounce {
             true => worded.softened(),
             false => worded,

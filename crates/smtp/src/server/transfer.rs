@@ -48,7 +48,7 @@ impl Server {
             return self.refuse(&bad_syntax("Syntax: DATA"));
         }
         self.open = Some(Open::Data);
-        self.events.push_back(Event::Data);
+        self.events.push_back(Event::Data { chunked: false });
     }
 
     fn has_chunks(&self) -> bool {
@@ -242,7 +242,7 @@ impl Server {
             };
         } else {
             self.open = Some(Open::FirstChunk { octets, last });
-            self.events.push_back(Event::Data);
+            self.events.push_back(Event::Data { chunked: true });
         }
     }
 

@@ -16,6 +16,7 @@ rewrite   unix  - - n -   - trivial-rewrite
 bounce    unix  - - n -   0 bounce
 defer     unix  - - n -   0 bounce
 trace     unix  - - n -   0 bounce
+verify    unix  - - n -   1 verify
 flush     unix  n - n 1000? 0 flush
 proxymap  unix  - - n -   - proxymap
 smtp      unix  - - n -   - smtp
@@ -27,6 +28,8 @@ error     unix  - - n -   - error
 retry     unix  - - n -   - error
 discard   unix  - - n -   - discard
 local     unix  - n n -   - local
+virtual   unix  - n n -   - virtual
+scache    unix  - - n -   1 scache
 anvil     unix  - - n -   1 anvil
 tlsmgr    unix  - - n 1000? 1 tlsmgr
 postlog   unix-dgram n - n - 1 postlogd

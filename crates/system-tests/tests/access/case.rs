@@ -15,7 +15,11 @@ pub(super) struct Case {
     pub(super) settings: Vec<(String, String)>,
     /// The client's address.
     pub(super) from: [u8; 4],
-    /// What it says; `| …` is content, which nobody answers.
+    /// How the message ends, where that is looked at: `removed`, a queue, `nothing`.
+    pub(super) end: Option<String>,
+    /// Whose certificate it shows when STARTTLS was accepted.
+    pub(super) card: Option<String>,
+    /// What it says; `| …` is content, which nobody answers; `>> …` is said together with what follows.
     pub(super) lines: Vec<String>,
 }
 
@@ -26,10 +30,12 @@ const USUAL: [&str; 3] = [
     "RCPT TO:<alice@example.test>",
 ];
 
-/// The zone and the cases of the file. A case begins with `== NAME`; then come settings (`name = value`), `from ADDRESS`, and
-/// `> LINE` for what is said, `| LINE` for content. The zone stands in front of the first case.
-pub(super) fn read() -> (String, Vec<Case>) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/access.cases");
+/// The zone and the cases of the file. A case begins with `== NAME`; then come settings (`name = value`), `from ADDRESS`, `card NAME` (the
+/// certificate that is shown behind STARTTLS), `end QUEUE` (what becomes of the message is compared too), and
+/// `> LINE` for what is said, `>> LINE` for what is said without waiting for its answer, `| LINE` for content. The zone stands in front of the first case.
+pub(super) fn read(file: &str) -> (String, Vec<Case>) {
+    let scenarios = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
+    let path = scenarios.join(file);
     let text = std::fs::read_to_string(path).unwrap();
     let mut parts = text.split("\n== ");
     let zone = parts.next().unwrap().to_owned();
@@ -42,15 +48,21 @@ fn one(text: &str) -> Case {
         name: lines.next().unwrap().trim().to_owned(),
         settings: Vec::new(),
         from: [127, 0, 0, 2],
+        end: None,
+        card: None,
         lines: Vec::new(),
     };
     for line in lines.filter(|line| !line.trim().is_empty() && !line.starts_with('#')) {
         if let Some(said) = line.strip_prefix("> ") {
             case.lines.push(said.to_owned());
-        } else if line.starts_with("| ") {
+        } else if line.starts_with("| ") || line.starts_with(">> ") {
             case.lines.push(line.to_owned());
         } else if let Some(address) = line.strip_prefix("from ") {
             case.from = address.parse::<std::net::Ipv4Addr>().unwrap().octets();
+        } else if let Some(end) = line.strip_prefix("end ") {
+            case.end = Some(end.to_owned());
+        } else if let Some(card) = line.strip_prefix("card ") {
+            case.card = Some(card.to_owned());
         } else {
             case.settings.push(side_by_side::setting(line));
         }
@@ -61,12 +73,28 @@ fn one(text: &str) -> Case {
     case
 }
 
+impl Case {
+    /// The same with what stands for names in `@`s, such as `@carol.cert@`.
+    pub(super) fn with(mut self, names: &[(String, String)]) -> Case {
+        let put = |text: &mut String| {
+            for (name, value) in names {
+                *text = text.replace(&format!("@{name}@"), value);
+            }
+        };
+        self.settings.iter_mut().for_each(|(_, value)| put(value));
+        self.lines.iter_mut().for_each(put);
+        self
+    }
+}
+
 /// What a program told of a case.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Told {
     replies: Vec<String>,
     log: Vec<String>,
     asked: Vec<String>,
+    /// What became of the message.
+    effects: String,
 }
 
 /// Warnings in which each speaks of things in its own way: which server of DNS, which library, whose main.cf.
@@ -103,6 +131,11 @@ impl Told {
                 // What ours says when it starts; each case has its own line again.
                 && !text.starts_with("error: ")
                 && !OWN_WORDS.iter().any(|words| text.contains(words));
+            // Each library describes a session in its own way.
+            let text = match text.split_once("TLS connection established from") {
+                Some(_) => text.split_once("]: ").map_or(text, |(before, _)| before),
+                None => text,
+            };
             let text = without_warned_id(&without_free_space(split_rule(text).0));
             is_told.then(|| without_queue_id(&text))
         });
@@ -114,11 +147,12 @@ impl Told {
             replies: replies.collect(),
             log: lines.collect(),
             asked: asked.iter().map(|question| settled(question)).collect(),
+            effects: String::new(),
         }
     }
 }
 
-fn without_queue_id(text: &str) -> String {
+pub(super) fn without_queue_id(text: &str) -> String {
     match text.split_once(": ") {
         Some((id, rest))
             if id.len() > 6
@@ -145,6 +179,11 @@ fn settled(question: &str) -> String {
 }
 
 impl Told {
+    /// The same with what became of the message.
+    pub(super) fn with_effects(self, effects: String) -> Told {
+        Told { effects, ..self }
+    }
+
     /// The replies; the greeting is the first one.
     pub(super) fn replies(&self) -> &[String] {
         &self.replies
@@ -158,7 +197,10 @@ impl fmt::Display for Told {
             .skip(1)
             .try_for_each(|line| writeln!(f, "S: {line}"))?;
         self.log.iter().try_for_each(|line| writeln!(f, "log {line}"))?;
-        self.asked.iter().try_for_each(|line| writeln!(f, "asked {line}"))
+        self.asked
+            .iter()
+            .try_for_each(|line| writeln!(f, "asked {line}"))?;
+        f.write_str(&self.effects)
     }
 }
 

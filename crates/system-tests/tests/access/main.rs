@@ -6,12 +6,20 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panic")]
 
+mod cards;
 mod case;
+mod effects;
 mod explained;
 mod policy_server;
+mod verified;
 
+use std::fs::Permissions;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use system_tests::incumbent::Postfix;
 use system_tests::lines::LineClient;
 use system_tests::side_by_side::{self, Ledger, OUR_FIRST_PORT, THEIR_FIRST_PORT, main_cf};
@@ -19,7 +27,9 @@ use system_tests::users::Host;
 use system_tests::{Sandbox, wait_for};
 use testkit::DnsServer;
 
+use cards::Cards;
 use case::{Case, Told};
+use effects::Program;
 use policy_server::PolicyServer;
 
 /// What both have in common.
@@ -49,9 +59,18 @@ const MAIN_CF: &[(&str, &str)] = &[
     ("smtpd_client_connection_count_limit", "0"),
     ("fast_flush_domains", "relay.example"),
     ("smtpd_policy_service_retry_delay", "1s"),
+    ("smtpd_tls_security_level", "none"),
+    ("smtpd_tls_loglevel", "1"),
+    ("smtpd_tls_auth_only", "no"),
 ];
+/// How many services, one for each case, run at once: each `yubin explain` reads the settings of all.
+const CASES_AT_ONCE: usize = 50;
 /// Cases in which Yubin says something else on purpose; the reasons are in `conformance/differences.tsv`.
-const DIFFERENT: &[&str] = &["own limits: too many recipients"];
+const DIFFERENT: &[&str] = &[
+    "own limits: too many recipients",
+    "the message with a copy for each of two recipients",
+    "the message redirected and on hold",
+];
 
 #[test]
 fn lists_say_what_those_of_postfix_say() {
@@ -65,7 +84,7 @@ fn inside_the_host() {
     let Some(is_wanted) = side_by_side::wanted() else {
         return;
     };
-    let (zone, mut cases) = case::read();
+    let (zone, mut cases) = case::read("access.cases");
     cases.retain(|case| is_wanted(&case.name));
     assert!(!cases.is_empty());
     let _host = Host::make();
@@ -78,13 +97,32 @@ fn inside_the_host() {
     std::fs::write("/etc/nsswitch.conf", names).unwrap();
     let _dns = DnsServer::start_on("127.0.0.1:53".parse().unwrap(), &zone);
     let policy = PolicyServer::start(9998);
-    let theirs = theirs(&cases);
-    let ours = ours(&cases);
     let mut ledger = Ledger::new(DIFFERENT);
+    for cases in cases.chunks(CASES_AT_ONCE) {
+        compare(cases, &policy, &mut ledger);
+    }
+    ledger.tell();
+}
+
+/// Has both programs go through these cases.
+fn compare(cases: &[Case], policy: &PolicyServer, ledger: &mut Ledger) {
+    let mut ours = side_by_side::stopped(MAIN_CF);
+    let cards = Cards::make(ours.scratch().join("cards"));
+    let cases = named(cases, &ours, &cards);
+    serve(&mut ours, &cases, &cards);
+    let theirs = theirs(&cases, &ours, &cards);
+    let postfix = Program {
+        log: &|| theirs.log(),
+        command: &|name, arguments| theirs.command(name, arguments, "").stdout,
+    };
+    let yubin = Program {
+        log: &|| ours.log(),
+        command: &|name, arguments| ours.run(name, arguments, "").stdout,
+    };
     for (number, case) in (0..).zip(&cases) {
         let our_port = OUR_FIRST_PORT + number;
-        let (by_theirs, _) = run(case, THEIR_FIRST_PORT + number, &policy, &|| theirs.log());
-        let (by_ours, rules) = run(case, our_port, &policy, &|| ours.log());
+        let (by_theirs, _) = run(case, THEIR_FIRST_PORT + number, (policy, &cards), &postfix);
+        let (by_ours, rules) = run(case, our_port, (policy, &cards), &yubin);
         ledger.told(&case.name, &by_theirs);
         ledger.differ(&explained::difference(
             case,
@@ -93,10 +131,34 @@ fn inside_the_host() {
         ));
         ledger.compare(&case.name, &by_theirs, &by_ours);
     }
-    ledger.tell();
 }
 
-fn theirs(cases: &[Case]) -> Postfix {
+/// Where both find who may log in.
+fn auth_socket(ours: &Sandbox) -> PathBuf {
+    ours.scratch().join("sockets/auth")
+}
+
+/// The cases with fingerprints and credentials in them.
+fn named(cases: &[Case], ours: &Sandbox, cards: &Cards) -> Vec<Case> {
+    let mut names = cards.fingerprints();
+    let password = ours.password("alice");
+    for (name, password) in [("alice", password), ("wrong", "wrong")] {
+        let credentials = STANDARD.encode(format!("\0alice\0{password}"));
+        names.push((name.to_owned(), credentials));
+    }
+    cases.iter().map(|case| case.clone().with(&names)).collect()
+}
+
+/// The settings that name files.
+fn files(cards: &Cards) -> [(&'static str, String); 3] {
+    [
+        ("smtpd_tls_cert_file", cards.file("server.pem")),
+        ("smtpd_tls_key_file", cards.file("server.key")),
+        ("smtpd_tls_CAfile", cards.file("ours.pem")),
+    ]
+}
+
+fn theirs(cases: &[Case], ours: &Sandbox, cards: &Cards) -> Postfix {
     let services: Vec<_> = (THEIR_FIRST_PORT..)
         .zip(cases)
         .map(|(port, case)| {
@@ -105,7 +167,16 @@ fn theirs(cases: &[Case]) -> Postfix {
             (port, settings)
         })
         .collect();
-    let postfix = Postfix::start(&main_cf(MAIN_CF), &services).unwrap();
+    let mut text = main_cf(MAIN_CF);
+    let socket = auth_socket(ours).display().to_string();
+    let own = [
+        ("smtpd_sasl_type", "dovecot".to_owned()),
+        ("smtpd_sasl_path", socket),
+    ];
+    for (name, value) in files(cards).into_iter().chain(own) {
+        text.push_str(&format!("{name} = {value}\n"));
+    }
+    let postfix = Postfix::start(&text, &services).unwrap();
     // Whether it listens was tried by a connection to each port.
     wait_for("the end of the first connections", || {
         postfix.log().matches(": disconnect from ").count() >= cases.len()
@@ -113,50 +184,92 @@ fn theirs(cases: &[Case]) -> Postfix {
     postfix
 }
 
-fn ours(cases: &[Case]) -> Sandbox {
-    let mut sandbox = side_by_side::stopped(MAIN_CF);
+/// Starts Yubin.
+fn serve(sandbox: &mut Sandbox, cases: &[Case], cards: &Cards) {
     sandbox.edit_main_cf("smtpd_recipient_restrictions", "");
+    for (name, value) in files(cards) {
+        sandbox.edit_main_cf(name, &value);
+    }
+    let socket = auth_socket(sandbox);
+    let directory = socket.parent().unwrap();
+    std::fs::create_dir(directory).unwrap();
+    // Postfix is somebody else.
+    std::fs::set_permissions(directory, Permissions::from_mode(0o777)).unwrap();
+    let lines = format!(
+        "auth_failure_delay = 0\nservice auth {{\n  unix_listener {} {{\n    mode = 0666\n  }}\n}}\n",
+        socket.display()
+    );
+    sandbox.append_to("dovecot.conf", &lines);
     let rows = (OUR_FIRST_PORT..).zip(cases);
     let rows: String = rows
         .map(|(port, case)| side_by_side::row(port, &case.settings))
         .collect();
     sandbox.append_to("master.cf", &rows);
     sandbox.launch();
-    sandbox
 }
 
 /// The rules that lines about refusals name; `Err` is a line without.
 type Rules = Vec<Result<String, String>>;
 
 /// One case with one program.
-fn run(case: &Case, port: u16, policy: &PolicyServer, log: &dyn Fn() -> String) -> (Told, Rules) {
-    let logged = log().len();
+fn run(
+    case: &Case,
+    port: u16,
+    (policy, cards): (&PolicyServer, &Cards),
+    program: &Program<'_>,
+) -> (Told, Rules) {
+    let logged = (program.log)().len();
     let asked = policy.asked().len();
-    let replies = talk(case, SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+    let replies = talk(case, SocketAddr::from((Ipv4Addr::LOCALHOST, port)), Some(cards));
     let end = ": disconnect from ".to_owned();
     wait_for("the end of the session in the log", || {
-        log().get(logged..).is_some_and(|new| new.contains(&end))
+        (program.log)()
+            .get(logged..)
+            .is_some_and(|new| new.contains(&end))
     });
-    let log = log();
+    let mut ids = replies
+        .iter()
+        .filter_map(|reply| Some(reply.split_once("queued as ")?.1));
+    let effects = ids
+        .next()
+        .zip(case.end.as_deref())
+        .map(|(id, end)| program.effects(id, end));
+    let log = (program.log)();
     let told = Told::new(replies, &log[logged..], &policy.asked()[asked..]);
-    (told, case::rules(&log[logged..]))
+    (
+        told.with_effects(effects.unwrap_or_default()),
+        case::rules(&log[logged..]),
+    )
 }
 
-/// Says the case's lines; all replies.
-fn talk(case: &Case, server: SocketAddr) -> Vec<String> {
+/// Says the case's lines; all replies. Cases with TLS need cards.
+fn talk(case: &Case, server: SocketAddr, cards: Option<&Cards>) -> Vec<String> {
     let mut client = LineClient::connect_from(case.from, server.port());
     let mut replies = vec![reply(&mut client)];
+    let (mut together, mut unanswered) = (String::new(), Vec::new());
     for line in &case.lines {
-        match line.strip_prefix("| ") {
-            Some(content) => client.say(content),
-            None => {
-                if client.try_send(format!("{line}\r\n").as_bytes()).is_err() {
-                    break;
-                }
-                let said = reply(&mut client);
-                // Capabilities are another matter.
-                let is_greeting = line.starts_with("EHLO") && said.starts_with("250");
-                replies.push(if is_greeting { "250".to_owned() } else { said });
+        if let Some(content) = line.strip_prefix("| ") {
+            together.push_str(&format!("{content}\r\n"));
+            continue;
+        }
+        let command = line.strip_prefix(">> ").unwrap_or(line);
+        together.push_str(&format!("{command}\r\n"));
+        unanswered.push(command);
+        if line.starts_with(">> ") {
+            continue;
+        }
+        if client.try_send(std::mem::take(&mut together).as_bytes()).is_err() {
+            break;
+        }
+        for command in unanswered.drain(..) {
+            let said = reply(&mut client);
+            let is_secured = command == "STARTTLS" && said.starts_with("220");
+            // Capabilities are another matter.
+            let is_greeting = command.starts_with("EHLO") && said.starts_with("250");
+            replies.push(if is_greeting { "250".to_owned() } else { said });
+            let card = || cards.unwrap().client(case.card.as_deref());
+            if is_secured && client.start_tls(&card()).is_err() {
+                replies.push("no TLS".to_owned());
             }
         }
     }

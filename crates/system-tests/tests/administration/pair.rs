@@ -69,7 +69,6 @@ fn the_incumbents_pair_starts_as_it_is() {
     });
     let told = sandbox.screen();
     for line in [
-        "master.cf:10: verify: its command verify is not there yet",
         "dovecot.conf:5: protocols: sieve is not there yet",
         "dovecot.conf:80: service auth: inet_listener: nobody listens there yet",
     ] {

@@ -32,14 +32,14 @@ fn the_first_attempt_is_reported_or_only_pretended() {
     );
     let text = report(&sandbox, "ann", STATUS);
     for part in [
-        "\nAction: deliverable\nStatus: 2.0.0\nDiagnostic-Code: X-Postfix; delivery via local: delivers to mailbox\n",
+        "\nAction: deliverable\nStatus: 2.0.0\nDiagnostic-Code: X-Postfix; delivery via local: delivers to maildir\n",
         "\nAction: undeliverable\nStatus: 5.1.1\n",
         "\nAction: undeliverable\nStatus: 4.4.1\n",
         "\nSubject: probe\n",
     ] {
         assert!(text.contains(part), "{part}: {text}");
     }
-    sandbox.wait_for_log("status=deliverable (delivers to mailbox)");
+    sandbox.wait_for_log("status=deliverable (delivers to maildir)");
     sandbox.wait_for_log("status=undeliverable (unknown user: ");
     assert!(sandbox.maildir("bob", "Maildir").is_empty());
     wait_for("the end", || {

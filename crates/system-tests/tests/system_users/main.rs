@@ -17,3 +17,4 @@ mod queueing;
 mod rights;
 mod roles;
 mod tables;
+mod verification;

@@ -42,6 +42,10 @@ impl SocketMap {
         })
     }
 
+    fn warn(&self, text: String) {
+        *self.warning.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
+    }
+
     fn failed(&self, cause: String) -> Error {
         Error::Lookup {
             table: self.whole.clone(),
@@ -77,11 +81,14 @@ impl Table for SocketMap {
                 netstring(connection)
             });
             let answer = answer.map_err(|trouble| {
-                let text = format!("table {} lookup error: {}", self.whole, trouble.words());
-                *self.warning.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
+                self.warn(format!("table {} lookup error: {}", self.whole, trouble.words()));
                 self.failed(trouble.words())
             })?;
-            self.meaning(&answer)
+            self.meaning(&answer).inspect_err(|error| {
+                if let Error::Lookup { cause, .. } = error {
+                    self.warn(format!("{} {cause}", self.whole));
+                }
+            })
         })
     }
 

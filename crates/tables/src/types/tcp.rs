@@ -39,6 +39,10 @@ impl Tcp {
         })
     }
 
+    fn warn(&self, text: String) {
+        *self.warning.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
+    }
+
     fn failed(&self, cause: String) -> Error {
         Error::Lookup {
             table: format!("tcp:{}", self.server),
@@ -73,13 +77,21 @@ impl Table for Tcp {
                 .connections
                 .ask(Tries::Always(TRIES), |connection| answer(connection, &question));
             let answer = answer.map_err(|trouble| {
-                if let Trouble::Connect(_) = trouble {
-                    let text = format!("connect to TCP map {}: {}", self.server, trouble.words());
-                    *self.warning.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
-                }
-                self.failed(trouble.words())
+                let (what, words) = match trouble {
+                    Trouble::Connect(_) => ("connect to TCP map", trouble.words()),
+                    Trouble::Ask(_) => ("read TCP map reply from", trouble.words()),
+                };
+                self.warn(format!("{what} {}: {words}", self.server));
+                self.failed(words)
             })?;
-            self.meaning(&answer)
+            self.meaning(&answer).inspect_err(|error| {
+                // A server that says "later" makes no mistake.
+                if let Error::Lookup { cause, .. } = error
+                    && !answer.starts_with("400 ")
+                {
+                    self.warn(format!("read TCP map reply from {}: {cause}", self.server));
+                }
+            })
         })
     }
 

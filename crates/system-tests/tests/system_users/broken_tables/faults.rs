@@ -7,7 +7,7 @@ use std::path::Path;
 /// The directory of the files.
 const PLACE: &str = "/srv/broken";
 
-/// A broken table: what it is called here, and `type:name`. Others than these, an empty `cdb:`, a directory as `texthash:`, end
+/// A broken table: what it is called here, and `type:name`. Others than these, an empty or damaged `cdb:`, a directory as `texthash:`, end
 /// Postfix's programs.
 pub(super) const TABLES: &[(&str, &str)] = &[
     ("hash-missing", "hash:/srv/broken/none"),
@@ -17,7 +17,6 @@ pub(super) const TABLES: &[(&str, &str)] = &[
     ("hash-directory", "hash:/srv/broken/directory"),
     ("btree-missing", "btree:/srv/broken/none"),
     ("cdb-missing", "cdb:/srv/broken/none"),
-    ("cdb-cut", "cdb:/srv/broken/cut"),
     ("lmdb-missing", "lmdb:/srv/broken/none"),
     ("lmdb-garbage", "lmdb:/srv/broken/garbage"),
     ("texthash-missing", "texthash:/srv/broken/none"),
@@ -57,11 +56,6 @@ pub(super) fn prepare() {
     for (name, text) in texts {
         std::fs::write(place.join(name), text).unwrap();
     }
-    // A constant database whose tables are said to be where the file has ended.
-    let cut: Vec<u8> = (0..256u32)
-        .flat_map(|n| [(9_000 + 16 * n).to_le_bytes(), 2u32.to_le_bytes()].concat())
-        .collect();
-    std::fs::write(place.join("cut.cdb"), cut).unwrap();
     serve(9901, |_| ());
     serve(9902, |mut stream| {
         answer(&mut stream, b"200 half an ans");

@@ -315,27 +315,32 @@ fn warnings(log: &str) -> String {
                 .iter()
                 .any(|start| text.starts_with(start))
         })
+        // Postfix says it of a socketmap's server a second time.
+        .filter(|text| !text.starts_with("warning: connect to 127."))
         .map(|text| format!("log {}\n", without_cause(text)))
         .collect();
     found.dedup();
     found.concat()
 }
 
-/// Why a file is no database is told in words of one's own.
+/// Why a file is no database, or an answer no answer, is told in words of one's own.
 fn without_cause(text: &str) -> String {
-    match text.split_once(" is unavailable. open database ") {
-        Some((table, rest)) => {
-            let (file, cause) = rest.split_once(": ").unwrap_or((rest, ""));
-            let of_the_system = ["No such file or directory", "Is a directory"];
-            let cause = if of_the_system.contains(&cause) {
-                cause
+    let own_words = [
+        (" is unavailable. open database ", ": "),
+        ("read TCP map reply from ", ": "),
+        (" lookup error: ", ""),
+    ];
+    for (start, end) in own_words {
+        if let Some((before, after)) = text.split_once(start) {
+            let kept = if end.is_empty() {
+                ""
             } else {
-                "*"
+                after.split(end).next().unwrap_or_default()
             };
-            format!("{table} is unavailable. open database {file}: {cause}")
+            return format!("{before}{start}{kept}{end}*");
         }
-        None => text.to_owned(),
     }
+    text.to_owned()
 }
 
 /// A whole reply; that to EHLO is another matter but for its words that a table takes away.
