@@ -18,6 +18,8 @@ enum Entry {
     OwnAddresses,
     Networks,
     LoggedIn,
+    TrustedCertificate,
+    ListedCertificate,
     Table(Tables),
 }
 
@@ -32,6 +34,8 @@ pub struct Known {
     pub is_in_networks: bool,
     /// It has logged in.
     pub is_logged_in: bool,
+    /// It has shown a certificate that a trusted authority signed.
+    pub has_trusted_certificate: bool,
 }
 
 /// What a word is.
@@ -41,8 +45,6 @@ enum Word<'a> {
     Table(&'a str),
     /// The word in front of a table.
     Of,
-    /// Postfix has it; it matches nobody here.
-    NotYet,
     Unknown,
 }
 
@@ -51,7 +53,8 @@ fn meaning(word: &str) -> Word<'_> {
         "permit_inet_interfaces" => Word::Entry(Entry::OwnAddresses),
         "permit_mynetworks" => Word::Entry(Entry::Networks),
         "permit_sasl_authenticated" => Word::Entry(Entry::LoggedIn),
-        "permit_tls_clientcerts" | "permit_tls_all_clientcerts" => Word::NotYet,
+        "permit_tls_all_clientcerts" => Word::Entry(Entry::TrustedCertificate),
+        "permit_tls_clientcerts" => Word::Entry(Entry::ListedCertificate),
         "check_address_map" => Word::Of,
         _ if word.contains(':') => Word::Table(word),
         _ => Word::Unknown,
@@ -87,22 +90,28 @@ impl RewriteClients {
                 tables.tell_warnings(tell);
                 Some(Entry::Table(tables))
             }
-            Word::Of | Word::NotYet | Word::Unknown => None,
+            Word::Of | Word::Unknown => None,
         });
         let list = RewriteClients(entries.collect());
         (list, problems)
     }
 
-    /// Whether the client is in the list; a table is asked for its address as it is, and for no network.
+    /// Whether the client is in the list; `is_listed` tells whether its certificate is in `relay_clientcerts`. A table is asked for its address as it is, and for no network.
     ///
     /// # Errors
     /// What the client reads when a table cannot be asked: mail waits, for nobody knows what its addresses mean.
-    pub fn has(&self, client: &Known) -> Result<bool, Refusal> {
+    pub fn has(
+        &self,
+        client: &Known,
+        is_listed: &dyn Fn() -> Result<bool, Refusal>,
+    ) -> Result<bool, Refusal> {
         for entry in &self.0 {
             let matches = match entry {
                 Entry::OwnAddresses => client.is_own,
                 Entry::Networks => client.is_in_networks,
                 Entry::LoggedIn => client.is_logged_in,
+                Entry::TrustedCertificate => client.has_trusted_certificate,
+                Entry::ListedCertificate => is_listed()?,
                 Entry::Table(table) => {
                     let found = table.lookup(&client.address.to_canonical().to_string());
                     found.map_err(|error| unanswered(&error))?.is_some()
@@ -120,6 +129,11 @@ fn unanswered(error: &Error) -> Refusal {
     if error.is_empty_result() {
         return crate::misconfigured();
     }
+    not_now()
+}
+
+/// What a client reads when a list cannot be asked now.
+pub fn not_now() -> Refusal {
     let status = envelope::StatusCode::temporary(3, 0);
     Refusal::new(451, status, "Temporary lookup error".to_owned())
 }
@@ -139,21 +153,24 @@ mod tests {
             is_own: address == "192.0.2.1",
             is_in_networks: false,
             is_logged_in: address == "192.0.2.9",
+            has_trusted_certificate: address == "192.0.2.10",
         };
         let list = RewriteClients::open(&settings, &tell).0;
-        list.has(&client)
+        list.has(&client, &|| Ok(address == "192.0.2.11"))
             .map_err(|refusal| refusal.to_string())
     }
 
     #[test]
     fn clients_are_found_by_what_they_are_and_in_tables() {
         let list = "permit_inet_interfaces, check_address_map inline:{192.0.2.2=x}, cidr:{{192.0.3.0/24 x}}, \
-                    permit_sasl_authenticated, nonsense";
+                    permit_sasl_authenticated, permit_tls_clientcerts, permit_tls_all_clientcerts, nonsense";
         for (address, is_in) in [
             ("192.0.2.1", true),
             ("192.0.2.2", true),
             ("192.0.3.4", true),
             ("192.0.2.9", true),
+            ("192.0.2.10", true),
+            ("192.0.2.11", true),
             ("192.0.2.3", false),
         ] {
             assert_eq!(has(list, address), Ok(is_in), "{address}");

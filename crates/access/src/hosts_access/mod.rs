@@ -194,11 +194,7 @@ fn fields(line: &str) -> Vec<String> {
 /// What the options make of a rule.
 fn said(options: &[String], told: &mut dyn FnMut(String)) -> Says {
     let mut says = Says::AsItsFile;
-    for option in options
-        .iter()
-        .map(|option| option.trim())
-        .filter(|option| !option.is_empty())
-    {
+    for option in options.iter().map(|option| option.trim()) {
         let end = option.find([' ', '\t', '=']).unwrap_or(option.len());
         let word = option[..end].to_ascii_lowercase();
         match word.as_str() {
@@ -336,6 +332,7 @@ mod tests {
         );
         assert_eq!(of("ALL: ALL: twist /bin/echo no", ""), Verdict::RefusedByAllow(1));
         assert_eq!(of("ALL: ALL: no-such-option", ""), Verdict::RefusedByAllow(1));
+        assert_eq!(of("ALL: ALL:", ""), Verdict::RefusedByAllow(1));
         let told = rules("smtpd\nsmtpd: /nowhere: spawn x\nsmtpd: /closed\nALL: @staff 10.0.0.0/33: twist y\n").1;
         assert_eq!(
             told,

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 
-use access::rewrite_clients::{self, Known};
+use access::rewrite_clients;
 use access::{Client, Excess, Happening, Memory, Refusal};
 use address::Address;
 use envelope::StatusCode;
@@ -228,7 +228,7 @@ impl Session {
         if let Some(refused) = self.without_room(options.size.unwrap_or(0)) {
             return refused;
         }
-        self.is_rewritten = match self.is_rewritten() {
+        self.is_rewritten = match self.is_rewritten(link) {
             Ok(is_rewritten) => is_rewritten,
             Err(refusal) => return self.refuse(&refusal, said("MAIL").by(rewrite_clients::PARAMETER)),
         };
@@ -479,17 +479,6 @@ impl Session {
         }
     }
 
-    /// `local_header_rewrite_clients`
-    fn is_rewritten(&self) -> Result<bool, Refusal> {
-        let (service, address) = (&self.service, self.client.address);
-        let client = Known {
-            address,
-            is_own: service.front.own_addresses.contains(&address),
-            is_in_networks: service.settings.mynetworks.contains(address),
-            is_logged_in: self.login.is_some(),
-        };
-        service.rewrite_clients.has(&client)
-    }
 
     async fn content_end(&mut self, size_bytes: u64, link: &Link) -> Step<Answer> {
         let passed = self.pass_content("END-OF-MESSAGE", Some(size_bytes), link).await;
