@@ -318,10 +318,7 @@ fn unknown_senders_of_our_own_are_refused_where_that_is_wanted() {
 #[test]
 fn lists_of_ones_own_stand_for_what_is_in_them() {
     let own = || {
-        let mut settings = settings(&[(
-            "sender",
-            "own warn_if_reject reject reject_unverified_sender permit",
-        )]);
+        let mut settings = settings(&[("sender", "own warn_if_reject reject permit")]);
         settings.smtpd_restriction_classes = vec!["own".to_owned(), "inner".to_owned()];
         let mut put = |name: &str, text: &str| settings.others.insert(name.to_owned(), text.to_owned());
         put(

@@ -155,7 +155,7 @@ mod tests {
              not open it: others than the owner of its directory can put another file there (mode 0777): mail"
         );
         assert!(has(&then, &unsafely), "{then:?}");
-        let damaged = format!("hash:{place}/aliases: table {place}/aliases.db: it is too short");
+        let damaged = format!("hash:{place}/aliases: open database {place}/aliases.db: it is too short");
         assert!(has(&then, &damaged) && then.len() == 2, "{then:?}");
     }
 }

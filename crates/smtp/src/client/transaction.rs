@@ -122,7 +122,7 @@ impl Client {
                 self.send(Command::Rcpt(index), &line);
             } else {
                 let nobody = current.accepted.is_empty() || !current.mail_accepted;
-                if current.message.is_probe && !(self.config.probes_to_data && !nobody) {
+                if current.message.is_probe && (nobody || !self.config.probes_to_data) {
                     if self.awaiting.is_empty() {
                         self.finish_message();
                     }
