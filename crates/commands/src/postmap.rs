@@ -345,7 +345,16 @@ impl<'r> Asking<'r> {
             false => tables::Case::Folded,
         };
         let found = self.tables.entry(key, case);
-        match found.map_err(|error| error.to_string())? {
+        let found = found.map_err(|error| error.to_string())?;
+        if let (Some(table), Some("")) = (self.refs.first(), found.as_deref()) {
+            for text in [
+                format!("table {table}: key {key}: empty string result is not allowed"),
+                format!("table {table} should return NO RESULT in case of NOT FOUND"),
+            ] {
+                eprint_line(&format!("{}: warning: {text}", self.invocation.name));
+            }
+        }
+        match found {
             Some(value) if self.request.reads_files => self.content(key, &value).map(Some),
             found => Ok(found.map(String::into_bytes)),
         }

@@ -378,7 +378,6 @@ fn an_empty_value_is_no_answer_of_a_list_of_tables() {
     let words = ["inline:{ a=1, b= }", "inline:{ b=2 }"];
     let refs: Vec<TableRef> = words.iter().map(|word| word.parse().unwrap()).collect();
     let mut tables = Tables::open(&refs).0.titled("virtual_alias_maps");
-    tables.take_warnings();
     tables.tell_warnings(&tell);
     assert_eq!(tables.lookup("a").unwrap().as_deref(), Some("1"));
     let text = "virtual_alias_maps lookup of b returns an empty string result";

@@ -119,7 +119,8 @@ pub(crate) fn rule_lines(
                 .ok_or_else(|| wrong(format!("syntax error after '}}' in \"{item}\"")))?;
             Ok(inner.trim().to_owned())
         });
-        (1..).zip(bare.collect::<Result<Vec<String>, Error>>()?).collect()
+        let rules = (1..).zip(bare.collect::<Result<Vec<String>, Error>>()?);
+        rules.filter(|(_, rule)| !rule.is_empty()).collect()
     } else {
         let text = source::read(std::path::Path::new(name)).map_err(|error| match error {
             // Postfix says it so where there is no database.
