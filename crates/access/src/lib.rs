@@ -28,6 +28,7 @@ pub mod policy;
 pub mod request;
 pub mod restrictions;
 pub mod review;
+pub mod rewrite_clients;
 pub mod rule;
 pub mod servers;
 pub mod verification;

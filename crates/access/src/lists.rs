@@ -134,9 +134,11 @@ impl Access {
         }
         let (mut login_maps, broken) = Tables::open(&settings.smtpd_sender_login_maps);
         problems.extend(broken);
+        login_maps = login_maps.titled("smtpd_sender_login_maps");
         login_maps.tell_warnings(tell);
         let (mut reply_maps, broken) = Tables::open(&settings.rbl_reply_maps);
         problems.extend(broken);
+        reply_maps = reply_maps.titled("rbl_reply_maps");
         reply_maps.tell_warnings(tell);
         let mut clients = |parameter: &str, list: &Networks| {
             let mut list = ClientList::open(parameter, list, &settings, &mut problems);

@@ -340,11 +340,21 @@ impl<'r> Asking<'r> {
         if key.is_empty() && self.refs.iter().all(|table| build::has_database(&table.kind)) {
             return Ok(None);
         }
-        let found = match self.request.keeps_case {
-            true => self.tables.lookup_unfolded(key),
-            false => self.tables.lookup(key),
+        let case = match self.request.keeps_case {
+            true => tables::Case::Kept,
+            false => tables::Case::Folded,
         };
-        match found.map_err(|error| error.to_string())? {
+        let found = self.tables.entry(key, case);
+        let found = found.map_err(|error| error.to_string())?;
+        if let (Some(table), Some("")) = (self.refs.first(), found.as_deref()) {
+            for text in [
+                format!("table {table}: key {key}: empty string result is not allowed"),
+                format!("table {table} should return NO RESULT in case of NOT FOUND"),
+            ] {
+                eprint_line(&format!("{}: warning: {text}", self.invocation.name));
+            }
+        }
+        match found {
             Some(value) if self.request.reads_files => self.content(key, &value).map(Some),
             found => Ok(found.map(String::into_bytes)),
         }

@@ -73,7 +73,7 @@ fn show(table: &TableRef, names: &[String]) -> Result<(), tables::Error> {
         return Ok(());
     }
     for name in names {
-        match opened.lookup(name)? {
+        match opened.entry(name, tables::Case::Folded)? {
             Some(value) => print_line(&format!("{}:{value}", name.to_lowercase())),
             None => print_line(&format!("{name}: No such key")),
         }

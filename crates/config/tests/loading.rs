@@ -53,7 +53,7 @@ fn the_sample_of_the_book_runs_unchanged() {
     assert!(
         postfix
             .smtpd_relay_restrictions
-            .contains(&"defer_unauth_destination".to_owned())
+            .contains(&"reject_unauth_destination".to_owned())
     );
 }
 

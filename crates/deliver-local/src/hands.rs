@@ -86,6 +86,7 @@ impl Hands {
     /// Hands by `settings`, whose commands `runner` runs.
     pub fn new(settings: Arc<Postfix>, runner: Arc<dyn Runner>) -> Hands {
         let (mailbox_commands, _) = Tables::open(&settings.mailbox_command_maps);
+        let mailbox_commands = mailbox_commands.titled("mailbox_command_maps");
         Hands {
             settings,
             runner,

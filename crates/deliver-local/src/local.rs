@@ -1,5 +1,6 @@
 //! The half of local(8) that has no rights: the loop check, aliases, the order of the methods, the outcome of all.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use address::Address;
@@ -69,9 +70,9 @@ impl Local {
             tables
         };
         let local = Local {
-            aliases: open(&settings.alias_maps),
-            mailbox_transports: open(&settings.mailbox_transport_maps),
-            fallback_transports: open(&settings.fallback_transport_maps),
+            aliases: open(&settings.alias_maps).titled("alias_maps"),
+            mailbox_transports: open(&settings.mailbox_transport_maps).titled("mailbox_transport_maps"),
+            fallback_transports: open(&settings.fallback_transport_maps).titled("fallback_transport_maps"),
             virtual_mailboxes: VirtualMailboxes::open(&settings, &mut open),
             settings,
             directory,
@@ -589,7 +590,13 @@ impl Round<'_> {
             Ok(None) => {}
         }
         if !settings.luser_relay.is_empty() && !self.is_caught {
-            let text = crate::command::expanded(&settings.luser_relay, facts, None, (settings, None));
+            // Who is unknown has no home, and an extension that is not there is nothing here, not a reason to give up.
+            let facts = &Facts {
+                extension: Some(facts.extension.clone().unwrap_or_default()),
+                ..facts.clone()
+            };
+            let home = Some(Path::new(""));
+            let text = crate::command::expanded(&settings.luser_relay, facts, home, (settings, None));
             return match text.and_then(|text| Address::parse(&text).ok()) {
                 Some(relay) => self.catch(relay, facts, mark),
                 None => self.part(mark, unknown_user(user)),

@@ -24,9 +24,9 @@ impl VirtualMailboxes {
     /// Opens the tables.
     pub(crate) fn open(settings: &Postfix, open: &mut dyn FnMut(&[TableRef]) -> Tables) -> VirtualMailboxes {
         VirtualMailboxes {
-            mailboxes: open(&settings.virtual_mailbox_maps),
-            uids: open(&settings.virtual_uid_maps),
-            gids: open(&settings.virtual_gid_maps),
+            mailboxes: open(&settings.virtual_mailbox_maps).titled("virtual_mailbox_maps"),
+            uids: open(&settings.virtual_uid_maps).titled("virtual_uid_maps"),
+            gids: open(&settings.virtual_gid_maps).titled("virtual_gid_maps"),
         }
     }
 

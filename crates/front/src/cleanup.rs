@@ -643,10 +643,6 @@ impl Failure {
             front.log.error("cleanup", &format!("{queue_id}: {error}"));
         }
         if let Failure::Intake(intake::Error::Mapping(error)) = self {
-            if let Some((table, cause)) = error.cause() {
-                let text = format!("{table} lookup error: {cause}");
-                front.log.warning("cleanup", &text);
-            }
             front.log.warning("cleanup", &format!("{queue_id}: {error}"));
         }
         let cause = match self {

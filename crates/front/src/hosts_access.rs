@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use access::hosts_access::{self, Caller, FILE_BYTES_MAX, Name, Rules, Verdict};
+use access::hosts_access::{self, Caller, FILE_BYTES_MAX, Included, Name, Rules, Verdict};
 use maillog::lines::hosts_access::Refused;
 use maillog::lines::problem::Problem;
 use maillog::{Log, Severity, Tag};
@@ -172,8 +172,13 @@ impl Files {
         };
         let mut include = |name: &str| {
             let path = PathBuf::from(name);
-            self.states.push((path.clone(), state_of(&path)));
-            text_of(&path)
+            let state = state_of(&path);
+            self.states.push((path.clone(), state));
+            match (state, text_of(&path)) {
+                (None, _) => Included::Missing,
+                (_, Ok(text)) => Included::Text(text),
+                (_, Err(why)) => Included::Unreadable(why),
+            }
         };
         let (rules, problems) = hosts_access::parse(&text, &mut include);
         for problem in problems {
@@ -184,7 +189,7 @@ impl Files {
 }
 
 fn state_of(path: &Path) -> Option<State> {
-    match std::fs::metadata(path) {
+    match tables::files::metadata(path) {
         Ok(found) => Some((
             found.dev(),
             found.ino(),
@@ -200,7 +205,7 @@ fn state_of(path: &Path) -> Option<State> {
 
 fn text_of(path: &Path) -> Result<String, String> {
     let mut text = Vec::new();
-    std::fs::File::open(path)
+    tables::files::open(path)
         .and_then(|file| file.take(FILE_BYTES_MAX + 1).read_to_end(&mut text))
         .map_err(|error| os::words(&error))?;
     if text.len() as u64 > FILE_BYTES_MAX {

@@ -102,6 +102,8 @@ fn complete_field(body: &str, completion: &Completion) -> String {
 fn missing(body: &str, span: &Span, completion: &Completion) -> Option<String> {
     let origin = &completion.origin;
     match span.at {
+        // Nobody's address, and no name to be completed.
+        None if body.get(span.start..span.end) == Some("\"\"") => None,
         None if !origin.is_empty() => {
             let rest = missing_domain(origin, completion).unwrap_or_default();
             Some(format!("@{origin}{rest}"))
@@ -163,6 +165,7 @@ mod tests {
             (" undisclosed-recipients:;", " undisclosed-recipients:;"),
             (" Full Name", " Full Name"),
             (" <>", " <>"),
+            (" \"\", y", " \"\", y@mx.example.com"),
             ("", ""),
         ] {
             assert_eq!(complete_field(body, &Completion::local(&settings)), expected);

@@ -88,10 +88,11 @@ fn rewrite_addresses(header: &mut Header, context: &Context<'_>, _: &mut Facts) 
     Ok(())
 }
 
-/// Message-Id, Date, From and `undisclosed_recipients_header`, for local mail (or always, with `always_add_missing_headers`).
+/// Message-Id, Date, From and `undisclosed_recipients_header`, for mail whose addresses are completed (or always, with
+/// `always_add_missing_headers`).
 fn add_missing_fields(header: &mut Header, context: &Context<'_>, _: &mut Facts) -> Result<(), Error> {
     let settings = context.settings;
-    if context.origin.is_local() || settings.always_add_missing_headers {
+    if Completion::of(context).is_some() || settings.always_add_missing_headers {
         let resent = header
             .fields
             .iter()

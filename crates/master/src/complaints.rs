@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use access::{Gap, review};
+use access::{Gap, review, rewrite_clients};
 use config::{Loaded, Problem, Severity};
 use deliver_local::pipe::{PROGRAM, Pipe};
 use front::transports::{self, is_transport};
@@ -91,6 +91,17 @@ fn restrictions(loaded: &Loaded, service: &Service) -> Vec<Problem> {
     for (parameter, table) in review::tables(&service.settings) {
         let place = place(loaded, service, parameter);
         problems.extend(missing_type(&table).map(|why| fails_for_now(&why, place, parameter)));
+    }
+    let clients = &service.settings.local_header_rewrite_clients;
+    let parameter = rewrite_clients::PARAMETER;
+    for table in rewrite_clients::tables_of(clients) {
+        let place = place(loaded, service, parameter);
+        problems.extend(missing_type(&table).map(|why| fails_for_now(&why, place, parameter)));
+    }
+    for word in rewrite_clients::unknown(clients) {
+        let place = place(loaded, service, parameter);
+        let text = format!("invalid request: {word}");
+        problems.push(Problem::new(Severity::Warning, place, parameter, text));
     }
     if !review::is_closed(&service.settings) {
         let parameter = "smtpd_relay_restrictions";

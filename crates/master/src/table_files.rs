@@ -3,10 +3,11 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io;
+use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use access::hosts_access::{self, FILE_BYTES_MAX};
 use os::users::User;
 use settings::{Postfix, TableRef};
 
@@ -71,6 +72,20 @@ pub fn tables(snapshot: &Snapshot) -> Vec<TableRef> {
         }
     }
     found
+}
+
+/// Whether `path` is `/etc/hosts.allow`, `/etc/hosts.deny` or, letter by letter, a file of patterns that one of them names now.
+pub fn is_of_hosts_access(path: &Path) -> bool {
+    ["/etc/hosts.allow", "/etc/hosts.deny"].iter().any(|file| {
+        let names = || {
+            let mut text = Vec::new();
+            let file = File::open(file).ok()?;
+            file.take(FILE_BYTES_MAX).read_to_end(&mut text).ok()?;
+            Some(hosts_access::files_of(&String::from_utf8_lossy(&text)))
+        };
+        path == Path::new(file)
+            || names().is_some_and(|names| names.iter().any(|name| path == Path::new(name)))
+    })
 }
 
 /// Opens a file of a table for a role, as root.

@@ -9,12 +9,16 @@ use crate::parameters::ContentType;
 /// A longer body line is told in pieces of this many octets (`line_length_limit`).
 pub const PIECE_BYTES_MAX: usize = 2048;
 
+/// So many multiparts may be open beyond the limit before one more is too deep.
+pub const NESTING_GRACE: usize = 2;
+
 /// What bounds the scan.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// What a field has beyond is thrown away, in octets (`header_size_limit`).
     pub field_bytes_max: usize,
-    /// How deep multiparts may lie in each other (`mime_nesting_limit`); deeper ones are not looked into.
+    /// How deep multiparts may lie in each other (`mime_nesting_limit`; as Postfix counts, [`NESTING_GRACE`] more); deeper ones are
+    /// told, and not looked into.
     pub nesting_max: usize,
     /// How much of a boundary is compared, in octets (`mime_boundary_length_limit`).
     pub boundary_bytes_max: usize,
@@ -48,6 +52,8 @@ pub trait Sink {
     fn field(&mut self, place: Place, text: &[u8]);
     /// A line of a body; boundaries, and the empty lines behind headers, are such lines too.
     fn line(&mut self, line: Line<'_>);
+    /// A multipart lies too deep in others: its parts are not told as such. `field` is its Content-Type field.
+    fn too_deep(&mut self, _field: &[u8]) {}
 }
 
 /// The scanner.
@@ -61,6 +67,8 @@ pub struct Scanner {
     field: Vec<u8>,
     /// What the header at hand says of the content.
     content_type: Option<ContentType>,
+    /// The field that says so.
+    content_type_field: Vec<u8>,
     /// The content is a message where nothing is said: a part of a multipart/digest.
     is_message_by_default: bool,
     /// The start of a line.
@@ -86,6 +94,7 @@ impl Scanner {
             open: Vec::new(),
             field: Vec::new(),
             content_type: None,
+            content_type_field: Vec::new(),
             is_message_by_default: false,
             pending: Vec::new(),
             inside_line: false,
@@ -159,7 +168,7 @@ impl Scanner {
                 self.extend(name);
                 return self.extend(&text[colon..]);
             }
-            self.end_header(text.is_empty());
+            self.end_header(text.is_empty(), sink);
         }
         if !continues_line {
             self.at_boundary(text);
@@ -184,12 +193,16 @@ impl Scanner {
         if field[..colon].eq_ignore_ascii_case(b"content-type") {
             let value = field.get(colon + 1..).unwrap_or_default();
             self.content_type = ContentType::parse(value).or(self.content_type.take());
+            sink.field(place, &field);
+            self.content_type_field = field;
+            return;
         }
         sink.field(place, &field);
     }
 
     /// What follows the header; `by_empty_line`: it ended as headers do.
-    fn end_header(&mut self, by_empty_line: bool) {
+    fn end_header(&mut self, by_empty_line: bool, sink: &mut dyn Sink) {
+        let field = std::mem::take(&mut self.content_type_field);
         let content_type = self.content_type.take();
         let is_message = match &content_type {
             Some(kind) => kind.is("message", "rfc822") || kind.is("message", "global"),
@@ -207,8 +220,8 @@ impl Scanner {
         let Some(boundary) = kind.parameters.find("boundary") else {
             return;
         };
-        if self.open.len() >= self.limits.nesting_max {
-            return;
+        if self.open.len() >= self.limits.nesting_max.saturating_add(NESTING_GRACE) {
+            return sink.too_deep(&field);
         }
         let length = boundary.len().min(self.limits.boundary_bytes_max);
         let is_digest = kind.is("multipart", "digest");

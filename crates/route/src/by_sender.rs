@@ -23,20 +23,22 @@ struct Map {
 
 impl BySender {
     pub(crate) fn open(settings: &Postfix, problems: &mut Vec<tables::Error>) -> BySender {
-        let mut open = |references: &[TableRef], null_sender: &str| {
+        let mut open = |name: &str, references: &[TableRef], null_sender: &str| {
             let (tables, found) = Tables::open(references);
             problems.extend(found);
             Map {
-                tables,
+                tables: tables.titled(name),
                 null_sender: null_sender.to_owned(),
             }
         };
         BySender {
             transports: open(
+                "sender_dependent_default_transport_maps",
                 &settings.sender_dependent_default_transport_maps,
                 &settings.empty_address_default_transport_maps_lookup_key,
             ),
             relay_hosts: open(
+                "sender_dependent_relayhost_maps",
                 &settings.sender_dependent_relayhost_maps,
                 &settings.empty_address_relayhost_maps_lookup_key,
             ),

@@ -92,7 +92,7 @@ impl DomainList {
         let lower = domain.as_str().to_ascii_lowercase();
         let mut key = lower.as_str();
         loop {
-            if table.lookup(key)?.is_some() {
+            if table.has(key)? {
                 return Ok(true);
             }
             match key.split_once('.') {

@@ -45,7 +45,7 @@ struct List {
 }
 
 impl List {
-    fn open(references: &[TableRef], problems: &mut Vec<tables::Error>) -> List {
+    fn open(name: &str, references: &[TableRef], problems: &mut Vec<tables::Error>) -> List {
         let others: Vec<TableRef> = references
             .iter()
             .filter(|table| table.kind != USERDB)
@@ -55,7 +55,7 @@ impl List {
         let (tables, found) = Tables::open(&others);
         problems.extend(found);
         List {
-            tables,
+            tables: tables.titled(name),
             asks_directory,
             is_empty: references.is_empty(),
         }
@@ -69,9 +69,9 @@ impl Recipients {
         problems: &mut Vec<tables::Error>,
     ) -> Recipients {
         Recipients {
-            local: List::open(&settings.local_recipient_maps, problems),
-            virtual_mailbox: List::open(&settings.virtual_mailbox_maps, problems),
-            relay: List::open(&settings.relay_recipient_maps, problems),
+            local: List::open("local_recipient_maps", &settings.local_recipient_maps, problems),
+            virtual_mailbox: List::open("virtual_mailbox_maps", &settings.virtual_mailbox_maps, problems),
+            relay: List::open("relay_recipient_maps", &settings.relay_recipient_maps, problems),
             directory,
         }
     }
@@ -109,7 +109,10 @@ impl Recipients {
         // Postfix lets these through to the local aliases even when nobody listed them.
         let local = address.local();
         if class == Class::Local
-            && (local.eq_ignore_ascii_case("postmaster") || local == settings.double_bounce_sender)
+            && (["postmaster", "mailer-daemon"]
+                .iter()
+                .any(|special| local.eq_ignore_ascii_case(special))
+                || local == settings.double_bounce_sender)
         {
             return Ok(Existence::Exists);
         }

@@ -56,7 +56,7 @@ impl TransportMaps {
         problems.extend(found);
         let mut parents = settings.parent_domain_matches_subdomains.iter();
         TransportMaps {
-            tables,
+            tables: tables.titled("transport_maps"),
             delimiters: settings.recipient_delimiter.clone(),
             subdomains: parents.any(|list| list == "transport_maps"),
         }

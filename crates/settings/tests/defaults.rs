@@ -29,7 +29,7 @@ fn an_empty_main_cf_is_readable() {
         postfix.mailbox_delivery_lock,
         [MailboxLock::Fcntl, MailboxLock::Dotlock]
     );
-    assert_eq!(postfix.smtpd_relay_restrictions[2], "defer_unauth_destination");
+    assert_eq!(postfix.smtpd_relay_restrictions[2], "reject_unauth_destination");
     assert!(postfix.mynetworks.contains(IpAddr::from([127, 0, 0, 1])));
     // compatibility_level = 0 trusts the subnets of the interfaces, as Postfix does; newer levels this host alone.
     assert!(postfix.mynetworks.contains(IpAddr::from([127, 0, 0, 2])));
@@ -45,7 +45,12 @@ fn relaying_is_closed_at_every_level() {
         let mut values = Values::new(&Surroundings::default());
         values.set("compatibility_level", level);
         let (postfix, _) = Postfix::from_values(&values);
-        assert_eq!(postfix.smtpd_relay_restrictions[2], "defer_unauth_destination");
+        let closing = match level {
+            // Of a time in which nobody was put off.
+            "0" => "reject_unauth_destination",
+            _ => "defer_unauth_destination",
+        };
+        assert_eq!(postfix.smtpd_relay_restrictions[2], closing);
         assert_eq!(postfix.smtputf8_enable, level != "0");
         assert_eq!(postfix.relay_domains.is_empty(), level == "3.6");
     }

@@ -50,7 +50,7 @@ impl AddressMap {
         problems.extend(found);
         AddressMap {
             name,
-            tables,
+            tables: tables.titled(name),
             delimiters: delimiters.to_owned(),
             extension,
         }

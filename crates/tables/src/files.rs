@@ -27,11 +27,11 @@ pub fn borrow_from(lender: Lender) {
     let _ = LENDER.set(lender);
 }
 
-/// Opens a text or database of a table.
+/// Opens a text or database of a table, or another file that the lender knows.
 ///
 /// # Errors
 /// What the system says, or the lender.
-pub(crate) fn open(path: &Path) -> Result<File> {
+pub fn open(path: &Path) -> Result<File> {
     or_lent(os::files::open_text(path), path, LENDER.get())
 }
 
@@ -47,7 +47,7 @@ fn or_lent(own: Result<File>, path: &Path, lender: Option<&Lender>) -> Result<Fi
 ///
 /// # Errors
 /// As [`open`].
-pub(crate) fn metadata(path: &Path) -> Result<Metadata> {
+pub fn metadata(path: &Path) -> Result<Metadata> {
     match (std::fs::metadata(path), LENDER.get()) {
         (Err(error), Some(lender)) if error.kind() == ErrorKind::PermissionDenied => lender(path)?.metadata(),
         (found, _) => found,

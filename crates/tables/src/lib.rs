@@ -120,6 +120,14 @@ pub enum Error {
         /// Why.
         cause: String,
     },
+    /// A table of a list answers with nothing, which is neither a value nor "not found".
+    #[error("{map} lookup of {key} returns an empty string result")]
+    EmptyResult {
+        /// The parameter of the list, or the table as configured.
+        map: String,
+        /// What was looked for.
+        key: String,
+    },
     /// A database cannot be written.
     #[error("cannot write {file}: {cause}")]
     Write {
@@ -145,8 +153,14 @@ impl Error {
             | Error::Syntax { .. }
             | Error::Skipped { .. }
             | Error::Lookup { .. }
+            | Error::EmptyResult { .. }
             | Error::Write { .. } => false,
         }
+    }
+
+    /// Whether the table answers what no table may: Postfix has told it when the answer came, and does not speak of a failed lookup.
+    pub fn is_empty_result(&self) -> bool {
+        matches!(self, Error::EmptyResult { .. })
     }
 }
 
@@ -186,11 +200,25 @@ pub trait Table: Send + Sync + std::fmt::Debug {
 /// Who is told the warnings of tables, each once: the log of the daemon that asks them.
 pub type Tell = Arc<dyn Fn(&str) + Send + Sync>;
 
+/// How much of a key a warning shows, in characters.
+const KEY_SHOWN: usize = 100;
+
+/// Whether a key is folded to lower case where a table does that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Case {
+    /// It is.
+    Folded,
+    /// It stays as it is written (`postmap -f`).
+    Kept,
+}
+
 /// Several tables, asked in order (`alias_maps = hash:/etc/aliases, texthash:/etc/more`).
 #[derive(Default)]
 pub struct Tables {
     tables: Vec<(TableRef, Box<dyn Table>)>,
     tell: Option<Tell>,
+    /// The parameter that has them.
+    title: Option<String>,
 }
 
 impl std::fmt::Debug for Tables {
@@ -210,7 +238,20 @@ impl Tables {
             problems.extend(problem);
             tables.push((table.clone(), opened));
         }
-        (Tables { tables, tell: None }, problems)
+        let opened = Tables {
+            tables,
+            tell: None,
+            title: None,
+        };
+        (opened, problems)
+    }
+
+    /// The same with the name of the parameter that has them, for warnings about what they answer.
+    pub fn titled(self, parameter: &str) -> Tables {
+        Tables {
+            title: Some(parameter.to_owned()),
+            ..self
+        }
     }
 
     /// From now on warnings are told to `tell`, those that there are already at once; [`Tables::take_warnings`] has none then.
@@ -238,11 +279,80 @@ impl Tables {
         self.tables.is_empty()
     }
 
+    /// What a table says, unless it says nothing at all: an empty value would open or lose what is asked for (maps(3)).
+    fn answer(&self, table: &TableRef, key: &str, value: String) -> Result<String, Error> {
+        if !value.is_empty() {
+            return Ok(value);
+        }
+        let map = self.title.clone().unwrap_or_else(|| table.to_string());
+        let error = Error::EmptyResult {
+            map,
+            key: key.to_owned(),
+        };
+        if let (Some(tell), Error::EmptyResult { map, .. }) = (&self.tell, &error) {
+            tell(&error.to_string());
+            tell(&format!("{map} should return NO RESULT in case of NOT FOUND"));
+        }
+        Err(error)
+    }
+
+    /// What a table says when it is asked, told as Postfix tells it where it does not answer.
+    fn heard(
+        &self,
+        (table, opened): (&TableRef, &dyn Table),
+        key: &str,
+        found: Result<Option<String>, Error>,
+    ) -> Result<Option<String>, Error> {
+        self.pass_on(opened);
+        if let (Some(tell), Err(error)) = (&self.tell, &found) {
+            if error.is_unavailable() {
+                tell(&format!("{table} is unavailable. {error}"));
+            }
+            let shown: String = key.chars().take(KEY_SHOWN).collect();
+            tell(&format!("{table} lookup error for \"{shown}\""));
+        }
+        found
+    }
+
+    /// Whether a table has the key, with whatever value: how tables in lists of names, domains and networks are asked.
+    ///
+    /// # Errors
+    /// The first error on the way.
+    pub fn has(&self, key: &str) -> Result<bool, Error> {
+        for (table, opened) in &self.tables {
+            let found = opened.lookup(key);
+            self.pass_on(&**opened);
+            if let Some(value) = found? {
+                watch::found(table, key, &value);
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// The first entry for the key as it stands in the table, an empty one too: what tools show.
+    ///
+    /// # Errors
+    /// The first error on the way.
+    pub fn entry(&self, key: &str, case: Case) -> Result<Option<String>, Error> {
+        for (_, opened) in &self.tables {
+            let found = match case {
+                Case::Folded => opened.lookup(key),
+                Case::Kept => opened.lookup_unfolded(key),
+            };
+            self.pass_on(&**opened);
+            if let Some(value) = found? {
+                return Ok(Some(value));
+            }
+        }
+        Ok(None)
+    }
+
     /// The first value that a table has for the key. A table that cannot be asked ends the search: what stands
     /// behind it must not decide in its stead.
     ///
     /// # Errors
-    /// The first error on the way.
+    /// The first error on the way; [`Error::EmptyResult`] where a table answers with nothing.
     pub fn lookup(&self, key: &str) -> Result<Option<String>, Error> {
         Ok(self.lookup_with_source(key)?.map(|(value, _)| value))
     }
@@ -261,10 +371,9 @@ impl Tables {
     /// The first error on the way.
     pub fn lookup_unfolded_with_source(&self, key: &str) -> Result<Option<(String, &TableRef)>, Error> {
         for (table, opened) in &self.tables {
-            let found = opened.lookup_unfolded(key);
-            self.pass_on(&**opened);
-            if let Some(value) = found? {
-                return Ok(Some((value, table)));
+            let found = self.heard((table, &**opened), key, opened.lookup_unfolded(key))?;
+            if let Some(value) = found {
+                return Ok(Some((self.answer(table, key, value)?, table)));
             }
         }
         Ok(None)
@@ -281,11 +390,10 @@ impl Tables {
             .iter()
             .filter(|(table, _)| !types::has_patterns(table));
         for (table, opened) in fixed {
-            let found = opened.lookup(key);
-            self.pass_on(&**opened);
-            if let Some(value) = found? {
+            let found = self.heard((table, &**opened), key, opened.lookup(key))?;
+            if let Some(value) = found {
                 watch::found(table, key, &value);
-                return Ok(Some(value));
+                return Ok(Some(self.answer(table, key, value)?));
             }
         }
         Ok(None)
@@ -297,11 +405,10 @@ impl Tables {
     /// The first error on the way.
     pub fn lookup_with_source(&self, key: &str) -> Result<Option<(String, &TableRef)>, Error> {
         for (table, opened) in &self.tables {
-            let found = opened.lookup(key);
-            self.pass_on(&**opened);
-            if let Some(value) = found? {
+            let found = self.heard((table, &**opened), key, opened.lookup(key))?;
+            if let Some(value) = found {
                 watch::found(table, key, &value);
-                return Ok(Some((value, table)));
+                return Ok(Some((self.answer(table, key, value)?, table)));
             }
         }
         Ok(None)

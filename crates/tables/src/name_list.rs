@@ -53,7 +53,7 @@ impl NameList {
         for (negated, pattern) in &self.entries {
             let matches = match pattern {
                 Pattern::Name(known) => known.eq_ignore_ascii_case(name),
-                Pattern::Table(table) => table.lookup(&name.to_ascii_lowercase())?.is_some(),
+                Pattern::Table(table) => table.has(&name.to_ascii_lowercase())?,
             };
             if matches {
                 return Ok(!negated);

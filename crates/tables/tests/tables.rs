@@ -312,7 +312,7 @@ fn a_rule_that_makes_no_sense_is_passed_over_and_told() {
         assert_eq!(tables.lookup(key).unwrap().as_deref(), value, "{key}");
     }
     let told = tables.take_warnings();
-    let lines = [2, 3, 4].map(|line| format!("regexp map {file}, line {line}: "));
+    let lines = [2, 3, 4, 6].map(|line| format!("regexp map {file}, line {line}: "));
     assert_eq!(told.len(), lines.len());
     assert!(
         told.iter()
@@ -372,5 +372,45 @@ fn warnings_are_told_once_to_whoever_asks() {
         3,
         "the new reading: {:?}",
         told.lock().unwrap()
+    );
+}
+
+#[test]
+fn an_empty_value_is_no_answer_of_a_list_of_tables() {
+    let told = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let tell: tables::Tell = {
+        let told = std::sync::Arc::clone(&told);
+        std::sync::Arc::new(move |text: &str| told.lock().unwrap().push(text.to_owned()))
+    };
+    let words = ["inline:{ a=1, b= }", "inline:{ b=2 }"];
+    let refs: Vec<TableRef> = words.iter().map(|word| word.parse().unwrap()).collect();
+    let mut tables = Tables::open(&refs).0.titled("virtual_alias_maps");
+    tables.tell_warnings(&tell);
+    assert_eq!(tables.lookup("a").unwrap().as_deref(), Some("1"));
+    let text = "virtual_alias_maps lookup of b returns an empty string result";
+    for found in [
+        tables.lookup("b"),
+        tables.lookup_part("b"),
+        tables.lookup_unfolded("b"),
+        tables
+            .lookup_with_source("b")
+            .map(|found| found.map(|(value, _)| value)),
+    ] {
+        let error = found.unwrap_err();
+        assert!(error.is_empty_result() && !error.is_unavailable());
+        assert_eq!(error.to_string(), text);
+    }
+    let advice = "virtual_alias_maps should return NO RESULT in case of NOT FOUND";
+    assert_eq!(told.lock().unwrap()[..2], [text, advice]);
+    // Lists of names ask for the key only, tools show what stands there.
+    assert!(tables.has("b").unwrap() && !tables.has("c").unwrap());
+    assert_eq!(
+        tables.entry("b", tables::Case::Kept).unwrap().as_deref(),
+        Some("")
+    );
+    let untitled = Tables::open(&refs).0.lookup("b").unwrap_err().to_string();
+    assert_eq!(
+        untitled,
+        "inline:{ a=1, b= } lookup of b returns an empty string result"
     );
 }

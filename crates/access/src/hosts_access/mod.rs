@@ -85,9 +85,10 @@ impl Rules {
     }
 
     fn first_match(&self, caller: &Caller<'_>) -> Option<&Rule> {
-        self.0
-            .iter()
-            .find(|rule| rule.daemons.has_daemon(caller) && rule.clients.has_client(caller))
+        self.0.iter().find(|rule| {
+            rule.daemons.has_daemon(caller)
+                && (rule.clients.is_unreadable() || rule.clients.has_client(caller))
+        })
     }
 }
 
@@ -105,8 +106,29 @@ pub fn decide(allow: &Rules, deny: &Rules, caller: &Caller<'_>) -> Verdict {
     }
 }
 
+/// What a file of patterns holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Included {
+    /// This text.
+    Text(String),
+    /// There is no such file: nobody is in it.
+    Missing,
+    /// It is there and cannot be read, for this reason: rules that name it refuse.
+    Unreadable(String),
+}
+
+/// The files of patterns that a file's text names.
+pub fn files_of(text: &str) -> Vec<String> {
+    let mut files = Vec::new();
+    parse(text, &mut |path| {
+        files.push(path.to_owned());
+        Included::Missing
+    });
+    files
+}
+
 /// Reads a file's text. `include` gives the text of a file that a pattern names (`/etc/mail/friends`).
-pub fn parse(text: &str, include: &mut dyn FnMut(&str) -> Result<String, String>) -> (Rules, Vec<Problem>) {
+pub fn parse(text: &str, include: &mut dyn FnMut(&str) -> Included) -> (Rules, Vec<Problem>) {
     let (mut rules, mut problems) = (Vec::new(), Vec::new());
     for (line, text) in logical_lines(text) {
         let mut told = |text: String| problems.push(Problem { line, text });
@@ -121,6 +143,12 @@ pub fn parse(text: &str, include: &mut dyn FnMut(&str) -> Result<String, String>
             clients: List::of_clients(clients, include, &mut told),
             says: said(options, &mut told),
         });
+        if let Some(rule) = rules
+            .last_mut()
+            .filter(|rule: &&mut Rule| rule.clients.is_unreadable())
+        {
+            rule.says = Says::Refuse;
+        }
     }
     (Rules(rules), problems)
 }
@@ -167,11 +195,7 @@ fn fields(line: &str) -> Vec<String> {
 /// What the options make of a rule.
 fn said(options: &[String], told: &mut dyn FnMut(String)) -> Says {
     let mut says = Says::AsItsFile;
-    for option in options
-        .iter()
-        .map(|option| option.trim())
-        .filter(|option| !option.is_empty())
-    {
+    for option in options.iter().map(|option| option.trim()) {
         let end = option.find([' ', '\t', '=']).unwrap_or(option.len());
         let word = option[..end].to_ascii_lowercase();
         match word.as_str() {
@@ -202,8 +226,9 @@ mod tests {
 
     fn rules(text: &str) -> (Rules, Vec<String>) {
         let mut include = |path: &str| match path {
-            "/friends" => Ok("192.0.2.7\n .friends.example\n".to_owned()),
-            _ => Err("no such file".to_owned()),
+            "/friends" => Included::Text("192.0.2.7\n .friends.example EXCEPT /more\n".to_owned()),
+            "/closed" => Included::Unreadable("Permission denied".to_owned()),
+            _ => Included::Missing,
         };
         let (rules, problems) = parse(text, &mut include);
         let told = |problem: Problem| format!("{}: {}", problem.line, problem.text);
@@ -271,6 +296,12 @@ mod tests {
             ("/friends", "192.0.2.8", Name::Known("a.friends.example"), true),
             ("ALL@192.0.2.8", "192.0.2.8", Name::Unknown, true),
             ("root@192.0.2.8", "192.0.2.8", Name::Unknown, false),
+            ("/friends except 192.0.2.7", "192.0.2.7", Name::Unknown, false),
+            ("all Except local", "127.0.0.1", Name::Known("localhost"), false),
+            ("Unknown", "192.0.2.6", Name::Unknown, true),
+            ("all@192.0.2.8", "192.0.2.8", Name::Unknown, true),
+            ("/closed", "192.0.2.8", Name::Unknown, true),
+            ("ALL EXCEPT /closed", "192.0.2.8", Name::Unknown, true),
         ] {
             let refused = ask("", &format!("smtpd: {pattern}"), address, name) != Verdict::Allowed;
             assert_eq!(refused, matches, "{pattern} and {address} {name:?}");
@@ -283,7 +314,8 @@ mod tests {
             ask("", &format!("{daemons}: ALL"), "192.0.2.9", Name::Unknown) != Verdict::Allowed
         };
         assert!(of("ALL") && of("smtpd@192.0.2.1") && of("ALL EXCEPT sshd") && of("sshd \\\n smtpd"));
-        assert!(!of("ALL EXCEPT smtpd") && !of("smtpd@192.0.2.2") && !of("sshd"));
+        assert!(of("all") && of("SMTPD") && of("s*") && of("All except s?hd") && of("smtp?@ALL"));
+        assert!(!of("ALL EXCEPT smtpd") && !of("ALL except SMTP*") && !of("smtpd@192.0.2.2") && !of("sshd"));
     }
 
     #[test]
@@ -291,22 +323,32 @@ mod tests {
         let of = |allow, deny| ask(allow, deny, "192.0.2.9", Name::Unknown);
         assert_eq!(of("ALL: ALL: deny", ""), Verdict::RefusedByAllow(1));
         assert_eq!(of("", "ALL: ALL: ALLOW"), Verdict::Allowed);
+        assert_eq!(of("imapd: /closed\nsmtpd: ALL\n", "ALL: ALL"), Verdict::Allowed);
+        let closed = of("smtpd: 192.0.2.9 /closed\nsmtpd: ALL\n", "");
+        assert_eq!(closed, Verdict::RefusedByAllow(1), "whom it lets in is not known");
+        assert_eq!(
+            files_of("ALL: /a EXCEPT /b\n# /c\n/d: /e: /f\n"),
+            ["/a", "/b", "/e"]
+        );
         assert_eq!(
             of("ALL: ALL: spawn (echo a \\: b) &", "ALL: ALL"),
             Verdict::Allowed
         );
         assert_eq!(of("ALL: ALL: twist /bin/echo no", ""), Verdict::RefusedByAllow(1));
         assert_eq!(of("ALL: ALL: no-such-option", ""), Verdict::RefusedByAllow(1));
-        let told = rules("smtpd\nsmtpd: /nowhere: spawn x\nALL: @staff 10.0.0.0/33: twist y\n").1;
+        assert_eq!(of("ALL: ALL:", ""), Verdict::RefusedByAllow(1));
+        let told =
+            rules("smtpd\nsmtpd: /nowhere: spawn x\nsmtpd: /closed\nALL: @staff 10.0.0.0/33: twist y\n").1;
         assert_eq!(
             told,
             [
                 "1: there is no \":\" between daemons and clients: the line is ignored",
                 "2: /nowhere: no such file: the pattern matches nobody",
                 "2: spawn: the command is not run; the rule counts without it",
-                "3: @staff: netgroups are not there: the pattern matches nobody",
-                "3: 10.0.0.0/33: this is no network: the pattern matches nobody",
-                "3: twist: the command is not run; the rule refuses",
+                "3: /closed: Permission denied: the rule refuses until the file can be read",
+                "4: @staff: netgroups are not there: the pattern matches nobody",
+                "4: 10.0.0.0/33: this is no network: the pattern matches nobody",
+                "4: twist: the command is not run; the rule refuses",
             ]
         );
     }

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use settings::Network;
 
-use super::{Caller, Name};
+use super::{Caller, Included, Name};
 
 /// `list EXCEPT list EXCEPT …`: each list takes from the one before it.
 #[derive(Debug, Clone)]
@@ -24,49 +24,65 @@ enum Pattern {
     Text(String),
     Network(Network),
     /// `daemon@host`, of which the second part is our address.
-    DaemonAt(String, Box<Pattern>),
+    DaemonAt(Box<Pattern>, Box<Pattern>),
     /// What can match nobody.
     Nobody,
+    /// A file of patterns that cannot be read.
+    Unreadable,
 }
 
 impl List {
     pub(super) fn of_daemons(text: &str) -> List {
         List::of(&words(text), &mut |word| {
-            Some(match word.split_once('@') {
-                Some((daemon, host)) => DaemonAt(
-                    daemon.to_ascii_lowercase(),
-                    Box::new(host_pattern(host, &mut |_| {})),
-                ),
-                None if word == "ALL" => Pattern::All,
-                None => Pattern::Text(word.to_ascii_lowercase()),
-            })
+            let daemon = |word: &str| match word.eq_ignore_ascii_case("ALL") {
+                true => Pattern::All,
+                false => Pattern::Text(word.to_ascii_lowercase()),
+            };
+            vec![match word.split_once('@') {
+                Some((name, host)) => {
+                    DaemonAt(Box::new(daemon(name)), Box::new(host_pattern(host, &mut |_| {})))
+                }
+                None => daemon(word),
+            }]
         })
     }
 
     pub(super) fn of_clients(
         text: &str,
-        include: &mut dyn FnMut(&str) -> Result<String, String>,
+        include: &mut dyn FnMut(&str) -> Included,
         told: &mut dyn FnMut(String),
     ) -> List {
-        let mut all = Vec::new();
-        for word in words(text) {
+        List::of(&words(text), &mut |word| {
             if !word.starts_with('/') {
-                all.push(word);
-                continue;
+                return client_pattern(word, told).into_iter().collect();
             }
-            match include(&word) {
-                Ok(text) => all.extend(words(&text)),
-                Err(why) => told(format!("{word}: {why}: the pattern matches nobody")),
+            match include(word) {
+                // Only patterns stand in a file: `EXCEPT` is a name there, and no further file is read.
+                Included::Text(text) => {
+                    let patterns = words(&text).into_iter();
+                    patterns.filter_map(|word| client_pattern(&word, told)).collect()
+                }
+                Included::Missing => {
+                    told(format!("{word}: no such file: the pattern matches nobody"));
+                    Vec::new()
+                }
+                Included::Unreadable(why) => {
+                    told(format!(
+                        "{word}: {why}: the rule refuses until the file can be read"
+                    ));
+                    vec![Pattern::Unreadable]
+                }
             }
-        }
-        List::of(&all, &mut |word| client_pattern(word, told))
+        })
     }
 
-    fn of(words: &[String], pattern: &mut dyn FnMut(&str) -> Option<Pattern>) -> List {
-        let mut lists = words.split(|word| word == "EXCEPT").map(|words| List {
-            patterns: words.iter().filter_map(|word| pattern(word)).collect(),
-            except: None,
-        });
+    fn of(words: &[String], patterns: &mut dyn FnMut(&str) -> Vec<Pattern>) -> List {
+        let mut lists = words
+            .split(|word| word.eq_ignore_ascii_case("EXCEPT"))
+            .map(|words| List {
+                patterns: words.iter().flat_map(|word| patterns(word)).collect(),
+                except: None,
+            });
         let mut lists: Vec<List> = lists.by_ref().collect();
         let mut whole: Option<Box<List>> = None;
         while let Some(mut list) = lists.pop() {
@@ -84,14 +100,19 @@ impl List {
 
     pub(super) fn has_daemon(&self, caller: &Caller<'_>) -> bool {
         self.has(&|pattern| match pattern {
-            Pattern::All => true,
-            Pattern::Text(name) => caller.daemons.contains(&name.as_str()),
             DaemonAt(name, host) => {
-                let is_it = name == "all" || caller.daemons.contains(&name.as_str());
-                is_it && is_client(host, caller.local, Name::Unknown)
+                is_daemon(name, caller.daemons) && is_client(host, caller.local, Name::Unknown)
             }
-            _ => false,
+            pattern => is_daemon(pattern, caller.daemons),
         })
+    }
+
+    /// Whether a file that one of the patterns names cannot be read: nobody knows whom the list means.
+    pub(super) fn is_unreadable(&self) -> bool {
+        self.patterns
+            .iter()
+            .any(|pattern| matches!(pattern, Pattern::Unreadable))
+            || self.except.as_ref().is_some_and(|list| list.is_unreadable())
     }
 
     pub(super) fn has_client(&self, caller: &Caller<'_>) -> bool {
@@ -103,7 +124,9 @@ impl List {
         let asks = |pattern: &Pattern| match pattern {
             Pattern::Known | Pattern::Unknown | Pattern::Local | Pattern::Paranoid => true,
             Pattern::Text(text) => text.parse::<IpAddr>().is_err() && !is_prefix_of_address(text),
-            Pattern::All | Pattern::Network(_) | DaemonAt(..) | Pattern::Nobody => false,
+            Pattern::All | Pattern::Network(_) | DaemonAt(..) | Pattern::Nobody | Pattern::Unreadable => {
+                false
+            }
         };
         self.patterns.iter().any(asks) || self.except.as_ref().is_some_and(|list| list.needs_names())
     }
@@ -129,7 +152,13 @@ fn client_pattern(word: &str, told: &mut dyn FnMut(String)) -> Option<Pattern> {
         return None;
     }
     match word.split_once('@') {
-        Some(("ALL" | "UNKNOWN", host)) => Some(host_pattern(host, told)),
+        Some((user, host))
+            if ["ALL", "UNKNOWN"]
+                .iter()
+                .any(|word| word.eq_ignore_ascii_case(user)) =>
+        {
+            Some(host_pattern(host, told))
+        }
         Some(_) => {
             told(format!(
                 "{word}: clients are not asked for their user: the pattern matches nobody"
@@ -141,7 +170,7 @@ fn client_pattern(word: &str, told: &mut dyn FnMut(String)) -> Option<Pattern> {
 }
 
 fn host_pattern(word: &str, told: &mut dyn FnMut(String)) -> Pattern {
-    match word {
+    match word.to_ascii_uppercase().as_str() {
         "ALL" => Pattern::All,
         "KNOWN" => Pattern::Known,
         "UNKNOWN" => Pattern::Unknown,
@@ -194,6 +223,15 @@ fn network(base: &str, mask: &str) -> Option<Network> {
     text.parse().ok()
 }
 
+/// Names of daemons are compared as names of hosts are.
+fn is_daemon(pattern: &Pattern, daemons: &[&str]) -> bool {
+    match pattern {
+        Pattern::All => true,
+        Pattern::Text(text) => daemons.iter().any(|daemon| matches(text, daemon)),
+        _ => false,
+    }
+}
+
 fn is_client(pattern: &Pattern, address: IpAddr, name: Name<'_>) -> bool {
     match pattern {
         Pattern::All => true,
@@ -209,7 +247,7 @@ fn is_client(pattern: &Pattern, address: IpAddr, name: Name<'_>) -> bool {
             };
             is_address || matches!(name, Name::Known(name) if matches(text, &name.to_ascii_lowercase()))
         }
-        DaemonAt(..) | Pattern::Nobody => false,
+        DaemonAt(..) | Pattern::Nobody | Pattern::Unreadable => false,
     }
 }
 

@@ -20,7 +20,7 @@ fn table(context: &Context<'_>, name: &str) -> Result<Arc<Tables>, Verdict> {
 }
 
 /// What was found becomes a verdict about `about`.
-fn verdict(context: &Context<'_>, name: &str, about: About, found: Result<Found, Failed>) -> Verdict {
+fn verdict(name: &str, about: About, found: Result<Found, Failed>) -> Verdict {
     match found {
         Ok(None) => Verdict::Dunno,
         Ok(Some((key, value))) => Verdict::Says(Saying {
@@ -31,11 +31,7 @@ fn verdict(context: &Context<'_>, name: &str, about: About, found: Result<Found,
             about,
             may_permit: true,
         }),
-        Err(Failed { key, error }) => {
-            if error.is_unavailable() {
-                context.warn(format!("{name} is unavailable. {error}"));
-            }
-            context.warn(format!("{name} lookup error for \"{key}\""));
+        Err(Failed { .. }) => {
             let status = StatusCode::temporary(3, 5);
             Verdict::Refuse(about.refusal(451, status, "Server configuration error"))
         }
@@ -49,7 +45,7 @@ pub(super) fn check(
     look: impl FnOnce(&Tables) -> Result<Found, Failed>,
 ) -> Verdict {
     match table(context, name) {
-        Ok(table) => verdict(context, name, about, look(&table)),
+        Ok(table) => verdict(name, about, look(&table)),
         Err(verdict) => verdict,
     }
 }
@@ -137,7 +133,7 @@ async fn check_servers(
         Err(verdict) => return verdict,
     };
     let found = servers::look_up(context, &table, (target, &about), kind).await;
-    match verdict(context, name, about, found) {
+    match verdict(name, about, found) {
         Verdict::Says(saying) => Verdict::Says(Saying {
             may_permit: false,
             ..saying

@@ -5,7 +5,7 @@ use super::check_access;
 use crate::access_tables;
 use crate::lists::Argument;
 use crate::request::Certificate;
-use crate::{About, Verdict, misconfigured};
+use crate::{About, Access, Verdict, misconfigured};
 
 /// A key of `search_order`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,20 +95,36 @@ pub(super) fn permit_tls_clientcerts(context: &Context<'_>) -> Verdict {
     let Some(certificate) = certificate(context) else {
         return Verdict::Dunno;
     };
-    let keys = [certificate.fingerprint, certificate.public_key_fingerprint];
-    for key in keys {
-        match context.access.relay_certificates.find(key) {
-            Ok(Some(_)) => return Verdict::Permit,
-            Ok(None) => {}
-            Err(warnings) => {
-                warnings.into_iter().for_each(|warning| context.warn(warning));
-                let [certificate, public_key] = keys;
-                context.warn(format!(
-                    "relay_clientcerts: lookup error for fingerprint '{certificate}', pkey fingerprint {public_key}"
-                ));
-                return context.about.lookup_failed();
-            }
+    match context.access.lists_certificate(&certificate) {
+        Ok(true) => Verdict::Permit,
+        Ok(false) => Verdict::Dunno,
+        Err(warnings) => {
+            warnings.into_iter().for_each(|warning| context.warn(warning));
+            context.about.lookup_failed()
         }
     }
-    Verdict::Dunno
+}
+
+impl Access {
+    /// Whether a certificate, or its key, is in `relay_clientcerts`.
+    ///
+    /// # Errors
+    /// What the log is told when the list cannot be asked.
+    pub fn lists_certificate(&self, certificate: &Certificate<'_>) -> Result<bool, Vec<String>> {
+        let keys = [certificate.fingerprint, certificate.public_key_fingerprint];
+        for key in keys {
+            match self.relay_certificates.find(key) {
+                Ok(Some(_)) => return Ok(true),
+                Ok(None) => {}
+                Err(mut warnings) => {
+                    let [certificate, public_key] = keys;
+                    warnings.push(format!(
+                        "relay_clientcerts: lookup error for fingerprint '{certificate}', pkey fingerprint {public_key}"
+                    ));
+                    return Err(warnings);
+                }
+            }
+        }
+        Ok(false)
+    }
 }

@@ -55,10 +55,8 @@ fn mismatch(context: &Context<'_>, judge: impl Fn(Option<&[String]>) -> Option<S
     let about = crate::About::new(request.sender_written, SENDER);
     let owners = match owners(context, sender) {
         Ok(owners) => owners,
-        Err(error) => {
-            context.warn(error.to_string());
-            return about.lookup_failed();
-        }
+        Err(error) if error.is_empty_result() => return Verdict::Fail(crate::misconfigured()),
+        Err(_) => return about.lookup_failed(),
     };
     match judge(owners.as_deref()) {
         Some(text) => Verdict::Refuse(about.refusal(553, StatusCode::permanent(7, 1), &text)),

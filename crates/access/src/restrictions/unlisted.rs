@@ -38,7 +38,7 @@ fn unlisted(context: &Context<'_>, address: &Address, about: &About, detail: u16
     match context.router.undeliverable(address, from) {
         Ok(None) => {}
         Ok(Some(why)) => return undeliverable(&why, about, detail),
-        Err(_) => return about.lookup_failed(),
+        Err(error) => return failed(about, &error),
     }
     let class = context.router.class(address);
     match (class, context.router.existence(address)) {
@@ -58,7 +58,22 @@ fn unlisted(context: &Context<'_>, address: &Address, about: &About, detail: u16
             Verdict::Refuse(about.refusal(code, StatusCode::permanent(1, detail), words))
         }
         (Ok(_), Ok(Existence::Exists)) => Verdict::Dunno,
-        (Err(_), _) | (_, Err(_)) => about.lookup_failed(),
+        (Err(error), _) | (_, Err(error)) => failed(about, &error),
+    }
+}
+
+/// What could not be asked. Postfix's smtpd(8) calls a table of its own that answers with nothing a mistake of the configuration;
+/// of those that its address resolver asks it only hears that they failed.
+fn failed(about: &About, error: &route::Error) -> Verdict {
+    match error {
+        route::Error::Table(tables::Error::EmptyResult { map, .. })
+            if map.ends_with("canonical_maps")
+                || map.ends_with("recipient_maps")
+                || ["virtual_alias_maps", "virtual_mailbox_maps"].contains(&map.as_str()) =>
+        {
+            Verdict::Fail(crate::misconfigured())
+        }
+        _ => about.lookup_failed(),
     }
 }
 

@@ -358,7 +358,9 @@ impl Dialogue<'_> {
             return Ok(vec![format!("Map named \"{name}\" not found")]);
         };
         let (tables, _) = Tables::open(&[table]);
-        let found = tables.lookup(key).map_err(|error| error.to_string())?;
+        let found = tables
+            .entry(key, tables::Case::Folded)
+            .map_err(|error| error.to_string())?;
         Ok(vec![map_answer(name, key, found)])
     }
 

@@ -3,7 +3,7 @@
 use access::Actions;
 use address::Address;
 use envelope::{Class, Envelope, QueueId, StatusCode};
-use intake::checks::Effects;
+use intake::checks::{Effects, MIME_ERROR};
 use intake::{Origin, mapping};
 use maillog::Log;
 use maillog::lines::cleanup::{ContentDecided, FilterDecided};
@@ -182,7 +182,10 @@ impl About {
                     true => &self.origin,
                     false => self.to_filters(),
                 },
-                context: &self.context,
+                context: match note.kind {
+                    MIME_ERROR => self.context.split(" proto=").next().unwrap_or_default(),
+                    _ => &self.context,
+                },
                 text: &note.text,
                 rule: Some(note.rule.as_str()).filter(|_| self.names_rules && keeps_back(note.decision)),
             });

@@ -47,6 +47,7 @@ impl Milters {
         for problem in problems {
             log.error("smtpd", &problem.to_string());
         }
+        maps = maps.titled("smtpd_milter_maps");
         maps.tell_warnings(tell);
         Milters::new(&settings.smtpd_milters, maps, settings, log)
     }

@@ -22,6 +22,7 @@ pub use rehearsal::{Exchange, Part};
 
 use std::sync::Arc;
 
+use access::rewrite_clients::RewriteClients;
 use access::{Access, Happening};
 use auth::Authority;
 use maillog::lines::Peer;
@@ -58,6 +59,7 @@ pub struct Smtpd {
     tls: Option<TlsServer>,
     log: maillog::Log,
     clients: clients::Clients,
+    rewrite_clients: RewriteClients,
 }
 
 impl Smtpd {
@@ -80,6 +82,10 @@ impl Smtpd {
         problems
             .iter()
             .for_each(|problem| log.error("smtpd", &problem.to_string()));
+        let (rewrite_clients, problems) = RewriteClients::open(&settings, &tell);
+        problems
+            .iter()
+            .for_each(|problem| log.error("smtpd", &problem.to_string()));
         let mechanisms = front.auth.mechanisms();
         let mut config = options::config(&settings, tls.is_some(), &filter, &mechanisms);
         config.command_filter = command_filter;
@@ -90,6 +96,7 @@ impl Smtpd {
             milters: crate::milters::Milters::of_smtp(&settings, &log, &tell),
             clients,
             log,
+            rewrite_clients,
             authority: Arc::clone(&front.auth),
             is_foreign: false,
             filter,

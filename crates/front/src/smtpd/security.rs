@@ -1,11 +1,14 @@
 //! What TLS makes of a session: its line in the log and in Received fields, and the certificate that the client has shown.
 
+use access::Refusal;
+use access::rewrite_clients::{self, Known};
 use intake::{ClientCertificate, Encryption};
 use maillog::lines::smtpd as lines;
 use serve::Link;
 use tls::clients::Shown;
 use tls::session::Description;
 
+use super::clients::Group;
 use super::session::Session;
 
 /// The TLS session of a connection, if there is one.
@@ -51,19 +54,48 @@ impl Session {
         Some(Encryption { session, certificate })
     }
 
+    /// `local_header_rewrite_clients`
+    pub(super) fn is_rewritten(&self, link: &Link) -> Result<bool, Refusal> {
+        let (service, address) = (&self.service, self.client.address);
+        let client = Known {
+            address,
+            is_own: service.front.own_addresses.contains(&address),
+            is_in_networks: service.clients.has(Group::Networks, &self.client),
+            is_logged_in: self.login.is_some(),
+            has_trusted_certificate: self.shown(link).is_some_and(|shown| shown.is_trusted),
+        };
+        let is_listed = || match self.certificate(link) {
+            Some(certificate) => service
+                .access
+                .lists_certificate(&certificate)
+                .map_err(|warnings| {
+                    warnings
+                        .iter()
+                        .for_each(|text| service.log.warning("smtpd", text));
+                    rewrite_clients::not_now()
+                }),
+            None => Ok(false),
+        };
+        service.rewrite_clients.has(&client, &is_listed)
+    }
+
+    fn certificate(&self, link: &Link) -> Option<access::Certificate<'_>> {
+        self.shown(link).map(|shown| access::Certificate {
+            subject: &shown.subject,
+            issuer: &shown.issuer,
+            fingerprint: &shown.fingerprint,
+            public_key_fingerprint: &shown.public_key_fingerprint,
+            is_trusted: shown.is_trusted,
+        })
+    }
+
     /// What restrictions and policy services see of it.
     pub(super) fn tls_asked<'a>(
         &'a self,
         described: Option<&'a Description>,
         link: &Link,
     ) -> Option<access::Tls<'a>> {
-        let certificate = self.shown(link).map(|shown| access::Certificate {
-            subject: &shown.subject,
-            issuer: &shown.issuer,
-            fingerprint: &shown.fingerprint,
-            public_key_fingerprint: &shown.public_key_fingerprint,
-            is_trusted: shown.is_trusted,
-        });
+        let certificate = self.certificate(link);
         described.map(|tls| access::Tls {
             protocol: tls.protocol,
             cipher: tls.cipher,

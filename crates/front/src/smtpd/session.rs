@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 
+use access::rewrite_clients;
 use access::{Client, Excess, Happening, Memory, Refusal};
 use address::Address;
 use envelope::StatusCode;
@@ -21,7 +22,6 @@ use smtp::{Reply, Transcript};
 use tls::clients::Shown;
 
 use super::Smtpd;
-use super::clients::Group;
 use super::forwarded::{Forwarded, introduced, value};
 use super::judging::Moment;
 use super::limits;
@@ -63,6 +63,8 @@ pub(super) struct Session {
     in_handshake: bool,
     /// Which classes of `notify_classes` our refusals were of.
     pub(super) faults: Vec<NotifyClass>,
+    /// The client of this message is in `local_header_rewrite_clients`.
+    is_rewritten: bool,
     /// The certificate that it has shown, once TLS is there.
     pub(super) shown: OnceLock<Option<Shown>>,
     /// It said more where it had to wait.
@@ -112,6 +114,7 @@ impl Session {
             transaction: None,
             in_handshake: false,
             faults: Vec::new(),
+            is_rewritten: false,
             shown: OnceLock::new(),
             spoke_ahead: false,
             said: None,
@@ -226,6 +229,10 @@ impl Session {
         if let Some(refused) = self.without_room(options.size.unwrap_or(0)) {
             return refused;
         }
+        self.is_rewritten = match self.is_rewritten(link) {
+            Ok(is_rewritten) => is_rewritten,
+            Err(refusal) => return self.refuse(&refusal, said("MAIL").by(rewrite_clients::PARAMETER)),
+        };
         let qualified = sender.map(|sender| intake::qualify(sender, &self.service.settings));
         let words = words(&options.said);
         let transaction = Transaction::new(qualified, options);
@@ -453,7 +460,7 @@ impl Session {
                 .as_ref()
                 .filter(|_| settings.smtpd_sasl_authenticated_header)
                 .map(|login| login.user.clone()),
-            is_local: self.is_rewritten(),
+            is_local: self.is_rewritten,
         })
     }
 
@@ -471,18 +478,6 @@ impl Session {
             ("ESMTP", true, false, false) => "UTF8SMTP",
             _ => "SMTP",
         }
-    }
-
-    /// `local_header_rewrite_clients`
-    fn is_rewritten(&self) -> bool {
-        let service = &self.service;
-        let mut words = service.settings.local_header_rewrite_clients.iter();
-        words.any(|word| match word.as_str() {
-            "permit_inet_interfaces" => service.front.own_addresses.contains(&self.client.address),
-            "permit_mynetworks" => service.clients.has(Group::Networks, &self.client),
-            "permit_sasl_authenticated" => self.login.is_some(),
-            _ => false,
-        })
     }
 
     async fn content_end(&mut self, size_bytes: u64, link: &Link) -> Step<Answer> {

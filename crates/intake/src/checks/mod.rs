@@ -52,7 +52,7 @@ pub type Named<'a> = [(&'a str, &'a [TableRef]); 4];
 pub struct Note {
     /// `reject`, `warning`, `replace` …
     pub decision: &'static str,
-    /// `header` or `body`.
+    /// `header`, `body` or [`MIME_ERROR`].
     pub kind: &'static str,
     /// The field or line.
     pub content: String,
@@ -112,6 +112,9 @@ pub struct Effects {
 const COPIES_MAX: usize = 1000;
 /// The most lines for the log of one message; a rule that fits every line of a body must not fill the disk.
 const NOTES_MAX: usize = 10_000;
+/// The kind of a note about MIME that is beyond a limit.
+pub const MIME_ERROR: &str = "mime-error";
+const TOO_DEEP: &str = "MIME nesting exceeds safety limit";
 /// How much of a field or line is logged, in octets.
 const CONTENT_SHOWN_BYTES: usize = 200;
 
@@ -175,7 +178,7 @@ impl Checks {
             }
             Map {
                 name: name.to_owned(),
-                tables,
+                tables: tables.titled(name),
             }
         });
         let checks = Checks {
@@ -203,12 +206,12 @@ impl Checks {
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.header.tables.is_empty() && !self.looks_at_bodies()
+        !self.looks_at_bodies()
     }
 
-    /// Whether they look beyond the message's own header.
+    /// Whether they look beyond the message's own header: how deep its parts lie matters to all checks of headers.
     pub fn looks_at_bodies(&self) -> bool {
-        [&self.mime, &self.nested, &self.body]
+        [&self.header, &self.mime, &self.nested, &self.body]
             .iter()
             .any(|map| !map.tables.is_empty())
     }
@@ -263,8 +266,8 @@ impl Checks {
         let (found, table) = match map.tables.lookup_unfolded_with_source(&key.text) {
             Ok(None) => return Fate::Kept,
             Ok(Some(found)) => found,
-            Err(error) => {
-                effects.fail(map, &error);
+            Err(_) => {
+                effects.fail(map);
                 return Fate::Kept;
             }
         };
@@ -398,9 +401,8 @@ impl Effects {
         )
     }
 
-    fn fail(&mut self, map: &Map, error: &tables::Error) {
+    fn fail(&mut self, map: &Map) {
         if !self.has_failed {
-            self.warn(format!("{} lookup error: {error}", map.name));
             self.failure = Some(format!(
                 "{} map lookup problem -- message not accepted, try again later",
                 map.name
@@ -490,6 +492,22 @@ impl Sink for Checked<'_> {
     fn line(&mut self, line: Line<'_>) {
         let fate = self.checks.line(line, self.effects);
         fate.write(line.text, line.ends, self.out);
+    }
+    /// What lies deeper would be seen by no check: where there are checks of headers, such mail is not taken.
+    fn too_deep(&mut self, field: &[u8]) {
+        let maps = [&self.checks.header, &self.checks.mime, &self.checks.nested];
+        if self.effects.is_over || maps.iter().all(|map| map.tables.is_empty()) {
+            return;
+        }
+        self.effects.notes.push(Note {
+            decision: "reject",
+            kind: MIME_ERROR,
+            content: format!("{TOO_DEEP}: {}", Key::of(field).shown()),
+            text: String::new(),
+            rule: "mime_nesting_limit".to_owned(),
+        });
+        self.effects.refusal = Some((StatusCode::permanent(6, 0), TOO_DEEP.to_owned()));
+        self.effects.is_over = true;
     }
 }
 

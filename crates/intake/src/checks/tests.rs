@@ -203,3 +203,37 @@ fn what_goes_out_is_rewritten() {
     );
     assert!(sent("From: broken@here.test\n\nx\n").is_err());
 }
+
+fn nested(levels: usize) -> Vec<u8> {
+    let part = |level| format!("Content-Type: multipart/mixed; boundary=b{level}\n\n--b{level}\n");
+    let parts: String = (0..levels).map(part).collect();
+    format!("{parts}Content-Type: text/plain; name=bad.exe\n\nx\n").into_bytes()
+}
+
+#[test]
+fn parts_too_deep_for_checks_are_not_taken() {
+    let mut deep = settings("{/bad.exe/ WARN seen}", "");
+    deep.mime_nesting_limit = 3;
+    let (_, effects) = checked(&deep, &nested(5));
+    assert_eq!(effects.refusal, None);
+    assert_eq!(
+        decisions(&effects),
+        ["warning header Content-Type: text/plain; name=bad.exe|seen"]
+    );
+    let (_, effects) = checked(&deep, &nested(6));
+    let words = "MIME nesting exceeds safety limit";
+    assert_eq!(
+        effects.refusal,
+        Some((StatusCode::permanent(6, 0), words.to_owned()))
+    );
+    assert_eq!(
+        decisions(&effects),
+        [format!(
+            "reject mime-error {words}: Content-Type: multipart/mixed; boundary=b5|"
+        )]
+    );
+    // Where no check looks at headers, it does not matter.
+    let mut shallow = settings("", "{/bad.exe/ WARN seen}");
+    shallow.mime_nesting_limit = 3;
+    assert_eq!(checked(&shallow, &nested(6)).1.refusal, None);
+}

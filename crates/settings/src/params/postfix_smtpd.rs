@@ -31,7 +31,7 @@ macro_rules! rows {
             smtpd_client_restrictions: List = "", Reload, "Rules for the client.";
             smtpd_helo_restrictions: List = "", Reload, "Rules for the HELO name.";
             smtpd_sender_restrictions: List = "", Reload, "Rules for the sender.";
-            smtpd_relay_restrictions: List = "permit_mynetworks, permit_sasl_authenticated, defer_unauth_destination", Reload, "Rules about relaying, seen before those for the recipient.";
+            smtpd_relay_restrictions: List = "permit_mynetworks, permit_sasl_authenticated, ${{$compatibility_level} <level {1} ? {reject_unauth_destination} : {defer_unauth_destination}}", Reload, "Rules about relaying, seen before those for the recipient.";
             smtpd_recipient_restrictions: List = "", Reload, "Rules for the recipient.";
             smtpd_data_restrictions: List = "", Reload, "Rules at DATA.";
             smtpd_end_of_data_restrictions: List = "", Reload, "Rules when the message has arrived.";

@@ -2,7 +2,7 @@
 
 use settings::TableRef;
 
-use super::{braced_items, open_at};
+use super::{open_at, raw_items};
 use crate::{Error, Table};
 
 /// Tables within a table.
@@ -19,7 +19,7 @@ pub(crate) fn open(table: &TableRef, depth: usize) -> Result<(Box<dyn Table>, Op
         cause,
     };
     let (mut tables, mut problem) = (Vec::new(), None);
-    let items = braced_items(&table.name).ok().filter(|items| !items.is_empty());
+    let items = raw_items(&table.name).ok().filter(|items| !items.is_empty());
     let items = items.ok_or_else(|| Error::BadName {
         table: table.to_string(),
         wanted: format!("{}:{{type:name...}}", table.kind),

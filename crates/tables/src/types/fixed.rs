@@ -1,7 +1,6 @@
 //! Tables whose content is in their name: `static:`, `inline:`; and those that only ever fail.
 
-use std::collections::{HashMap, VecDeque};
-use std::sync::Mutex;
+use std::collections::HashMap;
 
 use super::braced_items;
 use crate::{Error, Table};
@@ -43,7 +42,6 @@ pub struct Inline {
     /// With keys as they are written.
     written: HashMap<String, String>,
     in_order: Vec<String>,
-    warnings: Mutex<VecDeque<String>>,
 }
 
 impl Inline {
@@ -58,34 +56,23 @@ impl Inline {
             return Err(wrong("empty table"));
         }
         let (mut folded, mut written) = (HashMap::new(), HashMap::new());
-        let (mut in_order, mut warnings) = (Vec::new(), VecDeque::new());
+        let mut in_order = Vec::new();
         for item in items {
             let (key, value) = item
                 .split_once('=')
                 .ok_or_else(|| wrong("missing '=' after attribute name"))?;
             let (key, value) = (key.trim(), value.trim());
-            written.entry(key.to_owned()).or_insert_with(|| value.to_owned());
+            // The last one counts.
+            written.insert(key.to_owned(), value.to_owned());
             let key = key.to_lowercase();
-            if folded.contains_key(&key) {
-                continue;
+            if folded.insert(key.clone(), value.to_owned()).is_none() {
+                in_order.push(key);
             }
-            if value.is_empty() {
-                let table = table();
-                warnings.push_back(format!(
-                    "table {table}: key {key}: empty string result is not allowed"
-                ));
-                warnings.push_back(format!(
-                    "table {table} should return NO RESULT in case of NOT FOUND"
-                ));
-            }
-            in_order.push(key.clone());
-            folded.insert(key, value.to_owned());
         }
         Ok(Inline {
             folded,
             written,
             in_order,
-            warnings: Mutex::new(warnings),
         })
     }
 }
@@ -102,13 +89,6 @@ impl Table for Inline {
     fn entries(&self) -> Result<Vec<(String, String)>, Error> {
         let entry = |key: &String| Some((key.clone(), self.folded.get(key)?.clone()));
         Ok(self.in_order.iter().filter_map(entry).collect())
-    }
-
-    fn take_warning(&self) -> Option<String> {
-        self.warnings
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .pop_front()
     }
 }
 

@@ -139,6 +139,16 @@ fn not_yet(table: &str, kind: &str) -> Error {
 
 /// The items of `{ … }`: parted by white space and commas; an item in braces is one item without them.
 pub(crate) fn braced_items(text: &str) -> Result<Vec<String>, &'static str> {
+    let bare = |item: String| match item.strip_prefix('{').and_then(|item| item.strip_suffix('}')) {
+        Some(inner) => inner.trim().to_owned(),
+        None => item,
+    };
+    let items = raw_items(text)?.into_iter().map(bare);
+    Ok(items.filter(|item| !item.is_empty()).collect())
+}
+
+/// As [`braced_items`]; an item in braces keeps them.
+pub(crate) fn raw_items(text: &str) -> Result<Vec<String>, &'static str> {
     let inner = text
         .trim()
         .strip_prefix('{')
@@ -149,16 +159,11 @@ pub(crate) fn braced_items(text: &str) -> Result<Vec<String>, &'static str> {
         match c {
             '{' => {
                 depth += 1;
-                if depth > 1 || !current.is_empty() {
-                    current.push(c);
-                }
+                current.push(c);
             }
             '}' => {
                 depth = depth.checked_sub(1).ok_or("a } too many")?;
-                // The brace belongs to the item when the item did not begin with one.
-                if depth > 0 || current.matches('{').count() > current.matches('}').count() {
-                    current.push(c);
-                }
+                current.push(c);
             }
             c if depth == 0 && (c.is_whitespace() || c == ',') => {
                 items.push(std::mem::take(&mut current));
@@ -192,6 +197,7 @@ mod tests {
             ["static:a", "static:{b c}"]
         );
         assert_eq!(braced_items("{ }").unwrap(), [""; 0]);
+        assert_eq!(raw_items("{ {x y}, z {} }").unwrap(), ["{x y}", "z", "{}"]);
         assert!(braced_items("{ {a }").is_err());
         assert!(braced_items("a").is_err());
     }

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Mutex;
 
-use super::braced_items;
+use super::raw_items;
 use crate::source::{self, logical_lines};
 use crate::{Error, Table, watch};
 
@@ -105,11 +105,22 @@ pub(crate) fn rule_lines(
     warnings: &mut Warnings,
 ) -> Result<Vec<(usize, String)>, Error> {
     let lines: Vec<(usize, String)> = if name.starts_with('{') {
-        let items = braced_items(name).map_err(|cause| Error::Syntax {
-            place: format!("{kind}:{name}"),
-            cause: cause.to_owned(),
-        })?;
-        (1..).zip(items).collect()
+        let wrong = |cause: String| Error::Syntax {
+            place: format!("{kind} map"),
+            cause,
+        };
+        let items = raw_items(name).map_err(|_| wrong(format!("missing '}}' in \"{name}\"")))?;
+        let bare = items.iter().map(|item| {
+            let inner = item
+                .strip_prefix('{')
+                .ok_or_else(|| wrong(format!("no '{{' at start of text in \"{item}\"")))?;
+            let inner = inner
+                .strip_suffix('}')
+                .ok_or_else(|| wrong(format!("syntax error after '}}' in \"{item}\"")))?;
+            Ok(inner.trim().to_owned())
+        });
+        let rules = (1..).zip(bare.collect::<Result<Vec<String>, Error>>()?);
+        rules.filter(|(_, rule)| !rule.is_empty()).collect()
     } else {
         let text = source::read(std::path::Path::new(name)).map_err(|error| match error {
             // Postfix says it so where there is no database.
@@ -274,8 +285,12 @@ impl Reader<'_> {
             self.placed(&format!("ignoring extra text after ENDIF statement: \"{rest}\""));
         }
         let end = self.rules.len();
-        if let Some(Rule::If(_, skip_to)) = self.rules.get_mut(start) {
+        if let Some(Rule::If(pattern, skip_to)) = self.rules.get_mut(start) {
             *skip_to = end;
+            // The `if` was told as one that is passed over.
+            if pattern.is_none() && self.open.is_empty() {
+                self.placed("ignoring ENDIF without matching IF");
+            }
         }
         self.rules.push(Rule::EndIf);
     }
@@ -310,7 +325,7 @@ impl Reader<'_> {
     }
 
     /// `!/expression/flags rest`.
-    fn pattern<'t>(&self, text: &'t str) -> Result<Headed<'t>, Complaint> {
+    fn pattern<'t>(&mut self, text: &'t str) -> Result<Headed<'t>, Complaint> {
         let bare = text.trim_start_matches('!');
         let is_negated = (text.len() - bare.len()) % 2 == 1;
         let bare = bare.trim_start();
@@ -330,6 +345,9 @@ impl Reader<'_> {
         };
         let after = &body[end + delimiter.len_utf8()..];
         let (flags, rest) = after.split_once(char::is_whitespace).unwrap_or((after, ""));
+        if self.dialect.kind == "pcre" && flags.contains('X') {
+            self.placed("ignoring obsolete regexp option \"X\"");
+        }
         let expression = (self.dialect.compile)(&body[..end], flags)?;
         let pattern = Pattern {
             expression,

@@ -48,7 +48,7 @@ fn compile(pattern: &str, flags: &str) -> Result<Box<dyn Expression>, String> {
             'U' => &mut is_ungreedy,
             // `$` only at the very end. It differs for texts that end with a line end, which no lookup key does.
             'E' => &mut ends_only,
-            // Has had no meaning since Postfix 2.1.
+            // Has had no meaning since Postfix 2.1; told by the reader.
             'X' => continue,
             other => return Err(format!("unknown regexp option \"{other}\": skipping this rule")),
         };
@@ -68,7 +68,8 @@ fn compile(pattern: &str, flags: &str) -> Result<Box<dyn Expression>, String> {
         .dotall(dot_is_all)
         .multi_line(is_multi_line)
         .extended(is_extended)
-        .utf(true)
+        // Octets, as Postfix has it: `.` is one of them, and case matters beyond ASCII.
+        .utf(false)
         .jit_if_available(true)
         .build(&text)
         .map(|regex| Box::new(Perl(regex)) as Box<dyn Expression>)

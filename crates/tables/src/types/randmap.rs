@@ -3,7 +3,7 @@
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 
-use super::braced_items;
+use super::raw_items;
 use crate::{Error, Table};
 
 /// A table that answers every key by chance.
@@ -14,7 +14,7 @@ pub struct Random {
 
 impl Random {
     pub(crate) fn new(name: &str) -> Result<Random, Error> {
-        match braced_items(name) {
+        match raw_items(name) {
             Ok(values) if !values.is_empty() => Ok(Random { values }),
             _ => Err(Error::BadName {
                 table: format!("randmap:{name}"),

@@ -26,6 +26,10 @@ impl SystemUsers {
 
 impl Table for SystemUsers {
     fn lookup(&self, key: &str) -> Result<Option<String>, Error> {
+        self.lookup_unfolded(&key.to_lowercase())
+    }
+
+    fn lookup_unfolded(&self, key: &str) -> Result<Option<String>, Error> {
         waiting::look("unix", || self.found(key))
     }
 }
