@@ -38,7 +38,7 @@ pub struct AccessTables {
 
 /// Tables of a parameter that are asked one after the other; the log names the one that fails.
 #[derive(Default)]
-pub(crate) struct MapList(Vec<(String, Tables)>);
+pub(crate) struct MapList(Vec<Tables>);
 
 impl MapList {
     /// Opens them; and what is wrong with them.
@@ -48,7 +48,7 @@ impl MapList {
             let (mut table, broken) = Tables::open(std::slice::from_ref(name));
             table.tell_warnings(tell);
             problems.extend(broken);
-            (name.to_string(), table)
+            table
         };
         (MapList(refs.iter().map(open).collect()), problems)
     }
@@ -60,20 +60,12 @@ impl MapList {
     /// The first value.
     ///
     /// # Errors
-    /// What the log says of the first table that cannot be asked.
-    pub(crate) fn find(&self, key: &str) -> Result<Option<String>, Vec<String>> {
-        for (name, table) in &self.0 {
-            match table.lookup(key) {
-                Ok(None) => {}
-                Ok(found) => return Ok(found),
-                Err(error) => {
-                    let mut warnings = Vec::new();
-                    if error.is_unavailable() {
-                        warnings.push(format!("{name} is unavailable. {error}"));
-                    }
-                    warnings.push(format!("{name} lookup error for \"{key}\""));
-                    return Err(warnings);
-                }
+    /// That of the first table that cannot be asked; the log was told.
+    pub(crate) fn find(&self, key: &str) -> Result<Option<String>, Error> {
+        for table in &self.0 {
+            let found = table.lookup(key)?;
+            if found.is_some() {
+                return Ok(found);
             }
         }
         Ok(None)

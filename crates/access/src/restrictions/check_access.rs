@@ -9,13 +9,13 @@ use super::Context;
 use crate::access_tables::{self, Failed, Found};
 use crate::lists::{CLIENT, ETRN, HELO, RECIPIENT, REVERSE_CLIENT, SENDER};
 use crate::servers::{self, Servers};
-use crate::{About, Saying, Verdict, misconfigured};
+use crate::{About, Refusal, Saying, Verdict, misconfigured};
 
 /// The table of an argument.
-fn table(context: &Context<'_>, name: &str) -> Result<Arc<Tables>, Verdict> {
+fn table(context: &Context<'_>, name: &str) -> Result<Arc<Tables>, Refusal> {
     context.access.tables.find(name).ok_or_else(|| {
         context.warn(format!("unexpected dictionary: {name}"));
-        Verdict::Fail(misconfigured())
+        misconfigured()
     })
 }
 
@@ -46,7 +46,7 @@ pub(super) fn check(
 ) -> Verdict {
     match table(context, name) {
         Ok(table) => verdict(name, about, look(&table)),
-        Err(verdict) => verdict,
+        Err(refusal) => Verdict::Fail(refusal),
     }
 }
 
@@ -130,7 +130,7 @@ async fn check_servers(
 ) -> Verdict {
     let table = match table(context, name) {
         Ok(table) => table,
-        Err(verdict) => return verdict,
+        Err(refusal) => return Verdict::Fail(refusal),
     };
     let found = servers::look_up(context, &table, (target, &about), kind).await;
     match verdict(name, about, found) {

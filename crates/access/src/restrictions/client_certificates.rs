@@ -98,8 +98,8 @@ pub(super) fn permit_tls_clientcerts(context: &Context<'_>) -> Verdict {
     match context.access.lists_certificate(&certificate) {
         Ok(true) => Verdict::Permit,
         Ok(false) => Verdict::Dunno,
-        Err(warnings) => {
-            warnings.into_iter().for_each(|warning| context.warn(warning));
+        Err(warning) => {
+            context.warn(warning);
             context.about.lookup_failed()
         }
     }
@@ -109,19 +109,18 @@ impl Access {
     /// Whether a certificate, or its key, is in `relay_clientcerts`.
     ///
     /// # Errors
-    /// What the log is told when the list cannot be asked.
-    pub fn lists_certificate(&self, certificate: &Certificate<'_>) -> Result<bool, Vec<String>> {
+    /// What the log is told when the list cannot be asked, besides what its table told.
+    pub fn lists_certificate(&self, certificate: &Certificate<'_>) -> Result<bool, String> {
         let keys = [certificate.fingerprint, certificate.public_key_fingerprint];
         for key in keys {
             match self.relay_certificates.find(key) {
                 Ok(Some(_)) => return Ok(true),
                 Ok(None) => {}
-                Err(mut warnings) => {
+                Err(_) => {
                     let [certificate, public_key] = keys;
-                    warnings.push(format!(
+                    return Err(format!(
                         "relay_clientcerts: lookup error for fingerprint '{certificate}', pkey fingerprint {public_key}"
                     ));
-                    return Err(warnings);
                 }
             }
         }

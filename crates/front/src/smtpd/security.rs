@@ -65,15 +65,10 @@ impl Session {
             has_trusted_certificate: self.shown(link).is_some_and(|shown| shown.is_trusted),
         };
         let is_listed = || match self.certificate(link) {
-            Some(certificate) => service
-                .access
-                .lists_certificate(&certificate)
-                .map_err(|warnings| {
-                    warnings
-                        .iter()
-                        .for_each(|text| service.log.warning("smtpd", text));
-                    rewrite_clients::not_now()
-                }),
+            Some(certificate) => service.access.lists_certificate(&certificate).map_err(|warning| {
+                service.log.warning("smtpd", &warning);
+                rewrite_clients::not_now()
+            }),
             None => Ok(false),
         };
         service.rewrite_clients.has(&client, &is_listed)
