@@ -5,7 +5,7 @@ use envelope::StatusCode;
 use crate::Saying;
 use crate::evaluation::{Evaluation, Gravity, Status};
 use crate::lists::{RECIPIENT, SENDER, Stage};
-use crate::outcome::{Decided, Word};
+use crate::outcome::{Decided, Note, Word};
 use crate::restrictions::POLICY_QUERY;
 
 /// The enhanced code at the start of a text, or `usual`; and the rest of it.
@@ -51,7 +51,12 @@ impl Evaluation<'_> {
             return status;
         }
         match command.to_ascii_uppercase().as_str() {
-            "DUNNO" | "" => {
+            word @ ("DUNNO" | "") => {
+                if word.is_empty() {
+                    let key = Some(saying.key.as_str()).filter(|key| *key != POLICY_QUERY);
+                    let (source, key) = (&saying.source, key.unwrap_or_default());
+                    self.warn(format!("access table {source} entry {key} has empty value"));
+                }
                 self.decided(Decided::Dunno);
                 Status::Dunno
             }
@@ -79,11 +84,11 @@ impl Evaluation<'_> {
         let settings = &self.access.settings;
         let (no, later) = (settings.access_map_reject_code, settings.access_map_defer_code);
         let about = &saying.about;
-        let refusal = |code: u16, usual: &str| {
-            let (status, text) = coded(text, DENIED);
-            about.refusal(code, status, or(text, usual))
-        };
-        let status = if let Some(code) = reply_code(command, text) {
+        let code = reply_code(command, text);
+        let (said, text) = coded(text, DENIED);
+        let fitting = about.fitting(said);
+        let refusal = |code: u16, usual: &str| about.refusal(code, fitting, or(text, usual));
+        let status = if let Some(code) = code {
             let refusal = refusal(code, "Access denied");
             self.decided(Decided::Refuse(refusal.clone()));
             self.refuse(refusal, Gravity::Policy)
@@ -108,6 +113,14 @@ impl Evaluation<'_> {
                 _ => return None,
             }
         };
+        if fitting != said {
+            let class = about.class;
+            self.outcome.notes.push(Note::StatusMapped {
+                from: said,
+                class,
+                to: fitting,
+            });
+        }
         Some(status)
     }
 

@@ -206,6 +206,14 @@ impl<'a> Evaluation<'a> {
             "reject_unlisted_recipient" | "check_recipient_maps" => self.memory.recipient_was_checked = true,
             _ => {}
         }
+        if argument.is_empty() && is_list_in_dns(restriction.name) {
+            self.warn(format!(
+                "restriction {} requires domain name argument",
+                restriction.name
+            ));
+            self.step(restriction.name, "", Decided::Dunno);
+            return Status::Dunno;
+        }
         let context = self.context(about);
         let verdict = (restriction.ask)(&context, argument).await;
         let warnings = context.into_warnings();
@@ -273,7 +281,8 @@ impl<'a> Evaluation<'a> {
         };
         self.step(name, argument, Decided::Goes);
         if let Some(step) = self.outcome.trace.last_mut() {
-            step.found = Some((saying.key.clone(), saying.value.clone()));
+            let value = saying.written.as_ref().unwrap_or(&saying.value);
+            step.found = Some((saying.key.clone(), value.clone()));
             step.line = access_tables::line_of(argument);
         }
         self.obey(name, saying).await
@@ -352,4 +361,10 @@ impl<'a> Evaluation<'a> {
             decided,
         });
     }
+}
+/// Whether a restriction asks a list in DNS, which is its argument.
+fn is_list_in_dns(name: &str) -> bool {
+    ["reject_rbl_", "reject_rhsbl_", "permit_dnswl_", "permit_rhswl_"]
+        .iter()
+        .any(|kind| name.starts_with(kind))
 }

@@ -69,6 +69,8 @@ pub enum Verdict {
 pub struct Saying {
     /// An action or restrictions, as access(5) has them.
     pub value: String,
+    /// What stands in the table, where the action is that in other words.
+    pub written: Option<String>,
     /// The table or service, as the list names it.
     pub source: String,
     /// What was looked up there.
@@ -109,6 +111,28 @@ impl About {
     /// The same without the class: `<x@y>: TEXT`.
     pub fn bare(&self, code: u16, status: envelope::StatusCode, text: &str) -> Refusal {
         Refusal::new(code, status, format!("<{}>: {text}", self.name))
+    }
+
+    /// The enhanced code as it fits an address of this kind: codes about recipients (5.1.1) have another detail for senders, and
+    /// the other way round (RFC 3463 §3.2), and none is for what is no address. Codes that are not about addresses stay.
+    pub fn fitting(&self, status: envelope::StatusCode) -> envelope::StatusCode {
+        if status.subject != 1 {
+            return status;
+        }
+        let (subject, detail) = match (self.class, status.detail) {
+            (lists::SENDER, 1 | 3 | 4 | 7) => (1, 7),
+            (lists::SENDER, 2 | 8) => (1, 8),
+            (lists::RECIPIENT, 7) => (1, 3),
+            (lists::RECIPIENT, 8) => (1, 2),
+            (lists::RECIPIENT, detail @ 0..=6) => (1, detail),
+            (lists::SENDER | lists::RECIPIENT, _) => (1, 0),
+            _ => (0, 0),
+        };
+        envelope::StatusCode {
+            subject,
+            detail,
+            ..status
+        }
     }
 
     /// A table or a directory cannot be asked; never "not found".

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use route::Router;
-use settings::Postfix;
+use settings::{Networks, Postfix};
+use tables::client_list::ClientList;
 use tables::{Tables, Tell};
 
 use crate::About;
@@ -101,6 +102,10 @@ pub struct Access {
     pub(crate) keys: Keys,
     pub(crate) login_maps: Tables,
     pub(crate) reply_maps: Tables,
+    /// `mynetworks`
+    pub(crate) networks: ClientList,
+    /// `permit_mx_backup_networks`
+    pub(crate) backup_networks: ClientList,
     pub(crate) relay_certificates: MapList,
     /// `smtpd_expansion_filter`
     pub(crate) filter: Filter,
@@ -135,6 +140,13 @@ impl Access {
         problems.extend(broken);
         reply_maps = reply_maps.titled("rbl_reply_maps");
         reply_maps.tell_warnings(tell);
+        let mut clients = |parameter: &str, list: &Networks| {
+            let mut list = ClientList::open(parameter, list, &settings, &mut problems);
+            list.tell_warnings(tell);
+            list
+        };
+        let networks = clients("mynetworks", &settings.mynetworks);
+        let backup_networks = clients("permit_mx_backup_networks", &settings.permit_mx_backup_networks);
         let (relay_certificates, broken) = MapList::open(&settings.relay_clientcerts, tell);
         problems.extend(broken);
         let (footers, broken) = Footers::of(&settings, tell);
@@ -144,6 +156,8 @@ impl Access {
             keys: Keys::of(&settings),
             login_maps,
             reply_maps,
+            networks,
+            backup_networks,
             relay_certificates,
             filter: Filter::of(&settings.smtpd_expansion_filter),
             footers,

@@ -1,5 +1,7 @@
 //! What an evaluation comes to: a refusal or none, lines for the log, what is to happen to the message, and the trace.
 
+use envelope::StatusCode;
+
 use crate::Refusal;
 use crate::lists::Stage;
 use crate::rule::Rule;
@@ -24,6 +26,15 @@ pub enum Note {
     About(Word, String, Option<Rule>),
     /// About our configuration, or those whom we ask.
     Warning(String),
+    /// The enhanced code of a table became another one, which fits what the refusal is about.
+    StatusMapped {
+        /// What the table has.
+        from: StatusCode,
+        /// `Sender address` …
+        class: &'static str,
+        /// What the client gets.
+        to: StatusCode,
+    },
 }
 
 /// The word by which the log tells what was decided.

@@ -170,7 +170,9 @@ pub const ANSWER_BYTES_MAX: usize = 16 * 1024;
 /// The action in a whole answer; `None` when there is none.
 pub fn action(answer: &str) -> Option<&str> {
     let mut lines = answer.lines().take_while(|line| !line.is_empty());
-    lines.find_map(|line| line.strip_prefix("action=")).map(str::trim)
+    let action = lines.find_map(|line| line.strip_prefix("action="))?;
+    // It ends where a text of C would.
+    Some(action.split('\0').next().unwrap_or_default().trim())
 }
 
 #[cfg(test)]
@@ -205,5 +207,6 @@ mod tests {
         assert_eq!(action("action=DUNNO\n\n"), Some("DUNNO"));
         assert_eq!(action("x=y\naction=reject so it is\n\n"), Some("reject so it is"));
         assert_eq!(action("x=y\n\naction=OK\n"), None);
+        assert_eq!(action("action=\0\u{fffd}\n\n"), Some(""));
     }
 }

@@ -69,7 +69,7 @@ pub(crate) fn run(invocation: &Invocation) -> ExitCode {
             print_bytes(text.as_bytes());
             ExitCode::SUCCESS
         }
-        Some(directory) => match write(Path::new(&directory), &text) {
+        Some(directory) => match write(Path::new(&directory), &text, &imported.services) {
             Ok(()) => {
                 report.iter().for_each(|line| print_line(line));
                 told(Path::new(&directory))
@@ -104,11 +104,13 @@ fn read(from: &Path) -> Result<(PathBuf, Import), String> {
         .unwrap_or(Path::new("/etc/mail"))
         .display()
         .to_string();
-    let imported = import(&String::from_utf8_lossy(&bytes), &directory);
+    let names = std::fs::read_to_string(Path::new(&directory).join("local-host-names"));
+    let names = sendmail_files::class_file::words(&names.unwrap_or_default());
+    let imported = import(&String::from_utf8_lossy(&bytes), &directory, &names);
     Ok((file, imported))
 }
 
-fn write(directory: &Path, text: &str) -> Result<(), String> {
+fn write(directory: &Path, text: &str, rows: &[String]) -> Result<(), String> {
     let file = directory.join("main.cf");
     let cannot = |error: std::io::Error| format!("cannot write {}: {}", file.display(), os::words(&error));
     std::fs::create_dir_all(directory).map_err(cannot)?;
@@ -122,9 +124,25 @@ fn write(directory: &Path, text: &str) -> Result<(), String> {
     let services = directory.join("master.cf");
     match services.exists() {
         true => Ok(()),
-        false => std::fs::write(&services, include_str!("install/files/master.cf"))
+        false => std::fs::write(&services, master_cf(rows))
             .map_err(|error| format!("cannot write {}: {}", services.display(), os::words(&error))),
     }
+}
+
+/// The usual rows, without those of submission, which Sendmail has only where it is told so, and with these.
+fn master_cf(rows: &[String]) -> String {
+    let mut text = String::new();
+    let mut is_left_out = false;
+    for line in include_str!("install/files/master.cf").lines() {
+        if !line.starts_with([' ', '\t']) {
+            is_left_out = line.starts_with("submission");
+        }
+        if !is_left_out {
+            text.push_str(&format!("{line}\n"));
+        }
+    }
+    rows.iter().for_each(|row| text.push_str(&format!("{row}\n")));
+    text
 }
 
 /// What is wrong with what was written, as `yubin check` tells it.
@@ -156,8 +174,16 @@ mod tests {
         assert!(file.ends_with("sendmail.mc"));
         assert_eq!(imported.not_taken(), 0);
         let into = dir.path().join("etc");
-        write(&into, "myhostname = a.example\n").expect("written");
-        let again = write(&into, "").expect_err("it is there");
+        write(
+            &into,
+            "myhostname = a.example\n",
+            &["587 inet n - n - - smtpd".to_owned()],
+        )
+        .expect("written");
+        let rows = std::fs::read_to_string(into.join("master.cf")).expect("written");
+        assert!(rows.contains("\n587 inet") && !rows.contains("submission") && !rows.contains("wrappermode"));
+        assert!(rows.contains("\nsmtp ") && rows.contains("\npickup "), "{rows}");
+        let again = write(&into, "", &[]).expect_err("it is there");
         assert!(
             again.starts_with("cannot write ") && again.ends_with(": File exists"),
             "{again}"

@@ -366,10 +366,12 @@ fn overridden(row: &Row, values: &Values, problems: &mut Vec<Problem>) -> Postfi
             wrong.error.to_string(),
         ));
     }
+    let classes = own.expanded("smtpd_restriction_classes").unwrap_or_default();
     let mentioned: Vec<String> = own
         .explicit()
         .values()
         .flat_map(|text| settings::expand::names_in(text))
+        .chain(settings::kinds::words(&classes))
         .collect();
     for (name, text, _) in &row.overrides {
         let place = ("master.cf", line_of(name));

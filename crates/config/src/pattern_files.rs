@@ -24,8 +24,12 @@ pub(crate) fn read_in(postfix: &mut Postfix, wrong: &mut dyn FnMut(&str, String)
             .flat_map(|word| domains_of(name, word, wrong))
             .collect();
     }
-    let networks: [(&str, &mut Networks); 6] = [
+    let networks: [(&str, &mut Networks); 7] = [
         ("mynetworks", &mut postfix.mynetworks),
+        (
+            "permit_mx_backup_networks",
+            &mut postfix.permit_mx_backup_networks,
+        ),
         (
             "smtpd_client_event_limit_exceptions",
             &mut postfix.smtpd_client_event_limit_exceptions,

@@ -67,9 +67,16 @@ fn words_of(file: &Path, wrong: &mut dyn FnMut(&str, String)) -> Option<Vec<Stri
 }
 
 /// The aliases beside the other files, unless they are those of `alias_maps` already (often one is a link to the other).
+/// Where the recipients of this host are those of `alias_maps`, they are those of this table too.
 fn add_aliases(file: &Path, postfix: &mut Postfix) {
     let Ok(own) = file.canonicalize() else { return };
-    for list in [&mut postfix.alias_maps, &mut postfix.alias_database] {
+    let recipients = &mut postfix.local_recipient_maps;
+    let knows_aliases = postfix.alias_maps.iter().all(|table| recipients.contains(table));
+    let mut lists = vec![&mut postfix.alias_maps, &mut postfix.alias_database];
+    if !recipients.is_empty() && knows_aliases {
+        lists.push(recipients);
+    }
+    for list in lists {
         let is_there = list.iter().any(|table| {
             Path::new(&table.name)
                 .canonicalize()
@@ -110,6 +117,13 @@ mod tests {
         assert!(postfix.sendmail.access.is_some() && postfix.sendmail.virtusertable.is_some());
         assert!(postfix.sendmail.mailertable.is_none() && postfix.sendmail.trusted_users.is_none());
         assert_eq!(postfix.alias_maps.len(), 2);
+        // Not in a list of recipients that has other tables than the aliases.
+        assert!(!postfix.local_recipient_maps.contains(&postfix.alias_maps[1]));
+        let mut none = Postfix::defaults(&Surroundings::default());
+        none.yubin_sendmail_directory = dir.path().to_owned();
+        none.alias_maps = Vec::new();
+        read_in(&mut none, &mut |name, text| panic!("{name}: {text}"));
+        assert!(none.local_recipient_maps.contains(&none.alias_maps[0]));
         postfix.yubin_sendmail_directory = dir.path().join("no");
         read_in(&mut postfix, &mut |name, text| {
             told.push(format!("{name}: {text}"))

@@ -2,13 +2,15 @@
 //! receive. On a blocking socket [`Inbox::receive`] and [`Outbox::flush`] wait; on a non-blocking one [`Inbox::fill`] and
 //! [`Outbox::flush`] say that they would have to.
 //!
-//! Before the frame of [`frame`](crate::frame) come four octets: how many descriptors belong to it.
+//! Before the frame of [`frame`](crate::frame) come four octets: how many descriptors belong to it. When they are more than the
+//! system lets go with one write, they go in portions, the last one not behind the last octet.
 
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 
+use os::descriptors::DESCRIPTORS_MAX;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -18,6 +20,9 @@ use crate::frame::{self, Error};
 const READ_BYTES: [usize; 2] = [4 * 1024, 64 * 1024];
 /// What stands before the content of a frame: how many descriptors, how many octets.
 const HEAD_BYTES: usize = 8;
+
+/// How many descriptors belong to one frame: as many listening sockets may a front be given at once.
+pub const FRAME_DESCRIPTORS_MAX: usize = 16 * 1024;
 
 /// What came: a value and its descriptors.
 pub type Received<T> = (T, Vec<OwnedFd>);
@@ -133,26 +138,46 @@ pub struct Outbox {
 pub struct Parcel {
     bytes: Vec<u8>,
     sent: usize,
-    descriptors: Vec<OwnedFd>,
+    /// Those that are not sent yet.
+    descriptors: VecDeque<OwnedFd>,
 }
 
 impl Parcel {
     /// `value` with its descriptors.
     ///
     /// # Errors
-    /// When it is too long, or has too many descriptors.
+    /// When it is too long, or has more than [`FRAME_DESCRIPTORS_MAX`] descriptors.
     pub fn new<T: Serialize>(value: &T, descriptors: Vec<OwnedFd>) -> Result<Parcel, Error> {
         let count = u32::try_from(descriptors.len())
             .ok()
-            .filter(|_| descriptors.len() <= os::descriptors::DESCRIPTORS_MAX);
-        let count = count.ok_or_else(|| Error::from(io::Error::from(io::ErrorKind::InvalidInput)))?;
+            .filter(|_| descriptors.len() <= FRAME_DESCRIPTORS_MAX)
+            .ok_or(Error::TooManyDescriptors(descriptors.len()))?;
         let mut bytes = count.to_be_bytes().to_vec();
         bytes.extend(frame::encode(value)?);
+        // Every portion of descriptors needs an octet to go with.
+        if descriptors.len() > bytes.len() * DESCRIPTORS_MAX {
+            return Err(Error::TooManyDescriptors(descriptors.len()));
+        }
         Ok(Parcel {
             bytes,
             sent: 0,
-            descriptors,
+            descriptors: descriptors.into(),
         })
+    }
+
+    /// Sends a portion. While more descriptors are left than go with one write, it is a single octet with as many of them as go;
+    /// then come the rest of both.
+    fn send_some(&mut self, socket: &UnixStream) -> io::Result<()> {
+        let portion = self.descriptors.len().min(DESCRIPTORS_MAX);
+        let end = match self.descriptors.len() > portion {
+            true => self.sent + 1,
+            false => self.bytes.len(),
+        };
+        let descriptors: Vec<BorrowedFd<'_>> =
+            self.descriptors.iter().take(portion).map(AsFd::as_fd).collect();
+        self.sent += os::descriptors::send(socket, &self.bytes[self.sent..end], &descriptors)?;
+        self.descriptors.drain(..portion);
+        Ok(())
     }
 }
 
@@ -176,15 +201,11 @@ impl Outbox {
     /// When the connection breaks.
     pub fn flush(&mut self) -> Result<bool, Error> {
         while let Some(first) = self.waiting.front_mut() {
-            let descriptors: Vec<BorrowedFd<'_>> = first.descriptors.iter().map(AsFd::as_fd).collect();
-            match os::descriptors::send(&self.socket, &first.bytes[first.sent..], &descriptors) {
-                Ok(count) => {
-                    first.sent += count;
-                    first.descriptors.clear();
-                    if first.sent == first.bytes.len() {
-                        self.waiting.pop_front();
-                    }
+            match first.send_some(&self.socket) {
+                Ok(()) if first.sent == first.bytes.len() => {
+                    self.waiting.pop_front();
                 }
+                Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
                 Err(error) => return Err(error.into()),
             }
@@ -245,6 +266,34 @@ mod tests {
         }
         assert!(writer.join().expect("no panic"));
         assert!(inbox.receive::<u32>().expect("ends").is_none());
+    }
+
+    #[test]
+    fn more_descriptors_than_go_with_one_write_come_in_portions() {
+        let (here, there) = UnixStream::pair().expect("a pair");
+        let mut inbox = Inbox::new(there);
+        let counts = [DESCRIPTORS_MAX, DESCRIPTORS_MAX + 1, 0, 333, 1];
+        let writer = std::thread::spawn(move || {
+            let mut outbox = Outbox::new(here);
+            for count in counts {
+                let files = (0..count).map(|number| {
+                    let file = os::descriptors::sealed(&mut number.to_string().as_bytes());
+                    file.expect("memory").into()
+                });
+                let files: Vec<OwnedFd> = files.collect();
+                assert!(outbox.send(&vec![7_u8; count], files).expect("sent"));
+            }
+        });
+        for count in counts {
+            let received = inbox.receive::<Vec<u8>>().expect("a frame");
+            let (value, files) = received.expect("not the end");
+            assert_eq!((value.len(), files.len()), (count, count));
+            for (number, file) in files.into_iter().enumerate() {
+                let text = io::read_to_string(std::fs::File::from(file)).expect("readable");
+                assert_eq!(text, number.to_string());
+            }
+        }
+        writer.join().expect("no panic");
     }
 
     #[test]

@@ -6,7 +6,7 @@
 //! supervisor and each role), [`logins`] (the front and auth), [`deliveries`] (the front and an agent), [`errand`] (an agent and
 //! the process that runs a command). Not in charge of what an answer means.
 //!
-//! Limits: [`frame::FRAME_BYTES_MAX`], [`os::descriptors::DESCRIPTORS_MAX`].
+//! Limits: [`frame::FRAME_BYTES_MAX`], [`channel::FRAME_DESCRIPTORS_MAX`].
 
 pub mod calls;
 pub mod channel;

@@ -409,14 +409,10 @@ fn of_value(name: &str, text: &str, place: (&str, usize)) -> Vec<Problem> {
             .unwrap_or_default()
             .into_iter()
             .filter_map(|(_, pattern)| match pattern {
-                NetworkPattern::Name(word) => Some(word),
-                NetworkPattern::Table(table) => Some(table.to_string()),
-                NetworkPattern::Network(_) | NetworkPattern::File(_) => None,
+                NetworkPattern::Table(table) => missing_type(&table),
+                NetworkPattern::Name(_) | NetworkPattern::Network(_) | NetworkPattern::File(_) => None,
             })
-            .map(|word| {
-                let text = format!("\"{word}\" matches nobody: only addresses and networks are there yet");
-                Problem::new(Severity::Warning, place, name, text)
-            })
+            .map(|why| fails_for_now(&why, place, name))
             .collect(),
         _ => Vec::new(),
     }
@@ -643,7 +639,7 @@ mod tests {
 
     #[test]
     fn what_is_not_there_is_told_once_at_its_line() {
-        let main = "mynetworks = 127.0.0.0/8, cidr:/etc/friends, localhost
+        let main = "mynetworks = 127.0.0.0/8, ldap:/etc/friends, localhost
 smtpd_sender_restrictions = reject_unknown_sender_domain,
   check_sender_access ldap:/etc/senders.cf, check_sender_access hash:/etc/senders
 alias_maps = ldap:/etc/aliases.cf, hash:/no/such/file
@@ -654,8 +650,7 @@ default_transport = uucp:gate
             "{SMTP}587 inet n - n - - smtpd -o smtpd_client_restrictions=check_client_access,mysql:/etc/c.cf\n"
         );
         let expected = [
-            "Warning main.cf:1: mynetworks: \"cidr:/etc/friends\" matches nobody: only addresses and networks are there yet",
-            "Warning main.cf:1: mynetworks: \"localhost\" matches nobody: only addresses and networks are there yet",
+            "Warning main.cf:1: mynetworks: table ldap:/etc/friends: type ldap is not there yet: what asks it fails for now",
             "Warning main.cf:2: smtpd_sender_restrictions: table ldap:/etc/senders.cf: type ldap is not there yet: what asks it fails for now",
             "Warning main.cf:5: mailbox_transport: master.cf has no transport \"cyrus\": mail for it waits in the queue. Add a row \"cyrus unix - - n - - …\" with the program that delivers",
             "Warning main.cf:6: default_transport: master.cf has no transport \"uucp\": mail for it waits in the queue. Add a row \"uucp unix - - n - - …\" with the program that delivers",

@@ -155,6 +155,52 @@ impl Router {
         self
     }
 
+    /// The same router for a service that has other lists of recipients, and the tables of those that cannot be opened; `tell`
+    /// hears what they warn of. Domains, transports and who has moved are looked up by main.cf alone, as trivial-rewrite(8) does
+    /// for everybody.
+    pub fn for_service(self: &Arc<Router>, own: &Postfix, tell: &Tell) -> (Arc<Router>, Vec<tables::Error>) {
+        let lists = |settings: &Postfix| {
+            let local = settings.local_recipient_maps.clone();
+            let virtual_mailbox = settings.virtual_mailbox_maps.clone();
+            let relay = settings.relay_recipient_maps.clone();
+            let canonical = settings.canonical_maps.clone();
+            let recipient_canonical = settings.recipient_canonical_maps.clone();
+            let virtual_alias = settings.virtual_alias_maps.clone();
+            [
+                local,
+                virtual_mailbox,
+                relay,
+                canonical,
+                recipient_canonical,
+                virtual_alias,
+            ]
+        };
+        let wanted = lists(own);
+        if wanted == lists(&self.settings) && own.recipient_delimiter == self.settings.recipient_delimiter {
+            return (Arc::clone(self), Vec::new());
+        }
+        let mut mixed = Postfix::clone(&self.settings);
+        let [
+            local,
+            virtual_mailbox,
+            relay,
+            canonical,
+            recipient_canonical,
+            virtual_alias,
+        ] = wanted;
+        mixed.local_recipient_maps = local;
+        mixed.virtual_mailbox_maps = virtual_mailbox;
+        mixed.relay_recipient_maps = relay;
+        mixed.canonical_maps = canonical;
+        mixed.recipient_canonical_maps = recipient_canonical;
+        mixed.virtual_alias_maps = virtual_alias;
+        mixed.recipient_delimiter.clone_from(&own.recipient_delimiter);
+        let directory = self.recipients.directory();
+        let (router, problems) = Router::new(Arc::new(mixed), self.own_addresses.clone(), directory);
+        let silent: Tell = Arc::new(|_: &str| {});
+        (Arc::new(router.telling(&silent, tell)), problems)
+    }
+
     /// Whether mail for this site may be asked for, by ETRN or `postqueue -s` (`fast_flush_domains`).
     ///
     /// # Errors
@@ -290,7 +336,12 @@ impl Router {
     ) -> Result<Option<Undeliverable>, Error> {
         match self.virtual_user(address)? {
             Some(Virtual::Error(failure)) => return Ok(Some(sendmail::undeliverable(&failure))),
-            Some(Virtual::Address(_)) => return Ok(None),
+            Some(Virtual::Address(_)) => {
+                let meant = self.virtually(address)?;
+                if meant != *address {
+                    return self.undeliverable(&meant, sender);
+                }
+            }
             None => {}
         }
         // An address that stands for others goes where those go.
@@ -311,6 +362,12 @@ impl Router {
             RETRY => Some(Undeliverable::NotNow(next_hop)),
             _ => None,
         })
+    }
+
+    /// Whether others get mail for the address, or a text that refuses it is in `virtusertable`, which is told elsewhere.
+    fn stands_for_others(&self, address: &Address) -> Result<bool, Error> {
+        let is_refused = matches!(self.virtual_user(address)?, Some(Virtual::Error(_)));
+        Ok(is_refused || self.aliased.has(address, self)?)
     }
 
     /// The transport of an address that should have been an alias.
@@ -335,9 +392,16 @@ impl Router {
     /// When a lookup fails: the client is told to try again.
     pub fn existence(&self, address: &Address) -> Result<Existence, Error> {
         let address = &*self.sendmail.renamed(address)?;
-        if self.aliased.has(address, self)? || self.virtual_user(address)?.is_some() {
+        let stands_for_others = |address: &Address| self.stands_for_others(address);
+        if stands_for_others(address)? {
             return Ok(Existence::Exists);
         }
+        // Who stands for somebody is there when that one is.
+        let meant = self.virtually(address)?;
+        if meant != *address && stands_for_others(&meant)? {
+            return Ok(Existence::Exists);
+        }
+        let address = &meant;
         let class = self.class(address)?;
         self.recipients.existence(class, address, &self.settings)
     }

@@ -76,6 +76,11 @@ impl Recipients {
         }
     }
 
+    /// Whom `userdb:` asks.
+    pub(crate) fn directory(&self) -> Arc<dyn Directory> {
+        Arc::clone(&self.directory)
+    }
+
     /// As [`Tables::tell_warnings`].
     pub(crate) fn tell_warnings(&mut self, tell: &Tell) {
         for list in [&mut self.local, &mut self.virtual_mailbox, &mut self.relay] {

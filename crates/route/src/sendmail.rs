@@ -12,6 +12,9 @@ use tables::{Tables, Tell};
 
 use crate::{Class, ERROR, Error, RETRY, Route, Router, Undeliverable};
 
+/// How long a chain of addresses that stand for each other may be.
+const CHAIN_MAX: usize = 50;
+
 /// The files that are there.
 #[derive(Default)]
 pub(crate) struct Files {
@@ -142,6 +145,34 @@ impl Router {
         Ok(found.map(|(_, entry)| entry))
     }
 
+    /// The address that gets the mail for one, as `virtusertable` has it: the last of a chain, or itself, also where the chain has
+    /// no end.
+    ///
+    /// # Errors
+    /// When a lookup fails.
+    pub fn virtually(&self, address: &Address) -> Result<Address, Error> {
+        let mut last = address.clone();
+        for _ in 0..CHAIN_MAX {
+            let Some(virtusertable::Entry::Address(text)) = self.virtual_user(&last)? else {
+                return Ok(last);
+            };
+            let entries = address::list::parse(text.as_bytes());
+            let mut named = address::list::mailboxes(&entries);
+            let Some(next) = named.find_map(|mailbox| mailbox.address()) else {
+                return Ok(last);
+            };
+            let next = match next.domain() {
+                Some(_) => next,
+                None => next.at(Domain::parse(&self.settings.myorigin).ok()),
+            };
+            if next == last {
+                return Ok(last);
+            }
+            last = next;
+        }
+        Ok(address.clone())
+    }
+
     /// What `access` says of a client; `None`: nothing.
     ///
     /// # Errors
@@ -213,6 +244,7 @@ mod tests {
             Some(TableRef::new("texthash", &file.to_string_lossy()))
         };
         let mut settings = Postfix::defaults(&Surroundings::default());
+        settings.myorigin = "here.test".to_owned();
         settings.mydestination = vec!["here.test".to_owned(), "v.test".to_owned(), "new.test".to_owned()];
         settings.local_recipient_maps = vec![TableRef::new("inline", "{ { jun = x } }")];
         settings.sendmail.access = table("access", "192.168.0 RELAY\nout.test RELAY\nspam.test REJECT\n");
@@ -222,7 +254,8 @@ mod tests {
         );
         settings.sendmail.virtusertable = table(
             "virtusertable",
-            "info@v.test jun\nbad@v.test error:nouser Nobody here\nlater@v.test error:450 later\nx@far.test jun\n",
+            "info@v.test jun\nbad@v.test error:nouser Nobody here\nlater@v.test error:450 later\nx@far.test jun\n\
+             gone@v.test nobody\nchain@v.test info@v.test\nloop@v.test loop@v.test\na@v.test b@v.test\nb@v.test c@v.test\nc@v.test a@v.test\nfar@v.test x@far.test\nout@v.test bad@v.test\n",
         );
         settings.sendmail.domaintable = table("domaintable", "old.test new.test\n");
         settings.sendmail.relay_domains = vec!["friend.test".to_owned(), "10.1".to_owned()];
@@ -266,6 +299,16 @@ mod tests {
             Some(Undeliverable::NotNow("4.1.1 later".to_owned()))
         );
         assert_eq!(why("info@v.test"), None);
+        assert!(
+            !is_known("gone@v.test") && !is_known("loop@v.test"),
+            "nor is whom they mean"
+        );
+        assert!(is_known("chain@v.test") && is_known("far@v.test"));
+        assert!(!is_known("a@v.test") && why("a@v.test").is_none(), "no end");
+        assert_eq!(
+            why("out@v.test"),
+            Some(Undeliverable::Never("5.1.1 Nobody here".to_owned()))
+        );
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! `sendmail.mc`: the calls of macros in it. Of m4 there is what such files use: quotes, `dnl`, comments, arguments, `divert`.
+//! `sendmail.mc`: the calls of macros in it. Of m4 there is what such files use: quotes, `dnl`, comments, arguments, `divert`, which
+//! drops text but none of the calls in it.
 
 /// How many statements are read.
 pub const STATEMENTS_MAX: usize = 100_000;
@@ -30,6 +31,7 @@ pub fn read(text: &str) -> Vec<Statement> {
         at: 0,
         line: 1,
         is_diverted: false,
+        knows_sendmail: !has_include(text),
         statements: Vec::new(),
     };
     while reader.at < reader.text.len() && reader.statements.len() < STATEMENTS_MAX {
@@ -42,8 +44,10 @@ struct Reader<'a> {
     text: &'a [u8],
     at: usize,
     line: usize,
-    /// Between `divert(-1)` and `divert(0)`: a comment.
+    /// Behind `divert(-1)`: text is dropped.
     is_diverted: bool,
+    /// Sendmail's macros are known: behind the include of cf.m4, or everywhere, where m4 is given cf.m4 before the file.
+    knows_sendmail: bool,
     statements: Vec<Statement>,
 }
 
@@ -101,6 +105,8 @@ impl Reader<'_> {
                 let name = self.word();
                 if name == "dnl" {
                     self.rest_of_line();
+                } else if self.is_diverted && !self.is_defined(&name) {
+                    // Text.
                 } else if self.peek() == Some(b'(') {
                     let arguments = self.arguments();
                     self.call(name, arguments, line);
@@ -115,18 +121,29 @@ impl Reader<'_> {
             Some(b'\'' | b'`' | b')' | b',') => {
                 self.bump();
             }
+            _ if self.is_diverted => {
+                self.bump();
+            }
             _ => self.raw(),
         }
+    }
+
+    /// Whether m4 knows the macro here.
+    fn is_defined(&self, name: &str) -> bool {
+        BUILT_IN.contains(&name) || self.knows_sendmail && (SENDMAILS.contains(&name) || is_macro(name))
     }
 
     fn call(&mut self, name: String, arguments: Vec<String>, line: usize) {
         if name == "divert" {
             let number = arguments.first().map(|text| text.trim());
             self.is_diverted = number.is_some_and(|number| number.starts_with('-'));
-        } else if !self.is_diverted {
-            let what = What::Call(name, arguments);
-            self.statements.push(Statement { line, what });
+            return;
         }
+        self.knows_sendmail |= is_include(&name) && arguments.iter().any(|file| file.ends_with("cf.m4"));
+        // Sections go where their lines are not dropped.
+        self.is_diverted &= !(is_macro(&name) && arguments.is_empty()) || name == "changequote";
+        let what = What::Call(name, arguments);
+        self.statements.push(Statement { line, what });
     }
 
     fn raw(&mut self) {
@@ -203,6 +220,67 @@ impl Reader<'_> {
     }
 }
 
+/// What m4 itself has, as far as such files use it.
+const BUILT_IN: [&str; 9] = [
+    "changequote",
+    "define",
+    "divert",
+    "errprint",
+    "ifdef",
+    "ifelse",
+    "include",
+    "sinclude",
+    "undefine",
+];
+
+/// Sendmail's macros, besides those that [`is_macro`] knows.
+const SENDMAILS: [&str; 33] = [
+    "CANONIFY_DOMAIN",
+    "CANONIFY_DOMAIN_FILE",
+    "CLIENT_OPTIONS",
+    "DAEMON_OPTIONS",
+    "DOMAIN",
+    "EXPOSED_USER",
+    "EXPOSED_USER_FILE",
+    "FEATURE",
+    "GENERICS_DOMAIN",
+    "GENERICS_DOMAIN_FILE",
+    "HACK",
+    "INPUT_MAIL_FILTER",
+    "LDAPROUTE_DOMAIN",
+    "LDAPROUTE_DOMAIN_FILE",
+    "MAILER",
+    "MAIL_FILTER",
+    "MASQUERADE_AS",
+    "MASQUERADE_DOMAIN",
+    "MASQUERADE_DOMAIN_FILE",
+    "MASQUERADE_EXCEPTION",
+    "MASQUERADE_EXCEPTION_FILE",
+    "MODIFY_MAILER_FLAGS",
+    "OSTYPE",
+    "QUEUE_GROUP",
+    "RELAY_DOMAIN",
+    "RELAY_DOMAIN_FILE",
+    "SITE",
+    "SITECONFIG",
+    "TRUST_AUTH_MECH",
+    "UUCPSMTP",
+    "VERSIONID",
+    "VIRTUSER_DOMAIN",
+    "VIRTUSER_DOMAIN_FILE",
+];
+
+fn is_include(name: &str) -> bool {
+    name == "include" || name == "sinclude"
+}
+
+/// Whether the file asks for Sendmail's macros itself.
+fn has_include(text: &str) -> bool {
+    let mut calls = text.lines().map(str::trim_start);
+    calls
+        .any(|line| (line.starts_with("include(") || line.starts_with("sinclude(")) && line.contains("cf.m4"))
+}
+
 /// Macros that are called without arguments.
 fn is_macro(name: &str) -> bool {
     name == "MAILER_DEFINITIONS" || name.starts_with("LOCAL_") || name == "changequote"
@@ -241,6 +319,28 @@ mod tests {
                 "15 FEATURE(dnsbl|a.test|\"550 no `quoted' (really)\")",
                 "16 LOCAL_DOMAIN(localhost.localdomain)",
             ]
+        );
+    }
+
+    #[test]
+    fn what_is_diverted_loses_its_text_only() {
+        // Before the include FEATURE is a word like others.
+        let text = "divert(-1)dnl\n# FEATURE(`comment')\nSome text (with a parenthesis, FEATURE(`early')\n\
+            include(`/usr/share/sendmail-cf/m4/cf.m4')dnl\nVERSIONID(`x')dnl\nmore text (\n\
+            FEATURE(`redirect')dnl\nLOCAL_CONFIG\nCwa.test\ndivert(-1)\nCwb.test\n";
+        assert_eq!(
+            shown(text),
+            [
+                "4 include(/usr/share/sendmail-cf/m4/cf.m4)",
+                "5 VERSIONID(x)",
+                "7 FEATURE(redirect)",
+                "8 LOCAL_CONFIG()",
+                "9 Cwa.test",
+            ]
+        );
+        assert_eq!(
+            shown("divert(-1)\nFEATURE(`redirect')\n"),
+            ["2 FEATURE(redirect)"]
         );
     }
 

@@ -112,7 +112,7 @@ fn line_of(table: &TableRef, key: &str) -> Option<usize> {
     let table = table.behind_proxy();
     if !matches!(
         table.kind.as_str(),
-        "texthash" | "hash" | "btree" | "dbm" | "cdb" | "lmdb"
+        "texthash" | "hash" | "btree" | "dbm" | "cdb" | "lmdb" | settings::SendmailFiles::KIND
     ) {
         return None;
     }

@@ -62,6 +62,13 @@ fn tables_without_files() {
         None
     );
     assert_eq!(ask("cidr:{ {10.0.0.0/8 REJECT x} }", "not an address"), None);
+    // What is negated says nothing of the other family of addresses.
+    let rules = "cidr:{ {!192.0.2.0/24 else}, {if !2001:db8::/32}, {::/0 v6}, {0.0.0.0/0 v4}, {endif} }";
+    assert_eq!(ask(rules, "198.51.100.1"), some("else"));
+    assert_eq!(ask(rules, "192.0.2.1"), None);
+    assert_eq!(ask(rules, "2001:db8::1"), None);
+    assert_eq!(ask(rules, "2001:db9::1"), some("v6"));
+    assert_eq!(ask(rules, "::ffff:192.0.2.1"), some("v6"));
     assert_eq!(ask("regexp:{ {/(b)/ got $1} }", "aBc"), some("got B"));
 }
 

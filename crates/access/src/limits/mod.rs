@@ -95,6 +95,15 @@ struct Counts {
     slowed: Vec<Slowed>,
 }
 
+/// What counts for a client.
+#[derive(Debug, Clone, Copy)]
+pub struct Terms<'a> {
+    /// The limits.
+    pub settings: &'a Postfix,
+    /// It has none of them (`smtpd_client_event_limit_exceptions`).
+    pub is_exempt: bool,
+}
+
 impl Anvil {
     fn clients(&self) -> MutexGuard<'_, Clients> {
         self.clients.lock().unwrap_or_else(PoisonError::into_inner)
@@ -106,16 +115,17 @@ impl Anvil {
         &self,
         service: &str,
         client: IpAddr,
-        settings: &Postfix,
+        terms: Terms<'_>,
         now_micros: i64,
     ) -> Option<Excess> {
+        let settings = terms.settings;
         let mut clients = self.clients();
         let Clients { counts: all, peaks } = &mut *clients;
         if all.len() >= CLIENTS_MAX {
             all.retain(|_, counts| counts.connections > 0);
         }
         let counts = all.entry((service.to_owned(), client)).or_default();
-        counts.learn(settings, client);
+        counts.learn(terms);
         counts.connections += 1;
         let connections = counts.connections;
         let rate = counts.count(Happening::Connection, now_micros);
@@ -162,17 +172,17 @@ impl Anvil {
         service: &str,
         client: IpAddr,
         happening: Happening,
-        (settings, now_micros): (&Postfix, i64),
+        (terms, now_micros): (Terms<'_>, i64),
     ) -> Option<Excess> {
         let limit = Limit::Rate(happening);
         // Without a limit nobody looks at the count. Connections are counted where they begin.
-        if happening == Happening::Connection || limit.of(settings) == 0 || is_exempt(settings, client) {
+        if happening == Happening::Connection || limit.of(terms.settings) == 0 || terms.is_exempt {
             return None;
         }
         let mut clients = self.clients();
         let Clients { counts: all, peaks } = &mut *clients;
         let counts = all.entry((service.to_owned(), client)).or_default();
-        counts.learn(settings, client);
+        counts.learn(terms);
         let count = counts.count(happening, now_micros);
         peaks.see(limit, count, (service, client), now_micros);
         counts.over(limit, count, now_micros)
@@ -225,10 +235,10 @@ impl Anvil {
 
 impl Counts {
     /// What the service's settings say now.
-    fn learn(&mut self, settings: &Postfix, client: IpAddr) {
+    fn learn(&mut self, Terms { settings, is_exempt }: Terms<'_>) {
         self.limits = LIMITS.map(|limit| limit.of(settings));
         self.span_micros = i64::try_from(settings.anvil_rate_time_unit.as_micros()).unwrap_or(i64::MAX);
-        self.is_exempt = is_exempt(settings, client);
+        self.is_exempt = is_exempt;
     }
 
     /// Whether the span is one that is over. A clock that was set back begins a new span, too.
@@ -283,10 +293,6 @@ impl Counts {
     }
 }
 
-fn is_exempt(settings: &Postfix, client: IpAddr) -> bool {
-    settings.smtpd_client_event_limit_exceptions.contains(client)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -303,6 +309,11 @@ mod tests {
         settings
     }
 
+    fn terms(settings: &Postfix, client: IpAddr) -> Terms<'_> {
+        let is_exempt = settings.smtpd_client_event_limit_exceptions.contains(client);
+        Terms { settings, is_exempt }
+    }
+
     fn ip(text: &str) -> IpAddr {
         text.parse().expect("an address")
     }
@@ -312,14 +323,14 @@ mod tests {
         let (anvil, settings, client) = (Anvil::default(), settings(), ip("192.0.2.1"));
         let connect = |client, now| {
             anvil
-                .connect("smtp", client, &settings, now)
+                .connect("smtp", client, terms(&settings, client), now)
                 .map(|excess| excess.kind.excess())
         };
         assert_eq!((connect(client, 0), connect(client, 0)), (None, None));
         assert_eq!(connect(client, 0), Some("Connection concurrency limit exceeded"));
         assert_eq!(connect(ip("192.0.2.2"), 0), None, "another client");
         assert_eq!(
-            anvil.connect("submission", client, &settings, 0),
+            anvil.connect("submission", client, terms(&settings, client), 0),
             None,
             "another service"
         );
@@ -337,9 +348,13 @@ mod tests {
     #[test]
     fn friends_have_no_limit_and_what_has_no_limit_is_not_counted() {
         let (anvil, settings, friend) = (Anvil::default(), settings(), ip("127.0.0.1"));
-        assert!((0..9).all(|_| anvil.connect("smtp", friend, &settings, 0).is_none()));
+        assert!((0..9).all(|_| {
+            anvil
+                .connect("smtp", friend, terms(&settings, friend), 0)
+                .is_none()
+        }));
         let stranger = ip("192.0.2.1");
-        let count = |client, what| anvil.count("smtp", client, what, (&settings, 0));
+        let count = |client, what| anvil.count("smtp", client, what, (terms(&settings, client), 0));
         assert!((0..9).all(|_| count(friend, Happening::Message).is_none()));
         assert!((0..9).all(|_| count(stranger, Happening::Recipient).is_none()));
         assert_eq!(count(stranger, Happening::Message), None);
@@ -355,14 +370,14 @@ mod tests {
     fn who_is_gone_is_forgotten() {
         let (anvil, settings, client) = (Anvil::default(), settings(), ip("192.0.2.1"));
         let known = || anvil.clients().counts.len();
-        anvil.connect("smtp", client, &settings, 0);
+        anvil.connect("smtp", client, terms(&settings, client), 0);
         anvil.disconnect("smtp", client, 0, SECOND);
         assert_eq!(known(), 1, "its rate still counts");
-        anvil.connect("smtp", client, &settings, SECOND);
+        anvil.connect("smtp", client, terms(&settings, client), SECOND);
         anvil.disconnect("smtp", client, 0, 100 * SECOND);
         assert_eq!(known(), 0);
         for _ in 0..3 {
-            anvil.connect("smtp", client, &settings, 200 * SECOND);
+            anvil.connect("smtp", client, terms(&settings, client), 200 * SECOND);
         }
         for _ in 0..3 {
             anvil.disconnect("smtp", client, 0, 300 * SECOND);
@@ -376,10 +391,10 @@ mod tests {
     fn who_is_limited_is_shown_with_the_reason() {
         let (anvil, settings, client) = (Anvil::default(), settings(), ip("192.0.2.1"));
         for _ in 0..3 {
-            anvil.connect("smtp", client, &settings, SECOND);
+            anvil.connect("smtp", client, terms(&settings, client), SECOND);
         }
-        anvil.connect("smtp", ip("127.0.0.1"), &settings, SECOND);
-        anvil.connect("smtp", ip("192.0.2.7"), &settings, SECOND);
+        anvil.connect("smtp", ip("127.0.0.1"), terms(&settings, ip("127.0.0.1")), SECOND);
+        anvil.connect("smtp", ip("192.0.2.7"), terms(&settings, ip("192.0.2.7")), SECOND);
         let slowed = |errors, until_secs: i64| Slowed {
             session: 7,
             errors,
@@ -415,11 +430,16 @@ mod tests {
     #[test]
     fn the_highest_figures_are_told_once() {
         let (anvil, settings, client) = (Anvil::default(), settings(), ip("192.0.2.1"));
-        anvil.connect("smtp", ip("127.0.0.1"), &settings, 0);
+        anvil.connect("smtp", ip("127.0.0.1"), terms(&settings, ip("127.0.0.1")), 0);
         assert_eq!(anvil.take_peaks(0), Peaks::default(), "nobody limits friends");
-        anvil.connect("smtp", client, &settings, SECOND);
-        anvil.connect("smtp", client, &settings, 2 * SECOND);
-        anvil.count("smtp", client, Happening::Message, (&settings, 3 * SECOND));
+        anvil.connect("smtp", client, terms(&settings, client), SECOND);
+        anvil.connect("smtp", client, terms(&settings, client), 2 * SECOND);
+        anvil.count(
+            "smtp",
+            client,
+            Happening::Message,
+            (terms(&settings, client), 3 * SECOND),
+        );
         let peaks = anvil.take_peaks(3 * SECOND);
         let told = peaks
             .peaks

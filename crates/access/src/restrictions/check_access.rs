@@ -11,12 +11,13 @@ use crate::lists::{CLIENT, ETRN, HELO, RECIPIENT, REVERSE_CLIENT, SENDER};
 use crate::servers::{self, Servers};
 use crate::{About, Saying, Verdict, misconfigured};
 
-/// The table of an argument.
-fn table(context: &Context<'_>, name: &str) -> Result<Arc<Tables>, Verdict> {
-    context.access.tables.find(name).ok_or_else(|| {
+/// The table of an argument; the log is told where it is none.
+fn table(context: &Context<'_>, name: &str) -> Option<Arc<Tables>> {
+    let found = context.access.tables.find(name);
+    if found.is_none() {
         context.warn(format!("unexpected dictionary: {name}"));
-        Verdict::Fail(misconfigured())
-    })
+    }
+    found
 }
 
 /// What was found becomes a verdict about `about`.
@@ -25,6 +26,7 @@ fn verdict(name: &str, about: About, found: Result<Found, Failed>) -> Verdict {
         Ok(None) => Verdict::Dunno,
         Ok(Some((key, value))) => Verdict::Says(Saying {
             value,
+            written: None,
             source: name.to_owned(),
             key,
             about,
@@ -44,8 +46,8 @@ pub(super) fn check(
     look: impl FnOnce(&Tables) -> Result<Found, Failed>,
 ) -> Verdict {
     match table(context, name) {
-        Ok(table) => verdict(name, about, look(&table)),
-        Err(verdict) => verdict,
+        Some(table) => verdict(name, about, look(&table)),
+        None => Verdict::Fail(misconfigured()),
     }
 }
 
@@ -128,8 +130,8 @@ async fn check_servers(
     kind: Servers,
 ) -> Verdict {
     let table = match table(context, name) {
-        Ok(table) => table,
-        Err(verdict) => return verdict,
+        Some(table) => table,
+        None => return Verdict::Fail(misconfigured()),
     };
     let found = servers::look_up(context, &table, (target, &about), kind).await;
     match verdict(name, about, found) {

@@ -5,6 +5,10 @@ use crate::policy::{self, Server};
 use crate::{Saying, Verdict, misconfigured};
 
 pub(super) async fn check_policy_service(context: &Context<'_>, argument: &str) -> Verdict {
+    if argument.is_empty() {
+        context.warn("restriction check_policy_service must be followed by transport:server".to_owned());
+        return Verdict::Fail(misconfigured());
+    }
     let server = match Server::parse(argument, context.settings) {
         Ok(server) => server,
         Err(why) => {
@@ -26,6 +30,7 @@ pub(super) async fn check_policy_service(context: &Context<'_>, argument: &str) 
     };
     Verdict::Says(Saying {
         value,
+        written: None,
         source: server.endpoint,
         key: super::POLICY_QUERY.to_owned(),
         about: context.about.clone(),

@@ -42,6 +42,7 @@ pub(super) fn check_sendmail_access(context: &Context<'_>) -> Verdict {
         Ok(None) => Verdict::Dunno,
         Ok(Some(found)) => Verdict::Says(Saying {
             value: found.decision().action(tag),
+            written: Some(found.value.clone()),
             source: source(context),
             key: found.key,
             about,

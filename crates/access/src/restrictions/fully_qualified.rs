@@ -9,7 +9,13 @@ use crate::{About, Verdict};
 
 fn is_fully_qualified(domain: &Domain) -> bool {
     let name = domain.as_str();
-    domain.is_literal() || (domain.is_hostname() && name.trim_end_matches('.').contains('.'))
+    domain.is_literal() || (is_name(domain) && name.trim_end_matches('.').contains('.'))
+}
+
+/// Numbers alone are no name, nor is an address outside of brackets.
+fn is_name(domain: &Domain) -> bool {
+    let is_number = domain.as_str().bytes().all(|b| b.is_ascii_digit() || b == b'.');
+    domain.is_hostname() && !is_number
 }
 
 /// An address as it was written, without what would complete it.
@@ -59,7 +65,7 @@ pub(super) fn reject_invalid_helo_hostname(context: &Context<'_>) -> Verdict {
     };
     match Domain::parse(helo) {
         Ok(domain) if domain.to_ip().is_some() => Verdict::Dunno,
-        Ok(domain) if domain.is_hostname() && !domain.is_literal() => Verdict::Dunno,
+        Ok(domain) if is_name(&domain) => Verdict::Dunno,
         _ => {
             let text = if helo.starts_with('[') {
                 "invalid ip address"

@@ -27,6 +27,7 @@ use std::sync::{Mutex, PoisonError};
 use dns::Kind;
 use route::Router;
 use settings::{InetProtocols, Postfix};
+use tables::client_list::ClientList;
 
 use crate::access_tables::Keys;
 use crate::lists::{Access, Asked, Stage};
@@ -47,6 +48,10 @@ pub struct Context<'a> {
     pub settings: &'a Postfix,
     /// Where recipients go.
     pub router: &'a Router,
+    /// `mynetworks`
+    pub networks: &'a ClientList,
+    /// `permit_mx_backup_networks`
+    pub backup_networks: &'a ClientList,
     /// Whom to ask.
     pub outside: &'a dyn Outside,
     /// What a refusal is about that has no subject of its own.
@@ -185,6 +190,8 @@ impl<'a> Context<'a> {
             request: asked.request,
             settings: &access.settings,
             router: &access.router,
+            networks: &access.networks,
+            backup_networks: &access.backup_networks,
             outside: asked.outside,
             about,
             access,

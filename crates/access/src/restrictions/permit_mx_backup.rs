@@ -61,9 +61,14 @@ pub(super) async fn permit_mx_backup(context: &Context<'_>) -> Verdict {
     if own.is_none_or(|preference| preference <= best) {
         return Verdict::Dunno;
     }
-    let networks = &context.settings.permit_mx_backup_networks;
-    let is_trusted =
-        networks.patterns.is_empty() || of_best.iter().any(|address| networks.contains(*address));
+    let networks = context.backup_networks;
+    let mut is_trusted = networks.is_empty();
+    for address in of_best {
+        match networks.contains(None, address) {
+            Ok(is_in) => is_trusted |= is_in,
+            Err(_) => return about.lookup_failed(),
+        }
+    }
     if is_trusted {
         Verdict::Permit
     } else {

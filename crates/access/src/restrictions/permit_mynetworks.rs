@@ -8,8 +8,10 @@ use crate::{About, Verdict};
 
 pub(super) fn permit_mynetworks(context: &Context<'_>) -> Verdict {
     let client = &context.request.client;
-    if context.settings.mynetworks.contains(client.address) {
-        return Verdict::Permit;
+    match context.networks.contains(Some(&client.name), client.address) {
+        Ok(true) => return Verdict::Permit,
+        Ok(false) => {}
+        Err(_) => return context.about.lookup_failed(),
     }
     let name = Some(client.name.as_str()).filter(|name| *name != UNKNOWN);
     match context.router.relays_for_client(name, client.address) {

@@ -84,5 +84,5 @@ fn undeliverable(why: &Undeliverable, about: &About, detail: u16) -> Verdict {
         Undeliverable::NotNow(text) => (450, StatusCode::temporary(1, detail), text),
     };
     let (status, words) = StatusCode::split(text).unwrap_or((usual, text));
-    Verdict::Refuse(about.refusal(code, status, words))
+    Verdict::Refuse(about.refusal(code, about.fitting(status), words))
 }

@@ -18,6 +18,8 @@ pub(super) struct Routing {
     pub(super) maps: Maps,
     pub(super) host: ThisHost,
     pub(super) aliases: Tables,
+    /// The mailers that there are: their names and what they are, Sendmail's first.
+    pub(super) mailers: Vec<(String, String)>,
 }
 
 /// Who gets mail.
@@ -83,7 +85,13 @@ impl Routing {
             router,
             maps,
             aliases,
+            mailers: mailers(directory),
         }
+    }
+
+    /// Whether there is a mailer of that name.
+    pub(super) fn has_mailer(&self, name: &str) -> bool {
+        name == ERROR || self.mailers.iter().any(|(known, _)| known == name)
     }
 
     /// The address completed, and without routes through this host.
@@ -162,6 +170,25 @@ impl Routing {
             }
         })
     }
+}
+
+/// Sendmail's mailers, then the transports of `master.cf` in `directory`.
+fn mailers(directory: &Path) -> Vec<(String, String)> {
+    let own = [
+        ("prog", "a command"),
+        ("*file*", "a file"),
+        ("*include*", "a list"),
+        ("esmtp", "smtp"),
+    ];
+    let own = own.map(|(name, what)| (name.to_owned(), what.to_owned()));
+    let rows = config::master_cf::read(&directory.join("master.cf"), &mut Vec::new());
+    let transports = rows.into_iter().filter(|row| {
+        let commands = ["smtp", "lmtp", "local", "virtual", "error", "discard", "pipe"];
+        row.service_type == settings::ServiceType::Unix && commands.contains(&row.command.as_str())
+    });
+    own.into_iter()
+        .chain(transports.map(|row| (row.name, row.command)))
+        .collect()
 }
 
 fn explained(error: &intake::mapping::Error) -> String {

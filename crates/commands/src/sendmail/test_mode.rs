@@ -24,6 +24,7 @@ const HELP: &str = "/parse ADDRESS       each step from the address to the maile
 /canon HOST          the name that domaintable has for a host
 3,0 ADDRESS          rule sets: 3 canonify, 0 parse; 1, 2, 4 change nothing here
 =S0 =S3              what a rule set stands for
+=M                   the mailers
 $=w $=R $=t $=G      classes: this host's names, relay-domains, trusted-users, generics-domains
 $j $m                this host's name, its domain
 .DXvalue -dN         are taken and change nothing
@@ -49,6 +50,25 @@ const RULE_SETS: [(&str, &str, &str); 6] = [
     ("5", "5", "aliases(5) and .forward, when mail is delivered"),
 ];
 
+/// What Sendmail says of `a@b@c`.
+pub(super) const INVALID_ROUTE: &str = "Invalid route address";
+
+/// Whether more than one @ stands outside of quotes and no route is written as one (`@a:b@c`).
+pub(super) fn is_route(text: &str) -> bool {
+    let (mut is_quoted, mut is_escaped, mut signs) = (false, false, 0);
+    for c in text.chars() {
+        match c {
+            _ if is_escaped => is_escaped = false,
+            '\\' => is_escaped = true,
+            '"' => is_quoted = !is_quoted,
+            '@' if !is_quoted => signs += 1,
+            ',' if !is_quoted => return false,
+            _ => {}
+        }
+    }
+    signs > 1 && !text.trim_start_matches('<').starts_with('@')
+}
+
 /// The dialogue.
 struct Dialogue<'a> {
     routing: &'a Routing,
@@ -66,8 +86,10 @@ pub(super) fn run(routing: &Routing) -> ExitCode {
     };
     print_line(BANNER);
     print_bytes(b"> ");
-    for line in std::io::stdin().lock().lines() {
+    for line in std::io::stdin().lock().split(b'\n') {
         let Ok(line) = line else { break };
+        // What is not UTF-8 is asked as well as it can be.
+        let line = String::from_utf8_lossy(&line);
         if line.trim() == "/quit" {
             return ExitCode::SUCCESS;
         }
@@ -97,6 +119,7 @@ impl Dialogue<'_> {
             None | Some('#') => Ok(Vec::new()),
             Some('?') => Ok(HELP.lines().map(str::to_owned).collect()),
             Some('/') => self.command(line),
+            Some('=') if line.starts_with("=M") => Ok(self.mailers()),
             Some('=') => Ok(vec![rule_set_meaning(&line[1..])]),
             Some('$') => Ok(self.value(&line[1..])),
             Some('.') => Ok(self.define(&line[1..])),
@@ -117,8 +140,15 @@ impl Dialogue<'_> {
         let usage = |text: &str| Ok(vec![format!("Usage: {text}")]);
         match word.to_ascii_lowercase().as_str() {
             "/parse" if rest.is_empty() => usage("/parse address"),
+            "/parse" if is_route(rest) => Ok(vec![
+                "Cracked address = $g".to_owned(),
+                "Parsing envelope recipient address".to_owned(),
+                format!("{rest}... {INVALID_ROUTE}"),
+                format!("mailer {ERROR}, host 5.1.3, user \"553 {INVALID_ROUTE}\""),
+            ]),
             "/parse" => self.parse(rest),
             "/try" if second.is_empty() => usage("/try mailer address"),
+            "/try" if !self.routing.has_mailer(first) => Ok(vec![format!("Unknown mailer {first}")]),
             "/try" => self.attempt(first, second),
             "/tryflags" => match self.flags(rest) {
                 true => Ok(Vec::new()),
@@ -145,6 +175,14 @@ impl Dialogue<'_> {
             }
             _ => Ok(vec![format!("Unknown \"/\" command {word}")]),
         }
+    }
+
+    /// `=M`
+    fn mailers(&self) -> Vec<String> {
+        let numbered = self.routing.mailers.iter().enumerate();
+        numbered
+            .map(|(number, (name, what))| format!("mailer {number} ({name}): {what}"))
+            .collect()
     }
 
     fn flags(&mut self, text: &str) -> bool {
@@ -400,5 +438,24 @@ fn rule_set_meaning(text: &str) -> String {
     match known {
         Some((number, word, meaning)) => format!("S{number} ({word}): {meaning}"),
         None => format!("invalid ruleset name: \"{name}\""),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_route;
+
+    #[test]
+    fn routes_are_known_by_their_signs() {
+        for (text, is) in [
+            ("a@b@c", true),
+            ("a@b", false),
+            ("\"a@b\"@c", false),
+            ("a\\@b@c", false),
+            ("@a:b@c", false),
+            ("a@b, c@d", false),
+        ] {
+            assert_eq!(is_route(text), is, "{text}");
+        }
     }
 }

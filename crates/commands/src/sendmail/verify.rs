@@ -7,7 +7,8 @@ use address::Address;
 use tables::aliases::{Target, targets};
 
 use super::routing::{ERROR, Mailer, Routing};
-use crate::{print_line, submission};
+use super::test_mode::{INVALID_ROUTE, is_route};
+use crate::{EX_USAGE, print_line, submission};
 
 /// How deep aliases may stand for aliases.
 const DEPTH_MAX: usize = 50;
@@ -15,6 +16,7 @@ const DEPTH_MAX: usize = 50;
 const EX_DATAERR: u8 = 65;
 const EX_NOUSER: u8 = 67;
 const EX_NOHOST: u8 = 68;
+const EX_SOFTWARE: u8 = 70;
 
 /// What is found out about addresses.
 struct Verification<'a> {
@@ -34,6 +36,10 @@ pub(super) fn verify(routing: &Routing, words: &[String]) -> ExitCode {
         code: 0,
     };
     for word in words {
+        if is_route(word) {
+            verification.says(word, INVALID_ROUTE, EX_USAGE);
+            continue;
+        }
         match submission::recipients_of(word) {
             Ok(recipients) => recipients
                 .iter()
@@ -88,6 +94,10 @@ impl Verification<'_> {
                 _ => EX_DATAERR,
             };
             self.says(name, &mailer.user, code);
+            return Ok(());
+        }
+        if !routing.has_mailer(&mailer.name) {
+            self.says(name, &format!("unknown mailer {}", mailer.name), EX_SOFTWARE);
             return Ok(());
         }
         if mailer.name == "local"

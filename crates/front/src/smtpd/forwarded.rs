@@ -1,73 +1,10 @@
-//! What trusted clients tell of others: XFORWARD for the log, XCLIENT in place of the client itself; and who is trusted.
+//! What trusted clients tell of others: XFORWARD for the log, XCLIENT in place of the client itself.
 
 use std::net::IpAddr;
 
 use access::Client;
 use maillog::lines::smtpd::Original;
-use settings::{NetworkPattern, Networks};
 use smtp::server::{Attribute, Attributes, Told};
-use tables::{Tables, Tell};
-
-/// A list of clients as `smtpd_authorized_xforward_hosts` writes it: networks, names, `.domains`, tables; the first entry that
-/// matches decides.
-#[derive(Default)]
-pub(super) struct Trusted(Vec<(bool, Entry)>);
-
-enum Entry {
-    Network(settings::Network),
-    Name(String),
-    Table(Tables),
-}
-
-impl Trusted {
-    /// The list of a parameter. A table that cannot be opened is told to `tell`, and nobody is in it.
-    pub(super) fn open(list: &Networks, tell: &Tell) -> Trusted {
-        let entry = |pattern: &NetworkPattern| match pattern {
-            NetworkPattern::Network(network) => Some(Entry::Network(*network)),
-            NetworkPattern::Name(name) => Some(Entry::Name(name.to_ascii_lowercase())),
-            NetworkPattern::Table(table) => {
-                let (mut tables, problems) = Tables::open(std::slice::from_ref(table));
-                problems.iter().for_each(|problem| tell(&problem.to_string()));
-                tables.tell_warnings(tell);
-                Some(Entry::Table(tables))
-            }
-            // It was read when the configuration was.
-            NetworkPattern::File(_) => None,
-        };
-        let each = list.patterns.iter();
-        Trusted(
-            each.filter_map(|(negated, pattern)| Some((*negated, entry(pattern)?)))
-                .collect(),
-        )
-    }
-
-    /// Whether this client is in the list. Whom a table cannot tell about is not trusted.
-    pub(super) fn has(&self, client: &Client) -> bool {
-        let name = client.name.to_ascii_lowercase();
-        let address = client.address.to_canonical();
-        for (negated, entry) in &self.0 {
-            let matches = match entry {
-                Entry::Network(network) => network.contains(address),
-                Entry::Name(wanted) if wanted.starts_with('.') => name.ends_with(wanted.as_str()),
-                Entry::Name(wanted) => *wanted == name,
-                Entry::Table(table) => {
-                    let shown = address.to_string();
-                    let mut keys = [name.as_str(), &shown].into_iter();
-                    let found: Result<bool, tables::Error> =
-                        keys.try_fold(false, |found, key| Ok(found || table.has(key)?));
-                    match found {
-                        Ok(found) => found,
-                        Err(_) => return false,
-                    }
-                }
-            };
-            if matches {
-                return !negated;
-            }
-        }
-        false
-    }
-}
 
 /// The client behind a trusted one, for the log and for what the queue keeps. What was not told is not known.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -175,7 +112,6 @@ pub(super) fn value(attributes: &Attributes, wanted: Attribute) -> Option<Option
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::Arc;
 
     fn client(name: &str, address: &str) -> Client {
         Client {
@@ -184,32 +120,6 @@ mod tests {
             name_is_pending: false,
             address: address.parse().expect("an address"),
         }
-    }
-
-    #[test]
-    fn trusted_clients_are_named_in_every_way() {
-        let tell: Tell = Arc::new(|_: &str| {});
-        let list =
-            "!192.0.2.9, 192.0.2.0/24, filter.test .inside.test inline:{other.test=yes,198.51.100.7=yes}";
-        let trusted = Trusted::open(&list.parse().expect("a list"), &tell);
-        for (name, address, is_trusted) in [
-            ("unknown", "192.0.2.1", true),
-            ("unknown", "192.0.2.9", false),
-            ("unknown", "::ffff:192.0.2.1", true),
-            ("FILTER.test", "203.0.113.1", true),
-            ("a.inside.test", "203.0.113.1", true),
-            ("inside.test", "203.0.113.1", false),
-            ("other.test", "203.0.113.1", true),
-            ("unknown", "198.51.100.7", true),
-            ("unknown", "198.51.100.8", false),
-        ] {
-            assert_eq!(
-                trusted.has(&client(name, address)),
-                is_trusted,
-                "{name} {address}"
-            );
-        }
-        assert!(!Trusted::default().has(&client("localhost", "127.0.0.1")));
     }
 
     #[test]

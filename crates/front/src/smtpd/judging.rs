@@ -106,6 +106,11 @@ impl Session {
         for note in &outcome.notes {
             match note {
                 Note::Warning(text) => self.service.log.warning("smtpd", text),
+                Note::StatusMapped { from, class, to } => self.service.log.write(&lines::StatusMapped {
+                    from: *from,
+                    class,
+                    to: *to,
+                }),
                 Note::About(word, text, rule) => {
                     let rule = rule.as_ref().map(ToString::to_string);
                     let moment = moment.by(rule.as_deref().unwrap_or_default());
@@ -160,14 +165,17 @@ impl Session {
     /// A line of the log about a command.
     pub(super) fn tell(&self, decision: lines::Decision, text: &str, moment: Moment<'_>) {
         let sender = self.transaction.as_ref().filter(|_| moment.command != "VRFY");
-        let sender = sender.map(Transaction::sender_written);
+        let sender = sender.map(|transaction| match transaction.sender() {
+            Some(sender) => sender.to_string(),
+            None => String::new(),
+        });
         self.service.log.write(&lines::Decided {
             queue_id: self.transaction.as_ref().and_then(Transaction::queue_id),
             decision,
             stage: moment.command,
             peer: self.peer(),
             text,
-            sender,
+            sender: sender.as_deref(),
             recipient: moment.shown,
             protocol: self.protocol_at(moment.command),
             helo: self.helo.as_ref().map(|(_, name)| name.as_str()),

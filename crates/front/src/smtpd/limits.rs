@@ -28,12 +28,11 @@ impl Session {
     /// Whether the client does this more often than it may; the log knows then.
     pub(super) fn is_over(&self, happening: Happening) -> bool {
         let service = &self.service;
-        let excess = service.front.anvil.count(
-            &service.name,
-            self.client.address,
-            happening,
-            (&service.settings, now()),
-        );
+        let terms = service.terms(&self.client);
+        let excess = service
+            .front
+            .anvil
+            .count(&service.name, self.client.address, happening, (terms, now()));
         excess.inspect(|excess| self.log_excess(excess)).is_some()
     }
 

@@ -1,6 +1,8 @@
 //! The SMTP service: one [`Smtpd`] for each `smtpd` row of master.cf, one [`session::Session`] for each client.
 
 mod client_name;
+mod clients;
+mod command_filter;
 mod footers;
 mod forwarded;
 mod judging;
@@ -30,6 +32,7 @@ use smtp::server::{Config, Server};
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
+use self::clients::Group;
 use crate::Front;
 use serve::Link;
 use serve::clock::now;
@@ -56,10 +59,7 @@ pub struct Smtpd {
     tls: Option<TlsServer>,
     log: maillog::Log,
     rewrite_clients: RewriteClients,
-    /// `smtpd_authorized_xforward_hosts`
-    xforward: forwarded::Trusted,
-    /// `smtpd_authorized_xclient_hosts`
-    xclient: forwarded::Trusted,
+    clients: clients::Clients,
 }
 
 impl Smtpd {
@@ -74,7 +74,11 @@ impl Smtpd {
         problems
             .iter()
             .for_each(|problem| front.log.error("smtpd", &problem.to_string()));
-        let (access, problems) = Access::new(Arc::clone(&settings), Arc::clone(&front.router), &tell);
+        let (router, mut problems) = front.router.for_service(&settings, &tell);
+        let (access, found) = Access::new(Arc::clone(&settings), router, &tell);
+        problems.extend(found);
+        let clients = clients::Clients::open(&settings, &tell, &mut problems);
+        let command_filter = command_filter::open(&settings, &tell, &mut problems);
         problems
             .iter()
             .for_each(|problem| log.error("smtpd", &problem.to_string()));
@@ -83,13 +87,14 @@ impl Smtpd {
             .iter()
             .for_each(|problem| log.error("smtpd", &problem.to_string()));
         let mechanisms = front.auth.mechanisms();
-        let config = Arc::new(options::config(&settings, tls.is_some(), &filter, &mechanisms));
+        let mut config = options::config(&settings, tls.is_some(), &filter, &mechanisms);
+        config.command_filter = command_filter;
+        let config = Arc::new(config);
         Smtpd {
             access,
             policies: policies::Policies::new(&settings.queue_directory),
             milters: crate::milters::Milters::of_smtp(&settings, &log, &tell),
-            xforward: forwarded::Trusted::open(&settings.smtpd_authorized_xforward_hosts, &tell),
-            xclient: forwarded::Trusted::open(&settings.smtpd_authorized_xclient_hosts, &tell),
+            clients,
             log,
             rewrite_clients,
             authority: Arc::clone(&front.auth),
@@ -134,8 +139,11 @@ impl Smtpd {
                 ..Config::clone(&config)
             });
         }
-        let config = options::for_client(&config, &self.settings, client.address);
-        let (xforward, xclient) = (self.xforward.has(client), self.xclient.has(client));
+        let config = options::for_client(&config, |group| self.clients.has(group, client));
+        let (xforward, xclient) = (
+            self.clients.has(Group::Xforward, client),
+            self.clients.has(Group::Xclient, client),
+        );
         match xforward || xclient {
             false => config,
             true => Arc::new(Config {

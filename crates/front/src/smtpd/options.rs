@@ -1,6 +1,5 @@
 //! What the parameters of a service mean for its machines.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +9,8 @@ use settings::{BareNewline, NotifyClass, Postfix, TlsLevel};
 use smtp::server::{Auth, BareNewline as Strictness, Config, Limits, Protocol, Tls, Words};
 
 use tables::name_list::NameList;
+
+use super::clients::Group;
 
 /// The machine's configuration by parameters.
 /// Which log-ins there are: `mechanisms` are those of the authority, in capitals.
@@ -59,6 +60,7 @@ pub(super) fn config(
         discard_ehlo_keywords: discarded,
         forbidden_commands: upper(&settings.smtpd_forbidden_commands),
         noop_commands: upper(&settings.smtpd_noop_commands),
+        command_filter: None,
         xforward: false,
         xclient: false,
         forbids_pipelining: settings.smtpd_forbid_unauth_pipelining,
@@ -75,10 +77,10 @@ fn wants_transcripts(settings: &Postfix) -> bool {
 /// The configuration for one client: `smtpd_forbid_bare_newline_exclusions` and `smtpd_sasl_exceptions_networks`.
 ///
 /// An excluded client is neither refused nor noted, but LF.LF never ends its message either.
-pub(super) fn for_client(config: &Arc<Config>, settings: &Postfix, client: IpAddr) -> Arc<Config> {
-    let is_lenient = settings.smtpd_forbid_bare_newline_exclusions.contains(client)
-        && matches!(config.bare_newline, Strictness::Note | Strictness::Reject);
-    let is_without_auth = settings.smtpd_sasl_exceptions_networks.contains(client);
+pub(super) fn for_client(config: &Arc<Config>, is_in: impl Fn(Group) -> bool) -> Arc<Config> {
+    let is_lenient =
+        matches!(config.bare_newline, Strictness::Note | Strictness::Reject) && is_in(Group::BareNewlines);
+    let is_without_auth = is_in(Group::WithoutAuth);
     if !is_lenient && !is_without_auth {
         return Arc::clone(config);
     }
@@ -257,11 +259,6 @@ mod tests {
         use smtp::server::BareNewline;
         let mut settings = settings();
         let filter = NameList::default();
-        settings.smtpd_forbid_bare_newline_exclusions = "127.0.0.0/8".parse().expect("a network");
-        let (friend, stranger) = (
-            "127.0.0.1".parse().expect("an address"),
-            "192.0.2.1".parse().expect("an address"),
-        );
         for (word, for_stranger, for_friend) in [
             (
                 settings::BareNewline::Reject,
@@ -282,11 +279,9 @@ mod tests {
         ] {
             settings.smtpd_forbid_bare_newline = word;
             let config = Arc::new(config(&settings, false, &filter, &[]));
-            assert_eq!(
-                for_client(&config, &settings, stranger).bare_newline,
-                for_stranger
-            );
-            assert_eq!(for_client(&config, &settings, friend).bare_newline, for_friend);
+            assert_eq!(for_client(&config, |_| false).bare_newline, for_stranger);
+            let friend = for_client(&config, |group| group == Group::BareNewlines);
+            assert_eq!(friend.bare_newline, for_friend);
         }
     }
 }

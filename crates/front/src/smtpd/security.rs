@@ -8,6 +8,7 @@ use serve::Link;
 use tls::clients::Shown;
 use tls::session::Description;
 
+use super::clients::Group;
 use super::session::Session;
 
 /// The TLS session of a connection, if there is one.
@@ -59,7 +60,7 @@ impl Session {
         let client = Known {
             address,
             is_own: service.front.own_addresses.contains(&address),
-            is_in_networks: service.settings.mynetworks.contains(address),
+            is_in_networks: service.clients.has(Group::Networks, &self.client),
             is_logged_in: self.login.is_some(),
             has_trusted_certificate: self.shown(link).is_some_and(|shown| shown.is_trusted),
         };

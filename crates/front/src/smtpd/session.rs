@@ -90,8 +90,14 @@ pub(super) enum Watched<'a> {
 
 impl Session {
     pub(super) fn new(service: Arc<Smtpd>, address: IpAddr) -> Session {
+        let client = Client {
+            name: "unknown".to_owned(),
+            reverse_name: "unknown".to_owned(),
+            name_is_pending: false,
+            address,
+        };
         let anvil = &service.front.anvil;
-        let excess = anvil.connect(&service.name, address, &service.settings, now());
+        let excess = anvil.connect(&service.name, address, service.terms(&client), now());
         Session {
             excess,
             service,
@@ -101,12 +107,7 @@ impl Session {
             connected: address,
             port: None,
             forwarded: None,
-            client: Client {
-                name: "unknown".to_owned(),
-                reverse_name: "unknown".to_owned(),
-                name_is_pending: false,
-                address,
-            },
+            client,
             helo: None,
             login: None,
             conversation: None,
@@ -713,6 +714,7 @@ impl Session {
                     rule: Some("message_size_limit").filter(|_| self.names_rules()),
                 });
             }
+            note @ (Note::Replaced { .. } | Note::IllegalAddress { .. }) => self.tell_of_command(&note),
             Note::Slowed { errors, until } => self.slowed(errors, until),
             Note::TooManyRecipients(recipient, reply) => {
                 self.had_too_many_recipients(&recipient.to_string(), &reply);

@@ -1,6 +1,6 @@
 //! Lines of the SMTP server: who connected, what was refused, how it ended.
 
-use envelope::QueueId;
+use envelope::{QueueId, StatusCode};
 
 use super::{Peer, on_one_line, say, say_rule};
 use crate::{Line, Severity, Tag};
@@ -256,6 +256,49 @@ impl Proxied<'_> {
             say!(out, " helo=<{helo}>");
         }
         say_rule(out, self.rule);
+    }
+}
+
+/// `localhost[127.0.0.1]: replacing command "XVRFY a" with "VRFY a"` (`smtpd_command_filter`)
+#[derive(Debug)]
+pub struct CommandReplaced<'a> {
+    /// Who.
+    pub peer: Peer<'a>,
+    /// What they said; cut to 100 characters.
+    pub command: &'a str,
+    /// What is done instead; cut as well.
+    pub by: &'a str,
+}
+smtpd_line!(CommandReplaced);
+
+impl CommandReplaced<'_> {
+    fn say(&self, out: &mut String) {
+        let start = |text: &str| text.chars().take(100).collect::<String>();
+        let (command, by) = (start(self.command), start(self.by));
+        say!(
+            out,
+            "{}: replacing command \"{command}\" with \"{by}\"",
+            self.peer
+        );
+    }
+}
+
+/// `mapping DSN status 5.1.1 into Sender address status 5.1.7`
+#[derive(Debug)]
+pub struct StatusMapped<'a> {
+    /// What a table has.
+    pub from: StatusCode,
+    /// What it is about.
+    pub class: &'a str,
+    /// What the client gets.
+    pub to: StatusCode,
+}
+smtpd_line!(StatusMapped);
+
+impl StatusMapped<'_> {
+    fn say(&self, out: &mut String) {
+        let StatusMapped { from, class, to } = self;
+        say!(out, "mapping DSN status {from} into {class} status {to}");
     }
 }
 

@@ -8,7 +8,7 @@ use std::process::Stdio;
 use anyhow::{Context, Result};
 use ipc::channel::{Filled, Inbox, Outbox, Parcel, halves};
 use ipc::frame::Error;
-use ipc::roles::{Identity, Message, Order};
+use ipc::roles::{Begin, Identity, Message, Order};
 use tokio::io::Interest;
 use tokio::process::{Child as Process, Command};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -91,9 +91,24 @@ impl Child {
         })
     }
 
+    /// Gives it the first order.
+    ///
+    /// # Errors
+    /// When it cannot be told: the configuration or the number of ports is over a limit of [`ipc`].
+    pub(super) fn begin(&mut self, begin: Begin<Slice>, descriptors: Vec<OwnedFd>) -> Result<()> {
+        let parcel = Parcel::new(&Order::Begin(begin), descriptors).with_context(|| {
+            format!(
+                "cannot tell the process of role {} how to begin",
+                self.role.name()
+            )
+        })?;
+        let _ = self.parcels.send(parcel);
+        Ok(())
+    }
+
     /// Gives it an order. One that has ended is not heard of again.
     pub(super) fn order(&mut self, order: &Order<Slice>, descriptors: Vec<OwnedFd>) {
-        if !matches!(order, Order::Begin(_) | Order::Answer { .. } | Order::MakeRoom) {
+        if !matches!(order, Order::Answer { .. } | Order::MakeRoom) {
             self.orders += 1;
         }
         if let Ok(parcel) = Parcel::new(order, descriptors) {

@@ -498,7 +498,7 @@ impl Supervisor {
             ports,
             supervisor: std::process::id(),
         };
-        child.order(&Order::Begin(begin), descriptors);
+        child.begin(begin, descriptors)?;
         Ok(child)
     }
 

@@ -19,7 +19,6 @@ const NOTHING: &[(&str, &str)] = &[
     ("blacklist_recipients", "access is asked for recipients, too"),
     ("blocklist_recipients", "access is asked for recipients, too"),
     ("local_lmtp", "local mail goes by local(8)"),
-    ("masquerade_envelope", "masquerade_classes has envelope senders"),
     ("nocanonify", "names are not looked up to be replaced"),
     (
         "nodns",
@@ -32,7 +31,6 @@ const NOTHING: &[(&str, &str)] = &[
     ("uucpdomain", "there is no UUCP"),
     ("bitdomain", "there is no BITNET"),
     ("msp", "sendmail(1) hands mail in by postdrop"),
-    ("no_default_msa", "ports are rows of master.cf"),
     (
         "preserve_local_plus_detail",
         "recipient_delimiter says what details are",
@@ -94,7 +92,7 @@ const ANYBODY: &str =
 const NO_SETTING: &str = "no setting does this";
 
 impl Reading<'_> {
-    pub(super) fn feature(&mut self, name: &str, arguments: &[String]) -> Outcome {
+    pub(super) fn feature(&mut self, line: usize, name: &str, arguments: &[String]) -> Outcome {
         let argument = |number: usize| {
             arguments
                 .get(number)
@@ -108,7 +106,25 @@ impl Reading<'_> {
             "access_db" | "mailertable" | "virtusertable" | "domaintable" | "genericstable"
             | "use_cw_file" | "use_ct_file" => self.file(name, argument(1)),
             "delay_checks" => take("smtpd_delay_reject", "yes"),
-            "dnsbl" | "enhdnsbl" => blocked(name, argument(1), argument(3)),
+            "dnsbl" | "enhdnsbl" => {
+                let outcome = blocked(name, argument(1), argument(3));
+                if let (Outcome::Taken(_), Some(own)) = (&outcome, arguments.get(2)) {
+                    self.own_reply(line, argument(1), own);
+                }
+                if name == "dnsbl" && !argument(3).is_empty() {
+                    let why = "a list that does not answer lets clients pass";
+                    self.note(
+                        line,
+                        &format!("FEATURE(dnsbl) with {}", argument(3)),
+                        not_taken(why),
+                    );
+                }
+                outcome
+            }
+            "no_default_msa" => {
+                self.has_no_default_msa = true;
+                nothing("there is a row for submission where one is asked for")
+            }
             "rhsbl" => take(
                 "smtpd_sender_restrictions",
                 &format!("reject_rhsbl_sender {}", argument(1)),
@@ -146,13 +162,6 @@ impl Reading<'_> {
                     &format!("{path} -t -Y -a \"$EXTENSION\" -d \"$LOGNAME\""),
                 )
             }
-            "allmasquerade" => take(
-                "masquerade_classes",
-                "envelope_sender, header_sender, header_recipient",
-            ),
-            "limited_masquerade" | "masquerade_entire_domain" | "local_no_masquerade" => {
-                nothing("masquerade_domains names what is within them")
-            }
             _ => not_taken(
                 NOT_TAKEN
                     .iter()
@@ -160,6 +169,25 @@ impl Reading<'_> {
                     .map_or("it is not known", |(_, why)| *why),
             ),
         }
+    }
+
+    /// The text of one's own with which a list in DNS refuses: `"550 Mail from " $&{client_addr} " refused"`.
+    fn own_reply(&mut self, line: usize, zone: &str, text: &str) {
+        let text = text.trim().replace("$&{client_addr}", "$$client_address");
+        let text = text.replace(['"', '`', '\''], "");
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let has_code = text.get(..4).is_some_and(|code| {
+            code.starts_with(['4', '5'])
+                && code[1..3].bytes().all(|b| b.is_ascii_digit())
+                && code.ends_with(' ')
+        });
+        let is_plain = !text.replace("$$client_address", "").contains(['$', '{', '}']);
+        let outcome = match (text.as_str(), has_code && is_plain) {
+            ("", _) => return,
+            (_, false) => not_taken("its text is no reply that is understood: write it into rbl_reply_maps"),
+            (text, true) => take("rbl_reply_maps", &format!("inline:{{ {{ {zone} = {text} }} }}")),
+        };
+        self.note(line, &format!("FEATURE(dnsbl, {zone}), its text"), outcome);
     }
 
     /// A feature that is a file of the directory.

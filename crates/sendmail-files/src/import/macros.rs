@@ -18,12 +18,6 @@ impl Reading<'_> {
                 nothing("it has no effect by itself")
             }
             "MAILER" | "MODIFY_MAILER_FLAGS" => mailer(name, first),
-            "MASQUERADE_AS" => Outcome::Taken(vec![
-                ("myorigin".to_owned(), first.to_owned()),
-                ("masquerade_domains".to_owned(), first.to_owned()),
-            ]),
-            "MASQUERADE_DOMAIN" => self.masquerade_domain(first),
-            "EXPOSED_USER" => take("masquerade_exceptions", first),
             "LOCAL_DOMAIN" => take("mydestination", &words(first)),
             "RELAY_DOMAIN" => take("relay_domains", &words(first)),
             "RELAY_DOMAIN_FILE" => take("relay_domains", first),
@@ -35,13 +29,10 @@ impl Reading<'_> {
                 words(first),
                 self.directory
             )),
-            "MASQUERADE_DOMAIN_FILE" | "MASQUERADE_EXCEPTION" | "EXPOSED_USER_FILE" => {
-                not_taken("write the words into masquerade_domains (! excepts one), masquerade_exceptions")
-            }
             "TRUST_AUTH_MECH" => {
                 Outcome::Taken(vec![("smtpd_sasl_auth_enable".to_owned(), "yes".to_owned())])
             }
-            "DAEMON_OPTIONS" | "CLIENT_OPTIONS" => listener(name, first),
+            "DAEMON_OPTIONS" | "CLIENT_OPTIONS" => self.listener(name, first),
             "INPUT_MAIL_FILTER" | "MAIL_FILTER" => {
                 filter(arguments.get(1).map(|text| text.as_str()).unwrap_or_default())
             }
@@ -65,23 +56,66 @@ impl Reading<'_> {
         }
     }
 
-    /// Another domain that hides behind that of MASQUERADE_AS.
-    fn masquerade_domain(&self, domain: &str) -> Outcome {
-        let settings = &self.import.settings;
-        let behind = settings.iter().find(|setting| setting.name == "myorigin");
-        let Some(behind) = behind else {
-            return not_taken("it comes before MASQUERADE_AS");
+    /// `Name=MTA, Port=smtp, Addr=127.0.0.1, M=Ea`
+    fn listener(&mut self, name: &str, text: &str) -> Outcome {
+        let option = |wanted: &str| {
+            let options = text.split(',').filter_map(|option| option.split_once('='));
+            let found = options.into_iter().find(|(name, _)| {
+                let name = name.trim();
+                name.eq_ignore_ascii_case(wanted)
+                    || (wanted.len() > 1 && name.eq_ignore_ascii_case(&wanted[..1]))
+            });
+            found.map(|(_, value)| value.trim())
         };
-        let is_within = domain
-            .strip_suffix(behind.text.as_str())
-            .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
-        match is_within {
-            true => nothing("masquerade_domains has what is within the domain"),
-            false => not_taken(format!(
-                "no part of {0}: add {{ @{domain} = @{0} }} to an inline table of smtp_generic_maps",
-                behind.text
-            )),
+        let address = option("Addr");
+        if name == "CLIENT_OPTIONS" {
+            return match address {
+                Some(address) if address.contains(':') => take("smtp_bind_address6", address),
+                Some(address) => take("smtp_bind_address", address),
+                None => not_taken("no setting does this"),
+            };
         }
+        let port = option("Port").unwrap_or("smtp");
+        let at = match address {
+            Some(address) if address.contains(':') => format!("[{address}]:"),
+            Some(address) => format!("{address}:"),
+            None => String::new(),
+        };
+        let wants_login = option("Modifiers").is_some_and(|flags| flags.contains('a'))
+            || text.split(',').any(|option| {
+                let option = option.trim();
+                option.strip_prefix("M=").is_some_and(|flags| flags.contains('a'))
+            });
+        let login = match wants_login {
+            true => {
+                " -o smtpd_sasl_auth_enable=yes -o smtpd_client_restrictions=permit_sasl_authenticated,reject"
+            }
+            false => "",
+        };
+        match (port, address) {
+            ("smtp" | "25", None) => nothing("mail is taken on port 25 of every interface (inet_interfaces)"),
+            ("smtp" | "25", Some("127.0.0.1" | "::1" | "localhost")) => {
+                take("inet_interfaces", "loopback-only")
+            }
+            ("smtp" | "25", Some(address)) => take("inet_interfaces", address),
+            ("submission" | "587", _) => {
+                self.has_no_default_msa = true;
+                Outcome::Service(format!("{at}submission inet n - n - - smtpd{login}"))
+            }
+            ("smtps" | "465", _) if !self.defined.contains_key("confSERVER_CERT") => not_taken(format!(
+                "there is no certificate (confSERVER_CERT). With one, add a row to master.cf: {at}smtps inet n - n - - \
+                 smtpd -o smtpd_tls_wrappermode=yes{login}"
+            )),
+            ("smtps" | "465", _) => Outcome::Service(format!(
+                "{at}smtps inet n - n - - smtpd -o smtpd_tls_wrappermode=yes{login}"
+            )),
+            (port, _) => Outcome::Service(format!("{at}{port} inet n - n - - smtpd{login}")),
+        }
+    }
+
+    /// A port to serve.
+    pub(super) fn serve(&mut self, line: usize, statement: &str, row: &str) {
+        self.note(line, statement, Outcome::Service(row.to_owned()));
     }
 }
 
@@ -96,40 +130,6 @@ fn mailer(name: &str, which: &str) -> Outcome {
         ("MAILER", "cyrus" | "cyrusv2") => not_taken("set mailbox_transport = lmtp:unix:/path/of/the/socket"),
         ("MAILER", _) => not_taken("a mailer of one's own is a row of master.cf with the command pipe"),
         _ => nothing("mailers have no flags"),
-    }
-}
-
-/// `Name=MTA, Port=smtp, Addr=127.0.0.1, M=Ea`
-fn listener(name: &str, text: &str) -> Outcome {
-    let option = |wanted: &str| {
-        let options = text.split(',').filter_map(|option| option.split_once('='));
-        let found = options.into_iter().find(|(name, _)| {
-            let name = name.trim();
-            name.eq_ignore_ascii_case(wanted) || (wanted.len() > 1 && name.eq_ignore_ascii_case(&wanted[..1]))
-        });
-        found.map(|(_, value)| value.trim())
-    };
-    let address = option("Addr");
-    if name == "CLIENT_OPTIONS" {
-        return match address {
-            Some(address) if address.contains(':') => take("smtp_bind_address6", address),
-            Some(address) => take("smtp_bind_address", address),
-            None => not_taken("no setting does this"),
-        };
-    }
-    let port = option("Port").unwrap_or("smtp");
-    let at = address.map(|address| format!("{address}:")).unwrap_or_default();
-    match (port, address) {
-        ("smtp" | "25", None) => nothing("mail is taken on port 25 of every interface (inet_interfaces)"),
-        ("smtp" | "25", Some("127.0.0.1" | "::1" | "localhost")) => take("inet_interfaces", "loopback-only"),
-        ("smtp" | "25", Some(address)) => take("inet_interfaces", address),
-        ("submission" | "587", _) => not_taken(format!(
-            "add a row to master.cf: {at}submission inet n - n - - smtpd -o smtpd_sasl_auth_enable=yes -o smtpd_client_restrictions=permit_sasl_authenticated,reject"
-        )),
-        ("smtps" | "465", _) => not_taken(format!(
-            "add a row to master.cf: {at}smtps inet n - n - - smtpd -o smtpd_tls_wrappermode=yes -o smtpd_sasl_auth_enable=yes"
-        )),
-        (port, _) => not_taken(format!("add a row to master.cf: {at}{port} inet n - n - - smtpd")),
     }
 }
 
@@ -156,8 +156,29 @@ fn filter(text: &str) -> Outcome {
         ("inet" | "inet6", None) => format!("inet:localhost:{place}"),
         _ => return not_taken(format!("{kind} is no kind of socket")),
     };
+    let times = options.iter().find(|(name, _)| *name == "T");
+    let times = times.map(|(_, times)| waits(times)).unwrap_or_default();
     Outcome::Taken(vec![(
         "smtpd_milters".to_owned(),
-        format!("{{ {socket}, default_action={action} }}"),
+        format!("{{ {socket}, default_action={action}{times} }}"),
     )])
+}
+
+/// The time limits of a filter: `C:5m;S:10s;R:10s;E:5m` for connecting, sending, reading and the answer to the end.
+fn waits(text: &str) -> String {
+    let of = |wanted: &str| {
+        let mut times = text.split(';').filter_map(|time| time.trim().split_once(':'));
+        times
+            .find(|(name, _)| *name == wanted)
+            .map(|(_, time)| time.trim())
+    };
+    let named = [
+        ("connect_timeout", of("C")),
+        ("command_timeout", of("R").or_else(|| of("S"))),
+        ("content_timeout", of("E")),
+    ];
+    let set = named
+        .iter()
+        .filter_map(|(name, time)| Some(format!(", {name}={}", (*time)?)));
+    set.collect()
 }

@@ -4,6 +4,7 @@
 mod defines;
 mod features;
 mod macros;
+mod masquerade;
 
 use std::collections::BTreeMap;
 
@@ -14,6 +15,8 @@ use crate::mc::{self, What};
 pub enum Outcome {
     /// It is these settings.
     Taken(Vec<(String, String)>),
+    /// It is this row of master.cf.
+    Service(String),
     /// Nothing is to be done; the text says why.
     Nothing(String),
     /// It was not taken; the text says why, or what to do.
@@ -47,6 +50,8 @@ pub struct Setting {
 pub struct Import {
     /// The settings, in the order in which the file asks for them.
     pub settings: Vec<Setting>,
+    /// Rows of master.cf beside those that are usual.
+    pub services: Vec<String>,
     /// Every statement.
     pub reports: Vec<Report>,
 }
@@ -64,6 +69,7 @@ impl Import {
                     let shown = settings.iter().map(|(name, text)| format!("{name} = {text}"));
                     shown.collect::<Vec<_>>().join("; ")
                 }
+                Outcome::Service(row) => format!("a row of master.cf: {row}"),
                 Outcome::Nothing(why) => format!("nothing to do: {why}"),
                 Outcome::NotTaken(why) => format!("not taken: {why}"),
             };
@@ -103,15 +109,13 @@ impl Import {
 }
 
 /// Settings that are lists: what a later statement says is added.
-const LISTS: [&str; 11] = [
-    "masquerade_domains",
-    "masquerade_exceptions",
+const LISTS: [&str; 9] = [
     "mydestination",
+    "rbl_reply_maps",
     "relay_domains",
     "smtpd_client_restrictions",
     "smtpd_helo_restrictions",
     "smtpd_milters",
-    "smtpd_relay_restrictions",
     "smtpd_sender_restrictions",
     "virtual_alias_domains",
     "alias_maps",
@@ -124,14 +128,19 @@ struct Reading<'a> {
     directory: &'a str,
     /// What `define` gave names to.
     defined: BTreeMap<String, String>,
+    masquerade: masquerade::Masquerade,
+    /// FEATURE(no_default_msa), or a port of one's own for submission.
+    has_no_default_msa: bool,
 }
 
-/// Translates the text of a `sendmail.mc` whose tables lie in `directory`.
-pub fn import(text: &str, directory: &str) -> Import {
+/// Translates the text of a `sendmail.mc` whose tables lie in `directory`; `local_host_names` are the words of that file there.
+pub fn import(text: &str, directory: &str, local_host_names: &[String]) -> Import {
     let mut reading = Reading {
         import: Import::default(),
         directory,
         defined: BTreeMap::new(),
+        masquerade: masquerade::Masquerade::default(),
+        has_no_default_msa: false,
     };
     reading.note(0, "today's defaults", take("compatibility_level", "3.6"));
     reading.note(
@@ -140,6 +149,14 @@ pub fn import(text: &str, directory: &str) -> Import {
         take("mydestination", "$myhostname, localhost.$mydomain, localhost"),
     );
     reading.note(0, "user+detail", take("recipient_delimiter", "+"));
+    reading.note(
+        0,
+        "relaying is denied for good",
+        take(
+            "smtpd_relay_restrictions",
+            "permit_mynetworks, permit_sasl_authenticated, reject_unauth_destination",
+        ),
+    );
     let mut section: Option<String> = None;
     for statement in mc::read(text) {
         let line = statement.line;
@@ -154,6 +171,15 @@ pub fn import(text: &str, directory: &str) -> Import {
             What::Raw(raw) => reading.raw(line, &raw, section.as_deref()),
         }
     }
+    reading.masquerade(local_host_names);
+    if !reading.has_no_default_msa {
+        reading.serve(
+            0,
+            "DAEMON_OPTIONS(`Port=587, Name=MSA, M=E')",
+            "submission inet n - n - - smtpd",
+        );
+    }
+    reading.import.reports.sort_by_key(|report| report.line);
     reading.import
 }
 
@@ -184,10 +210,14 @@ fn not_taken(why: impl Into<String>) -> Outcome {
 
 impl Reading<'_> {
     fn note(&mut self, line: usize, statement: &str, outcome: Outcome) {
-        if let Outcome::Taken(settings) = &outcome {
-            for (name, text) in settings {
-                self.set(line, name, text);
+        match &outcome {
+            Outcome::Taken(settings) => {
+                for (name, text) in settings {
+                    self.set(line, name, text);
+                }
             }
+            Outcome::Service(row) => self.import.services.push(row.clone()),
+            Outcome::Nothing(_) | Outcome::NotTaken(_) => {}
         }
         self.import.reports.push(Report {
             line,
@@ -209,7 +239,7 @@ impl Reading<'_> {
                 lines: vec![line],
             });
         };
-        let items: Vec<&str> = match text.starts_with('{') {
+        let items: Vec<&str> = match text.starts_with('{') || text.starts_with("inline:") {
             true => vec![text],
             false => text.split(", ").collect(),
         };
@@ -240,11 +270,17 @@ impl Reading<'_> {
                 self.note(line, &format!("define({first})"), outcome);
             }
             "FEATURE" => {
-                let outcome = self.feature(first, arguments);
+                let outcome = match self.masquerading(line, first, "") {
+                    Some(outcome) => outcome,
+                    None => self.feature(line, first, arguments),
+                };
                 self.note(line, &format!("FEATURE({first})"), outcome);
             }
             _ => {
-                let outcome = self.macro_call(name, arguments);
+                let outcome = match self.masquerading(line, name, first) {
+                    Some(outcome) => outcome,
+                    None => self.macro_call(name, arguments),
+                };
                 let shown = match first {
                     "" => name.to_owned(),
                     first => format!("{name}({})", first.chars().take(60).collect::<String>()),
@@ -267,7 +303,10 @@ impl Reading<'_> {
                 _ => not_taken("a class from a program or database"),
             },
             _ if text.starts_with("Dj") => take("myhostname", text[2..].trim()),
-            _ if text.starts_with("DM") => take("myorigin", text[2..].trim()),
+            _ if text.starts_with("DM") => {
+                let outcome = self.masquerading(line, "MASQUERADE_AS", text[2..].trim());
+                outcome.unwrap_or_else(|| nothing("it is empty"))
+            }
             _ if text.starts_with("DS") => self.smart_host(text[2..].trim()),
             (Some(section), _) => not_taken(format!(
                 "a line of sendmail.cf in {section}: rules are not translated; see transport_maps, \

@@ -3,7 +3,7 @@
 use super::*;
 
 fn imported(text: &str) -> Import {
-    import(text, "/etc/mail")
+    import(text, "/etc/mail", &["example2.jp".to_owned()])
 }
 
 fn setting<'a>(import: &'a Import, name: &str) -> Option<&'a str> {
@@ -68,7 +68,6 @@ fn red_hats_file() {
         ("disable_vrfy_command", "yes"),
         ("authorized_flush_users", "root"),
         ("inet_interfaces", "loopback-only"),
-        ("masquerade_exceptions", "root"),
         (
             "mailbox_command",
             "/usr/bin/procmail -t -Y -a \"$EXTENSION\" -d \"$LOGNAME\"",
@@ -102,14 +101,25 @@ fn red_hats_file() {
 fn a_line_that_the_course_comments_out() {
     let import = imported("dnl DAEMON_OPTIONS(`Port=submission, Name=MSA, M=Ea')dnl\n");
     assert_eq!(import.reports.iter().filter(|report| report.line > 0).count(), 0);
-    let import = imported("DAEMON_OPTIONS(`Port=submission, Name=MSA, M=Ea')dnl\n");
-    assert_eq!(import.not_taken(), 1);
-    assert!(
-        import
-            .report("sendmail.mc")
-            .last()
-            .is_some_and(|line| line.contains("submission inet n"))
+    assert_eq!(
+        import.services,
+        ["submission inet n - n - - smtpd"],
+        "Sendmail's own"
     );
+    assert_eq!(
+        imported("FEATURE(`no_default_msa', `dnl')dnl\n").services,
+        [""; 0]
+    );
+    let import =
+        imported("DAEMON_OPTIONS(`Port=submission, Name=MSA, M=Ea')dnl\nDAEMON_OPTIONS(`Port=smtps')\n");
+    assert_eq!(
+        import.not_taken(),
+        1,
+        "no certificate: {:#?}",
+        import.report("sendmail.mc")
+    );
+    let row = "submission inet n - n - - smtpd -o smtpd_sasl_auth_enable=yes -o smtpd_client_restrictions=permit_sasl_authenticated,reject";
+    assert_eq!(import.services, [row]);
 }
 
 #[test]
@@ -125,8 +135,12 @@ fn hosts_that_others_relay_through() {
     );
     for (name, text) in [
         ("relayhost", "[smtp.example.net]:587"),
-        ("myorigin", "example.jp"),
-        ("masquerade_domains", "example.jp"),
+        (
+            "sender_canonical_maps",
+            "inline:{ { @$myhostname = @example.jp }, { @localhost.$mydomain = @example.jp }, { @localhost = @example.jp }, { @a.example.jp = @example.jp }, { @example2.jp = @example.jp }, { @w.example.jp = @example.jp } }",
+        ),
+        ("sender_canonical_classes", "envelope_sender, header_sender"),
+        ("rbl_reply_maps", "inline:{ { zen.example.net = 550 no } }"),
         ("myhostname", "mail.example.jp"),
         ("message_size_limit", "10485760"),
         ("smtpd_sasl_auth_enable", "yes"),
@@ -137,7 +151,7 @@ fn hosts_that_others_relay_through() {
         ),
         (
             "smtpd_milters",
-            "{ unix:/run/spamass.sock, default_action=tempfail }, { inet:localhost:8891, default_action=accept }",
+            "{ unix:/run/spamass.sock, default_action=tempfail, command_timeout=4m }, { inet:localhost:8891, default_action=accept }",
         ),
         ("smtpd_banner", "$myhostname ESMTP"),
         (
@@ -148,6 +162,43 @@ fn hosts_that_others_relay_through() {
         assert_eq!(setting(&import, name), Some(text), "{name}");
     }
     assert_eq!(import.not_taken(), 1, "{:#?}", import.report("sendmail.mc"));
+}
+
+#[test]
+fn senders_are_masqueraded_and_nobody_else() {
+    let import = imported(
+        "EXPOSED_USER(`root')dnl\nMASQUERADE_AS(`example.jp')dnl\nFEATURE(limited_masquerade)\nMASQUERADE_DOMAIN(`a.test')dnl\nFEATURE(allmasquerade)dnl\nFEATURE(masquerade_entire_domain)\n",
+    );
+    let table = "inline:{ { root@a.test = root@a.test }, { @a.test = @example.jp } }, regexp:{ {if !/^(root)@/}, {/^(.+)@.+\\.a\\.test$$/ $${1}@example.jp}, {endif} }";
+    for (name, text) in [
+        ("sender_canonical_maps", table),
+        ("sender_canonical_classes", "header_sender"),
+        ("recipient_canonical_maps", table),
+        ("recipient_canonical_classes", "header_recipient"),
+    ] {
+        assert_eq!(setting(&import, name), Some(text), "{name}");
+    }
+    assert_eq!(setting(&import, "myorigin"), None);
+    assert_eq!(
+        setting(&imported("EXPOSED_USER(`root')"), "sender_canonical_maps"),
+        None
+    );
+}
+
+#[test]
+fn what_a_filter_and_a_list_in_dns_are_told_is_taken_or_reported() {
+    let import = imported(
+        "INPUT_MAIL_FILTER(`x', `S=unix:/x, F=, T=C:15m;S:4m;R:3m;E:10m')\n\
+         FEATURE(`dnsbl', `bl.test', `\"550 Rejected \" $&{client_addr} \", sorry\"')\nFEATURE(`dnsbl', `b2.test', `\"see \"$&f')\n",
+    );
+    let milter =
+        "{ unix:/x, default_action=accept, connect_timeout=15m, command_timeout=3m, content_timeout=10m }";
+    assert_eq!(setting(&import, "smtpd_milters"), Some(milter));
+    let reply = "inline:{ { bl.test = 550 Rejected $$client_address , sorry } }";
+    assert_eq!(setting(&import, "rbl_reply_maps"), Some(reply));
+    assert_eq!(import.not_taken(), 1, "{:#?}", import.report("sendmail.mc"));
+    let relay = "permit_mynetworks, permit_sasl_authenticated, reject_unauth_destination";
+    assert_eq!(setting(&import, "smtpd_relay_restrictions"), Some(relay));
 }
 
 #[test]

@@ -144,6 +144,7 @@ macro_rules! rows {
             maps_rbl_reject_code: ReplyCode = "554", Reload, "The code for clients on a block list.";
             default_rbl_reply: Text = "$rbl_code Service unavailable; $rbl_class [$rbl_what] blocked using $rbl_domain${rbl_reason?; $rbl_reason}", Reload, "The text of refusals because of a block list.";
             maps_rbl_domains: List = "", Reload, "Block lists of an obsolete rule.";
+            smtpd_command_filter: Tables = "", Reload, "A table that replaces commands before they are read.";
             permit_mx_backup_networks: NetworkList = "", Reload, "Networks of hosts this one may be a backup for.";
             rbl_reply_maps: Tables = "", Reload, "Such texts by list.";
             reject_tempfail_action: Text = "defer_if_permit", Reload, "What to do when a refusal meets a temporary error.";
@@ -176,8 +177,6 @@ crate::params::others! {
         "Whether the authorisation name is sent to Cyrus SASL.";
     "smtpd_client_connection_limit_exceptions" Text "" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
         "An older name of smtpd_client_event_limit_exceptions.";
-    "smtpd_command_filter" Text "" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
-        "A table that rewrites commands.";
     "smtpd_dns_reply_filter" Text "" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"
         "A table that changes DNS answers.";
     "smtpd_per_record_deadline" Text "" NotSupported "not yet: this rule or table of the SMTP server comes with a later release"

@@ -113,6 +113,15 @@ impl Server {
             return self.nonsense(&unknown("Error: bad UTF-8 syntax"));
         };
         let text = text.trim_matches([' ', '\t', '\r']);
+        let Ok(replaced) = self.replaced(text) else {
+            let text = format!("{} Server local data error", self.config.hostname);
+            self.say(&Reply::new(421, StatusCode::temporary(3, 0), text));
+            return self.finish(Ending::HungUp);
+        };
+        let text = replaced
+            .as_deref()
+            .unwrap_or(text)
+            .trim_matches([' ', '\t', '\r']);
         if text.is_empty() || text.contains('\0') {
             return self.nonsense(&unknown("Error: bad syntax"));
         }
@@ -163,6 +172,33 @@ impl Server {
             Verb::Quit => self.quit(),
             Verb::Unknown => {}
         }
+    }
+
+    /// What stands in the place of the command; an error: nobody can tell.
+    fn replaced(&mut self, text: &str) -> Result<Option<String>, ()> {
+        let Some(filter) = &self.config.command_filter else {
+            return Ok(None);
+        };
+        let replaced = (filter.0)(text)?;
+        if let Some(by) = &replaced {
+            let (command, by) = (text.to_owned(), by.clone());
+            self.events.push_back(Event::Note(Note::Replaced { command, by }));
+        }
+        Ok(replaced)
+    }
+
+    /// Refuses an address, `said` being what stands behind the command's word.
+    fn refuse_address(&mut self, command: &'static str, said: &str, reply: &Reply) {
+        let said = said.trim_start();
+        let end = match said.starts_with('<') {
+            true => said.find('>').map(|at| at + 1),
+            false => said.find([' ', '\t']),
+        };
+        self.events.push_back(Event::Note(Note::IllegalAddress {
+            command,
+            written: said[..end.unwrap_or(said.len())].to_owned(),
+        }));
+        self.refuse(reply);
     }
 
     fn nonsense(&mut self, reply: &Reply) {
@@ -345,7 +381,7 @@ impl Server {
         };
         let bad_address = Reply::new(501, StatusCode::permanent(1, 7), "Bad sender address syntax");
         let Some(path) = self.path(rest) else {
-            return self.refuse(&bad_address);
+            return self.refuse_address("MAIL", rest, &bad_address);
         };
         match options::mail(path.rest, self.config.limits.message_octets_max) {
             Err(reply) => {
@@ -357,7 +393,9 @@ impl Server {
                 }
                 self.refuse_for(Some(fault), &reply);
             }
-            Ok(options) if !options.smtputf8 && has_international_domain(&path) => self.refuse(&bad_address),
+            Ok(options) if !options.smtputf8 && has_international_domain(&path) => {
+                self.refuse_address("MAIL", rest, &bad_address);
+            }
             Ok(mut options) => {
                 options.written = path.written;
                 options.said = rest.to_owned();
@@ -400,7 +438,7 @@ impl Server {
             .path(rest)
             .filter(|path| smtputf8 || !has_international_domain(path));
         let Some((path, Some(recipient))) = path.map(|path| (path.clone(), path.address)) else {
-            return self.refuse(&bad_address);
+            return self.refuse_address("RCPT", rest, &bad_address);
         };
         match options::rcpt(path.rest) {
             Err(reply) => self.refuse(&reply),

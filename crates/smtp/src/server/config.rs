@@ -1,5 +1,7 @@
 //! What a server machine is told about the service it speaks for.
 
+use std::sync::Arc;
+
 use machine::{SECOND, Stamp};
 
 /// One service as its machines see it. Shared by all its sessions; everything here comes from parameters.
@@ -43,6 +45,8 @@ pub struct Config {
     pub forbidden_commands: Vec<String>,
     /// `smtpd_noop_commands`, in capitals.
     pub noop_commands: Vec<String>,
+    /// `smtpd_command_filter`
+    pub command_filter: Option<CommandFilter>,
     /// This client may use XFORWARD (`smtpd_authorized_xforward_hosts`).
     pub xforward: bool,
     /// This client may use XCLIENT (`smtpd_authorized_xclient_hosts`).
@@ -53,6 +57,27 @@ pub struct Config {
     /// lines more than EHLO, RSET or the end of a message begins a new one.
     pub transcript_lines: Option<usize>,
 }
+
+/// What a command is replaced by before it is read (`smtpd_command_filter`).
+#[derive(Clone)]
+pub struct CommandFilter(pub Arc<Filtering>);
+
+/// The line that stands in the place of this one; `None`: it stays; an error: nobody can tell now.
+pub type Filtering = dyn Fn(&str) -> Result<Option<String>, ()> + Send + Sync;
+
+impl std::fmt::Debug for CommandFilter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("CommandFilter")
+    }
+}
+
+impl PartialEq for CommandFilter {
+    fn eq(&self, other: &CommandFilter) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for CommandFilter {}
 
 /// SMTP or LMTP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -174,6 +199,7 @@ impl Config {
             noop_commands: Vec::new(),
             xforward: false,
             xclient: false,
+            command_filter: None,
             forbids_pipelining: false,
             transcript_lines: None,
         }

@@ -193,6 +193,20 @@ pub enum Note {
     TooBig,
     /// A sender was refused with this reply because of the size that MAIL announced.
     AnnouncedTooBig(Option<Address>, Reply),
+    /// A command was replaced (`smtpd_command_filter`).
+    Replaced {
+        /// What was said.
+        command: String,
+        /// What is done instead.
+        by: String,
+    },
+    /// An address that is none, or may not be used.
+    IllegalAddress {
+        /// `MAIL` or `RCPT`.
+        command: &'static str,
+        /// What was said.
+        written: String,
+    },
     /// What no mail client says, and the session ends (`smtpd_forbidden_commands`).
     NonSmtpCommand(String),
     /// The client made so many errors, more than `smtpd_soft_error_limit`: its replies wait until then.

@@ -18,7 +18,7 @@ mod pipelining;
 mod transfer;
 mod words;
 
-pub use config::{Auth, BareNewline, Config, Limits, Protocol, Tls, Words};
+pub use config::{Auth, BareNewline, CommandFilter, Config, Filtering, Limits, Protocol, Tls, Words};
 pub use counts::{Counts, Verb};
 pub use event::{Answer, Ended, Ending, Event, HeloVerb, MailOptions, Note, RcptOptions};
 pub use footers::{Footer, Footers};

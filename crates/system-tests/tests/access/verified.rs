@@ -196,8 +196,9 @@ fn run(case: &Case, port: u16, log: &dyn Fn() -> String) -> Verified {
     let begun = replies.iter().filter(|reply| reply.contains(IN_PROGRESS)).count();
     wait_for("the end of the probes", || {
         let new = new();
-        let probes = new.matches("message-id=").count();
-        probes >= begun && probes <= new.matches(": removed").count()
+        let probes: Vec<&str> = new.lines().filter_map(id_of_probe).collect();
+        let is_over = |id: &&str| new.contains(&format!("{id}: removed"));
+        probes.len() >= begun && probes.iter().all(is_over)
     });
     let new = new();
     let mut probes: Vec<String> = new.lines().filter_map(of_probe).collect();
@@ -211,6 +212,13 @@ fn run(case: &Case, port: u16, log: &dyn Fn() -> String) -> Verified {
         probes,
         rules: case::rules(&new),
     }
+}
+
+/// The queue id in the line that says that a probe is about to be sent.
+fn id_of_probe(line: &str) -> Option<&str> {
+    let (_, text) = line.split_once("]: ")?;
+    let (id, _) = text.split_once(": from=<double-bounce@")?;
+    Some(id)
 }
 
 /// A line about a message, without what differs from run to run.

@@ -137,6 +137,13 @@ fn bad_pattern(plain: &str, bare: &str) -> String {
     format!("non-null host address bits in \"{bare}\", perhaps you should use \"{masked}/{length}\" instead")
 }
 
+/// Whether the pattern holds. One of the other family of addresses never does, not even with a `!` before it.
+fn holds(network: &Network, is_negated: bool, address: IpAddr) -> bool {
+    let is_of_its_family = network.address().is_ipv4() == address.is_ipv4();
+    let is_inside = Network::new(address, network.prefix()).is_ok_and(|around| around == *network);
+    is_of_its_family && is_inside != is_negated
+}
+
 impl Table for Networks {
     fn lookup(&self, key: &str) -> Result<Option<String>, Error> {
         let Ok(address) = key.parse::<IpAddr>() else {
@@ -146,13 +153,13 @@ impl Table for Networks {
         while let Some(rule) = self.rules.get(at) {
             match rule {
                 Rule::If(network, is_negated, skip_to)
-                    if network
+                    if !network
                         .as_ref()
-                        .is_none_or(|network| network.contains(address) == *is_negated) =>
+                        .is_some_and(|network| holds(network, *is_negated, address)) =>
                 {
                     at = *skip_to;
                 }
-                Rule::Match(network, is_negated, result) if network.contains(address) != *is_negated => {
+                Rule::Match(network, is_negated, result) if holds(network, *is_negated, address) => {
                     self.lines.get(at).copied().into_iter().for_each(watch::at);
                     return Ok(Some(result.clone()));
                 }

@@ -5,6 +5,7 @@ pub mod cidr;
 pub mod connections;
 pub mod database;
 pub mod fixed;
+pub mod nis;
 pub mod patterns;
 pub mod pcre;
 pub mod randmap;
@@ -23,8 +24,8 @@ use crate::{Error, Table};
 pub const DEPTH_MAX: usize = 8;
 
 /// Types that Postfix has and Yubin does not yet.
-const NOT_YET: [&str; 9] = [
-    "ldap", "memcache", "mongodb", "mysql", "netinfo", "nis", "nisplus", "pgsql", "sdbm",
+const NOT_YET: [&str; 8] = [
+    "ldap", "memcache", "mongodb", "mysql", "netinfo", "nisplus", "pgsql", "sdbm",
 ];
 
 /// The types that can be opened, as `postconf -m` lists them.
@@ -121,13 +122,18 @@ pub(crate) fn open_at(table: &TableRef, depth: usize) -> Result<(Box<dyn Table>,
             Ok((Box::new(opened), problem))
         }
         "unionmap" | "pipemap" => chained::open(table, depth),
-        kind if NOT_YET.contains(&kind) => Err(Error::NotYet {
-            table: whole,
-            kind: kind.to_owned(),
-        }),
+        "nis" => Ok((nis::open(&whole)?, None)),
+        kind if NOT_YET.contains(&kind) => Err(not_yet(&whole, kind)),
         kind => Err(Error::UnknownType {
             kind: kind.to_owned(),
         }),
+    }
+}
+
+fn not_yet(table: &str, kind: &str) -> Error {
+    Error::NotYet {
+        table: table.to_owned(),
+        kind: kind.to_owned(),
     }
 }
 
