@@ -109,7 +109,7 @@ impl ClientList {
             Some(name) => self.finds(table, name)?,
             None => false,
         };
-        Ok(by_name || table.lookup(&address.to_string())?.is_some())
+        Ok(by_name || table.has(&address.to_string())?)
     }
 
     fn failed(&self, table: &str, error: &Error) {
@@ -132,12 +132,12 @@ impl ClientList {
 
     /// The name, then its parents: as they are, or with a dot in front.
     fn finds(&self, table: &Tables, name: &str) -> Result<bool, Error> {
-        if table.lookup(name)?.is_some() {
+        if table.has(name)? {
             return Ok(true);
         }
         for (dot, _) in name.match_indices('.').filter(|(dot, _)| *dot > 0) {
             let key = &name[dot + usize::from(self.subdomains)..];
-            if table.lookup_part(key)?.is_some() {
+            if table.has_part(key)? {
                 return Ok(true);
             }
         }

@@ -319,9 +319,27 @@ impl Tables {
     /// # Errors
     /// The first error on the way.
     pub fn has(&self, key: &str) -> Result<bool, Error> {
-        for (table, opened) in &self.tables {
+        Tables::one_has(self.tables.iter(), key, self)
+    }
+
+    /// As [`Tables::has`] for a key that is a part, as in [`Tables::lookup_part`].
+    ///
+    /// # Errors
+    /// The first error on the way.
+    pub fn has_part(&self, key: &str) -> Result<bool, Error> {
+        let mut tables = self.tables.iter();
+        let fixed = tables.by_ref().filter(|(table, _)| !types::has_patterns(table));
+        Tables::one_has(fixed, key, self)
+    }
+
+    fn one_has<'t>(
+        tables: impl Iterator<Item = &'t (TableRef, Box<dyn Table>)>,
+        key: &str,
+        of: &Tables,
+    ) -> Result<bool, Error> {
+        for (table, opened) in tables {
             let found = opened.lookup(key);
-            self.pass_on(&**opened);
+            of.pass_on(&**opened);
             if let Some(value) = found? {
                 watch::found(table, key, &value);
                 return Ok(true);

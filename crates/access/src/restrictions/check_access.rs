@@ -9,14 +9,15 @@ use super::Context;
 use crate::access_tables::{self, Failed, Found};
 use crate::lists::{CLIENT, ETRN, HELO, RECIPIENT, REVERSE_CLIENT, SENDER};
 use crate::servers::{self, Servers};
-use crate::{About, Refusal, Saying, Verdict, misconfigured};
+use crate::{About, Saying, Verdict, misconfigured};
 
-/// The table of an argument.
-fn table(context: &Context<'_>, name: &str) -> Result<Arc<Tables>, Refusal> {
-    context.access.tables.find(name).ok_or_else(|| {
+/// The table of an argument; the log is told where it is none.
+fn table(context: &Context<'_>, name: &str) -> Option<Arc<Tables>> {
+    let found = context.access.tables.find(name);
+    if found.is_none() {
         context.warn(format!("unexpected dictionary: {name}"));
-        misconfigured()
-    })
+    }
+    found
 }
 
 /// What was found becomes a verdict about `about`.
@@ -45,8 +46,8 @@ pub(super) fn check(
     look: impl FnOnce(&Tables) -> Result<Found, Failed>,
 ) -> Verdict {
     match table(context, name) {
-        Ok(table) => verdict(name, about, look(&table)),
-        Err(refusal) => Verdict::Fail(refusal),
+        Some(table) => verdict(name, about, look(&table)),
+        None => Verdict::Fail(misconfigured()),
     }
 }
 
@@ -129,8 +130,8 @@ async fn check_servers(
     kind: Servers,
 ) -> Verdict {
     let table = match table(context, name) {
-        Ok(table) => table,
-        Err(refusal) => return Verdict::Fail(refusal),
+        Some(table) => table,
+        None => return Verdict::Fail(misconfigured()),
     };
     let found = servers::look_up(context, &table, (target, &about), kind).await;
     match verdict(name, about, found) {
