@@ -1,6 +1,5 @@
-//! A conversation between two roles: frames with descriptors over a Unix stream socket, one half to send and one to
-//! receive. On a blocking socket [`Inbox::receive`] and [`Outbox::flush`] wait; on a non-blocking one [`Inbox::fill`] and
-//! [`Outbox::flush`] say that they would have to.
+//! A conversation between two roles: frames with descriptors over a Unix stream socket. On a blocking socket [`Inbox::receive`] and
+//! [`Outbox::flush`] wait; on a non-blocking one [`Inbox::fill`] and [`Outbox::flush`] say that they would have to.
 //!
 //! Before the frame of [`frame`](crate::frame) come four octets: how many descriptors belong to it. When they are more than the
 //! system lets go with one write, they go in portions, the last one not behind the last octet.
