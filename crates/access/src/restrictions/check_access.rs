@@ -23,14 +23,14 @@ fn table(context: &Context<'_>, name: &str) -> Result<Arc<Tables>, Verdict> {
 fn verdict(context: &Context<'_>, name: &str, about: About, found: Result<Found, Failed>) -> Verdict {
     match found {
         Ok(None) => Verdict::Dunno,
-        Ok(Some((key, value))) => Verdict::Says(Saying {
+        Ok(Some((key, value))) => Verdict::Says(Box::new(Saying {
             value,
             written: None,
             source: name.to_owned(),
             key,
             about,
             may_permit: true,
-        }),
+        })),
         Err(Failed { key, error }) => {
             if error.is_unavailable() {
                 context.warn(format!("{name} is unavailable. {error}"));
@@ -138,10 +138,10 @@ async fn check_servers(
     };
     let found = servers::look_up(context, &table, (target, &about), kind).await;
     match verdict(context, name, about, found) {
-        Verdict::Says(saying) => Verdict::Says(Saying {
+        Verdict::Says(saying) => Verdict::Says(Box::new(Saying {
             may_permit: false,
-            ..saying
-        }),
+            ..*saying
+        })),
         verdict => verdict,
     }
 }
