@@ -59,7 +59,7 @@ pub enum Verdict {
     /// What refuses for good from now on, refuses for now, and in these words.
     DeferIfReject(Refusal),
     /// A table or a policy service has something to say.
-    Says(Saying),
+    Says(Box<Saying>),
     /// A table has something to say of several keys: of the next one, when what was said of the one before leaves it open.
     SaysAll(Vec<Saying>),
 }

@@ -1,6 +1,5 @@
-//! A conversation between two roles: frames with descriptors over a Unix stream socket, one half to send and one to
-//! receive. On a blocking socket [`Inbox::receive`] and [`Outbox::flush`] wait; on a non-blocking one [`Inbox::fill`] and
-//! [`Outbox::flush`] say that they would have to.
+//! A conversation between two roles: frames with descriptors over a Unix stream socket. On a blocking socket [`Inbox::receive`] and
+//! [`Outbox::flush`] wait; on a non-blocking one [`Inbox::fill`] and [`Outbox::flush`] say that they would have to.
 //!
 //! Before each frame come four octets: how many descriptors belong to it. They go in portions, the last not behind its end.
 

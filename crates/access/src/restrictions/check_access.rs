@@ -24,14 +24,14 @@ fn table(context: &Context<'_>, name: &str) -> Option<Arc<Tables>> {
 fn verdict(name: &str, about: About, found: Result<Found, Failed>) -> Verdict {
     match found {
         Ok(None) => Verdict::Dunno,
-        Ok(Some((key, value))) => Verdict::Says(Saying {
+        Ok(Some((key, value))) => Verdict::Says(Box::new(Saying {
             value,
             written: None,
             source: name.to_owned(),
             key,
             about,
             may_permit: true,
-        }),
+        })),
         Err(Failed { .. }) => {
             let status = StatusCode::temporary(3, 5);
             Verdict::Refuse(about.refusal(451, status, "Server configuration error"))
@@ -135,10 +135,10 @@ async fn check_servers(
     };
     let found = servers::look_up(context, &table, (target, &about), kind).await;
     match verdict(name, about, found) {
-        Verdict::Says(saying) => Verdict::Says(Saying {
+        Verdict::Says(saying) => Verdict::Says(Box::new(Saying {
             may_permit: false,
-            ..saying
-        }),
+            ..*saying
+        })),
         verdict => verdict,
     }
 }

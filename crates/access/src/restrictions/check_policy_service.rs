@@ -28,14 +28,14 @@ pub(super) async fn check_policy_service(context: &Context<'_>, argument: &str) 
             server.default_action.clone()
         }
     };
-    Verdict::Says(Saying {
+    Verdict::Says(Box::new(Saying {
         value,
         written: None,
         source: server.endpoint,
         key: super::POLICY_QUERY.to_owned(),
         about: context.about.clone(),
         may_permit: true,
-    })
+    }))
 }
 
 /// The server as the log names it.

@@ -40,14 +40,14 @@ pub(super) fn check_sendmail_access(context: &Context<'_>) -> Verdict {
     };
     match found {
         Ok(None) => Verdict::Dunno,
-        Ok(Some(found)) => Verdict::Says(Saying {
+        Ok(Some(found)) => Verdict::Says(Box::new(Saying {
             value: found.decision().action(tag),
             written: Some(found.value.clone()),
             source: source(context),
             key: found.key,
             about,
             may_permit: true,
-        }),
+        })),
         Err(error) => {
             context.warn(format!("{}: {error}", source(context)));
             Verdict::Fail(about.refusal(451, StatusCode::temporary(3, 0), "Temporary lookup failure"))

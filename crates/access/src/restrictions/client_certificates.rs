@@ -60,7 +60,7 @@ pub(super) fn check_ccert_access(context: &Context<'_>, argument: &str) -> Verdi
         match check_access::check(context, table, about.clone(), |table| {
             access_tables::exact(table, key)
         }) {
-            Verdict::Says(saying) => sayings.push(saying),
+            Verdict::Says(saying) => sayings.push(*saying),
             Verdict::Dunno => {}
             failed => return failed,
         }

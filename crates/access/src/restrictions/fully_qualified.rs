@@ -65,7 +65,7 @@ pub(super) fn reject_invalid_helo_hostname(context: &Context<'_>) -> Verdict {
     };
     match Domain::parse(helo) {
         Ok(domain) if domain.to_ip().is_some() => Verdict::Dunno,
-        Ok(domain) if is_name(&domain) => Verdict::Dunno,
+        Ok(domain) if is_name(&domain) || helo.parse::<std::net::IpAddr>().is_ok() => Verdict::Dunno,
         _ => {
             let text = if helo.starts_with('[') {
                 "invalid ip address"

@@ -45,9 +45,22 @@ impl super::Smtpd {
     pub(super) fn terms(&self, client: &Client) -> Terms<'_> {
         Terms {
             settings: &self.settings,
-            is_exempt: self.clients.has(Group::Unlimited, client),
+            is_exempt: has_limits(&self.settings) && self.clients.has(Group::Unlimited, client),
         }
     }
+}
+
+/// Without limits nobody asks who has none.
+fn has_limits(settings: &Postfix) -> bool {
+    let limits = [
+        settings.smtpd_client_connection_count_limit,
+        settings.smtpd_client_connection_rate_limit,
+        settings.smtpd_client_message_rate_limit,
+        settings.smtpd_client_recipient_rate_limit,
+        settings.smtpd_client_auth_rate_limit,
+        settings.smtpd_client_new_tls_session_rate_limit,
+    ];
+    limits.iter().any(|limit| *limit > 0)
 }
 
 impl Clients {

@@ -1,7 +1,7 @@
 //! One mail transaction: sender, recipients, then the content on its way into the queue.
 
 use access::Actions;
-use address::Address;
+use address::{Address, Domain};
 use envelope::{Envelope, QueueId, Recipient};
 use queue::Incoming;
 use settings::Postfix;
@@ -84,6 +84,14 @@ impl Transaction {
 
     pub(super) fn sender(&self) -> Option<&Address> {
         self.envelope.sender.as_ref()
+    }
+
+    /// The sender as the log shows it: quoted where it must be, with the domain that was said.
+    pub(super) fn sender_shown(&self) -> String {
+        let written = self.sender_written().rsplit_once('@');
+        let domain = written.and_then(|(_, domain)| Domain::parse(domain).ok());
+        self.sender()
+            .map_or_else(String::new, |sender| sender.at(domain).to_string())
     }
 
     /// The sender as replies show it.
