@@ -2,8 +2,7 @@
 //! receive. On a blocking socket [`Inbox::receive`] and [`Outbox::flush`] wait; on a non-blocking one [`Inbox::fill`] and
 //! [`Outbox::flush`] say that they would have to.
 //!
-//! Before the frame of [`frame`](crate::frame) come four octets: how many descriptors belong to it. When they are more than the
-//! system lets go with one write, they go in portions, the last one not behind the last octet.
+//! Before each frame come four octets: how many descriptors belong to it. They go in portions, the last not behind its end.
 
 use std::collections::VecDeque;
 use std::io;

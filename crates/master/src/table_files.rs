@@ -83,7 +83,8 @@ pub fn is_of_hosts_access(path: &Path) -> bool {
             file.take(FILE_BYTES_MAX).read_to_end(&mut text).ok()?;
             Some(hosts_access::files_of(&String::from_utf8_lossy(&text)))
         };
-        path == Path::new(file) || names().is_some_and(|names| names.iter().any(|name| path == Path::new(name)))
+        path == Path::new(file)
+            || names().is_some_and(|names| names.iter().any(|name| path == Path::new(name)))
     })
 }
 

@@ -392,7 +392,9 @@ fn an_empty_value_is_no_answer_of_a_list_of_tables() {
         tables.lookup("b"),
         tables.lookup_part("b"),
         tables.lookup_unfolded("b"),
-        tables.lookup_with_source("b").map(|found| found.map(|(value, _)| value)),
+        tables
+            .lookup_with_source("b")
+            .map(|found| found.map(|(value, _)| value)),
     ] {
         let error = found.unwrap_err();
         assert!(error.is_empty_result() && !error.is_unavailable());
@@ -402,7 +404,13 @@ fn an_empty_value_is_no_answer_of_a_list_of_tables() {
     assert_eq!(told.lock().unwrap()[..2], [text, advice]);
     // Lists of names ask for the key only, tools show what stands there.
     assert!(tables.has("b").unwrap() && !tables.has("c").unwrap());
-    assert_eq!(tables.entry("b", tables::Case::Kept).unwrap().as_deref(), Some(""));
+    assert_eq!(
+        tables.entry("b", tables::Case::Kept).unwrap().as_deref(),
+        Some("")
+    );
     let untitled = Tables::open(&refs).0.lookup("b").unwrap_err().to_string();
-    assert_eq!(untitled, "inline:{ a=1, b= } lookup of b returns an empty string result");
+    assert_eq!(
+        untitled,
+        "inline:{ a=1, b= } lookup of b returns an empty string result"
+    );
 }

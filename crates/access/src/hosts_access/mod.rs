@@ -85,12 +85,10 @@ impl Rules {
     }
 
     fn first_match(&self, caller: &Caller<'_>) -> Option<&Rule> {
-        self.0
-            .iter()
-            .find(|rule| {
-                rule.daemons.has_daemon(caller)
-                    && (rule.clients.is_unreadable() || rule.clients.has_client(caller))
-            })
+        self.0.iter().find(|rule| {
+            rule.daemons.has_daemon(caller)
+                && (rule.clients.is_unreadable() || rule.clients.has_client(caller))
+        })
     }
 }
 
@@ -145,7 +143,10 @@ pub fn parse(text: &str, include: &mut dyn FnMut(&str) -> Included) -> (Rules, V
             clients: List::of_clients(clients, include, &mut told),
             says: said(options, &mut told),
         });
-        if let Some(rule) = rules.last_mut().filter(|rule: &&mut Rule| rule.clients.is_unreadable()) {
+        if let Some(rule) = rules
+            .last_mut()
+            .filter(|rule: &&mut Rule| rule.clients.is_unreadable())
+        {
             rule.says = Says::Refuse;
         }
     }
@@ -325,7 +326,10 @@ mod tests {
         assert_eq!(of("imapd: /closed\nsmtpd: ALL\n", "ALL: ALL"), Verdict::Allowed);
         let closed = of("smtpd: 192.0.2.9 /closed\nsmtpd: ALL\n", "");
         assert_eq!(closed, Verdict::RefusedByAllow(1), "whom it lets in is not known");
-        assert_eq!(files_of("ALL: /a EXCEPT /b\n# /c\n/d: /e: /f\n"), ["/a", "/b", "/e"]);
+        assert_eq!(
+            files_of("ALL: /a EXCEPT /b\n# /c\n/d: /e: /f\n"),
+            ["/a", "/b", "/e"]
+        );
         assert_eq!(
             of("ALL: ALL: spawn (echo a \\: b) &", "ALL: ALL"),
             Verdict::Allowed
@@ -333,7 +337,8 @@ mod tests {
         assert_eq!(of("ALL: ALL: twist /bin/echo no", ""), Verdict::RefusedByAllow(1));
         assert_eq!(of("ALL: ALL: no-such-option", ""), Verdict::RefusedByAllow(1));
         assert_eq!(of("ALL: ALL:", ""), Verdict::RefusedByAllow(1));
-        let told = rules("smtpd\nsmtpd: /nowhere: spawn x\nsmtpd: /closed\nALL: @staff 10.0.0.0/33: twist y\n").1;
+        let told =
+            rules("smtpd\nsmtpd: /nowhere: spawn x\nsmtpd: /closed\nALL: @staff 10.0.0.0/33: twist y\n").1;
         assert_eq!(
             told,
             [

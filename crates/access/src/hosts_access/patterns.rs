@@ -67,7 +67,9 @@ impl List {
                     Vec::new()
                 }
                 Included::Unreadable(why) => {
-                    told(format!("{word}: {why}: the rule refuses until the file can be read"));
+                    told(format!(
+                        "{word}: {why}: the rule refuses until the file can be read"
+                    ));
                     vec![Pattern::Unreadable]
                 }
             }
@@ -75,10 +77,12 @@ impl List {
     }
 
     fn of(words: &[String], patterns: &mut dyn FnMut(&str) -> Vec<Pattern>) -> List {
-        let mut lists = words.split(|word| word.eq_ignore_ascii_case("EXCEPT")).map(|words| List {
-            patterns: words.iter().flat_map(|word| patterns(word)).collect(),
-            except: None,
-        });
+        let mut lists = words
+            .split(|word| word.eq_ignore_ascii_case("EXCEPT"))
+            .map(|words| List {
+                patterns: words.iter().flat_map(|word| patterns(word)).collect(),
+                except: None,
+            });
         let mut lists: Vec<List> = lists.by_ref().collect();
         let mut whole: Option<Box<List>> = None;
         while let Some(mut list) = lists.pop() {
@@ -120,7 +124,9 @@ impl List {
         let asks = |pattern: &Pattern| match pattern {
             Pattern::Known | Pattern::Unknown | Pattern::Local | Pattern::Paranoid => true,
             Pattern::Text(text) => text.parse::<IpAddr>().is_err() && !is_prefix_of_address(text),
-            Pattern::All | Pattern::Network(_) | DaemonAt(..) | Pattern::Nobody | Pattern::Unreadable => false,
+            Pattern::All | Pattern::Network(_) | DaemonAt(..) | Pattern::Nobody | Pattern::Unreadable => {
+                false
+            }
         };
         self.patterns.iter().any(asks) || self.except.as_ref().is_some_and(|list| list.needs_names())
     }
@@ -146,7 +152,11 @@ fn client_pattern(word: &str, told: &mut dyn FnMut(String)) -> Option<Pattern> {
         return None;
     }
     match word.split_once('@') {
-        Some((user, host)) if ["ALL", "UNKNOWN"].iter().any(|word| word.eq_ignore_ascii_case(user)) => {
+        Some((user, host))
+            if ["ALL", "UNKNOWN"]
+                .iter()
+                .any(|word| word.eq_ignore_ascii_case(user)) =>
+        {
             Some(host_pattern(host, told))
         }
         Some(_) => {

@@ -58,8 +58,8 @@ pub struct Smtpd {
     is_foreign: bool,
     tls: Option<TlsServer>,
     log: maillog::Log,
-    rewrite_clients: RewriteClients,
     clients: clients::Clients,
+    rewrite_clients: RewriteClients,
 }
 
 impl Smtpd {

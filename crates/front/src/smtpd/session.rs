@@ -480,7 +480,6 @@ impl Session {
         }
     }
 
-
     async fn content_end(&mut self, size_bytes: u64, link: &Link) -> Step<Answer> {
         let passed = self.pass_content("END-OF-MESSAGE", Some(size_bytes), link).await;
         let actions = std::mem::take(&mut self.memory.actions);

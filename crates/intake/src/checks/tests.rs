@@ -216,13 +216,21 @@ fn parts_too_deep_for_checks_are_not_taken() {
     deep.mime_nesting_limit = 3;
     let (_, effects) = checked(&deep, &nested(5));
     assert_eq!(effects.refusal, None);
-    assert_eq!(decisions(&effects), ["warning header Content-Type: text/plain; name=bad.exe|seen"]);
-    let (_, effects) = checked(&deep, &nested(6));
-    let words = "MIME nesting exceeds safety limit";
-    assert_eq!(effects.refusal, Some((StatusCode::permanent(6, 0), words.to_owned())));
     assert_eq!(
         decisions(&effects),
-        [format!("reject mime-error {words}: Content-Type: multipart/mixed; boundary=b5|")]
+        ["warning header Content-Type: text/plain; name=bad.exe|seen"]
+    );
+    let (_, effects) = checked(&deep, &nested(6));
+    let words = "MIME nesting exceeds safety limit";
+    assert_eq!(
+        effects.refusal,
+        Some((StatusCode::permanent(6, 0), words.to_owned()))
+    );
+    assert_eq!(
+        decisions(&effects),
+        [format!(
+            "reject mime-error {words}: Content-Type: multipart/mixed; boundary=b5|"
+        )]
     );
     // Where no check looks at headers, it does not matter.
     let mut shallow = settings("", "{/bad.exe/ WARN seen}");
