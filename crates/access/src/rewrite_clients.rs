@@ -30,12 +30,18 @@ pub struct Known {
     pub address: IpAddr,
     /// It is one of this host's.
     pub is_own: bool,
-    /// It is in `mynetworks`.
-    pub is_in_networks: bool,
     /// It has logged in.
     pub is_logged_in: bool,
     /// It has shown a certificate that a trusted authority signed.
     pub has_trusted_certificate: bool,
+}
+
+/// What is asked of a client only where the list has the word for it: tables may have to be looked into.
+pub struct Questions<'a> {
+    /// Is it in `mynetworks`?
+    pub is_in_networks: &'a dyn Fn() -> bool,
+    /// Is its certificate in `relay_clientcerts`?
+    pub is_listed: &'a dyn Fn() -> Result<bool, Refusal>,
 }
 
 /// What a word is.
@@ -96,22 +102,18 @@ impl RewriteClients {
         (list, problems)
     }
 
-    /// Whether the client is in the list; `is_listed` tells whether its certificate is in `relay_clientcerts`. A table is asked for its address as it is, and for no network.
+    /// Whether the client is in the list. A table is asked for its address as it is, and for no network.
     ///
     /// # Errors
     /// What the client reads when a table cannot be asked: mail waits, for nobody knows what its addresses mean.
-    pub fn has(
-        &self,
-        client: &Known,
-        is_listed: &dyn Fn() -> Result<bool, Refusal>,
-    ) -> Result<bool, Refusal> {
+    pub fn has(&self, client: &Known, questions: &Questions<'_>) -> Result<bool, Refusal> {
         for entry in &self.0 {
             let matches = match entry {
                 Entry::OwnAddresses => client.is_own,
-                Entry::Networks => client.is_in_networks,
+                Entry::Networks => (questions.is_in_networks)(),
                 Entry::LoggedIn => client.is_logged_in,
                 Entry::TrustedCertificate => client.has_trusted_certificate,
-                Entry::ListedCertificate => is_listed()?,
+                Entry::ListedCertificate => (questions.is_listed)()?,
                 Entry::Table(table) => {
                     let found = table.lookup(&client.address.to_canonical().to_string());
                     found.map_err(|error| unanswered(&error))?.is_some()
@@ -151,12 +153,15 @@ mod tests {
         let client = Known {
             address: address.parse().expect("an address"),
             is_own: address == "192.0.2.1",
-            is_in_networks: false,
             is_logged_in: address == "192.0.2.9",
             has_trusted_certificate: address == "192.0.2.10",
         };
         let list = RewriteClients::open(&settings, &tell).0;
-        list.has(&client, &|| Ok(address == "192.0.2.11"))
+        let questions = Questions {
+            is_in_networks: &|| false,
+            is_listed: &|| Ok(address == "192.0.2.11"),
+        };
+        list.has(&client, &questions)
             .map_err(|refusal| refusal.to_string())
     }
 

@@ -1,7 +1,7 @@
 //! What TLS makes of a session: its line in the log and in Received fields, and the certificate that the client has shown.
 
 use access::Refusal;
-use access::rewrite_clients::{self, Known};
+use access::rewrite_clients::{self, Known, Questions};
 use intake::{ClientCertificate, Encryption};
 use maillog::lines::smtpd as lines;
 use serve::Link;
@@ -60,7 +60,6 @@ impl Session {
         let client = Known {
             address,
             is_own: service.front.own_addresses.contains(&address),
-            is_in_networks: service.clients.has(Group::Networks, &self.client),
             is_logged_in: self.login.is_some(),
             has_trusted_certificate: self.shown(link).is_some_and(|shown| shown.is_trusted),
         };
@@ -71,7 +70,11 @@ impl Session {
             }),
             None => Ok(false),
         };
-        service.rewrite_clients.has(&client, &is_listed)
+        let questions = Questions {
+            is_in_networks: &|| service.clients.has(Group::Networks, &self.client),
+            is_listed: &is_listed,
+        };
+        service.rewrite_clients.has(&client, &questions)
     }
 
     fn certificate(&self, link: &Link) -> Option<access::Certificate<'_>> {

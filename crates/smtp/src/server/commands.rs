@@ -20,6 +20,20 @@ pub(super) fn out_of_order(text: &str) -> Reply {
     Reply::new(503, StatusCode::permanent(5, 1), text)
 }
 
+/// Whether a text ends within a quoted string.
+fn is_within_quotes(text: &str) -> bool {
+    let mut octets = text.bytes();
+    let mut is_within = false;
+    while let Some(octet) = octets.next() {
+        match octet {
+            b'\\' => drop(octets.next()),
+            b'"' => is_within = !is_within,
+            _ => {}
+        }
+    }
+    is_within
+}
+
 /// `501 5.5.4 …`: the command's arguments are wrong.
 pub(super) fn bad_syntax(text: &str) -> Reply {
     Reply::new(501, StatusCode::permanent(5, 4), text)
@@ -187,17 +201,21 @@ impl Server {
         Ok(replaced)
     }
 
-    /// Refuses an address, `said` being what stands behind the command's word.
+    /// Refuses an address, `said` being what stands behind the command's word. What never ends, a `<` or a quoted string, is no
+    /// address at all: Postfix's log has nothing of it.
     fn refuse_address(&mut self, command: &'static str, said: &str, reply: &Reply) {
         let said = said.trim_start();
         let end = match said.starts_with('<') {
             true => said.find('>').map(|at| at + 1),
             false => said.find([' ', '\t']),
         };
-        self.events.push_back(Event::Note(Note::IllegalAddress {
-            command,
-            written: said[..end.unwrap_or(said.len())].to_owned(),
-        }));
+        let is_open = said.starts_with('<') && end.is_none() || is_within_quotes(said);
+        if !is_open {
+            self.events.push_back(Event::Note(Note::IllegalAddress {
+                command,
+                written: said[..end.unwrap_or(said.len())].to_owned(),
+            }));
+        }
         self.refuse(reply);
     }
 

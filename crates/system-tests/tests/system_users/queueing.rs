@@ -7,6 +7,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use system_tests::lines::LineClient;
+use system_tests::rules::split_rule;
 use system_tests::users::{self, Host, Kind, Mail, Scenario, Service, Way};
 use system_tests::wait_for;
 use testkit::DnsServer;
@@ -355,6 +356,7 @@ fn id_of(line: &str) -> Option<&str> {
 
 /// What a line of the log says, without what differs from run to run.
 fn shown(line: &str) -> Option<String> {
+    let (line, _) = split_rule(line);
     let (tag, text) = line.split_once("postfix/")?.1.split_once("]: ")?;
     let agent = tag.split('[').next()?;
     let is_meant = match agent {

@@ -4,6 +4,7 @@ use std::net::Ipv4Addr;
 
 use system_tests::incumbent::Postfix;
 use system_tests::lines::LineClient;
+use system_tests::rules::split_rule;
 use system_tests::side_by_side::{self, Ledger, OUR_FIRST_PORT, Setting, THEIR_FIRST_PORT, main_cf};
 use system_tests::users::{self, Host};
 use system_tests::{has_program, wait_for};
@@ -309,7 +310,7 @@ fn warnings(log: &str) -> String {
     let of_smtpd = log.lines().filter_map(|line| line.split_once("smtpd["));
     let texts = of_smtpd.filter_map(|(_, line)| line.split_once("]: "));
     let mut found: Vec<String> = texts
-        .map(|(_, text)| text)
+        .map(|(_, text)| split_rule(text).0)
         .filter(|text| {
             ["warning: ", "fatal: ", "NOQUEUE: "]
                 .iter()
