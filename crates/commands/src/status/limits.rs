@@ -1,7 +1,7 @@
 //! Section `limits`: who is limited, and why.
 
 use ipc::status::{Client, Figure, Limits};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::Extent;
 use crate::mail_queue::short_date;
@@ -16,6 +16,21 @@ pub(super) fn joined(parts: Vec<Value>) -> Result<Limits, serde_json::Error> {
         whole.penalties.extend(part.penalties);
     }
     Ok(whole)
+}
+
+/// The object for programs.
+pub(super) fn object(limits: &Limits) -> Result<Value, serde_json::Error> {
+    let mut object = serde_json::to_value(limits)?;
+    let penalties = limits.penalties.iter().map(|penalized| {
+        json!({
+            "address": penalized.address,
+            "failures": penalized.penalty.failures,
+            "wait_secs": penalized.penalty.wait.as_secs(),
+            "forgotten_in_secs": penalized.forgotten_in.as_secs(),
+        })
+    });
+    object["penalties"] = penalties.collect();
+    Ok(object)
 }
 
 /// The lines for people.
@@ -162,6 +177,9 @@ mod tests {
                 forgotten_in: Duration::from_secs(12),
             }],
         };
+        let penalty = &object(&limits).unwrap()["penalties"][0];
+        let told = ["failures", "wait_secs", "forgotten_in_secs"].map(|name| penalty[name].as_u64());
+        assert_eq!(told, [Some(2), Some(8), Some(12)]);
         let began = date(0);
         assert_eq!(
             lines(&limits, Extent::Limited),

@@ -155,7 +155,7 @@ fn show(section: Section, parts: Vec<Value>, wanted: &Wanted) -> Result<Shown, S
         Section::Limits => {
             let whole = limits::joined(parts).map_err(unreadable)?;
             match wanted.json {
-                true => serde_json::to_value(whole).map(Shown::Object).map_err(unreadable),
+                true => limits::object(&whole).map(Shown::Object).map_err(unreadable),
                 false => Ok(Shown::Lines(limits::lines(&whole, wanted.extent))),
             }
         }
