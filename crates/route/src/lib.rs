@@ -160,40 +160,28 @@ impl Router {
     /// for everybody.
     pub fn for_service(self: &Arc<Router>, own: &Postfix, tell: &Tell) -> (Arc<Router>, Vec<tables::Error>) {
         let lists = |settings: &Postfix| {
-            let local = settings.local_recipient_maps.clone();
-            let virtual_mailbox = settings.virtual_mailbox_maps.clone();
-            let relay = settings.relay_recipient_maps.clone();
-            let canonical = settings.canonical_maps.clone();
-            let recipient_canonical = settings.recipient_canonical_maps.clone();
-            let virtual_alias = settings.virtual_alias_maps.clone();
             [
-                local,
-                virtual_mailbox,
-                relay,
-                canonical,
-                recipient_canonical,
-                virtual_alias,
+                settings.local_recipient_maps.clone(),
+                settings.virtual_mailbox_maps.clone(),
+                settings.relay_recipient_maps.clone(),
+                settings.canonical_maps.clone(),
+                settings.recipient_canonical_maps.clone(),
+                settings.virtual_alias_maps.clone(),
             ]
         };
-        let wanted = lists(own);
-        if wanted == lists(&self.settings) && own.recipient_delimiter == self.settings.recipient_delimiter {
+        if lists(own) == lists(&self.settings) && own.recipient_delimiter == self.settings.recipient_delimiter
+        {
             return (Arc::clone(self), Vec::new());
         }
         let mut mixed = Postfix::clone(&self.settings);
-        let [
-            local,
-            virtual_mailbox,
-            relay,
-            canonical,
-            recipient_canonical,
-            virtual_alias,
-        ] = wanted;
-        mixed.local_recipient_maps = local;
-        mixed.virtual_mailbox_maps = virtual_mailbox;
-        mixed.relay_recipient_maps = relay;
-        mixed.canonical_maps = canonical;
-        mixed.recipient_canonical_maps = recipient_canonical;
-        mixed.virtual_alias_maps = virtual_alias;
+        mixed.local_recipient_maps.clone_from(&own.local_recipient_maps);
+        mixed.virtual_mailbox_maps.clone_from(&own.virtual_mailbox_maps);
+        mixed.relay_recipient_maps.clone_from(&own.relay_recipient_maps);
+        mixed.canonical_maps.clone_from(&own.canonical_maps);
+        mixed
+            .recipient_canonical_maps
+            .clone_from(&own.recipient_canonical_maps);
+        mixed.virtual_alias_maps.clone_from(&own.virtual_alias_maps);
         mixed.recipient_delimiter.clone_from(&own.recipient_delimiter);
         let directory = self.recipients.directory();
         let (router, problems) = Router::new(Arc::new(mixed), self.own_addresses.clone(), directory);

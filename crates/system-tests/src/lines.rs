@@ -162,6 +162,19 @@ impl LineClient {
         }
     }
 
+    /// SMTP: the next reply with all its lines; empty when the connection is over.
+    pub fn try_reply(&mut self) -> String {
+        let mut lines = Vec::new();
+        while let Ok(Some(line)) = self.try_line() {
+            let is_last = line.as_bytes().get(3) != Some(&b'-');
+            lines.push(line);
+            if is_last {
+                break;
+            }
+        }
+        lines.join("\n")
+    }
+
     /// SMTP: says a command (nothing for the greeting) and returns the last line of the reply.
     ///
     /// # Panics

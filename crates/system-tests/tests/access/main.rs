@@ -245,7 +245,7 @@ fn run(
 /// Says the case's lines; all replies. Cases with TLS need cards.
 fn talk(case: &Case, server: SocketAddr, cards: Option<&Cards>) -> Vec<String> {
     let mut client = LineClient::connect_from(case.from, server.port());
-    let mut replies = vec![reply(&mut client)];
+    let mut replies = vec![client.try_reply()];
     let (mut together, mut unanswered) = (String::new(), Vec::new());
     for line in &case.lines {
         if let Some(content) = line.strip_prefix("| ") {
@@ -262,7 +262,7 @@ fn talk(case: &Case, server: SocketAddr, cards: Option<&Cards>) -> Vec<String> {
             break;
         }
         for command in unanswered.drain(..) {
-            let said = reply(&mut client);
+            let said = client.try_reply();
             let is_secured = command == "STARTTLS" && said.starts_with("220");
             // Capabilities are another matter.
             let is_greeting = command.starts_with("EHLO") && said.starts_with("250");
@@ -276,17 +276,4 @@ fn talk(case: &Case, server: SocketAddr, cards: Option<&Cards>) -> Vec<String> {
     let _ = client.try_send(b"QUIT\r\n");
     while matches!(client.try_line(), Ok(Some(_))) {}
     replies
-}
-
-/// A whole reply; empty when the connection is over.
-fn reply(client: &mut LineClient) -> String {
-    let mut lines = Vec::new();
-    while let Ok(Some(line)) = client.try_line() {
-        let is_last = line.as_bytes().get(3) != Some(&b'-');
-        lines.push(line);
-        if is_last {
-            break;
-        }
-    }
-    lines.join("\n")
 }

@@ -345,7 +345,7 @@ fn lines_of(log: &str) -> Vec<String> {
 /// Says the case's lines; all replies.
 fn talk(case: &Case, server: SocketAddr) -> Vec<String> {
     let mut client = LineClient::connect_from(CLIENT, server.port());
-    let mut replies = vec![reply(&mut client)];
+    let mut replies = vec![client.try_reply()];
     for line in &case.lines {
         match line.strip_prefix('|') {
             Some(content) => client.say(content.strip_prefix(' ').unwrap_or(content)),
@@ -353,7 +353,7 @@ fn talk(case: &Case, server: SocketAddr) -> Vec<String> {
                 if client.try_send(format!("{line}\r\n").as_bytes()).is_err() {
                     break;
                 }
-                let said = reply(&mut client);
+                let said = client.try_reply();
                 let is_refused = line == "DATA" && !said.starts_with("354");
                 replies.push(said);
                 if is_refused {
@@ -369,17 +369,4 @@ fn talk(case: &Case, server: SocketAddr) -> Vec<String> {
     let _ = client.try_send(b"QUIT\r\n");
     while matches!(client.try_line(), Ok(Some(_))) {}
     replies
-}
-
-/// A whole reply; empty when the connection is over.
-fn reply(client: &mut LineClient) -> String {
-    let mut lines = Vec::new();
-    while let Ok(Some(line)) = client.try_line() {
-        let is_last = line.as_bytes().get(3) != Some(&b'-');
-        lines.push(line);
-        if is_last {
-            break;
-        }
-    }
-    lines.join("\n")
 }

@@ -346,16 +346,9 @@ fn without_cause(text: &str) -> String {
 
 /// A whole reply; that to EHLO is another matter but for its words that a table takes away.
 fn reply(client: &mut LineClient) -> String {
-    let mut lines = Vec::new();
-    while let Ok(Some(line)) = client.try_line() {
-        let is_last = line.as_bytes().get(3) != Some(&b'-');
-        lines.push(line);
-        if is_last {
-            break;
-        }
-    }
-    match lines.iter().any(|line| line.contains("PIPELINING")) {
+    let reply = client.try_reply();
+    match reply.contains("PIPELINING") {
         true => "250 with PIPELINING".to_owned(),
-        false => lines.join("\n"),
+        false => reply,
     }
 }
