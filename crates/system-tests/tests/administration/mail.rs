@@ -59,6 +59,12 @@ impl Terminal {
         });
     }
 
+    /// Waits until the lines of a letter have come to mail; the terminal shows them before.
+    fn has_read_all(&mut self) {
+        self.press("~p\n");
+        self.shows("(continue)\n");
+    }
+
     fn ends(&mut self) {
         wait_for("mail to end", || self.script.try_wait().unwrap().is_some());
     }
@@ -102,7 +108,7 @@ fn the_interrupt_key_kills_a_letter_and_not_the_session() {
     terminal.press("kept\n");
     terminal.shows("kept\n");
     terminal.press("what was written\n");
-    terminal.shows("written\n");
+    terminal.has_read_all();
     terminal.press(INTERRUPT);
     terminal.shows("(Interrupt -- one more to kill letter)\n");
     terminal.press(INTERRUPT);
@@ -135,7 +141,7 @@ fn a_terminal_that_goes_away_leaves_the_mailbox() {
     terminal.press("m eve\n");
     terminal.shows("Subject: ");
     terminal.press("kept\nwhat was written\n");
-    terminal.shows("written\n");
+    terminal.has_read_all();
     terminal.script.kill().unwrap();
     let dead = sandbox.scratch().join("dead.letter");
     wait_for("dead.letter", || {
