@@ -17,6 +17,7 @@ pub(crate) mod replace;
 pub(crate) mod special_use;
 pub(crate) mod uidplus;
 pub(crate) mod unselect;
+mod utf8;
 pub(crate) mod within;
 
 pub use offered::{LITERAL_MINUS_BYTES, Literals, Offered, Optional, Wanted};
@@ -88,6 +89,7 @@ const EXTENSIONS: &[Extension] = &[
     // RFC 7889; the word is told with its number.
     Extension::of_words(&["APPENDLIMIT"]),
     replace::EXTENSION,
+    utf8::EXTENSION,
 ];
 
 /// The capabilities of a session after login, as CAPABILITY lists them.

@@ -11,7 +11,7 @@ mod search;
 pub(crate) mod section;
 mod select;
 pub(crate) mod structure;
-mod transfer;
+pub(crate) mod transfer;
 pub(crate) mod view;
 
 use std::collections::VecDeque;
@@ -328,6 +328,13 @@ impl Session {
             Verb::Check => self.complete(tag, "OK Check completed."),
             Verb::Close => self.close(tag),
             Verb::Expunge => self.expunge(tag, None),
+            Verb::Search(search) if self.utf8 && search.charset.is_some() => {
+                // RFC 6855 §3: everything is UTF-8.
+                self.bad(
+                    tag,
+                    "Error in IMAP command SEARCH: CHARSET is not allowed with UTF8=ACCEPT",
+                );
+            }
             Verb::Search(search) => self.search(tag, search),
             Verb::Fetch(fetch) => self.start_fetch(tag, fetch),
             Verb::Store(store) => self.store_flags(tag, &store),

@@ -7,6 +7,7 @@ use super::view::Telling;
 use super::{BAD_COMMANDS_MAX, Event, Session};
 use crate::login::one_line;
 use crate::wire::decode::Refusal;
+use crate::wire::encode;
 
 impl Session {
     /// Writes one line.
@@ -150,10 +151,23 @@ impl Session {
             false => mutf7::decode(raw),
         };
         match name {
+            Some(name) if name.is_empty() => {
+                Err("NO [CANNOT] Invalid mailbox name: Name is empty".to_owned())
+            }
             Some(name) => Ok(MailboxName::new(&name, self.separator())),
             None if self.utf8 => Err("NO Mailbox name is not valid UTF-8".to_owned()),
             None => Err("NO Mailbox name is not valid mUTF-7".to_owned()),
         }
+    }
+
+    /// A mailbox name for the wire: an astring.
+    pub(crate) fn encoded_name(&self, name: &str) -> Vec<u8> {
+        let mut out = Vec::new();
+        match self.utf8 {
+            true => encode::utf8_astring(&mut out, name),
+            false => encode::astring(&mut out, mutf7::encode(name).as_bytes()),
+        }
+        out
     }
 
     /// The hierarchy separator of the personal namespace.

@@ -61,6 +61,7 @@ pub enum StatusItem {
     Unseen,
     HighestModSeq,
     Size,
+    AppendLimit,
 }
 
 /// SEARCH.

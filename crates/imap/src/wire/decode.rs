@@ -166,11 +166,14 @@ fn verb_of(name: &str, by_uid: bool, cursor: &mut Cursor<'_>) -> Result<Verb> {
         ("SEARCH", _) => Verb::Search(search_command(cursor, by_uid)?),
         ("FETCH", _) => Verb::Fetch(fetch_command(cursor, by_uid)?),
         ("STORE", _) => Verb::Store(store_command(cursor, by_uid)?),
-        ("COPY", _) => Verb::Copy {
-            by_uid,
-            messages: messages(cursor)?,
-            mailbox: argument(cursor)?,
-        },
+        ("COPY", _) => {
+            let (messages, mailbox) = messages_and_mailbox(cursor)?;
+            Verb::Copy {
+                by_uid,
+                messages,
+                mailbox,
+            }
+        }
         _ => return Err(Error::Invalid("Unknown command")),
     };
     cursor.end()?;
@@ -181,6 +184,19 @@ fn verb_of(name: &str, by_uid: bool, cursor: &mut Cursor<'_>) -> Result<Verb> {
 pub(crate) fn argument(cursor: &mut Cursor<'_>) -> Result<Vec<u8>> {
     cursor.space()?;
     cursor.astring()
+}
+
+/// What COPY and MOVE take, without what may follow.
+pub(crate) fn messages_and_mailbox(cursor: &mut Cursor<'_>) -> Result<(SequenceSet, Vec<u8>)> {
+    const MISSING: Error = Error::Invalid("Missing arguments");
+    if cursor.at_end() {
+        return Err(MISSING);
+    }
+    let messages = messages(cursor)?;
+    if cursor.at_end() {
+        return Err(MISSING);
+    }
+    Ok((messages, argument(cursor)?))
 }
 
 /// A space and a set of messages.
@@ -252,6 +268,7 @@ fn status_items(cursor: &mut Cursor<'_>) -> Result<Vec<StatusItem>> {
             "UNSEEN" => StatusItem::Unseen,
             "HIGHESTMODSEQ" => StatusItem::HighestModSeq,
             "SIZE" => StatusItem::Size,
+            "APPENDLIMIT" => StatusItem::AppendLimit,
             _ => return Err(Error::InvalidStatusItem(name)),
         });
         if cursor.peek() != Some(b')') {

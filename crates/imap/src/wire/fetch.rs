@@ -217,6 +217,11 @@ fn decode_section(cursor: &mut Cursor<'_>, named: Named, sets_seen: bool) -> Res
             named.wrong("parameter: Missing ']'")
         });
     }
+    let start = cursor.rest();
+    let numbers = start
+        .iter()
+        .take_while(|octet| octet.is_ascii_digit() || **octet == b'.');
+    let numbers = String::from_utf8_lossy(&start[..numbers.count()]).into_owned();
     let (part, text) = decode_section_words(cursor).map_err(|error| match error {
         WRONG => wrong.clone(),
         error => error,
@@ -237,7 +242,7 @@ fn decode_section(cursor: &mut Cursor<'_>, named: Named, sets_seen: bool) -> Res
         return Err(named.wrong(&format!("parameter: Unexpected data after '{mark}'")));
     }
     Ok(Section {
-        label: label(named.label, &part, &text),
+        label: label(named.label, numbers.trim_end_matches('.'), &text),
         sets_seen,
         part,
         text,
@@ -322,11 +327,10 @@ fn decode_section_text(cursor: &mut Cursor<'_>) -> Result<SectionText, Error> {
     }
 }
 
-fn label(name: &str, part: &[u32], text: &SectionText) -> String {
-    let mut label = format!("{name}[");
-    let parts: Vec<String> = part.iter().map(u32::to_string).collect();
-    label.push_str(&parts.join("."));
-    if !part.is_empty() && *text != SectionText::Whole {
+/// `numbers` are the part's as the client wrote them.
+fn label(name: &str, numbers: &str, text: &SectionText) -> String {
+    let mut label = format!("{name}[{numbers}");
+    if !numbers.is_empty() && *text != SectionText::Whole {
         label.push('.');
     }
     match text {
