@@ -26,6 +26,7 @@
 //! [`index::FOLD_AFTER_OPERATIONS`].
 
 mod base;
+pub mod cache;
 pub mod change;
 pub mod error;
 pub mod expunged;
@@ -33,6 +34,7 @@ pub mod index;
 mod log;
 pub mod record;
 
+pub use cache::CacheFile;
 pub use change::{Change, Durability, NewMessage};
 pub use error::{Error, Result};
 pub use index::{Index, Lock};

@@ -48,6 +48,7 @@ pub fn suite(subject: &mut dyn Subject) {
     a_move_leaves_one_of_each(subject);
     two_openings_see_each_other(subject);
     everything_survives_reopening(subject);
+    a_cache_gives_what_it_was_given(subject);
     a_watch_wakes(subject);
 }
 

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use mailbox::{Body, Error, Flags, Result, Uid, UidValidity};
-use mailbox_index::{Change, Durability, Index, Lock, NewMessage, Record};
+use mailbox_index::{CacheFile, Change, Durability, Index, Lock, NewMessage, Record};
 
 use crate::keywords::Letters;
 use crate::scan::{self, Seen};
@@ -22,6 +22,7 @@ pub(crate) struct Folder {
     pub(crate) path: PathBuf,
     pub(crate) index: Index,
     pub(crate) letters: Letters,
+    pub(crate) cache: Arc<CacheFile>,
     /// What of an index that was here is gone, so that the mailbox got a new UIDVALIDITY.
     damage: Option<String>,
     /// Whether `tmp` was looked at for leftovers.
@@ -60,10 +61,12 @@ impl Folder {
             uidlist::note_imported(&path)?;
         }
         let letters = Letters::of(&path);
+        let cache = Arc::new(CacheFile::new(&path, index.uid_validity()));
         Ok(Folder {
             path,
             index,
             letters,
+            cache,
             damage,
             tidied: false,
         })
@@ -168,6 +171,12 @@ impl Folder {
             uidlist::note_imported(&self.path)?;
         }
         Ok(())
+    }
+
+    /// Lets the cache forget messages that are gone.
+    pub(crate) fn clean_cache(&self) {
+        let living = || self.index.records().iter().map(|record| record.uid).collect();
+        self.cache.clean(living);
     }
 
     fn bases(&self) -> impl Iterator<Item = &[u8]> {
