@@ -41,11 +41,13 @@ struct Mail {
     subscriptions: BTreeSet<MailboxName>,
     next_id: u64,
     next_validity: UidValidity,
+    next_email_id: u64,
 }
 
 #[derive(Clone)]
 struct Mailbox {
     id: MailboxId,
+    object_id: u64,
     uid_validity: UidValidity,
     uid_next: Uid,
     highest_modseq: ModSeq,
@@ -62,6 +64,7 @@ struct Message {
     modseq: ModSeq,
     flags: Flags,
     internal_date_secs: i64,
+    email_id: u64,
     content: Arc<Vec<u8>>,
 }
 
@@ -84,6 +87,7 @@ impl MemoryStore {
             subscriptions: BTreeSet::new(),
             next_id: 1,
             next_validity: 1,
+            next_email_id: 1,
         };
         mail.add(MailboxName::inbox(), None);
         let account = Account {
@@ -146,6 +150,7 @@ impl Mail {
     fn add(&mut self, name: MailboxName, special_use: Option<SpecialUse>) {
         let mailbox = Mailbox {
             id: MailboxId(Arc::from(format!("m{}", self.next_id))),
+            object_id: self.next_id,
             uid_validity: self.next_validity,
             uid_next: 1,
             highest_modseq: 1,
@@ -299,6 +304,9 @@ impl Message {
             flags: self.flags.clone(),
             size_bytes: self.content.len() as u64,
             internal_date_secs: self.internal_date_secs,
+            // There is no clock in this layer.
+            save_date_secs: None,
+            email_id: self.email_id,
         }
     }
 }
@@ -356,6 +364,7 @@ impl Store for MemoryStore {
             Some(mailbox) => Ok(Opened {
                 id: mailbox.id.clone(),
                 uid_validity: mailbox.uid_validity,
+                object_id: mailbox.object_id,
                 read_only: false,
             }),
             None if self.has_children(&mail, name) => Err(Error::NotSelectable(name.to_string())),
@@ -471,6 +480,7 @@ impl Store for MemoryStore {
             highest_modseq: mailbox.highest_modseq,
             messages,
             expunged: expunged.into_iter().collect(),
+            exact: true,
         })
     }
 
@@ -602,17 +612,19 @@ impl Append for Appending {
     }
 
     fn commit(self: Box<Self>) -> Result<Appended> {
-        let messages = self
-            .messages
-            .into_iter()
-            .map(|(flags, internal_date_secs, content)| Message {
+        let mut mail = lock(&self.account.mail);
+        let first_email_id = mail.next_email_id;
+        mail.next_email_id += self.messages.len() as u64;
+        let messages = (first_email_id..)
+            .zip(self.messages)
+            .map(|(email_id, (flags, internal_date_secs, content))| Message {
                 modseq: 0,
+                email_id,
                 flags: without_repetition(flags),
                 internal_date_secs,
                 content: Arc::new(content),
             })
             .collect();
-        let mut mail = lock(&self.account.mail);
         let mailbox = mail.mailbox_mut(&self.mailbox)?;
         let appended = Appended {
             uid_validity: mailbox.uid_validity,

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use mailbox::{Body, Error, Flags, Result, Uid, UidValidity};
-use mailbox_index::{CacheFile, Change, Durability, Index, Lock, NewMessage, Record};
+use mailbox_index::{CacheFile, Change, Durability, Index, Lock, NewMessage, Record, email_id};
 
 use crate::keywords::Letters;
 use crate::scan::{self, Seen};
@@ -315,26 +315,29 @@ impl Folder {
 
     fn add_one(&self, change: &mut Change, cur: &File, name: &[u8]) -> Result<()> {
         let path = || self.cur().join(OsStr::from_bytes(name));
-        let (file_bytes, changed_secs) = match os::files::look_at(cur, OsStr::from_bytes(name)) {
+        let look = match os::files::look_at(cur, OsStr::from_bytes(name)) {
             Ok(found) => found,
             // Gone or renamed meanwhile: the next look at the directory tells.
             Err(error) if paths::is_missing(&error) => return Ok(()),
             Err(error) => return Err(paths::failed("look at", &path())(error)),
         };
-        let size_bytes = match size_in_name(name, file_bytes) {
+        let size_bytes = match size_in_name(name, look.bytes) {
             Some(size) => size,
             None => match paths::open(&path()) {
                 Ok(file) => body::count_octets(&file, &path())?,
                 Err(error) if paths::is_missing(&error) => return Ok(()),
                 // Somebody made it unreadable; it is a message all the same.
-                Err(_) => file_bytes,
+                Err(_) => look.bytes,
             },
         };
         let flags = self.flags_of(name);
         let message = NewMessage {
             flags: &flags,
             size_bytes,
-            internal_date_secs: changed_secs,
+            internal_date_secs: look.modified_secs,
+            // The last thing that happened to a file that nobody knew is that it was put there.
+            save_date_secs: look.changed_secs,
+            email_id: email_id(file_name::base(name)),
             key: name,
         };
         change.add(message)?;

@@ -241,6 +241,7 @@ impl Account {
                     return Ok(Opened {
                         id,
                         uid_validity,
+                        object_id: folder.index.object_id(),
                         read_only: false,
                     });
                 }

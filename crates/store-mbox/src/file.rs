@@ -18,6 +18,7 @@ use crate::locking::{Fingerprint, Handle, Held, Locks, is_forbidden};
 use crate::rewrite::Target;
 use crate::scan::{self, Place, Scan};
 use crate::spool::Spool;
+use crate::store::now_secs;
 use crate::{Error, Result, deliver};
 
 /// How often a file is looked at anew when it changes before it is locked.
@@ -351,6 +352,8 @@ impl MailboxFile {
                 flags: &message.flags,
                 size_bytes: message.size_bytes,
                 internal_date_secs: message.internal_date_secs,
+                save_date_secs: now_secs(),
+                email_id: message.email_id,
                 key: &key.encode(),
             })?;
             let body_bytes = message.end - message.start - message.header_bytes;
@@ -611,6 +614,8 @@ fn add_found(change: &mut Change, found: &scan::Found, key: Key) -> mailbox::Res
             flags,
             size_bytes: found.size_bytes,
             internal_date_secs: found.date_secs,
+            save_date_secs: now_secs(),
+            email_id: 0,
             key: &key.encode(),
         })
     };

@@ -222,16 +222,18 @@ impl Store for MboxStore {
         let id = MailboxId(Arc::from(name.as_str()));
         let look = || {
             self.shared.with(&id, |mailbox, _| {
-                Ok((mailbox.index.uid_validity(), mailbox.is_read_only()))
+                let index = &mailbox.index;
+                Ok((index.uid_validity(), index.object_id(), mailbox.is_read_only()))
             })
         };
-        let (uid_validity, read_only) = match look() {
+        let (uid_validity, object_id, read_only) = match look() {
             Err(Error::UidValidityChanged) => look()?,
             result => result?,
         };
         Ok(Opened {
             id,
             uid_validity,
+            object_id,
             read_only,
         })
     }
@@ -401,6 +403,7 @@ impl Store for MboxStore {
                 .collect();
             for state in &states {
                 spool.start(state.flags.clone(), state.internal_date_secs)?;
+                spool.is_copy_of(state.email_id);
                 copy_body(&*mailbox.body(state.uid)?, &mut spool)?;
             }
             Ok(states.iter().map(|state| state.uid).collect::<Vec<Uid>>())
@@ -542,7 +545,7 @@ fn is_below(name: &MailboxName, parent: &MailboxName) -> bool {
         .is_some_and(|rest| rest.starts_with('/'))
 }
 
-fn now_secs() -> i64 {
+pub(crate) fn now_secs() -> i64 {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     now.map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
 }
