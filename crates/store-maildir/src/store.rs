@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mailbox::{
-    Append, Body, Changes, Copied, Error, FlagChange, ListEntry, MailboxId, MailboxName, ModSeq, Namespace,
-    NamespaceKind, Opened, Report, Result, SpecialUse, Status, Store, Stored, SystemFlags, Uid, UidSet,
-    UidValidity, Wake, Watch,
+    Append, Body, Cache, Changes, Copied, Error, FlagChange, ListEntry, MailboxId, MailboxName, ModSeq,
+    Namespace, NamespaceKind, Opened, Report, Result, SpecialUse, Status, Store, Stored, SystemFlags, Uid,
+    UidSet, UidValidity, Wake, Watch,
 };
 use mailbox_index::{Durability, Lock, Record};
 
@@ -241,6 +241,7 @@ impl Account {
                     return Ok(Opened {
                         id,
                         uid_validity,
+                        object_id: folder.index.object_id(),
                         read_only: false,
                     });
                 }
@@ -436,9 +437,11 @@ impl Store for MaildirStore {
 
     fn expunge(&self, mailbox: &MailboxId, uids: &UidSet) -> Result<UidSet> {
         self.account.with_folder(mailbox, |folder, taken| {
-            transfer::remove(folder, taken, uids, |record| {
+            let removed = transfer::remove(folder, taken, uids, |record| {
                 record.system.contains(SystemFlags::DELETED)
-            })
+            })?;
+            folder.clean_cache();
+            Ok(removed)
         })
     }
 
@@ -456,6 +459,12 @@ impl Store for MaildirStore {
             };
             Ok(Some(folder.index.records().iter().map(name).collect()))
         })
+    }
+
+    fn cache(&self, mailbox: &MailboxId) -> Option<Arc<dyn Cache>> {
+        let folder = self.account.folder(mailbox).ok()?;
+        let cache = Arc::clone(&lock(&folder).cache);
+        Some(cache)
     }
 
     fn watch(&self, mailbox: &MailboxId, wake: Wake) -> Result<Watch> {
