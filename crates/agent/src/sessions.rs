@@ -48,7 +48,6 @@ pub fn sorry(protocol: Protocol) -> &'static [u8] {
 pub fn offered(settings: &Dovecot) -> imap::extensions::Offered {
     imap::extensions::Offered::by(imap::extensions::Wanted {
         plugins: &settings.mail_plugins,
-        urlauth_host: &settings.imap_urlauth_host,
         literal_minus: settings.imap_literal_minus,
         capability: &settings.imap_capability,
     })

@@ -7,8 +7,6 @@ use crate::session::append::MESSAGE_BYTES_MAX;
 pub enum Optional {
     /// COMPRESS=DEFLATE: the plugin `imap_zlib`.
     Compress,
-    /// URLAUTH: `imap_urlauth_host`.
-    Urlauth,
 }
 
 /// Which literals need no continuation request (RFC 7888).
@@ -57,8 +55,6 @@ pub struct Offered {
 pub struct Wanted<'a> {
     /// `mail_plugins` of the protocol.
     pub plugins: &'a [String],
-    /// `imap_urlauth_host`.
-    pub urlauth_host: &'a str,
     /// `imap_literal_minus`.
     pub literal_minus: bool,
     /// `imap_capability`.
@@ -82,9 +78,6 @@ impl Offered {
         let mut optional = Vec::new();
         if settings.plugins.iter().any(|plugin| plugin == "imap_zlib") {
             optional.push(Optional::Compress);
-        }
-        if !settings.urlauth_host.is_empty() {
-            optional.push(Optional::Urlauth);
         }
         Offered {
             optional,
@@ -110,7 +103,6 @@ impl Offered {
     pub(crate) fn has(&self, name: &str) -> bool {
         let needed = match name {
             "COMPRESS=DEFLATE" | "COMPRESS" => Optional::Compress,
-            "URLAUTH" | "URLAUTH=BINARY" | "GENURLAUTH" | "RESETKEY" | "URLFETCH" => Optional::Urlauth,
             _ => return true,
         };
         self.optional.contains(&needed)
