@@ -70,8 +70,8 @@ impl Local {
             tables
         };
         let aliases = open(Matter::Rights, &settings.alias_maps).titled("alias_maps");
-        let mailbox = open(Matter::Usual, &settings.mailbox_transport_maps);
-        let fallback = open(Matter::Usual, &settings.fallback_transport_maps);
+        let mailbox = open(Matter::Transport, &settings.mailbox_transport_maps);
+        let fallback = open(Matter::Transport, &settings.fallback_transport_maps);
         let local = Local {
             aliases: aliases.as_aliases(),
             mailbox_transports: mailbox.titled("mailbox_transport_maps"),

@@ -68,15 +68,16 @@ impl Logins {
     /// What main.cf says of one client.
     pub(crate) fn of(chosen: &Parameters<'_>) -> Logins {
         let maps: &[TableRef] = chosen.sasl_password_maps;
+        let name = match chosen.protocol {
+            Protocol::Smtp => "smtp_sasl_password_maps",
+            Protocol::Lmtp => "lmtp_sasl_password_maps",
+        };
         // A table that cannot be opened fails at every lookup: mail waits, and its log line says why.
-        let passwords = (*chosen.sasl_auth_enable).then(|| Tables::open(maps).0);
+        let passwords = (*chosen.sasl_auth_enable).then(|| Tables::open(maps).0.titled(name));
         let filter = chosen.sasl_mechanism_filter;
         Logins {
             passwords,
-            name: match chosen.protocol {
-                Protocol::Smtp => "smtp_sasl_password_maps",
-                Protocol::Lmtp => "lmtp_sasl_password_maps",
-            },
+            name,
             by_sender: *chosen.sender_dependent_authentication,
             plain: mechanisms(chosen.sasl_security_options, filter),
             encrypted: mechanisms(chosen.sasl_tls_security_options, filter),

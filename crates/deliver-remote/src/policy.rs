@@ -118,14 +118,15 @@ impl Policies {
             }
             .into());
         }
+        let maps_name = match chosen.protocol {
+            Protocol::Smtp => "smtp_tls_policy_maps",
+            Protocol::Lmtp => "lmtp_tls_policy_maps",
+        };
         let policies = Policies {
             level,
             wrapped: *chosen.tls_wrappermode,
-            maps: Tables::open(chosen.tls_policy_maps).0,
-            maps_name: match chosen.protocol {
-                Protocol::Smtp => "smtp_tls_policy_maps",
-                Protocol::Lmtp => "lmtp_tls_policy_maps",
-            },
+            maps: Tables::open(chosen.tls_policy_maps).0.titled(maps_name),
+            maps_name,
             per_site: Tables::open(chosen.tls_per_site).0,
             enforces_names: *chosen.tls_enforce_peername,
             protocols: Protocols::of_postfix(&chosen.tls_protocols.join(", "))?,

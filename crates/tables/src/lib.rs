@@ -217,8 +217,10 @@ const KEY_SHOWN: usize = 1000;
 pub enum Matter {
     /// Anything but that.
     Usual,
-    /// Which commands run, which files are written and as whom: servers that anybody might stand in for are not asked, and
-    /// patterns give no pieces of what a stranger wrote (local(8), virtual(8)).
+    /// Which program passes mail on, and to whom: patterns give no pieces of what a stranger wrote.
+    Transport,
+    /// Which commands run, which files are written and as whom: nor are servers asked that anybody might stand in for
+    /// (local(8), virtual(8)).
     Rights,
 }
 

@@ -277,7 +277,11 @@ impl Checks {
                 return Fate::Kept;
             }
         };
-        let action = Action::parse(&found, kind == "header").and_then(|action| match self.side {
+        let action = Action::parse(&found, kind == "header").map_err(|wrong| match self.side {
+            Side::Outgoing => wrong.of_clients(),
+            _ => wrong,
+        });
+        let action = action.and_then(|action| match self.side {
             Side::Outgoing if !action.is_for_clients() => Err(Wrong::command("unsupported", &found)),
             _ => Ok(action),
         });

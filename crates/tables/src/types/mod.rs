@@ -95,7 +95,7 @@ impl Standing {
             _ => return Ok(()),
         };
         match self.matter {
-            Matter::Usual => Ok(()),
+            Matter::Usual | Matter::Transport => Ok(()),
             Matter::Rights => Err(Error::NotAllowed {
                 table: table.to_string(),
                 what,

@@ -319,7 +319,7 @@ impl Reader<'_> {
         });
         if let Some(highest) = highest.max() {
             let cause = match pattern.is_negated {
-                _ if self.matter == Matter::Rights => {
+                _ if self.matter != Matter::Usual => {
                     "regular expression substitution is not allowed: skipping this rule".to_owned()
                 }
                 true => "$number found in negative match replacement text: skipping this rule".to_owned(),
