@@ -123,7 +123,7 @@ impl Session {
         };
         let mut names: Vec<&str> = list.iter().map(|entry| entry.name.as_str()).collect();
         names.sort_unstable();
-        let Some(wanted) = whole_pattern(reference, pattern) else {
+        let Some(wanted) = whole_pattern(reference, pattern, self.utf8) else {
             return self.complete(tag, "OK List completed.");
         };
         for entry in &list {
@@ -152,7 +152,7 @@ impl Session {
             Ok(subscribed) => subscribed,
             Err(error) => return self.store_failed(tag, &error, Context::Other),
         };
-        let wanted = whole_pattern(reference, pattern).unwrap_or_default();
+        let wanted = whole_pattern(reference, pattern, self.utf8).unwrap_or_default();
         let mut told = BTreeSet::new();
         for name in &subscribed {
             let name = name.as_str();
@@ -176,11 +176,12 @@ impl Session {
 
     fn list_line(&mut self, word: &str, attributes: &[&str], name: &str) {
         let separator = self.separator();
+        let name = self.encoded_name(name);
         let out = &mut self.output;
         out.extend_from_slice(format!("* {word} ({}) ", attributes.join(" ")).as_bytes());
         push_separator(out, separator);
         out.push(b' ');
-        encode::astring(out, mutf7::encode(name).as_bytes());
+        out.extend_from_slice(&name);
         out.extend_from_slice(b"\r\n");
     }
 
@@ -204,6 +205,9 @@ impl Session {
                 StatusItem::Unseen => format!("UNSEEN {}", status.unseen),
                 StatusItem::HighestModSeq => format!("HIGHESTMODSEQ {}", status.highest_modseq),
                 StatusItem::Size => format!("SIZE {}", status.size_bytes),
+                StatusItem::AppendLimit => {
+                    format!("APPENDLIMIT {}", self.settings.offered.append_bytes_max)
+                }
             })
             .collect();
         if items.contains(&StatusItem::HighestModSeq) {
@@ -211,7 +215,10 @@ impl Session {
         }
         self.output.extend_from_slice(b"* STATUS ");
         // As the client wrote it, so that it finds its answer: INBOX has no case.
-        encode::astring(&mut self.output, raw);
+        match std::str::from_utf8(raw) {
+            Ok(raw) if self.utf8 => encode::utf8_astring(&mut self.output, raw),
+            _ => encode::astring(&mut self.output, raw),
+        }
         self.say(&format!(" ({})", texts.join(" ")));
         if self.view.as_ref().is_some_and(|view| view.name == name) {
             self.complete(tag, "OK [CLIENTBUG] Status on selected mailbox completed.");
@@ -222,8 +229,12 @@ impl Session {
 }
 
 /// Reference and pattern as one pattern in UTF-8; nothing when no name can match it.
-fn whole_pattern(reference: &[u8], pattern: &[u8]) -> Option<String> {
-    mutf7::decode(&[reference, pattern].concat())
+fn whole_pattern(reference: &[u8], pattern: &[u8], is_utf8: bool) -> Option<String> {
+    let whole = [reference, pattern].concat();
+    match is_utf8 {
+        true => String::from_utf8(whole).ok(),
+        false => mutf7::decode(&whole),
+    }
 }
 
 /// Whether a name matches a pattern: `*` is anything, `%` anything but the separator. INBOX has no case.
