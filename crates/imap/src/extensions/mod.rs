@@ -10,6 +10,11 @@ pub(crate) mod esearch;
 pub(crate) mod idle;
 pub(crate) mod moving;
 pub(crate) mod namespace;
+pub(crate) mod notify;
+pub(crate) mod objectid;
+pub(crate) mod preview;
+pub(crate) mod qresync;
+pub(crate) mod savedate;
 pub(crate) mod special_use;
 pub(crate) mod uidplus;
 pub(crate) mod unselect;
@@ -65,12 +70,17 @@ const EXTENSIONS: &[Extension] = &[
     namespace::EXTENSION,
     uidplus::EXTENSION,
     condstore::EXTENSION,
+    qresync::EXTENSION,
     esearch::EXTENSION,
     within::EXTENSION,
     moving::EXTENSION,
+    preview::EXTENSION,
     // RFC 8438; it is one item of STATUS.
     Extension::of_words(&["STATUS=SIZE"]),
+    savedate::EXTENSION,
     LITERAL_PLUS,
+    notify::EXTENSION,
+    objectid::EXTENSION,
     special_use::EXTENSION,
 ];
 

@@ -7,14 +7,16 @@ use super::section::{Content, READ_BYTES, Source};
 use super::structure::{push_envelope, push_structure};
 use super::view::{Row, push_flags, push_modseq};
 use super::{Event, Job, Session, Traffic};
+use crate::extensions::{objectid, preview, savedate};
 use crate::wire::command::Fetch;
 use crate::wire::date;
 use crate::wire::encode;
 use crate::wire::fetch::{Item, Section, SectionText};
+use crate::wire::select::Known;
 
 /// A FETCH under way.
 pub(crate) struct Fetching {
-    tag: String,
+    ending: Ending,
     by_uid: bool,
     /// In the order of the answer: what is short before what may be long.
     items: Vec<Item>,
@@ -29,6 +31,16 @@ pub(crate) struct Fetching {
     some_gone: bool,
     /// A message could not be read, or not to its end.
     some_failed: bool,
+}
+
+/// What ends the answer.
+enum Ending {
+    /// FETCH itself, under this tag.
+    Fetch(String),
+    /// SELECT, which told what changed: the tag, and the OK.
+    Select(String, String),
+    /// Nothing: NOTIFY wants this of new messages. What was under way goes on.
+    Unasked(Job),
 }
 
 /// The message being answered.
@@ -50,12 +62,19 @@ impl Session {
             messages,
             mut items,
             changed_since,
+            vanished,
         } = fetch;
         let Some(ranges) = self.rows_named(tag, "FETCH", &messages, by_uid) else {
             return;
         };
         if items.contains(&Item::ModSeq) || changed_since.is_some() {
             self.enable_condstore();
+        }
+        if vanished && !self.qresync {
+            return self.bad(tag, "Error in IMAP command UID FETCH: QRESYNC not enabled");
+        }
+        if let Some(since) = changed_since.filter(|_| vanished) {
+            self.tell_vanished_of(&messages, since);
         }
         if changed_since.is_some() && !items.contains(&Item::ModSeq) {
             items.push(Item::ModSeq);
@@ -71,25 +90,31 @@ impl Session {
         } else {
             Vec::new()
         };
-        items.sort_by_key(|item| matches!(item, Item::Section(_)));
-        let needs_body = items.iter().any(|item| {
-            matches!(
-                item,
-                Item::Envelope | Item::Body | Item::BodyStructure | Item::Section(_)
-            )
-        });
-        self.job = Job::Fetch(Box::new(Fetching {
-            tag: tag.to_owned(),
-            by_uid,
-            items,
-            needs_body,
-            ranges: ranges.into(),
-            changed_since,
-            became_seen,
-            message: None,
-            some_gone: false,
-            some_failed: false,
-        }));
+        let ending = Ending::Fetch(tag.to_owned());
+        self.fetch(Fetching::new(ending, by_uid, items, ranges).since(changed_since, became_seen));
+    }
+
+    /// Tells flags and modseqs of what changed since the client knew the mailbox, and ends SELECT with `ok` (RFC 7162 §3.2.5.1).
+    pub(crate) fn fetch_changed(&mut self, tag: &str, ok: String, known: &Known) {
+        let Some(view) = &self.view else { return };
+        let ranges = match &known.uids {
+            Some(uids) => view.rows_among(uids),
+            None => vec![(0, view.rows.len())],
+        };
+        let ranges = ranges.into_iter().filter(|(from, to)| from < to).collect();
+        let items = vec![Item::Uid, Item::Flags, Item::ModSeq];
+        let ending = Ending::Select(tag.to_owned(), ok);
+        self.fetch(Fetching::new(ending, true, items, ranges).since(Some(known.modseq), Vec::new()));
+    }
+
+    /// Tells of new messages, rows `new`, what NOTIFY asked for.
+    pub(crate) fn fetch_unasked(&mut self, items: Vec<Item>, new: (usize, usize)) {
+        let before = std::mem::replace(&mut self.job, Job::None);
+        self.fetch(Fetching::new(Ending::Unasked(before), false, items, vec![new]));
+    }
+
+    fn fetch(&mut self, fetching: Fetching) {
+        self.job = Job::Fetch(Box::new(fetching));
     }
 
     /// Appends to `into` until it is `end` octets long or the answer is complete.
@@ -113,7 +138,7 @@ impl Session {
             } else if let Some(index) = job.next_row() {
                 self.fetch_row(&mut job, index, into);
             } else {
-                return self.end_fetch(&job);
+                return self.end_fetch(*job);
             }
         }
         self.job = Job::Fetch(job);
@@ -174,21 +199,51 @@ impl Session {
         }
     }
 
-    fn end_fetch(&mut self, job: &Fetching) {
-        self.sync(job.by_uid, job.by_uid);
+    fn end_fetch(&mut self, job: Fetching) {
+        let (tag, ok) = match job.ending {
+            Ending::Fetch(tag) => (tag, "OK Fetch completed.".to_owned()),
+            Ending::Select(tag, ok) => (tag, ok),
+            Ending::Unasked(before) => {
+                self.job = before;
+                return self.work();
+            }
+        };
+        let modseq = self.sync(job.by_uid, job.by_uid);
         let text = if job.some_failed {
             "NO [SERVERBUG] Internal error occurred. Refer to server log for more information."
         } else if job.some_gone {
             "OK [EXPUNGEISSUED] Some messages were already expunged."
         } else {
-            "OK Fetch completed."
+            &ok
         };
-        self.tagged(&job.tag, text);
+        self.tagged_with(&tag, modseq, text);
         self.work();
     }
 }
 
 impl Fetching {
+    fn new(ending: Ending, by_uid: bool, mut items: Vec<Item>, ranges: Vec<(usize, usize)>) -> Fetching {
+        items.sort_by_key(|item| matches!(item, Item::Section(_)));
+        Fetching {
+            ending,
+            by_uid,
+            needs_body: items.iter().any(needs_body),
+            items,
+            ranges: ranges.into(),
+            changed_since: None,
+            became_seen: Vec::new(),
+            message: None,
+            some_gone: false,
+            some_failed: false,
+        }
+    }
+
+    /// Only messages that changed after the modseq; of those, some became `\Seen` by this command.
+    fn since(mut self, changed_since: Option<u64>, became_seen: Vec<u32>) -> Fetching {
+        (self.changed_since, self.became_seen) = (changed_since, became_seen);
+        self
+    }
+
     fn next_row(&mut self) -> Option<usize> {
         let (from, to) = self.ranges.front_mut()?;
         let index = *from;
@@ -198,6 +253,19 @@ impl Fetching {
         }
         Some(index)
     }
+}
+
+/// Whether the message itself must be read.
+fn needs_body(item: &Item) -> bool {
+    matches!(
+        item,
+        Item::Envelope
+            | Item::Body
+            | Item::BodyStructure
+            | Item::Section(_)
+            | Item::Preview(_)
+            | Item::ThreadId
+    )
 }
 
 /// What is told though it was not asked for, because the FETCH changed it.
@@ -238,6 +306,18 @@ fn push_items(
                 date::encode_date_time(out, row.state.internal_date_secs);
             }
             (Item::ModSeq, _) => push_modseq(out, row.state.modseq),
+            (Item::SaveDate, _) => savedate::push(out, row.state.save_date_secs),
+            (Item::EmailId, _) => {
+                out.extend_from_slice(
+                    format!("EMAILID ({})", objectid::email_id(row.state.email_id)).as_bytes(),
+                );
+            }
+            (Item::ThreadId, source) => {
+                let block = source.map_or(Ok(&b""[..]), Source::header)?;
+                let id = objectid::thread_id(block, row.state.email_id);
+                out.extend_from_slice(format!("THREADID ({id})").as_bytes());
+            }
+            (Item::Preview(item), source) => preview::push(out, item, source)?,
             (Item::Envelope, Some(source)) => {
                 out.extend_from_slice(b"ENVELOPE ");
                 push_envelope(out, &source.envelope()?);

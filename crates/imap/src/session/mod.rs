@@ -6,7 +6,7 @@ mod flags;
 mod mailboxes;
 pub(crate) mod reply;
 mod search;
-mod section;
+pub(crate) mod section;
 mod select;
 mod structure;
 mod transfer;
@@ -20,7 +20,7 @@ use machine::{Machine, SECOND, Stamp};
 use mailbox::Store;
 use mailbox::store::Wake;
 
-use crate::extensions::{self, idle::Idle};
+use crate::extensions::{self, idle::Idle, notify::Notify};
 use crate::wire::command::Verb;
 use crate::wire::cursor::Cursor;
 use crate::wire::decode;
@@ -129,6 +129,10 @@ pub struct Session {
     pub(crate) job: Job,
     /// CONDSTORE was asked for, or used (RFC 7162 §3.1).
     pub(crate) condstore: bool,
+    /// QRESYNC was turned on: expunged messages are told by VANISHED (RFC 7162 §3.2).
+    pub(crate) qresync: bool,
+    /// What NOTIFY asked for.
+    pub(crate) notify: Option<Box<Notify>>,
     pub(crate) bad_commands: u32,
     pub(crate) traffic: Traffic,
     pub(crate) now: Stamp,
@@ -151,6 +155,8 @@ impl Session {
             view: None,
             job: Job::None,
             condstore: false,
+            qresync: false,
+            notify: None,
             bad_commands: 0,
             traffic: Traffic::default(),
             now,
@@ -178,6 +184,7 @@ impl Session {
     /// Works through the input until it is used up, a FETCH is to be taken or enough output waits.
     fn work(&mut self) {
         while !self.finished && self.output.len() < OUTPUT_BYTES_MAX {
+            self.notice();
             match self.job {
                 Job::Fetch(_) => break,
                 Job::Append(_) => {
@@ -259,8 +266,8 @@ impl Session {
             Verb::Select {
                 mailbox,
                 read_only,
-                condstore,
-            } => self.select(tag, &mailbox, read_only, condstore),
+                parameters,
+            } => self.select(tag, &mailbox, read_only, parameters),
             Verb::Create(name) => self.create(tag, &name),
             Verb::Delete(name) => self.delete(tag, &name),
             Verb::Rename(from, to) => self.rename(tag, &from, &to),
@@ -443,9 +450,7 @@ impl Machine for Session {
 
     fn wake(&mut self, now: Stamp) {
         self.now = now;
-        if matches!(self.job, Job::Idle(_)) {
-            self.sync(true, false);
-        }
+        self.woken();
     }
 }
 

@@ -8,7 +8,7 @@ use super::{Subject, all, content, everything, flags, inbox, letter, name, order
 use crate::{Error, FlagChange, Flags, MailboxId, MailboxName, Store, SystemFlags, Uid, UidSet};
 
 /// How long a watch may take to wake.
-const WAKE_SECS_MAX: u64 = 10;
+pub(super) const WAKE_SECS_MAX: u64 = 10;
 
 fn set(uids: &[Uid]) -> UidSet {
     uids.iter().copied().collect()
