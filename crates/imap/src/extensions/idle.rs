@@ -24,8 +24,8 @@ pub(crate) struct Idle {
     /// When something is said even if nothing happened.
     pub(crate) next_notice: Stamp,
     _watch: Option<Watch>,
-    /// The modseq of what vanished meanwhile.
-    vanished: Option<ModSeq>,
+    /// Up to this modseq the client knows everything, and has not been told so.
+    modseq: Option<ModSeq>,
 }
 
 impl Session {
@@ -45,7 +45,7 @@ impl Session {
             tag: tag.to_owned(),
             next_notice,
             _watch: watch,
-            vanished: None,
+            modseq: None,
         }));
         // What happened before the watch began is told now.
         self.sync_idle();
@@ -56,7 +56,7 @@ impl Session {
     pub(crate) fn sync_idle(&mut self) {
         let modseq = self.sync(true, false);
         if let (Job::Idle(idle), Some(modseq)) = (&mut self.job, modseq) {
-            idle.vanished = Some(modseq);
+            idle.modseq = Some(modseq);
         }
     }
 
@@ -66,7 +66,8 @@ impl Session {
             return;
         };
         if line.eq_ignore_ascii_case(b"DONE") {
-            if let Some(modseq) = idle.vanished {
+            if let (Some(modseq), Some(view)) = (idle.modseq, &mut self.view) {
+                view.modseq_told = modseq;
                 self.say(&format!("* OK [HIGHESTMODSEQ {modseq}] Highest"));
             }
             self.complete(&idle.tag, "OK Idle completed.");

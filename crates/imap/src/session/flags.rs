@@ -124,7 +124,7 @@ impl Session {
         } else {
             view.numbers_of(&stored.modified)
         };
-        let vanished = self.sync(command.by_uid, command.by_uid);
+        let modseq = self.sync(command.by_uid, command.by_uid);
         if !modified.is_empty() {
             self.tagged(
                 tag,
@@ -133,7 +133,7 @@ impl Session {
         } else if missing && !command.by_uid {
             self.tagged(tag, "NO [EXPUNGEISSUED] Some of the messages no longer exist.");
         } else {
-            self.tagged_with(tag, vanished, "OK Store completed.");
+            self.tagged_with(tag, modseq, "OK Store completed.");
         }
     }
 

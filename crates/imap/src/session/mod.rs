@@ -457,4 +457,6 @@ impl Machine for Session {
 #[cfg(test)]
 mod odd_tests;
 #[cfg(test)]
+mod sync_tests;
+#[cfg(test)]
 mod tests;

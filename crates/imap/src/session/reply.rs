@@ -22,10 +22,13 @@ impl Session {
         self.tagged_with(tag, modseq, text);
     }
 
-    /// Writes the tagged line; an OK without a code tells the modseq of what vanished (RFC 7162 §3.2.5.1).
+    /// Writes the tagged line; an OK without a code tells the modseq up to which the client knows everything now.
     pub(crate) fn tagged_with(&mut self, tag: &str, modseq: Option<ModSeq>, text: &str) {
         match (modseq, text.strip_prefix("OK ")) {
             (Some(modseq), Some(rest)) if !rest.starts_with('[') => {
+                if let Some(view) = &mut self.view {
+                    view.modseq_told = modseq;
+                }
                 self.tagged(tag, &format!("OK [HIGHESTMODSEQ {modseq}] {rest}"));
             }
             _ => self.tagged(tag, text),
@@ -63,8 +66,8 @@ impl Session {
         }
     }
 
-    /// Asks the store what happened to the selected mailbox and tells the client. Gives the mailbox's modseq when the client was
-    /// told by VANISHED of messages that are gone.
+    /// Asks the store what happened to the selected mailbox and tells the client. With QRESYNC, gives the mailbox's modseq when
+    /// the client has not been told that it knows everything up to it.
     pub(crate) fn sync(&mut self, expunges: bool, uids: bool) -> Option<ModSeq> {
         let interest = self.interest();
         let view = self.view.as_mut()?;
@@ -78,8 +81,8 @@ impl Session {
         let rows_before = view.rows.len();
         if interest == Interest::Own {
             // What others do waits until the client asks for it again: its numbers stay what they are.
-            let vanished = view.tell(&mut self.output, telling);
-            return (vanished && self.qresync).then_some(view.modseq);
+            view.tell(&mut self.output, telling);
+            return None;
         }
         match self.store.changes(&view.id, view.modseq) {
             Ok(changes) if changes.uid_validity != view.uid_validity => {
@@ -95,6 +98,11 @@ impl Session {
                 .events
                 .push_back(Event::Problem(format!("Looking for changes: {error}"))),
         }
+        if view.rows.len() > rows_before && view.read_only {
+            // What nobody has claimed is recent to those who only look, too.
+            let recent = self.store.status(&view.id).map(|status| status.recent as usize);
+            view.unclaimed = recent.unwrap_or(view.unclaimed);
+        }
         if view.rows.len() > rows_before && !view.read_only {
             match self.store.claim_recent(&view.id) {
                 Ok(recent) => view.claim(&recent),
@@ -103,8 +111,8 @@ impl Session {
                     .push_back(Event::Problem(format!("Claiming recent mail: {error}"))),
             }
         }
-        let vanished = view.tell(&mut self.output, telling);
-        (vanished && self.qresync).then_some(view.modseq)
+        view.tell(&mut self.output, telling);
+        view.untold_modseq().filter(|_| self.qresync)
     }
 
     /// The selected mailbox is no more what the client knows: there is no way to say so but BYE.

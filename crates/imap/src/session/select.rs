@@ -84,11 +84,9 @@ impl Session {
 
     fn tell_selected(&mut self, mut view: View, status: Status) {
         view.tell_flag_lists(&mut self.output);
-        let recent = if view.read_only {
-            status.recent as usize
-        } else {
-            view.recent_count()
-        };
+        view.unclaimed = status.recent as usize;
+        view.modseq_told = view.modseq;
+        let recent = view.recent_count();
         view.tell_counts(&mut self.output, recent);
         let unseen = view
             .rows

@@ -45,6 +45,10 @@ pub(crate) struct View {
     recent_told: usize,
     /// Of the rows that were told, those from here on are new to those who want to hear more of new messages.
     new_from: usize,
+    /// The newest modseq that the client was told.
+    pub(crate) modseq_told: ModSeq,
+    /// In a read-only mailbox: how many messages nobody has claimed.
+    pub(crate) unclaimed: usize,
     /// The client itself expunged: that is told even to one who wants to hear of nothing.
     own_expunge: bool,
 }
@@ -69,6 +73,8 @@ impl View {
             recent_told: 0,
             new_from: 0,
             own_expunge: false,
+            modseq_told: 0,
+            unclaimed: 0,
         };
         view.rows.reserve_exact(changes.messages.len());
         for state in changes.messages {
@@ -89,7 +95,10 @@ impl View {
     }
 
     pub(crate) fn recent_count(&self) -> usize {
-        self.recent
+        match self.read_only {
+            true => self.unclaimed,
+            false => self.recent,
+        }
     }
 
     pub(crate) fn claim(&mut self, recent: &UidSet) {
@@ -210,12 +219,10 @@ impl View {
     }
 
     /// Writes everything the client has not been told: EXPUNGE when that is allowed now, changed flags, EXISTS
-    /// and RECENT when they changed. Whether messages that are gone were told. With `Interest::Own`, only what the client did.
-    pub(crate) fn tell(&mut self, out: &mut Vec<u8>, telling: Telling) -> bool {
+    /// and RECENT when they changed. With `Interest::Own`, only what the client did.
+    pub(crate) fn tell(&mut self, out: &mut Vec<u8>, telling: Telling) {
         let own_only = telling.interest == Interest::Own;
         let own_expunge = std::mem::take(&mut self.own_expunge);
-        let expunged =
-            telling.expunges && (own_expunge || !own_only) && self.tell_expunges(out, telling.vanished);
         if self.keywords_grew {
             self.tell_flag_lists(out);
         }
@@ -223,29 +230,40 @@ impl View {
             for (index, row) in self.rows.iter_mut().enumerate() {
                 if row.dirty && !self.gone.contains(row.state.uid) {
                     tell_flags(out, index, row, telling);
+                    if telling.modseqs {
+                        self.modseq_told = self.modseq_told.max(row.state.modseq);
+                    }
                     (row.dirty, row.flags_known) = (false, true);
                 }
             }
+        }
+        // As Dovecot does, behind the flags: their numbers are those from before.
+        let told = telling.expunges && (own_expunge || !own_only);
+        if told {
+            self.tell_expunges(out, telling.vanished);
         }
         if self.rows.len() != self.exists_told && !own_only {
             self.exists_told = self.rows.len();
             count_line(out, self.exists_told, "EXISTS");
         }
         let recent = self.recent_count();
-        if !self.read_only && recent != self.recent_told && !own_only {
+        if recent != self.recent_told && !own_only {
             self.recent_told = recent;
             count_line(out, recent, "RECENT");
         }
-        expunged
+    }
+
+    /// The mailbox's modseq, if the client knows everything up to it and has not been told so (RFC 7162 §3.2.5).
+    pub(crate) fn untold_modseq(&self) -> Option<ModSeq> {
+        (self.gone.is_empty() && self.modseq > self.modseq_told).then_some(self.modseq)
     }
 
     /// Highest first, so that no number shifts under another; or by one VANISHED.
-    fn tell_expunges(&mut self, out: &mut Vec<u8>, vanished: bool) -> bool {
+    fn tell_expunges(&mut self, out: &mut Vec<u8>, vanished: bool) {
         if self.gone.is_empty() {
-            return false;
+            return;
         }
         let gone = std::mem::take(&mut self.gone);
-        let told_before = self.exists_told;
         let mut uids = UidSet::new();
         for index in (0..self.rows.len()).rev() {
             if gone.contains(self.rows[index].state.uid) {
@@ -265,7 +283,6 @@ impl View {
         }
         self.rows.retain(|row| !gone.contains(row.state.uid));
         self.recent = self.rows.iter().filter(|row| row.recent).count();
-        self.exists_told < told_before
     }
 }
 

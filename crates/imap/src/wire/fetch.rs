@@ -159,7 +159,7 @@ fn decode_preview(cursor: &mut Cursor<'_>, name: &'static str) -> Result<Preview
         match modifier.as_str() {
             "LAZY" => {}
             "FUZZY" | "LAZY=FUZZY" => item.names_algorithm = true,
-            _ => return Err(Error::NoPreviewModifier(modifier, name)),
+            _ => return Err(Error::NoPreviewModifier(modifier)),
         }
         if cursor.eat(b')') {
             return Ok(item);

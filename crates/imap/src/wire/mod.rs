@@ -42,8 +42,8 @@ pub enum Error {
     #[error("Invalid system flag \\{0}")]
     InvalidSystemFlag(String),
     /// PREVIEW has no such modifier.
-    #[error("'{0}' is not a supported {1} modifier")]
-    NoPreviewModifier(String, &'static str),
+    #[error("'{0}' is not a supported PREVIEW modifier")]
+    NoPreviewModifier(String),
     /// The items that NOTIFY wants of new messages hold one that FETCH has not.
     #[error("Invalid fetch-att list: Unknown parameter: {0}")]
     InvalidFetchList(String),

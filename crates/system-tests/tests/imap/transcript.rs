@@ -123,6 +123,8 @@ impl Client {
     }
 
     fn do_step(&mut self, how: Say, text: &str, account: &Account) {
+        // Shown as it is written: numbers differ from run to run.
+        let template = text;
         let text = self.filled(text, account);
         match how {
             Say::Command => {
@@ -135,9 +137,9 @@ impl Client {
                 let capitals = text.to_ascii_uppercase();
                 let words = ["CONDSTORE", "QRESYNC", "MODSEQ", "CHANGEDSINCE"];
                 self.wants_modseqs |= words.iter().any(|word| capitals.contains(word));
-                let line = format!("{} {text}", self.pending);
-                self.heard.push(format!("> {line}"));
-                self.send(&format!("{line}\r\n"));
+                let shown = template.strip_prefix("raw").unwrap_or(template).trim_start();
+                self.heard.push(format!("> {} {shown}", self.pending));
+                self.send(&format!("{} {text}\r\n", self.pending));
                 self.read_after(text);
                 if capitals.starts_with("SELECT ") || capitals.starts_with("EXAMINE ") {
                     let wants_modseqs = self.wants_modseqs;

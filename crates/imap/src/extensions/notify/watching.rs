@@ -40,7 +40,9 @@ struct Watched {
 enum Told {
     /// Of a mailbox that the client has heard nothing of: with its UIDVALIDITY.
     First,
-    Changed,
+    Messages,
+    /// Nothing came or went.
+    Flags,
 }
 
 impl Watching {
@@ -114,7 +116,9 @@ impl Watching {
             };
             let before = std::mem::replace(&mut watched.status, status);
             if selected != Some(name) && watched.is_told(&before) {
-                watched.tell(name, Told::Changed, out);
+                let flags_only = before.uid_next == status.uid_next && before.messages == status.messages;
+                let told = if flags_only { Told::Flags } else { Told::Messages };
+                watched.tell(name, told, out);
             }
         }
         Ok(Ok(()))
@@ -270,11 +274,17 @@ impl Watched {
         let status = &self.status;
         out.extend_from_slice(b"* STATUS ");
         encode::astring(out, mutf7::encode(name.as_str()).as_bytes());
-        let mut items = format!(" (MESSAGES {} UIDNEXT {}", status.messages, status.uid_next);
-        if told == Told::First {
-            items.push_str(&format!(" UIDVALIDITY {}", status.uid_validity));
+        let mut items = String::from(" (");
+        if told != Told::Flags {
+            items.push_str(&format!(
+                "MESSAGES {} UIDNEXT {} ",
+                status.messages, status.uid_next
+            ));
         }
-        items.push_str(&format!(" UNSEEN {}", status.unseen));
+        if told == Told::First {
+            items.push_str(&format!("UIDVALIDITY {} ", status.uid_validity));
+        }
+        items.push_str(&format!("UNSEEN {}", status.unseen));
         if self.events.has(Events::FLAGS) {
             items.push_str(&format!(" HIGHESTMODSEQ {}", status.highest_modseq));
         }
