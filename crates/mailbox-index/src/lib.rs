@@ -26,6 +26,7 @@
 //! [`index::FOLD_AFTER_OPERATIONS`].
 
 mod base;
+pub mod cache;
 pub mod change;
 pub mod error;
 pub mod expunged;
@@ -34,6 +35,7 @@ mod log;
 pub mod object_id;
 pub mod record;
 
+pub use cache::CacheFile;
 pub use change::{Change, Durability, NewMessage};
 pub use error::{Error, Result};
 pub use index::{Index, Lock};

@@ -1,14 +1,15 @@
 //! The in-memory store: the specification of [`Store`] that every other store is compared with.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use message::lines::ToCrlf;
 
+use crate::cache::MemoryCache;
 use crate::flags::KEYWORDS_MAX;
 use crate::name::NAME_BYTES_MAX;
 use crate::{
-    Append, Appended, Body, Changes, Copied, Error, FlagChange, Flags, Keyword, ListEntry, MailboxId,
+    Append, Appended, Body, Cache, Changes, Copied, Error, FlagChange, Flags, Keyword, ListEntry, MailboxId,
     MailboxName, MessageState, ModSeq, Namespace, NamespaceKind, Opened, Result, SpecialUse, Status, Store,
     Stored, SystemFlags, Uid, UidSet, UidValidity, Wake, Watch,
 };
@@ -26,6 +27,7 @@ pub struct MemoryStore {
 struct Account {
     mail: Mutex<Mail>,
     watchers: Mutex<Watchers>,
+    caches: Mutex<HashMap<MailboxId, Arc<MemoryCache>>>,
 }
 
 #[derive(Default)]
@@ -92,6 +94,7 @@ impl MemoryStore {
         let account = Account {
             mail: Mutex::new(mail),
             watchers: Mutex::default(),
+            caches: Mutex::default(),
         };
         MemoryStore {
             account: Arc::new(account),
@@ -585,6 +588,12 @@ impl Store for MemoryStore {
             .get(&uid)
             .ok_or(Error::NoSuchMessage(uid))?;
         Ok(Arc::new(Content(message.content.clone())))
+    }
+
+    fn cache(&self, mailbox: &MailboxId) -> Option<Arc<dyn Cache>> {
+        let mut caches = lock(&self.account.caches);
+        let cache = caches.entry(mailbox.clone()).or_default();
+        Some(Arc::clone(cache) as Arc<dyn Cache>)
     }
 
     fn watch(&self, mailbox: &MailboxId, wake: Wake) -> Result<Watch> {

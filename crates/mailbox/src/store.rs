@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::num::NonZeroI64;
 use std::sync::Arc;
 
-use crate::{FlagChange, Flags, MailboxName, ModSeq, Result, SpecialUse, Uid, UidSet, UidValidity};
+use crate::{Cache, FlagChange, Flags, MailboxName, ModSeq, Result, SpecialUse, Uid, UidSet, UidValidity};
 
 /// A mailbox that was opened. Opaque to callers; survives a rename where the store can follow it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -270,6 +270,12 @@ pub trait Store: Send + Sync {
     fn storage_names(&self, mailbox: &MailboxId) -> Result<Option<HashMap<Uid, String>>> {
         let _ = mailbox;
         Ok(None)
+    }
+
+    /// What is kept of the messages beside them; `None` where nothing is.
+    fn cache(&self, mailbox: &MailboxId) -> Option<Arc<dyn Cache>> {
+        let _ = mailbox;
+        None
     }
 
     /// Calls `wake` when the mailbox may have changed, by this process or another program.

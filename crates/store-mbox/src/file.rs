@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use mailbox::{Flags, SystemFlags, Uid, UidSet, UidValidity};
-use mailbox_index::{Change, Durability, Index, Lock, NewMessage, Record};
+use mailbox_index::{CacheFile, Change, Durability, Index, Lock, NewMessage, Record};
 use os::locks::Mode;
 
 use crate::body::MboxBody;
@@ -44,6 +44,7 @@ pub(crate) struct MailboxFile {
     /// Who makes files where this process may not.
     kept: Option<Kept>,
     pub(crate) index: Index,
+    pub(crate) cache: Arc<CacheFile>,
     file: Option<Arc<Handle>>,
     /// As the file was when `places` was right.
     fingerprint: Option<Fingerprint>,
@@ -78,11 +79,13 @@ impl MailboxFile {
             }
             damage => damage.map(str::to_owned),
         };
+        let cache = Arc::new(CacheFile::new(&paths.index, index.uid_validity()));
         Ok(MailboxFile {
             paths,
             locks,
             kept,
             index,
+            cache,
             file: None,
             fingerprint: None,
             places: HashMap::new(),

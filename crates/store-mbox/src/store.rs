@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mailbox::{
-    Append, Appended, Body, Changes, Copied, Error, FlagChange, Flags, ListEntry, MailboxId, MailboxName,
-    MessageState, ModSeq, Namespace, NamespaceKind, Opened, Report, Result, SpecialUse, Status, Store,
-    Stored, SystemFlags, Uid, UidSet, Wake, Watch,
+    Append, Appended, Body, Cache, Changes, Copied, Error, FlagChange, Flags, ListEntry, MailboxId,
+    MailboxName, MessageState, ModSeq, Namespace, NamespaceKind, Opened, Report, Result, SpecialUse, Status,
+    Store, Stored, SystemFlags, Uid, UidSet, Wake, Watch,
 };
 use mailbox_index::{Durability, Lock};
 
@@ -464,12 +464,20 @@ impl Store for MboxStore {
                 .map(|r| r.uid)
                 .collect();
             mailbox.expunge(held, &gone)?;
+            let records = mailbox.index.records().iter();
+            mailbox.cache.clean(|| records.map(|r| r.uid).collect());
             Ok(gone)
         })
     }
 
     fn body(&self, mailbox: &MailboxId, uid: Uid) -> Result<Arc<dyn Body>> {
         self.shared.with(mailbox, |mailbox, _| mailbox.body(uid))
+    }
+
+    fn cache(&self, mailbox: &MailboxId) -> Option<Arc<dyn Cache>> {
+        let mailbox = self.shared.mailbox(mailbox).ok()?;
+        let cache = Arc::clone(&lock(&mailbox).cache);
+        Some(cache)
     }
 
     fn watch(&self, mailbox: &MailboxId, wake: Wake) -> Result<Watch> {
