@@ -1,6 +1,7 @@
 //! The index of one mailbox: opening, locking, reading, committing, folding the log into a new base.
 
 use std::fs::File;
+use std::num::NonZeroI64;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -228,7 +229,7 @@ impl Index {
             flags: self.flags(record),
             size_bytes: record.size_bytes,
             internal_date_secs: record.internal_date_secs,
-            save_date_secs: (record.save_date_secs != 0).then_some(record.save_date_secs),
+            save_date_secs: NonZeroI64::new(record.save_date_secs),
             email_id: self.email_id(record),
         }
     }

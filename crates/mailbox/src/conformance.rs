@@ -55,6 +55,7 @@ pub fn suite(subject: &mut dyn Subject) {
     a_mailbox_is_called_the_same_for_good(subject);
     a_message_is_called_the_same_for_good(subject);
     a_save_date_stays(subject);
+    a_watch_of_names_wakes(subject);
     what_was_expunged_is_told_from_any_modseq(subject);
 }
 

@@ -33,7 +33,8 @@ struct Account {
 #[derive(Default)]
 struct Watchers {
     next_token: u64,
-    waiting: BTreeMap<u64, (MailboxId, Wake)>,
+    /// Without a mailbox: for changes of the names.
+    waiting: BTreeMap<u64, (Option<MailboxId>, Wake)>,
 }
 
 struct Mail {
@@ -317,10 +318,30 @@ impl Account {
         let wakes: Vec<Wake> = lock(&self.watchers)
             .waiting
             .values()
-            .filter(|(id, _)| mailboxes.contains(&id))
+            .filter(|(id, _)| id.as_ref().is_some_and(|id| mailboxes.contains(&id)))
             .map(|(_, wake)| wake.clone())
             .collect();
         wakes.iter().for_each(|wake| wake());
+    }
+
+    /// Wakes those who watch the names; no lock of ours is held meanwhile.
+    fn wake_for_names(&self) {
+        let watchers = lock(&self.watchers);
+        let waiting = watchers.waiting.values().filter(|(id, _)| id.is_none());
+        let wakes: Vec<Wake> = waiting.map(|(_, wake)| wake.clone()).collect();
+        drop(watchers);
+        wakes.iter().for_each(|wake| wake());
+    }
+
+    fn watch(self: &Arc<Account>, mailbox: Option<MailboxId>, wake: Wake) -> Watch {
+        let mut watchers = lock(&self.watchers);
+        let token = watchers.next_token;
+        watchers.next_token += 1;
+        watchers.waiting.insert(token, (mailbox, wake));
+        Watch(Box::new(Watching {
+            account: Arc::clone(self),
+            token,
+        }))
     }
 }
 
@@ -379,6 +400,8 @@ impl Store for MemoryStore {
             return Err(Error::MailboxExists(name.to_string()));
         }
         mail.add(name.clone(), special_use);
+        drop(mail);
+        self.account.wake_for_names();
         Ok(())
     }
 
@@ -391,6 +414,7 @@ impl Store for MemoryStore {
             Some(mailbox) => {
                 drop(mail);
                 self.account.wake(&[&mailbox.id]);
+                self.account.wake_for_names();
                 Ok(())
             }
             None if self.has_children(&mail, name) => Err(Error::NotSelectable(name.to_string())),
@@ -408,6 +432,7 @@ impl Store for MemoryStore {
             let id = self.rename_inbox(&mut mail, to);
             drop(mail);
             self.account.wake(&[&id]);
+            self.account.wake_for_names();
             return Ok(());
         }
         let moving: Vec<MailboxName> = mail
@@ -432,6 +457,8 @@ impl Store for MemoryStore {
                     .insert(MailboxName::new(&new, self.separator), mailbox);
             }
         }
+        drop(mail);
+        self.account.wake_for_names();
         Ok(())
     }
 
@@ -447,6 +474,8 @@ impl Store for MemoryStore {
         } else {
             mail.subscriptions.remove(name);
         }
+        drop(mail);
+        self.account.wake_for_names();
         Ok(())
     }
 
@@ -569,14 +598,11 @@ impl Store for MemoryStore {
 
     fn watch(&self, mailbox: &MailboxId, wake: Wake) -> Result<Watch> {
         self.mail().mailbox(mailbox)?;
-        let mut watchers = lock(&self.account.watchers);
-        let token = watchers.next_token;
-        watchers.next_token += 1;
-        watchers.waiting.insert(token, (mailbox.clone(), wake));
-        Ok(Watch(Box::new(Watching {
-            account: self.account.clone(),
-            token,
-        })))
+        Ok(self.account.watch(Some(mailbox.clone()), wake))
+    }
+
+    fn watch_names(&self, wake: Wake) -> Result<Watch> {
+        Ok(self.account.watch(None, wake))
     }
 }
 

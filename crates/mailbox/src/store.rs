@@ -4,6 +4,7 @@
 //! assumed to be the only writer: a session learns every change by asking for what is newer than a modseq.
 
 use std::collections::HashMap;
+use std::num::NonZeroI64;
 use std::sync::Arc;
 
 use crate::{Cache, FlagChange, Flags, MailboxName, ModSeq, Result, SpecialUse, Uid, UidSet, UidValidity};
@@ -93,7 +94,7 @@ pub struct MessageState {
     /// INTERNALDATE, seconds since the Unix epoch.
     pub internal_date_secs: i64,
     /// When it came into this mailbox, seconds since the Unix epoch (RFC 8514); `None` where nobody noted it.
-    pub save_date_secs: Option<i64>,
+    pub save_date_secs: Option<NonZeroI64>,
     /// What its content is called for good: copies have the same, in whichever mailbox of the account, and messages of other
     /// content another one (RFC 8474 §5.1).
     pub email_id: u64,
@@ -279,4 +280,8 @@ pub trait Store: Send + Sync {
 
     /// Calls `wake` when the mailbox may have changed, by this process or another program.
     fn watch(&self, mailbox: &MailboxId, wake: Wake) -> Result<Watch>;
+
+    /// Calls `wake` when mailboxes may have come, gone or been renamed, or subscriptions changed, by this process or another
+    /// program.
+    fn watch_names(&self, wake: Wake) -> Result<Watch>;
 }

@@ -493,4 +493,13 @@ impl Store for MaildirStore {
         }
         Ok(Watch(Box::new(watches)))
     }
+
+    fn watch_names(&self, wake: Wake) -> Result<Watch> {
+        // Folders and the file of subscriptions are entries of the root.
+        let root = &self.account.root;
+        paths::create_maildir(root)?;
+        let watching = os::watch::watch(root, wake)
+            .map_err(|error| paths::failed("watch", root)(std::io::Error::other(error)))?;
+        Ok(Watch(Box::new(watching)))
+    }
 }

@@ -492,6 +492,20 @@ impl Store for MboxStore {
         let index = watch(&paths.index)?;
         Ok(Watch(Box::new((file, index))))
     }
+
+    fn watch_names(&self, wake: Wake) -> Result<Watch> {
+        let folders = &self.shared.folders;
+        let watch = |path: &std::path::Path| os::watch::watch(path, wake.clone()).map_err(crate::Error::from);
+        // Directories that are made later are noticed by what is done above them, their mailboxes by the next change.
+        let mut watches = vec![watch(&folders.root)?];
+        for entry in folders.list()? {
+            let path = folders.paths(&entry.name).file;
+            if !entry.name.is_inbox() && path.is_dir() {
+                watches.push(watch(&path)?);
+            }
+        }
+        Ok(Watch(Box::new(watches)))
+    }
 }
 
 struct Appending {

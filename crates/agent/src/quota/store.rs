@@ -439,6 +439,10 @@ impl Store for Limited {
     fn watch(&self, mailbox: &MailboxId, wake: Wake) -> Result<Watch> {
         self.inner.watch(mailbox, wake)
     }
+
+    fn watch_names(&self, wake: Wake) -> Result<Watch> {
+        self.inner.watch_names(wake)
+    }
 }
 
 #[cfg(test)]

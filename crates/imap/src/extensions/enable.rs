@@ -22,6 +22,7 @@ impl Session {
             match name.as_str() {
                 "CONDSTORE" => self.enable_condstore(),
                 "UTF8=ACCEPT" => self.utf8 = true,
+                "QRESYNC" => self.enable_qresync(),
                 _ => continue,
             }
             enabled.push_str(&format!(" {name}"));

@@ -12,8 +12,13 @@ pub(crate) mod esearch;
 pub(crate) mod idle;
 pub(crate) mod moving;
 pub(crate) mod namespace;
+pub(crate) mod notify;
+pub(crate) mod objectid;
 mod offered;
+pub(crate) mod preview;
+pub(crate) mod qresync;
 pub(crate) mod replace;
+pub(crate) mod savedate;
 pub(crate) mod special_use;
 pub(crate) mod uidplus;
 pub(crate) mod unselect;
@@ -76,14 +81,19 @@ const EXTENSIONS: &[Extension] = &[
     namespace::EXTENSION,
     uidplus::EXTENSION,
     condstore::EXTENSION,
+    qresync::EXTENSION,
     esearch::EXTENSION,
     within::EXTENSION,
     // RFC 3516: what FETCH sends decoded is in `session/decoded.rs`, `~{n}` of APPEND in `session/append.rs`.
     Extension::of_words(&["BINARY"]),
     moving::EXTENSION,
+    preview::EXTENSION,
     // RFC 8438; it is one item of STATUS.
     Extension::of_words(&["STATUS=SIZE"]),
     LITERALS,
+    savedate::EXTENSION,
+    notify::EXTENSION,
+    objectid::EXTENSION,
     special_use::EXTENSION,
     compress::EXTENSION,
     // RFC 7889; the word is told with its number.

@@ -6,6 +6,7 @@ use mailbox::{Error as StoreError, MailboxName, mutf7};
 
 use super::Session;
 use super::reply::Context;
+use crate::extensions::objectid;
 use crate::extensions::{children, namespace::push_separator, special_use};
 use crate::wire::command::StatusItem;
 use crate::wire::encode;
@@ -29,7 +30,14 @@ impl Session {
             false => self.store.create(&name, None),
         };
         match created {
-            Ok(()) => self.complete(tag, "OK Create completed."),
+            Ok(()) => {
+                // A node that holds no messages has no name for good.
+                let code = self.store.open(&name).map_or_else(
+                    |_| String::new(),
+                    |opened| format!("[MAILBOXID ({})] ", objectid::mailbox_id(opened.object_id)),
+                );
+                self.complete(tag, &format!("OK {code}Create completed."));
+            }
             Err(error) => self.store_failed(tag, &error, Context::Other),
         }
     }
@@ -187,14 +195,12 @@ impl Session {
 
     pub(crate) fn status(&mut self, tag: &str, raw: &[u8], items: &[StatusItem]) {
         let Some(name) = self.name(tag, raw) else { return };
-        let status = match self
-            .store
-            .open(&name)
-            .and_then(|opened| self.store.status(&opened.id))
-        {
-            Ok(status) => status,
-            Err(error) => return self.store_failed(tag, &error, Context::Other),
-        };
+        let opened = self.store.open(&name);
+        let (status, object_id) =
+            match opened.and_then(|opened| Ok((self.store.status(&opened.id)?, opened.object_id))) {
+                Ok(found) => found,
+                Err(error) => return self.store_failed(tag, &error, Context::Other),
+            };
         let texts: Vec<String> = items
             .iter()
             .map(|item| match item {
@@ -204,6 +210,7 @@ impl Session {
                 StatusItem::UidValidity => format!("UIDVALIDITY {}", status.uid_validity),
                 StatusItem::Unseen => format!("UNSEEN {}", status.unseen),
                 StatusItem::HighestModSeq => format!("HIGHESTMODSEQ {}", status.highest_modseq),
+                StatusItem::MailboxId => format!("MAILBOXID ({})", objectid::mailbox_id(object_id)),
                 StatusItem::Size => format!("SIZE {}", status.size_bytes),
                 StatusItem::AppendLimit => {
                     format!("APPENDLIMIT {}", self.settings.offered.append_bytes_max)

@@ -23,7 +23,7 @@ use mailbox::Store;
 use mailbox::store::Wake;
 
 use crate::extensions::compress::Compression;
-use crate::extensions::{self, Offered, idle::Idle};
+use crate::extensions::{self, Offered, idle::Idle, notify::Notify};
 use crate::wire;
 use crate::wire::command::Verb;
 use crate::wire::cursor::Cursor;
@@ -139,6 +139,10 @@ pub struct Session {
     pub(crate) compression: Compression,
     /// UTF8=ACCEPT was enabled (RFC 6855).
     pub(crate) utf8: bool,
+    /// QRESYNC was turned on: expunged messages are told by VANISHED (RFC 7162 §3.2).
+    pub(crate) qresync: bool,
+    /// What NOTIFY asked for.
+    pub(crate) notify: Option<Box<Notify>>,
     pub(crate) bad_commands: u32,
     pub(crate) traffic: Traffic,
     pub(crate) now: Stamp,
@@ -163,6 +167,8 @@ impl Session {
             condstore: false,
             compression: Compression::Off,
             utf8: false,
+            qresync: false,
+            notify: None,
             bad_commands: 0,
             traffic: Traffic::default(),
             now,
@@ -193,6 +199,7 @@ impl Session {
             && self.output.len() < OUTPUT_BYTES_MAX
             && !matches!(self.compression, Compression::Starting)
         {
+            self.notice();
             match self.job {
                 Job::Fetch(_) => break,
                 Job::Append(_) => {
@@ -305,8 +312,8 @@ impl Session {
             Verb::Select {
                 mailbox,
                 read_only,
-                condstore,
-            } => self.select(tag, &mailbox, read_only, condstore),
+                parameters,
+            } => self.select(tag, &mailbox, read_only, parameters),
             Verb::Create(name) => self.create(tag, &name),
             Verb::Delete(name) => self.delete(tag, &name),
             Verb::Rename(from, to) => self.rename(tag, &from, &to),
@@ -535,13 +542,13 @@ impl Machine for Session {
 
     fn wake(&mut self, now: Stamp) {
         self.now = now;
-        if matches!(self.job, Job::Idle(_)) {
-            self.sync(true, false);
-        }
+        self.woken();
     }
 }
 
 #[cfg(test)]
 mod odd_tests;
+#[cfg(test)]
+mod sync_tests;
 #[cfg(test)]
 mod tests;

@@ -92,6 +92,9 @@ impl Store for Broken {
     fn watch(&self, mailbox: &MailboxId, wake: Wake) -> Result<Watch> {
         self.0.watch(mailbox, wake)
     }
+    fn watch_names(&self, wake: Wake) -> Result<Watch> {
+        self.0.watch_names(wake)
+    }
 }
 
 fn session(store: impl Store + 'static) -> Session {

@@ -4,6 +4,7 @@ use mailbox::FlagChange;
 
 use super::fetch::Item;
 use super::search::Key;
+use super::select::Parameters;
 use super::sequence::SequenceSet;
 
 /// What a command asks for. Mailbox names are as on the wire, in modified UTF-7.
@@ -14,11 +15,11 @@ pub enum Verb {
     Noop,
     Logout,
     Id(Vec<(String, Option<String>)>),
-    /// SELECT and EXAMINE; whether `(CONDSTORE)` was asked for.
+    /// SELECT and EXAMINE. What is wrong with the parameters is said when the mailbox before has been left.
     Select {
         mailbox: Vec<u8>,
         read_only: bool,
-        condstore: bool,
+        parameters: super::Result<Parameters>,
     },
     Create(Vec<u8>),
     Delete(Vec<u8>),
@@ -62,6 +63,7 @@ pub enum StatusItem {
     HighestModSeq,
     Size,
     AppendLimit,
+    MailboxId,
 }
 
 /// SEARCH.
@@ -98,6 +100,8 @@ pub struct Fetch {
     pub items: Vec<Item>,
     /// Only those that changed after this modseq (RFC 7162 §3.1.4.1).
     pub changed_since: Option<u64>,
+    /// What vanished since then is wanted too (RFC 7162 §3.2.6).
+    pub vanished: bool,
 }
 
 /// STORE.

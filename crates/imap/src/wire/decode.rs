@@ -222,8 +222,11 @@ fn pattern(cursor: &mut Cursor<'_>) -> Result<Vec<u8>> {
 /// Atoms in capitals, a space before each, up to the end of the command.
 pub(crate) fn words(cursor: &mut Cursor<'_>) -> Result<Vec<String>> {
     let mut words = Vec::new();
-    while words.is_empty() || !cursor.at_end() {
+    while !cursor.at_end() {
         cursor.space()?;
+        if cursor.at_end() {
+            break;
+        }
         if words.len() == LIST_MAX {
             return Err(Error::TooMany);
         }
@@ -234,20 +237,13 @@ pub(crate) fn words(cursor: &mut Cursor<'_>) -> Result<Vec<String>> {
 
 fn select(cursor: &mut Cursor<'_>, read_only: bool) -> Result<Verb> {
     let mailbox = argument(cursor)?;
-    let mut condstore = false;
-    if cursor.eat(b' ') && !cursor.at_end() {
-        cursor.expect(b'(', "parameters")?;
-        let parameter = cursor.atom("a parameter")?;
-        if !parameter.eq_ignore_ascii_case("CONDSTORE") {
-            return Err(Error::UnknownParameter(parameter.to_ascii_uppercase()));
-        }
-        condstore = true;
-        cursor.expect(b')', "a )")?;
-    }
+    let parameters = super::select::parameters(cursor);
+    // What is wrong is said later; what follows is of no effect.
+    cursor.take_while(|_| true);
     Ok(Verb::Select {
         mailbox,
         read_only,
-        condstore,
+        parameters,
     })
 }
 
@@ -269,6 +265,7 @@ fn status_items(cursor: &mut Cursor<'_>) -> Result<Vec<StatusItem>> {
             "HIGHESTMODSEQ" => StatusItem::HighestModSeq,
             "SIZE" => StatusItem::Size,
             "APPENDLIMIT" => StatusItem::AppendLimit,
+            "MAILBOXID" => StatusItem::MailboxId,
             _ => return Err(Error::InvalidStatusItem(name)),
         });
         if cursor.peek() != Some(b')') {
@@ -333,37 +330,69 @@ fn fetch_command(cursor: &mut Cursor<'_>, by_uid: bool) -> Result<Fetch> {
     let messages = messages(cursor)?;
     cursor.space()?;
     let items = fetch::decode_items(cursor)?;
-    let mut changed_since = None;
-    if cursor.eat(b' ') && !cursor.at_end() {
-        changed_since = Some(modifier(cursor, "CHANGEDSINCE")?);
-    }
-    Ok(Fetch {
+    let mut fetch = Fetch {
         by_uid,
         messages,
         items,
-        changed_since,
-    })
+        changed_since: None,
+        vanished: false,
+    };
+    if cursor.eat(b' ') && !cursor.at_end() {
+        fetch_modifiers(cursor, &mut fetch)?;
+    }
+    Ok(fetch)
 }
 
-/// `(NAME number)`
-fn modifier(cursor: &mut Cursor<'_>, known: &'static str) -> Result<u64> {
-    cursor.expect(b'(', "a modifier")?;
-    let name = cursor.atom("a modifier")?;
-    if !name.eq_ignore_ascii_case(known) {
-        return Err(Error::UnknownParameter(name.to_ascii_uppercase()));
+/// `(CHANGEDSINCE n VANISHED)` in either order (RFC 7162 §3.1.4.1, §3.2.6).
+fn fetch_modifiers(cursor: &mut Cursor<'_>, fetch: &mut Fetch) -> Result<()> {
+    cursor.expect(b'(', "modifiers")?;
+    while !cursor.eat(b')') {
+        match cursor.atom("a modifier")?.to_ascii_uppercase().as_str() {
+            "CHANGEDSINCE" => {
+                let number = cursor.space().and_then(|()| cursor.number());
+                let number = number.map_err(|_| Error::Invalid("Invalid CHANGEDSINCE modseq"))?;
+                fetch.changed_since = Some(number);
+            }
+            "VANISHED" if fetch.by_uid => fetch.vanished = true,
+            _ => return Err(Error::Invalid("Unknown FETCH modifier")),
+        }
+        if cursor.peek() != Some(b')') {
+            cursor.space()?;
+        }
     }
-    cursor.space()?;
-    let value = cursor.number()?;
-    cursor.expect(b')', "a )")?;
-    Ok(value)
+    match fetch.vanished && fetch.changed_since.is_none() {
+        true => Err(Error::Invalid("VANISHED used without CHANGEDSINCE")),
+        false => Ok(()),
+    }
+}
+
+/// `(UNCHANGEDSINCE n)`, or an empty list (RFC 7162 §3.1.3).
+fn unchanged_since(cursor: &mut Cursor<'_>) -> Result<Option<u64>> {
+    cursor.expect(b'(', "modifiers")?;
+    let mut found = None;
+    while !cursor.eat(b')') {
+        let name = cursor.atom("a modifier")?;
+        if cursor.peek() == Some(b')') {
+            return Err(Error::Invalid("Invalid STORE modifiers"));
+        }
+        if !name.eq_ignore_ascii_case("UNCHANGEDSINCE") {
+            return Err(Error::Invalid("Unknown STORE modifier"));
+        }
+        let number = cursor.space().and_then(|()| cursor.number());
+        found = Some(number.map_err(|_| Error::Invalid("Invalid modseq"))?);
+        if cursor.peek() != Some(b')') {
+            cursor.space()?;
+        }
+    }
+    Ok(found)
 }
 
 fn store_command(cursor: &mut Cursor<'_>, by_uid: bool) -> Result<StoreFlags> {
     let messages = messages(cursor)?;
     cursor.space()?;
-    let mut unchanged_since = None;
+    let mut unchanged = None;
     if cursor.peek() == Some(b'(') {
-        unchanged_since = Some(modifier(cursor, "UNCHANGEDSINCE")?);
+        unchanged = unchanged_since(cursor)?;
         cursor.space()?;
     }
     let item = cursor.atom("a data item")?.to_ascii_uppercase();
@@ -383,7 +412,7 @@ fn store_command(cursor: &mut Cursor<'_>, by_uid: bool) -> Result<StoreFlags> {
         messages,
         change: make(flags(cursor)?),
         silent,
-        unchanged_since,
+        unchanged_since: unchanged,
     })
 }
 

@@ -9,6 +9,7 @@ pub mod encode;
 pub mod fetch;
 pub mod framing;
 pub mod search;
+pub mod select;
 pub mod sequence;
 pub mod url;
 
@@ -42,6 +43,12 @@ pub enum Error {
     /// A flag that starts with a backslash and is not one of ours.
     #[error("Invalid system flag \\{0}")]
     InvalidSystemFlag(String),
+    /// PREVIEW has no such modifier.
+    #[error("'{0}' is not a supported PREVIEW modifier")]
+    NoPreviewModifier(String),
+    /// The items that NOTIFY wants of new messages hold one that FETCH has not.
+    #[error("Invalid fetch-att list: Unknown parameter: {0}")]
+    InvalidFetchList(String),
     /// Parentheses or search keys nest deeper than the limit.
     #[error("Too deeply nested")]
     TooDeep,

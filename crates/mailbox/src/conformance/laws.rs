@@ -9,7 +9,7 @@ use crate::cache::Entry;
 use crate::{Derived, Error, FlagChange, Flags, MailboxId, MailboxName, Store, SystemFlags, Uid, UidSet};
 
 /// How long a watch may take to wake.
-const WAKE_SECS_MAX: u64 = 10;
+pub(super) const WAKE_SECS_MAX: u64 = 10;
 
 fn set(uids: &[Uid]) -> UidSet {
     uids.iter().copied().collect()

@@ -1,6 +1,10 @@
 //! Laws of what stays the same for good: the names of mailboxes and messages (RFC 8474), save dates (RFC 8514); and of what
 //! expunged UIDs are told to those who know an older state (RFC 7162).
 
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+use super::laws::WAKE_SECS_MAX;
 use super::{Subject, all, everything, flags, inbox, letter, name, put};
 use crate::store::MailboxId;
 use crate::{FlagChange, Flags, Store, SystemFlags, UidSet};
@@ -102,7 +106,7 @@ pub fn a_save_date_stays(subject: &mut dyn Subject) {
     put(&*store, &inbox, &letter("first", "first"), Flags::default());
     let date = all(&*store, &inbox)[0].save_date_secs;
     assert!(
-        date.is_none_or(|secs| secs > 1_700_000_000),
+        date.is_none_or(|secs| secs.get() > 1_700_000_000),
         "a save date is when the message came"
     );
     let change = FlagChange::Add(Flags::system(SystemFlags::FLAGGED));
@@ -116,6 +120,34 @@ pub fn a_save_date_stays(subject: &mut dyn Subject) {
         date,
         "neither flags nor time change it"
     );
+}
+
+/// Another opening that makes a mailbox, or subscribes to one, wakes those who watch the names.
+pub fn a_watch_of_names_wakes(subject: &mut dyn Subject) {
+    let store = subject.fresh();
+    inbox(&*store);
+    let (sender, woken) = mpsc::channel();
+    let wake = Arc::new(move || sender.send(()).unwrap_or(()));
+    let _watch = store.watch_names(wake).expect("the names can be watched");
+    let other = subject.reopen();
+    let made = name(&*other, &["made"]);
+    let wait = Duration::from_secs(WAKE_SECS_MAX);
+    other.create(&made, None).expect("it can be made");
+    woken
+        .recv_timeout(wait)
+        .expect("a watch of the names wakes when a mailbox is made");
+    assert!(store.open(&made).is_ok(), "and it can be opened then");
+    while woken.try_recv().is_ok() {}
+    other.subscribe(&made, true).expect("it can be subscribed to");
+    loop {
+        woken
+            .recv_timeout(wait)
+            .expect("a watch of the names wakes when a mailbox is subscribed to");
+        let subscriptions = store.subscriptions().expect("subscriptions can be read");
+        if subscriptions.contains(&made) {
+            break;
+        }
+    }
 }
 
 /// Whoever knows an older state is told of everything that was expunged since, and of nothing that is there.
