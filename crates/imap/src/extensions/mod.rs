@@ -5,12 +5,17 @@
 
 pub(crate) mod children;
 pub(crate) mod condstore;
+pub(crate) mod context;
 pub(crate) mod enable;
 pub(crate) mod esearch;
+pub(crate) mod i18n;
 pub(crate) mod idle;
 pub(crate) mod moving;
 pub(crate) mod namespace;
+pub(crate) mod searchres;
+pub(crate) mod sort;
 pub(crate) mod special_use;
+pub(crate) mod thread;
 pub(crate) mod uidplus;
 pub(crate) mod unselect;
 pub(crate) mod within;
@@ -60,13 +65,18 @@ const EXTENSIONS: &[Extension] = &[
     BASE,
     enable::EXTENSION,
     idle::EXTENSION,
+    sort::EXTENSION,
+    thread::EXTENSION,
     unselect::EXTENSION,
     children::EXTENSION,
     namespace::EXTENSION,
     uidplus::EXTENSION,
+    i18n::EXTENSION,
     condstore::EXTENSION,
     esearch::EXTENSION,
+    searchres::EXTENSION,
     within::EXTENSION,
+    context::EXTENSION,
     moving::EXTENSION,
     // RFC 8438; it is one item of STATUS.
     Extension::of_words(&["STATUS=SIZE"]),

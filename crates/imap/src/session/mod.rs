@@ -1,16 +1,17 @@
 //! The session after login: commands over a mailbox store. Here: the machine's verbs and the dispatch.
 
 mod append;
+pub mod crew;
 mod fetch;
 mod flags;
 mod mailboxes;
 pub(crate) mod reply;
-mod search;
-mod section;
+pub(crate) mod search;
+pub(crate) mod section;
 mod select;
 mod structure;
 mod transfer;
-mod view;
+pub(crate) mod view;
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -26,7 +27,9 @@ use crate::wire::cursor::Cursor;
 use crate::wire::decode;
 use crate::wire::framing::{Announced, Frame, Framing};
 use append::Appending;
+use crew::{Alone, Crew};
 use fetch::Fetching;
+use search::{Purpose, Searching, UNREAD_BYTES_MAX};
 use view::View;
 
 /// The longest command where no setting says otherwise, in octets, its literals included and an appended message not.
@@ -49,6 +52,11 @@ pub struct Settings {
     pub command_bytes_max: usize,
     /// While IDLE lasts, something is said at least this often (`imap_idle_notify_interval`).
     pub idle_notify: Stamp,
+    /// How much of the messages SEARCH, SORT and THREAD read before they let the connection be looked after, in octets.
+    /// Who gives less than everything calls [`Machine::time_out`] when [`Machine::deadline`] says so.
+    pub search_slice_bytes: u64,
+    /// Who helps with that.
+    pub crew: Arc<dyn Crew>,
 }
 
 impl Default for Settings {
@@ -57,6 +65,8 @@ impl Default for Settings {
             id: Vec::new(),
             command_bytes_max: COMMAND_BYTES_MAX,
             idle_notify: IDLE_NOTIFY_SECS * SECOND,
+            search_slice_bytes: u64::MAX,
+            crew: Arc::new(Alone),
         }
     }
 }
@@ -110,6 +120,8 @@ pub(crate) enum Job {
     Append(Box<Appending>),
     /// IDLE until DONE.
     Idle(Box<Idle>),
+    /// A SEARCH, SORT or THREAD that reads messages.
+    Search(Box<Searching>),
 }
 
 /// One logged-in client and its account's mail.
@@ -179,7 +191,7 @@ impl Session {
     fn work(&mut self) {
         while !self.finished && self.output.len() < OUTPUT_BYTES_MAX {
             match self.job {
-                Job::Fetch(_) => break,
+                Job::Fetch(_) | Job::Search(_) => break,
                 Job::Append(_) => {
                     if !self.append_more() {
                         break;
@@ -191,8 +203,13 @@ impl Session {
                 },
             }
         }
-        if self.input_ended && !self.finished && !matches!(self.job, Job::Fetch(_)) && self.output.is_empty()
-        {
+        let is_answering = match self.job {
+            Job::Fetch(_) => true,
+            // Who hangs up waits for no answer; who only says no more has said what else it wants.
+            Job::Search(_) => !self.framing.unread().is_empty(),
+            _ => false,
+        };
+        if self.input_ended && !self.finished && !is_answering && self.output.is_empty() {
             self.finish("Connection closed");
         }
     }
@@ -282,7 +299,7 @@ impl Session {
             Verb::Check => self.complete(tag, "OK Check completed."),
             Verb::Close => self.close(tag),
             Verb::Expunge => self.expunge(tag, None),
-            Verb::Search(search) => self.search(tag, search),
+            Verb::Search(search) => self.search(tag, search, Purpose::Search),
             Verb::Fetch(fetch) => self.start_fetch(tag, fetch),
             Verb::Store(store) => self.store_flags(tag, &store),
             Verb::Copy {
@@ -413,6 +430,7 @@ impl Machine for Session {
         match &self.job {
             _ if self.finished => None,
             Job::Idle(idle) => Some(idle.next_notice),
+            Job::Search(_) => Some(self.now),
             _ => Some(self.deadline),
         }
     }
@@ -425,6 +443,10 @@ impl Machine for Session {
                 self.say("* OK Still here");
             }
             Job::Fetch(_) => {}
+            Job::Search(_) => {
+                self.search_more();
+                self.work();
+            }
             _ if now >= self.deadline => {
                 self.say("* BYE Disconnected for inactivity.");
                 self.finish("Disconnected for inactivity");
@@ -434,7 +456,12 @@ impl Machine for Session {
     }
 
     fn wants_input(&self) -> bool {
-        !self.finished && !self.input_ended && self.output.is_empty() && !matches!(self.job, Job::Fetch(_))
+        let is_busy = match self.job {
+            Job::Fetch(_) => true,
+            Job::Search(_) => self.framing.unread().len() > UNREAD_BYTES_MAX,
+            _ => false,
+        };
+        !self.finished && !self.input_ended && self.output.is_empty() && !is_busy
     }
 
     fn is_finished(&self) -> bool {

@@ -81,7 +81,11 @@ impl Session {
                     .push_back(Event::Problem(format!("Claiming recent mail: {error}"))),
             }
         }
-        view.tell(&mut self.output, telling);
+        if view.contexts.is_empty() {
+            view.tell(&mut self.output, telling);
+        } else {
+            self.tell_with_updates(telling);
+        }
     }
 
     /// The selected mailbox is no more what the client knows: there is no way to say so but BYE.

@@ -7,8 +7,10 @@ pub mod decode;
 pub mod encode;
 pub mod fetch;
 pub mod framing;
+pub mod returning;
 pub mod search;
 pub mod sequence;
+pub mod sort;
 
 /// What reading a command gives.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -34,6 +36,12 @@ pub enum Error {
     /// A parameter is known to the grammar and not to us.
     #[error("Unknown parameter: {0}")]
     UnknownParameter(String),
+    /// A search key without what is to follow it.
+    #[error("Missing parameter for search key (for search key: {0})")]
+    MissingParameter(String),
+    /// SORT knows no such order.
+    #[error("Unknown sort argument: {0}")]
+    UnknownSortArgument(String),
     /// STATUS has no such item.
     #[error("Invalid status item {0}")]
     InvalidStatusItem(String),
