@@ -17,6 +17,7 @@ use settings::{Connection, Dovecot};
 use tokio::sync::Notify;
 
 use crate::autocreate::make_missing;
+use crate::crew::{Helpers, SLICE_BYTES};
 use crate::farewell::{Farewell, Parting};
 use crate::quota::By;
 use crate::stores::{self, Stores};
@@ -157,6 +158,8 @@ impl Sessions {
             idle_notify: machine::Stamp::try_from(notify_secs)
                 .unwrap_or_default()
                 .saturating_mul(machine::SECOND),
+            search_slice_bytes: SLICE_BYTES,
+            crew: Arc::new(Helpers),
         }
     }
 

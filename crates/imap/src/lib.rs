@@ -5,6 +5,7 @@
 //! extension is one file in [`extensions`]. Not in charge of sockets, TLS, passwords, logs or files.
 //!
 //! RFCs: 3501, 7888 (LITERAL+), 4959 (SASL-IR), 2177 (IDLE), 4315 (UIDPLUS), 2342 (NAMESPACE), 3691 (UNSELECT),
+//! 5256 and 5957 (SORT, THREAD), 5182 (SEARCHRES), 5267 (CONTEXT), 5255 (I18NLEVEL=1),
 //! 2971 (ID), 3348 (CHILDREN), 6851 (MOVE), 5161 (ENABLE), 4731 (ESEARCH), 7162 (CONDSTORE), 5032 (WITHIN), 6154 (SPECIAL-USE), 8438 (STATUS=SIZE).
 //! Limits: the constants of [`login`] and [`session`]. Dialogues: `dialogues/*.imap`.
 

@@ -1,7 +1,7 @@
 //! THREAD (RFC 5256): messages as conversations, by what they refer to or by their subjects. THREAD=REFS is REFERENCES
 //! without subjects, ordered by when each thread was last added to.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use message::header;
 use message::subject::Base;
@@ -71,10 +71,11 @@ pub(crate) fn fields(row: &Row, block: &[u8]) -> Fields {
     }
 }
 
-/// The message ids of a field, without what may be written in several ways (RFC 5256 §2.3).
+/// The message ids of a field, without what may be written in several ways; what has no domain is none.
 fn ids(body: &[u8]) -> Vec<Box<[u8]>> {
     let is_part = |octet: &u8| !octet.is_ascii_whitespace() && !matches!(octet, b'"' | b'\\');
     header::message_ids(body)
+        .filter(|id| id.contains(&b'@'))
         .map(|id| id.iter().copied().filter(is_part).collect())
         .collect()
 }
@@ -186,6 +187,8 @@ struct Forest<'a> {
     /// The message of each node; none where it is only known from what refers to it.
     messages: Vec<Option<usize>>,
     children: Vec<Vec<usize>>,
+    /// Roots that are alone below a message that is not there.
+    lifted: HashSet<usize>,
 }
 
 impl<'a> Forest<'a> {
@@ -196,6 +199,7 @@ impl<'a> Forest<'a> {
             roots: Vec::new(),
             children: vec![Vec::new(); messages.len()],
             messages,
+            lifted: HashSet::new(),
         };
         for (node, parent) in parents.iter().enumerate() {
             match parent {
@@ -224,7 +228,9 @@ impl<'a> Forest<'a> {
         for &root in &forest.roots {
             let dates = forest.below(root).into_iter().filter_map(|node| forest.messages[node]);
             let last = dates.map(|message| fields[message].date).max();
-            keyed.push((last.unwrap_or_default(), forest.messages[root], root));
+            // Of threads last added to at the same time, those come first whose first message is not there.
+            let top = forest.messages[root].filter(|_| !forest.lifted.contains(&root));
+            keyed.push((last.unwrap_or_default(), top, root));
         }
         keyed.sort_unstable();
         forest.roots = keyed.into_iter().map(|(.., root)| root).collect();
@@ -241,6 +247,7 @@ impl<'a> Forest<'a> {
             roots: Vec::new(),
             messages: (0..fields.len()).map(Some).collect(),
             children: vec![Vec::new(); fields.len()],
+            lifted: HashSet::new(),
         };
         let same = |left: &usize, right: &usize| fields[*left].subject.text == fields[*right].subject.text;
         for thread in order.chunk_by(same) {
@@ -279,7 +286,10 @@ impl<'a> Forest<'a> {
             }
             match (self.messages[root], self.children[root].as_slice()) {
                 (Some(_), _) | (None, [_, _, ..]) => self.roots.push(root),
-                (None, [only]) => self.roots.push(*only),
+                (None, [only]) => {
+                    self.lifted.insert(*only);
+                    self.roots.push(*only);
+                }
                 (None, []) => {}
             }
         }

@@ -45,11 +45,15 @@ pub struct Head<'a> {
 impl Head<'_> {
     /// The answer to arguments that cannot be read.
     pub fn refusal(self, error: Error) -> Refusal {
+        let is_search = ["SEARCH", "SORT", "THREAD"]
+            .iter()
+            .any(|name| self.name.ends_with(name));
         Refusal {
             tag: Some(self.tag.to_owned()),
             name: Some(self.name),
             error: match error {
                 Error::Expected(_) | ARGUMENTS => unfinished(self.all).unwrap_or(ARGUMENTS),
+                error if is_search => unfinished(self.all).unwrap_or(error),
                 error => error,
             },
         }

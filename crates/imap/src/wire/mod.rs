@@ -39,6 +39,12 @@ pub enum Error {
     /// A search key without what is to follow it.
     #[error("Missing parameter for search key (for search key: {0})")]
     MissingParameter(String),
+    /// A search key with a list behind it.
+    #[error("Unexpected ( (for search key: {0})")]
+    UnexpectedList(String),
+    /// A string where a search key should be.
+    #[error("Unexpected string as search key: {0}")]
+    StringAsKey(String),
     /// SORT knows no such order.
     #[error("Unknown sort argument: {0}")]
     UnknownSortArgument(String),

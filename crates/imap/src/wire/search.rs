@@ -88,6 +88,9 @@ pub fn decode_keys(cursor: &mut Cursor<'_>) -> Result<Key, Error> {
     }
     let mut all = vec![reader.key(cursor, 0)?];
     while !cursor.at_end() {
+        if cursor.peek() == Some(b')') {
+            return Err(Error::Invalid("Unexpected ')'"));
+        }
         cursor.space()?;
         if cursor.at_end() {
             break;
@@ -123,6 +126,10 @@ impl Reader {
         }
         match cursor.peek() {
             Some(b'(') => self.list(cursor, depth),
+            Some(b'"') => {
+                let text = cursor.string()?;
+                Err(Error::StringAsKey(String::from_utf8_lossy(&text).into_owned()))
+            }
             Some(b'*' | b'$' | b'0'..=b'9') => SequenceSet::decode(cursor).map(Key::Sequence),
             _ => {
                 let name = cursor.atom("a search key")?.to_ascii_uppercase();
@@ -155,6 +162,9 @@ impl Reader {
         }
         if cursor.space().is_err() || matches!(cursor.peek(), None | Some(b')')) {
             return Err(missing(name));
+        }
+        if cursor.peek() == Some(b'(') && !matches!(name, "NOT" | "OR") {
+            return Err(Error::UnexpectedList(name.to_owned()));
         }
         Ok(match name {
             "NOT" => not(self.key(cursor, depth + 1)?),
@@ -286,18 +296,17 @@ fn interval(cursor: &mut Cursor<'_>) -> Result<u64, Error> {
 /// `MODSEQ [entry-name entry-type] value` (RFC 7162 §3.1.5). A message has one modseq, whatever of it changed: entries
 /// have no effect.
 fn modseq(cursor: &mut Cursor<'_>) -> Result<Key, Error> {
-    read_modseq(cursor).map_err(|_| Error::Invalid("Invalid MODSEQ value"))
-}
-
-fn read_modseq(cursor: &mut Cursor<'_>) -> Result<Key, Error> {
+    const VALUE: Error = Error::Invalid("Invalid MODSEQ value");
     if cursor.peek() == Some(b'"') {
-        let entry = cursor.string()?;
-        cursor.space()?;
-        let kind = cursor.atom("an entry type")?.to_ascii_lowercase();
-        if !entry.starts_with(b"/flags/") || !matches!(kind.as_str(), "all" | "priv" | "shared") {
-            return Err(Error::Expected("an entry"));
+        if !cursor.string()?.starts_with(b"/flags/") {
+            return Err(VALUE);
         }
-        cursor.space()?;
+        let kind = cursor.space().and_then(|()| cursor.atom("an entry type"));
+        let kind = kind.map_err(|_| missing("MODSEQ"))?.to_ascii_lowercase();
+        if !matches!(kind.as_str(), "all" | "priv" | "shared") {
+            return Err(Error::Invalid("Invalid MODSEQ type"));
+        }
+        cursor.space().map_err(|_| missing("MODSEQ"))?;
     }
-    Ok(Key::ModSeq(cursor.number()?))
+    cursor.number().map(Key::ModSeq).map_err(|_| VALUE)
 }

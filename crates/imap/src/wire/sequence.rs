@@ -26,7 +26,10 @@ impl SequenceSet {
     pub fn decode(cursor: &mut Cursor<'_>) -> Result<SequenceSet, Error> {
         let mut ranges = Vec::new();
         if cursor.eat(b'$') {
-            return Ok(SequenceSet(ranges));
+            return match cursor.peek() {
+                None | Some(b' ' | b')') => Ok(SequenceSet(ranges)),
+                Some(_) => Err(Error::Invalid("Invalid messageset")),
+            };
         }
         loop {
             if ranges.len() == RANGES_MAX {

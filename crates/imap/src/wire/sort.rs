@@ -124,7 +124,7 @@ fn criteria(cursor: &mut Cursor<'_>) -> Result<Vec<Criterion>> {
     while !cursor.eat(b')') {
         let name = cursor
             .astring()
-            .map_err(|_| Error::Invalid("Invalid sort argument"))?;
+            .map_err(|_| Error::Invalid("Invalid sort list argument"))?;
         while cursor.eat(b' ') {}
         let key = match name.to_ascii_uppercase().as_slice() {
             b"REVERSE" => {

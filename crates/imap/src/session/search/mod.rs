@@ -58,6 +58,8 @@ pub(crate) struct Searching {
     pending: Vec<u32>,
     at: usize,
     failure: Option<(u32, StoreError)>,
+    /// Some could not be asked: they are gone, and the client does not know yet.
+    some_gone: bool,
     /// What sorting needs to know of those that are found; comes after all have been asked.
     gathering: Option<Gathering>,
 }
@@ -87,7 +89,7 @@ impl Session {
             let name = name.to_ascii_uppercase();
             return self.bad(tag, &format!("Error in IMAP command {name}: Duplicate search update tag."));
         }
-        let (found, pending) = self.ask_rows(&query);
+        let (found, pending, some_gone) = self.ask_rows(&query);
         self.job = Job::Search(Box::new(Searching {
             tag: tag.to_owned(),
             by_uid: search.by_uid,
@@ -98,34 +100,34 @@ impl Session {
             pending,
             at: 0,
             failure: None,
+            some_gone,
             gathering: None,
         }));
         self.search_more();
     }
 
-    /// Which rows are found, and which must be asked further.
-    fn ask_rows(&self, query: &Query) -> (Vec<u32>, Vec<u32>) {
+    /// Which rows are found, and which must be asked further; whether some of these are gone.
+    fn ask_rows(&self, query: &Query) -> (Vec<u32>, Vec<u32>, bool) {
         let (mut found, mut pending) = (Vec::new(), Vec::new());
+        let mut some_gone = false;
         let Some(view) = &self.view else {
-            return (found, pending);
+            return (found, pending, some_gone);
         };
         let now_secs = self.now / machine::SECOND;
-        let some_gone = !view.gone.is_empty();
         for (index, row) in view.rows.iter().enumerate() {
-            if some_gone && view.gone.contains(row.state.uid) {
-                continue;
-            }
+            let is_gone = !view.gone.is_empty() && view.gone.contains(row.state.uid);
             let index = u32::try_from(index).unwrap_or(u32::MAX);
             match query.known(Asked { row, now_secs }) {
-                Some(true) => found.push(index),
-                Some(false) => {}
+                None if is_gone => some_gone = true,
                 None => pending.push(index),
+                Some(true) if !is_gone => found.push(index),
+                Some(_) => {}
             }
         }
         if !pending.is_empty() {
             self.ask_index(view, query, &mut pending);
         }
-        (found, pending)
+        (found, pending, some_gone)
     }
 
     /// What a full-text index knows of, if there is one, need not be read: a text that must be there and is not decides.
@@ -221,6 +223,7 @@ impl Session {
 
     fn complete_search(&mut self, job: &Searching) {
         let text = match &job.failure {
+            None if job.some_gone => format!("OK [EXPUNGEISSUED] {} completed.", job.purpose.name()),
             None => format!("OK {} completed.", job.purpose.name()),
             Some((uid, error)) => {
                 if !matches!(error, StoreError::Damaged(_) | StoreError::Io { .. }) {
@@ -256,3 +259,6 @@ impl Found<'_> {
         &self.view.rows[index as usize]
     }
 }
+
+#[cfg(test)]
+mod tests;

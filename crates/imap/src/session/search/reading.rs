@@ -74,7 +74,8 @@ impl Reading<'_> {
         for (&index, verdict) in asked.iter().zip(verdicts) {
             match verdict {
                 Ok(true) => job.found.push(index),
-                Ok(false) | Err(StoreError::NoSuchMessage(_)) => {}
+                Ok(false) => {}
+                Err(StoreError::NoSuchMessage(_)) => job.some_gone = true,
                 // The others can still be found; that the answer may lack this one is said at its end.
                 Err(error) => job.failure = Some((view.rows[index as usize].state.uid, error)),
             }
