@@ -116,10 +116,8 @@ fn first_display_name(block: &[u8], name: &str) -> String {
             Some(name) => name,
             None => {
                 let mut address = mailbox.local;
-                if let Some(domain) = mailbox.domain {
-                    address.push(b'@');
-                    address.extend_from_slice(&domain);
-                }
+                address.push(b'@');
+                address.extend_from_slice(mailbox.domain.as_deref().unwrap_or(b"MISSING_DOMAIN"));
                 address
             }
         },
