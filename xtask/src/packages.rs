@@ -1,6 +1,10 @@
 //! The Debian packages that tests use: the incumbents to compare with and the clients to serve.
 
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+
+use crate::target_dir;
 
 /// Package, and a file that proves it is there.
 const PACKAGES: &[(&str, &str)] = &[
@@ -34,12 +38,22 @@ const PACKAGES: &[(&str, &str)] = &[
     ("rspamd", "/usr/bin/rspamd"),
     ("spamd", "/usr/sbin/spamd"),
     ("spamass-milter", "/usr/sbin/spamass-milter"),
+    ("m4", "/usr/bin/m4"),
+    ("liblockfile1", "/usr/share/doc/liblockfile1"),
     ("openssl", "/usr/bin/openssl"),
     ("python3", "/usr/bin/python3"),
     ("bsdutils", "/usr/bin/script"),
     ("util-linux", "/usr/bin/unshare"),
     ("iproute2", "/sbin/ip"),
 ];
+
+/// Packages that would take Postfix's place: they are only unpacked. They use libraries of those above.
+const UNPACKED: &[&str] = &["sendmail-bin", "sendmail-cf"];
+
+/// Where those lie unpacked.
+pub fn unpacked() -> PathBuf {
+    target_dir().join("debian")
+}
 
 /// Whether packages may be installed.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -52,28 +66,56 @@ pub enum Install {
 
 /// Installs what is missing where that is allowed; returns what is missing afterwards.
 pub fn prepare(install: Install) -> Vec<&'static str> {
-    let gone = missing();
-    if gone.is_empty() || install == Install::Never {
+    let (gone, packed) = (missing(), packed());
+    if gone.is_empty() && packed.is_empty() || install == Install::Never {
         return gone;
     }
-    if !is_root() || !std::path::Path::new("/usr/bin/apt-get").exists() {
+    if !is_root() || !Path::new("/usr/bin/apt-get").exists() {
         println!("Not root on Debian: tests that need missing packages are skipped.");
         return gone;
     }
-    println!("Installing Debian packages for the tests: {}", gone.join(" "));
     apt(&["update"]);
-    let mut arguments = vec!["install", "-y", "--no-install-recommends"];
-    arguments.extend(&gone);
-    apt(&arguments);
+    if !gone.is_empty() {
+        println!("Installing Debian packages for the tests: {}", gone.join(" "));
+        let mut arguments = vec!["install", "-y", "--no-install-recommends"];
+        arguments.extend(&gone);
+        apt(&arguments);
+    }
+    for name in packed {
+        println!("Unpacking Debian package for the tests: {name}");
+        if let Err(error) = unpack(name) {
+            println!("cannot unpack {name}: {error}");
+        }
+    }
     missing()
 }
 
 fn missing() -> Vec<&'static str> {
     PACKAGES
         .iter()
-        .filter(|(_, proof)| !std::path::Path::new(proof).exists())
+        .filter(|(_, proof)| !Path::new(proof).exists())
         .map(|(name, _)| *name)
         .collect()
+}
+
+/// The packages that are not unpacked yet.
+fn packed() -> Vec<&'static str> {
+    let is_there = |name: &str| unpacked().join("usr/share/doc").join(name).exists();
+    UNPACKED.iter().copied().filter(|name| !is_there(name)).collect()
+}
+
+/// A failure of a program shows in what is skipped afterwards.
+fn unpack(name: &str) -> std::io::Result<()> {
+    let directory = tempfile::tempdir()?;
+    // apt-get lays the file into the directory where it stands, as a user of its own.
+    let mut permissions = directory.path().metadata()?.permissions();
+    permissions.set_mode(0o777);
+    std::fs::set_permissions(directory.path(), permissions)?;
+    must_succeed(apt_get(&["download", name]).current_dir(directory.path()))?;
+    for entry in directory.path().read_dir()? {
+        must_succeed(Command::new("dpkg").arg("-x").arg(entry?.path()).arg(unpacked()))?;
+    }
+    Ok(())
 }
 
 fn is_root() -> bool {
@@ -83,14 +125,25 @@ fn is_root() -> bool {
 
 /// A failure shows in what is missing afterwards.
 fn apt(arguments: &[&str]) {
-    let status = Command::new("apt-get")
+    if let Err(error) = must_succeed(&mut apt_get(arguments)) {
+        println!("{error}");
+    }
+}
+
+fn apt_get(arguments: &[&str]) -> Command {
+    let mut command = Command::new("apt-get");
+    command
         .args(["-q", "-o", "Dpkg::Use-Pty=0", "-o", "DPkg::Lock::Timeout=300"])
         .args(arguments)
         .env("DEBIAN_FRONTEND", "noninteractive")
         .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .status();
-    if !status.is_ok_and(|status| status.success()) {
-        println!("apt-get {} did not succeed", arguments.join(" "));
+        .stdout(Stdio::null());
+    command
+}
+
+fn must_succeed(command: &mut Command) -> std::io::Result<()> {
+    match command.status()? {
+        status if status.success() => Ok(()),
+        status => Err(std::io::Error::other(format!("{command:?}: {status}"))),
     }
 }

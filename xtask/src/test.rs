@@ -46,7 +46,8 @@ pub fn run(install: Install) -> Result<()> {
             "--tests",
             "--no-fail-fast",
         ])
-        .env("YUBIN_SKIP_NOTES", skip_notes()),
+        .env("YUBIN_SKIP_NOTES", skip_notes())
+        .env("SENDMAIL_ROOT", packages::unpacked()),
     );
     report_skips(&missing);
     if let Err(error) = tests {

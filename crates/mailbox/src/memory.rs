@@ -1,14 +1,15 @@
 //! The in-memory store: the specification of [`Store`] that every other store is compared with.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use message::lines::ToCrlf;
 
+use crate::cache::MemoryCache;
 use crate::flags::KEYWORDS_MAX;
 use crate::name::NAME_BYTES_MAX;
 use crate::{
-    Append, Appended, Body, Changes, Copied, Error, FlagChange, Flags, Keyword, ListEntry, MailboxId,
+    Append, Appended, Body, Cache, Changes, Copied, Error, FlagChange, Flags, Keyword, ListEntry, MailboxId,
     MailboxName, MessageState, ModSeq, Namespace, NamespaceKind, Opened, Result, SpecialUse, Status, Store,
     Stored, SystemFlags, Uid, UidSet, UidValidity, Wake, Watch,
 };
@@ -26,6 +27,7 @@ pub struct MemoryStore {
 struct Account {
     mail: Mutex<Mail>,
     watchers: Mutex<Watchers>,
+    caches: Mutex<HashMap<MailboxId, Arc<MemoryCache>>>,
 }
 
 #[derive(Default)]
@@ -39,11 +41,13 @@ struct Mail {
     subscriptions: BTreeSet<MailboxName>,
     next_id: u64,
     next_validity: UidValidity,
+    next_email_id: u64,
 }
 
 #[derive(Clone)]
 struct Mailbox {
     id: MailboxId,
+    object_id: u64,
     uid_validity: UidValidity,
     uid_next: Uid,
     highest_modseq: ModSeq,
@@ -60,6 +64,7 @@ struct Message {
     modseq: ModSeq,
     flags: Flags,
     internal_date_secs: i64,
+    email_id: u64,
     content: Arc<Vec<u8>>,
 }
 
@@ -82,11 +87,13 @@ impl MemoryStore {
             subscriptions: BTreeSet::new(),
             next_id: 1,
             next_validity: 1,
+            next_email_id: 1,
         };
         mail.add(MailboxName::inbox(), None);
         let account = Account {
             mail: Mutex::new(mail),
             watchers: Mutex::default(),
+            caches: Mutex::default(),
         };
         MemoryStore {
             account: Arc::new(account),
@@ -143,6 +150,7 @@ impl Mail {
     fn add(&mut self, name: MailboxName, special_use: Option<SpecialUse>) {
         let mailbox = Mailbox {
             id: MailboxId(Arc::from(format!("m{}", self.next_id))),
+            object_id: self.next_id,
             uid_validity: self.next_validity,
             uid_next: 1,
             highest_modseq: 1,
@@ -296,6 +304,9 @@ impl Message {
             flags: self.flags.clone(),
             size_bytes: self.content.len() as u64,
             internal_date_secs: self.internal_date_secs,
+            // There is no clock in this layer.
+            save_date_secs: None,
+            email_id: self.email_id,
         }
     }
 }
@@ -353,6 +364,7 @@ impl Store for MemoryStore {
             Some(mailbox) => Ok(Opened {
                 id: mailbox.id.clone(),
                 uid_validity: mailbox.uid_validity,
+                object_id: mailbox.object_id,
                 read_only: false,
             }),
             None if self.has_children(&mail, name) => Err(Error::NotSelectable(name.to_string())),
@@ -468,6 +480,7 @@ impl Store for MemoryStore {
             highest_modseq: mailbox.highest_modseq,
             messages,
             expunged: expunged.into_iter().collect(),
+            exact: true,
         })
     }
 
@@ -548,6 +561,12 @@ impl Store for MemoryStore {
         Ok(Arc::new(Content(message.content.clone())))
     }
 
+    fn cache(&self, mailbox: &MailboxId) -> Option<Arc<dyn Cache>> {
+        let mut caches = lock(&self.account.caches);
+        let cache = caches.entry(mailbox.clone()).or_default();
+        Some(Arc::clone(cache) as Arc<dyn Cache>)
+    }
+
     fn watch(&self, mailbox: &MailboxId, wake: Wake) -> Result<Watch> {
         self.mail().mailbox(mailbox)?;
         let mut watchers = lock(&self.account.watchers);
@@ -593,17 +612,19 @@ impl Append for Appending {
     }
 
     fn commit(self: Box<Self>) -> Result<Appended> {
-        let messages = self
-            .messages
-            .into_iter()
-            .map(|(flags, internal_date_secs, content)| Message {
+        let mut mail = lock(&self.account.mail);
+        let first_email_id = mail.next_email_id;
+        mail.next_email_id += self.messages.len() as u64;
+        let messages = (first_email_id..)
+            .zip(self.messages)
+            .map(|(email_id, (flags, internal_date_secs, content))| Message {
                 modseq: 0,
+                email_id,
                 flags: without_repetition(flags),
                 internal_date_secs,
                 content: Arc::new(content),
             })
             .collect();
-        let mut mail = lock(&self.account.mail);
         let mailbox = mail.mailbox_mut(&self.mailbox)?;
         let appended = Appended {
             uid_validity: mailbox.uid_validity,

@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use mailbox::store::Sought;
 use mailbox::{
-    Append, Appended, Body, Changes, Copied, Error, FlagChange, Flags, ListEntry, MailboxId, MailboxName,
-    ModSeq, Namespace, Opened, Result, SpecialUse, Status, Store, Stored, Uid, UidSet, Wake, Watch, mutf7,
+    Append, Appended, Body, Cache, Changes, Copied, Error, FlagChange, Flags, ListEntry, MailboxId,
+    MailboxName, ModSeq, Namespace, Opened, Result, SpecialUse, Status, Store, Stored, Uid, UidSet, Wake,
+    Watch, mutf7,
 };
 use store_maildir::maildirsize::{self, Amount, Anew};
 
@@ -434,6 +435,10 @@ impl Store for Limited {
 
     fn storage_names(&self, mailbox: &MailboxId) -> Result<Option<HashMap<Uid, String>>> {
         self.inner.storage_names(mailbox)
+    }
+
+    fn cache(&self, mailbox: &MailboxId) -> Option<Arc<dyn Cache>> {
+        self.inner.cache(mailbox)
     }
 
     fn watch(&self, mailbox: &MailboxId, wake: Wake) -> Result<Watch> {

@@ -4,10 +4,12 @@ mod dovecot;
 pub mod mailboxes;
 mod postfix;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 use crate::wait::wait_for;
 
@@ -38,13 +40,20 @@ pub fn wait_until_open(address: SocketAddr) {
     wait_for("the incumbent to listen", || TcpStream::connect(address).is_ok());
 }
 
-/// A port that is free now.
+/// A port that is free now and was not given before: a service that starts later finds it free, too.
 ///
 /// # Panics
 /// When there is none.
 pub fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("there is a free port");
-    listener.local_addr().expect("it is bound").port()
+    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+    for _ in 0..1000 {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("there is a free port");
+        let port = listener.local_addr().expect("it is bound").port();
+        if GIVEN.lock().expect("no test panics in here").insert(port) {
+            return port;
+        }
+    }
+    panic!("every free port was given already");
 }
 
 /// The dialogue files of a crate of the workspace.

@@ -9,6 +9,7 @@ mod content_filter;
 mod dovecot;
 mod hosts;
 mod lmtp;
+mod makemap;
 mod notices;
 mod odd_peers;
 mod postfix;
