@@ -9,6 +9,7 @@ use super::{Command, Extension};
 use crate::extensions::sort::{self, Keys};
 use crate::session::search::Found;
 use crate::session::search::content::Candidate;
+use crate::session::search::facts::Facts;
 use crate::session::search::query::{Asked, Query};
 use crate::session::section::Source;
 use crate::session::view::{Row, Telling, View};
@@ -272,7 +273,7 @@ impl Session {
         let keys = match &context.sorted {
             Some(sorted) if is_found => {
                 let mut source = Source::new(self.store.body(&view.id, row.state.uid)?);
-                sort::keys(&sorted.criteria, row, source.header()?)
+                sort::keys(&sorted.criteria, row, &Facts::of(source.header()?))
             }
             _ => Keys::default(),
         };

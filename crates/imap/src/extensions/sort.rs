@@ -2,13 +2,10 @@
 
 use std::cmp::Ordering;
 
-use address::list::{self, Entry};
-use message::subject::Base;
-use message::{casemap, encoded_word, header};
-
 use super::{Command, Extension};
 use crate::session::Session;
-use crate::session::search::{Purpose, sent};
+use crate::session::search::Purpose;
+use crate::session::search::facts::Facts;
 use crate::session::view::Row;
 use crate::wire::cursor::Cursor;
 use crate::wire::sort::{Criterion, SortKey, decode_sort};
@@ -43,7 +40,7 @@ impl Session {
 pub(crate) enum Value {
     /// Seconds or octets.
     Number(i64),
-    /// In the form of [`casemap`].
+    /// In the form of `message::casemap`.
     Text(Box<str>),
 }
 
@@ -57,74 +54,30 @@ pub(crate) fn needs_header(criteria: &[Criterion]) -> bool {
 }
 
 /// What is compared of a message with this row and this header.
-pub(crate) fn keys(criteria: &[Criterion], row: &Row, block: &[u8]) -> Keys {
+pub(crate) fn keys(criteria: &[Criterion], row: &Row, facts: &Facts) -> Keys {
     criteria
         .iter()
-        .map(|criterion| value(criterion.key, row, block))
+        .map(|criterion| value(criterion.key, row, facts))
         .collect()
 }
 
-fn value(key: SortKey, row: &Row, block: &[u8]) -> Value {
-    let text = |text: String| Value::Text(text.into_boxed_str());
+fn value(key: SortKey, row: &Row, facts: &Facts) -> Value {
     match key {
         SortKey::Arrival => Value::Number(row.state.internal_date_secs),
         SortKey::Size => Value::Number(i64::try_from(row.state.size_bytes).unwrap_or(i64::MAX)),
-        SortKey::Date => Value::Number(sent_or_arrived(row, block)),
-        SortKey::Subject => text(base_subject(block).text),
-        SortKey::From => text(first_local_part(block, "from")),
-        SortKey::To => text(first_local_part(block, "to")),
-        SortKey::Cc => text(first_local_part(block, "cc")),
-        SortKey::DisplayFrom => text(first_display_name(block, "from")),
-        SortKey::DisplayTo => text(first_display_name(block, "to")),
+        SortKey::Date => Value::Number(sent_or_arrived(row, facts)),
+        SortKey::Subject => Value::Text(facts.subject.text.as_str().into()),
+        SortKey::From => Value::Text(facts.from.local.clone()),
+        SortKey::To => Value::Text(facts.to.local.clone()),
+        SortKey::Cc => Value::Text(facts.cc.local.clone()),
+        SortKey::DisplayFrom => Value::Text(facts.from.display.clone()),
+        SortKey::DisplayTo => Value::Text(facts.to.display.clone()),
     }
 }
 
 /// When a message was sent, or where it does not say so, when it arrived (RFC 5256 §2.2).
-pub(crate) fn sent_or_arrived(row: &Row, block: &[u8]) -> i64 {
-    header::find_all(block, "date")
-        .last()
-        .and_then(|field| sent::moment(field.body))
-        .unwrap_or(row.state.internal_date_secs)
-}
-
-/// The base subject; of several subjects that of the last, which ENVELOPE shows.
-pub(crate) fn base_subject(block: &[u8]) -> Base {
-    header::find_all(block, "subject")
-        .last()
-        .map_or_else(Base::default, |field| Base::of(&field.text()))
-}
-
-/// The first address of a field, or the name of its group.
-fn first(block: &[u8], name: &str) -> Option<Entry> {
-    let field = header::find(block, name)?;
-    list::parse(field.body).into_iter().next()
-}
-
-fn first_local_part(block: &[u8], name: &str) -> String {
-    let octets = match first(block, name) {
-        Some(Entry::Mailbox(mailbox)) => mailbox.local,
-        Some(Entry::Group { name, .. }) => name,
-        None => Vec::new(),
-    };
-    casemap::of(&encoded_word::decode(&octets))
-}
-
-/// The name that people read, or the address where there is none (RFC 5957 §3).
-fn first_display_name(block: &[u8], name: &str) -> String {
-    let octets = match first(block, name) {
-        Some(Entry::Mailbox(mailbox)) => match mailbox.name.filter(|name| !name.is_empty()) {
-            Some(name) => name,
-            None => {
-                let mut address = mailbox.local;
-                address.push(b'@');
-                address.extend_from_slice(mailbox.domain.as_deref().unwrap_or(b"MISSING_DOMAIN"));
-                address
-            }
-        },
-        Some(Entry::Group { name, .. }) => name,
-        None => Vec::new(),
-    };
-    casemap::of(&encoded_word::decode(&octets))
+pub(crate) fn sent_or_arrived(row: &Row, facts: &Facts) -> i64 {
+    facts.sent.unwrap_or(row.state.internal_date_secs)
 }
 
 /// The positions of messages in their order. Where all is the same, the one that is first in the mailbox comes first.

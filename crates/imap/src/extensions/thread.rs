@@ -3,13 +3,13 @@
 
 use std::collections::{HashMap, HashSet};
 
-use message::header;
 use message::subject::Base;
 
 use super::{Command, Extension};
 use crate::extensions::sort;
 use crate::session::Session;
 use crate::session::search::Purpose;
+use crate::session::search::facts::Facts;
 use crate::session::view::Row;
 use crate::wire::cursor::Cursor;
 use crate::wire::sort::{Algorithm, decode_thread};
@@ -31,9 +31,6 @@ pub(crate) const EXTENSION: Extension = Extension {
     ],
 };
 
-/// How many references of one message count; those nearest to it.
-const REFERENCES_MAX: usize = 1000;
-
 impl Session {
     fn thread(&mut self, tag: &str, by_uid: bool, arguments: &mut Cursor<'_>) -> Result<()> {
         let thread = decode_thread(arguments, by_uid)?;
@@ -54,30 +51,13 @@ pub(crate) struct Fields {
 }
 
 /// What threads are made of, of a message with this row and this header.
-pub(crate) fn fields(row: &Row, block: &[u8]) -> Fields {
-    let ids = |name| header::find(block, name).map_or_else(Vec::new, |field| ids(field.body));
-    let mut references = ids("references");
-    if references.is_empty() {
-        references = ids("in-reply-to");
-        references.truncate(1);
-    }
-    let far = references.len().saturating_sub(REFERENCES_MAX);
-    references.drain(..far);
+pub(crate) fn fields(row: &Row, facts: Facts) -> Fields {
     Fields {
-        date: sort::sent_or_arrived(row, block),
-        id: ids("message-id").into_iter().next(),
-        references,
-        subject: sort::base_subject(block),
+        date: sort::sent_or_arrived(row, &facts),
+        id: facts.id,
+        references: facts.references,
+        subject: facts.subject,
     }
-}
-
-/// The message ids of a field, without what may be written in several ways; what has no domain is none.
-fn ids(body: &[u8]) -> Vec<Box<[u8]>> {
-    let is_part = |octet: &u8| !octet.is_ascii_whitespace() && !matches!(octet, b'"' | b'\\');
-    header::message_ids(body)
-        .filter(|id| id.contains(&b'@'))
-        .map(|id| id.iter().copied().filter(is_part).collect())
-        .collect()
 }
 
 /// The untagged answer, without its line end; `numbers` are the UIDs or sequence numbers of the messages.

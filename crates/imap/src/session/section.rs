@@ -53,11 +53,6 @@ impl Source {
         Ok(self.header.as_deref().unwrap_or_default())
     }
 
-    /// The header block, if [`Source::header`] was asked before.
-    pub(crate) fn into_header(self) -> Vec<u8> {
-        self.header.unwrap_or_default()
-    }
-
     fn read_header(&self) -> mailbox::Result<Vec<u8>> {
         let mut text = Vec::new();
         loop {

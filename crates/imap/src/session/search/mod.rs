@@ -4,6 +4,7 @@
 //! looked after, each slice by as many threads as the [`Crew`](super::crew::Crew) has.
 
 pub(crate) mod content;
+pub(crate) mod facts;
 pub(crate) mod query;
 mod reading;
 pub(crate) mod sent;
@@ -154,6 +155,7 @@ impl Session {
             store: &*self.store,
             view,
             crew: &*self.settings.crew,
+            cache: self.store.cache(&view.id),
             now_secs: self.now / machine::SECOND,
             left: self.settings.search_slice_bytes,
         };

@@ -1,10 +1,12 @@
 //! Reading the content of messages for a search, one slice at a time, as many at once as there are threads for.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use mailbox::{Error as StoreError, Store};
+use mailbox::cache::{Cache, Entry};
+use mailbox::{Derived, Error as StoreError, Store};
 
 use super::content::Candidate;
+use super::facts::Facts;
 use super::query::{Asked, Cost};
 use super::{Purpose, Searching};
 use crate::extensions::{sort, thread};
@@ -34,11 +36,19 @@ impl Gathering {
     }
 }
 
+/// What is found out while headers are read.
+#[derive(Default)]
+struct Learnt {
+    entries: Mutex<Vec<Entry>>,
+    failure: Mutex<Option<(u32, StoreError)>>,
+}
+
 /// What one slice is read with.
 pub(super) struct Reading<'a> {
     pub(super) store: &'a dyn Store,
     pub(super) view: &'a View,
     pub(super) crew: &'a dyn Crew,
+    pub(super) cache: Option<Arc<dyn Cache>>,
     pub(super) now_secs: i64,
     /// How much may still be read, in octets.
     pub(super) left: u64,
@@ -104,43 +114,65 @@ impl Reading<'_> {
             true => self.affordable(rest, false),
             false => rest.len(),
         };
-        let failure = Mutex::new(None);
-        let header = |row: &Row| match needs_header {
-            true => self.header(row, &failure),
-            false => Vec::new(),
+        let learnt = Learnt::default();
+        let facts = |row: &Row| match needs_header {
+            true => self.facts(row, &learnt),
+            false => Facts::default(),
         };
         let row = |index: u32| &self.view.rows[index as usize];
         match (gathering, &job.purpose) {
             (Gathering::Sort(keys), Purpose::Sort(criteria)) => {
                 keys.extend(self.share(&rest[..count], |index| {
-                    sort::keys(criteria, row(index), &header(row(index)))
+                    sort::keys(criteria, row(index), &facts(row(index)))
                 }));
             }
             (Gathering::Thread(fields), _) => {
                 fields.extend(self.share(&rest[..count], |index| {
-                    thread::fields(row(index), &header(row(index)))
+                    thread::fields(row(index), facts(row(index)))
                 }));
             }
             _ => {}
         }
-        let failure = failure.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let entries = learnt.entries.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if let Some(cache) = self.cache.as_ref().filter(|_| !entries.is_empty()) {
+            cache.remember(&entries);
+        }
+        let failure = learnt.failure.into_inner().unwrap_or_else(PoisonError::into_inner);
         job.failure = job.failure.take().or(failure);
         false
     }
 
-    /// A message's header. One that cannot be read still has its place: it is taken for empty.
-    fn header(&self, row: &Row, failure: &Mutex<Option<(u32, StoreError)>>) -> Vec<u8> {
-        let read = || -> mailbox::Result<Vec<u8>> {
-            let mut source = Source::new(self.store.body(&self.view.id, row.state.uid)?);
-            source.header()?;
-            Ok(source.into_header())
+    /// What a message's header says, from the cache or else from the message. One that cannot be read still has its
+    /// place: it is taken for empty.
+    fn facts(&self, row: &Row, learnt: &Learnt) -> Facts {
+        let uid = row.state.uid;
+        let mut kept = Vec::new();
+        if let Some(cache) = &self.cache
+            && cache.recall(uid, Derived::Sorting, &mut kept)
+            && let Some(facts) = Facts::decoded(&kept)
+        {
+            return facts;
+        }
+        let read = || -> mailbox::Result<Facts> {
+            let mut source = Source::new(self.store.body(&self.view.id, uid)?);
+            source.header().map(Facts::of)
         };
         match read() {
-            Ok(header) => header,
-            Err(StoreError::NoSuchMessage(_)) => Vec::new(),
+            Ok(facts) => {
+                if self.cache.is_some() {
+                    let entry = Entry {
+                        uid,
+                        kind: Derived::Sorting,
+                        content: facts.encoded(),
+                    };
+                    learnt.entries.lock().unwrap_or_else(PoisonError::into_inner).push(entry);
+                }
+                facts
+            }
+            Err(StoreError::NoSuchMessage(_)) => Facts::default(),
             Err(error) => {
-                *failure.lock().unwrap_or_else(PoisonError::into_inner) = Some((row.state.uid, error));
-                Vec::new()
+                *learnt.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some((uid, error));
+                Facts::default()
             }
         }
     }
