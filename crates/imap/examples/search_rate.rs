@@ -74,6 +74,10 @@ fn main() -> mailbox::Result<()> {
 /// How long this process has had a processor.
 fn cpu_secs() -> f64 {
     let text = std::fs::read_to_string("/proc/self/schedstat").unwrap_or_default();
-    let nanoseconds: f64 = text.split(' ').next().and_then(|word| word.parse().ok()).unwrap_or_default();
+    let nanoseconds: f64 = text
+        .split(' ')
+        .next()
+        .and_then(|word| word.parse().ok())
+        .unwrap_or_default();
     nanoseconds / 1e9
 }

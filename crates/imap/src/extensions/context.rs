@@ -59,8 +59,10 @@ impl Context {
     ) -> Context {
         let uid = |index: u32| result.row(index).state.uid;
         let sorted = sorted.map(|(criteria, keys)| {
-            let mut order: Vec<(Keys, Uid)> =
-                keys.into_iter().zip(found.iter().map(|&index| uid(index))).collect();
+            let mut order: Vec<(Keys, Uid)> = keys
+                .into_iter()
+                .zip(found.iter().map(|&index| uid(index)))
+                .collect();
             order.sort_by(|left, right| sort::compare(&criteria, &left.0, &right.0));
             Sorted { criteria, order }
         });
@@ -144,7 +146,9 @@ impl Sorted {
         let mut places = Vec::new();
         for (uid, keys) in added {
             let before = |(other_keys, other): &(Keys, Uid)| {
-                sort::compare(&self.criteria, other_keys, &keys).then(other.cmp(&uid)).is_lt()
+                sort::compare(&self.criteria, other_keys, &keys)
+                    .then(other.cmp(&uid))
+                    .is_lt()
             };
             let at = self.order.partition_point(before);
             self.order.insert(at, (keys, uid));
@@ -171,7 +175,10 @@ fn merge(left: impl Iterator<Item = Uid>, right: impl Iterator<Item = Uid>, mut 
 impl Session {
     /// From now on the client is told what changes of this search.
     pub(crate) fn begin_updates(&mut self, context: Context) {
-        let is_full = self.view.as_ref().is_none_or(|view| view.contexts.len() >= CONTEXTS_MAX);
+        let is_full = self
+            .view
+            .as_ref()
+            .is_none_or(|view| view.contexts.len() >= CONTEXTS_MAX);
         if is_full {
             return self.say(&format!("* NO [NOUPDATE \"{}\"] Too many contexts.", context.tag));
         }
@@ -233,12 +240,7 @@ impl Session {
     }
 
     /// Which of the messages leave the result, and which join it.
-    fn changed(
-        &mut self,
-        view: &View,
-        context: &Context,
-        touched: &UidSet,
-    ) -> (UidSet, Vec<(Uid, Keys)>) {
+    fn changed(&mut self, view: &View, context: &Context, touched: &UidSet) -> (UidSet, Vec<(Uid, Keys)>) {
         let (mut removed, mut added) = (UidSet::new(), Vec::new());
         for uid in touched.iter() {
             let Some(index) = view.index_of(uid).filter(|_| !view.gone.contains(uid)) else {

@@ -20,7 +20,11 @@ pub(crate) fn answer(
 ) -> Option<String> {
     let numbers = found.numbers();
     let Some(returning) = returning else {
-        return Some(plain(purpose, &numbers, modseqs.then(|| highest(found, found.order))));
+        return Some(plain(
+            purpose,
+            &numbers,
+            modseqs.then(|| highest(found, found.order)),
+        ));
     };
     if returning.is_silent() {
         return None;

@@ -7,9 +7,9 @@ use crate::session::Session;
 use crate::session::search::Purpose;
 use crate::session::search::facts::Facts;
 use crate::session::view::Row;
+use crate::wire::Result;
 use crate::wire::cursor::Cursor;
 use crate::wire::sort::{Criterion, SortKey, decode_sort};
-use crate::wire::Result;
 
 pub(crate) const EXTENSION: Extension = Extension {
     capabilities: &["SORT", "SORT=DISPLAY"],

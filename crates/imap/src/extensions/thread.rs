@@ -173,7 +173,9 @@ struct Forest<'a> {
 
 impl<'a> Forest<'a> {
     fn of(fields: &'a [Fields]) -> Forest<'a> {
-        let Links { messages, parents, .. } = Links::of(fields);
+        let Links {
+            messages, parents, ..
+        } = Links::of(fields);
         let mut forest = Forest {
             fields,
             roots: Vec::new(),
@@ -206,7 +208,10 @@ impl<'a> Forest<'a> {
         forest.sort_below();
         let mut keyed: Vec<(i64, Option<usize>, usize)> = Vec::with_capacity(forest.roots.len());
         for &root in &forest.roots {
-            let dates = forest.below(root).into_iter().filter_map(|node| forest.messages[node]);
+            let dates = forest
+                .below(root)
+                .into_iter()
+                .filter_map(|node| forest.messages[node]);
             let last = dates.map(|message| fields[message].date).max();
             // Of threads last added to at the same time, those come first whose first message is not there.
             let top = forest.messages[root].filter(|_| !forest.lifted.contains(&root));
@@ -279,7 +284,9 @@ impl<'a> Forest<'a> {
     fn key(&self, node: usize) -> (i64, usize) {
         let message = match self.messages[node] {
             Some(message) => Some(message),
-            None => self.children[node].first().and_then(|&first| self.messages[first]),
+            None => self.children[node]
+                .first()
+                .and_then(|&first| self.messages[first]),
         };
         message.map_or((i64::MIN, 0), |message| (self.fields[message].date, message))
     }
@@ -304,7 +311,9 @@ impl<'a> Forest<'a> {
     fn subject(&self, root: usize) -> Option<&'a Base> {
         let message = match self.messages[root] {
             Some(message) => Some(message),
-            None => self.children[root].first().and_then(|&first| self.messages[first]),
+            None => self.children[root]
+                .first()
+                .and_then(|&first| self.messages[first]),
         };
         Some(&self.fields[message?].subject).filter(|base| !base.text.is_empty())
     }

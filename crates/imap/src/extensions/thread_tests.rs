@@ -25,22 +25,38 @@ fn messages(lists: &[&str]) -> Vec<Fields> {
 fn threads(algorithm: Algorithm, lists: &[&str]) -> String {
     let messages = messages(lists);
     let numbers: Vec<u32> = (1..).take(messages.len()).collect();
-    answer(algorithm, &messages, &numbers)["* THREAD".len()..].trim_start().to_owned()
+    answer(algorithm, &messages, &numbers)["* THREAD".len()..]
+        .trim_start()
+        .to_owned()
 }
 
 #[test]
 fn replies_are_below_what_they_answer() {
-    let tree = ["a s 1", "b Re:_s 2 a", "c Re:_s 3 a b", "d Re:_s 2 a", "e t 0", "f u 5 x", "g v 4 x"];
+    let tree = [
+        "a s 1",
+        "b Re:_s 2 a",
+        "c Re:_s 3 a b",
+        "d Re:_s 2 a",
+        "e t 0",
+        "f u 5 x",
+        "g v 4 x",
+    ];
     assert_eq!(threads(Algorithm::References, &tree), "(5)(1 (2 3)(4))((7)(6))");
     assert_eq!(threads(Algorithm::Refs, &tree), "(5)(1 (2 3)(4))((7)(6))");
-    assert_eq!(threads(Algorithm::OrderedSubject, &tree), "(5)(1 (2)(4)(3))(7)(6)");
+    assert_eq!(
+        threads(Algorithm::OrderedSubject, &tree),
+        "(5)(1 (2)(4)(3))(7)(6)"
+    );
 }
 
 #[test]
 fn loops_and_twins_end_nowhere() {
     assert_eq!(threads(Algorithm::References, &["a s 1 a"]), "(1)");
     assert_eq!(threads(Algorithm::References, &["a s 1 b", "b t 2 a"]), "(2 1)");
-    assert_eq!(threads(Algorithm::References, &["a s 1", "a t 2", "b u 3 a"]), "(1 3)(2)");
+    assert_eq!(
+        threads(Algorithm::References, &["a s 1", "a t 2", "b u 3 a"]),
+        "(1 3)(2)"
+    );
     assert_eq!(threads(Algorithm::Refs, &["- s 1", "- t 2"]), "(1)(2)");
     assert_eq!(threads(Algorithm::Refs, &[]), "");
 }
@@ -51,15 +67,30 @@ fn subjects_hold_threads_together() {
     assert_eq!(threads(Algorithm::References, &both), "((2)(1))");
     assert_eq!(threads(Algorithm::Refs, &both), "(2)(1)");
     assert_eq!(threads(Algorithm::References, &["a Re:_s 1", "b s 2"]), "(2 1)");
-    assert_eq!(threads(Algorithm::References, &["a s 1", "b s 2", "c s 3", "d Re:_s 4"]), "((1)(2)(3)(4))");
-    assert_eq!(threads(Algorithm::References, &["a s 1 x", "b s 2 x", "c s 3 y", "d s 4 y"]), "((1)(2)(3)(4))");
+    assert_eq!(
+        threads(Algorithm::References, &["a s 1", "b s 2", "c s 3", "d Re:_s 4"]),
+        "((1)(2)(3)(4))"
+    );
+    assert_eq!(
+        threads(
+            Algorithm::References,
+            &["a s 1 x", "b s 2 x", "c s 3 y", "d s 4 y"]
+        ),
+        "((1)(2)(3)(4))"
+    );
     assert_eq!(threads(Algorithm::References, &["a  1", "b  2"]), "(1)(2)");
 }
 
 #[test]
 fn missing_messages_hold_nothing_but_a_top_together() {
-    assert_eq!(threads(Algorithm::Refs, &["a s 1 x y z", "b t 2 x y"]), "((1)(2))");
-    assert_eq!(threads(Algorithm::Refs, &["a s 1", "b t 2 a y", "c u 3 a y"]), "(1 (2)(3))");
+    assert_eq!(
+        threads(Algorithm::Refs, &["a s 1 x y z", "b t 2 x y"]),
+        "((1)(2))"
+    );
+    assert_eq!(
+        threads(Algorithm::Refs, &["a s 1", "b t 2 a y", "c u 3 a y"]),
+        "(1 (2)(3))"
+    );
     assert_eq!(threads(Algorithm::Refs, &["a s 1 x"]), "(1)");
 }
 

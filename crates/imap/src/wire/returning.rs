@@ -29,11 +29,7 @@ impl Returning {
     /// An option that is not known, given twice or in conflict with another one.
     pub fn decode(cursor: &mut Cursor<'_>) -> Result<Option<Returning>> {
         let before = cursor.clone();
-        if cursor.space().is_ok()
-            && cursor.eat_word("RETURN")
-            && cursor.space().is_ok()
-            && cursor.eat(b'(')
-        {
+        if cursor.space().is_ok() && cursor.eat_word("RETURN") && cursor.space().is_ok() && cursor.eat(b'(') {
             return options(cursor).map(Some);
         }
         *cursor = before;
@@ -127,7 +123,15 @@ mod tests {
         assert_eq!(decoded(" RETURN (PARTIAL 5:2 SAVE)"), Ok(Some(partial)));
         assert_eq!(decoded(" RETURN ALL"), Ok(None));
         assert_eq!(decoded(" RETURNED"), Ok(None));
-        for wrong in ["FOO", "PARTIAL", "PARTIAL 0:1", "PARTIAL 1:2 ALL", "UPDATE UPDATE", "(", "\"x\""] {
+        for wrong in [
+            "FOO",
+            "PARTIAL",
+            "PARTIAL 0:1",
+            "PARTIAL 1:2 ALL",
+            "UPDATE UPDATE",
+            "(",
+            "\"x\"",
+        ] {
             assert!(decoded(&format!(" RETURN ({wrong})")).is_err(), "{wrong}");
         }
     }

@@ -196,9 +196,9 @@ impl Reader {
             }
             "BODY" => Key::Body(cursor.astring()?),
             "TEXT" => Key::Text(cursor.astring()?),
-            "UID" => Key::Uid(
-                SequenceSet::decode(cursor).map_err(|_| Error::Invalid("Invalid UID messageset"))?,
-            ),
+            "UID" => {
+                Key::Uid(SequenceSet::decode(cursor).map_err(|_| Error::Invalid("Invalid UID messageset"))?)
+            }
             "MODSEQ" => modseq(cursor)?,
             "FROM" | "TO" | "CC" | "BCC" => Key::Address(name.to_ascii_lowercase(), cursor.astring()?),
             field => Key::Header(field.as_bytes().to_vec(), cursor.astring()?),

@@ -89,7 +89,10 @@ pub fn decode_sort(cursor: &mut Cursor<'_>, by_uid: bool) -> Result<Sort> {
 /// What is wrong.
 pub fn decode_thread(cursor: &mut Cursor<'_>, by_uid: bool) -> Result<Thread> {
     const ARGUMENTS: Error = Error::Invalid("Invalid arguments");
-    let name = cursor.space().and_then(|()| cursor.astring()).map_err(|_| ARGUMENTS)?;
+    let name = cursor
+        .space()
+        .and_then(|()| cursor.astring())
+        .map_err(|_| ARGUMENTS)?;
     let charset = Some(decode_charset(cursor).map_err(|_| ARGUMENTS)?);
     let algorithm = algorithm(&name).ok_or(Error::Invalid("Unknown thread algorithm"))?;
     let key = decode_keys(cursor)?;

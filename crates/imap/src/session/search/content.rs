@@ -130,7 +130,8 @@ fn read(source: &mut Source, needles: &[Needle]) -> mailbox::Result<Vec<bool>> {
 
 /// Whether the header says nothing of what follows it: then that is text.
 fn is_plain(block: &[u8]) -> bool {
-    !header::fields(block).any(|field| field.name.len() > 8 && field.name[..8].eq_ignore_ascii_case(b"content-"))
+    !header::fields(block)
+        .any(|field| field.name.len() > 8 && field.name[..8].eq_ignore_ascii_case(b"content-"))
 }
 
 impl Search<'_> {
@@ -339,7 +340,10 @@ mod tests {
     #[test]
     fn addresses_are_written_one_way() {
         for (field, text) in [
-            ("bob@example.com,Carol <carol@x>", "<BOB@EXAMPLE.COM>, CAROL <CAROL@X>"),
+            (
+                "bob@example.com,Carol <carol@x>",
+                "<BOB@EXAMPLE.COM>, CAROL <CAROL@X>",
+            ),
             ("\"Alice B\" <a@b> (c)", "\"ALICE B\" <A@B>"),
             ("grp: a@b,\r\n \"D.E\" <d@e>;", "GRP: <A@B>, \"D.E\" <D@E>;"),
             ("=?utf-8?q?Gr=C3=BC?= q <x@y>", "GRU\u{308} Q <X@Y>"),

@@ -189,7 +189,10 @@ mod tests {
             To: grp: x@y;\r\nMessage-ID: <\"1\"@x>\r\nReferences: <2 @ x> <none> <3@x>\r\nIn-Reply-To: <4@x>\r\n\r\n";
         let facts = Facts::of(header);
         assert_eq!((facts.subject.text.as_str(), facts.subject.is_reply), ("B", true));
-        assert_eq!((&*facts.from.local, &*facts.from.display, &*facts.to.local), ("C", "A B", "GRP"));
+        assert_eq!(
+            (&*facts.from.local, &*facts.from.display, &*facts.to.local),
+            ("C", "A B", "GRP")
+        );
         assert_eq!(facts.id.as_deref(), Some(&b"1@x"[..]));
         assert_eq!(facts.references, [Box::from(&b"2@x"[..]), Box::from(&b"3@x"[..])]);
         assert_eq!(Facts::decoded(&facts.encoded()).as_ref(), Some(&facts));

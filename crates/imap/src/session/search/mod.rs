@@ -88,7 +88,10 @@ impl Session {
         let updates = search.returning.is_some_and(|returning| returning.update);
         if updates && view.contexts.iter().any(|context| context.tag == tag) {
             let name = name.to_ascii_uppercase();
-            return self.bad(tag, &format!("Error in IMAP command {name}: Duplicate search update tag."));
+            return self.bad(
+                tag,
+                &format!("Error in IMAP command {name}: Duplicate search update tag."),
+            );
         }
         let (found, pending, some_gone) = self.ask_rows(&query);
         self.job = Job::Search(Box::new(Searching {
@@ -252,7 +255,11 @@ impl Found<'_> {
     /// UIDs or sequence numbers, as the client wants them.
     pub(crate) fn numbers(&self) -> Vec<u32> {
         match self.by_uid {
-            true => self.order.iter().map(|&index| self.row(index).state.uid).collect(),
+            true => self
+                .order
+                .iter()
+                .map(|&index| self.row(index).state.uid)
+                .collect(),
             false => self.order.iter().map(|&index| index + 1).collect(),
         }
     }

@@ -133,11 +133,17 @@ impl Reading<'_> {
             }
             _ => {}
         }
-        let entries = learnt.entries.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let entries = learnt
+            .entries
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner);
         if let Some(cache) = self.cache.as_ref().filter(|_| !entries.is_empty()) {
             cache.remember(&entries);
         }
-        let failure = learnt.failure.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let failure = learnt
+            .failure
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner);
         job.failure = job.failure.take().or(failure);
         false
     }
@@ -165,7 +171,11 @@ impl Reading<'_> {
                         kind: Derived::Sorting,
                         content: facts.encoded(),
                     };
-                    learnt.entries.lock().unwrap_or_else(PoisonError::into_inner).push(entry);
+                    learnt
+                        .entries
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .push(entry);
                 }
                 facts
             }
@@ -185,7 +195,11 @@ impl Reading<'_> {
                 break;
             }
             let size = self.view.rows[index as usize].state.size_bytes;
-            let cost = if is_body { size } else { size.min(HEADER_COST_BYTES) };
+            let cost = if is_body {
+                size
+            } else {
+                size.min(HEADER_COST_BYTES)
+            };
             self.left = self.left.saturating_sub(cost + ROW_COST_BYTES);
             count += 1;
         }
@@ -205,5 +219,4 @@ impl Reading<'_> {
         done.sort_unstable_by_key(|(part, _)| *part);
         done.into_iter().flat_map(|(_, results)| results).collect()
     }
-
 }

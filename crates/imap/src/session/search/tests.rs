@@ -71,12 +71,19 @@ fn a_slice_lets_the_connection_be_looked_after() {
     assert_eq!(talk(&mut session, "a SEARCH BODY 4\r\nb NOOP\r\n"), "");
     assert!(session.wants_input() && !session.is_finished());
     let (said, times) = wait(&mut session);
-    assert_eq!(said, "* SEARCH 4\r\na OK Search completed.\r\nb OK NOOP completed.\r\n");
+    assert_eq!(
+        said,
+        "* SEARCH 4\r\na OK Search completed.\r\nb OK NOOP completed.\r\n"
+    );
     assert!(times >= 4, "{times}");
     talk(&mut session, "c SORT (SUBJECT) UTF-8 TEXT body\r\n");
     assert!(wait(&mut session).0.starts_with("* SORT 5 4 3 2 1\r\nc OK"));
     talk(&mut session, "d THREAD REFS UTF-8 TEXT body\r\n");
-    assert!(wait(&mut session).0.starts_with("* THREAD (1)(2)(3)(4)(5)\r\nd OK"));
+    assert!(
+        wait(&mut session)
+            .0
+            .starts_with("* THREAD (1)(2)(3)(4)(5)\r\nd OK")
+    );
 }
 
 #[test]
@@ -143,7 +150,11 @@ fn the_order_in_which_parts_are_done_does_not_matter() {
         "a SORT (REVERSE SUBJECT) UTF-8 ALL\r\n",
         "a THREAD REFERENCES UTF-8 ALL\r\n",
     ] {
-        assert_eq!(talk(&mut backwards, command), talk(&mut forwards, command), "{command}");
+        assert_eq!(
+            talk(&mut backwards, command),
+            talk(&mut forwards, command),
+            "{command}"
+        );
     }
     assert!(crew.0.lock().unwrap().len() > 3);
 }
@@ -152,22 +163,39 @@ fn the_order_in_which_parts_are_done_does_not_matter() {
 fn contexts_of_sorts_tell_places() {
     let store = five();
     let mut session = session(&store, Settings::default());
-    let said = talk(&mut session, "a UID SORT RETURN (UPDATE ALL) (SUBJECT) UTF-8 UNSEEN\r\n");
-    assert!(said.starts_with("* ESEARCH (TAG \"a\") UID ALL 5,4,3,2,1\r\n"), "{said}");
+    let said = talk(
+        &mut session,
+        "a UID SORT RETURN (UPDATE ALL) (SUBJECT) UTF-8 UNSEEN\r\n",
+    );
+    assert!(
+        said.starts_with("* ESEARCH (TAG \"a\") UID ALL 5,4,3,2,1\r\n"),
+        "{said}"
+    );
     let said = talk(&mut session, "b STORE 2,4 +FLAGS.SILENT (\\Seen)\r\n");
-    assert!(said.starts_with("* ESEARCH (TAG \"a\") UID REMOVEFROM (2 4 3 2)\r\n"), "{said}");
+    assert!(
+        said.starts_with("* ESEARCH (TAG \"a\") UID REMOVEFROM (2 4 3 2)\r\n"),
+        "{said}"
+    );
     let said = talk(&mut session, "c STORE 2,4 -FLAGS.SILENT (\\Seen)\r\n");
-    assert!(said.starts_with("* ESEARCH (TAG \"a\") UID ADDTO (3 2 2 4)\r\n"), "{said}");
+    assert!(
+        said.starts_with("* ESEARCH (TAG \"a\") UID ADDTO (3 2 2 4)\r\n"),
+        "{said}"
+    );
     talk(&mut session, "d STORE 1,5 +FLAGS.SILENT (\\Deleted)\r\n");
     let said = talk(&mut session, "e EXPUNGE\r\n");
-    assert!(said.starts_with("* ESEARCH (TAG \"a\") UID REMOVEFROM (1 5 4 1)\r\n"), "{said}");
+    assert!(
+        said.starts_with("* ESEARCH (TAG \"a\") UID REMOVEFROM (1 5 4 1)\r\n"),
+        "{said}"
+    );
 }
 
 /// What a client makes of `REMOVEFROM` and `ADDTO`.
 fn apply(known: &mut Vec<u32>, said: &str) {
     for line in said.lines().filter(|line| line.starts_with("* ESEARCH")) {
         for (word, removes) in [("REMOVEFROM (", true), ("ADDTO (", false)] {
-            let Some((_, rest)) = line.split_once(word) else { continue };
+            let Some((_, rest)) = line.split_once(word) else {
+                continue;
+            };
             let inner = rest.split_once(')').unwrap().0;
             let numbers: Vec<u32> = inner.split(' ').map(|number| number.parse().unwrap()).collect();
             for pair in numbers.chunks(2) {
