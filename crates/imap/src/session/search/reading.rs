@@ -36,6 +36,13 @@ impl Gathering {
     }
 }
 
+/// Adds what there is; which of them are there.
+fn add<T>(some: Vec<Option<T>>, all: &mut Vec<T>) -> Vec<bool> {
+    let is_there = some.iter().map(Option::is_some).collect();
+    all.extend(some.into_iter().flatten());
+    is_there
+}
+
 /// What is found out while headers are read.
 #[derive(Default)]
 struct Learnt {
@@ -117,21 +124,32 @@ impl Reading<'_> {
         let learnt = Learnt::default();
         let facts = |row: &Row| match needs_header {
             true => self.facts(row, &learnt),
-            false => Facts::default(),
+            false => Some(Facts::default()),
         };
         let row = |index: u32| &self.view.rows[index as usize];
-        match (gathering, &job.purpose) {
-            (Gathering::Sort(keys), Purpose::Sort(criteria)) => {
-                keys.extend(self.share(&rest[..count], |index| {
-                    sort::keys(criteria, row(index), &facts(row(index)))
-                }));
+        let from = gathering.len();
+        let is_there: Vec<bool> = match (gathering, &job.purpose) {
+            (Gathering::Sort(all), Purpose::Sort(criteria)) => {
+                let keys = self.share(&rest[..count], |index| {
+                    Some(sort::keys(criteria, row(index), &facts(row(index))?))
+                });
+                add(keys, all)
             }
-            (Gathering::Thread(fields), _) => {
-                fields.extend(self.share(&rest[..count], |index| {
-                    thread::fields(row(index), facts(row(index)))
-                }));
+            (Gathering::Thread(all), _) => {
+                let fields = self.share(&rest[..count], |index| {
+                    Some(thread::fields(row(index), facts(row(index))?))
+                });
+                add(fields, all)
             }
-            _ => {}
+            _ => Vec::new(),
+        };
+        if is_there.contains(&false) {
+            job.some_gone = true;
+            let mut at = 0..;
+            job.found.retain(|_| {
+                let at = at.next().unwrap_or_default();
+                at < from || is_there.get(at - from).is_none_or(|&is_there| is_there)
+            });
         }
         let entries = learnt
             .entries
@@ -148,16 +166,16 @@ impl Reading<'_> {
         false
     }
 
-    /// What a message's header says, from the cache or else from the message. One that cannot be read still has its
-    /// place: it is taken for empty.
-    fn facts(&self, row: &Row, learnt: &Learnt) -> Facts {
+    /// What a message's header says, from the cache or else from the message; `None` when it is gone. One that cannot be
+    /// read still has its place: it is taken for empty.
+    fn facts(&self, row: &Row, learnt: &Learnt) -> Option<Facts> {
         let uid = row.state.uid;
         let mut kept = Vec::new();
         if let Some(cache) = &self.cache
             && cache.recall(uid, Derived::Sorting, &mut kept)
             && let Some(facts) = Facts::decoded(&kept)
         {
-            return facts;
+            return Some(facts);
         }
         let read = || -> mailbox::Result<Facts> {
             let mut source = Source::new(self.store.body(&self.view.id, uid)?);
@@ -177,12 +195,12 @@ impl Reading<'_> {
                         .unwrap_or_else(PoisonError::into_inner)
                         .push(entry);
                 }
-                facts
+                Some(facts)
             }
-            Err(StoreError::NoSuchMessage(_)) => Facts::default(),
+            Err(StoreError::NoSuchMessage(_)) => None,
             Err(error) => {
                 *learnt.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some((uid, error));
-                Facts::default()
+                Some(Facts::default())
             }
         }
     }

@@ -160,6 +160,21 @@ fn the_order_in_which_parts_are_done_does_not_matter() {
 }
 
 #[test]
+fn a_message_that_is_gone_is_not_sorted() {
+    let store = five();
+    let mut session = session(&store, Settings::default());
+    let mut other = self::session(&store, Settings::default());
+    talk(&mut other, "a STORE 2 +FLAGS (\\Deleted)\r\nb EXPUNGE\r\n");
+    let said = talk(&mut session, "a SORT (SUBJECT) UTF-8 ALL\r\n");
+    assert!(
+        said.starts_with("* SORT 5 4 3 1\r\na OK [EXPUNGEISSUED] Sort completed."),
+        "{said}"
+    );
+    let said = talk(&mut session, "b UID THREAD REFS UTF-8 ALL\r\n");
+    assert!(said.starts_with("* THREAD (1)(3)(4)(5)\r\n"), "{said}");
+}
+
+#[test]
 fn contexts_of_sorts_tell_places() {
     let store = five();
     let mut session = session(&store, Settings::default());
