@@ -324,7 +324,7 @@ impl Folder {
         let size_bytes = match size_in_name(name, look.bytes) {
             Some(size) => size,
             None => match paths::open(&path()) {
-                Ok(file) => body::count_octets(&file, &path())?,
+                Ok(file) => body::count_octets(&file, look.bytes, &path())?,
                 Err(error) if paths::is_missing(&error) => return Ok(()),
                 // Somebody made it unreadable; it is a message all the same.
                 Err(_) => look.bytes,
@@ -361,6 +361,17 @@ impl Folder {
             }
         }
         Err(Error::NoSuchMessage(uid))
+    }
+
+    /// The content of a message, if its file lies where it lay when it was last seen. Needs no lock: what has its name is the
+    /// message.
+    pub(crate) fn body_as_seen(&self, uid: Uid) -> Option<Arc<dyn Body>> {
+        let record = self.index.record(uid)?;
+        let path = self.file(record);
+        let file = paths::open(&path).ok()?;
+        let file_bytes = file_name::number(self.index.key(record), b'S');
+        let body = body::open(file, path, record.size_bytes, file_bytes).ok()?;
+        (body.size_bytes() == record.size_bytes).then_some(body)
     }
 
     /// The content of a message.

@@ -148,6 +148,17 @@ impl Account {
         }
     }
 
+    /// The content of a message of a mailbox that is open, without looking for what others did to it.
+    fn body_as_seen(&self, id: &MailboxId, uid: Uid) -> Option<Arc<dyn Body>> {
+        let (uid_validity, directory) = parse_id(id).ok()?;
+        let folder = lock(&self.folders).get(directory)?;
+        let folder = lock(&folder);
+        match folder.index.uid_validity() == uid_validity {
+            true => folder.body_as_seen(uid),
+            false => None,
+        }
+    }
+
     /// Does something with a mailbox, alone.
     pub(crate) fn with_folder<T>(
         &self,
@@ -445,6 +456,9 @@ impl Store for MaildirStore {
     }
 
     fn body(&self, mailbox: &MailboxId, uid: Uid) -> Result<Arc<dyn Body>> {
+        if let Some(body) = self.account.body_as_seen(mailbox, uid) {
+            return Ok(body);
+        }
         self.account
             .with_folder(mailbox, |folder, taken| folder.body(taken, uid))
     }
