@@ -17,6 +17,7 @@ use settings::{Connection, Dovecot};
 use tokio::sync::Notify;
 
 use crate::autocreate::make_missing;
+use crate::crew::{Helpers, SLICE_BYTES};
 use crate::farewell::{Farewell, Parting};
 use crate::quota::By;
 use crate::stores::{self, Stores};
@@ -167,6 +168,8 @@ impl Sessions {
                 .unwrap_or_default()
                 .saturating_mul(machine::SECOND),
             offered: offered(settings),
+            search_slice_bytes: SLICE_BYTES,
+            crew: Arc::new(Helpers),
         }
     }
 
