@@ -7,6 +7,7 @@ pub(crate) mod fetch;
 mod flags;
 mod mailboxes;
 mod named;
+pub(crate) mod remembered;
 pub(crate) mod reply;
 pub(crate) mod search;
 pub(crate) mod section;

@@ -141,11 +141,6 @@ impl Client {
                 self.heard.push(format!("> {} {shown}", self.pending));
                 self.send(&format!("{} {text}\r\n", self.pending));
                 self.read_after(text);
-                if capitals.starts_with("SELECT ") || capitals.starts_with("EXAMINE ") {
-                    let wants_modseqs = self.wants_modseqs;
-                    self.heard
-                        .retain(|line| wants_modseqs || !line.starts_with("* OK [HIGHESTMODSEQ "));
-                }
             }
             Say::Continued => {
                 self.heard.push(format!("| {text}"));
@@ -168,6 +163,10 @@ impl Client {
                 }
             }
         }
+        // SELECT tells it unasked here, not there.
+        let wants_modseqs = self.wants_modseqs;
+        self.heard
+            .retain(|line| wants_modseqs || !line.starts_with("* OK [HIGHESTMODSEQ "));
     }
 
     fn filled(&self, text: &str, account: &Account) -> String {
