@@ -202,9 +202,14 @@ fn shown(settings: &Dovecot, own_separator: char) -> Shown {
     shown.separator = namespace.separator.chars().next().unwrap_or(own_separator);
     shown.prefix.clone_from(&namespace.prefix);
     for mailbox in &namespace.mailboxes {
-        let used = mailbox.special_use.iter().find_map(|word| special_use(word));
         let name = format!("{}{}", namespace.prefix, mailbox.name);
-        shown.special_use.extend(used.map(|special| (name, special)));
+        let uses = mailbox
+            .special_use
+            .iter()
+            .filter_map(|word| SpecialUse::named(word));
+        shown
+            .special_use
+            .extend(uses.map(|special_use| (name.clone(), special_use)));
     }
     shown
 }
@@ -217,20 +222,6 @@ fn maildir_options(settings: &Dovecot) -> store_maildir::Options {
         prefix: shown.prefix,
         special_use: shown.special_use,
         ..options
-    }
-}
-
-/// A special use by its IMAP word (RFC 6154).
-fn special_use(word: &str) -> Option<SpecialUse> {
-    match word.trim_start_matches('\\').to_ascii_lowercase().as_str() {
-        "all" => Some(SpecialUse::All),
-        "archive" => Some(SpecialUse::Archive),
-        "drafts" => Some(SpecialUse::Drafts),
-        "flagged" => Some(SpecialUse::Flagged),
-        "junk" => Some(SpecialUse::Junk),
-        "sent" => Some(SpecialUse::Sent),
-        "trash" => Some(SpecialUse::Trash),
-        _ => None,
     }
 }
 

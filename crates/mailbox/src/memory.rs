@@ -332,14 +332,16 @@ impl Store for MemoryStore {
                     name: node,
                     selectable: false,
                     no_inferiors: false,
-                    special_use: None,
+                    exists: false,
+                    special_use: Vec::new(),
                 });
             }
             let entry = ListEntry {
                 name: name.clone(),
                 selectable: true,
                 no_inferiors: false,
-                special_use: mailbox.special_use,
+                exists: true,
+                special_use: mailbox.special_use.into_iter().collect(),
             };
             entries.insert(name.clone(), entry);
         }
@@ -355,7 +357,6 @@ impl Store for MemoryStore {
                 uid_validity: mailbox.uid_validity,
                 read_only: false,
             }),
-            None if self.has_children(&mail, name) => Err(Error::NotSelectable(name.to_string())),
             None => Err(Error::NoSuchMailbox(name.to_string())),
         }
     }
@@ -381,7 +382,6 @@ impl Store for MemoryStore {
                 self.account.wake(&[&mailbox.id]);
                 Ok(())
             }
-            None if self.has_children(&mail, name) => Err(Error::NotSelectable(name.to_string())),
             None => Err(Error::NoSuchMailbox(name.to_string())),
         }
     }

@@ -41,8 +41,10 @@ pub struct ListEntry {
     pub selectable: bool,
     /// Whether no mailbox can be below it (`\NoInferiors`).
     pub no_inferiors: bool,
+    /// Whether it is there itself: a name that others below it only imply is not (`\NonExistent`).
+    pub exists: bool,
     /// What it is for.
-    pub special_use: Option<SpecialUse>,
+    pub special_use: Vec<SpecialUse>,
 }
 
 /// What opening a mailbox tells.
@@ -200,7 +202,7 @@ pub trait Store: Send + Sync {
     /// Opens a mailbox. INBOX is created when it is missing.
     fn open(&self, name: &MailboxName) -> Result<Opened>;
 
-    /// Creates a mailbox and the nodes above it.
+    /// Creates a mailbox and the nodes above it. What it is for is kept with it.
     fn create(&self, name: &MailboxName, special_use: Option<SpecialUse>) -> Result<()>;
 
     /// Creates a node that is to hold mailboxes (RFC 3501 §6.3.3: a name that ends in the separator). Where any mailbox can

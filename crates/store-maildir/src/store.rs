@@ -218,6 +218,14 @@ impl Account {
         }
     }
 
+    /// As [`Account::existing`]; a name that others below it only imply is no mailbox.
+    fn real(&self, name: &MailboxName) -> Result<String> {
+        self.existing(name).map_err(|error| match error {
+            Error::NotSelectable(name) => Error::NoSuchMailbox(name),
+            error => error,
+        })
+    }
+
     fn has_children(&self, name: &MailboxName) -> Result<bool> {
         let entries = folders::list(&self.root, &self.naming)?;
         Ok(entries
@@ -226,7 +234,7 @@ impl Account {
     }
 
     fn open(&self, name: &MailboxName) -> Result<Opened> {
-        let directory = self.existing(name)?;
+        let directory = self.real(name)?;
         if name.is_inbox() {
             paths::create_maildir(&self.root)?;
         }
@@ -286,14 +294,11 @@ impl Store for MaildirStore {
     fn list(&self) -> Result<Vec<ListEntry>> {
         let mut entries = folders::list(&self.account.root, &self.account.naming)?;
         for entry in &mut entries {
-            let configured = self
-                .account
-                .special_use
-                .iter()
-                .find(|(name, _)| *name == entry.name.as_str());
-            entry.special_use = entry
-                .special_use
-                .or(configured.map(|(_, special_use)| *special_use));
+            let configured = self.account.special_use.iter();
+            let configured = configured.filter(|(name, _)| *name == entry.name.as_str());
+            if entry.special_use.is_empty() {
+                entry.special_use = configured.map(|(_, special_use)| *special_use).collect();
+            }
         }
         Ok(entries)
     }
@@ -312,7 +317,7 @@ impl Store for MaildirStore {
         if name.is_inbox() {
             return Err(Error::InvalidName(name.to_string(), "INBOX can't be deleted"));
         }
-        let directory = self.account.existing(name)?;
+        let directory = self.account.real(name)?;
         self.account.open(name)?;
         let folder = self.account.folder_at(&directory)?;
         lock(&self.account.folders).remove(&directory);

@@ -201,9 +201,14 @@ impl Store for MboxStore {
     fn list(&self) -> Result<Vec<ListEntry>> {
         let special_use = &self.shared.special_use;
         let entries = self.shared.folders.list()?.into_iter().filter_map(|mut entry| {
+            entry.special_use = self.shared.folders.special_use(&entry.name);
             entry.name = self.shared.naming.outer(&entry.name)?;
-            let configured = special_use.iter().find(|(name, _)| *name == entry.name.as_str());
-            entry.special_use = configured.map(|(_, special_use)| *special_use);
+            if entry.special_use.is_empty() {
+                let configured = special_use
+                    .iter()
+                    .filter(|(name, _)| *name == entry.name.as_str());
+                entry.special_use = configured.map(|(_, special_use)| *special_use).collect();
+            }
             Some(entry)
         });
         Ok(entries.collect())
@@ -236,7 +241,7 @@ impl Store for MboxStore {
         })
     }
 
-    fn create(&self, name: &MailboxName, _special_use: Option<SpecialUse>) -> Result<()> {
+    fn create(&self, name: &MailboxName, special_use: Option<SpecialUse>) -> Result<()> {
         let name = &self.shared.naming.inner(name)?;
         check_name(name)?;
         match self.shared.folders.kind(name) {
@@ -247,7 +252,11 @@ impl Store for MboxStore {
         let paths = self.shared.folders.paths(name);
         // What is left of an index here belonged to a file that somebody else removed.
         let _ = std::fs::remove_dir_all(&paths.index);
-        Ok(create_empty(&paths.file)?)
+        create_empty(&paths.file)?;
+        match special_use {
+            Some(special_use) => self.shared.folders.note_special_use(name, special_use),
+            None => Ok(()),
+        }
     }
 
     fn create_node(&self, name: &MailboxName) -> Result<()> {

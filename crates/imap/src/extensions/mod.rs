@@ -8,6 +8,8 @@ pub(crate) mod condstore;
 pub(crate) mod enable;
 pub(crate) mod esearch;
 pub(crate) mod idle;
+pub(crate) mod list_extended;
+pub(crate) mod list_status;
 pub(crate) mod moving;
 pub(crate) mod namespace;
 pub(crate) mod special_use;
@@ -64,12 +66,14 @@ const EXTENSIONS: &[Extension] = &[
     children::EXTENSION,
     namespace::EXTENSION,
     uidplus::EXTENSION,
+    list_extended::EXTENSION,
     condstore::EXTENSION,
     esearch::EXTENSION,
     within::EXTENSION,
+    list_status::EXTENSION,
     moving::EXTENSION,
-    // RFC 8438; it is one item of STATUS.
-    Extension::of_words(&["STATUS=SIZE"]),
+    // RFC 8438 and RFC 9051: items of STATUS.
+    Extension::of_words(&["STATUS=SIZE", "STATUS=DELETED"]),
     LITERAL_PLUS,
     special_use::EXTENSION,
 ];

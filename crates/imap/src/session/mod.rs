@@ -3,6 +3,7 @@
 mod append;
 mod fetch;
 mod flags;
+mod listing;
 mod mailboxes;
 pub(crate) mod reply;
 mod search;
@@ -261,13 +262,10 @@ impl Session {
                 read_only,
                 condstore,
             } => self.select(tag, &mailbox, read_only, condstore),
-            Verb::Create(name) => self.create(tag, &name),
             Verb::Delete(name) => self.delete(tag, &name),
             Verb::Rename(from, to) => self.rename(tag, &from, &to),
             Verb::Subscribe(name) => self.subscribe(tag, &name, true),
             Verb::Unsubscribe(name) => self.subscribe(tag, &name, false),
-            Verb::List { reference, pattern } => self.list(tag, &reference, &pattern),
-            Verb::Lsub { reference, pattern } => self.lsub(tag, &reference, &pattern),
             Verb::Status { mailbox, items } => self.status(tag, &mailbox, &items),
             verb => self.with_mailbox(tag, verb),
         }

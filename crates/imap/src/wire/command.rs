@@ -20,19 +20,10 @@ pub enum Verb {
         read_only: bool,
         condstore: bool,
     },
-    Create(Vec<u8>),
     Delete(Vec<u8>),
     Rename(Vec<u8>, Vec<u8>),
     Subscribe(Vec<u8>),
     Unsubscribe(Vec<u8>),
-    List {
-        reference: Vec<u8>,
-        pattern: Vec<u8>,
-    },
-    Lsub {
-        reference: Vec<u8>,
-        pattern: Vec<u8>,
-    },
     Status {
         mailbox: Vec<u8>,
         items: Vec<StatusItem>,
@@ -61,6 +52,7 @@ pub enum StatusItem {
     Unseen,
     HighestModSeq,
     Size,
+    Deleted,
 }
 
 /// SEARCH.

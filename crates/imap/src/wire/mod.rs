@@ -7,6 +7,7 @@ pub mod decode;
 pub mod encode;
 pub mod fetch;
 pub mod framing;
+pub mod list;
 pub mod search;
 pub mod sequence;
 
