@@ -1,9 +1,11 @@
 //! What the server can do beyond RFC 3501: one file per extension, each with its words in CAPABILITY and the commands that it
 //! adds; and the list of them.
 //!
-//! LITERAL+ (RFC 7888) lives in [`crate::wire::framing`], SASL-IR (RFC 4959) and LOGIN-REFERRALS in [`crate::login`].
+//! LITERAL+ and LITERAL- (RFC 7888) live in [`crate::wire::framing`], SASL-IR (RFC 4959) and LOGIN-REFERRALS in [`crate::login`].
 
+pub(crate) mod catenate;
 pub(crate) mod children;
+pub(crate) mod compress;
 pub(crate) mod condstore;
 pub(crate) mod enable;
 pub(crate) mod esearch;
@@ -12,10 +14,14 @@ pub(crate) mod list_extended;
 pub(crate) mod list_status;
 pub(crate) mod moving;
 pub(crate) mod namespace;
+mod offered;
+pub(crate) mod replace;
 pub(crate) mod special_use;
 pub(crate) mod uidplus;
 pub(crate) mod unselect;
 pub(crate) mod within;
+
+pub use offered::{LITERAL_MINUS_BYTES, Literals, Offered, Optional, Wanted};
 
 use crate::session::Session;
 use crate::wire::Result;
@@ -55,13 +61,17 @@ impl Extension {
 
 /// What stands in CAPABILITY without a file here.
 const BASE: Extension = Extension::of_words(&["IMAP4rev1", "SASL-IR", "LOGIN-REFERRALS", "ID"]);
-const LITERAL_PLUS: Extension = Extension::of_words(&["LITERAL+"]);
+/// The word stands for LITERAL- too.
+const LITERALS: Extension = Extension::of_words(&["LITERAL+"]);
 
 /// All of them, in the order of CAPABILITY, which is Dovecot's.
 const EXTENSIONS: &[Extension] = &[
     BASE,
     enable::EXTENSION,
     idle::EXTENSION,
+    // RFC 3502; APPEND is in `session/append.rs`.
+    Extension::of_words(&["MULTIAPPEND"]),
+    catenate::EXTENSION,
     unselect::EXTENSION,
     children::EXTENSION,
     namespace::EXTENSION,
@@ -71,23 +81,34 @@ const EXTENSIONS: &[Extension] = &[
     esearch::EXTENSION,
     within::EXTENSION,
     list_status::EXTENSION,
+    // RFC 3516: what FETCH sends decoded is in `session/decoded.rs`, `~{n}` of APPEND in `session/append.rs`.
+    Extension::of_words(&["BINARY"]),
     moving::EXTENSION,
     // RFC 8438 and RFC 9051: items of STATUS.
     Extension::of_words(&["STATUS=SIZE", "STATUS=DELETED"]),
-    LITERAL_PLUS,
+    LITERALS,
     special_use::EXTENSION,
+    compress::EXTENSION,
+    // RFC 7889; the word is told with its number.
+    Extension::of_words(&["APPENDLIMIT"]),
+    replace::EXTENSION,
 ];
 
 /// The capabilities of a session after login, as CAPABILITY lists them.
-pub fn capabilities() -> String {
+pub fn capabilities(offered: &Offered) -> String {
     let words = EXTENSIONS.iter().flat_map(|extension| extension.capabilities);
-    words.copied().collect::<Vec<_>>().join(" ")
+    let words = words.filter(|word| offered.has(word)).map(|word| match *word {
+        "LITERAL+" => offered.literals.word().to_owned(),
+        "APPENDLIMIT" => format!("APPENDLIMIT={}", offered.append_bytes_max),
+        word => word.to_owned(),
+    });
+    offered.list(words.collect::<Vec<_>>().join(" "))
 }
 
 /// The command of an extension with this name, if there is one.
-pub(crate) fn command(name: &str) -> Option<&'static Command> {
+pub(crate) fn command(name: &str, offered: &Offered) -> Option<&'static Command> {
     let mut commands = EXTENSIONS.iter().flat_map(|extension| extension.commands);
-    commands.find(|command| command.name == name)
+    commands.find(|command| command.name == name && offered.has(name))
 }
 
 impl Session {

@@ -1,17 +1,19 @@
 //! The session after login: commands over a mailbox store. Here: the machine's verbs and the dispatch.
 
-mod append;
-mod fetch;
+pub(crate) mod append;
+mod decoded;
+pub(crate) mod fetch;
 mod flags;
 mod listing;
 mod mailboxes;
+mod named;
 pub(crate) mod reply;
 mod search;
-mod section;
+pub(crate) mod section;
 mod select;
-mod structure;
+pub(crate) mod structure;
 mod transfer;
-mod view;
+pub(crate) mod view;
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -21,7 +23,9 @@ use machine::{Machine, SECOND, Stamp};
 use mailbox::Store;
 use mailbox::store::Wake;
 
-use crate::extensions::{self, idle::Idle};
+use crate::extensions::compress::Compression;
+use crate::extensions::{self, Offered, idle::Idle};
+use crate::wire;
 use crate::wire::command::Verb;
 use crate::wire::cursor::Cursor;
 use crate::wire::decode;
@@ -50,6 +54,8 @@ pub struct Settings {
     pub command_bytes_max: usize,
     /// While IDLE lasts, something is said at least this often (`imap_idle_notify_interval`).
     pub idle_notify: Stamp,
+    /// What is offered by settings.
+    pub offered: Offered,
 }
 
 impl Default for Settings {
@@ -58,6 +64,7 @@ impl Default for Settings {
             id: Vec::new(),
             command_bytes_max: COMMAND_BYTES_MAX,
             idle_notify: IDLE_NOTIFY_SECS * SECOND,
+            offered: Offered::default(),
         }
     }
 }
@@ -130,6 +137,9 @@ pub struct Session {
     pub(crate) job: Job,
     /// CONDSTORE was asked for, or used (RFC 7162 §3.1).
     pub(crate) condstore: bool,
+    pub(crate) compression: Compression,
+    /// UTF8=ACCEPT was enabled (RFC 6855).
+    pub(crate) utf8: bool,
     pub(crate) bad_commands: u32,
     pub(crate) traffic: Traffic,
     pub(crate) now: Stamp,
@@ -152,6 +162,8 @@ impl Session {
             view: None,
             job: Job::None,
             condstore: false,
+            compression: Compression::Off,
+            utf8: false,
             bad_commands: 0,
             traffic: Traffic::default(),
             now,
@@ -178,7 +190,10 @@ impl Session {
 
     /// Works through the input until it is used up, a FETCH is to be taken or enough output waits.
     fn work(&mut self) {
-        while !self.finished && self.output.len() < OUTPUT_BYTES_MAX {
+        while !self.finished
+            && self.output.len() < OUTPUT_BYTES_MAX
+            && !matches!(self.compression, Compression::Starting)
+        {
             match self.job {
                 Job::Fetch(_) => break,
                 Job::Append(_) => {
@@ -192,10 +207,14 @@ impl Session {
                 },
             }
         }
-        if self.input_ended && !self.finished && !matches!(self.job, Job::Fetch(_)) && self.output.is_empty()
-        {
+        if self.input_ended && self.is_ready() && !self.has_compressed() {
             self.finish("Connection closed");
         }
+    }
+
+    /// Whether all that was fed is answered, and the answer taken.
+    fn is_ready(&self) -> bool {
+        !self.finished && self.output.is_empty() && !matches!(self.job, Job::Fetch(_))
     }
 
     fn take_frame(&mut self, frame: Frame) {
@@ -212,19 +231,43 @@ impl Session {
     }
 
     fn take_literal(&mut self, announced: Announced) {
-        match decode::append_head(self.framing.so_far()) {
-            Some(head) => self.start_append(head, announced),
-            None if self.framing.collect() => {
-                if announced.synchronising {
-                    self.say("+ OK");
-                }
-            }
-            None => {
-                let (tag, text) = too_long(self.framing.so_far());
-                self.bad(&tag, &text);
-                self.framing.refuse();
-            }
+        if self.refuses_literal(announced) {
+            return;
         }
+        match wire::append::head(self.framing.so_far()) {
+            Some(Ok((head, rest))) => self.begin_append(head, rest, announced),
+            Some(Err(refusal)) => {
+                self.framing.refuse();
+                self.refuse(refusal);
+            }
+            None => self.collect_literal(announced),
+        }
+    }
+
+    /// Whether a literal came unasked that is larger than may be: there is no way to go on but with it.
+    pub(crate) fn refuses_literal(&mut self, announced: Announced) -> bool {
+        let refused = self.settings.offered.literals.refuses(announced);
+        if refused {
+            let is_append = matches!(wire::append::head(self.framing.so_far()), Some(Ok(_)))
+                || matches!(self.job, Job::Append(_));
+            let code = if is_append { "[TOOBIG] " } else { "" };
+            self.say(&format!("* BYE {code}Non-synchronizing literal size too large"));
+            self.finish("Non-synchronizing literal size too large");
+        }
+        refused
+    }
+
+    /// The literal is an argument like others.
+    pub(crate) fn collect_literal(&mut self, announced: Announced) {
+        if self.framing.collect() {
+            if announced.synchronising {
+                self.say("+ OK");
+            }
+            return;
+        }
+        let (tag, text) = too_long(self.framing.so_far());
+        self.bad(&tag, &text);
+        self.framing.refuse();
     }
 
     fn take_command(&mut self, bytes: &[u8]) {
@@ -233,7 +276,7 @@ impl Session {
             Err(refusal) => return self.refuse(refusal),
         };
         let bad_commands = self.bad_commands;
-        let done = match extensions::command(&head.name) {
+        let done = match extensions::command(&head.name, &self.settings.offered) {
             Some(command) => self.run(command, head.tag, &mut head.arguments),
             None => decode::verb(&mut head).map(|verb| self.carry_out(head.tag, verb)),
         };
@@ -247,7 +290,10 @@ impl Session {
     fn carry_out(&mut self, tag: &str, verb: Verb) {
         match verb {
             Verb::Capability => {
-                self.say(&format!("* CAPABILITY {}", extensions::capabilities()));
+                self.say(&format!(
+                    "* CAPABILITY {}",
+                    extensions::capabilities(&self.settings.offered)
+                ));
                 self.complete(tag, "OK Capability completed.");
             }
             Verb::Noop => self.complete(tag, "OK NOOP completed."),
@@ -334,9 +380,28 @@ impl Session {
                 continue;
             }
             self.work();
-            if self.output.is_empty() && !matches!(self.job, Job::Fetch(_)) {
+            if self.output.is_empty() && !matches!(self.job, Job::Fetch(_)) && !self.take_compressed() {
                 return;
             }
+        }
+    }
+}
+
+impl Session {
+    /// Makes compressed output: more than `limit` octets, or all there is to be made, so that the peer can read it.
+    fn produce_compressed(&mut self, into: &mut Vec<u8>, limit: usize) {
+        let end = into.len().saturating_add(limit);
+        let mut plain = Vec::new();
+        while into.len() < end {
+            plain.clear();
+            self.produce(&mut plain, OUTPUT_BYTES_MAX);
+            let Compression::On(streams) = &mut self.compression else {
+                return;
+            };
+            if plain.is_empty() {
+                return streams.flush(into);
+            }
+            streams.encode(&plain, into);
         }
     }
 }
@@ -381,9 +446,20 @@ impl Machine for Session {
         self.now = now;
         self.deadline = now + IDLE_SECS_MAX * SECOND;
         self.traffic.bytes_in += input.len() as u64;
-        if !self.finished {
-            self.framing.feed(input);
-            self.work();
+        if self.finished {
+            return;
+        }
+        match &mut self.compression {
+            Compression::On(streams) => {
+                streams.feed(input);
+                while self.is_ready() && self.take_compressed() {
+                    self.work();
+                }
+            }
+            Compression::Off | Compression::Starting => {
+                self.framing.feed(input);
+                self.work();
+            }
         }
     }
 
@@ -403,7 +479,16 @@ impl Machine for Session {
 
     fn next_output(&mut self, into: &mut Vec<u8>, limit: usize) {
         let before = into.len();
-        self.produce(into, limit);
+        match self.compression {
+            Compression::On(_) => self.produce_compressed(into, limit),
+            Compression::Off => self.produce(into, limit),
+            Compression::Starting => {
+                self.produce(into, limit);
+                if self.output.is_empty() {
+                    self.start_compression();
+                }
+            }
+        }
         self.traffic.bytes_out += (into.len() - before) as u64;
     }
 
@@ -432,7 +517,7 @@ impl Machine for Session {
     }
 
     fn wants_input(&self) -> bool {
-        !self.finished && !self.input_ended && self.output.is_empty() && !matches!(self.job, Job::Fetch(_))
+        self.is_ready() && !self.input_ended && !self.has_compressed()
     }
 
     fn is_finished(&self) -> bool {

@@ -131,12 +131,28 @@ impl Session {
 
     /// A mailbox name from the wire; says NO and gives nothing when it is not one.
     pub(crate) fn name(&mut self, tag: &str, raw: &[u8]) -> Option<MailboxName> {
-        match mutf7::decode(raw) {
-            Some(name) => Some(MailboxName::new(&name, self.separator())),
-            None => {
-                self.tagged(tag, "NO Mailbox name is not valid mUTF-7");
+        match self.decoded_name(raw) {
+            Ok(name) => Some(name),
+            Err(text) => {
+                self.tagged(tag, &text);
                 None
             }
+        }
+    }
+
+    /// A mailbox name from the wire.
+    ///
+    /// # Errors
+    /// What the tagged answer says.
+    pub(crate) fn decoded_name(&self, raw: &[u8]) -> Result<MailboxName, String> {
+        let name = match self.utf8 {
+            true => std::str::from_utf8(raw).ok().map(str::to_owned),
+            false => mutf7::decode(raw),
+        };
+        match name {
+            Some(name) => Ok(MailboxName::new(&name, self.separator())),
+            None if self.utf8 => Err("NO Mailbox name is not valid UTF-8".to_owned()),
+            None => Err("NO Mailbox name is not valid mUTF-7".to_owned()),
         }
     }
 

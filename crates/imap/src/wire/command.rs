@@ -105,16 +105,3 @@ pub struct StoreFlags {
     /// Only those that did not change after this modseq (RFC 7162 §3.1.3).
     pub unchanged_since: Option<u64>,
 }
-
-/// APPEND up to the literal that is the message.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AppendHead {
-    /// What the answer is marked with.
-    pub tag: String,
-    /// The mailbox, in modified UTF-7.
-    pub mailbox: Vec<u8>,
-    /// The message's flags.
-    pub flags: mailbox::Flags,
-    /// The message's date, seconds since the Unix epoch.
-    pub internal_date_secs: Option<i64>,
-}

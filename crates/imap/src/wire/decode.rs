@@ -2,9 +2,8 @@
 
 use mailbox::{FlagChange, Flags, Keyword, SystemFlags};
 
-use super::command::{AppendHead, Fetch, ReturnOption, Search, StatusItem, StoreFlags, Verb};
+use super::command::{Fetch, ReturnOption, Search, StatusItem, StoreFlags, Verb};
 use super::cursor::Cursor;
-use super::date;
 use super::fetch;
 use super::search;
 use super::sequence::SequenceSet;
@@ -27,7 +26,11 @@ pub struct Refusal {
 }
 
 /// The arguments do not follow the grammar: Dovecot's words for it.
-const ARGUMENTS: Error = Error::Invalid("Invalid arguments");
+pub(super) const ARGUMENTS: Error = Error::Invalid("Invalid arguments");
+/// A string has no end.
+pub(super) const NO_QUOTE: &str = "Missing '\"'";
+/// A list has no end.
+pub(super) const NO_PARENTHESIS: &str = "Missing ')'";
 
 /// The beginning of a command.
 #[derive(Debug)]
@@ -57,7 +60,7 @@ impl Head<'_> {
 }
 
 /// Whether a command ends within a string or a list.
-fn unfinished(command: &[u8]) -> Option<Error> {
+pub(super) fn unfinished(command: &[u8]) -> Option<Error> {
     let (mut depth, mut is_quoted) = (0_usize, false);
     let mut octets = command.iter();
     while let Some(octet) = octets.next() {
@@ -70,9 +73,9 @@ fn unfinished(command: &[u8]) -> Option<Error> {
         }
     }
     match (is_quoted, depth) {
-        (true, _) => Some(Error::Invalid("Missing '\"'")),
+        (true, _) => Some(Error::Invalid(NO_QUOTE)),
         (false, 0) => None,
-        (false, _) => Some(Error::Invalid("Missing ')'")),
+        (false, _) => Some(Error::Invalid(NO_PARENTHESIS)),
     }
 }
 
@@ -133,7 +136,6 @@ fn verb_of(name: &str, by_uid: bool, cursor: &mut Cursor<'_>) -> Result<Verb> {
         ("CHECK", false) => return Ok(Verb::Check),
         ("CLOSE", false) => return Ok(Verb::Close),
         ("EXPUNGE", false) => return Ok(Verb::Expunge),
-        ("APPEND", false) => return Err(append_without_message(cursor)),
         ("ID", false) => {
             cursor.space()?;
             Verb::Id(crate::login::id_fields(cursor)?)
@@ -361,7 +363,7 @@ fn store_command(cursor: &mut Cursor<'_>, by_uid: bool) -> Result<StoreFlags> {
 }
 
 /// Flags in parentheses, or (STORE) without.
-fn flags(cursor: &mut Cursor<'_>) -> Result<Flags> {
+pub(super) fn flags(cursor: &mut Cursor<'_>) -> Result<Flags> {
     let list = cursor.eat(b'(');
     let mut result = Flags::default();
     let mut count = 0;
@@ -401,79 +403,6 @@ fn flag(cursor: &mut Cursor<'_>, into: &mut Flags) -> Result<()> {
         into.keywords.push(keyword);
     }
     Ok(())
-}
-
-/// Reads what stands before a literal, if the command is an APPEND and the literal is its message.
-///
-/// `None`: not an APPEND, or the literal is the mailbox name: collect it. `so_far` ends in the literal's `{n}`.
-///
-/// # Errors
-/// The command is an APPEND and wrong.
-pub fn append_head(so_far: &[u8]) -> Option<std::result::Result<AppendHead, Refusal>> {
-    let mut cursor = Cursor::new(so_far);
-    let tag = cursor.word(crate::login::is_tag_octet, "a tag").ok()?.to_owned();
-    cursor.space().ok()?;
-    if !cursor.eat_word("APPEND") {
-        return None;
-    }
-    cursor.space().ok()?;
-    if at_last_literal(&cursor) {
-        return None;
-    }
-    Some(
-        append_arguments(&mut cursor, tag.clone()).map_err(|error| Refusal {
-            tag: Some(tag),
-            name: Some("APPEND".to_owned()),
-            error: if matches!(error, Error::Expected(_)) {
-                ARGUMENTS
-            } else {
-                error
-            },
-        }),
-    )
-}
-
-/// What is wrong with an APPEND whose line ends without announcing the message.
-fn append_without_message(cursor: &mut Cursor<'_>) -> Error {
-    if cursor.at_end() {
-        return Error::Invalid("Missing arguments");
-    }
-    match argument(cursor).and_then(|_| cursor.end()) {
-        Ok(()) => Error::Invalid("Missing message size"),
-        Err(_) => ARGUMENTS,
-    }
-}
-
-/// Whether all that is left is the literal whose content has not arrived.
-fn at_last_literal(cursor: &Cursor<'_>) -> bool {
-    matches!(cursor.peek(), Some(b'{' | b'~')) && !cursor.rest().contains(&b'\n')
-}
-
-fn append_arguments(cursor: &mut Cursor<'_>, tag: String) -> Result<AppendHead> {
-    let mailbox = cursor.astring()?;
-    let mut head = AppendHead {
-        tag,
-        mailbox,
-        flags: Flags::default(),
-        internal_date_secs: None,
-    };
-    cursor.space()?;
-    if cursor.peek() == Some(b'(') {
-        head.flags = flags(cursor)?;
-        cursor.space()?;
-    }
-    if cursor.peek() == Some(b'"') {
-        let text = cursor.string()?;
-        head.internal_date_secs =
-            Some(date::decode_date_time(&text).map_err(|_| Error::Invalid("Invalid internal date"))?);
-        cursor.space()?;
-    }
-    // `~{4}` is a literal that may hold NUL; nobody may send it as long as BINARY is not announced (RFC 3516 §4.4).
-    if at_last_literal(cursor) && cursor.peek() == Some(b'{') {
-        Ok(head)
-    } else {
-        Err(ARGUMENTS)
-    }
 }
 
 #[cfg(test)]

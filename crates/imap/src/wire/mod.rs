@@ -1,5 +1,6 @@
 //! IMAP on the wire: framing, the words of the grammar, decoding of commands, encoding of responses.
 
+pub mod append;
 pub mod command;
 pub mod cursor;
 pub mod date;
@@ -10,6 +11,7 @@ pub mod framing;
 pub mod list;
 pub mod search;
 pub mod sequence;
+pub mod url;
 
 /// What reading a command gives.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -50,4 +52,7 @@ pub enum Error {
     /// The argument is well-formed and means nothing; the text says why.
     #[error("{0}")]
     Invalid(&'static str),
+    /// The same, where the text names what it is about.
+    #[error("{0}")]
+    Said(String),
 }
