@@ -12,6 +12,7 @@ pub mod flags;
 pub mod memory;
 pub mod mutf7;
 pub mod name;
+pub mod quota;
 pub mod store;
 pub mod uid;
 

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::quota::QuotaRoot;
 use crate::{FlagChange, Flags, MailboxName, ModSeq, Result, SpecialUse, Uid, UidSet, UidValidity};
 
 /// A mailbox that was opened. Opaque to callers; survives a rename where the store can follow it.
@@ -222,6 +223,12 @@ pub trait Store: Send + Sync {
 
     /// Adds a name to the subscriptions or takes it away; doing so twice is no error.
     fn subscribe(&self, name: &MailboxName, subscribed: bool) -> Result<()>;
+
+    /// The quota roots that a mailbox counts for, or all of them. A mailbox need not exist. None where nothing is limited.
+    fn quota_roots(&self, mailbox: Option<&MailboxName>) -> Result<Vec<QuotaRoot>> {
+        let _ = mailbox;
+        Ok(Vec::new())
+    }
 
     /// The counters of a mailbox, after looking for what other programs did to it.
     fn status(&self, mailbox: &MailboxId) -> Result<Status>;

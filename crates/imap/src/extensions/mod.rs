@@ -15,6 +15,7 @@ pub(crate) mod list_status;
 pub(crate) mod moving;
 pub(crate) mod namespace;
 mod offered;
+pub(crate) mod quota;
 pub(crate) mod replace;
 pub(crate) mod special_use;
 pub(crate) mod uidplus;
@@ -88,6 +89,7 @@ const EXTENSIONS: &[Extension] = &[
     Extension::of_words(&["STATUS=SIZE", "STATUS=DELETED"]),
     LITERALS,
     special_use::EXTENSION,
+    quota::EXTENSION,
     compress::EXTENSION,
     // RFC 7889; the word is told with its number.
     Extension::of_words(&["APPENDLIMIT"]),

@@ -9,6 +9,8 @@ pub enum Optional {
     Compress,
     /// URLAUTH: `imap_urlauth_host`.
     Urlauth,
+    /// QUOTA: the plugin `imap_quota`.
+    Quota,
 }
 
 /// Which literals need no continuation request (RFC 7888).
@@ -83,6 +85,9 @@ impl Offered {
         if settings.plugins.iter().any(|plugin| plugin == "imap_zlib") {
             optional.push(Optional::Compress);
         }
+        if settings.plugins.iter().any(|plugin| plugin == "imap_quota") {
+            optional.push(Optional::Quota);
+        }
         if !settings.urlauth_host.is_empty() {
             optional.push(Optional::Urlauth);
         }
@@ -111,6 +116,8 @@ impl Offered {
         let needed = match name {
             "COMPRESS=DEFLATE" | "COMPRESS" => Optional::Compress,
             "URLAUTH" | "URLAUTH=BINARY" | "GENURLAUTH" | "RESETKEY" | "URLFETCH" => Optional::Urlauth,
+            "QUOTA" | "QUOTA=RES-STORAGE" | "QUOTA=RES-MESSAGE" => Optional::Quota,
+            "GETQUOTA" | "GETQUOTAROOT" | "SETQUOTA" => Optional::Quota,
             _ => return true,
         };
         self.optional.contains(&needed)

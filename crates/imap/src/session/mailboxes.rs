@@ -111,15 +111,11 @@ impl Session {
 
     pub(crate) fn status(&mut self, tag: &str, raw: &[u8], items: &[StatusItem]) {
         let Some(name) = self.name(tag, raw) else { return };
-        let status = match self
-            .store
-            .open(&name)
-            .and_then(|opened| self.store.status(&opened.id))
-        {
-            Ok(status) => status,
+        let counters = match self.counters(&name, items) {
+            Ok(counters) => counters,
             Err(error) => return self.store_failed(tag, &error, Context::Other),
         };
-        self.status_line(raw, &status, items);
+        self.status_line(raw, &counters, items);
         if self.view.as_ref().is_some_and(|view| view.name == name) {
             self.tagged(tag, "OK [CLIENTBUG] Status on selected mailbox completed.");
         } else {

@@ -53,6 +53,7 @@ pub enum StatusItem {
     HighestModSeq,
     Size,
     Deleted,
+    DeletedStorage,
 }
 
 /// SEARCH.

@@ -244,6 +244,8 @@ pub(crate) fn status_items(cursor: &mut Cursor<'_>) -> Result<Vec<StatusItem>> {
             "SIZE" => StatusItem::Size,
             // RFC 9051 §6.3.11.
             "DELETED" => StatusItem::Deleted,
+            // RFC 9208 §4.1.4.
+            "DELETED-STORAGE" => StatusItem::DeletedStorage,
             _ => return Err(Error::InvalidStatusItem(name)),
         });
         if cursor.peek() != Some(b')') {
