@@ -54,6 +54,7 @@ fn offered(settings: &Dovecot) -> imap::extensions::Offered {
         urlauth_host: &settings.imap_urlauth_host,
         literal_minus: settings.imap_literal_minus,
         capability: &settings.imap_capability,
+        acl_anyone: settings.plugin.get("acl_anyone").map_or("", String::as_str),
     })
 }
 

@@ -4,9 +4,11 @@
 //! assumed to be the only writer: a session learns every change by asking for what is newer than a modseq.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::quota::QuotaRoot;
+use crate::rights::{AclEntry, Identifier, Rights, RightsChange};
 use crate::{FlagChange, Flags, MailboxName, ModSeq, Result, SpecialUse, Uid, UidSet, UidValidity};
 
 /// A mailbox that was opened. Opaque to callers; survives a rename where the store can follow it.
@@ -22,6 +24,23 @@ pub struct Namespace {
     pub prefix: String,
     /// The hierarchy separator.
     pub separator: char,
+    /// Whether NAMESPACE leaves it out.
+    pub is_hidden: bool,
+    /// Whether its mailboxes are listed also to who does not ask for names with its prefix.
+    pub is_listed: bool,
+}
+
+impl Namespace {
+    /// A user's own, listed as usual.
+    pub fn personal(prefix: &str, separator: char) -> Namespace {
+        Namespace {
+            kind: NamespaceKind::Personal,
+            prefix: prefix.to_owned(),
+            separator,
+            is_hidden: false,
+            is_listed: true,
+        }
+    }
 }
 
 /// Whose mailboxes a namespace holds.
@@ -223,6 +242,30 @@ pub trait Store: Send + Sync {
 
     /// Adds a name to the subscriptions or takes it away; doing so twice is no error.
     fn subscribe(&self, name: &MailboxName, subscribed: bool) -> Result<()>;
+
+    /// The directory where files about a mailbox lie, whether it exists or not; `None` where there are no files.
+    fn directory(&self, name: &MailboxName) -> Result<Option<PathBuf>> {
+        let _ = name;
+        Ok(None)
+    }
+
+    /// What the user may do with a mailbox, which need not exist.
+    fn my_rights(&self, name: &MailboxName) -> Result<Rights> {
+        let _ = name;
+        Ok(Rights::ALL)
+    }
+
+    /// Who may do what with a mailbox, in the order in which it counts; the owner is told by name.
+    fn acl(&self, name: &MailboxName) -> Result<Vec<AclEntry>> {
+        let _ = name;
+        Ok(Vec::new())
+    }
+
+    /// Changes what somebody may do with a mailbox (or, of a negative entry, may not).
+    fn set_acl(&self, name: &MailboxName, whom: (&Identifier, bool), change: RightsChange) -> Result<()> {
+        let _ = (whom, change);
+        Err(crate::Error::NoPermission(name.to_string()))
+    }
 
     /// The quota roots that a mailbox counts for, or all of them. A mailbox need not exist. None where nothing is limited.
     fn quota_roots(&self, mailbox: Option<&MailboxName>) -> Result<Vec<QuotaRoot>> {

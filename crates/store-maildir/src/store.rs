@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mailbox::{
     Append, Body, Changes, Copied, Error, FlagChange, ListEntry, MailboxId, MailboxName, ModSeq, Namespace,
-    NamespaceKind, Opened, Report, Result, SpecialUse, Status, Store, Stored, SystemFlags, Uid, UidSet,
-    UidValidity, Wake, Watch,
+    Opened, Report, Result, SpecialUse, Status, Store, Stored, SystemFlags, Uid, UidSet, UidValidity, Wake,
+    Watch,
 };
 use mailbox_index::{Durability, Lock, Record};
 
@@ -283,12 +283,7 @@ fn parse_id(id: &MailboxId) -> Result<(UidValidity, &str)> {
 impl Store for MaildirStore {
     fn namespaces(&self) -> Vec<Namespace> {
         let naming = &self.account.naming;
-        let prefix = naming.prefix.clone();
-        vec![Namespace {
-            kind: NamespaceKind::Personal,
-            prefix,
-            separator: naming.separator,
-        }]
+        vec![Namespace::personal(&naming.prefix, naming.separator)]
     }
 
     fn list(&self) -> Result<Vec<ListEntry>> {
@@ -362,6 +357,11 @@ impl Store for MaildirStore {
     fn subscribe(&self, name: &MailboxName, subscribed: bool) -> Result<()> {
         paths::create_maildir(&self.account.root)?;
         subscriptions::change(&self.account.root, &self.account.naming, name, subscribed)
+    }
+
+    fn directory(&self, name: &MailboxName) -> Result<Option<PathBuf>> {
+        let directory = self.account.naming.directory(name)?;
+        Ok(Some(self.account.root.join(directory)))
     }
 
     fn status(&self, mailbox: &MailboxId) -> Result<Status> {

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mailbox::{
     Append, Appended, Body, Changes, Copied, Error, FlagChange, Flags, ListEntry, MailboxId, MailboxName,
-    MessageState, ModSeq, Namespace, NamespaceKind, Opened, Report, Result, SpecialUse, Status, Store,
-    Stored, SystemFlags, Uid, UidSet, Wake, Watch,
+    MessageState, ModSeq, Namespace, Opened, Report, Result, SpecialUse, Status, Store, Stored, SystemFlags,
+    Uid, UidSet, Wake, Watch,
 };
 use mailbox_index::{Durability, Lock};
 
@@ -191,11 +191,7 @@ impl Shared {
 impl Store for MboxStore {
     fn namespaces(&self) -> Vec<Namespace> {
         let naming = &self.shared.naming;
-        vec![Namespace {
-            kind: NamespaceKind::Personal,
-            prefix: naming.prefix.clone(),
-            separator: naming.separator,
-        }]
+        vec![Namespace::personal(&naming.prefix, naming.separator)]
     }
 
     fn list(&self) -> Result<Vec<ListEntry>> {
@@ -346,6 +342,12 @@ impl Store for MboxStore {
             _ => return Ok(()),
         }
         Ok(self.shared.folders.write_subscriptions(&names)?)
+    }
+
+    fn directory(&self, name: &MailboxName) -> Result<Option<PathBuf>> {
+        let name = self.shared.naming.inner(name)?;
+        check_name(&name)?;
+        Ok(Some(self.shared.folders.paths(&name).index))
     }
 
     fn status(&self, mailbox: &MailboxId) -> Result<Status> {

@@ -1,7 +1,7 @@
 //! A store that refuses mail over the quota and keeps the sum of what it holds.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use mailbox::quota::{QuotaKind, QuotaResource, QuotaRoot};
@@ -382,6 +382,10 @@ impl Store for Limited {
 
     fn subscribe(&self, name: &MailboxName, subscribed: bool) -> Result<()> {
         self.inner.subscribe(name, subscribed)
+    }
+
+    fn directory(&self, name: &MailboxName) -> Result<Option<PathBuf>> {
+        self.inner.directory(name)
     }
 
     fn quota_roots(&self, _mailbox: Option<&MailboxName>) -> Result<Vec<QuotaRoot>> {

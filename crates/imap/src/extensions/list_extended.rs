@@ -39,6 +39,9 @@ pub(crate) const EXTENSION: Extension = Extension {
 impl Session {
     fn list_command(&mut self, tag: &str, arguments: &mut Cursor<'_>) -> Result<()> {
         let list = list::decode(arguments)?;
+        if list.returning.my_rights && !self.settings.offered.has("LIST-MYRIGHTS") {
+            return Err(Error::Invalid("Unknown return options"));
+        }
         self.list(tag, &list);
         Ok(())
     }

@@ -3,6 +3,7 @@
 //!
 //! LITERAL+ and LITERAL- (RFC 7888) live in [`crate::wire::framing`], SASL-IR (RFC 4959) and LOGIN-REFERRALS in [`crate::login`].
 
+pub(crate) mod acl;
 pub(crate) mod catenate;
 pub(crate) mod children;
 pub(crate) mod compress;
@@ -90,6 +91,7 @@ const EXTENSIONS: &[Extension] = &[
     LITERALS,
     special_use::EXTENSION,
     quota::EXTENSION,
+    acl::EXTENSION,
     compress::EXTENSION,
     // RFC 7889; the word is told with its number.
     Extension::of_words(&["APPENDLIMIT"]),

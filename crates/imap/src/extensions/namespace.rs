@@ -28,7 +28,10 @@ impl Session {
             NamespaceKind::Shared,
         ] {
             let mut list = Vec::new();
-            for namespace in namespaces.iter().filter(|namespace| namespace.kind == kind) {
+            for namespace in namespaces
+                .iter()
+                .filter(|namespace| namespace.kind == kind && !namespace.is_hidden)
+            {
                 list.push(b'(');
                 encode::string(&mut list, mutf7::encode(&namespace.prefix).as_bytes());
                 list.push(b' ');

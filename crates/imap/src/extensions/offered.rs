@@ -11,6 +11,8 @@ pub enum Optional {
     Urlauth,
     /// QUOTA: the plugin `imap_quota`.
     Quota,
+    /// ACL: the plugin `imap_acl`.
+    Acl,
 }
 
 /// Which literals need no continuation request (RFC 7888).
@@ -50,6 +52,8 @@ pub struct Offered {
     pub literals: Literals,
     /// The largest message, in octets (APPENDLIMIT).
     pub append_bytes_max: u64,
+    /// `acl_anyone`: whether clients may share with everybody.
+    pub acl_anyone: bool,
     /// `imap_capability`: the CAPABILITY list; with a `+` before it, more words for it. Empty: the usual list.
     pub capability: String,
 }
@@ -65,6 +69,8 @@ pub struct Wanted<'a> {
     pub literal_minus: bool,
     /// `imap_capability`.
     pub capability: &'a str,
+    /// `acl_anyone` of the plugin block.
+    pub acl_anyone: &'a str,
 }
 
 impl Default for Offered {
@@ -72,6 +78,7 @@ impl Default for Offered {
         Offered {
             optional: Vec::new(),
             literals: Literals::Plus,
+            acl_anyone: false,
             append_bytes_max: MESSAGE_BYTES_MAX,
             capability: String::new(),
         }
@@ -88,6 +95,9 @@ impl Offered {
         if settings.plugins.iter().any(|plugin| plugin == "imap_quota") {
             optional.push(Optional::Quota);
         }
+        if settings.plugins.iter().any(|plugin| plugin == "imap_acl") {
+            optional.push(Optional::Acl);
+        }
         if !settings.urlauth_host.is_empty() {
             optional.push(Optional::Urlauth);
         }
@@ -98,6 +108,7 @@ impl Offered {
                 false => Literals::Plus,
             },
             capability: settings.capability.trim().to_owned(),
+            acl_anyone: settings.acl_anyone == "allow",
             ..Offered::default()
         }
     }
@@ -118,6 +129,8 @@ impl Offered {
             "URLAUTH" | "URLAUTH=BINARY" | "GENURLAUTH" | "RESETKEY" | "URLFETCH" => Optional::Urlauth,
             "QUOTA" | "QUOTA=RES-STORAGE" | "QUOTA=RES-MESSAGE" => Optional::Quota,
             "GETQUOTA" | "GETQUOTAROOT" | "SETQUOTA" => Optional::Quota,
+            "ACL" | "RIGHTS=texk" | "LIST-MYRIGHTS" => Optional::Acl,
+            "SETACL" | "DELETEACL" | "GETACL" | "LISTRIGHTS" | "MYRIGHTS" => Optional::Acl,
             _ => return true,
         };
         self.optional.contains(&needed)

@@ -15,12 +15,12 @@ pub(crate) const EXTENSION: Extension = Extension {
         Command {
             name: "GETQUOTAROOT",
             needs_mailbox: false,
-            run: Session::get_quota_root,
+            run: Session::quota_root_command,
         },
         Command {
             name: "GETQUOTA",
             needs_mailbox: false,
-            run: Session::get_quota,
+            run: Session::quota_command,
         },
         Command {
             name: "SETQUOTA",
@@ -31,7 +31,7 @@ pub(crate) const EXTENSION: Extension = Extension {
 };
 
 impl Session {
-    fn get_quota_root(&mut self, tag: &str, arguments: &mut Cursor<'_>) -> Result<()> {
+    fn quota_root_command(&mut self, tag: &str, arguments: &mut Cursor<'_>) -> Result<()> {
         decode::some(arguments)?;
         let raw = decode::argument(arguments)?;
         let Some(name) = self.name(tag, &raw) else {
@@ -62,7 +62,7 @@ impl Session {
         Ok(())
     }
 
-    fn get_quota(&mut self, tag: &str, arguments: &mut Cursor<'_>) -> Result<()> {
+    fn quota_command(&mut self, tag: &str, arguments: &mut Cursor<'_>) -> Result<()> {
         decode::some(arguments)?;
         let wanted = decode::argument(arguments)?;
         match self.store.quota_roots(None) {

@@ -44,8 +44,14 @@ impl Wanted {
     }
 
     fn matches(&self, name: &str) -> bool {
-        let separator = self.separator(name);
-        let mut patterns = self.patterns.iter();
+        let namespace = namespace_of(&self.namespaces, name);
+        let separator = namespace.map_or('/', |namespace| namespace.separator);
+        // What is not listed is only told to who asks for names with the prefix.
+        let unlisted = namespace.filter(|namespace| !namespace.is_listed && name != "INBOX");
+        let mut patterns = self
+            .patterns
+            .iter()
+            .filter(|pattern| unlisted.is_none_or(|namespace| pattern.starts_with(&namespace.prefix)));
         patterns.any(|pattern| matches_name(pattern, name, separator))
     }
 
@@ -97,6 +103,9 @@ impl Session {
             let attributes = attributes(list, &told, name, (separator, &names));
             self.list_line("LIST", &attributes, (separator, name), told.has_child_info);
             if let Some(entry) = told.entry.filter(|entry| entry.selectable) {
+                if list.returning.my_rights {
+                    self.list_my_rights(&entry.name);
+                }
                 self.list_status(&entry.name, &list.returning.status);
             }
         }

@@ -114,6 +114,7 @@ impl Session {
                 "[EXPUNGEISSUED] ",
                 "Some of the requested messages no longer exist.".to_owned(),
             ),
+            StoreError::NoPermission(_) => ("[NOPERM] ", "Permission denied".to_owned()),
             StoreError::ReadOnly(_) => ("[NOPERM] ", error.to_string()),
             StoreError::OverLimit(_) => ("[OVERQUOTA] ", error.to_string()),
             StoreError::Locked(_) => ("[INUSE] ", "Mailbox is locked, try again later".to_owned()),
