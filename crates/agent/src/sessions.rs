@@ -17,6 +17,7 @@ use settings::{Connection, Dovecot};
 use tokio::sync::Notify;
 
 use crate::autocreate::make_missing;
+use crate::crew::{Helpers, SLICE_BYTES};
 use crate::farewell::{Farewell, Parting};
 use crate::quota::By;
 use crate::stores::{self, Stores};
@@ -48,7 +49,6 @@ pub fn sorry(protocol: Protocol) -> &'static [u8] {
 pub fn offered(settings: &Dovecot) -> imap::extensions::Offered {
     imap::extensions::Offered::by(imap::extensions::Wanted {
         plugins: &settings.mail_plugins,
-        urlauth_host: &settings.imap_urlauth_host,
         literal_minus: settings.imap_literal_minus,
         capability: &settings.imap_capability,
         acl_anyone: settings.plugin.get("acl_anyone").map_or("", String::as_str),
@@ -169,6 +169,8 @@ impl Sessions {
                 .unwrap_or_default()
                 .saturating_mul(machine::SECOND),
             offered: offered(settings),
+            search_slice_bytes: SLICE_BYTES,
+            crew: Arc::new(Helpers),
         }
     }
 

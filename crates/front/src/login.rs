@@ -51,7 +51,6 @@ pub struct LoginService {
 fn offered(settings: &Dovecot) -> imap::extensions::Offered {
     imap::extensions::Offered::by(imap::extensions::Wanted {
         plugins: &settings.mail_plugins,
-        urlauth_host: &settings.imap_urlauth_host,
         literal_minus: settings.imap_literal_minus,
         capability: &settings.imap_capability,
         acl_anyone: settings.plugin.get("acl_anyone").map_or("", String::as_str),

@@ -51,7 +51,6 @@ fn offers() -> login::Settings {
 fn introduction() -> Introduction {
     let wanted = Wanted {
         plugins: &["imap_zlib".to_owned()],
-        urlauth_host: "example.com",
         ..Wanted::default()
     };
     Introduction {

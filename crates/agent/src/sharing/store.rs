@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use mailbox::quota::QuotaRoot;
 use mailbox::rights::{AclEntry, Identifier, Rights, RightsChange};
+use mailbox::store::Sought;
 use mailbox::{
-    Append, Appended, Body, Changes, Copied, Error, FlagChange, Flags, ListEntry, MailboxId, MailboxName,
-    ModSeq, Namespace, NamespaceKind, Opened, Result, SpecialUse, Status, Store, Stored, SystemFlags, Uid,
-    UidSet, Wake, Watch,
+    Append, Appended, Body, Cache, Changes, Copied, Error, FlagChange, Flags, ListEntry, MailboxId,
+    MailboxName, ModSeq, Namespace, NamespaceKind, Opened, Result, SpecialUse, Status, Store, Stored,
+    SystemFlags, Uid, UidSet, Wake, Watch,
 };
 
 use super::parts::Part;
@@ -472,8 +473,24 @@ impl Store for Joined {
         at.part.store.storage_names(&at.inner)
     }
 
+    fn candidates(&self, mailbox: &MailboxId, sought: &Sought<'_>) -> Result<Option<UidSet>> {
+        let at = self.behind(mailbox)?;
+        at.part.store.candidates(&at.inner, sought)
+    }
+
+    fn cache(&self, mailbox: &MailboxId) -> Option<Arc<dyn Cache>> {
+        let at = self.behind(mailbox).ok()?;
+        at.part.store.cache(&at.inner)
+    }
+
     fn watch(&self, mailbox: &MailboxId, wake: Wake) -> Result<Watch> {
         let at = self.behind(mailbox)?;
         at.part.store.watch(&at.inner, wake)
+    }
+
+    fn watch_names(&self, wake: Wake) -> Result<Watch> {
+        let parts: Vec<Arc<Part>> = lock(&self.parts).clone();
+        let watches = parts.iter().map(|part| part.store.watch_names(Arc::clone(&wake)));
+        Ok(Watch(Box::new(watches.collect::<Result<Vec<_>>>()?)))
     }
 }

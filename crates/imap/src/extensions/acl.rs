@@ -2,7 +2,7 @@
 //! `!$group` for what goes before users, `owner`, `authenticated`, `anyone`; a `-` before it takes rights away.
 
 use mailbox::rights::{AclEntry, Identifier, Rights, RightsChange};
-use mailbox::{Error as StoreError, MailboxName, mutf7};
+use mailbox::{Error as StoreError, MailboxName};
 
 use super::{Command, Extension};
 use crate::login::one_line;
@@ -164,7 +164,7 @@ impl Session {
         match self.store.acl(&name) {
             Ok(entries) => {
                 self.output.extend_from_slice(b"* ACL ");
-                encode::astring(&mut self.output, &raw);
+                self.push_as_written(&raw);
                 for entry in entries {
                     self.output.push(b' ');
                     encode::astring(&mut self.output, shown(&entry).as_bytes());
@@ -185,7 +185,7 @@ impl Session {
             return Ok(());
         }
         self.output.extend_from_slice(b"* LISTRIGHTS ");
-        encode::astring(&mut self.output, &raw);
+        self.push_as_written(&raw);
         self.output.push(b' ');
         encode::astring(&mut self.output, &whom);
         // Each right stands for itself, and none is given to all.
@@ -211,7 +211,7 @@ impl Session {
 
     fn my_rights_line(&mut self, raw: &[u8], rights: Rights) {
         self.output.extend_from_slice(b"* MYRIGHTS ");
-        encode::astring(&mut self.output, raw);
+        self.push_as_written(raw);
         self.output.push(b' ');
         encode::astring(&mut self.output, with_old(&rights.to_string()).as_bytes());
         self.say("");
@@ -220,7 +220,8 @@ impl Session {
     /// Tells the rights in a mailbox that LIST has just told of (RFC 8440); nothing where they cannot be found out.
     pub(crate) fn list_my_rights(&mut self, name: &MailboxName) {
         if let Ok(rights) = self.store.my_rights(name) {
-            self.my_rights_line(mutf7::encode(name.as_str()).as_bytes(), rights);
+            let name = self.written(name);
+            self.my_rights_line(&name, rights);
         }
     }
 }

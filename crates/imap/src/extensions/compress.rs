@@ -190,6 +190,10 @@ impl Session {
 }
 
 #[cfg(test)]
+#[path = "compress_tests.rs"]
+mod session_tests;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;

@@ -1,18 +1,19 @@
 //! LIST-STATUS (RFC 5819): STATUS of each mailbox that LIST tells of, in the same answer.
 
 use mailbox::store::Status;
-use mailbox::{MailboxName, SystemFlags, mutf7};
+use mailbox::{MailboxName, SystemFlags};
 
 use super::Extension;
+use super::objectid;
 use crate::session::Session;
 use crate::wire::command::StatusItem;
-use crate::wire::encode;
 
 pub(crate) const EXTENSION: Extension = Extension::of_words(&["LIST-STATUS"]);
 
 /// What STATUS can tell.
 pub(crate) struct Counters {
     status: Status,
+    object_id: u64,
     /// Sum of the sizes of messages with `\Deleted`, in octets; counted only when it is asked for.
     deleted_bytes: u64,
 }
@@ -24,13 +25,15 @@ impl Session {
             return;
         }
         if let Ok(counters) = self.counters(name, items) {
-            self.status_line(mutf7::encode(name.as_str()).as_bytes(), &counters, items);
+            let name = self.written(name);
+            self.status_line(&name, &counters, items);
         }
     }
 
     /// The counters of a mailbox.
     pub(crate) fn counters(&self, name: &MailboxName, items: &[StatusItem]) -> mailbox::Result<Counters> {
-        let id = self.store.open(name)?.id;
+        let opened = self.store.open(name)?;
+        let id = opened.id;
         let status = self.store.status(&id)?;
         let mut deleted_bytes = 0;
         if items.contains(&StatusItem::DeletedStorage) && status.deleted > 0 {
@@ -42,6 +45,7 @@ impl Session {
         }
         Ok(Counters {
             status,
+            object_id: opened.object_id,
             deleted_bytes,
         })
     }
@@ -59,6 +63,10 @@ impl Session {
                 StatusItem::Unseen => format!("UNSEEN {}", status.unseen),
                 StatusItem::HighestModSeq => format!("HIGHESTMODSEQ {}", status.highest_modseq),
                 StatusItem::Size => format!("SIZE {}", status.size_bytes),
+                StatusItem::MailboxId => format!("MAILBOXID ({})", objectid::mailbox_id(counters.object_id)),
+                StatusItem::AppendLimit => {
+                    format!("APPENDLIMIT {}", self.settings.offered.append_bytes_max)
+                }
                 StatusItem::Deleted => format!("DELETED {}", status.deleted),
                 StatusItem::DeletedStorage => format!("DELETED-STORAGE {}", counters.deleted_bytes),
             })
@@ -67,8 +75,7 @@ impl Session {
             self.enable_condstore();
         }
         self.output.extend_from_slice(b"* STATUS ");
-        // As the client wrote it, so that it finds its answer: INBOX has no case.
-        encode::astring(&mut self.output, name);
+        self.push_as_written(name);
         self.say(&format!(" ({})", texts.join(" ")));
     }
 }

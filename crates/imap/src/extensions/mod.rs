@@ -8,19 +8,30 @@ pub(crate) mod catenate;
 pub(crate) mod children;
 pub(crate) mod compress;
 pub(crate) mod condstore;
+pub(crate) mod context;
 pub(crate) mod enable;
 pub(crate) mod esearch;
+pub(crate) mod i18n;
 pub(crate) mod idle;
 pub(crate) mod list_extended;
 pub(crate) mod list_status;
 pub(crate) mod moving;
 pub(crate) mod namespace;
+pub(crate) mod notify;
+pub(crate) mod objectid;
 mod offered;
+pub(crate) mod preview;
+pub(crate) mod qresync;
 pub(crate) mod quota;
 pub(crate) mod replace;
+pub(crate) mod savedate;
+pub(crate) mod searchres;
+pub(crate) mod sort;
 pub(crate) mod special_use;
+pub(crate) mod thread;
 pub(crate) mod uidplus;
 pub(crate) mod unselect;
+mod utf8;
 pub(crate) mod within;
 
 pub use offered::{LITERAL_MINUS_BYTES, Literals, Offered, Optional, Wanted};
@@ -74,21 +85,31 @@ const EXTENSIONS: &[Extension] = &[
     // RFC 3502; APPEND is in `session/append.rs`.
     Extension::of_words(&["MULTIAPPEND"]),
     catenate::EXTENSION,
+    sort::EXTENSION,
+    thread::EXTENSION,
     unselect::EXTENSION,
     children::EXTENSION,
     namespace::EXTENSION,
     uidplus::EXTENSION,
     list_extended::EXTENSION,
+    i18n::EXTENSION,
     condstore::EXTENSION,
+    qresync::EXTENSION,
     esearch::EXTENSION,
+    searchres::EXTENSION,
     within::EXTENSION,
     list_status::EXTENSION,
     // RFC 3516: what FETCH sends decoded is in `session/decoded.rs`, `~{n}` of APPEND in `session/append.rs`.
     Extension::of_words(&["BINARY"]),
+    context::EXTENSION,
     moving::EXTENSION,
+    preview::EXTENSION,
     // RFC 8438 and RFC 9051: items of STATUS.
     Extension::of_words(&["STATUS=SIZE", "STATUS=DELETED"]),
     LITERALS,
+    savedate::EXTENSION,
+    notify::EXTENSION,
+    objectid::EXTENSION,
     special_use::EXTENSION,
     quota::EXTENSION,
     acl::EXTENSION,
@@ -96,6 +117,7 @@ const EXTENSIONS: &[Extension] = &[
     // RFC 7889; the word is told with its number.
     Extension::of_words(&["APPENDLIMIT"]),
     replace::EXTENSION,
+    utf8::EXTENSION,
 ];
 
 /// The capabilities of a session after login, as CAPABILITY lists them.

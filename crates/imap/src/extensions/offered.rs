@@ -7,8 +7,6 @@ use crate::session::append::MESSAGE_BYTES_MAX;
 pub enum Optional {
     /// COMPRESS=DEFLATE: the plugin `imap_zlib`.
     Compress,
-    /// URLAUTH: `imap_urlauth_host`.
-    Urlauth,
     /// QUOTA: the plugin `imap_quota`.
     Quota,
     /// ACL: the plugin `imap_acl`.
@@ -63,8 +61,6 @@ pub struct Offered {
 pub struct Wanted<'a> {
     /// `mail_plugins` of the protocol.
     pub plugins: &'a [String],
-    /// `imap_urlauth_host`.
-    pub urlauth_host: &'a str,
     /// `imap_literal_minus`.
     pub literal_minus: bool,
     /// `imap_capability`.
@@ -98,9 +94,6 @@ impl Offered {
         if settings.plugins.iter().any(|plugin| plugin == "imap_acl") {
             optional.push(Optional::Acl);
         }
-        if !settings.urlauth_host.is_empty() {
-            optional.push(Optional::Urlauth);
-        }
         Offered {
             optional,
             literals: match settings.literal_minus {
@@ -126,7 +119,6 @@ impl Offered {
     pub(crate) fn has(&self, name: &str) -> bool {
         let needed = match name {
             "COMPRESS=DEFLATE" | "COMPRESS" => Optional::Compress,
-            "URLAUTH" | "URLAUTH=BINARY" | "GENURLAUTH" | "RESETKEY" | "URLFETCH" => Optional::Urlauth,
             "QUOTA" | "QUOTA=RES-STORAGE" | "QUOTA=RES-MESSAGE" => Optional::Quota,
             "GETQUOTA" | "GETQUOTAROOT" | "SETQUOTA" => Optional::Quota,
             "ACL" | "RIGHTS=texk" | "LIST-MYRIGHTS" => Optional::Acl,

@@ -50,8 +50,7 @@ impl Session {
             return Ok(());
         }
         self.output.extend_from_slice(b"* QUOTAROOT ");
-        // As the client wrote it, so that it finds its answer.
-        encode::astring(&mut self.output, &raw);
+        self.push_as_written(&raw);
         for root in &roots {
             self.output.push(b' ');
             encode::astring(&mut self.output, root.name.as_bytes());

@@ -129,7 +129,7 @@ impl Session {
     }
 
     fn open_append(&mut self, head: Head, piece: Piece, announced: Option<Announced>) {
-        match self.destination(&head, &piece) {
+        match self.destination(&head, &piece, announced.is_some()) {
             Ok((incoming, replaced)) => {
                 let job = Appending {
                     tag: head.tag,
@@ -144,9 +144,14 @@ impl Session {
         }
     }
 
-    /// Opens the mailbox, unless what is to come into it cannot be read at all.
-    fn destination(&mut self, head: &Head, piece: &Piece) -> Result<(Incoming, Option<u32>), Failure> {
-        if let (true, Some(error)) = (piece.steps.is_empty(), &piece.error) {
+    /// Opens the mailbox. With a literal behind it, that comes before what is wrong with the rest.
+    fn destination(
+        &mut self,
+        head: &Head,
+        piece: &Piece,
+        is_announced: bool,
+    ) -> Result<(Incoming, Option<u32>), Failure> {
+        if let (false, true, Some(error)) = (is_announced, piece.steps.is_empty(), &piece.error) {
             return Err(Failure::Bad(error.to_string()));
         }
         let replaced = match &head.command {

@@ -8,14 +8,16 @@ use super::section::{Content, READ_BYTES, Source};
 use super::structure::{push_envelope, push_structure};
 use super::view::{Row, push_flags, push_modseq};
 use super::{Event, Job, Session, Traffic};
+use crate::extensions::{objectid, preview, savedate};
 use crate::wire::command::Fetch;
 use crate::wire::date;
 use crate::wire::encode;
-use crate::wire::fetch::{Form, Item, Section, SectionText};
+use crate::wire::fetch::{Form, Item, PreviewItem, Section, SectionText};
+use crate::wire::select::Known;
 
 /// A FETCH under way.
 pub(crate) struct Fetching {
-    tag: String,
+    ending: Ending,
     by_uid: bool,
     /// In the order of the answer: what is short before what may be long.
     items: Vec<Item>,
@@ -34,11 +36,22 @@ pub(crate) struct Fetching {
     undecodable: Option<&'static str>,
 }
 
+/// What ends the answer.
+enum Ending {
+    /// FETCH itself, under this tag.
+    Fetch(String),
+    /// SELECT, which told what changed: the tag, and the OK.
+    Select(String, String),
+    /// Nothing: NOTIFY wants this of new messages. What was under way goes on.
+    Unasked(Job),
+}
+
 /// The message being answered.
 struct Message {
     /// `None`: it is gone; what stands only in it is NIL.
     source: Option<Source>,
     uid: u32,
+    email_id: u64,
     next_item: usize,
     /// Nothing stands within the parenthesis yet.
     is_empty: bool,
@@ -84,12 +97,19 @@ impl Session {
             messages,
             mut items,
             changed_since,
+            vanished,
         } = fetch;
         let Some(ranges) = self.rows_named(tag, "FETCH", &messages, by_uid) else {
             return;
         };
         if items.contains(&Item::ModSeq) || changed_since.is_some() {
             self.enable_condstore();
+        }
+        if vanished && !self.qresync {
+            return self.bad(tag, "Error in IMAP command UID FETCH: QRESYNC not enabled");
+        }
+        if let Some(since) = changed_since.filter(|_| vanished) {
+            self.tell_vanished_of(&messages, since);
         }
         if changed_since.is_some() && !items.contains(&Item::ModSeq) {
             items.push(Item::ModSeq);
@@ -105,21 +125,31 @@ impl Session {
         } else {
             Vec::new()
         };
-        items.sort_by_key(Item::needs_message);
-        let needs_body = items.iter().any(Item::needs_message);
-        self.job = Job::Fetch(Box::new(Fetching {
-            tag: tag.to_owned(),
-            by_uid,
-            items,
-            needs_body,
-            ranges: ranges.into(),
-            changed_since,
-            became_seen,
-            message: None,
-            some_gone: false,
-            some_failed: false,
-            undecodable: None,
-        }));
+        let ending = Ending::Fetch(tag.to_owned());
+        self.fetch(Fetching::new(ending, by_uid, items, ranges).since(changed_since, became_seen));
+    }
+
+    /// Tells flags and modseqs of what changed since the client knew the mailbox, and ends SELECT with `ok` (RFC 7162 §3.2.5.1).
+    pub(crate) fn fetch_changed(&mut self, tag: &str, ok: String, known: &Known) {
+        let Some(view) = &self.view else { return };
+        let ranges = match &known.uids {
+            Some(uids) => view.rows_among(uids),
+            None => vec![(0, view.rows.len())],
+        };
+        let ranges = ranges.into_iter().filter(|(from, to)| from < to).collect();
+        let items = vec![Item::Uid, Item::Flags, Item::ModSeq];
+        let ending = Ending::Select(tag.to_owned(), ok);
+        self.fetch(Fetching::new(ending, true, items, ranges).since(Some(known.modseq), Vec::new()));
+    }
+
+    /// Tells of new messages, rows `new`, what NOTIFY asked for.
+    pub(crate) fn fetch_unasked(&mut self, items: Vec<Item>, new: (usize, usize)) {
+        let before = std::mem::replace(&mut self.job, Job::None);
+        self.fetch(Fetching::new(Ending::Unasked(before), false, items, vec![new]));
+    }
+
+    fn fetch(&mut self, fetching: Fetching) {
+        self.job = Job::Fetch(Box::new(fetching));
     }
 
     /// Appends to `into` until it is `end` octets long or the answer is complete.
@@ -149,7 +179,7 @@ impl Session {
             } else if let Some(index) = job.next_row() {
                 self.fetch_row(&mut job, index, into);
             } else {
-                return self.end_fetch(&job);
+                return self.end_fetch(*job);
             }
         }
         self.job = Job::Fetch(job);
@@ -191,6 +221,7 @@ impl Session {
             job.message = Some(Message {
                 source,
                 uid: row.state.uid,
+                email_id: row.state.email_id,
                 next_item,
                 is_empty: into.len() == opened,
                 sending: Sending::Nothing,
@@ -200,8 +231,16 @@ impl Session {
         }
     }
 
-    fn end_fetch(&mut self, job: &Fetching) {
-        self.sync(job.by_uid, job.by_uid);
+    fn end_fetch(&mut self, job: Fetching) {
+        let (tag, ok) = match job.ending {
+            Ending::Fetch(tag) => (tag, "OK Fetch completed.".to_owned()),
+            Ending::Select(tag, ok) => (tag, ok),
+            Ending::Unasked(before) => {
+                self.job = before;
+                return self.work();
+            }
+        };
+        let modseq = self.sync(job.by_uid, job.by_uid);
         let text = if let Some(text) = job.undecodable {
             text
         } else if job.some_failed {
@@ -209,14 +248,37 @@ impl Session {
         } else if job.some_gone {
             "OK [EXPUNGEISSUED] Some messages were already expunged."
         } else {
-            "OK Fetch completed."
+            &ok
         };
-        self.tagged(&job.tag, text);
+        self.tagged_with(&tag, modseq, text);
         self.work();
     }
 }
 
 impl Fetching {
+    fn new(ending: Ending, by_uid: bool, mut items: Vec<Item>, ranges: Vec<(usize, usize)>) -> Fetching {
+        items.sort_by_key(Item::needs_message);
+        Fetching {
+            ending,
+            by_uid,
+            needs_body: items.iter().any(Item::needs_message),
+            items,
+            ranges: ranges.into(),
+            changed_since: None,
+            became_seen: Vec::new(),
+            message: None,
+            some_gone: false,
+            some_failed: false,
+            undecodable: None,
+        }
+    }
+
+    /// Only messages that changed after the modseq; of those, some became `\Seen` by this command.
+    fn since(mut self, changed_since: Option<u64>, became_seen: Vec<u32>) -> Fetching {
+        (self.changed_since, self.became_seen) = (changed_since, became_seen);
+        self
+    }
+
     fn next_row(&mut self) -> Option<usize> {
         let (from, to) = self.ranges.front_mut()?;
         let index = *from;
@@ -240,7 +302,12 @@ impl Item {
     fn needs_message(&self) -> bool {
         matches!(
             self,
-            Item::Envelope | Item::Body | Item::BodyStructure | Item::Section(_)
+            Item::Envelope
+                | Item::Body
+                | Item::BodyStructure
+                | Item::Preview(_)
+                | Item::ThreadId
+                | Item::Section(_)
         )
     }
 }
@@ -270,7 +337,17 @@ fn push_items(out: &mut Vec<u8>, items: &[Item], row: &Row, unasked: Unasked) ->
                 date::encode_date_time(out, row.state.internal_date_secs);
             }
             Item::ModSeq => push_modseq(out, row.state.modseq),
-            Item::Envelope | Item::Body | Item::BodyStructure | Item::Section(_) => {}
+            Item::SaveDate => savedate::push(out, row.state.save_date_secs),
+            Item::EmailId => {
+                let id = objectid::email_id(row.state.email_id);
+                out.extend_from_slice(format!("EMAILID ({id})").as_bytes());
+            }
+            Item::Envelope
+            | Item::Body
+            | Item::BodyStructure
+            | Item::Preview(_)
+            | Item::ThreadId
+            | Item::Section(_) => {}
         }
     }
     if unasked.flags {
@@ -320,6 +397,8 @@ impl Message {
                 push_envelope(into, envelope.as_ref().unwrap_or(&Envelope::default()));
                 envelope?;
             }
+            Item::Preview(item) => self.push_preview(into, item)?,
+            Item::ThreadId => self.push_thread_id(into)?,
             Item::Body => self.push_structure(into, "BODY ", false)?,
             _ => self.push_structure(into, "BODYSTRUCTURE ", true)?,
         }
@@ -344,6 +423,26 @@ impl Message {
             }
         }
         Ok(())
+    }
+
+    fn push_preview(&mut self, into: &mut Vec<u8>, item: &PreviewItem) -> Result<(), Trouble> {
+        self.push_name(into, "");
+        let start = into.len();
+        let Err(error) = preview::push(into, item, self.source.as_mut()) else {
+            return Ok(());
+        };
+        into.truncate(start);
+        self.source = None;
+        preview::push(into, item, None)?;
+        Err(error.into())
+    }
+
+    fn push_thread_id(&mut self, into: &mut Vec<u8>) -> Result<(), Trouble> {
+        let block = self.source.as_mut().map_or(Ok(&b""[..]), Source::header);
+        let id = objectid::thread_id(block.as_ref().copied().unwrap_or_default(), self.email_id);
+        let failure = block.err();
+        self.push_name(into, &format!("THREADID ({id})"));
+        failure.map_or(Ok(()), |error| Err(error.into()))
     }
 
     fn push_name(&mut self, into: &mut Vec<u8>, name: &str) {

@@ -9,7 +9,6 @@ use super::Session;
 use super::reply::Context;
 use crate::extensions::children;
 use crate::extensions::namespace::push_separator;
-use crate::wire::encode;
 use crate::wire::list::List;
 
 /// A mailbox, or the name of one, that is told of.
@@ -30,12 +29,16 @@ struct Wanted {
 
 impl Wanted {
     /// Reference and patterns, each as one pattern in UTF-8. What no name can match is left out.
-    fn new(reference: &[u8], patterns: &[Vec<u8>], namespaces: Vec<Namespace>) -> Wanted {
-        let whole = patterns.iter().filter(|pattern| !pattern.is_empty());
-        let whole = whole.filter_map(|pattern| mutf7::decode(&[reference, pattern].concat()));
+    fn new(list: &List, session: &Session) -> Wanted {
+        let patterns = list.patterns.iter().filter(|pattern| !pattern.is_empty());
+        let whole = patterns.map(|pattern| [list.reference.as_slice(), pattern].concat());
+        let whole = whole.filter_map(|whole| match session.utf8 {
+            true => String::from_utf8(whole).ok(),
+            false => mutf7::decode(&whole),
+        });
         Wanted {
             patterns: whole.collect(),
-            namespaces,
+            namespaces: session.store.namespaces(),
         }
     }
 
@@ -95,7 +98,7 @@ impl Session {
             Ok(found) => found,
             Err(error) => return self.store_failed(tag, &error, Context::Other),
         };
-        let wanted = Wanted::new(&list.reference, &list.patterns, self.store.namespaces());
+        let wanted = Wanted::new(list, self);
         let mut names: Vec<&str> = entries.iter().map(|entry| entry.name.as_str()).collect();
         names.sort_unstable();
         for (name, told) in told(list, &wanted, &entries, &subscriptions) {
@@ -114,7 +117,11 @@ impl Session {
 
     /// The answer to an empty pattern: the separator, and where the reference begins.
     fn list_root(&mut self, reference: &[u8]) {
-        let reference = mutf7::decode(reference).unwrap_or_default();
+        let reference = match self.utf8 {
+            true => String::from_utf8(reference.to_vec()).ok(),
+            false => mutf7::decode(reference),
+        };
+        let reference = reference.unwrap_or_default();
         let namespaces = self.store.namespaces();
         let namespace = namespace_of(&namespaces, &reference);
         let (separator, prefix) = namespace.map_or(('/', ""), |namespace| {
@@ -132,7 +139,7 @@ impl Session {
             Ok(found) => found,
             Err(error) => return self.store_failed(tag, &error, Context::Other),
         };
-        let wanted = Wanted::new(&list.reference, &list.patterns, self.store.namespaces());
+        let wanted = Wanted::new(list, self);
         let mut told = BTreeSet::new();
         for name in &subscribed {
             let separator = wanted.separator(name.as_str());
@@ -163,11 +170,12 @@ impl Session {
         (separator, name): (char, &str),
         has_child_info: bool,
     ) {
+        let name = self.encoded_name(name);
         let out = &mut self.output;
         out.extend_from_slice(format!("* {word} ({}) ", attributes.join(" ")).as_bytes());
         push_separator(out, separator);
         out.push(b' ');
-        encode::astring(out, mutf7::encode(name).as_bytes());
+        out.extend_from_slice(&name);
         if has_child_info {
             out.extend_from_slice(b" (CHILDINFO (\"SUBSCRIBED\"))");
         }

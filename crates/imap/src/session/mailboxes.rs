@@ -4,6 +4,7 @@ use mailbox::{Error as StoreError, MailboxName, SpecialUse};
 
 use super::Session;
 use super::reply::Context;
+use crate::extensions::objectid;
 use crate::wire::command::StatusItem;
 
 impl Session {
@@ -25,7 +26,14 @@ impl Session {
             (_, special_use) => self.store.create(&name, special_use),
         };
         match created {
-            Ok(()) => self.tagged(tag, "OK Create completed."),
+            Ok(()) => {
+                // A node that holds no messages has no name for good.
+                let code = self.store.open(&name).map_or_else(
+                    |_| String::new(),
+                    |opened| format!("[MAILBOXID ({})] ", objectid::mailbox_id(opened.object_id)),
+                );
+                self.tagged(tag, &format!("OK {code}Create completed."));
+            }
             Err(error) => self.store_failed(tag, &error, Context::Other),
         }
     }

@@ -1,6 +1,7 @@
 //! The session after login: commands over a mailbox store. Here: the machine's verbs and the dispatch.
 
 pub(crate) mod append;
+pub mod crew;
 mod decoded;
 pub(crate) mod fetch;
 mod flags;
@@ -8,11 +9,11 @@ mod listing;
 mod mailboxes;
 mod named;
 pub(crate) mod reply;
-mod search;
+pub(crate) mod search;
 pub(crate) mod section;
 mod select;
 pub(crate) mod structure;
-mod transfer;
+pub(crate) mod transfer;
 pub(crate) mod view;
 
 use std::collections::VecDeque;
@@ -24,14 +25,16 @@ use mailbox::Store;
 use mailbox::store::Wake;
 
 use crate::extensions::compress::Compression;
-use crate::extensions::{self, Offered, idle::Idle};
+use crate::extensions::{self, Offered, idle::Idle, notify::Notify};
 use crate::wire;
 use crate::wire::command::Verb;
 use crate::wire::cursor::Cursor;
 use crate::wire::decode;
 use crate::wire::framing::{Announced, Frame, Framing};
 use append::Appending;
+use crew::{Alone, Crew};
 use fetch::Fetching;
+use search::{Purpose, Searching, UNREAD_BYTES_MAX};
 use view::View;
 
 /// The longest command where no setting says otherwise, in octets, its literals included and an appended message not.
@@ -56,6 +59,11 @@ pub struct Settings {
     pub idle_notify: Stamp,
     /// What is offered by settings.
     pub offered: Offered,
+    /// How much of the messages SEARCH, SORT and THREAD read before they let the connection be looked after, in octets.
+    /// Who gives less than everything calls [`Machine::time_out`] when [`Machine::deadline`] says so.
+    pub search_slice_bytes: u64,
+    /// Who helps with that.
+    pub crew: Arc<dyn Crew>,
 }
 
 impl Default for Settings {
@@ -65,6 +73,8 @@ impl Default for Settings {
             command_bytes_max: COMMAND_BYTES_MAX,
             idle_notify: IDLE_NOTIFY_SECS * SECOND,
             offered: Offered::default(),
+            search_slice_bytes: u64::MAX,
+            crew: Arc::new(Alone),
         }
     }
 }
@@ -118,6 +128,8 @@ pub(crate) enum Job {
     Append(Box<Appending>),
     /// IDLE until DONE.
     Idle(Box<Idle>),
+    /// A SEARCH, SORT or THREAD that reads messages.
+    Search(Box<Searching>),
 }
 
 /// One logged-in client and its account's mail.
@@ -140,6 +152,10 @@ pub struct Session {
     pub(crate) compression: Compression,
     /// UTF8=ACCEPT was enabled (RFC 6855).
     pub(crate) utf8: bool,
+    /// QRESYNC was turned on: expunged messages are told by VANISHED (RFC 7162 §3.2).
+    pub(crate) qresync: bool,
+    /// What NOTIFY asked for.
+    pub(crate) notify: Option<Box<Notify>>,
     pub(crate) bad_commands: u32,
     pub(crate) traffic: Traffic,
     pub(crate) now: Stamp,
@@ -164,6 +180,8 @@ impl Session {
             condstore: false,
             compression: Compression::Off,
             utf8: false,
+            qresync: false,
+            notify: None,
             bad_commands: 0,
             traffic: Traffic::default(),
             now,
@@ -194,8 +212,9 @@ impl Session {
             && self.output.len() < OUTPUT_BYTES_MAX
             && !matches!(self.compression, Compression::Starting)
         {
+            self.notice();
             match self.job {
-                Job::Fetch(_) => break,
+                Job::Fetch(_) | Job::Search(_) => break,
                 Job::Append(_) => {
                     if !self.append_more() {
                         break;
@@ -207,7 +226,18 @@ impl Session {
                 },
             }
         }
-        if self.input_ended && self.is_ready() && !self.has_compressed() {
+        let is_answering = match self.job {
+            Job::Fetch(_) => true,
+            // Who hangs up waits for no answer; who only says no more has said what else it wants.
+            Job::Search(_) => !self.framing.unread().is_empty(),
+            _ => false,
+        };
+        if self.input_ended
+            && !self.finished
+            && !is_answering
+            && self.output.is_empty()
+            && !self.has_compressed()
+        {
             self.finish("Connection closed");
         }
     }
@@ -306,8 +336,8 @@ impl Session {
             Verb::Select {
                 mailbox,
                 read_only,
-                condstore,
-            } => self.select(tag, &mailbox, read_only, condstore),
+                parameters,
+            } => self.select(tag, &mailbox, read_only, parameters),
             Verb::Delete(name) => self.delete(tag, &name),
             Verb::Rename(from, to) => self.rename(tag, &from, &to),
             Verb::Subscribe(name) => self.subscribe(tag, &name, true),
@@ -326,7 +356,14 @@ impl Session {
             Verb::Check => self.complete(tag, "OK Check completed."),
             Verb::Close => self.close(tag),
             Verb::Expunge => self.expunge(tag, None),
-            Verb::Search(search) => self.search(tag, search),
+            Verb::Search(search) if self.utf8 && search.charset.is_some() => {
+                // RFC 6855 §3: everything is UTF-8.
+                self.bad(
+                    tag,
+                    "Error in IMAP command SEARCH: CHARSET is not allowed with UTF8=ACCEPT",
+                );
+            }
+            Verb::Search(search) => self.search(tag, search, Purpose::Search),
             Verb::Fetch(fetch) => self.start_fetch(tag, fetch),
             Verb::Store(store) => self.store_flags(tag, &store),
             Verb::Copy {
@@ -496,6 +533,7 @@ impl Machine for Session {
         match &self.job {
             _ if self.finished => None,
             Job::Idle(idle) => Some(idle.next_notice),
+            Job::Search(_) => Some(self.now),
             _ => Some(self.deadline),
         }
     }
@@ -508,6 +546,10 @@ impl Machine for Session {
                 self.say("* OK Still here");
             }
             Job::Fetch(_) => {}
+            Job::Search(_) => {
+                self.search_more();
+                self.work();
+            }
             _ if now >= self.deadline => {
                 self.say("* BYE Disconnected for inactivity.");
                 self.finish("Disconnected for inactivity");
@@ -517,7 +559,12 @@ impl Machine for Session {
     }
 
     fn wants_input(&self) -> bool {
-        self.is_ready() && !self.input_ended && !self.has_compressed()
+        let is_busy = match self.job {
+            Job::Fetch(_) => true,
+            Job::Search(_) => self.framing.unread().len() > UNREAD_BYTES_MAX,
+            _ => false,
+        };
+        !self.finished && !self.input_ended && self.output.is_empty() && !is_busy && !self.has_compressed()
     }
 
     fn is_finished(&self) -> bool {
@@ -526,13 +573,13 @@ impl Machine for Session {
 
     fn wake(&mut self, now: Stamp) {
         self.now = now;
-        if matches!(self.job, Job::Idle(_)) {
-            self.sync(true, false);
-        }
+        self.woken();
     }
 }
 
 #[cfg(test)]
 mod odd_tests;
+#[cfg(test)]
+mod sync_tests;
 #[cfg(test)]
 mod tests;

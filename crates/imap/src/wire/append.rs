@@ -217,16 +217,16 @@ fn next(cursor: &mut Cursor<'_>, place: &mut Place, steps: &mut Vec<Step>, follo
                 steps.push(Step::Commit);
                 return Ok(Next::Done);
             }
-            message(cursor, place, steps)
+            message(cursor, place, steps, follows)
         }
         Place::First => {
             cursor.space().map_err(|_| MISSING_SIZE)?;
             if cursor.at_end() {
                 return Err(MISSING_SIZE);
             }
-            message(cursor, place, steps)
+            message(cursor, place, steps, follows)
         }
-        Place::Parts(count) => part(cursor, (place, count), steps),
+        Place::Parts(count) => part(cursor, (place, count), steps, follows),
         Place::Utf8 => {
             cursor
                 .expect(b')', "a )")
@@ -240,7 +240,12 @@ fn next(cursor: &mut Cursor<'_>, place: &mut Place, steps: &mut Vec<Step>, follo
 const MISSING_SIZE: Error = Error::Invalid("Missing message size");
 
 /// Flags, date, and what the message is made of.
-fn message(cursor: &mut Cursor<'_>, place: &mut Place, steps: &mut Vec<Step>) -> Result<Next> {
+fn message(
+    cursor: &mut Cursor<'_>,
+    place: &mut Place,
+    steps: &mut Vec<Step>,
+    follows: Follows,
+) -> Result<Next> {
     let mut flags = Flags::default();
     let mut internal_date_secs = None;
     if cursor.peek() == Some(b'(') {
@@ -249,15 +254,15 @@ fn message(cursor: &mut Cursor<'_>, place: &mut Place, steps: &mut Vec<Step>) ->
     }
     if cursor.peek() == Some(b'"') {
         let text = cursor.string()?;
+        cursor.space()?;
         internal_date_secs =
             Some(date::decode_date_time(&text).map_err(|_| Error::Invalid("Invalid internal date"))?);
-        cursor.space()?;
     }
     let start = Step::Start {
         flags,
         internal_date_secs,
     };
-    if at_last_literal(cursor) {
+    if at_literal(cursor, follows)? {
         let content = match cursor.peek() {
             Some(b'~') => Content::Binary,
             _ => Content::Message,
@@ -276,7 +281,7 @@ fn message(cursor: &mut Cursor<'_>, place: &mut Place, steps: &mut Vec<Step>) ->
     if cursor.eat_word("UTF8") {
         cursor.space()?;
         cursor.expect(b'(', "a list")?;
-        if at_last_literal(cursor) && cursor.peek() == Some(b'~') {
+        if at_literal(cursor, follows)? && cursor.peek() == Some(b'~') {
             steps.extend([start, Step::Literal(Content::Utf8)]);
             *place = Place::Utf8;
             return Ok(Next::Done);
@@ -286,7 +291,12 @@ fn message(cursor: &mut Cursor<'_>, place: &mut Place, steps: &mut Vec<Step>) ->
 }
 
 /// `URL astring`, `TEXT literal` or the end of the list.
-fn part(cursor: &mut Cursor<'_>, (place, count): (&mut Place, usize), steps: &mut Vec<Step>) -> Result<Next> {
+fn part(
+    cursor: &mut Cursor<'_>,
+    (place, count): (&mut Place, usize),
+    steps: &mut Vec<Step>,
+    follows: Follows,
+) -> Result<Next> {
     while cursor.eat(b' ') {}
     if cursor.at_end() {
         return Err(Error::Invalid(decode::NO_PARENTHESIS));
@@ -304,7 +314,7 @@ fn part(cursor: &mut Cursor<'_>, (place, count): (&mut Place, usize), steps: &mu
     *place = Place::Parts(count + 1);
     if cursor.eat_word("URL") {
         cursor.space()?;
-        if at_last_literal(cursor) {
+        if at_literal(cursor, follows)? {
             return Ok(Next::Literal);
         }
         steps.push(Step::Url(cursor.astring()?));
@@ -312,7 +322,7 @@ fn part(cursor: &mut Cursor<'_>, (place, count): (&mut Place, usize), steps: &mu
     }
     if cursor.eat_word("TEXT") {
         cursor.space()?;
-        if at_last_literal(cursor) {
+        if at_literal(cursor, follows)? {
             steps.push(Step::Literal(Content::Part));
             return Ok(Next::Done);
         }
@@ -323,6 +333,14 @@ fn part(cursor: &mut Cursor<'_>, (place, count): (&mut Place, usize), steps: &mu
 /// Whether all that is left is the literal whose content has not arrived.
 fn at_last_literal(cursor: &Cursor<'_>) -> bool {
     matches!(cursor.peek(), Some(b'{' | b'~')) && !cursor.rest().contains(&b'\n')
+}
+
+/// The same, where a literal must follow.
+fn at_literal(cursor: &Cursor<'_>, follows: Follows) -> Result<bool> {
+    match at_last_literal(cursor) {
+        true if follows == Follows::Nothing => Err(Error::Invalid("Invalid literal size")),
+        is_there => Ok(is_there),
+    }
 }
 
 #[cfg(test)]
@@ -408,6 +426,8 @@ mod tests {
             (" CATENATE (TEXT x)", "Invalid arguments"),
             ("", "Missing message size"),
             (" ()", "Invalid arguments"),
+            (" {3", "Invalid literal size"),
+            (" CATENATE (TEXT {x}", "Invalid literal size"),
         ] {
             let read = piece(text, Place::First, Follows::Nothing);
             assert_eq!(read.2.as_deref(), Some(error), "{text}");

@@ -23,8 +23,21 @@ pub enum Item {
     BodyStructure,
     Uid,
     ModSeq,
+    SaveDate,
+    EmailId,
+    ThreadId,
+    Preview(PreviewItem),
     /// `BODY[…]` and the older names for it.
     Section(Section),
+}
+
+/// PREVIEW or SNIPPET.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PreviewItem {
+    /// Which of the two.
+    pub name: &'static str,
+    /// Whether the answer says how the text was made, as before RFC 8970.
+    pub names_algorithm: bool,
 }
 
 /// A part of a message's text.
@@ -128,6 +141,11 @@ fn decode_item(cursor: &mut Cursor<'_>, items: &mut Vec<Item>, alone: bool) -> R
         "BODYSTRUCTURE" => push(Item::BodyStructure),
         "UID" => push(Item::Uid),
         "MODSEQ" => push(Item::ModSeq),
+        "SAVEDATE" => push(Item::SaveDate),
+        "EMAILID" => push(Item::EmailId),
+        "THREADID" => push(Item::ThreadId),
+        "PREVIEW" => push(Item::Preview(decode_preview(cursor, "PREVIEW")?)),
+        "SNIPPET" => push(Item::Preview(decode_preview(cursor, "SNIPPET")?)),
         "RFC822" => push(older_name("RFC822", true, SectionText::Whole)),
         "RFC822.HEADER" => push(older_name("RFC822.HEADER", false, SectionText::Header)),
         "RFC822.TEXT" => push(older_name("RFC822.TEXT", true, SectionText::Text)),
@@ -143,6 +161,39 @@ fn decode_item(cursor: &mut Cursor<'_>, items: &mut Vec<Item>, alone: bool) -> R
         _ => return Err(Error::UnknownParameter(name)),
     }
     Ok(())
+}
+
+/// ` (LAZY)` (RFC 8970 §3.1), or Dovecot's ` (FUZZY)`, ` (LAZY=FUZZY)`, if one follows.
+fn decode_preview(cursor: &mut Cursor<'_>, name: &'static str) -> Result<PreviewItem, Error> {
+    let mut item = PreviewItem {
+        name,
+        names_algorithm: name == "SNIPPET",
+    };
+    let mut ahead = cursor.clone();
+    if !ahead.eat(b' ') || !ahead.eat(b'(') {
+        return Ok(item);
+    }
+    // FETCH n PREVIEW (CHANGEDSINCE …): the list is one of modifiers of the command.
+    if ahead.eat_word("CHANGEDSINCE") || ahead.eat_word("VANISHED") {
+        return Ok(item);
+    }
+    cursor.space()?;
+    cursor.expect(b'(', "a list")?;
+    loop {
+        let modifier = cursor
+            .atom("a modifier")
+            .map_err(|_| Error::Invalid("FETCH list contains non-atoms"))?
+            .to_ascii_uppercase();
+        match modifier.as_str() {
+            "LAZY" => {}
+            "FUZZY" | "LAZY=FUZZY" => item.names_algorithm = true,
+            _ => return Err(Error::NoPreviewModifier(modifier)),
+        }
+        if cursor.eat(b')') {
+            return Ok(item);
+        }
+        cursor.space()?;
+    }
 }
 
 fn older_name(label: &str, sets_seen: bool, text: SectionText) -> Item {
@@ -217,6 +268,11 @@ fn decode_section(cursor: &mut Cursor<'_>, named: Named, sets_seen: bool) -> Res
             named.wrong("parameter: Missing ']'")
         });
     }
+    let start = cursor.rest();
+    let numbers = start
+        .iter()
+        .take_while(|octet| octet.is_ascii_digit() || **octet == b'.');
+    let numbers = String::from_utf8_lossy(&start[..numbers.count()]).into_owned();
     let (part, text) = decode_section_words(cursor).map_err(|error| match error {
         WRONG => wrong.clone(),
         error => error,
@@ -237,7 +293,7 @@ fn decode_section(cursor: &mut Cursor<'_>, named: Named, sets_seen: bool) -> Res
         return Err(named.wrong(&format!("parameter: Unexpected data after '{mark}'")));
     }
     Ok(Section {
-        label: label(named.label, &part, &text),
+        label: label(named.label, numbers.trim_end_matches('.'), &text),
         sets_seen,
         part,
         text,
@@ -322,11 +378,10 @@ fn decode_section_text(cursor: &mut Cursor<'_>) -> Result<SectionText, Error> {
     }
 }
 
-fn label(name: &str, part: &[u32], text: &SectionText) -> String {
-    let mut label = format!("{name}[");
-    let parts: Vec<String> = part.iter().map(u32::to_string).collect();
-    label.push_str(&parts.join("."));
-    if !part.is_empty() && *text != SectionText::Whole {
+/// `numbers` are the part's as the client wrote them.
+fn label(name: &str, numbers: &str, text: &SectionText) -> String {
+    let mut label = format!("{name}[{numbers}");
+    if !numbers.is_empty() && *text != SectionText::Whole {
         label.push('.');
     }
     match text {

@@ -9,8 +9,11 @@ pub mod encode;
 pub mod fetch;
 pub mod framing;
 pub mod list;
+pub mod returning;
 pub mod search;
+pub mod select;
 pub mod sequence;
+pub mod sort;
 pub mod url;
 
 /// What reading a command gives.
@@ -37,12 +40,30 @@ pub enum Error {
     /// A parameter is known to the grammar and not to us.
     #[error("Unknown parameter: {0}")]
     UnknownParameter(String),
+    /// A search key without what is to follow it.
+    #[error("Missing parameter for search key (for search key: {0})")]
+    MissingParameter(String),
+    /// A search key with a list behind it.
+    #[error("Unexpected ( (for search key: {0})")]
+    UnexpectedList(String),
+    /// A string where a search key should be.
+    #[error("Unexpected string as search key: {0}")]
+    StringAsKey(String),
+    /// SORT knows no such order.
+    #[error("Unknown sort argument: {0}")]
+    UnknownSortArgument(String),
     /// STATUS has no such item.
     #[error("Invalid status item {0}")]
     InvalidStatusItem(String),
     /// A flag that starts with a backslash and is not one of ours.
     #[error("Invalid system flag \\{0}")]
     InvalidSystemFlag(String),
+    /// PREVIEW has no such modifier.
+    #[error("'{0}' is not a supported PREVIEW modifier")]
+    NoPreviewModifier(String),
+    /// The items that NOTIFY wants of new messages hold one that FETCH has not.
+    #[error("Invalid fetch-att list: Unknown parameter: {0}")]
+    InvalidFetchList(String),
     /// Parentheses or search keys nest deeper than the limit.
     #[error("Too deeply nested")]
     TooDeep,

@@ -151,7 +151,7 @@ impl Url {
                 .filter(|start| start.eq_ignore_ascii_case(";UIDVALIDITY="));
             let value = value.map(|start| &parameters[start.len()..]);
             let value = value.ok_or("Encountered stray ';' in mailbox reference")?;
-            self.uid_validity = Some(number(value)?);
+            self.uid_validity = Some(number(value, "UIDVALIDITY")?);
         }
         let name = name.strip_suffix('/').unwrap_or(name);
         if !name.is_empty() {
@@ -165,7 +165,7 @@ impl Url {
         let value = |name: &str| starts_with(part, name).then(|| &part[name.len()..]);
         let is_first = self.uid.is_none();
         if let Some(uid) = value(";UID=").filter(|_| is_first) {
-            self.uid = Some(number(uid)?);
+            self.uid = Some(number(uid, "UID")?);
         } else if let Some(section) = value(";SECTION=").filter(|_| self.section.is_none()) {
             if section.is_empty() {
                 return Err("Empty section".to_owned());
@@ -252,12 +252,13 @@ fn starts_with(text: &str, word: &str) -> bool {
     find(text, word) == Some(0)
 }
 
-fn number(text: &str) -> Result<u32> {
-    let number = text
-        .parse::<u32>()
-        .ok()
-        .filter(|number| *number > 0 && !text.starts_with('+'));
-    number.ok_or_else(|| format!("Value '{text}' is not a valid IMAP number"))
+fn number(text: &str, what: &str) -> Result<u32> {
+    let digits = !text.is_empty() && text.bytes().all(|octet| octet.is_ascii_digit());
+    match text.parse::<u32>().ok().filter(|_| digits) {
+        Some(0) => Err(format!("{what} cannot be zero")),
+        Some(number) => Ok(number),
+        None => Err(format!("Value '{text}' is not a valid IMAP number")),
+    }
 }
 
 fn partial(text: &str) -> Result<(u64, Option<u64>)> {
