@@ -12,6 +12,7 @@ pub mod location;
 pub mod quota;
 pub mod saving;
 pub mod sessions;
+mod sharing;
 pub mod stores;
 
 pub use saving::Saver;

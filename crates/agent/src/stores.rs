@@ -15,6 +15,7 @@ use store_mbox::{LockKind, Locks, MboxStore};
 
 use crate::location::{self, Location};
 use crate::quota::{self, By};
+use crate::sharing::{self, Joined};
 
 /// Why there is no store.
 #[derive(Debug, thiserror::Error)]
@@ -77,10 +78,29 @@ impl Stores {
         (settings, by): (&Dovecot, By),
         report: Report,
     ) -> Result<Arc<dyn Store>, Error> {
-        let location = location::parse(&account.mail_location, &account.user, account.home.as_deref())?;
+        let inbox = settings.namespaces.iter().find(|namespace| namespace.inbox);
+        let own = inbox.map_or("", |inbox| inbox.location.as_str());
+        let location = match own.contains('%') || own.is_empty() {
+            true => location::parse(&account.mail_location, &account.user, account.home.as_deref())?,
+            false => location::parse(own, &account.user, account.home.as_deref())?,
+        };
         let store = self.at(&location, (settings, by), Arc::clone(&report))?;
         let tell = |text: &str| report(text);
-        Ok(quota::around(store, (account, &location), (settings, by), &tell))
+        let store = quota::around(store, (account, &location), (settings, by), &tell);
+        if !sharing::is_wanted(settings) {
+            return Ok(store);
+        }
+        let all = settings.clone();
+        let usual_separator = location.usual_separator();
+        let opener: sharing::Opener = Box::new(move |location, namespace| {
+            if namespace.inbox {
+                return Ok(Arc::clone(&store));
+            }
+            let shown = shown(namespace, location.usual_separator());
+            make((location, None), shown, &all, Arc::clone(&report))
+        });
+        let joined = Joined::new(account, settings, usual_separator, opener)?;
+        Ok(Arc::new(joined))
     }
 
     /// From now on mailboxes are opened with that mail spool.
@@ -105,7 +125,10 @@ impl Stores {
                     .lock()
                     .unwrap_or_else(PoisonError::into_inner)
                     .clone();
-                let store = make((location, mail_spool.as_ref()), settings, report)?;
+                let inbox = settings.namespaces.iter().find(|namespace| namespace.inbox);
+                let inbox = inbox.cloned().unwrap_or_else(settings::Namespace::inbox);
+                let shown = shown(&inbox, location.usual_separator());
+                let store = make((location, mail_spool.as_ref()), shown, settings, report)?;
                 open.insert(location.clone(), Arc::downgrade(&store));
                 store
             }
@@ -132,12 +155,13 @@ impl Stores {
 
 fn make(
     (location, mail_spool): (&Location, Option<&MailSpool>),
+    shown: Shown,
     settings: &Dovecot,
     report: Report,
 ) -> mailbox::Result<Arc<dyn Store>> {
     Ok(match location {
         Location::Maildir { root } => {
-            let store = MaildirStore::new(root, maildir_options(settings));
+            let store = MaildirStore::new(root, maildir_options(shown));
             Arc::new(store.reporting(report))
         }
         Location::Mbox { root, inbox } => {
@@ -146,7 +170,6 @@ fn make(
                 Some(kept) => store.kept_by(kept),
                 None => store,
             };
-            let shown = shown(settings, '/');
             let store = store.shown(&shown.prefix, shown.separator, shown.special_use);
             Arc::new(store.reporting(report))
         }
@@ -181,7 +204,7 @@ fn mbox_locks(settings: &Dovecot) -> Locks {
     }
 }
 
-/// How the namespace that holds INBOX shows its mailboxes.
+/// How a namespace shows its mailboxes.
 #[derive(Debug, PartialEq, Eq)]
 struct Shown {
     prefix: String,
@@ -190,47 +213,34 @@ struct Shown {
     special_use: Vec<(String, SpecialUse)>,
 }
 
-fn shown(settings: &Dovecot, own_separator: char) -> Shown {
+fn shown(namespace: &settings::Namespace, own_separator: char) -> Shown {
     let mut shown = Shown {
         prefix: String::new(),
         separator: own_separator,
         special_use: Vec::new(),
     };
-    let Some(namespace) = settings.namespaces.iter().find(|namespace| namespace.inbox) else {
-        return shown;
-    };
     shown.separator = namespace.separator.chars().next().unwrap_or(own_separator);
     shown.prefix.clone_from(&namespace.prefix);
     for mailbox in &namespace.mailboxes {
-        let used = mailbox.special_use.iter().find_map(|word| special_use(word));
         let name = format!("{}{}", namespace.prefix, mailbox.name);
-        shown.special_use.extend(used.map(|special| (name, special)));
+        let uses = mailbox
+            .special_use
+            .iter()
+            .filter_map(|word| SpecialUse::named(word));
+        shown
+            .special_use
+            .extend(uses.map(|special_use| (name.clone(), special_use)));
     }
     shown
 }
 
-fn maildir_options(settings: &Dovecot) -> store_maildir::Options {
+fn maildir_options(shown: Shown) -> store_maildir::Options {
     let options = store_maildir::Options::default();
-    let shown = shown(settings, options.separator);
     store_maildir::Options {
         separator: shown.separator,
         prefix: shown.prefix,
         special_use: shown.special_use,
         ..options
-    }
-}
-
-/// A special use by its IMAP word (RFC 6154).
-fn special_use(word: &str) -> Option<SpecialUse> {
-    match word.trim_start_matches('\\').to_ascii_lowercase().as_str() {
-        "all" => Some(SpecialUse::All),
-        "archive" => Some(SpecialUse::Archive),
-        "drafts" => Some(SpecialUse::Drafts),
-        "flagged" => Some(SpecialUse::Flagged),
-        "junk" => Some(SpecialUse::Junk),
-        "sent" => Some(SpecialUse::Sent),
-        "trash" => Some(SpecialUse::Trash),
-        _ => None,
     }
 }
 
@@ -240,7 +250,7 @@ mod tests {
 
     #[test]
     fn a_namespace_is_shown_as_it_is_set() {
-        let nothing = Dovecot::default();
+        let nothing = settings::Namespace::inbox();
         assert_eq!(
             (shown(&nothing, '/').separator, shown(&nothing, '.').separator),
             ('/', '.')
@@ -256,15 +266,11 @@ mod tests {
             mailboxes: vec![sent],
             ..settings::Namespace::named("")
         };
-        let set = Dovecot {
-            namespaces: vec![namespace],
-            ..nothing
-        };
         let expected = Shown {
             prefix: "mail.".to_owned(),
             separator: '.',
             special_use: vec![("mail.Sent".to_owned(), SpecialUse::Sent)],
         };
-        assert_eq!(shown(&set, '/'), expected);
+        assert_eq!(shown(&namespace, '/'), expected);
     }
 }

@@ -33,6 +33,7 @@ pub fn suite(subject: &mut dyn Subject) {
     a_mailbox_is_renamed_with_its_children(subject);
     renaming_inbox_moves_its_messages(subject);
     subscriptions_are_a_list_of_names(subject);
+    what_a_mailbox_is_for_is_kept(subject);
     a_mailbox_made_again_has_another_uid_validity(subject);
     appended_messages_are_read_back(subject);
     an_append_that_is_dropped_leaves_nothing(subject);

@@ -13,6 +13,8 @@ pub mod flags;
 pub mod memory;
 pub mod mutf7;
 pub mod name;
+pub mod quota;
+pub mod rights;
 pub mod store;
 pub mod uid;
 

@@ -10,8 +10,8 @@ use crate::flags::KEYWORDS_MAX;
 use crate::name::NAME_BYTES_MAX;
 use crate::{
     Append, Appended, Body, Cache, Changes, Copied, Error, FlagChange, Flags, Keyword, ListEntry, MailboxId,
-    MailboxName, MessageState, ModSeq, Namespace, NamespaceKind, Opened, Result, SpecialUse, Status, Store,
-    Stored, SystemFlags, Uid, UidSet, UidValidity, Wake, Watch,
+    MailboxName, MessageState, ModSeq, Namespace, Opened, Result, SpecialUse, Status, Store, Stored,
+    SystemFlags, Uid, UidSet, UidValidity, Wake, Watch,
 };
 
 /// One account's mail in memory. A clone is another handle on the same mail, as another session has it.
@@ -347,11 +347,7 @@ impl Account {
 
 impl Store for MemoryStore {
     fn namespaces(&self) -> Vec<Namespace> {
-        vec![Namespace {
-            kind: NamespaceKind::Personal,
-            prefix: String::new(),
-            separator: self.separator,
-        }]
+        vec![Namespace::personal("", self.separator)]
     }
 
     fn list(&self) -> Result<Vec<ListEntry>> {
@@ -364,14 +360,16 @@ impl Store for MemoryStore {
                     name: node,
                     selectable: false,
                     no_inferiors: false,
-                    special_use: None,
+                    exists: false,
+                    special_use: Vec::new(),
                 });
             }
             let entry = ListEntry {
                 name: name.clone(),
                 selectable: true,
                 no_inferiors: false,
-                special_use: mailbox.special_use,
+                exists: true,
+                special_use: mailbox.special_use.into_iter().collect(),
             };
             entries.insert(name.clone(), entry);
         }
@@ -388,7 +386,6 @@ impl Store for MemoryStore {
                 object_id: mailbox.object_id,
                 read_only: false,
             }),
-            None if self.has_children(&mail, name) => Err(Error::NotSelectable(name.to_string())),
             None => Err(Error::NoSuchMailbox(name.to_string())),
         }
     }
@@ -417,7 +414,6 @@ impl Store for MemoryStore {
                 self.account.wake_for_names();
                 Ok(())
             }
-            None if self.has_children(&mail, name) => Err(Error::NotSelectable(name.to_string())),
             None => Err(Error::NoSuchMailbox(name.to_string())),
         }
     }

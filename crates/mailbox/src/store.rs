@@ -5,8 +5,11 @@
 
 use std::collections::HashMap;
 use std::num::NonZeroI64;
+use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::quota::QuotaRoot;
+use crate::rights::{AclEntry, Identifier, Rights, RightsChange};
 use crate::{Cache, FlagChange, Flags, MailboxName, ModSeq, Result, SpecialUse, Uid, UidSet, UidValidity};
 
 /// A mailbox that was opened. Opaque to callers; survives a rename where the store can follow it.
@@ -22,6 +25,23 @@ pub struct Namespace {
     pub prefix: String,
     /// The hierarchy separator.
     pub separator: char,
+    /// Whether NAMESPACE leaves it out.
+    pub is_hidden: bool,
+    /// Whether its mailboxes are listed also to who does not ask for names with its prefix.
+    pub is_listed: bool,
+}
+
+impl Namespace {
+    /// A user's own, listed as usual.
+    pub fn personal(prefix: &str, separator: char) -> Namespace {
+        Namespace {
+            kind: NamespaceKind::Personal,
+            prefix: prefix.to_owned(),
+            separator,
+            is_hidden: false,
+            is_listed: true,
+        }
+    }
 }
 
 /// Whose mailboxes a namespace holds.
@@ -42,8 +62,10 @@ pub struct ListEntry {
     pub selectable: bool,
     /// Whether no mailbox can be below it (`\NoInferiors`).
     pub no_inferiors: bool,
+    /// Whether it is there itself: a name that others below it only imply is not (`\NonExistent`).
+    pub exists: bool,
     /// What it is for.
-    pub special_use: Option<SpecialUse>,
+    pub special_use: Vec<SpecialUse>,
 }
 
 /// What opening a mailbox tells.
@@ -219,7 +241,7 @@ pub trait Store: Send + Sync {
     /// Opens a mailbox. INBOX is created when it is missing.
     fn open(&self, name: &MailboxName) -> Result<Opened>;
 
-    /// Creates a mailbox and the nodes above it.
+    /// Creates a mailbox and the nodes above it. What it is for is kept with it.
     fn create(&self, name: &MailboxName, special_use: Option<SpecialUse>) -> Result<()>;
 
     /// Creates a node that is to hold mailboxes (RFC 3501 §6.3.3: a name that ends in the separator). Where any mailbox can
@@ -239,6 +261,36 @@ pub trait Store: Send + Sync {
 
     /// Adds a name to the subscriptions or takes it away; doing so twice is no error.
     fn subscribe(&self, name: &MailboxName, subscribed: bool) -> Result<()>;
+
+    /// The directory where files about a mailbox lie, whether it exists or not; `None` where there are no files.
+    fn directory(&self, name: &MailboxName) -> Result<Option<PathBuf>> {
+        let _ = name;
+        Ok(None)
+    }
+
+    /// What the user may do with a mailbox, which need not exist.
+    fn my_rights(&self, name: &MailboxName) -> Result<Rights> {
+        let _ = name;
+        Ok(Rights::ALL)
+    }
+
+    /// Who may do what with a mailbox, in the order in which it counts; the owner is told by name.
+    fn acl(&self, name: &MailboxName) -> Result<Vec<AclEntry>> {
+        let _ = name;
+        Ok(Vec::new())
+    }
+
+    /// Changes what somebody may do with a mailbox (or, of a negative entry, may not).
+    fn set_acl(&self, name: &MailboxName, whom: (&Identifier, bool), change: RightsChange) -> Result<()> {
+        let _ = (whom, change);
+        Err(crate::Error::NoPermission(name.to_string()))
+    }
+
+    /// The quota roots that a mailbox counts for, or all of them. A mailbox need not exist. None where nothing is limited.
+    fn quota_roots(&self, mailbox: Option<&MailboxName>) -> Result<Vec<QuotaRoot>> {
+        let _ = mailbox;
+        Ok(Vec::new())
+    }
 
     /// The counters of a mailbox, after looking for what other programs did to it.
     fn status(&self, mailbox: &MailboxId) -> Result<Status>;

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mailbox::{
     Append, Body, Cache, Changes, Copied, Error, FlagChange, ListEntry, MailboxId, MailboxName, ModSeq,
-    Namespace, NamespaceKind, Opened, Report, Result, SpecialUse, Status, Store, Stored, SystemFlags, Uid,
-    UidSet, UidValidity, Wake, Watch,
+    Namespace, Opened, Report, Result, SpecialUse, Status, Store, Stored, SystemFlags, Uid, UidSet,
+    UidValidity, Wake, Watch,
 };
 use mailbox_index::{Durability, Lock, Record};
 
@@ -229,6 +229,14 @@ impl Account {
         }
     }
 
+    /// As [`Account::existing`]; a name that others below it only imply is no mailbox.
+    fn real(&self, name: &MailboxName) -> Result<String> {
+        self.existing(name).map_err(|error| match error {
+            Error::NotSelectable(name) => Error::NoSuchMailbox(name),
+            error => error,
+        })
+    }
+
     fn has_children(&self, name: &MailboxName) -> Result<bool> {
         let entries = folders::list(&self.root, &self.naming)?;
         Ok(entries
@@ -237,7 +245,7 @@ impl Account {
     }
 
     fn open(&self, name: &MailboxName) -> Result<Opened> {
-        let directory = self.existing(name)?;
+        let directory = self.real(name)?;
         if name.is_inbox() {
             paths::create_maildir(&self.root)?;
         }
@@ -287,25 +295,17 @@ fn parse_id(id: &MailboxId) -> Result<(UidValidity, &str)> {
 impl Store for MaildirStore {
     fn namespaces(&self) -> Vec<Namespace> {
         let naming = &self.account.naming;
-        let prefix = naming.prefix.clone();
-        vec![Namespace {
-            kind: NamespaceKind::Personal,
-            prefix,
-            separator: naming.separator,
-        }]
+        vec![Namespace::personal(&naming.prefix, naming.separator)]
     }
 
     fn list(&self) -> Result<Vec<ListEntry>> {
         let mut entries = folders::list(&self.account.root, &self.account.naming)?;
         for entry in &mut entries {
-            let configured = self
-                .account
-                .special_use
-                .iter()
-                .find(|(name, _)| *name == entry.name.as_str());
-            entry.special_use = entry
-                .special_use
-                .or(configured.map(|(_, special_use)| *special_use));
+            let configured = self.account.special_use.iter();
+            let configured = configured.filter(|(name, _)| *name == entry.name.as_str());
+            if entry.special_use.is_empty() {
+                entry.special_use = configured.map(|(_, special_use)| *special_use).collect();
+            }
         }
         Ok(entries)
     }
@@ -324,7 +324,7 @@ impl Store for MaildirStore {
         if name.is_inbox() {
             return Err(Error::InvalidName(name.to_string(), "INBOX can't be deleted"));
         }
-        let directory = self.account.existing(name)?;
+        let directory = self.account.real(name)?;
         self.account.open(name)?;
         let folder = self.account.folder_at(&directory)?;
         lock(&self.account.folders).remove(&directory);
@@ -368,6 +368,11 @@ impl Store for MaildirStore {
     fn subscribe(&self, name: &MailboxName, subscribed: bool) -> Result<()> {
         paths::create_maildir(&self.account.root)?;
         subscriptions::change(&self.account.root, &self.account.naming, name, subscribed)
+    }
+
+    fn directory(&self, name: &MailboxName) -> Result<Option<PathBuf>> {
+        let directory = self.account.naming.directory(name)?;
+        Ok(Some(self.account.root.join(directory)))
     }
 
     fn status(&self, mailbox: &MailboxId) -> Result<Status> {

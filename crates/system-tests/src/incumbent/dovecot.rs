@@ -128,6 +128,8 @@ impl Dovecot {
         let home = self.home(user);
         fs::create_dir_all(&home).expect("it can be made");
         own(&home);
+        // What users share lies beside their homes.
+        own(&self.path("home"));
     }
 
     fn path(&self, name: &str) -> PathBuf {

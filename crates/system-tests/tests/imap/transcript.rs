@@ -49,7 +49,7 @@ impl Transcript {
                 Step::Removes { folder, number } => mail::remove(home, folder, *number),
             }
         }
-        Transcript(settled(&lines))
+        Transcript(sorted(settled(&lines)))
     }
 
     /// What is said and answered otherwise, for reading.
@@ -325,6 +325,27 @@ fn settled(lines: &[String]) -> Vec<String> {
         without_today(&line)
     };
     lines.iter().map(settle).collect()
+}
+
+/// Mailboxes in order of their lines, each with what is told of it behind it: Dovecot lists them as the directory has them.
+fn sorted(lines: Vec<String>) -> Vec<String> {
+    let is = |line: &str, words: &[&str]| words.iter().any(|word| line[1..].starts_with(word));
+    let begins = |line: &String| is(line, &[" * LIST ", " * LSUB "]);
+    let belongs = |line: &String| begins(line) || is(line, &[" * STATUS ", " * MYRIGHTS "]);
+    let mut out: Vec<String> = Vec::with_capacity(lines.len());
+    let mut rest = lines.as_slice();
+    while let Some(start) = rest.iter().position(begins) {
+        let (before, listed) = rest.split_at(start);
+        let end = listed.iter().position(|line| !belongs(line));
+        let (listed, after) = listed.split_at(end.unwrap_or(listed.len()));
+        let mut mailboxes: Vec<&[String]> = listed.chunk_by(|_, next| !begins(next)).collect();
+        mailboxes.sort();
+        out.extend_from_slice(before);
+        out.extend(mailboxes.concat());
+        rest = after;
+    }
+    out.extend_from_slice(rest);
+    out
 }
 
 const MODSEQ_WORDS: [&str; 5] = [
