@@ -8,6 +8,7 @@
 mod autocreate;
 pub mod farewell;
 pub mod location;
+mod pop3_settings;
 pub mod quota;
 pub mod saving;
 pub mod sessions;

@@ -5,10 +5,12 @@
 
 mod laws;
 mod model;
+mod pop3;
 mod tree;
 
 pub use laws::*;
 pub use model::model;
+pub use pop3::*;
 pub use tree::*;
 
 use crate::{Flags, Keyword, MailboxId, MailboxName, MessageState, Store, SystemFlags, Uid, UidSet};
@@ -49,6 +51,7 @@ pub fn suite(subject: &mut dyn Subject) {
     two_openings_see_each_other(subject);
     everything_survives_reopening(subject);
     a_watch_wakes(subject);
+    unique_identifiers_are_kept_or_forgotten(subject);
 }
 
 /// `first/second` in the store's own separator and namespace.

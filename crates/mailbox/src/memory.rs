@@ -1,6 +1,6 @@
 //! The in-memory store: the specification of [`Store`] that every other store is compared with.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use message::lines::ToCrlf;
@@ -9,7 +9,7 @@ use crate::flags::KEYWORDS_MAX;
 use crate::name::NAME_BYTES_MAX;
 use crate::{
     Append, Appended, Body, Changes, Copied, Error, FlagChange, Flags, Keyword, ListEntry, MailboxId,
-    MailboxName, MessageState, ModSeq, Namespace, NamespaceKind, Opened, Result, SpecialUse, Status, Store,
+    MailboxName, MessageState, ModSeq, Namespace, NamespaceKind, Opened, Pop3Note, Result, SpecialUse, Status, Store,
     Stored, SystemFlags, Uid, UidSet, UidValidity, Wake, Watch,
 };
 
@@ -61,6 +61,7 @@ struct Message {
     flags: Flags,
     internal_date_secs: i64,
     content: Arc<Vec<u8>>,
+    uidl: Option<String>,
 }
 
 impl Default for MemoryStore {
@@ -548,6 +549,27 @@ impl Store for MemoryStore {
         Ok(Arc::new(Content(message.content.clone())))
     }
 
+    fn pop3_notes(&self, mailbox: &MailboxId) -> Result<HashMap<Uid, Pop3Note>> {
+        let mail = self.mail();
+        let messages = mail.mailbox(mailbox)?.messages.iter();
+        let noted = messages.filter_map(|(uid, message)| {
+            let uidl = Some(message.uidl.clone()?);
+            Some((*uid, Pop3Note { uidl, order: None }))
+        });
+        Ok(noted.collect())
+    }
+
+    fn save_uidls(&self, mailbox: &MailboxId, uidls: &[(Uid, String)]) -> Result<()> {
+        let mut mail = self.mail();
+        let messages = &mut mail.mailbox_mut(mailbox)?.messages;
+        for (uid, uidl) in uidls {
+            if let Some(message) = messages.get_mut(uid) {
+                message.uidl = Some(uidl.clone());
+            }
+        }
+        Ok(())
+    }
+
     fn watch(&self, mailbox: &MailboxId, wake: Wake) -> Result<Watch> {
         self.mail().mailbox(mailbox)?;
         let mut watchers = lock(&self.account.watchers);
@@ -601,6 +623,7 @@ impl Append for Appending {
                 flags: without_repetition(flags),
                 internal_date_secs,
                 content: Arc::new(content),
+                uidl: None,
             })
             .collect();
         let mut mail = lock(&self.account.mail);

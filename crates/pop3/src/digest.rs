@@ -52,12 +52,16 @@ pub(crate) fn of_header(header: &[u8], fields: Fields) -> String {
         } else {
             // The first Received is over when another field begins.
             received |= name == b"received";
-            let Some(colon) = line.iter().position(|&b| b == b':') else {
-                name.clear();
-                continue;
-            };
-            name = line[..colon].trim_ascii_end().to_ascii_lowercase();
-            line[colon + 1..].trim_ascii_start()
+            match line.iter().position(|&b| b == b':') {
+                Some(colon) => {
+                    name = line[..colon].trim_ascii_end().to_ascii_lowercase();
+                    line[colon + 1..].trim_ascii_start()
+                }
+                None => {
+                    name.clear();
+                    line
+                }
+            }
         };
         let counts = fields == Fields::All
             || match name.as_slice() {

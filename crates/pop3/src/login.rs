@@ -247,7 +247,7 @@ impl Login {
             Some("=") => Some(Vec::new()),
             Some(encoded) => match BASE64.decode(encoded) {
                 Ok(bytes) => Some(bytes),
-                Err(_) => return self.say("-ERR [AUTH] Invalid base64 in response"),
+                Err(_) => return self.say("-ERR [AUTH] Invalid base64 data in initial response"),
             },
         };
         if !self.settings.mechanisms.contains(&mechanism) {

@@ -405,6 +405,10 @@ impl Session {
                 };
             }
             Err(mailbox::Error::NoSuchMessage(_)) => {
+                match lines {
+                    Some(_) => self.counts.top.0 += 1,
+                    None => self.counts.retr.0 += 1,
+                }
                 self.refuse(&format!("-ERR Message {} expunged.", at + 1));
             }
             Err(error) => {

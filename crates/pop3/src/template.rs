@@ -1,4 +1,4 @@
-//! Text with variables, as dovecot.conf writes it: `%u`, `%08Xu`, `%5.2f`, `%{uid}`, and in the newer dialect `%{uid | hex(8)}`.
+//! Text with variables, as dovecot.conf writes it: `%u`, `%08Xu`, `%2.5f`, `%{uid}`, and in the newer dialect `%{uid | hex(8)}`.
 
 /// So many letters may change one value.
 const CHANGES_MAX: usize = 10;
@@ -33,7 +33,7 @@ enum Change {
 /// Which part of the value is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Part {
-    /// From `offset` on (from the end if negative), at most `width` characters (0: all; less than 0: without so many).
+    /// From `offset` on (from the end if negative), at most `width` characters (0: all).
     Cut { offset: i64, width: i64 },
     /// From `offset` on, with zeros in front up to `width`.
     Zeros { offset: i64, width: i64 },
@@ -152,8 +152,7 @@ impl Part {
                 into.push_str(&shown);
             }
             Part::Cut { .. } => {
-                let most = if width < 0 { length(&shown) + width } else { width };
-                into.extend(shown.chars().take(usize::try_from(most).unwrap_or(0)));
+                into.extend(shown.chars().take(usize::try_from(width).unwrap_or(0)));
             }
         }
     }
@@ -162,24 +161,16 @@ impl Part {
 /// `08`, `5`, `-3`, `2.5`, `-4.2` in front of a variable.
 fn part(text: &str) -> (Part, &str) {
     let (zeros, first, rest) = number(text);
+    let width = first.abs();
     match rest.strip_prefix('.') {
         None if zeros => (
-            Part::Zeros {
-                offset: 0,
-                width: first,
-            },
+            Part::Zeros { offset: 0, width },
             rest,
         ),
-        None => (
-            Part::Cut {
-                offset: 0,
-                width: first,
-            },
-            rest,
-        ),
+        None => (Part::Cut { offset: 0, width }, rest),
         Some(rest) => {
             let (zeros_too, width, rest) = number(rest);
-            let offset = first;
+            let (offset, width) = (first, width.abs());
             match zeros || zeros_too {
                 true => (Part::Zeros { offset, width }, rest),
                 false => (Part::Cut { offset, width }, rest),
@@ -266,7 +257,7 @@ mod tests {
             ("%Rf", "fedcbA"),
             ("%2.3f", "cde"),
             ("%-3.2f", "de"),
-            ("%-2f", "Abcd"),
+            ("%-2f", "Ab"),
             ("%Xf", "0"),
             ("100%% %{uid}", "100% 300"),
             ("%{uid | hex(8)}-%{ filename | upper }", "0000012c-ABCDEF"),

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use mailbox::{
     Append, Appended, Body, Changes, Copied, Error, FlagChange, Flags, ListEntry, MailboxId, MailboxName,
-    ModSeq, Namespace, Opened, Result, SpecialUse, Status, Store, Stored, Uid, UidSet, Wake, Watch, mutf7,
+    ModSeq, Namespace, Opened, Pop3Note, Result, SpecialUse, Status, Store, Stored, Uid, UidSet, Wake, Watch, mutf7,
 };
 use store_maildir::maildirsize::{self, Amount, Anew};
 
@@ -429,6 +429,14 @@ impl Store for Limited {
 
     fn storage_names(&self, mailbox: &MailboxId) -> Result<Option<HashMap<Uid, String>>> {
         self.inner.storage_names(mailbox)
+    }
+
+    fn pop3_notes(&self, mailbox: &MailboxId) -> Result<HashMap<Uid, Pop3Note>> {
+        self.inner.pop3_notes(mailbox)
+    }
+
+    fn save_uidls(&self, mailbox: &MailboxId, uidls: &[(Uid, String)]) -> Result<()> {
+        self.inner.save_uidls(mailbox, uidls)
     }
 
     fn watch(&self, mailbox: &MailboxId, wake: Wake) -> Result<Watch> {

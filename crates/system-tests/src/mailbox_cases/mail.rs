@@ -80,7 +80,8 @@ fn remove_from_mbox(home: &Path, number: usize) {
     let text = format!("\n{}", String::from_utf8_lossy(&fs::read(mbox(home)).unwrap()));
     let mut parts: Vec<&str> = text.split("\nFrom ").skip(1).collect();
     parts.remove(number - 1);
-    let kept: String = parts.iter().map(|part| format!("From {part}\n")).collect();
+    let kept = parts.iter().map(|part| format!("From {}\n\n", part.trim_end()));
+    let kept: String = kept.collect();
     fs::write(mbox(home), kept).unwrap();
 }
 
