@@ -484,22 +484,27 @@ impl Session {
 
     /// RFC 1939 §6: deletes what was marked; what was retrieved is seen.
     fn update(&mut self) -> mailbox::Result<(u64, u64)> {
-        let Some(maildrop) = &self.maildrop else {
-            return Ok((0, 0));
-        };
-        if !self.settings.no_flag_updates
-            && let Err(error) = maildrop.update_seen()
-        {
+        self.update_seen();
+        match &self.maildrop {
+            Some(maildrop) => maildrop.delete(&self.settings),
+            None => Ok((0, 0)),
+        }
+    }
+
+    /// What was retrieved is seen, also when the client does not come to QUIT.
+    fn update_seen(&mut self) {
+        let maildrop = self.maildrop.as_ref().filter(|_| !self.settings.no_flag_updates);
+        if let Some(Err(error)) = maildrop.map(Maildrop::update_seen) {
             self.events.push(Event::Problem(format!(
                 "cannot mark messages of INBOX as seen: {error}"
             )));
         }
-        maildrop.delete(&self.settings)
     }
 
-    /// The end without QUIT: nothing is changed.
+    /// The end without QUIT: nothing is deleted.
     fn hang_up(&mut self, reason: &'static str) {
         if !self.finished {
+            self.update_seen();
             self.finish(reason);
         }
     }

@@ -82,7 +82,11 @@ fn remove_from_mbox(home: &Path, number: usize) {
     parts.remove(number - 1);
     let kept = parts.iter().map(|part| format!("From {}\n\n", part.trim_end()));
     let kept: String = kept.collect();
-    fs::write(mbox(home), kept).unwrap();
+    // At once: nobody may see half of it.
+    let new = home.join("new.mbox");
+    fs::write(&new, kept).unwrap();
+    give_away(home, &new);
+    fs::rename(&new, mbox(home)).unwrap();
 }
 
 /// The flags of the messages of a folder, in order of their names.

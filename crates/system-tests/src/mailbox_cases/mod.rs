@@ -18,7 +18,8 @@ use case::{Case, File};
 use transcript::{Account, Transcript};
 
 /// For both; each file adds its own.
-const DOVECOT_CONF: &str = "login_greeting = Ready.\nmail_max_userip_connections = 100\n";
+const DOVECOT_CONF: &str = "login_greeting = Ready.\nmail_max_userip_connections = 100\nauth_failure_delay = 0\n\
+    service anvil {\n  unix_listener anvil-auth-penalty {\n    mode = 0\n  }\n}\n";
 const PASSWORD: &str = "secret";
 
 /// The accounts of a case: its own, and the other one that `o>` speaks for.
