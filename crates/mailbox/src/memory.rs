@@ -9,8 +9,8 @@ use crate::flags::KEYWORDS_MAX;
 use crate::name::NAME_BYTES_MAX;
 use crate::{
     Append, Appended, Body, Changes, Copied, Error, FlagChange, Flags, Keyword, ListEntry, MailboxId,
-    MailboxName, MessageState, ModSeq, Namespace, NamespaceKind, Opened, Pop3Note, Result, SpecialUse, Status, Store,
-    Stored, SystemFlags, Uid, UidSet, UidValidity, Wake, Watch,
+    MailboxName, MessageState, ModSeq, Namespace, NamespaceKind, Opened, Pop3Note, Result, SpecialUse,
+    Status, Store, Stored, SystemFlags, Uid, UidSet, UidValidity, Wake, Watch,
 };
 
 /// One account's mail in memory. A clone is another handle on the same mail, as another session has it.

@@ -27,7 +27,9 @@ pub(crate) fn answer(argument: &[u8]) -> String {
 fn fits(tag: &str, range: &str) -> bool {
     let start = range.get(..tag.len());
     let rest = range.get(tag.len()..).unwrap_or_default();
-    range == "*" || (start.is_some_and(|start| start.eq_ignore_ascii_case(tag)) && (rest.is_empty() || rest.starts_with('-')))
+    range == "*"
+        || (start.is_some_and(|start| start.eq_ignore_ascii_case(tag))
+            && (rest.is_empty() || rest.starts_with('-')))
 }
 
 #[cfg(test)]
@@ -36,7 +38,10 @@ mod tests {
 
     #[test]
     fn languages_are_found() {
-        assert_eq!(answer(b""), "+OK Languages are:\r\nen English\r\ni-default English\r\n.");
+        assert_eq!(
+            answer(b""),
+            "+OK Languages are:\r\nen English\r\ni-default English\r\n."
+        );
         for range in ["en", "EN", "en-GB", "*"] {
             assert_eq!(answer(range.as_bytes()), "+OK en English", "{range}");
         }

@@ -68,7 +68,8 @@ impl Maildrop {
         if maildrop.format.uses_name() {
             maildrop.names = store.storage_names(&maildrop.id)?;
             if maildrop.names.is_none() && maildrop.format.needs_name() {
-                let text = "pop3_uidl_format: messages of this mailbox have no names for %f; %08Xu%08Xv is used";
+                let text =
+                    "pop3_uidl_format: messages of this mailbox have no names for %f; %08Xu%08Xv is used";
                 problem = Some(text.to_owned());
                 maildrop.format = UidlFormat::default();
             }

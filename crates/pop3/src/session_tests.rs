@@ -1,9 +1,9 @@
 //! Tests of the session, and the dialogue files against both machines.
 
 use super::*;
-use mailbox::{Flags, MailboxName};
 use machine::Stamp;
 use mailbox::MemoryStore;
+use mailbox::{Flags, MailboxName};
 use proptest::prelude::*;
 use testkit::{Dialogue, Given, MachinePeer, Policy, Ran, Run};
 
@@ -105,7 +105,9 @@ fn what_was_retrieved_is_seen() {
     );
     assert_eq!(store.status(&inbox).unwrap().unseen, 2);
     // The octets that Dovecot 2.3 counts for the same session.
-    assert!(matches!(&events[..], [Event::Ended(ended)] if ended.counts.retr == (1, 103) && ended.counts.top == (1, 93)));
+    assert!(
+        matches!(&events[..], [Event::Ended(ended)] if ended.counts.retr == (1, 103) && ended.counts.top == (1, 93))
+    );
 }
 
 #[test]

@@ -163,10 +163,7 @@ fn part(text: &str) -> (Part, &str) {
     let (zeros, first, rest) = number(text);
     let width = first.abs();
     match rest.strip_prefix('.') {
-        None if zeros => (
-            Part::Zeros { offset: 0, width },
-            rest,
-        ),
+        None if zeros => (Part::Zeros { offset: 0, width }, rest),
         None => (Part::Cut { offset: 0, width }, rest),
         Some(rest) => {
             let (zeros_too, width, rest) = number(rest);
@@ -184,7 +181,9 @@ fn number(text: &str) -> (bool, i64, &str) {
     let (sign, text) = text.strip_prefix('-').map_or((1, text), |rest| (-1, rest));
     let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (digits, rest) = text.split_at(end);
-    let value: i64 = digits.parse().unwrap_or(if digits.is_empty() { 0 } else { WIDTH_MAX });
+    let value: i64 = digits
+        .parse()
+        .unwrap_or(if digits.is_empty() { 0 } else { WIDTH_MAX });
     (digits.starts_with('0'), sign * value.min(WIDTH_MAX), rest)
 }
 

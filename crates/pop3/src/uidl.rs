@@ -115,10 +115,7 @@ mod tests {
         assert_eq!(show("UID%u-%v"), "UID300-7");
         assert_eq!(show("%05Xu%%%v"), "0012c%7");
         assert_eq!(show("%m"), "d41d8cd9");
-        assert_eq!(
-            show("%{uid | hex(8)}%{uidvalidity | hex(8)}"),
-            "0000012c00000007"
-        );
+        assert_eq!(show("%{uid | hex(8)}%{uidvalidity | hex(8)}"), "0000012c00000007");
     }
 
     #[test]

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mailbox::{
     Append, Body, Changes, Copied, Error, FlagChange, ListEntry, MailboxId, MailboxName, ModSeq, Namespace,
-    NamespaceKind, Opened, Pop3Note, Report, Result, SpecialUse, Status, Store, Stored, SystemFlags, Uid, UidSet,
-    UidValidity, Wake, Watch,
+    NamespaceKind, Opened, Pop3Note, Report, Result, SpecialUse, Status, Store, Stored, SystemFlags, Uid,
+    UidSet, UidValidity, Wake, Watch,
 };
 use mailbox_index::{Durability, Lock, Record};
 

@@ -105,7 +105,7 @@ fn write(maildir: &Path, stamps: [Stamp; 2], notes: &Notes) -> Result<()> {
     let [dovecot, courier] = stamps;
     let mut text = format!("1 {} {} {} {}\n", dovecot.0, dovecot.1, courier.0, courier.1).into_bytes();
     let mut sorted: Vec<_> = notes.iter().collect();
-    sorted.sort_by(|(one, _), (other, _)| one.cmp(other));
+    sorted.sort_by_key(|(base, _)| *base);
     for (base, note) in sorted {
         let uidl = note.uidl.as_deref().unwrap_or("-");
         text.extend_from_slice(format!("{} {uidl} ", note.order.unwrap_or(0)).as_bytes());
@@ -120,8 +120,12 @@ fn parse_own(text: &[u8]) -> ([Stamp; 2], Notes) {
     let mut lines = text.split(|b| *b == b'\n');
     let head: Vec<&[u8]> = lines.next().unwrap_or_default().split(|b| *b == b' ').collect();
     let stamps = match head.as_slice() {
-        [first, numbers @ ..] if *first == FIRST_WORD && numbers.len() == 4 => [0, 2]
-            .map(|at| Stamp(number(numbers[at]).unwrap_or(0), number(numbers[at + 1]).unwrap_or(0))),
+        [first, numbers @ ..] if *first == FIRST_WORD && numbers.len() == 4 => [0, 2].map(|at| {
+            Stamp(
+                number(numbers[at]).unwrap_or(0),
+                number(numbers[at + 1]).unwrap_or(0),
+            )
+        }),
         _ => return Default::default(),
     };
     let note = |line: &[u8]| {
@@ -230,7 +234,10 @@ mod tests {
         assert_eq!(notes[b"c+d".as_slice()], note("c+2Bd", 3));
         let newest = parse_courier(b"/3 5 1700\na 120 1:1700:4\n");
         assert_eq!(newest[b"a".as_slice()], note("UID1-1700", 1));
-        assert_eq!(parse_courier(b"/1 5\na 120 1\n")[b"a".as_slice()], note("UID1", 1));
+        assert_eq!(
+            parse_courier(b"/1 5\na 120 1\n")[b"a".as_slice()],
+            note("UID1", 1)
+        );
         assert_eq!(parse_courier(b"a 120\n")[b"a".as_slice()], note("a", 1));
     }
 

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use mailbox::{
     Append, Appended, Body, Changes, Copied, Error, FlagChange, Flags, ListEntry, MailboxId, MailboxName,
-    ModSeq, Namespace, Opened, Pop3Note, Result, SpecialUse, Status, Store, Stored, Uid, UidSet, Wake, Watch, mutf7,
+    ModSeq, Namespace, Opened, Pop3Note, Result, SpecialUse, Status, Store, Stored, Uid, UidSet, Wake, Watch,
+    mutf7,
 };
 use store_maildir::maildirsize::{self, Amount, Anew};
 

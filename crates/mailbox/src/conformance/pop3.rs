@@ -11,13 +11,18 @@ pub fn unique_identifiers_are_kept_or_forgotten(subject: &mut dyn Subject) {
         put(&*store, &mailbox, &letter(subject, subject), Flags::default());
     }
     let ids = uids(&*store, &mailbox);
-    assert!(store.pop3_notes(&mailbox).expect("notes").is_empty(), "none at first");
+    assert!(
+        store.pop3_notes(&mailbox).expect("notes").is_empty(),
+        "none at first"
+    );
     let saved = [
         (ids[0], "first.1".to_owned()),
         (ids[2], "third.3".to_owned()),
         (9_999, "of nobody".to_owned()),
     ];
-    store.save_uidls(&mailbox, &saved).expect("identifiers can be saved");
+    store
+        .save_uidls(&mailbox, &saved)
+        .expect("identifiers can be saved");
     let keeps = !store.pop3_notes(&mailbox).expect("notes").is_empty();
     // What it changes of the message meanwhile does not matter.
     let change = FlagChange::Set(Flags::system(SystemFlags::SEEN));
@@ -37,6 +42,10 @@ pub fn unique_identifiers_are_kept_or_forgotten(subject: &mut dyn Subject) {
         .map(|(uid, note)| (*uid, note.uidl.as_deref()))
         .collect();
     kept.sort_unstable();
-    let expected = if keeps { vec![(ids[2], Some("third.3"))] } else { Vec::new() };
+    let expected = if keeps {
+        vec![(ids[2], Some("third.3"))]
+    } else {
+        Vec::new()
+    };
     assert_eq!(kept, expected, "identifiers stay while their messages do");
 }

@@ -68,7 +68,11 @@ fn mbox(home: &Path) -> PathBuf {
 }
 
 fn add_to_mbox(home: &Path, letter: &str, note: &str) {
-    let mut file = File::options().append(true).create(true).open(mbox(home)).unwrap();
+    let mut file = File::options()
+        .append(true)
+        .create(true)
+        .open(mbox(home))
+        .unwrap();
     let mut text = format!("From alice@example.test  Tue Nov 14 22:13:20 2023\n{note}").into_bytes();
     text.extend(content(letter));
     text.push(b'\n');
@@ -163,7 +167,9 @@ fn write(home: &Path, file: &Path, letter: &str) {
 fn content(letter: &str) -> Vec<u8> {
     let scenarios = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
     let letters = ["imap", "pop3"].map(|protocol| scenarios.join(protocol).join("letters"));
-    let mut places = letters.iter().map(|letters| letters.join(format!("{letter}.eml")));
+    let mut places = letters
+        .iter()
+        .map(|letters| letters.join(format!("{letter}.eml")));
     let source = places.find(|place| place.exists());
     fs::read(source.unwrap_or_else(|| panic!("there is no letter {letter}"))).unwrap()
 }

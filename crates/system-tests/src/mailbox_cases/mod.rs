@@ -61,7 +61,9 @@ pub fn compare(protocol: Protocol) {
         if file.cases.is_empty() {
             continue;
         }
-        let Some(both) = Both::start(protocol, &file) else { return };
+        let Some(both) = Both::start(protocol, &file) else {
+            return;
+        };
         for (number, case) in file.cases.iter().enumerate() {
             let (theirs, ours) = both.run(number, case);
             if !names.is_empty() {

@@ -57,9 +57,7 @@ impl Transcript {
                 Step::Removes { folder, number } => mail::remove(home, folder, *number),
                 Step::HangsUp(name) => drop(clients.remove(name)),
                 Step::Logs => {
-                    wait_for("the end of a session in the log", || {
-                        ends(account).len() > logged
-                    });
+                    wait_for("the end of a session in the log", || ends(account).len() > logged);
                     lines.push(format!("log {}", ends(account)[logged]));
                     logged += 1;
                 }
@@ -228,7 +226,10 @@ impl Client {
         text.replace("{user}", account.user)
             .replace("{other}", account.other)
             .replace("{user64}", &base64(account.user))
-            .replace("{plain}", &base64(&format!("\0{}\0{}", account.user, account.password)))
+            .replace(
+                "{plain}",
+                &base64(&format!("\0{}\0{}", account.user, account.password)),
+            )
             .replace("{uidvalidity}", &self.uid_validity.to_string())
             .replace("{modseq}", &self.modseq.to_string())
             .replace("{modseq-1}", &self.modseq.saturating_sub(1).to_string())
