@@ -15,4 +15,4 @@ pub mod sessions;
 pub mod stores;
 
 pub use saving::Saver;
-pub use sessions::{Sessions, sorry};
+pub use sessions::{Sessions, offered, sorry};

@@ -50,6 +50,15 @@ pub fn sorry(protocol: Protocol) -> &'static [u8] {
     }
 }
 
+/// What IMAP sessions offer by these settings.
+pub fn offered(settings: &Dovecot) -> imap::extensions::Offered {
+    imap::extensions::Offered::by(imap::extensions::Wanted {
+        plugins: &settings.mail_plugins,
+        literal_minus: settings.imap_literal_minus,
+        capability: &settings.imap_capability,
+    })
+}
+
 impl Sessions {
     /// Runs a session until it ends, by the settings that the filters `local`, `remote` and `protocol` make for it.
     pub async fn run(&self, handover: Handover<Account, Ticket>) {
@@ -177,6 +186,7 @@ impl Sessions {
             idle_notify: machine::Stamp::try_from(notify_secs)
                 .unwrap_or_default()
                 .saturating_mul(machine::SECOND),
+            offered: offered(settings),
         }
     }
 

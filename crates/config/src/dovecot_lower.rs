@@ -207,7 +207,7 @@ impl Lowering<'_> {
     fn words_not_there(&mut self, name: &str, text: &str, place: &Place) {
         let there: &[&str] = match name {
             "auth_mechanisms" => return self.mechanisms(text, place),
-            "mail_plugins" => &["quota"],
+            "mail_plugins" => &["quota", "imap_zlib"],
             "pop3_client_workarounds" => &["outlook-no-nuls", "oe-ns-eoh"],
             "mbox_md5" => &["apop3d", "all"],
             // Every session would fail.

@@ -5,11 +5,13 @@
 
 mod laws;
 mod model;
+mod objects;
 mod pop3;
 mod tree;
 
 pub use laws::*;
 pub use model::model;
+pub use objects::*;
 pub use pop3::*;
 pub use tree::*;
 
@@ -50,7 +52,13 @@ pub fn suite(subject: &mut dyn Subject) {
     a_move_leaves_one_of_each(subject);
     two_openings_see_each_other(subject);
     everything_survives_reopening(subject);
+    a_cache_gives_what_it_was_given(subject);
     a_watch_wakes(subject);
+    a_mailbox_is_called_the_same_for_good(subject);
+    a_message_is_called_the_same_for_good(subject);
+    a_save_date_stays(subject);
+    a_watch_of_names_wakes(subject);
+    what_was_expunged_is_told_from_any_modseq(subject);
     unique_identifiers_are_kept_or_forgotten(subject);
 }
 

@@ -25,6 +25,7 @@ pub mod header;
 pub mod lines;
 pub mod mbox;
 pub mod parameters;
+pub mod preview;
 pub mod scan;
 pub mod structure;
 pub mod survey;

@@ -5,9 +5,9 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use mailbox::{
-    Append, Appended, Body, Changes, Copied, Error, FlagChange, Flags, ListEntry, MailboxId, MailboxName,
-    ModSeq, Namespace, Opened, Pop3Note, Result, SpecialUse, Status, Store, Stored, Uid, UidSet, Wake, Watch,
-    mutf7,
+    Append, Appended, Body, Cache, Changes, Copied, Error, FlagChange, Flags, ListEntry, MailboxId,
+    MailboxName, ModSeq, Namespace, Opened, Pop3Note, Result, SpecialUse, Status, Store, Stored, Uid, UidSet,
+    Wake, Watch, mutf7,
 };
 use store_maildir::maildirsize::{self, Amount, Anew};
 
@@ -440,8 +440,16 @@ impl Store for Limited {
         self.inner.save_uidls(mailbox, uidls)
     }
 
+    fn cache(&self, mailbox: &MailboxId) -> Option<Arc<dyn Cache>> {
+        self.inner.cache(mailbox)
+    }
+
     fn watch(&self, mailbox: &MailboxId, wake: Wake) -> Result<Watch> {
         self.inner.watch(mailbox, wake)
+    }
+
+    fn watch_names(&self, wake: Wake) -> Result<Watch> {
+        self.inner.watch_names(wake)
     }
 }
 

@@ -15,17 +15,7 @@ impl View {
         let count = u32::try_from(self.rows.len()).unwrap_or(u32::MAX);
         if by_uid {
             let last = self.rows.last().map_or(1, |row| row.state.uid);
-            let mut ranges: Vec<(usize, usize)> = Vec::new();
-            for &(first, last) in messages.resolved(last).ranges() {
-                let from = self.rows.partition_point(|row| row.state.uid < first);
-                let to = self.rows.partition_point(|row| row.state.uid <= last);
-                match ranges.last_mut() {
-                    Some(before) if before.1 == from => before.1 = to,
-                    _ if from < to => ranges.push((from, to)),
-                    _ => {}
-                }
-            }
-            return Some(ranges);
+            return Some(self.rows_among(&messages.resolved(last)));
         }
         if count == 0 {
             return None;
@@ -40,6 +30,21 @@ impl View {
                 .map(|&(first, last)| (first as usize - 1, last as usize))
                 .collect(),
         )
+    }
+
+    /// The rows whose UIDs are in the set.
+    pub(crate) fn rows_among(&self, uids: &UidSet) -> Vec<(usize, usize)> {
+        let mut ranges: Vec<(usize, usize)> = Vec::new();
+        for &(first, last) in uids.ranges() {
+            let from = self.rows.partition_point(|row| row.state.uid < first);
+            let to = self.rows.partition_point(|row| row.state.uid <= last);
+            match ranges.last_mut() {
+                Some(before) if before.1 == from => before.1 = to,
+                _ if from < to => ranges.push((from, to)),
+                _ => {}
+            }
+        }
+        ranges
     }
 
     /// The UIDs of rows.
@@ -119,7 +124,7 @@ impl Session {
         } else {
             view.numbers_of(&stored.modified)
         };
-        self.sync(command.by_uid, command.by_uid);
+        let modseq = self.sync(command.by_uid, command.by_uid);
         if !modified.is_empty() {
             self.tagged(
                 tag,
@@ -128,7 +133,7 @@ impl Session {
         } else if missing && !command.by_uid {
             self.tagged(tag, "NO [EXPUNGEISSUED] Some of the messages no longer exist.");
         } else {
-            self.tagged(tag, "OK Store completed.");
+            self.tagged_with(tag, modseq, "OK Store completed.");
         }
     }
 

@@ -9,7 +9,7 @@ use super::reply::Context;
 use super::section::{READ_BYTES, Source};
 use super::view::Row;
 use super::{Event, Session, view};
-use crate::extensions::{esearch, within};
+use crate::extensions::{esearch, objectid, within};
 use crate::wire::command::Search;
 use crate::wire::date::{DAY_SECS, days_from_civil};
 use crate::wire::search::Key;
@@ -23,6 +23,10 @@ enum Test {
     New,
     /// The day of arrival is in `from..to`.
     Arrived(i64, i64),
+    /// The day on which it came into the mailbox is in `from..to`.
+    Saved(i64, i64),
+    EmailId(Vec<u8>),
+    ThreadId(Vec<u8>),
     /// The day of its Date field is in `from..to`.
     Sent(i64, i64),
     Larger(u64),
@@ -127,8 +131,8 @@ impl Session {
     }
 
     fn complete_search(&mut self, tag: &str, text: &str, by_uid: bool) {
-        self.sync(by_uid, by_uid);
-        self.tagged(tag, text);
+        let modseq = self.sync(by_uid, by_uid);
+        self.tagged_with(tag, modseq, text);
     }
 }
 
@@ -167,6 +171,12 @@ impl Making<'_> {
             Key::Before(day) => Test::Arrived(i64::MIN, *day),
             Key::On(day) => Test::Arrived(*day, *day + 1),
             Key::Since(day) => Test::Arrived(*day, i64::MAX),
+            Key::SavedBefore(day) => Test::Saved(i64::MIN, *day),
+            Key::SavedOn(day) => Test::Saved(*day, *day + 1),
+            Key::SavedSince(day) => Test::Saved(*day, i64::MAX),
+            Key::SaveDateSupported => Test::Saved(i64::MIN, i64::MAX),
+            Key::EmailId(id) => Test::EmailId(id.clone()),
+            Key::ThreadId(id) => Test::ThreadId(id.clone()),
             Key::SentBefore(day) => Test::Sent(i64::MIN, *day),
             Key::SentOn(day) => Test::Sent(*day, *day + 1),
             Key::SentSince(day) => Test::Sent(*day, i64::MAX),
@@ -215,7 +225,7 @@ impl Making<'_> {
 impl Test {
     fn cost(&self) -> Cost {
         match self {
-            Test::Header(..) | Test::Address(..) | Test::Sent(..) => Cost::Header,
+            Test::Header(..) | Test::Address(..) | Test::Sent(..) | Test::ThreadId(_) => Cost::Header,
             Test::Body(_) | Test::Text(_) => Cost::Body,
             Test::Not(inner) => inner.cost(),
             Test::Or(left, right) => left.cost().max(right.cost()),
@@ -247,6 +257,15 @@ impl Candidate<'_> {
             Test::Arrived(from, to) => {
                 let day = state.internal_date_secs.div_euclid(DAY_SECS);
                 *from <= day && day < *to
+            }
+            Test::Saved(from, to) => {
+                let day = state.save_date_secs.map(|secs| secs.get().div_euclid(DAY_SECS));
+                day.is_some_and(|day| *from <= day && day < *to)
+            }
+            Test::EmailId(id) => objectid::email_id(state.email_id).as_bytes() == id.as_slice(),
+            Test::ThreadId(id) => {
+                let email_id = state.email_id;
+                objectid::thread_id(self.source()?.header()?, email_id).as_bytes() == id.as_slice()
             }
             Test::Larger(size) => state.size_bytes > *size,
             Test::Smaller(size) => state.size_bytes < *size,

@@ -1,5 +1,6 @@
 //! IMAP on the wire: framing, the words of the grammar, decoding of commands, encoding of responses.
 
+pub mod append;
 pub mod command;
 pub mod cursor;
 pub mod date;
@@ -8,7 +9,9 @@ pub mod encode;
 pub mod fetch;
 pub mod framing;
 pub mod search;
+pub mod select;
 pub mod sequence;
+pub mod url;
 
 /// What reading a command gives.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -40,6 +43,12 @@ pub enum Error {
     /// A flag that starts with a backslash and is not one of ours.
     #[error("Invalid system flag \\{0}")]
     InvalidSystemFlag(String),
+    /// PREVIEW has no such modifier.
+    #[error("'{0}' is not a supported PREVIEW modifier")]
+    NoPreviewModifier(String),
+    /// The items that NOTIFY wants of new messages hold one that FETCH has not.
+    #[error("Invalid fetch-att list: Unknown parameter: {0}")]
+    InvalidFetchList(String),
     /// Parentheses or search keys nest deeper than the limit.
     #[error("Too deeply nested")]
     TooDeep,
@@ -49,4 +58,7 @@ pub enum Error {
     /// The argument is well-formed and means nothing; the text says why.
     #[error("{0}")]
     Invalid(&'static str),
+    /// The same, where the text names what it is about.
+    #[error("{0}")]
+    Said(String),
 }

@@ -43,6 +43,14 @@ pub enum Key {
     Older(u64),
     Younger(u64),
     ModSeq(u64),
+    /// Days since the Unix epoch, of the day on which it came into the mailbox (RFC 8514).
+    SavedBefore(i64),
+    SavedOn(i64),
+    SavedSince(i64),
+    SaveDateSupported,
+    /// As FETCH tells them (RFC 8474).
+    EmailId(Vec<u8>),
+    ThreadId(Vec<u8>),
     Not(Box<Key>),
     Or(Box<Key>, Box<Key>),
     And(Vec<Key>),
@@ -133,6 +141,11 @@ impl Reader {
             "SENTBEFORE" => Key::SentBefore(day(cursor)?),
             "SENTON" => Key::SentOn(day(cursor)?),
             "SENTSINCE" => Key::SentSince(day(cursor)?),
+            "SAVEDBEFORE" => Key::SavedBefore(day(cursor)?),
+            "SAVEDON" => Key::SavedOn(day(cursor)?),
+            "SAVEDSINCE" => Key::SavedSince(day(cursor)?),
+            "EMAILID" => Key::EmailId(cursor.astring()?),
+            "THREADID" => Key::ThreadId(cursor.astring()?),
             "LARGER" => Key::Larger(cursor.number()?),
             "SMALLER" => Key::Smaller(cursor.number()?),
             "OLDER" => Key::Older(cursor.number()?),
@@ -165,6 +178,11 @@ fn is_known(name: &str) -> bool {
             | "SENTBEFORE"
             | "SENTON"
             | "SENTSINCE"
+            | "SAVEDBEFORE"
+            | "SAVEDON"
+            | "SAVEDSINCE"
+            | "EMAILID"
+            | "THREADID"
             | "LARGER"
             | "SMALLER"
             | "OLDER"
@@ -197,6 +215,7 @@ fn plain(name: &str) -> Option<Key> {
         "UNSEEN" => not(Key::Flag(SystemFlags::SEEN)),
         "RECENT" => Key::Recent,
         "NEW" => Key::New,
+        "SAVEDATESUPPORTED" => Key::SaveDateSupported,
         "OLD" => not(Key::Recent),
         _ => return None,
     })
@@ -225,5 +244,8 @@ fn modseq(cursor: &mut Cursor<'_>) -> Result<Key, Error> {
         cursor.atom("an entry type")?;
         cursor.space()?;
     }
-    Ok(Key::ModSeq(cursor.number()?))
+    let number = cursor.number();
+    Ok(Key::ModSeq(
+        number.map_err(|_| Error::Invalid("Invalid MODSEQ value"))?,
+    ))
 }

@@ -33,6 +33,11 @@ impl SequenceSet {
         }
     }
 
+    /// Whether it is one number, or `*`.
+    pub fn is_single(&self) -> bool {
+        matches!(self.0.as_slice(), [(first, last)] if first == last)
+    }
+
     /// The ranges as ascending disjoint pairs when `*` is `star`.
     pub fn resolved(&self, star: u32) -> mailbox::UidSet {
         let mut set = mailbox::UidSet::new();
