@@ -6,6 +6,7 @@
 //! of the network's listeners. One agent acts for one uid; in the single profile that is the uid of the whole process.
 
 mod autocreate;
+mod crew;
 pub mod farewell;
 pub mod location;
 mod pop3_settings;

@@ -18,6 +18,7 @@ use settings::{Connection, Dovecot};
 use tokio::sync::Notify;
 
 use crate::autocreate::make_missing;
+use crate::crew::{Helpers, SLICE_BYTES};
 use crate::farewell::{Farewell, Parting};
 use crate::pop3_settings;
 use crate::quota::By;
@@ -187,6 +188,8 @@ impl Sessions {
                 .unwrap_or_default()
                 .saturating_mul(machine::SECOND),
             offered: offered(settings),
+            search_slice_bytes: SLICE_BYTES,
+            crew: Arc::new(Helpers),
         }
     }
 

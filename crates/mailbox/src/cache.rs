@@ -16,6 +16,8 @@ pub enum Derived {
     Structure = 2,
     /// The beginning of the text.
     Preview = 3,
+    /// What sorting and threading compare.
+    Sorting = 4,
 }
 
 /// Something derived from a message.

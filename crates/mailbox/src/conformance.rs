@@ -53,6 +53,7 @@ pub fn suite(subject: &mut dyn Subject) {
     two_openings_see_each_other(subject);
     everything_survives_reopening(subject);
     a_cache_gives_what_it_was_given(subject);
+    an_index_leaves_no_message_out(subject);
     a_watch_wakes(subject);
     a_mailbox_is_called_the_same_for_good(subject);
     a_message_is_called_the_same_for_good(subject);

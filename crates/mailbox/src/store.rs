@@ -118,6 +118,15 @@ pub struct Changes {
     pub exact: bool,
 }
 
+/// Text that is looked for in whole messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sought<'a> {
+    /// The text, as `i;unicode-casemap` compares it (`message::casemap`).
+    pub text: &'a str,
+    /// Whether headers count too.
+    pub in_headers: bool,
+}
+
 /// What a flag change did.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Stored {
@@ -273,6 +282,13 @@ pub trait Store: Send + Sync {
 
     /// The content of a message.
     fn body(&self, mailbox: &MailboxId, uid: Uid) -> Result<Arc<dyn Body>>;
+
+    /// The messages that may hold a text, from a full-text index: all that do, and perhaps others. Messages that the index
+    /// does not know yet are among them. `None` where there is no index.
+    fn candidates(&self, mailbox: &MailboxId, sought: &Sought<'_>) -> Result<Option<UidSet>> {
+        let _ = (mailbox, sought);
+        Ok(None)
+    }
 
     /// What messages are called where they lie: for each a name that it keeps while it lives and no other message has (in a
     /// Maildir, the file's name without flags). `None` where messages have none.

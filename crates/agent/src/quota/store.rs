@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use mailbox::store::Sought;
 use mailbox::{
     Append, Appended, Body, Cache, Changes, Copied, Error, FlagChange, Flags, ListEntry, MailboxId,
     MailboxName, ModSeq, Namespace, Opened, Pop3Note, Result, SpecialUse, Status, Store, Stored, Uid, UidSet,
@@ -426,6 +427,10 @@ impl Store for Limited {
 
     fn body(&self, mailbox: &MailboxId, uid: Uid) -> Result<Arc<dyn Body>> {
         self.inner.body(mailbox, uid)
+    }
+
+    fn candidates(&self, mailbox: &MailboxId, sought: &Sought<'_>) -> Result<Option<UidSet>> {
+        self.inner.candidates(mailbox, sought)
     }
 
     fn storage_names(&self, mailbox: &MailboxId) -> Result<Option<HashMap<Uid, String>>> {

@@ -7,8 +7,10 @@ pub(crate) mod catenate;
 pub(crate) mod children;
 pub(crate) mod compress;
 pub(crate) mod condstore;
+pub(crate) mod context;
 pub(crate) mod enable;
 pub(crate) mod esearch;
+pub(crate) mod i18n;
 pub(crate) mod idle;
 pub(crate) mod moving;
 pub(crate) mod namespace;
@@ -19,7 +21,10 @@ pub(crate) mod preview;
 pub(crate) mod qresync;
 pub(crate) mod replace;
 pub(crate) mod savedate;
+pub(crate) mod searchres;
+pub(crate) mod sort;
 pub(crate) mod special_use;
+pub(crate) mod thread;
 pub(crate) mod uidplus;
 pub(crate) mod unselect;
 mod utf8;
@@ -76,16 +81,21 @@ const EXTENSIONS: &[Extension] = &[
     // RFC 3502; APPEND is in `session/append.rs`.
     Extension::of_words(&["MULTIAPPEND"]),
     catenate::EXTENSION,
+    sort::EXTENSION,
+    thread::EXTENSION,
     unselect::EXTENSION,
     children::EXTENSION,
     namespace::EXTENSION,
     uidplus::EXTENSION,
+    i18n::EXTENSION,
     condstore::EXTENSION,
     qresync::EXTENSION,
     esearch::EXTENSION,
+    searchres::EXTENSION,
     within::EXTENSION,
     // RFC 3516: what FETCH sends decoded is in `session/decoded.rs`, `~{n}` of APPEND in `session/append.rs`.
     Extension::of_words(&["BINARY"]),
+    context::EXTENSION,
     moving::EXTENSION,
     preview::EXTENSION,
     // RFC 8438; it is one item of STATUS.

@@ -134,7 +134,7 @@ impl Session {
             }
             Job::None => self.notice(),
             // Told when that is done.
-            Job::Fetch(_) | Job::Append(_) => {}
+            Job::Fetch(_) | Job::Append(_) | Job::Search(_) => {}
         }
     }
 

@@ -13,9 +13,13 @@ impl View {
     /// no message, which is an error of the client (a UID that is no message is none).
     pub(crate) fn rows_named(&self, messages: &SequenceSet, by_uid: bool) -> Option<Vec<(usize, usize)>> {
         let count = u32::try_from(self.rows.len()).unwrap_or(u32::MAX);
-        if by_uid {
+        if by_uid || messages.is_saved_result() {
             let last = self.rows.last().map_or(1, |row| row.state.uid);
-            return Some(self.rows_among(&messages.resolved(last)));
+            let named = match messages.is_saved_result() {
+                true => self.saved.clone(),
+                false => messages.resolved(last),
+            };
+            return Some(self.rows_among(&named));
         }
         if count == 0 {
             return None;
@@ -59,7 +63,7 @@ impl View {
     }
 
     /// The sequence set that names these UIDs in this view's numbers.
-    fn numbers_of(&self, uids: &UidSet) -> UidSet {
+    pub(crate) fn numbers_of(&self, uids: &UidSet) -> UidSet {
         uids.iter()
             .filter_map(|uid| self.index_of(uid))
             .map(|index| index as u32 + 1)

@@ -1,13 +1,14 @@
 //! The session after login: commands over a mailbox store. Here: the machine's verbs and the dispatch.
 
 pub(crate) mod append;
+pub mod crew;
 mod decoded;
 pub(crate) mod fetch;
 mod flags;
 mod mailboxes;
 mod named;
 pub(crate) mod reply;
-mod search;
+pub(crate) mod search;
 pub(crate) mod section;
 mod select;
 pub(crate) mod structure;
@@ -30,7 +31,9 @@ use crate::wire::cursor::Cursor;
 use crate::wire::decode;
 use crate::wire::framing::{Announced, Frame, Framing};
 use append::Appending;
+use crew::{Alone, Crew};
 use fetch::Fetching;
+use search::{Purpose, Searching, UNREAD_BYTES_MAX};
 use view::View;
 
 /// The longest command where no setting says otherwise, in octets, its literals included and an appended message not.
@@ -55,6 +58,11 @@ pub struct Settings {
     pub idle_notify: Stamp,
     /// What is offered by settings.
     pub offered: Offered,
+    /// How much of the messages SEARCH, SORT and THREAD read before they let the connection be looked after, in octets.
+    /// Who gives less than everything calls [`Machine::time_out`] when [`Machine::deadline`] says so.
+    pub search_slice_bytes: u64,
+    /// Who helps with that.
+    pub crew: Arc<dyn Crew>,
 }
 
 impl Default for Settings {
@@ -64,6 +72,8 @@ impl Default for Settings {
             command_bytes_max: COMMAND_BYTES_MAX,
             idle_notify: IDLE_NOTIFY_SECS * SECOND,
             offered: Offered::default(),
+            search_slice_bytes: u64::MAX,
+            crew: Arc::new(Alone),
         }
     }
 }
@@ -117,6 +127,8 @@ pub(crate) enum Job {
     Append(Box<Appending>),
     /// IDLE until DONE.
     Idle(Box<Idle>),
+    /// A SEARCH, SORT or THREAD that reads messages.
+    Search(Box<Searching>),
 }
 
 /// One logged-in client and its account's mail.
@@ -201,7 +213,7 @@ impl Session {
         {
             self.notice();
             match self.job {
-                Job::Fetch(_) => break,
+                Job::Fetch(_) | Job::Search(_) => break,
                 Job::Append(_) => {
                     if !self.append_more() {
                         break;
@@ -213,7 +225,18 @@ impl Session {
                 },
             }
         }
-        if self.input_ended && self.is_ready() && !self.has_compressed() {
+        let is_answering = match self.job {
+            Job::Fetch(_) => true,
+            // Who hangs up waits for no answer; who only says no more has said what else it wants.
+            Job::Search(_) => !self.framing.unread().is_empty(),
+            _ => false,
+        };
+        if self.input_ended
+            && !self.finished
+            && !is_answering
+            && self.output.is_empty()
+            && !self.has_compressed()
+        {
             self.finish("Connection closed");
         }
     }
@@ -342,7 +365,7 @@ impl Session {
                     "Error in IMAP command SEARCH: CHARSET is not allowed with UTF8=ACCEPT",
                 );
             }
-            Verb::Search(search) => self.search(tag, search),
+            Verb::Search(search) => self.search(tag, search, Purpose::Search),
             Verb::Fetch(fetch) => self.start_fetch(tag, fetch),
             Verb::Store(store) => self.store_flags(tag, &store),
             Verb::Copy {
@@ -512,6 +535,7 @@ impl Machine for Session {
         match &self.job {
             _ if self.finished => None,
             Job::Idle(idle) => Some(idle.next_notice),
+            Job::Search(_) => Some(self.now),
             _ => Some(self.deadline),
         }
     }
@@ -524,6 +548,10 @@ impl Machine for Session {
                 self.say("* OK Still here");
             }
             Job::Fetch(_) => {}
+            Job::Search(_) => {
+                self.search_more();
+                self.work();
+            }
             _ if now >= self.deadline => {
                 self.say("* BYE Disconnected for inactivity.");
                 self.finish("Disconnected for inactivity");
@@ -533,7 +561,12 @@ impl Machine for Session {
     }
 
     fn wants_input(&self) -> bool {
-        self.is_ready() && !self.input_ended && !self.has_compressed()
+        let is_busy = match self.job {
+            Job::Fetch(_) => true,
+            Job::Search(_) => self.framing.unread().len() > UNREAD_BYTES_MAX,
+            _ => false,
+        };
+        !self.finished && !self.input_ended && self.output.is_empty() && !is_busy && !self.has_compressed()
     }
 
     fn is_finished(&self) -> bool {

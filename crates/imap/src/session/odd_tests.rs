@@ -9,9 +9,12 @@ use mailbox::{
     Opened, Result, SpecialUse, Status, Store, Stored, Uid, UidSet, Wake, Watch,
 };
 
+use mailbox::store::Sought;
+
 use super::*;
 
-/// A store of which message 2 is shorter than it says and message 3 cannot be read.
+/// A store of which message 2 is shorter than it says and message 3 cannot be read. It has an index, which knows one word
+/// and that it is in message 1 at most.
 struct Broken(MemoryStore);
 
 struct Short(Arc<dyn Body>);
@@ -33,6 +36,10 @@ impl Store for Broken {
             3 => Err(Error::Damaged("message 3 is unreadable".to_owned())),
             _ => self.0.body(mailbox, uid),
         }
+    }
+
+    fn candidates(&self, _: &MailboxId, sought: &Sought<'_>) -> Result<Option<UidSet>> {
+        Ok((sought.text == "INDEXED" && !sought.in_headers).then(|| UidSet::from_iter([1])))
     }
 
     fn namespaces(&self) -> Vec<Namespace> {
@@ -204,6 +211,24 @@ fn fields_left_out_leave_all_else() {
     let fetched = say(&mut session, "b FETCH 1 BODY.PEEK[HEADER.FIELDS (TO)]\r\n");
     assert!(fetched.contains("\r\nTo: y\r\n folded\r\n\r\n)"), "{fetched}");
     assert!(say(&mut session, "b FETCH 1 BODY[1.]\r\n").contains("b BAD "));
+}
+
+#[test]
+fn what_an_index_rules_out_is_not_read() {
+    let store = Broken(MemoryStore::new());
+    for text in ["indexed", "indexed too, which the index does not know", "x"] {
+        deliver(&store.0, format!("Subject: s\r\n\r\n{text}\r\n").as_bytes());
+    }
+    let settings = Settings::default();
+    let mut session = Session::new(Arc::new(store), Arc::new(|| {}), settings, 0);
+    say(&mut session, "a SELECT INBOX\r\n");
+    let asked = |session: &mut Session, key: &str| say(session, &format!("b SEARCH {key}\r\n"));
+    let found = "* SEARCH 1\r\nb OK Search completed.\r\n";
+    assert_eq!(asked(&mut session, "BODY indexed"), found);
+    assert_eq!(asked(&mut session, "UNSEEN BODY Indexed NOT SUBJECT t"), found);
+    // What may hold is not what must: the others are read, and message 3 cannot be.
+    assert!(asked(&mut session, "OR BODY indexed SUBJECT t").contains("b NO "));
+    assert!(asked(&mut session, "NOT BODY indexed").contains("b NO "));
 }
 
 #[test]

@@ -112,8 +112,13 @@ impl Session {
                     .push_back(Event::Problem(format!("Claiming recent mail: {error}"))),
             }
         }
-        view.tell(&mut self.output, telling);
-        view.untold_modseq().filter(|_| self.qresync)
+        if view.contexts.is_empty() {
+            view.tell(&mut self.output, telling);
+        } else {
+            self.tell_with_updates(telling);
+        }
+        let view = self.view.as_mut().filter(|_| self.qresync)?;
+        view.untold_modseq()
     }
 
     /// The selected mailbox is no more what the client knows: there is no way to say so but BYE.

@@ -3,6 +3,7 @@
 use mailbox::store::{Changes, MailboxId, MessageState, Opened};
 use mailbox::{Keyword, MailboxName, ModSeq, SystemFlags, Uid, UidSet, UidValidity};
 
+use crate::extensions::context::Context;
 use crate::extensions::notify::Interest;
 use crate::wire::encode;
 
@@ -37,6 +38,12 @@ pub(crate) struct View {
     /// Keywords that FLAGS has named.
     pub(crate) keywords: Vec<Keyword>,
     keywords_grew: bool,
+    /// What `$` stands for (RFC 5182).
+    pub(crate) saved: UidSet,
+    /// The searches whose results are kept up to date (RFC 5267).
+    pub(crate) contexts: Vec<Context>,
+    /// Messages that came or changed since the contexts were looked at; nothing while there are none.
+    pub(crate) touched: UidSet,
     /// Some row is dirty.
     any_dirty: bool,
     /// How many rows are recent.
@@ -67,6 +74,9 @@ impl View {
             gone: UidSet::new(),
             keywords: Vec::new(),
             keywords_grew: false,
+            saved: UidSet::new(),
+            contexts: Vec::new(),
+            touched: UidSet::new(),
             any_dirty: false,
             recent: 0,
             exists_told: 0,
@@ -87,6 +97,13 @@ impl View {
             });
         }
         view
+    }
+
+    /// Keeps what a search was to save; nothing if it failed.
+    pub(crate) fn save(&mut self, saved: Option<UidSet>, succeeded: bool) {
+        if let Some(saved) = saved {
+            self.saved = if succeeded { saved } else { UidSet::new() };
+        }
     }
 
     /// The index of a UID.
@@ -113,6 +130,9 @@ impl View {
     /// Takes one message's state; `quiet` when the client knows it already. Rows that are new are appended.
     pub(crate) fn learn(&mut self, state: MessageState, quiet: bool, tell_modseq: bool) {
         self.learn_keywords(&state);
+        if !self.contexts.is_empty() {
+            self.touched.insert(state.uid);
+        }
         match self.index_of(state.uid) {
             Some(index) => {
                 let row = &mut self.rows[index];

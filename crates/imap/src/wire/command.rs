@@ -3,6 +3,7 @@
 use mailbox::FlagChange;
 
 use super::fetch::Item;
+use super::returning::Returning;
 use super::search::Key;
 use super::select::Parameters;
 use super::sequence::SequenceSet;
@@ -66,27 +67,17 @@ pub enum StatusItem {
     MailboxId,
 }
 
-/// SEARCH.
+/// SEARCH, and what SORT and THREAD have in common with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Search {
     /// Whether UIDs are answered.
     pub by_uid: bool,
-    /// The options of `RETURN (…)` when it was given (RFC 4731); an empty list means ALL.
-    pub returning: Option<Vec<ReturnOption>>,
+    /// The options of `RETURN (…)` when it was given (RFC 4731).
+    pub returning: Option<Returning>,
     /// The charset of the keys; none means US-ASCII.
     pub charset: Option<Vec<u8>>,
     /// What is looked for.
     pub key: Key,
-}
-
-/// What an extended SEARCH is to return.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub enum ReturnOption {
-    Min,
-    Max,
-    All,
-    Count,
 }
 
 /// FETCH.

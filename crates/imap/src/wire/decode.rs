@@ -2,7 +2,7 @@
 
 use mailbox::{FlagChange, Flags, Keyword, SystemFlags};
 
-use super::command::{Fetch, ReturnOption, Search, StatusItem, StoreFlags, Verb};
+use super::command::{Fetch, StatusItem, StoreFlags, Verb};
 use super::cursor::Cursor;
 use super::fetch;
 use super::search;
@@ -48,11 +48,15 @@ pub struct Head<'a> {
 impl Head<'_> {
     /// The answer to arguments that cannot be read.
     pub fn refusal(self, error: Error) -> Refusal {
+        let is_search = ["SEARCH", "SORT", "THREAD"]
+            .iter()
+            .any(|name| self.name.ends_with(name));
         Refusal {
             tag: Some(self.tag.to_owned()),
             name: Some(self.name),
             error: match error {
                 Error::Expected(_) | ARGUMENTS => unfinished(self.all).unwrap_or(ARGUMENTS),
+                error if is_search => unfinished(self.all).unwrap_or(error),
                 error => error,
             },
         }
@@ -163,7 +167,7 @@ fn verb_of(name: &str, by_uid: bool, cursor: &mut Cursor<'_>) -> Result<Verb> {
             mailbox: argument(cursor)?,
             items: status_items(cursor)?,
         },
-        ("SEARCH", _) => Verb::Search(search_command(cursor, by_uid)?),
+        ("SEARCH", _) => Verb::Search(search::decode(cursor, by_uid)?),
         ("FETCH", _) => Verb::Fetch(fetch_command(cursor, by_uid)?),
         ("STORE", _) => Verb::Store(store_command(cursor, by_uid)?),
         ("COPY", _) => {
@@ -278,52 +282,6 @@ fn status_items(cursor: &mut Cursor<'_>) -> Result<Vec<StatusItem>> {
     items.sort_unstable();
     items.dedup();
     Ok(items)
-}
-
-fn search_command(cursor: &mut Cursor<'_>, by_uid: bool) -> Result<Search> {
-    cursor
-        .space()
-        .map_err(|_| Error::Invalid("Missing search parameters"))?;
-    let mut returning = None;
-    if cursor.eat_word("RETURN") {
-        cursor.space()?;
-        returning = Some(return_options(cursor)?);
-        cursor.space()?;
-    }
-    let mut charset = None;
-    if cursor.eat_word("CHARSET") {
-        cursor.space()?;
-        charset = Some(cursor.astring()?);
-        cursor.space()?;
-    }
-    Ok(Search {
-        by_uid,
-        returning,
-        charset,
-        key: search::decode_keys(cursor)?,
-    })
-}
-
-fn return_options(cursor: &mut Cursor<'_>) -> Result<Vec<ReturnOption>> {
-    cursor.expect(b'(', "a list")?;
-    let mut options = Vec::new();
-    while !cursor.eat(b')') {
-        let name = cursor.atom("a return option")?.to_ascii_uppercase();
-        let option = match name.as_str() {
-            "MIN" => ReturnOption::Min,
-            "MAX" => ReturnOption::Max,
-            "ALL" => ReturnOption::All,
-            "COUNT" => ReturnOption::Count,
-            _ => return Err(Error::Invalid("Unknown SEARCH return option")),
-        };
-        if !options.contains(&option) {
-            options.push(option);
-        }
-        if cursor.peek() != Some(b')') {
-            cursor.space()?;
-        }
-    }
-    Ok(options)
 }
 
 fn fetch_command(cursor: &mut Cursor<'_>, by_uid: bool) -> Result<Fetch> {

@@ -70,7 +70,11 @@ fn search_keys() {
     };
     assert_eq!(
         search.returning,
-        Some(vec![ReturnOption::Min, ReturnOption::Count])
+        Some(super::super::returning::Returning {
+            min: true,
+            count: true,
+            ..Default::default()
+        })
     );
     let Key::And(keys) = search.key else {
         panic!("not a list")

@@ -8,9 +8,11 @@ pub mod decode;
 pub mod encode;
 pub mod fetch;
 pub mod framing;
+pub mod returning;
 pub mod search;
 pub mod select;
 pub mod sequence;
+pub mod sort;
 pub mod url;
 
 /// What reading a command gives.
@@ -37,6 +39,18 @@ pub enum Error {
     /// A parameter is known to the grammar and not to us.
     #[error("Unknown parameter: {0}")]
     UnknownParameter(String),
+    /// A search key without what is to follow it.
+    #[error("Missing parameter for search key (for search key: {0})")]
+    MissingParameter(String),
+    /// A search key with a list behind it.
+    #[error("Unexpected ( (for search key: {0})")]
+    UnexpectedList(String),
+    /// A string where a search key should be.
+    #[error("Unexpected string as search key: {0}")]
+    StringAsKey(String),
+    /// SORT knows no such order.
+    #[error("Unknown sort argument: {0}")]
+    UnknownSortArgument(String),
     /// STATUS has no such item.
     #[error("Invalid status item {0}")]
     InvalidStatusItem(String),

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::{Subject, all, content, everything, flags, inbox, letter, name, ordered, put, uids};
 use crate::cache::Entry;
+use crate::store::Sought;
 use crate::{Derived, Error, FlagChange, Flags, MailboxId, MailboxName, Store, SystemFlags, Uid, UidSet};
 
 /// How long a watch may take to wake.
@@ -693,5 +694,16 @@ pub fn a_cache_gives_what_it_was_given(subject: &mut dyn Subject) {
         assert_eq!(says(1, Derived::Structure).as_deref(), Some("structure two"));
         assert_eq!(says(1, Derived::Head), None);
         assert_eq!(says(2, Derived::Head), None, "what is too large is not kept");
+    }
+}
+
+/// Who asks a full-text index hears of every message that holds the text, if there is an index.
+pub fn an_index_leaves_no_message_out(subject: &mut dyn Subject) {
+    let store = subject.fresh();
+    let (mailbox, uids) = three(&*store);
+    for (text, in_headers, holder) in [("TWO", true, uids[1]), ("THREE", false, uids[2])] {
+        let sought = Sought { text, in_headers };
+        let candidates = store.candidates(&mailbox, &sought).expect("it can be asked");
+        assert!(candidates.is_none_or(|uids| uids.contains(holder)), "{text}");
     }
 }
