@@ -9,6 +9,7 @@ mod autocreate;
 mod crew;
 pub mod farewell;
 pub mod location;
+mod pop3_settings;
 pub mod quota;
 pub mod saving;
 pub mod sessions;

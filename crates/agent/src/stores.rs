@@ -34,6 +34,8 @@ pub struct Stores {
     open: Mutex<HashMap<Location, Weak<dyn Store>>>,
     /// Stores that were used lately, the oldest first.
     kept: Mutex<VecDeque<Arc<dyn Store>>>,
+    /// Mailboxes that one POP3 session has for itself (`pop3_lock_session`).
+    alone: Mutex<HashMap<Location, Weak<tokio::sync::Mutex<()>>>>,
     mail_spool: Mutex<Option<MailSpool>>,
 }
 
@@ -101,6 +103,22 @@ impl Stores {
         });
         let joined = Joined::new(account, settings, usual_separator, opener)?;
         Ok(Arc::new(joined))
+    }
+
+    /// The lock that a POP3 session holds which wants to be the only one of its account.
+    ///
+    /// # Errors
+    /// When the location makes no sense.
+    pub fn lock_of(&self, account: &Account) -> Result<Arc<tokio::sync::Mutex<()>>, Error> {
+        let location = location::parse(&account.mail_location, &account.user, account.home.as_deref())?;
+        let mut alone = self.alone.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(lock) = alone.get(&location).and_then(Weak::upgrade) {
+            return Ok(lock);
+        }
+        alone.retain(|_, lock| lock.strong_count() > 0);
+        let lock = Arc::default();
+        alone.insert(location, Arc::downgrade(&lock));
+        Ok(lock)
     }
 
     /// From now on mailboxes are opened with that mail spool.

@@ -6,11 +6,13 @@
 mod laws;
 mod model;
 mod objects;
+mod pop3;
 mod tree;
 
 pub use laws::*;
 pub use model::model;
 pub use objects::*;
+pub use pop3::*;
 pub use tree::*;
 
 use crate::{Flags, Keyword, MailboxId, MailboxName, MessageState, Store, SystemFlags, Uid, UidSet};
@@ -59,6 +61,7 @@ pub fn suite(subject: &mut dyn Subject) {
     a_save_date_stays(subject);
     a_watch_of_names_wakes(subject);
     what_was_expunged_is_told_from_any_modseq(subject);
+    unique_identifiers_are_kept_or_forgotten(subject);
 }
 
 /// `first/second` in the store's own separator and namespace.

@@ -10,8 +10,8 @@ use crate::flags::KEYWORDS_MAX;
 use crate::name::NAME_BYTES_MAX;
 use crate::{
     Append, Appended, Body, Cache, Changes, Copied, Error, FlagChange, Flags, Keyword, ListEntry, MailboxId,
-    MailboxName, MessageState, ModSeq, Namespace, Opened, Result, SpecialUse, Status, Store, Stored,
-    SystemFlags, Uid, UidSet, UidValidity, Wake, Watch,
+    MailboxName, MessageState, ModSeq, Namespace, Opened, Pop3Note, Result, SpecialUse, Status, Store,
+    Stored, SystemFlags, Uid, UidSet, UidValidity, Wake, Watch,
 };
 
 /// One account's mail in memory. A clone is another handle on the same mail, as another session has it.
@@ -67,6 +67,7 @@ struct Message {
     internal_date_secs: i64,
     email_id: u64,
     content: Arc<Vec<u8>>,
+    uidl: Option<String>,
 }
 
 impl Default for MemoryStore {
@@ -586,6 +587,27 @@ impl Store for MemoryStore {
         Ok(Arc::new(Content(message.content.clone())))
     }
 
+    fn pop3_notes(&self, mailbox: &MailboxId) -> Result<HashMap<Uid, Pop3Note>> {
+        let mail = self.mail();
+        let messages = mail.mailbox(mailbox)?.messages.iter();
+        let noted = messages.filter_map(|(uid, message)| {
+            let uidl = Some(message.uidl.clone()?);
+            Some((*uid, Pop3Note { uidl, order: None }))
+        });
+        Ok(noted.collect())
+    }
+
+    fn save_uidls(&self, mailbox: &MailboxId, uidls: &[(Uid, String)]) -> Result<()> {
+        let mut mail = self.mail();
+        let messages = &mut mail.mailbox_mut(mailbox)?.messages;
+        for (uid, uidl) in uidls {
+            if let Some(message) = messages.get_mut(uid) {
+                message.uidl = Some(uidl.clone());
+            }
+        }
+        Ok(())
+    }
+
     fn cache(&self, mailbox: &MailboxId) -> Option<Arc<dyn Cache>> {
         let mut caches = lock(&self.account.caches);
         let cache = caches.entry(mailbox.clone()).or_default();
@@ -645,6 +667,7 @@ impl Append for Appending {
                 flags: without_repetition(flags),
                 internal_date_secs,
                 content: Arc::new(content),
+                uidl: None,
             })
             .collect();
         let mailbox = mail.mailbox_mut(&self.mailbox)?;

@@ -213,6 +213,15 @@ pub trait Body: Send + Sync {
     fn read_at(&self, offset: u64, into: &mut [u8]) -> Result<usize>;
 }
 
+/// What POP3 servers noted of a message, so that its clients do not download it again.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Pop3Note {
+    /// The unique identifier (UIDL) that clients know it by: graphic ASCII characters.
+    pub uidl: Option<String>,
+    /// Its place among the messages that have one; those come before the others.
+    pub order: Option<u32>,
+}
+
 /// Called, on any thread and as often as it likes, when a watched mailbox may have changed.
 pub type Wake = Arc<dyn Fn() + Send + Sync>;
 
@@ -338,6 +347,19 @@ pub trait Store: Send + Sync {
     fn storage_names(&self, mailbox: &MailboxId) -> Result<Option<HashMap<Uid, String>>> {
         let _ = mailbox;
         Ok(None)
+    }
+
+    /// What POP3 servers noted of messages, this one ([`Store::save_uidls`]) or those that had the mailbox before.
+    fn pop3_notes(&self, mailbox: &MailboxId) -> Result<HashMap<Uid, Pop3Note>> {
+        let _ = mailbox;
+        Ok(HashMap::new())
+    }
+
+    /// Notes unique identifiers (UIDL) that messages keep while they live. UIDs that do not exist are passed over. A store
+    /// with no place for them forgets them.
+    fn save_uidls(&self, mailbox: &MailboxId, uidls: &[(Uid, String)]) -> Result<()> {
+        let _ = (mailbox, uidls);
+        Ok(())
     }
 
     /// What is kept of the messages beside them; `None` where nothing is.

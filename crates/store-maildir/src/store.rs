@@ -1,12 +1,13 @@
 //! The store: one account's maildir behind [`mailbox::Store`].
 
+use std::cell::LazyCell;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mailbox::{
     Append, Body, Cache, Changes, Copied, Error, FlagChange, ListEntry, MailboxId, MailboxName, ModSeq,
-    Namespace, Opened, Report, Result, SpecialUse, Status, Store, Stored, SystemFlags, Uid, UidSet,
+    Namespace, Opened, Pop3Note, Report, Result, SpecialUse, Status, Store, Stored, SystemFlags, Uid, UidSet,
     UidValidity, Wake, Watch,
 };
 use mailbox_index::{Durability, Lock, Record};
@@ -15,7 +16,7 @@ use crate::append::MaildirAppend;
 use crate::folder::Folder;
 use crate::names::Naming;
 use crate::open_folders::OpenFolders;
-use crate::{file_name, flags, folders, paths, subscriptions, transfer};
+use crate::{file_name, flags, folders, paths, subscriptions, transfer, uidls};
 
 /// How an account's maildir is shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -284,6 +285,14 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// The messages by the bases of their names.
+fn bases(folder: &Folder) -> HashMap<&[u8], Uid> {
+    let records = folder.index.records().iter();
+    records
+        .map(|record| (file_name::base(folder.index.key(record)), record.uid))
+        .collect()
+}
+
 /// An id is the UIDVALIDITY in ten digits and the directory.
 fn parse_id(id: &MailboxId) -> Result<(UidValidity, &str)> {
     let parsed =
@@ -476,6 +485,32 @@ impl Store for MaildirStore {
                 (record.uid, String::from_utf8_lossy(base).into_owned())
             };
             Ok(Some(folder.index.records().iter().map(name).collect()))
+        })
+    }
+
+    fn pop3_notes(&self, mailbox: &MailboxId) -> Result<HashMap<Uid, Pop3Note>> {
+        self.account.with_folder(mailbox, |folder, taken| {
+            folder.sync(taken)?;
+            // Made only if there is a note: most mailboxes have none.
+            let bases = LazyCell::new(|| bases(folder));
+            let notes = uidls::read(&folder.path, |base| bases.contains_key(base))?;
+            let noted = notes
+                .into_iter()
+                .filter_map(|(base, note)| Some((*bases.get(base.as_slice())?, note)));
+            Ok(noted.collect())
+        })
+    }
+
+    fn save_uidls(&self, mailbox: &MailboxId, uidls: &[(Uid, String)]) -> Result<()> {
+        self.account.with_folder(mailbox, |folder, taken| {
+            folder.sync(taken)?;
+            let bases = bases(folder);
+            let named = uidls.iter().filter_map(|(uid, uidl)| {
+                let record = folder.index.record(*uid)?;
+                let base = file_name::base(folder.index.key(record)).to_vec();
+                Some((base, uidl.clone()))
+            });
+            uidls::save(&folder.path, |base| bases.contains_key(base), named)
         })
     }
 

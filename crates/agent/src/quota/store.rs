@@ -8,8 +8,8 @@ use mailbox::quota::{QuotaKind, QuotaResource, QuotaRoot};
 use mailbox::store::Sought;
 use mailbox::{
     Append, Appended, Body, Cache, Changes, Copied, Error, FlagChange, Flags, ListEntry, MailboxId,
-    MailboxName, ModSeq, Namespace, Opened, Result, SpecialUse, Status, Store, Stored, Uid, UidSet, Wake,
-    Watch, mutf7,
+    MailboxName, ModSeq, Namespace, Opened, Pop3Note, Result, SpecialUse, Status, Store, Stored, Uid, UidSet,
+    Wake, Watch, mutf7,
 };
 use store_maildir::maildirsize::{self, Amount, Anew};
 
@@ -472,6 +472,14 @@ impl Store for Limited {
 
     fn storage_names(&self, mailbox: &MailboxId) -> Result<Option<HashMap<Uid, String>>> {
         self.inner.storage_names(mailbox)
+    }
+
+    fn pop3_notes(&self, mailbox: &MailboxId) -> Result<HashMap<Uid, Pop3Note>> {
+        self.inner.pop3_notes(mailbox)
+    }
+
+    fn save_uidls(&self, mailbox: &MailboxId, uidls: &[(Uid, String)]) -> Result<()> {
+        self.inner.save_uidls(mailbox, uidls)
     }
 
     fn cache(&self, mailbox: &MailboxId) -> Option<Arc<dyn Cache>> {

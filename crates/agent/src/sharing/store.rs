@@ -9,8 +9,8 @@ use mailbox::rights::{AclEntry, Identifier, Rights, RightsChange};
 use mailbox::store::Sought;
 use mailbox::{
     Append, Appended, Body, Cache, Changes, Copied, Error, FlagChange, Flags, ListEntry, MailboxId,
-    MailboxName, ModSeq, Namespace, NamespaceKind, Opened, Result, SpecialUse, Status, Store, Stored,
-    SystemFlags, Uid, UidSet, Wake, Watch,
+    MailboxName, ModSeq, Namespace, NamespaceKind, Opened, Pop3Note, Result, SpecialUse, Status, Store,
+    Stored, SystemFlags, Uid, UidSet, Wake, Watch,
 };
 
 use super::parts::Part;
@@ -471,6 +471,16 @@ impl Store for Joined {
     fn storage_names(&self, mailbox: &MailboxId) -> Result<Option<HashMap<Uid, String>>> {
         let at = self.behind(mailbox)?;
         at.part.store.storage_names(&at.inner)
+    }
+
+    fn pop3_notes(&self, mailbox: &MailboxId) -> Result<HashMap<Uid, Pop3Note>> {
+        let at = self.behind(mailbox)?;
+        at.part.store.pop3_notes(&at.inner)
+    }
+
+    fn save_uidls(&self, mailbox: &MailboxId, uidls: &[(Uid, String)]) -> Result<()> {
+        let at = self.behind(mailbox)?;
+        at.part.store.save_uidls(&at.inner, uidls)
     }
 
     fn candidates(&self, mailbox: &MailboxId, sought: &Sought<'_>) -> Result<Option<UidSet>> {
