@@ -216,7 +216,7 @@ mod tests {
         std::fs::write(dir.path().join("aliases.db"), "").expect("written");
         let newaliases = || {
             let told = texts(dir.path(), Severity::Warning);
-            told.into_iter().find(|text| text.contains("run newaliases"))
+            told.into_iter().find(|text| text.contains("aliases: it"))
         };
         assert_eq!(newaliases(), None);
         let long_ago = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000_000);

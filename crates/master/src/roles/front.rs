@@ -175,10 +175,7 @@ async fn serve(
                 }
             }
             Order::Reconfigure(ports) => match super::open_slice(&mut descriptors) {
-                Ok(slice) => {
-                    authority.configure(known(&slice));
-                    reconfigure(&running, &doors, &slice, (ports, descriptors));
-                }
+                Ok(slice) => reconfigure(&running, (&doors, &authority), &slice, (ports, descriptors)),
                 Err(error) => super::tell_unreadable(&line, &error),
             },
             Order::Client(purpose) => {
@@ -207,7 +204,13 @@ async fn serve(
 }
 
 /// The configuration was read again: new services, and the ports that it names, the new ones with their sockets.
-fn reconfigure(running: &Running, doors: &Doors, slice: &Slice, (ports, sockets): (Vec<Port>, Vec<OwnedFd>)) {
+fn reconfigure(
+    running: &Running,
+    (doors, authority): (&Doors, &Remote),
+    slice: &Slice,
+    (ports, sockets): (Vec<Port>, Vec<OwnedFd>),
+) {
+    authority.configure(known(slice));
     let addresses: Vec<_> = ports.iter().map(|port| port.address.clone()).collect();
     running.serve_only(&addresses);
     let new = ports.into_iter().filter(|port| !running.serves(&port.address));
