@@ -184,6 +184,25 @@ fn explain(wanted: &Wanted, parts: &[Part]) -> Result<bool> {
     Ok(is_accepted)
 }
 
+/// The rule that made the reply a refusal, if a restriction did.
+fn deciding(exchange: &Exchange) -> Option<&Rule> {
+    exchange.decided.as_ref().filter(|_| !exchange.is_accepted())
+}
+
+/// What the outcome of a step is called.
+fn words(decided: &Decided) -> String {
+    match decided {
+        Decided::Dunno => "no opinion".to_owned(),
+        Decided::Permit => "permits".to_owned(),
+        Decided::Refuse(refusal) => format!("refuses: {refusal}"),
+        Decided::WouldRefuse(refusal) => format!("would refuse: {refusal}"),
+        Decided::DeferIfPermit(refusal) => format!("refuses if nothing else does: {refusal}"),
+        Decided::DeferIfReject(refusal) => format!("refuses in the place of what refuses: {refusal}"),
+        Decided::Action(action) => format!("does: {action}"),
+        Decided::Goes => "asks:".to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -215,24 +234,5 @@ mod tests {
         assert_eq!(parts[0].helo, "[192.0.2.7]");
         let none = Wanted::of(&["--client=192.0.2.7".to_owned()]).expect("understood");
         assert!(none.parts().is_err());
-    }
-}
-
-/// The rule that made the reply a refusal, if a restriction did.
-fn deciding(exchange: &Exchange) -> Option<&Rule> {
-    exchange.decided.as_ref().filter(|_| !exchange.is_accepted())
-}
-
-/// What the outcome of a step is called.
-fn words(decided: &Decided) -> String {
-    match decided {
-        Decided::Dunno => "no opinion".to_owned(),
-        Decided::Permit => "permits".to_owned(),
-        Decided::Refuse(refusal) => format!("refuses: {refusal}"),
-        Decided::WouldRefuse(refusal) => format!("would refuse: {refusal}"),
-        Decided::DeferIfPermit(refusal) => format!("refuses if nothing else does: {refusal}"),
-        Decided::DeferIfReject(refusal) => format!("refuses in the place of what refuses: {refusal}"),
-        Decided::Action(action) => format!("does: {action}"),
-        Decided::Goes => "asks:".to_owned(),
     }
 }
