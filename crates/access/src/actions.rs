@@ -5,7 +5,7 @@ use envelope::StatusCode;
 use crate::Saying;
 use crate::evaluation::{Evaluation, Gravity, Status};
 use crate::lists::{RECIPIENT, SENDER, Stage};
-use crate::outcome::{Decided, Note, Word};
+use crate::outcome::{Decided, Word};
 use crate::restrictions::POLICY_QUERY;
 
 /// The enhanced code at the start of a text, or `usual`; and the rest of it.
@@ -114,12 +114,7 @@ impl Evaluation<'_> {
             }
         };
         if fitting != said {
-            let class = about.class;
-            self.outcome.notes.push(Note::StatusMapped {
-                from: said,
-                class,
-                to: fitting,
-            });
+            self.outcome.notes.push(about.mapped(said));
         }
         Some(status)
     }

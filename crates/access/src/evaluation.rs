@@ -243,6 +243,11 @@ impl<'a> Evaluation<'a> {
                 self.step(name, argument, Decided::Refuse(refusal.clone()));
                 self.refuse(refusal, Gravity::Policy)
             }
+            Verdict::RefuseMapped(refusal, note) => {
+                self.outcome.notes.push(note);
+                self.step(name, argument, Decided::Refuse(refusal.clone()));
+                self.refuse(refusal, Gravity::Policy)
+            }
             Verdict::Fail(refusal) => {
                 self.step(name, argument, Decided::Refuse(refusal.clone()));
                 self.refuse(refusal, Gravity::Trouble)

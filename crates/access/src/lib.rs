@@ -52,6 +52,9 @@ pub enum Verdict {
     Dunno,
     /// Refused, for good or for now.
     Refuse(Refusal),
+    /// Refused for good or for now, with an enhanced code in the place of that of a table or a transport, which does not fit what the
+    /// refusal is about; the log tells both.
+    RefuseMapped(Refusal, Note),
     /// Refused because the question cannot be answered; `warn_if_reject` does not change that.
     Fail(Refusal),
     /// Refused for now, if nothing behind it refuses for good.
@@ -120,7 +123,7 @@ impl About {
             return status;
         }
         let (subject, detail) = match (self.class, status.detail) {
-            (lists::SENDER, 1 | 3 | 4 | 7) => (1, 7),
+            (lists::SENDER, 1 | 3 | 4 | 6 | 7) => (1, 7),
             (lists::SENDER, 2 | 8) => (1, 8),
             (lists::RECIPIENT, 7) => (1, 3),
             (lists::RECIPIENT, 8) => (1, 2),
@@ -132,6 +135,25 @@ impl About {
             subject,
             detail,
             ..status
+        }
+    }
+
+    /// A refusal with an enhanced code as somebody else has it, which becomes one that fits.
+    pub(crate) fn refused_fittingly(&self, code: u16, said: envelope::StatusCode, text: &str) -> Verdict {
+        let fitting = self.fitting(said);
+        let refusal = self.refusal(code, fitting, text);
+        match fitting == said {
+            true => Verdict::Refuse(refusal),
+            false => Verdict::RefuseMapped(refusal, self.mapped(said)),
+        }
+    }
+
+    /// What the log says of `said`, which does not fit.
+    pub(crate) fn mapped(&self, said: envelope::StatusCode) -> Note {
+        Note::StatusMapped {
+            from: said,
+            class: self.class,
+            to: self.fitting(said),
         }
     }
 

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use ipc::control::{Haste, Reply, Request, Selection};
+use ipc::control::{self, Haste, Reply, Request, Selection};
+use ipc::frame;
 use maillog::lines::master::Script;
 use maillog::lines::problem::Problem;
 use maillog::{Line, Tag};
@@ -232,7 +233,11 @@ impl MailSystem {
             Haste::Graceful => &Script::Stopping,
             Haste::Abrupt => &Script::Aborting,
         });
-        self.order(&Request::Stop(haste))?;
+        match self.queue.ask(&Request::Stop(haste)) {
+            // Down: it ended in between. Who has taken the order may be gone before it has said so; whether it is, is seen below.
+            Ok(Answer::Up(_) | Answer::Down) | Err(control::Error::Frame(frame::Error::Io(_))) => {}
+            Err(error) => return Err(error.to_string()),
+        }
         if detached::has_ended(process, STOP_TIME_MAX) {
             Ok(())
         } else {

@@ -20,6 +20,9 @@ pub enum Error {
     /// The frame is over the limit.
     #[error("a frame of {0} octets is over the limit of {FRAME_BYTES_MAX}")]
     TooLong(usize),
+    /// No file came with a frame that needs one.
+    #[error("what belongs to a frame did not come with it")]
+    NothingEnclosed,
     /// More descriptors than a frame of its length takes.
     #[error("a frame with {0} open files is over the limit")]
     TooManyDescriptors(usize),

@@ -8,13 +8,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::control::Haste;
 
-/// What the supervisor tells a role. `C` is the slice of the configuration that it sees.
+/// What the supervisor tells a role.
 #[derive(Debug, Serialize, Deserialize)]
-pub enum Order<C> {
-    /// The first one. Log files; for the front then its new ports.
-    Begin(Begin<C>),
-    /// From now on this configuration holds; of ports that were there already no descriptor comes. New ports.
-    Reconfigure(C, Vec<Port>),
+pub enum Order {
+    /// The first one. Its slice of the configuration ([`enclosed`](crate::enclosed)), log files; for the front then its new ports. For
+    /// a runner only the socket to whoever asks.
+    Begin(Begin),
+    /// From now on another configuration holds; of ports that were there already no descriptor comes. The slice of it, new ports.
+    Reconfigure(Vec<Port>),
     /// The log files were opened again. Log files.
     LogFiles,
     /// Another role will ask over this channel. A socket.
@@ -48,11 +49,9 @@ pub enum Order<C> {
 
 /// How a role begins.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Begin<C> {
+pub struct Begin {
     /// As whom.
     pub identity: Identity,
-    /// Its slice of the configuration.
-    pub configuration: C,
     /// The files that the log goes to, a descriptor for each.
     pub log_files: Vec<std::path::PathBuf>,
     /// The ports that the front serves, a descriptor for each.

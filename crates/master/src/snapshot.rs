@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-use settings::{Dovecot, Passdb, Postfix, Service, ServiceType, Userdb};
+use settings::{Differences, Dovecot, Passdb, Postfix, Row, Service, ServiceType, Userdb};
 
 use crate::certificates::Keys;
 
 /// Everything that a role knows of the configuration.
 #[derive(Clone, Serialize, Deserialize)]
+#[serde(into = "Letter", from = "Letter")]
 pub struct Snapshot {
     /// main.cf.
     pub postfix: Postfix,
@@ -27,6 +28,54 @@ pub struct Snapshot {
     pub keys: Keys,
     /// Databases of `sqlite:` tables: SQLite opens them by their names, wherever they are.
     pub databases: Vec<PathBuf>,
+}
+
+/// A snapshot on its way: of the settings of rows only what main.cf has otherwise.
+#[derive(Serialize, Deserialize)]
+struct Letter {
+    postfix: Postfix,
+    services: Vec<Row>,
+    transports: Vec<Row>,
+    pickup: Option<Box<Differences>>,
+    process_limits: BTreeMap<String, usize>,
+    dovecot: Option<Dovecot>,
+    keys: Keys,
+    databases: Vec<PathBuf>,
+}
+
+impl From<Snapshot> for Letter {
+    fn from(snapshot: Snapshot) -> Letter {
+        let base = &snapshot.postfix;
+        let rows = |services: &[Service]| services.iter().map(|row| row.to_row(base)).collect();
+        let differences = |own: Box<Postfix>| Box::new(own.differences(base));
+        Letter {
+            services: rows(&snapshot.services),
+            transports: rows(&snapshot.transports),
+            pickup: snapshot.pickup.map(differences),
+            process_limits: snapshot.process_limits,
+            dovecot: snapshot.dovecot,
+            keys: snapshot.keys,
+            databases: snapshot.databases,
+            postfix: snapshot.postfix,
+        }
+    }
+}
+
+impl From<Letter> for Snapshot {
+    fn from(letter: Letter) -> Snapshot {
+        let base = &letter.postfix;
+        let services = |rows: Vec<Row>| rows.into_iter().map(|row| row.into_service(base)).collect();
+        Snapshot {
+            services: services(letter.services),
+            transports: services(letter.transports),
+            pickup: letter.pickup.map(|own| Box::new(own.from_base(base))),
+            process_limits: letter.process_limits,
+            dovecot: letter.dovecot,
+            keys: letter.keys,
+            databases: letter.databases,
+            postfix: letter.postfix,
+        }
+    }
 }
 
 /// What master.cf says about its transports; a row without a limit may do as much as it likes.

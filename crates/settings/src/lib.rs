@@ -35,9 +35,9 @@ pub use dovecot::{
 };
 pub use network::{Network, NetworkPattern, Networks};
 pub use params::{Parameter, Reload, Support};
-pub use postfix::Postfix;
+pub use postfix::{Differences, Postfix};
 pub use sendmail_files::SendmailFiles;
-pub use service::{Service, ServiceType};
+pub use service::{Row, Service, ServiceType};
 pub use surroundings::{Interface, Surroundings};
 pub use table_ref::TableRef;
 pub use values::{Values, Wrong};

@@ -11,7 +11,7 @@ const DEPTH_MAX: usize = 8;
 
 impl Postfix {
     /// Every lookup table that a parameter names: as such, within a list (`mydestination`, restrictions, networks), or in a text
-    /// under a name of the user's own (a restriction class). What only looks like a table may be among them.
+    /// under a name of the user's own (a restriction class); and those of `yubin_sendmail_directory`. What only looks like a table may be among them.
     pub fn every_table(&self) -> Vec<TableRef> {
         let mut found = Vec::new();
         for value in self.values() {
@@ -20,6 +20,7 @@ impl Postfix {
         for text in self.others.values() {
             of_words(&words(text), DEPTH_MAX, &mut found);
         }
+        found.extend(self.sendmail.tables().cloned());
         found
     }
 }
@@ -71,8 +72,9 @@ mod tests {
         ] {
             values.set(name, text);
         }
-        let (postfix, wrong) = Postfix::from_values(&values);
+        let (mut postfix, wrong) = Postfix::from_values(&values);
         assert!(wrong.is_empty(), "{wrong:?}");
+        postfix.sendmail.access = Some(TableRef::new(crate::SendmailFiles::KIND, "/m/access"));
         let found: Vec<String> = postfix.every_table().iter().map(ToString::to_string).collect();
         for table in [
             "hash:/t",
@@ -82,6 +84,7 @@ mod tests {
             "hash:/r",
             "hash:/s",
             "unionmap:{hash:/u,hash:/v}",
+            "sendmail:/m/access",
         ] {
             assert!(found.iter().any(|one| one == table), "{table}: {found:?}");
         }

@@ -7,6 +7,17 @@ use crate::choices::*;
 use crate::kinds::*;
 use crate::{BounceTemplates, SendmailFiles, Surroundings, TableRef, Values, Wrong, params};
 
+/// A value that may differ; a list of one, for `null` is a value of its own.
+type Differing<T> = Option<(T,)>;
+
+fn differing<T: PartialEq + Clone>(value: &T, base: &T) -> Differing<T> {
+    (value != base).then(|| (value.clone(),))
+}
+
+fn as_in<T: Clone>(differing: Differing<T>, base: &T) -> T {
+    differing.map_or_else(|| base.clone(), |(value,)| value)
+}
+
 macro_rules! declare {
     ([] $($name:ident: $kind:ident = $default:literal, $reload:ident, $summary:literal;)*) => {
         /// `main.cf` as values; a field for every parameter that Yubin reads, named as the parameter.
@@ -51,6 +62,56 @@ macro_rules! declare {
             /// The value of every field that is a parameter.
             pub(crate) fn values(&self) -> Vec<&dyn Any> {
                 vec![$(&self.$name),*]
+            }
+
+            /// What is not as in `base`.
+            pub fn differences(&self, base: &Postfix) -> Differences {
+                Differences {
+                    $($name: differing(&self.$name, &base.$name),)*
+                    others: differing(&self.others, &base.others),
+                    bounce_templates: differing(&self.bounce_templates, &base.bounce_templates),
+                    sendmail: differing(&self.sendmail, &base.sendmail),
+                    two_bounce_notice_recipient: differing(
+                        &self.two_bounce_notice_recipient,
+                        &base.two_bounce_notice_recipient,
+                    ),
+                }
+            }
+        }
+
+        /// What settings have otherwise than others: a row of master.cf than main.cf. A thousand rows with ten thousand networks would
+        /// otherwise say each network a thousand times.
+        #[allow(non_snake_case, reason = "some parameters have capital letters")]
+        #[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
+        #[serde(default)]
+        pub struct Differences {
+            $(
+                #[serde(skip_serializing_if = "Option::is_none")]
+                $name: Differing<<$kind as Kind>::Value>,
+            )*
+            #[serde(skip_serializing_if = "Option::is_none")]
+            others: Differing<BTreeMap<String, String>>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            bounce_templates: Differing<BounceTemplates>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            sendmail: Differing<SendmailFiles>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            two_bounce_notice_recipient: Differing<String>,
+        }
+
+        impl Differences {
+            /// The settings that have them, where everything else is as in `base`.
+            pub fn from_base(self, base: &Postfix) -> Postfix {
+                Postfix {
+                    $($name: as_in(self.$name, &base.$name),)*
+                    others: as_in(self.others, &base.others),
+                    bounce_templates: as_in(self.bounce_templates, &base.bounce_templates),
+                    sendmail: as_in(self.sendmail, &base.sendmail),
+                    two_bounce_notice_recipient: as_in(
+                        self.two_bounce_notice_recipient,
+                        &base.two_bounce_notice_recipient,
+                    ),
+                }
             }
         }
 

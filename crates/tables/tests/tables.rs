@@ -312,7 +312,8 @@ fn a_rule_that_makes_no_sense_is_passed_over_and_told() {
         assert_eq!(tables.lookup(key).unwrap().as_deref(), value, "{key}");
     }
     let told = tables.take_warnings();
-    let lines = [2, 3, 4, 6].map(|line| format!("regexp map {file}, line {line}: "));
+    // The end of the IF that makes no sense is none of its own mistakes.
+    let lines = [2, 3, 4].map(|line| format!("regexp map {file}, line {line}: "));
     assert_eq!(told.len(), lines.len());
     assert!(
         told.iter()

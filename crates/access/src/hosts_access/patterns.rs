@@ -184,7 +184,11 @@ fn host_pattern(word: &str, told: &mut dyn FnMut(String)) -> Pattern {
                 },
                 Pattern::Network,
             ),
-            None => Pattern::Text(unbracketed(word).to_ascii_lowercase()),
+            // What is no address stays in its brackets, and matches nobody.
+            None => match unbracketed(word).parse::<IpAddr>() {
+                Ok(_) => Pattern::Text(unbracketed(word).to_ascii_lowercase()),
+                Err(_) => Pattern::Text(word.to_ascii_lowercase()),
+            },
         },
     }
 }

@@ -188,6 +188,28 @@ impl Anvil {
         counts.over(limit, count, now_micros)
     }
 
+    /// Whether `client` has done it more often than it may already, so that it is not to begin once more; nothing is counted.
+    pub fn has_exceeded(
+        &self,
+        service: &str,
+        client: IpAddr,
+        happening: Happening,
+        (terms, now_micros): (Terms<'_>, i64),
+    ) -> Option<Excess> {
+        let limit = Limit::Rate(happening);
+        if limit.of(terms.settings) == 0 || terms.is_exempt {
+            return None;
+        }
+        let mut clients = self.clients();
+        let counts = clients.counts.get_mut(&(service.to_owned(), client))?;
+        counts.learn(terms);
+        if counts.is_past(now_micros) {
+            return None;
+        }
+        let count = counts.happenings[happening as usize];
+        counts.over(limit, count, now_micros)
+    }
+
     /// A session of `client` is slowed down for its mistakes, as told.
     pub fn slow(&self, service: &str, client: IpAddr, slowed: Slowed) {
         let mut clients = self.clients();
@@ -316,6 +338,20 @@ mod tests {
 
     fn ip(text: &str) -> IpAddr {
         text.parse().expect("an address")
+    }
+
+    #[test]
+    fn what_is_over_already_is_told_without_being_counted() {
+        let (anvil, mut settings, client) = (Anvil::default(), settings(), ip("192.0.2.1"));
+        settings.smtpd_client_new_tls_session_rate_limit = 1;
+        let kind = Happening::TlsSession;
+        let has = |now| anvil.has_exceeded("smtp", client, kind, (terms(&settings, client), now));
+        let count = |now| anvil.count("smtp", client, kind, (terms(&settings, client), now));
+        assert_eq!((has(0), count(0), has(0), has(0)), (None, None, None, None));
+        let excess = count(0).expect("the second");
+        assert_eq!((excess.count, has(0)), (2, Some(excess)));
+        assert_eq!(has(61 * SECOND), None, "another span");
+        assert_eq!(count(61 * SECOND), None);
     }
 
     #[test]

@@ -55,7 +55,11 @@ fn unlisted(context: &Context<'_>, address: &Address, about: &About, detail: u16
             } else {
                 "User unknown"
             };
-            Verdict::Refuse(about.refusal(code, StatusCode::permanent(1, detail), words))
+            // Postfix's address resolver says this one with a code for recipients, and smtpd(8) makes one for senders of it.
+            match class {
+                Class::VirtualAlias => about.refused_fittingly(code, StatusCode::permanent(1, 1), words),
+                _ => Verdict::Refuse(about.refusal(code, StatusCode::permanent(1, detail), words)),
+            }
         }
         (Ok(_), Ok(Existence::Exists)) => Verdict::Dunno,
         (Err(error), _) | (_, Err(error)) => failed(about, &error),
@@ -84,5 +88,5 @@ fn undeliverable(why: &Undeliverable, about: &About, detail: u16) -> Verdict {
         Undeliverable::NotNow(text) => (450, StatusCode::temporary(1, detail), text),
     };
     let (status, words) = StatusCode::split(text).unwrap_or((usual, text));
-    Verdict::Refuse(about.refusal(code, about.fitting(status), words))
+    about.refused_fittingly(code, status, words)
 }

@@ -155,10 +155,12 @@ fn aliases(loaded: &Loaded) -> Vec<Finding> {
     let settings = &loaded.postfix;
     let old = settings.alias_database.iter().filter(|table| is_old(table));
     let found = old.map(|table| {
-        Finding::warning(format!(
-            "{}: it has changed since its database was built: run newaliases",
-            table.name
-        ))
+        let has_one = database_of(table).is_some_and(|database| Path::new(&database).exists());
+        let what = match has_one {
+            true => "it has changed since its database was built",
+            false => "its database is not built yet",
+        };
+        Finding::warning(format!("{}: {what}: run newaliases", table.name))
     });
     found
         .chain(master::root_alias::complaint(loaded).map(Finding::warning))
@@ -205,15 +207,27 @@ mod tests {
             "main.cf:3: smtpd_client_restrictions: table ldap:/x: type ldap is not there yet"
         ));
         assert!(
-            has(&format!("{place}/aliases: it has changed since")),
+            has(&format!(
+                "{place}/aliases: its database is not built yet: run newaliases"
+            )),
             "{warnings:?}"
         );
         assert!(has("alias_maps: root has no alias"), "{warnings:?}");
         std::fs::write(dir.path().join("aliases.db"), "").expect("written");
+        let newaliases = || {
+            let told = texts(dir.path(), Severity::Warning);
+            told.into_iter().find(|text| text.contains("aliases: it"))
+        };
+        assert_eq!(newaliases(), None);
+        let long_ago = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000_000);
+        let database = std::fs::File::options()
+            .write(true)
+            .open(dir.path().join("aliases.db"));
+        database.expect("there").set_modified(long_ago).expect("set");
+        let old = newaliases().expect("it is older");
         assert!(
-            !texts(dir.path(), Severity::Warning)
-                .iter()
-                .any(|text| text.contains("it has changed"))
+            old.contains("aliases: it has changed since its database was built"),
+            "{old}"
         );
     }
 }

@@ -24,17 +24,17 @@ Says what the SMTP service would answer to this client, and why: each restrictio
 decides, what becomes of the addresses, by which transport the mail goes, where it ends. The configuration is read anew and nothing is
 sent or written; DNS and policy services are asked as they would be, and a policy service may remember it.
 
-  --client IP       the client's address
+  --client IP       the client's address; [IP] and IPv6:IP are taken as well
   --name NAME       its name, as if DNS said so; default: what DNS says
   --helo NAME       what it says behind EHLO; default: its address in brackets
   --from ADDRESS    the sender; default: the null sender
-  --to ADDRESS      the recipient
+  --to ADDRESS      the recipient; several times: each is explained
   --sasl USER       who has logged in
   --service NAME    the row of master.cf; default: the first that is smtpd
-  --json            one JSON object
+  --json            a JSON object for each recipient
   -c DIR            the configuration (MAIL_CONFIG does the same); default: /etc/yubin when it is there, /etc/postfix
 
-Ends with 0 when the recipient is accepted, with 1 when not.";
+Ends with 0 when every recipient is accepted, with 1 when not. A client with an address that needs it says SMTPUTF8, where that is offered.";
 
 /// What is asked.
 #[derive(Debug, Default)]
@@ -43,7 +43,7 @@ struct Wanted {
     name: Option<String>,
     helo: Option<String>,
     from: String,
-    to: Option<String>,
+    to: Vec<String>,
     sasl: Option<String>,
     service: Option<String>,
     json: bool,
@@ -70,14 +70,14 @@ impl Wanted {
             match name {
                 "--client" => {
                     let text = value()?;
-                    let address = text.parse();
+                    let address = address_of(&text);
                     wanted.client =
                         Some(address.with_context(|| format!("--client {text}: this is no IP address"))?);
                 }
                 "--name" => wanted.name = Some(value()?),
                 "--helo" => wanted.helo = Some(value()?),
                 "--from" => wanted.from = bare(&value()?),
-                "--to" => wanted.to = Some(bare(&value()?)),
+                "--to" => wanted.to.push(bare(&value()?)),
                 "--sasl" => wanted.sasl = Some(value()?),
                 "--service" => wanted.service = Some(value()?),
                 "--json" => wanted.json = true,
@@ -88,14 +88,14 @@ impl Wanted {
         Ok(wanted)
     }
 
-    fn part(&self) -> Result<Part> {
+    /// A part for each recipient.
+    fn parts(&self) -> Result<Vec<Part>> {
         let client = self
             .client
             .context("whose mail? --client is missing (see --help)")?;
-        let recipient = self
-            .to
-            .clone()
-            .context("mail to whom? --to is missing (see --help)")?;
+        if self.to.is_empty() {
+            bail!("mail to whom? --to is missing (see --help)");
+        }
         let local = match client {
             IpAddr::V4(_) => IpAddr::from(Ipv4Addr::LOCALHOST),
             IpAddr::V6(_) => IpAddr::from(Ipv6Addr::LOCALHOST),
@@ -104,16 +104,29 @@ impl Wanted {
             IpAddr::V4(address) => format!("[{address}]"),
             IpAddr::V6(address) => format!("[IPv6:{address}]"),
         };
-        Ok(Part {
+        let helo = self.helo.clone().unwrap_or(literal);
+        let part = |recipient: &String| Part {
             client: SocketAddr::new(client, 0),
             local: SocketAddr::new(local, 25),
             name: self.name.clone(),
-            helo: self.helo.clone().unwrap_or(literal),
+            helo: helo.clone(),
             sender: self.from.clone(),
-            recipient,
+            recipient: recipient.clone(),
             login: self.sasl.clone(),
-        })
+        };
+        Ok(self.to.iter().map(part).collect())
     }
+}
+
+/// An address as people copy it: from a log, a Received field, or of a socket that serves IPv6 and IPv4.
+fn address_of(text: &str) -> Option<IpAddr> {
+    let inner = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
+    let text = inner.unwrap_or(text);
+    let tagged = text
+        .split_at_checked("IPv6:".len())
+        .filter(|(tag, _)| tag.eq_ignore_ascii_case("IPv6:"));
+    let address: IpAddr = tagged.map_or(text, |(_, address)| address).parse().ok()?;
+    Some(address.to_canonical())
 }
 
 /// Without the brackets of an SMTP path.
@@ -128,15 +141,15 @@ pub(crate) fn run(invocation: &Invocation) -> ExitCode {
         print_line(HELP);
         return ExitCode::SUCCESS;
     }
-    let asked = Wanted::of(&invocation.args).and_then(|wanted| Ok((wanted.part()?, wanted)));
-    let (part, wanted) = match asked {
+    let asked = Wanted::of(&invocation.args).and_then(|wanted| Ok((wanted.parts()?, wanted)));
+    let (parts, wanted) = match asked {
         Ok(asked) => asked,
         Err(error) => {
             invocation.complain(os::with_causes(error.as_ref()));
             return ExitCode::from(EX_USAGE);
         }
     };
-    match explain(&wanted, &part) {
+    match explain(&wanted, &parts) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
@@ -146,19 +159,29 @@ pub(crate) fn run(invocation: &Invocation) -> ExitCode {
     }
 }
 
-/// Whether the recipient is accepted; all about it was printed.
-fn explain(wanted: &Wanted, part: &Part) -> Result<bool> {
+/// Whether every recipient is accepted; all about them was printed.
+fn explain(wanted: &Wanted, parts: &[Part]) -> Result<bool> {
     let start = Start {
         scale: Scale::Host,
         config_directory: Some(configuration::directory(wanted.directory.as_deref())),
         dovecot: DovecotFile::Beside,
     };
-    let explanation = Explainer::new(&start, wanted.service.as_deref())?.explain(part)?;
-    match wanted.json {
-        true => print_line(&json::of(&explanation).to_string()),
-        false => text::of(&explanation).iter().for_each(|line| print_line(line)),
+    let mut is_accepted = true;
+    for (number, part) in parts.iter().enumerate() {
+        // Each is a session of its own, which knows nothing of the one before.
+        let explanation = Explainer::new(&start, wanted.service.as_deref())?.explain(part)?;
+        match wanted.json {
+            true => print_line(&json::of(&explanation).to_string()),
+            false => {
+                if number > 0 {
+                    print_line("");
+                }
+                text::of(&explanation).iter().for_each(|line| print_line(line));
+            }
+        }
+        is_accepted &= explanation.exchanges.iter().all(Exchange::is_accepted);
     }
-    Ok(explanation.exchanges.iter().all(Exchange::is_accepted))
+    Ok(is_accepted)
 }
 
 /// The rule that made the reply a refusal, if a restriction did.
@@ -177,5 +200,39 @@ fn words(decided: &Decided) -> String {
         Decided::DeferIfReject(refusal) => format!("refuses in the place of what refuses: {refusal}"),
         Decided::Action(action) => format!("does: {action}"),
         Decided::Goes => "asks:".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_taken_as_people_copy_them() {
+        for (text, address) in [
+            ("192.0.2.1", "192.0.2.1"),
+            ("[192.0.2.1]", "192.0.2.1"),
+            ("::ffff:127.0.0.7", "127.0.0.7"),
+            ("[::1]", "::1"),
+            ("IPv6:2001:db8::5", "2001:db8::5"),
+            ("[ipv6:2001:db8::5]", "2001:db8::5"),
+        ] {
+            assert_eq!(address_of(text), address.parse().ok(), "{text}");
+        }
+        for none in ["", "[", "IPv6:", "192.0.2", "client.example", "é::1"] {
+            assert_eq!(address_of(none), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn each_recipient_is_a_part() {
+        let args = ["--client=::ffff:192.0.2.7", "--to", "<a@b.test>", "--to=c@d.test"];
+        let wanted = Wanted::of(&args.map(str::to_owned)).expect("understood");
+        let parts = wanted.parts().expect("two");
+        let recipients: Vec<&str> = parts.iter().map(|part| part.recipient.as_str()).collect();
+        assert_eq!(recipients, ["a@b.test", "c@d.test"]);
+        assert_eq!(parts[0].helo, "[192.0.2.7]");
+        let none = Wanted::of(&["--client=192.0.2.7".to_owned()]).expect("understood");
+        assert!(none.parts().is_err());
     }
 }

@@ -93,7 +93,9 @@ impl Session<'_> {
                 Answer::AuthFailure("not in this session".to_owned())
             }
             Event::Etrn { .. } => Answer::Reply(Reply::bare(458, "Unable to queue messages")),
+            Event::Handshake => Answer::TlsFailed,
             Event::Connected
+            | Event::Secured
             | Event::Helo { .. }
             | Event::Data { .. }
             | Event::Vrfy { .. }

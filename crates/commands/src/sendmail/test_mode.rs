@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use address::Address;
 use intake::mapping::Role;
+use master::lookups::Exchangers;
 use sendmail_files::rulesets::{self, Form, Transcript};
 use settings::TableRef;
 use tables::Tables;
@@ -50,6 +51,9 @@ const RULE_SETS: [(&str, &str, &str); 6] = [
     ("5", "5", "aliases(5) and .forward, when mail is delivered"),
 ];
 
+/// What comes before the steps of `/parse`.
+const PARSING: &str = "Parsing envelope recipient address";
+
 /// What Sendmail says of `a@b@c`.
 pub(super) const INVALID_ROUTE: &str = "Invalid route address";
 
@@ -67,6 +71,28 @@ pub(super) fn is_route(text: &str) -> bool {
         }
     }
     signs > 1 && !text.trim_start_matches('<').starts_with('@')
+}
+
+/// Whether it is more than one address: a comma outside of quotes and of a route in front (`@a,@b:c@d`).
+fn is_list(text: &str) -> bool {
+    let (mut is_quoted, mut is_escaped) = (false, false);
+    let has_comma = text.chars().any(|c| {
+        let was_escaped = is_escaped;
+        is_escaped = c == '\\' && !was_escaped;
+        is_quoted ^= c == '"' && !was_escaped;
+        c == ',' && !is_quoted && !was_escaped
+    });
+    has_comma && !text.trim_start_matches('<').starts_with('@')
+}
+
+/// What is said of an address that is none.
+fn refused(text: &str, why: &str) -> Vec<String> {
+    vec![
+        "Cracked address = $g".to_owned(),
+        PARSING.to_owned(),
+        format!("{text}... {why}"),
+        format!("mailer {ERROR}, host 5.1.3, user \"553 {why}\""),
+    ]
 }
 
 /// The dialogue.
@@ -140,13 +166,16 @@ impl Dialogue<'_> {
         let usage = |text: &str| Ok(vec![format!("Usage: {text}")]);
         match word.to_ascii_lowercase().as_str() {
             "/parse" if rest.is_empty() => usage("/parse address"),
-            "/parse" if is_route(rest) => Ok(vec![
-                "Cracked address = $g".to_owned(),
-                "Parsing envelope recipient address".to_owned(),
-                format!("{rest}... {INVALID_ROUTE}"),
-                format!("mailer {ERROR}, host 5.1.3, user \"553 {INVALID_ROUTE}\""),
-            ]),
-            "/parse" => self.parse(rest),
+            "/parse" if is_route(rest) || is_list(rest) => Ok(refused(rest, INVALID_ROUTE)),
+            "/parse" if rest.ends_with('@') && rest.len() > 1 => Ok(refused(rest, "Hostname required")),
+            "/parse" => match rest.strip_prefix(":include:") {
+                Some(file) => Ok(vec![
+                    "Cracked address = :$g".to_owned(),
+                    PARSING.to_owned(),
+                    format!("mailer *include*, user {file}"),
+                ]),
+                None => self.parse(rest),
+            },
             "/try" if second.is_empty() => usage("/try mailer address"),
             "/try" if !self.routing.has_mailer(first) => Ok(vec![format!("Unknown mailer {first}")]),
             "/try" => self.attempt(first, second),
@@ -155,14 +184,9 @@ impl Dialogue<'_> {
                 false => usage("/tryflags [Hh|Ee][Ss|Rr]"),
             },
             "/mx" if rest.is_empty() => usage("/mx address"),
-            "/mx" => {
-                let found = master::lookups::exchangers(&self.routing.settings, first);
-                let found = found.map_err(|error| format!("{error:#}"))?;
-                let mut lines = vec![format!("getmxrr({first}) returns {} value(s):", found.len())];
-                lines.extend(found.iter().map(|host| format!("\t{host}")));
-                Ok(lines)
-            }
-            "/map" if second.is_empty() => usage("/map mapname key"),
+            "/mx" => Ok(self.exchangers(first)),
+            "/map" if rest.is_empty() => usage("/map mapname key"),
+            "/map" if second.is_empty() => Ok(vec!["No key specified".to_owned()]),
             "/map" => self.map(first, second),
             "/canon" if rest.is_empty() => usage("/canon address"),
             "/canon" => {
@@ -174,6 +198,26 @@ impl Dialogue<'_> {
                 Ok(vec![format!("getcanonname({first}) returns {name}")])
             }
             _ => Ok(vec![format!("Unknown \"/\" command {word}")]),
+        }
+    }
+
+    /// `/mx`
+    fn exchangers(&self, host: &str) -> Vec<String> {
+        let found = match host.starts_with('[') {
+            true => Ok(Exchangers::Hosts(vec![host.to_owned()])),
+            false => master::lookups::exchangers(&self.routing.settings, host),
+        };
+        match found {
+            Ok(Exchangers::NoMail) => vec![format!("getmxrr({host}) returns null MX (See RFC7505)")],
+            Ok(Exchangers::Hosts(hosts)) => {
+                let mut lines = vec![format!("getmxrr({host}) returns {} value(s):", hosts.len())];
+                lines.extend(hosts.iter().map(|host| format!("\t{host}")));
+                lines
+            }
+            Err(error) => vec![
+                format!("getmxrr({host}) returns -1 value(s):"),
+                format!("cannot tell: {error:#}"),
+            ],
         }
     }
 
@@ -268,11 +312,17 @@ impl Dialogue<'_> {
         let written = address_of(text)?;
         let mut transcript = Transcript::default();
         transcript.say("Cracked address = $g");
-        transcript.say("Parsing envelope recipient address");
+        transcript.say(PARSING);
         let canonical = self.canonify(&written, Role::EnvelopeRecipient, &mut transcript)?;
         for (address, mailer) in self.resolve(&canonical, &mut transcript)? {
             match mailer.name.as_str() {
                 ERROR => transcript.say(format!("{written}... {}", mailer.user)),
+                name if !self.routing.has_mailer(name) => {
+                    let text = format!("unknown mailer {name}");
+                    transcript.say(format!("{written}... {text}"));
+                    transcript.say(format!("mailer {ERROR}, host 5.3.5, user \"554 {text}\""));
+                    continue;
+                }
                 "local" => {
                     let user = rulesets::tokens(&mailer.user);
                     transcript.rule_set("2", &user, &user);
@@ -443,7 +493,22 @@ fn rule_set_meaning(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::is_route;
+    use super::{is_list, is_route};
+
+    #[test]
+    fn lists_are_known_by_their_commas() {
+        for (text, is) in [
+            ("a@b, c@d", true),
+            ("jun, bob", true),
+            ("\"a,b\"@c", false),
+            ("a\\,b@c", false),
+            ("\"a\\\",b\"@c", false),
+            ("@a,@b:c@d", false),
+            ("jun", false),
+        ] {
+            assert_eq!(is_list(text), is, "{text}");
+        }
+    }
 
     #[test]
     fn routes_are_known_by_their_signs() {

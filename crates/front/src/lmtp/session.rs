@@ -368,7 +368,8 @@ impl Host<Server> for Session {
                 self.state = "READY";
                 Step::Done
             }
-            Event::StartTls => self.start_tls(),
+            Event::StartTls | Event::Secured => Step::Answer(Answer::Accept),
+            Event::Handshake => self.start_tls(),
             Event::Vrfy { .. } => {
                 let status = StatusCode::success(3, 3);
                 reply(252, status, "Try RCPT instead")

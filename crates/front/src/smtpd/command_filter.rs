@@ -8,6 +8,7 @@ use smtp::server::{CommandFilter, Note};
 use tables::{Error, Tables, Tell};
 
 use super::session::Session;
+use super::transaction::Transaction;
 
 /// The filter of a service, if it has one. A failed lookup is told to `tell`.
 pub(super) fn open(settings: &Postfix, tell: &Tell, problems: &mut Vec<Error>) -> Option<CommandFilter> {
@@ -19,7 +20,8 @@ pub(super) fn open(settings: &Postfix, tell: &Tell, problems: &mut Vec<Error>) -
     opened.tell_warnings(tell);
     let (table, tell) = (table.clone(), Arc::clone(tell));
     Some(CommandFilter(Arc::new(move |command: &str| {
-        opened.lookup(command).map_err(|_| {
+        // What a table answers with nothing is a command of nothing: Postfix asks the table itself, not a list of tables.
+        opened.entry(command, tables::Case::Folded).map_err(|_| {
             let start: String = command.chars().take(100).collect();
             tell(&format!("{table} lookup error for \"{start}\""));
         })
@@ -35,6 +37,21 @@ impl Session {
                 command,
                 by,
             }),
+            Note::NotReplaced { after, reply } => {
+                let table = self.service.settings.smtpd_command_filter.first();
+                let rule = format!(
+                    "smtpd_command_filter {}",
+                    table.map(ToString::to_string).unwrap_or_default()
+                );
+                let transaction = self.transaction.as_ref();
+                self.service.log.write(&lines::CommandNotReplaced {
+                    queue_id: transaction.and_then(Transaction::queue_id),
+                    stage: after,
+                    peer: self.peer(),
+                    reply: &reply.to_string(),
+                    rule: Some(rule.as_str()).filter(|_| self.names_rules()),
+                });
+            }
             Note::IllegalAddress { command, written } => {
                 let client = &self.client;
                 let text = format!("Illegal address syntax from {client} in {command} command: {written}");

@@ -164,8 +164,7 @@ impl Session {
 
     /// A line of the log about a command.
     pub(super) fn tell(&self, decision: lines::Decision, text: &str, moment: Moment<'_>) {
-        let sender = self.transaction.as_ref().filter(|_| moment.command != "VRFY");
-        let sender = sender.map(Transaction::sender_shown);
+        let sender = self.transaction.as_ref().map(Transaction::sender_shown);
         self.service.log.write(&lines::Decided {
             queue_id: self.transaction.as_ref().and_then(Transaction::queue_id),
             decision,

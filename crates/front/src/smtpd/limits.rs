@@ -8,6 +8,7 @@ use access::{Excess, Happening, Refusal};
 use envelope::StatusCode;
 use maillog::lines::smtpd as lines;
 use maillog::lines::with_rule;
+use serve::Link;
 use serve::clock::now;
 use serve::pump::Step;
 use settings::NotifyClass;
@@ -52,6 +53,67 @@ impl Session {
         self.note_fault(NotifyClass::Policy);
         let text = format!("Error: too {what} from {}", self.client.address);
         reply(450, StatusCode::temporary(7, 1), &text)
+    }
+
+    /// Whether a handshake may begin: not for a client that was over the limit before.
+    pub(super) fn may_begin_tls(&mut self, asked: &str) -> bool {
+        let service = Arc::clone(&self.service);
+        let (terms, anvil) = (service.terms(&self.client), &service.front.anvil);
+        let address = self.client.address;
+        let excess = anvil.has_exceeded(&service.name, address, Happening::TlsSession, (terms, now()));
+        let Some(excess) = excess else { return true };
+        self.note_fault(NotifyClass::Policy);
+        let rule = self.names_rules().then(|| excess.rule());
+        let text = format!(
+            "Refusing {asked} from {} for service {}",
+            self.client, service.name
+        );
+        service.log.warning("smtpd", &with_rule(text, rule.as_deref()));
+        false
+    }
+
+    fn too_many_tls(&self) -> String {
+        format!("Error: too many new TLS sessions from {}", self.client)
+    }
+
+    /// STARTTLS.
+    pub(super) fn may_start_tls(&mut self) -> Step<Answer> {
+        match self.may_begin_tls("STARTTLS request") {
+            true => Step::Answer(Answer::Accept),
+            false => reply(454, StatusCode::temporary(7, 0), &self.too_many_tls()),
+        }
+    }
+
+    /// The handshake behind STARTTLS.
+    pub(super) fn handshake(&mut self) -> Step<Answer> {
+        match &self.service.tls {
+            Some(tls) => {
+                self.in_handshake = true;
+                Step::StartTls(Arc::clone(&tls.config), Answer::TlsStarted)
+            }
+            None => Step::Answer(Answer::TlsFailed),
+        }
+    }
+
+    /// The handshake is done: whether the client may go on.
+    pub(super) fn secured(&mut self, link: &Link) -> Step<Answer> {
+        Step::Answer(
+            self.too_many_handshakes(link)
+                .map_or(Answer::Accept, Answer::Reply),
+        )
+    }
+
+    /// Counts a handshake that is done, unless it went on with an older one; what the client hears if it was one too many.
+    pub(super) fn too_many_handshakes(&mut self, link: &Link) -> Option<Reply> {
+        let is_resumed = link
+            .tls()
+            .is_some_and(|tls| tls.handshake_kind() == Some(rustls::HandshakeKind::Resumed));
+        if is_resumed || !self.is_over(Happening::TlsSession) {
+            return None;
+        }
+        self.note_fault(NotifyClass::Policy);
+        let text = format!("{} {}", self.service.settings.myhostname, self.too_many_tls());
+        Some(Reply::new(421, StatusCode::temporary(7, 0), text))
     }
 
     /// The client made more mistakes than `smtpd_soft_error_limit`; its reply waits until `until_micros`.

@@ -22,8 +22,8 @@ pub use rehearsal::{Exchange, Part};
 
 use std::sync::Arc;
 
+use access::Access;
 use access::rewrite_clients::RewriteClients;
-use access::{Access, Happening};
 use auth::Authority;
 use maillog::lines::Peer;
 use maillog::lines::smtpd as lines;
@@ -161,18 +161,20 @@ impl Smtpd {
         session.is_called(self.client_name(link.remote.ip()).await);
         self.log.write(&lines::Connect { peer: session.peer() });
         let wrapped = self.settings.smtpd_tls_wrappermode;
-        if wrapped
-            && (session.is_over(Happening::TlsSession) || !self.handshake(&mut link, &session.peer()).await)
-        {
-            session.lost_after("CONNECT");
-            self.log.write(&lines::Disconnect {
-                peer: session.peer(),
-                commands: "commands=0/0",
-            });
-            return;
-        }
         if wrapped {
+            let may = session.may_begin_tls("TLS service request");
+            if !may || !self.handshake(&mut link, &session.peer()).await {
+                if may {
+                    session.lost_after("CONNECT");
+                }
+                self.log.write(&lines::Disconnect {
+                    peer: session.peer(),
+                    commands: "commands=0/0",
+                });
+                return;
+            }
             session.log_tls(&link);
+            session.too_many_tls = session.too_many_handshakes(&link);
         }
         let config = self.config_for(session.client()).await;
         let mut server = Server::new(config, now()).with_footers(session.footers(&link));

@@ -13,6 +13,7 @@ use envelope::dsn::encode_xtext;
 use maillog::lines::smtpd as lines;
 use queue::Incoming;
 use serve::Link;
+use settings::NotifyClass;
 use smtp::Reply;
 use smtp::reply::{REPLY_LINE_OCTETS_MAX, REPLY_LINES_MAX};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
@@ -53,6 +54,8 @@ enum Trouble {
     Refused(Reply),
     /// It is not to be had; the log has been told.
     Away,
+    /// The connection to it could not be made, or broke: the postmaster hears of that as well.
+    Broken,
 }
 
 /// A connection to a filter.
@@ -71,7 +74,7 @@ impl Trouble {
     fn into_reply(self) -> Reply {
         match self {
             Trouble::Refused(reply) => reply,
-            Trouble::Away => away(),
+            Trouble::Away | Trouble::Broken => away(),
         }
     }
 }
@@ -90,7 +93,7 @@ impl Conversation {
             };
             let text = format!("connect to proxy filter {name}: {words}");
             service.log.warning("smtpd", &text);
-            Trouble::Away
+            Trouble::Broken
         })?;
         let mut conversation = Conversation {
             stream: BufReader::new(stream),
@@ -124,7 +127,7 @@ impl Conversation {
     fn lost(&self, how: &str) -> Trouble {
         let name = &self.service.settings.smtpd_proxy_filter;
         self.warn(&format!("{how} proxy {name}"));
-        Trouble::Away
+        Trouble::Broken
     }
 
     async fn send(&mut self, octets: &[u8]) -> Result<(), Trouble> {
@@ -353,7 +356,7 @@ impl Session {
         if self.proxy.is_none() {
             match self.proxy_begins(link).await {
                 Ok(proxy) => self.proxy = Some(Box::new(proxy)),
-                Err(trouble) => return Some(trouble.into_reply()),
+                Err(trouble) => return Some(self.troubled(trouble)),
             }
             self.log_client();
         }
@@ -361,13 +364,21 @@ impl Session {
         self.or_away(heard)
     }
 
+    /// What the client hears; the postmaster of a filter that is not to be had.
+    fn troubled(&mut self, trouble: Trouble) -> Reply {
+        if matches!(trouble, Trouble::Broken) {
+            self.note_fault(NotifyClass::Software);
+        }
+        trouble.into_reply()
+    }
+
     /// What is gone is not asked again.
     fn or_away(&mut self, heard: Result<(), Trouble>) -> Option<Reply> {
         let trouble = heard.err()?;
-        if matches!(trouble, Trouble::Away) {
+        if matches!(trouble, Trouble::Away | Trouble::Broken) {
             self.proxy = None;
         }
-        Some(trouble.into_reply())
+        Some(self.troubled(trouble))
     }
 
     async fn proxy_begins(&mut self, link: &Link) -> Result<Proxy, Trouble> {
@@ -478,10 +489,10 @@ impl Session {
     pub(super) async fn proxy_hears_end(&mut self, link: &Link) -> Reply {
         let attributes = self.forwarded_attributes(link);
         let reply = match self.proxy.take() {
-            Some(proxy) => proxy
-                .end(&self.service, &attributes)
-                .await
-                .unwrap_or_else(Trouble::into_reply),
+            Some(proxy) => match proxy.end(&self.service, &attributes).await {
+                Ok(reply) => reply,
+                Err(trouble) => self.troubled(trouble),
+            },
             None => away(),
         };
         let transaction = self.transaction.as_ref();

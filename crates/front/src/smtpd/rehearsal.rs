@@ -127,7 +127,14 @@ async fn speak(socket: Pair, part: &Part, looked_at: &Mutex<Looked>) -> io::Resu
         format!("RCPT TO:<{}>", part.recipient),
     ];
     let mut exchanges = Vec::new();
-    for command in commands {
+    let is_international = !part.sender.is_ascii() || !part.recipient.is_ascii();
+    for mut command in commands {
+        let offered = exchanges.last().map(|exchange: &Exchange| &exchange.reply);
+        let offers = offered.is_some_and(|reply| reply.iter().any(|line| line.ends_with("SMTPUTF8")));
+        // As a client would (RFC 6531 §3.2).
+        if is_international && offers && command.starts_with("MAIL") {
+            command.push_str(" SMTPUTF8");
+        }
         if !command.is_empty() {
             stream.write_all(format!("{command}\r\n").as_bytes()).await?;
         }

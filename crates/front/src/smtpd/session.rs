@@ -60,7 +60,9 @@ pub(super) struct Session {
     conversation: Option<Conversation>,
     pub(super) transaction: Option<Transaction>,
     /// STARTTLS was accepted, and nothing was heard since.
-    in_handshake: bool,
+    pub(super) in_handshake: bool,
+    /// What a client hears instead of the greeting that began with TLS more often than it may.
+    pub(super) too_many_tls: Option<Reply>,
     /// Which classes of `notify_classes` our refusals were of.
     pub(super) faults: Vec<NotifyClass>,
     /// The client of this message is in `local_header_rewrite_clients`.
@@ -118,6 +120,7 @@ impl Session {
             shown: OnceLock::new(),
             spoke_ahead: false,
             said: None,
+            too_many_tls: None,
             watching: None,
             number: limits::next_number(),
         }
@@ -191,6 +194,9 @@ impl Session {
     }
 
     async fn connected(&mut self, link: &Link) -> Step<Answer> {
+        if let Some(refused) = self.too_many_tls.take() {
+            return Step::Answer(Answer::Reply(refused));
+        }
         if let Some(excess) = &self.excess {
             self.log_excess(excess);
             self.faults.push(NotifyClass::Policy);
@@ -603,20 +609,6 @@ impl Session {
         }
     }
 
-    fn start_tls(&mut self) -> Step<Answer> {
-        if self.is_over(Happening::TlsSession) {
-            let text = format!("Error: too many new TLS sessions from {}", self.client.address);
-            return reply(454, StatusCode::temporary(7, 0), &text);
-        }
-        match &self.service.tls {
-            Some(tls) => {
-                self.in_handshake = true;
-                Step::StartTls(Arc::clone(&tls.config), Answer::TlsStarted)
-            }
-            None => Step::Answer(Answer::TlsFailed),
-        }
-    }
-
     /// ETRN: mail for a domain of `fast_flush_domains` is tried at once, if `smtpd_etrn_restrictions` let it.
     async fn flush_for(&mut self, domain: &str, link: &Link) -> Step<Answer> {
         let moment = Moment {
@@ -713,7 +705,9 @@ impl Session {
                     rule: Some("message_size_limit").filter(|_| self.names_rules()),
                 });
             }
-            note @ (Note::Replaced { .. } | Note::IllegalAddress { .. }) => self.tell_of_command(&note),
+            note @ (Note::Replaced { .. } | Note::NotReplaced { .. } | Note::IllegalAddress { .. }) => {
+                self.tell_of_command(&note);
+            }
             Note::Slowed { errors, until } => self.slowed(errors, until),
             Note::TooManyRecipients(recipient, reply) => {
                 self.had_too_many_recipients(&recipient.to_string(), &reply);
@@ -784,7 +778,9 @@ impl Session {
                 self.conversation = None;
                 Step::Done
             }
-            Event::StartTls => self.start_tls(),
+            Event::StartTls => self.may_start_tls(),
+            Event::Handshake => self.handshake(),
+            Event::Secured => self.secured(link),
             Event::Unknown { word } => accepted_unless(self.filters_hear_unknown(&word).await),
             Event::Vrfy { address } => self.verify(&address, link).await,
             Event::Etrn { domain } => self.flush_for(&domain, link).await,

@@ -72,7 +72,12 @@ struct Origin<'a> {
 
 impl std::fmt::Display for Origin<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} {}", self.map, self.table)?;
+        // The text of a table may be long; the item tells which of its rules it was.
+        if self.table.name.contains('{') {
+            write!(f, "{} {}:{{...}}", self.map, self.table.kind)?;
+        } else {
+            write!(f, "{} {}", self.map, self.table)?;
+        }
         match self.line {
             Some(line) if self.table.name.contains('{') => write!(f, ", item {line}"),
             Some(line) => write!(f, ":{line}"),

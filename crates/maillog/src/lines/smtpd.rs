@@ -283,6 +283,34 @@ impl CommandReplaced<'_> {
     }
 }
 
+/// `NOQUEUE: reject: CONNECT from a.test[192.0.2.1]: 421 4.3.0 mx.test Server local data error`: the table of `smtpd_command_filter`
+/// cannot be asked.
+#[derive(Debug)]
+pub struct CommandNotReplaced<'a> {
+    /// Of the message under way.
+    pub queue_id: Option<&'a QueueId>,
+    /// The command before.
+    pub stage: &'a str,
+    /// Who.
+    pub peer: Peer<'a>,
+    /// What they are told.
+    pub reply: &'a str,
+    /// The setting that says so.
+    pub rule: Option<&'a str>,
+}
+smtpd_line!(CommandNotReplaced);
+
+impl CommandNotReplaced<'_> {
+    fn say(&self, out: &mut String) {
+        let CommandNotReplaced {
+            stage, peer, reply, ..
+        } = self;
+        let queue_id = self.queue_id.map_or("NOQUEUE", QueueId::as_str);
+        say!(out, "{queue_id}: reject: {stage} from {peer}: {reply}");
+        say_rule(out, self.rule);
+    }
+}
+
 /// `mapping DSN status 5.1.1 into Sender address status 5.1.7`
 #[derive(Debug)]
 pub struct StatusMapped<'a> {

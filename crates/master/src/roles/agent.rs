@@ -79,7 +79,7 @@ pub(super) fn run(begun: Begun, mut inbox: Inbox, line: Line) -> Result<()> {
     let (sender, orders) = channel();
     let answers = line.clone();
     std::thread::spawn(move || {
-        while let Ok(Some((order, descriptors))) = inbox.receive::<Order<Slice>>() {
+        while let Ok(Some((order, descriptors))) = inbox.receive::<Order>() {
             let passed_on = match order {
                 Order::Answer { number, answer } => {
                     answers.answered(number, answer, descriptors);
@@ -123,7 +123,7 @@ impl Agent {
     /// Does what the supervisor says until it says stop, or is gone.
     fn work(
         self: &Arc<Agent>,
-        orders: &Receiver<(Order<Slice>, Vec<OwnedFd>)>,
+        orders: &Receiver<(Order, Vec<OwnedFd>)>,
         slice: &Slice,
         runtime: &tokio::runtime::Handle,
     ) -> Haste {
@@ -153,11 +153,10 @@ impl Agent {
                     .drain(..)
                     .for_each(|socket| self.deliver_for(UnixStream::from(socket))),
                 Order::Session(session) => self.begin_session(*session, descriptors, runtime),
-                Order::Reconfigure(slice, _) => {
-                    keep_mail_spool(&self.stores, &self.whose, &slice, &self.line);
-                    let new = Services::of(&slice, &self.log, &self.line, &self.stores, &self.farewell);
-                    *self.services.write().unwrap_or_else(PoisonError::into_inner) = new;
-                }
+                Order::Reconfigure(_) => match super::open_slice(&mut descriptors) {
+                    Ok(slice) => self.reconfigure(&slice),
+                    Err(error) => super::tell_unreadable(&self.line, &error),
+                },
                 Order::LogFiles => super::replace_log_files(&self.log, slice, descriptors),
                 Order::Stop(haste) => return haste,
                 Order::Begin(_)
@@ -171,6 +170,12 @@ impl Agent {
             self.taken.fetch_add(1, Ordering::SeqCst);
             self.make_room();
         }
+    }
+
+    fn reconfigure(&self, slice: &Slice) {
+        keep_mail_spool(&self.stores, &self.whose, slice, &self.line);
+        let new = Services::of(slice, &self.log, &self.line, &self.stores, &self.farewell);
+        *self.services.write().unwrap_or_else(PoisonError::into_inner) = new;
     }
 
     /// The supervisor, who knows whether there is another order on its way, may say stop then.

@@ -27,7 +27,7 @@ pub(super) fn run(begun: Begun, mut inbox: Inbox, line: Line) -> Result<()> {
     let first = chains(&begun.slice, &sockets, (&log, &mut memory));
     let current: Current = Arc::new(RwLock::new(first));
     line.tell(&Message::Up, Vec::new());
-    while let Some((order, mut descriptors)) = inbox.receive::<Order<Slice>>()? {
+    while let Some((order, mut descriptors)) = inbox.receive::<Order>()? {
         match order {
             Order::Asker(_) => {
                 for socket in descriptors.drain(..) {
@@ -43,10 +43,13 @@ pub(super) fn run(begun: Begun, mut inbox: Inbox, line: Line) -> Result<()> {
                     line.tell(&Message::Redeemed { number, account }, Vec::new());
                 });
             }
-            Order::Reconfigure(slice, _) => {
-                let new = chains(&slice, &sockets, (&log, &mut memory));
-                *current.write().unwrap_or_else(PoisonError::into_inner) = new;
-            }
+            Order::Reconfigure(_) => match super::open_slice(&mut descriptors) {
+                Ok(slice) => {
+                    let new = chains(&slice, &sockets, (&log, &mut memory));
+                    *current.write().unwrap_or_else(PoisonError::into_inner) = new;
+                }
+                Err(error) => super::tell_unreadable(&line, &error),
+            },
             Order::AuthSockets(named) => {
                 let bound = named.into_iter().zip(descriptors.drain(..));
                 let bound = bound.map(|(AuthSocket { path, kind }, socket)| Bound {

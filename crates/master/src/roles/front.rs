@@ -48,7 +48,7 @@ pub(super) fn run(begun: Begun, mut inbox: Inbox, line: Line) -> Result<()> {
     waiting.into_iter().for_each(|order| drop(sender.send(order)));
     let answers = line.clone();
     std::thread::spawn(move || {
-        while let Ok(Some((order, descriptors))) = inbox.receive::<Order<Slice>>() {
+        while let Ok(Some((order, descriptors))) = inbox.receive::<Order>() {
             match order {
                 Order::Answer { number, answer } => answers.answered(number, answer, descriptors),
                 order => {
@@ -79,13 +79,13 @@ fn known(slice: &Slice) -> Known {
     }
 }
 
-type Orders = Vec<(Order<Slice>, Vec<OwnedFd>)>;
+type Orders = Vec<(Order, Vec<OwnedFd>)>;
 
 /// The socket of the auth role, and what was said before it.
 fn wait_for_auth(inbox: &mut Inbox) -> Result<(UnixStream, Orders)> {
     let mut before = Vec::new();
     loop {
-        match inbox.receive::<Order<Slice>>()? {
+        match inbox.receive::<Order>()? {
             Some((Order::Asker(_), mut descriptors)) => {
                 let socket = descriptors
                     .pop()
@@ -102,7 +102,7 @@ async fn serve(
     begun: Begun,
     line: Line,
     authority: Arc<Remote>,
-    mut orders: mpsc::UnboundedReceiver<(Order<Slice>, Vec<OwnedFd>)>,
+    mut orders: mpsc::UnboundedReceiver<(Order, Vec<OwnedFd>)>,
 ) -> Result<()> {
     let Begun {
         slice,
@@ -156,7 +156,7 @@ async fn serve(
     line.tell(&Message::Up, Vec::new());
     let mut tick = tokio::time::interval(CHANNEL_IDLE / 2);
     let haste = loop {
-        let (order, descriptors) = tokio::select! {
+        let (order, mut descriptors) = tokio::select! {
             order = orders.recv() => match order {
                 Some(order) => order,
                 // Without its supervisor nobody may be asked for anything.
@@ -174,10 +174,10 @@ async fn serve(
                     queue.role_is_back();
                 }
             }
-            Order::Reconfigure(slice, ports) => {
-                authority.configure(known(&slice));
-                reconfigure(&running, &doors, &slice, (ports, descriptors));
-            }
+            Order::Reconfigure(ports) => match super::open_slice(&mut descriptors) {
+                Ok(slice) => reconfigure(&running, (&doors, &authority), &slice, (ports, descriptors)),
+                Err(error) => super::tell_unreadable(&line, &error),
+            },
             Order::Client(purpose) => {
                 tokio::spawn(serve_client(
                     Arc::clone(&running),
@@ -204,7 +204,13 @@ async fn serve(
 }
 
 /// The configuration was read again: new services, and the ports that it names, the new ones with their sockets.
-fn reconfigure(running: &Running, doors: &Doors, slice: &Slice, (ports, sockets): (Vec<Port>, Vec<OwnedFd>)) {
+fn reconfigure(
+    running: &Running,
+    (doors, authority): (&Doors, &Remote),
+    slice: &Slice,
+    (ports, sockets): (Vec<Port>, Vec<OwnedFd>),
+) {
+    authority.configure(known(slice));
     let addresses: Vec<_> = ports.iter().map(|port| port.address.clone()).collect();
     running.serve_only(&addresses);
     let new = ports.into_iter().filter(|port| !running.serves(&port.address));

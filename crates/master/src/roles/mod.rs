@@ -18,6 +18,7 @@ use std::os::unix::net::UnixStream;
 
 use anyhow::{Context, Result, bail};
 use ipc::channel::{Inbox, halves};
+use ipc::enclosed;
 use ipc::roles::{Begin, Kind, Message, Order, Whose};
 use maillog::Log;
 use serde::{Deserialize, Serialize};
@@ -84,7 +85,7 @@ pub fn run(name: &str) -> Result<()> {
 }
 
 fn serve(name: &str, mut inbox: Inbox, line: Line) -> Result<()> {
-    let Some((order, descriptors)) = inbox.receive::<Order<Slice>>()? else {
+    let Some((order, mut descriptors)) = inbox.receive::<Order>()? else {
         return Ok(());
     };
     let Order::Begin(begin) = order else {
@@ -93,13 +94,14 @@ fn serve(name: &str, mut inbox: Inbox, line: Line) -> Result<()> {
     if name == Role::Runner.name() {
         return runner::run(&begin.identity, descriptors);
     }
-    let role = match (name, begin.configuration.kind) {
+    let slice = open_slice(&mut descriptors)?;
+    let role = match (name, slice.kind) {
         ("front", _) => Role::Front,
         ("auth", _) => Role::Auth,
         ("agent", Some(kind)) => Role::Agent(kind),
         _ => bail!("there is no role \"{name}\""),
     };
-    let begun = begin_as(role, begin, descriptors)?;
+    let begun = begin_as(role, (begin, slice), descriptors)?;
     match role {
         Role::Front => front::run(begun, inbox, line),
         Role::Auth => auth::run(begun, inbox, line),
@@ -128,10 +130,21 @@ pub(crate) struct Begun {
     supervisor: u32,
 }
 
-fn begin_as(role: Role, begin: Begin<Slice>, descriptors: Vec<OwnedFd>) -> Result<Begun> {
+/// The slice of the configuration that came with an order, before everything else.
+fn open_slice(descriptors: &mut Vec<OwnedFd>) -> Result<Slice> {
+    let file = (!descriptors.is_empty()).then(|| descriptors.remove(0));
+    enclosed::open(file).context("cannot read the configuration that the supervisor has sent")
+}
+
+/// A new configuration could not be read: the old one stays, and the supervisor's log says so.
+fn tell_unreadable(line: &Line, error: &anyhow::Error) {
+    let text = format!("the old configuration stays: {}", os::with_causes(error.as_ref()));
+    line.tell(&Message::Failed(text), Vec::new());
+}
+
+fn begin_as(role: Role, (begin, slice): (Begin, Slice), descriptors: Vec<OwnedFd>) -> Result<Begun> {
     let Begin {
         identity,
-        configuration: slice,
         log_files,
         ports,
         supervisor,

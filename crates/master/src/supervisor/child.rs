@@ -13,7 +13,7 @@ use tokio::io::Interest;
 use tokio::process::{Child as Process, Command};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use crate::roles::{Role, Slice, with_groups};
+use crate::roles::{Role, with_groups};
 
 /// This program as it was when it started, even if its file was replaced since.
 const PROGRAM: &str = "/proc/self/exe";
@@ -38,6 +38,7 @@ pub(super) struct Child {
     pub(super) role: Role,
     pub(super) pid: u32,
     parcels: UnboundedSender<Parcel>,
+    events: UnboundedSender<Event>,
     /// How many orders it was given, not counted the first, answers, and that it is to make room.
     pub(super) orders: u64,
 }
@@ -87,6 +88,7 @@ impl Child {
             role,
             pid,
             parcels,
+            events: events.clone(),
             orders: 0,
         })
     }
@@ -94,8 +96,8 @@ impl Child {
     /// Gives it the first order.
     ///
     /// # Errors
-    /// When it cannot be told: the configuration or the number of ports is over a limit of [`ipc`].
-    pub(super) fn begin(&mut self, begin: Begin<Slice>, descriptors: Vec<OwnedFd>) -> Result<()> {
+    /// When it cannot be told: the number of ports is over a limit of [`ipc`].
+    pub(super) fn begin(&mut self, begin: Begin, descriptors: Vec<OwnedFd>) -> Result<()> {
         let parcel = Parcel::new(&Order::Begin(begin), descriptors).with_context(|| {
             format!(
                 "cannot tell the process of role {} how to begin",
@@ -107,13 +109,25 @@ impl Child {
     }
 
     /// Gives it an order. One that has ended is not heard of again.
-    pub(super) fn order(&mut self, order: &Order<Slice>, descriptors: Vec<OwnedFd>) {
-        if !matches!(order, Order::Answer { .. } | Order::MakeRoom) {
-            self.orders += 1;
+    pub(super) fn order(&mut self, order: &Order, descriptors: Vec<OwnedFd>) {
+        match Parcel::new(order, descriptors) {
+            Ok(parcel) if matches!(order, Order::Answer { .. } | Order::MakeRoom) => {
+                let _ = self.parcels.send(parcel);
+            }
+            Ok(parcel) => self.send(parcel),
+            Err(error) => {
+                let text = format!("an order did not reach it: {error}");
+                let _ = self
+                    .events
+                    .send(Event::Heard(self.id, Message::Failed(text), Vec::new()));
+            }
         }
-        if let Ok(parcel) = Parcel::new(order, descriptors) {
-            let _ = self.parcels.send(parcel);
-        }
+    }
+
+    /// Gives it an order that is wrapped up already.
+    pub(super) fn send(&mut self, parcel: Parcel) {
+        self.orders += 1;
+        let _ = self.parcels.send(parcel);
     }
 }
 

@@ -7,6 +7,7 @@ mod agents;
 mod child;
 mod lone;
 mod mail_spool;
+mod reloading;
 mod restarts;
 mod room;
 mod sessions;
@@ -21,7 +22,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use config::{Loaded, Severity};
 use ipc::control::Haste;
-use ipc::roles::{Answer, Asker, AuthSocket, Begin, Identity, Message, Order, Port, Question};
+use ipc::enclosed;
+use ipc::roles::{Answer, Asker, AuthSocket, Begin, Identity, Message, Order, Question};
 use maillog::Log;
 use os::service_manager::{self, News};
 use os::users::User;
@@ -29,7 +31,7 @@ use queue::Spool;
 use tokio::signal::unix::SignalKind;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use crate::auth_sockets::{self, AuthSockets};
+use crate::auth_sockets::AuthSockets;
 use crate::identity::{self, Policy};
 use crate::listeners::{self, Bound};
 use crate::pid_files::PidFiles;
@@ -481,19 +483,21 @@ impl Supervisor {
         let mut descriptors = Vec::new();
         let log_files = match role {
             Role::Runner => Vec::new(),
-            _ => self.log_files(&mut descriptors)?,
+            _ => {
+                descriptors.push(enclosed::enclose(&self.slice(role, &self.snapshot))?);
+                self.log_files(&mut descriptors)?
+            }
         };
         let mut ports = Vec::new();
         if role == Role::Front {
             for bound in &self.bound {
                 descriptors.push(bound.socket.as_fd().try_clone_to_owned()?);
-                ports.push(port(bound));
+                ports.push(reloading::port(bound));
             }
         }
         descriptors.append(&mut more);
         let begin = Begin {
             identity,
-            configuration: self.slice(role),
             log_files,
             ports,
             supervisor: std::process::id(),
@@ -502,12 +506,12 @@ impl Supervisor {
         Ok(child)
     }
 
-    /// What `role` sees of the configuration.
-    fn slice(&self, role: Role) -> Slice {
+    /// What `role` sees of `snapshot`.
+    fn slice(&self, role: Role, snapshot: &Snapshot) -> Slice {
         let snapshot = match role {
-            Role::Front => self.snapshot.for_front(),
-            Role::Auth => self.snapshot.for_auth(),
-            Role::Agent(_) | Role::Runner => self.snapshot.for_agent(),
+            Role::Front => snapshot.for_front(),
+            Role::Auth => snapshot.for_auth(),
+            Role::Agent(_) | Role::Runner => snapshot.for_agent(),
         };
         Slice {
             snapshot,
@@ -584,86 +588,32 @@ impl Supervisor {
         self.check(&loaded).map_err(stays)?;
         let mut snapshot = Snapshot::of(&loaded).map_err(stays)?;
         crate::certificates::Certificates::of(&snapshot.keys).map_err(stays)?;
-        let new = self.bind_again(&loaded).map_err(stays)?;
+        let queue = &self.snapshot.postfix.queue_directory;
+        let queue_moves = snapshot.postfix.queue_directory != *queue;
+        snapshot.keep_queue(queue);
+        let rebinding = reloading::Rebinding::of(&loaded, &self.bound).map_err(stays)?;
+        // From here on nothing fails: what everybody is to be told is wrapped up.
+        let letters = self.letters(&snapshot, &rebinding).map_err(stays)?;
         if snapshot.postfix.mail_owner != self.snapshot.postfix.mail_owner {
             self.log
                 .warning("master", "mail_owner has changed: it is heeded at the next start");
         }
-        let queue = &self.snapshot.postfix.queue_directory;
-        if snapshot.postfix.queue_directory != *queue {
+        if queue_moves {
             self.log.warning(
                 "master",
                 "queue_directory has changed: it is heeded at the next start",
             );
-            snapshot.keep_queue(queue);
         }
+        self.bound = rebinding.done(std::mem::take(&mut self.bound));
         self.policy = Policy::of(&snapshot, &self.front_user);
         self.table_files = TableFiles::of(&snapshot);
         self.snapshot = snapshot;
         self.reopen_log();
-        let ports: Vec<Port> = self.bound.iter().map(port).collect();
-        let slices = [Role::Front, Role::Auth].map(|role| self.slice(role));
-        let [front_slice, auth_slice] = slices;
-        if let Some(front) = &mut self.front {
-            front.order(&Order::Reconfigure(front_slice, ports), new);
-        }
-        if let Some(auth) = &mut self.auth {
-            auth.order(&Order::Reconfigure(auth_slice, Vec::new()), Vec::new());
-        }
+        self.post(letters);
         self.auth_sockets.bind(self.snapshot.dovecot.as_ref(), &self.log);
         self.pass_auth_sockets();
-        let slice = self.slice(Role::Runner);
-        for agent in self.agents.all() {
-            let kind = match agent.role {
-                Role::Agent(kind) => Some(kind),
-                _ => None,
-            };
-            let slice = Slice {
-                kind,
-                ..slice.clone()
-            };
-            agent.order(&Order::Reconfigure(slice, Vec::new()), Vec::new());
-        }
         announcements::reloaded(&self.start, &loaded, &self.log);
         Ok(())
-    }
-
-    /// Looks for what a role would stumble over, before anybody is told of the new configuration.
-    fn check(&self, loaded: &Loaded) -> Result<()> {
-        let serves_mta = self.start.config_directory.is_some();
-        identity::check(loaded, serves_mta)?;
-        auth_sockets::check(loaded.dovecot.as_ref())?;
-        log_files::options(&loaded.postfix, loaded.dovecot.as_ref())?;
-        if serves_mta {
-            // Its words tell the cause as well.
-            let certificates = deliver_remote::OwnCertificates::read(&loaded.postfix);
-            let certificates = certificates.map_err(|error| anyhow::Error::msg(error.to_string()))?;
-            crate::generation::remote(&loaded.postfix, &certificates)
-                .map_err(|error| anyhow::Error::msg(error.to_string()))?;
-        }
-        Ok(())
-    }
-
-    /// Binds ports that are new and lets go of those that are not wanted any more; gives the new ones' sockets.
-    fn bind_again(&mut self, loaded: &Loaded) -> Result<Vec<OwnedFd>> {
-        let wanted = listeners::wanted(&loaded.postfix, &loaded.services, loaded.dovecot.as_ref())?;
-        let addresses: Vec<_> = wanted.iter().map(|port| port.address.clone()).collect();
-        let is_new = |port: &listeners::Wanted| self.bound.iter().all(|bound| bound.address != port.address);
-        let (new, known): (Vec<_>, Vec<_>) = wanted.into_iter().partition(is_new);
-        let new = listeners::bind(new, &mut Vec::new())?;
-        let sockets = new
-            .iter()
-            .map(|bound| Ok(bound.socket.as_fd().try_clone_to_owned()?));
-        let sockets = sockets.collect::<Result<Vec<_>>>()?;
-        self.bound.retain(|bound| addresses.contains(&bound.address));
-        for bound in &mut self.bound {
-            if let Some(port) = known.iter().find(|port| port.address == bound.address) {
-                bound.purpose = port.purpose.clone();
-                bound.connections_max = port.connections_max;
-            }
-        }
-        self.bound.extend(new);
-        Ok(sockets)
     }
 
     fn stopped_by(&mut self, signal: SignalKind) {
@@ -718,14 +668,6 @@ impl Supervisor {
             Some(how) => bail!("the front did not end well ({how}): see the log"),
             None => Ok(()),
         }
-    }
-}
-
-fn port(bound: &Bound) -> Port {
-    Port {
-        purpose: bound.purpose.clone(),
-        connections_max: bound.connections_max,
-        address: bound.address.clone(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! What the caller's answers lead to.
 
 use super::commands::ok;
-use super::{Answer, Ending, Last, Open, Server, Verb};
+use super::{Answer, Ending, Event, Last, Note, Open, Server, Verb};
 use crate::Reply;
 use envelope::StatusCode;
 
@@ -15,7 +15,15 @@ impl Server {
             Open::Connected => self.greet(answer),
             Open::ContentEnd { octets, chunked } => self.message_answered(octets, chunked, answer),
             Open::Auth => self.auth_answered(answer),
-            Open::StartTls => self.tls_answered(&answer),
+            Open::StartTls => match decision(answer) {
+                Ok(_) => self.begin_tls(),
+                Err(reply) => self.refuse_for(None, &reply),
+            },
+            Open::Handshake => self.tls_answered(&answer),
+            Open::Secured => match decision(answer) {
+                Ok(_) => self.secured(),
+                Err(reply) => self.refuse_mildly(&reply),
+            },
             Open::Introduced(attributes) => self.introduced(&attributes, answer),
             Open::FirstChunk { octets, last } => match decision(answer) {
                 Ok(_) => self.start_chunks(octets, last),
@@ -135,15 +143,34 @@ impl Server {
         }
     }
 
+    /// The client may begin the handshake.
+    fn begin_tls(&mut self) {
+        self.say(&Reply::new(220, StatusCode::success(0, 0), "Ready to start TLS"));
+        // RFC 3207 §4.2, and nothing that came in the clear may be obeyed behind the handshake.
+        if !self.unread().is_empty() {
+            self.events.push_back(Event::Note(Note::DroppedPlaintext));
+        }
+        self.consume(self.unread().len());
+        self.reset();
+        self.open = Some(Open::Handshake);
+        self.events.push_back(Event::Handshake);
+    }
+
     /// RFC 3207 §4.2: after the handshake nothing is known about the client.
     fn tls_answered(&mut self, answer: &Answer) {
         if *answer != Answer::TlsStarted {
             return self.finish(Ending::HungUp);
         }
-        self.counts.accepted(Verb::StartTls);
         self.tls = true;
         self.helo = None;
         self.user = None;
+        self.open = Some(Open::Secured);
+        self.events.push_back(Event::Secured);
+    }
+
+    /// The client may speak.
+    fn secured(&mut self) {
+        self.counts.accepted(Verb::StartTls);
         self.after_command();
     }
 }

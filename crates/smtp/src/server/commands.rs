@@ -128,14 +128,16 @@ impl Server {
         };
         let text = text.trim_matches([' ', '\t', '\r']);
         let Ok(replaced) = self.replaced(text) else {
-            let text = format!("{} Server local data error", self.config.hostname);
-            self.say(&Reply::new(421, StatusCode::temporary(3, 0), text));
-            return self.finish(Ending::HungUp);
+            return self.not_replaced();
         };
         let text = replaced
             .as_deref()
             .unwrap_or(text)
             .trim_matches([' ', '\t', '\r']);
+        if text.is_empty() && replaced.is_some() {
+            // Nobody said it: it counts as no command.
+            return self.refuse(&unknown("Error: bad syntax"));
+        }
         if text.is_empty() || text.contains('\0') {
             return self.nonsense(&unknown("Error: bad syntax"));
         }
@@ -199,6 +201,16 @@ impl Server {
             self.events.push_back(Event::Note(Note::Replaced { command, by }));
         }
         Ok(replaced)
+    }
+
+    fn not_replaced(&mut self) {
+        let text = format!("{} Server local data error", self.config.hostname);
+        let reply = Reply::new(421, StatusCode::temporary(3, 0), text);
+        self.say(&reply);
+        let after = self.after();
+        self.events
+            .push_back(Event::Note(Note::NotReplaced { after, reply }));
+        self.finish(Ending::HungUp);
     }
 
     /// Refuses an address, `said` being what stands behind the command's word. What never ends, a `<` or a quoted string, is no
@@ -364,13 +376,6 @@ impl Server {
                 Reply::new(502, StatusCode::permanent(5, 1), "Error: command not implemented")
             }
             Tls::Offered | Tls::Required => {
-                self.say(&Reply::new(220, StatusCode::success(0, 0), "Ready to start TLS"));
-                // RFC 3207 §4.2, and nothing that came in the clear may be obeyed behind the handshake.
-                if !self.unread().is_empty() {
-                    self.events.push_back(Event::Note(Note::DroppedPlaintext));
-                }
-                self.consume(self.unread().len());
-                self.reset();
                 self.open = Some(Open::StartTls);
                 return self.events.push_back(Event::StartTls);
             }

@@ -60,9 +60,13 @@ pub enum Event {
     AuthResponse(Vec<u8>),
     /// The client gave up authentication, or spoke nonsense in it. No answer.
     AuthCancelled,
-    /// Write out what there is to write, do the handshake, then answer `TlsStarted` or `TlsFailed`. Plaintext that
-    /// came after the command is dropped.
+    /// STARTTLS. `Accept` ([`Event::Handshake`] follows; plaintext that came after the command is dropped) or `Reply` with a refusal,
+    /// after which the session goes on in the clear.
     StartTls,
+    /// Write out what there is to write, do the handshake, then answer `TlsStarted` or `TlsFailed`.
+    Handshake,
+    /// The connection is encrypted. `Accept`, or `Reply` with a refusal that ends the session.
+    Secured,
     /// A command that nobody knows, where the caller wants to hear of it ([`Config::tells_unknown`]). `Accept` (it is refused
     /// in the machine's words) or `Reply` with a refusal.
     Unknown {
@@ -124,9 +128,9 @@ pub enum Answer {
     AuthFailure(String),
     /// To `Introduced`: so be it, with this configuration from now on.
     Introduced(Arc<Config>),
-    /// To `StartTls`: the connection is encrypted.
+    /// To `Handshake`: the connection is encrypted.
     TlsStarted,
-    /// To `StartTls`: it is not, and nothing more can be said.
+    /// To `Handshake`: it is not, and nothing more can be said.
     TlsFailed,
 }
 
@@ -199,6 +203,13 @@ pub enum Note {
         command: String,
         /// What is done instead.
         by: String,
+    },
+    /// Nobody can tell whether a command is to be replaced (`smtpd_command_filter`): the session ends with this reply.
+    NotReplaced {
+        /// As [`Ended::after`].
+        after: String,
+        /// What the client hears.
+        reply: Reply,
     },
     /// An address that is none, or may not be used.
     IllegalAddress {

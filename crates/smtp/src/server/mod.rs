@@ -121,6 +121,8 @@ enum Open {
     },
     Auth,
     StartTls,
+    Handshake,
+    Secured,
     Introduced(Attributes),
     Vrfy(String),
     Etrn,

@@ -216,7 +216,8 @@ impl Policy for Memory {
             }
             Event::Auth { mechanism, initial } => self.auth(&mechanism, initial),
             Event::AuthResponse(response) => self.auth("PLAIN", Some(response)),
-            Event::StartTls => Answer::TlsStarted,
+            Event::StartTls | Event::Secured => Answer::Accept,
+            Event::Handshake => Answer::TlsStarted,
             Event::Reset => {
                 self.current = Queued::default();
                 return None;

@@ -19,9 +19,17 @@ pub(super) struct Case {
     pub(super) end: Option<String>,
     /// Whose certificate it shows when STARTTLS was accepted.
     pub(super) card: Option<String>,
-    /// What it says; `| …` is content, which nobody answers; `>> …` is said together with what follows.
+    /// Each connection begins with TLS.
+    pub(super) is_wrapped: bool,
+    /// What it says; `again` is said by nobody: it comes again; `| …` is content, which nobody answers; `>> …` is said together with what follows.
     pub(super) lines: Vec<String>,
 }
+
+/// Where a client quits and comes again.
+pub(super) const AGAIN: &str = "again";
+
+/// Where a client says nothing and hears something.
+pub(super) const LISTEN: &str = "listen";
 
 /// What a client says in cases that do not tell.
 const USUAL: [&str; 3] = [
@@ -31,7 +39,7 @@ const USUAL: [&str; 3] = [
 ];
 
 /// The zone and the cases of the file. A case begins with `== NAME`; then come settings (`name = value`), `from ADDRESS`, `card NAME` (the
-/// certificate that is shown behind STARTTLS), `end QUEUE` (what becomes of the message is compared too), and
+/// certificate that is shown behind STARTTLS), `wrapped` (each connection begins with TLS), `again` (the client quits and comes again), `listen` (it hears what nothing was said for), `end QUEUE` (what becomes of the message is compared too), and
 /// `> LINE` for what is said, `>> LINE` for what is said without waiting for its answer, `| LINE` for content. The zone stands in front of the first case.
 pub(super) fn read(file: &str) -> (String, Vec<Case>) {
     let scenarios = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
@@ -50,12 +58,15 @@ fn one(text: &str) -> Case {
         from: [127, 0, 0, 2],
         end: None,
         card: None,
+        is_wrapped: false,
         lines: Vec::new(),
     };
     for line in lines.filter(|line| !line.trim().is_empty() && !line.starts_with('#')) {
         if let Some(said) = line.strip_prefix("> ") {
             case.lines.push(said.to_owned());
-        } else if line.starts_with("| ") || line.starts_with(">> ") {
+        } else if line == "wrapped" {
+            case.is_wrapped = true;
+        } else if [AGAIN, LISTEN].contains(&line) || line.starts_with("| ") || line.starts_with(">> ") {
             case.lines.push(line.to_owned());
         } else if let Some(address) = line.strip_prefix("from ") {
             case.from = address.parse::<std::net::Ipv4Addr>().unwrap().octets();
@@ -74,6 +85,11 @@ fn one(text: &str) -> Case {
 }
 
 impl Case {
+    /// How often the client comes.
+    pub(super) fn sessions(&self) -> usize {
+        1 + self.lines.iter().filter(|line| *line == AGAIN).count()
+    }
+
     /// The same with what stands for names in `@`s, such as `@carol.cert@`.
     pub(super) fn with(mut self, names: &[(String, String)]) -> Case {
         let put = |text: &mut String| {
@@ -136,6 +152,11 @@ impl Told {
                 Some(_) => text.split_once("]: ").map_or(text, |(before, _)| before),
                 None => text,
             };
+            let text = match text.split_once(" for service 127.0.0.1:") {
+                Some((before, _)) => format!("{before} for service PORT"),
+                None => text.to_owned(),
+            };
+            let text = &text;
             let text = without_warned_id(&without_free_space(split_rule(text).0));
             is_told.then(|| without_queue_id(&text))
         });

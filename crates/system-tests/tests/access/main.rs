@@ -225,7 +225,7 @@ fn run(
     wait_for("the end of the session in the log", || {
         (program.log)()
             .get(logged..)
-            .is_some_and(|new| new.contains(&end))
+            .is_some_and(|new| new.matches(&end).count() >= case.sessions())
     });
     let mut ids = replies
         .iter()
@@ -244,10 +244,38 @@ fn run(
 
 /// Says the case's lines; all replies. Cases with TLS need cards.
 fn talk(case: &Case, server: SocketAddr, cards: Option<&Cards>) -> Vec<String> {
-    let mut client = LineClient::connect_from(case.from, server.port());
-    let mut replies = vec![client.try_reply()];
+    let connect = || {
+        let mut client = LineClient::connect_from(case.from, server.port());
+        let is_through = !case.is_wrapped || {
+            let card = cards.unwrap().client(case.card.as_deref());
+            client.start_tls(&card).is_ok()
+        };
+        let greeting = if is_through {
+            client.try_reply()
+        } else {
+            "no TLS".to_owned()
+        };
+        (client, greeting)
+    };
+    let part = |client: &mut LineClient| {
+        let _ = client.try_send(b"QUIT\r\n");
+        while matches!(client.try_line(), Ok(Some(_))) {}
+    };
+    let (mut client, greeting) = connect();
+    let mut replies = vec![greeting];
     let (mut together, mut unanswered) = (String::new(), Vec::new());
     for line in &case.lines {
+        if line == case::AGAIN {
+            part(&mut client);
+            let (next, greeting) = connect();
+            client = next;
+            replies.push(greeting);
+            continue;
+        }
+        if line == case::LISTEN {
+            replies.push(client.try_reply());
+            continue;
+        }
         if let Some(content) = line.strip_prefix("| ") {
             together.push_str(&format!("{content}\r\n"));
             continue;
@@ -259,7 +287,9 @@ fn talk(case: &Case, server: SocketAddr, cards: Option<&Cards>) -> Vec<String> {
             continue;
         }
         if client.try_send(std::mem::take(&mut together).as_bytes()).is_err() {
-            break;
+            // Nobody hears it; the client may come again.
+            unanswered.clear();
+            continue;
         }
         for command in unanswered.drain(..) {
             let said = client.try_reply();
@@ -273,7 +303,6 @@ fn talk(case: &Case, server: SocketAddr, cards: Option<&Cards>) -> Vec<String> {
             }
         }
     }
-    let _ = client.try_send(b"QUIT\r\n");
-    while matches!(client.try_line(), Ok(Some(_))) {}
+    part(&mut client);
     replies
 }

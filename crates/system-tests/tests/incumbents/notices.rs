@@ -249,3 +249,44 @@ fn compare(classes: &str, expected: usize) {
 fn the_postmaster_is_told_as_by_postfix() {
     compare("bounce, policy, protocol", 15);
 }
+
+#[test]
+fn the_postmaster_hears_of_a_proxy_filter_that_is_away() {
+    let filter = format!("127.0.0.1:{}", free_port());
+    let mut settings = SETTINGS.to_vec();
+    settings.extend([
+        ("smtpd_proxy_filter", &*filter),
+        ("default_transport", "slow:[127.0.0.1]:9"),
+        ("local_transport", "slow:[127.0.0.1]:9"),
+        (
+            "transport_maps",
+            "inline:{ { hold.example = slow:[127.0.0.1]:9 } }",
+        ),
+        ("defer_transports", "slow"),
+    ]);
+    let port = free_port();
+    let Some(postfix) = Postfix::start(&side_by_side::main_cf(&settings), &[(port, Vec::new())]) else {
+        return;
+    };
+    let mut sandbox = side_by_side::stopped(&settings);
+    sandbox.launch();
+    for port in [port, sandbox.ports().smtp] {
+        let mut client = LineClient::connect(port);
+        client.line();
+        client.smtp("EHLO away.example");
+        client.smtp("MAIL FROM:<a@x.test>");
+        let said = client.smtp("RCPT TO:<zork@example.test>");
+        assert_eq!(said, "451 4.3.0 Error: queue file write error");
+        client.smtp("QUIT");
+    }
+    let [mut wanted, mut found] = [BTreeMap::new(), BTreeMap::new()];
+    wait_for("Postfix's notice", || {
+        wanted = notices(&|name, arguments| postfix.command(name, arguments, ""));
+        !wanted.is_empty()
+    });
+    wait_for("our notice", || {
+        found = notices(&|name, arguments| sandbox.run(name, arguments, ""));
+        !found.is_empty()
+    });
+    assert_eq!(found, wanted, "ours is left, Postfix's right");
+}

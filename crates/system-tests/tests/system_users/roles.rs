@@ -97,6 +97,11 @@ fn what_is_in_the_way_of_a_role_is_in_the_log() {
 }
 
 #[test]
+fn a_configuration_over_the_limit_of_frames_is_served() {
+    inside("large");
+}
+
+#[test]
 fn a_certificate_is_enough_for_the_auth_role() {
     if has_program("/usr/bin/openssl", "openssl") {
         inside("certificate");
@@ -133,6 +138,7 @@ fn inside_the_host() {
         "killed" => killed(&service),
         "idle" => idle(&service),
         "reload" => reload(&host, &service),
+        "large" => large(&host),
         "trouble" => trouble(&host, &service),
         "crowd" => crowd(&service),
         "certificate" => certificate(),
@@ -525,6 +531,30 @@ fn reload(host: &Host, service: &Service) {
     });
     alice.ask("NOOP");
     alice.ask("LOGOUT");
+}
+
+/// 6000 networks in 20 rows: said once for each row, they would be over 20 MB.
+fn large(host: &Host) {
+    let networks: String = (0..6000)
+        .map(|number| format!("  10.{}.{}.0/24\n", number / 256, number % 256))
+        .collect();
+    let main = fs::read_to_string("/etc/yubin/main.cf").unwrap();
+    fs::write("/etc/yubin/main.cf", format!("{main}mynetworks =\n{networks}")).unwrap();
+    let rows: String = (2600..2620)
+        .map(|port| format!("{port} inet n - n - - smtpd -o smtpd_banner=row-{port}\n"))
+        .collect();
+    let master = fs::read_to_string("/etc/yubin/master.cf").unwrap();
+    fs::write("/etc/yubin/master.cf", format!("{master}{rows}")).unwrap();
+    let mut command = Command::new(host.program());
+    command.args(["postfix", "-c", "/etc/yubin", "reload"]);
+    assert!(command.output().unwrap().status.success());
+    wait_for("the new port", || LineClient::try_connect(2619).is_ok());
+    assert_eq!(LineClient::connect(2619).line(), "220 row-2619");
+    // A front that starts gets it as well.
+    kill(only("front", None));
+    wait_for("the front", || {
+        LineClient::try_connect(2600).is_ok_and(|mut client| client.line() == "220 row-2600")
+    });
 }
 
 fn crowd(service: &Service) {

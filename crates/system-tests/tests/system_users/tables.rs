@@ -24,6 +24,7 @@ set smtp_sasl_password_maps = hash:/etc/closed/hashed, texthash:/etc/secrets/tex
 set smtp_connection_cache_on_demand = no
 set virtual_alias_maps = texthash:/etc/closed/virtual
 set mailbox_command_maps = texthash:/etc/closed/commands
+set yubin_sendmail_directory = /etc/mail
 ";
 const RELAYS: [&str; 2] = ["127.0.0.3", "127.0.0.4"];
 /// As long is a relay waited for.
@@ -50,12 +51,18 @@ fn inside_the_host() {
         ("/etc/closed", 0o700),
         ("/etc/secrets", 0o755),
         ("/srv/new", 0o755),
+        ("/etc/mail", 0o755),
     ] {
-        fs::create_dir(directory).unwrap();
+        fs::create_dir_all(directory).unwrap();
         allow(directory, mode);
     }
     write("/etc/closed/virtual", "sales@sandbox.test alice@sandbox.test\n");
     write("/etc/closed/commands", "carol /bin/cat >/srv/out/carol\n");
+    write(
+        "/etc/mail/access",
+        "To:refused@sandbox.test ERROR:5.7.1:\"550 not him\"\n",
+    );
+    write("/etc/mail/virtusertable", "info@sandbox.test alice\n");
     put_passwords(&host, "first");
     let (sender, logins) = channel();
     for relay in RELAYS {
@@ -87,6 +94,15 @@ fn inside_the_host() {
     send("commanded", &["carol@sandbox.test".to_owned()]).unwrap();
     wait_for("mail for a command", || {
         reads("/srv/out/carol").contains("Subject: commanded")
+    });
+
+    send("to all", &["info@sandbox.test".to_owned()]).unwrap();
+    wait_for("mail by Sendmail's table", || {
+        reads("/var/mail/alice").contains("Subject: to all")
+    });
+    assert!(send("refused", &["refused@sandbox.test".to_owned()]).is_none());
+    wait_for("the reason of Sendmail's table", || {
+        service.log().contains("550 5.7.1")
     });
 
     reload_names_a_directory(&host, &logins);

@@ -291,12 +291,9 @@ impl Reader<'_> {
             self.placed(&format!("ignoring extra text after ENDIF statement: \"{rest}\""));
         }
         let end = self.rules.len();
-        if let Some(Rule::If(pattern, skip_to)) = self.rules.get_mut(start) {
+        // It is the end of an `if` that makes no sense as well: what stands between holds for nothing.
+        if let Some(Rule::If(_, skip_to)) = self.rules.get_mut(start) {
             *skip_to = end;
-            // The `if` was told as one that is passed over.
-            if pattern.is_none() && self.open.is_empty() {
-                self.placed("ignoring ENDIF without matching IF");
-            }
         }
         self.rules.push(Rule::EndIf);
     }
