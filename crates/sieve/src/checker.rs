@@ -155,7 +155,8 @@ pub(crate) enum Included {
     Missing,
     Unavailable,
     TooMany(usize),
-    Faulty,
+    Circular,
+    Faulty(Stage),
 }
 
 impl Shared for Compilation<'_> {
@@ -170,7 +171,10 @@ impl Shared for Compilation<'_> {
     fn include(&mut self, location: Location, name: &str) -> Included {
         let origin = Some((location, name.to_owned()));
         if let Some(index) = self.origins.iter().position(|known| *known == origin) {
-            return Included::Unit(index);
+            return match self.units[index] {
+                Some(_) => Included::Unit(index),
+                None => Included::Circular,
+            };
         }
         if self.units.len() > self.settings.includes_max {
             return Included::TooMany(self.settings.includes_max);
@@ -178,15 +182,7 @@ impl Shared for Compilation<'_> {
         match self.library.script(location, name) {
             Found::Text(text) => match self.unit(name, &text, origin) {
                 Ok(index) => Included::Unit(index),
-                Err(stage) => {
-                    self.diagnostics.push(Diagnostic {
-                        script: Arc::from(name),
-                        position: None,
-                        severity: Severity::Error,
-                        text: stage.verdict().to_owned(),
-                    });
-                    Included::Faulty
-                }
+                Err(stage) => Included::Faulty(stage),
             },
             Found::Missing => Included::Missing,
             Found::Unavailable => Included::Unavailable,

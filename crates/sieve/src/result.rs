@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::actions::{Action, Entry, Redirect, Store};
+use crate::actions::{Action, Entry, Notify, Redirect, Store};
 use crate::parts;
 use crate::run::{Run, Step};
 
@@ -90,7 +90,7 @@ fn beside(there: &mut Entry, new: &Entry) -> Beside {
         (Action::Vacation(_), Action::Vacation(_)) => Beside::Conflict(duplicate("vacation", &place)),
         (Action::Reject { .. }, other) => conflict(other, &new.place),
         (other, Action::Reject { .. }) => conflict(other, &place),
-        (Action::Notify(there), Action::Notify(new)) if there == new => Beside::Same,
+        (Action::Notify(there), Action::Notify(new)) if same_notification(there, new) => Beside::Same,
         (Action::Discard, Action::Discard) => Beside::Same,
         (Action::Report(there), Action::Report(new)) if there.address == new.address => Beside::Same,
         (Action::Pipe(there), Action::Pipe(new)) if there == new => Beside::Same,
@@ -132,6 +132,11 @@ fn same_mailbox(there: &Store, new: &Store) -> bool {
         Some(name) => name.clone(),
     };
     name(there) == name(new) && there.special_use == new.special_use && there.mailbox_id == new.mailbox_id
+}
+
+/// The same recipients are not told twice of one message.
+fn same_notification(there: &Notify, new: &Notify) -> bool {
+    there.deprecated == new.deprecated && there.id == new.id && (&there.to, &there.cc) == (&new.to, &new.cc)
 }
 
 fn same_recipient(there: &Redirect, new: &Redirect) -> bool {

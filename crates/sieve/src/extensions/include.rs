@@ -2,6 +2,7 @@
 
 use super::Extension;
 use crate::checker::{Checker, Included};
+use crate::diagnostics::Stage;
 use crate::host::Location;
 use crate::run::{Run, Step, Stop};
 use crate::trace::Level;
@@ -83,9 +84,21 @@ fn include(checker: &mut Checker<'_>, call: Call) -> BuiltCommand {
             );
             return None;
         }
-        Included::Faulty => {
+        // The script that is being checked cannot be run a second time in itself.
+        Included::Circular if call.has("once") => None,
+        Included::Circular => {
             checker.included_script_is_faulty();
-            checker.error(position, format!("failed to compile included script '{name}'"));
+            checker.error(position, "circular include");
+            return None;
+        }
+        Included::Faulty(stage) => {
+            checker.included_script_is_faulty();
+            let what = match stage {
+                Stage::Parse => "parse",
+                Stage::Validation => "validate",
+                Stage::Generation => "generate code for",
+            };
+            checker.error(position, format!("failed to {what} included script '{name}'"));
             return None;
         }
     };

@@ -1,1 +1,0 @@
-//! Mails that actions ask for.
