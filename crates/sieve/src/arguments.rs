@@ -21,6 +21,7 @@ pub(crate) fn check(checker: &mut Checker<'_>, node: &Node, word: &Word) -> Opti
             tags: Vec::new(),
             positional: Vec::new(),
             matcher: Matcher::default(),
+            has_match_type: false,
             part: AddressPart::default(),
             tests: Vec::new(),
             block: None,
@@ -209,6 +210,7 @@ impl Reading {
             }
         }
         self.call.matcher.kind = kind;
+        self.call.has_match_type = true;
     }
 
     fn positional(&mut self, checker: &mut Checker<'_>, wanted: &[(&str, Kind)]) {

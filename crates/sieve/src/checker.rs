@@ -276,8 +276,11 @@ impl Checker<'_> {
         }
         self.active.push(extension.name);
         for &(other, text) in extension.conflicts {
-            if self.has(other) {
-                self.error(position, text);
+            match other {
+                _ if !self.has(other) => {}
+                // Both spam extensions together are only needless.
+                "spamtest" | "spamtestplus" => self.warning(position, text),
+                _ => self.error(position, text),
             }
         }
         for implied in extension.implies {
@@ -676,10 +679,13 @@ impl Checker<'_> {
         if self.has("encoded-character") {
             match decode_characters(&text) {
                 Ok(decoded) => text = decoded,
-                Err(number) => self.error(
-                    position,
-                    format!("invalid unicode character 0x{number:08x} in encoded character substitution"),
-                ),
+                Err(number) => {
+                    self.error(
+                        position,
+                        format!("invalid unicode character 0x{number:08x} in encoded character substitution"),
+                    );
+                    return Text::unreadable();
+                }
             }
         }
         if !self.has("variables") || !text.contains("${") {
@@ -717,14 +723,14 @@ impl Checker<'_> {
         Text::from_pieces(pieces)
     }
 
-    /// What `${…}` stands for.
+    /// What `${…}` stands for. What stands for nothing is only warned of, as scripts with it run elsewhere.
     fn reference(&mut self, position: Position, parts: Vec<String>) -> Option<Piece> {
         let name = parts[1..].join(".");
         if parts.len() > 1 {
             let namespace = self.namespace(&parts[0]);
             if namespace.is_none() {
                 let unknown = &parts[0];
-                self.error(
+                self.warning(
                     position,
                     format!("referring to variable in unknown namespace '{unknown}'"),
                 );
@@ -735,7 +741,7 @@ impl Checker<'_> {
         if let Ok(index) = name.parse::<usize>() {
             let max = crate::text::MATCH_VALUES_MAX;
             if index >= max {
-                self.error(
+                self.warning(
                     position,
                     format!("match value index {index} out of range (max: {max})"),
                 );
@@ -744,7 +750,7 @@ impl Checker<'_> {
             return Some(Piece::Match(index));
         }
         if name.bytes().all(|b| b.is_ascii_digit()) {
-            self.error(position, format!("match value index {name} out of range"));
+            self.warning(position, format!("match value index {name} out of range"));
             return None;
         }
         Some(match self.variable(name) {
@@ -773,8 +779,8 @@ impl Checker<'_> {
 
     /// The variable that a command sets, from its name in the script.
     pub(crate) fn target(&mut self, position: Position, name: &Text) -> Option<Variable> {
-        let written = name.literal().unwrap_or("${}");
-        let Some(parts) = variable_name(written) else {
+        let written = name.written();
+        let Some(parts) = variable_name(&written) else {
             self.error(position, format!("invalid variable name '{written}'"));
             return None;
         };

@@ -104,6 +104,11 @@ impl Folded {
         }
     }
 
+    /// Whether each octet stands where it stood.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.origins.is_none()
+    }
+
     /// Where octet `at` of the folded text is in the original.
     pub(crate) fn origin(&self, at: usize) -> usize {
         match &self.origins {

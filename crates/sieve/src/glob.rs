@@ -63,23 +63,17 @@ impl Glob {
     fn spans(&self, value: &Folded, effort: &mut u64) -> Option<Vec<Span>> {
         let (first, rest) = self.segments.split_first()?;
         let mut spans = Vec::new();
-        let text = value.text.as_str();
-        let mut at = here(first, text, 0, &mut spans, effort)?;
+        let mut at = here(first, value, 0, &mut spans, effort)?;
         let Some((last, middle)) = rest.split_last() else {
-            return (at == text.len()).then_some(spans);
+            return (at == value.text.len()).then_some(spans);
         };
         for segment in middle {
-            let (start, end, inner) = search(segment, text, at, effort)?;
+            let (start, end, inner) = search(segment, value, at, effort)?;
             spans.push((at, start));
             spans.extend(inner);
             at = end;
         }
-        let start = start_from_end(last, text)?;
-        if start < at {
-            return None;
-        }
-        let mut inner = Vec::new();
-        here(last, text, start, &mut inner, effort)?;
+        let (start, inner) = at_end(last, value, at, effort)?;
         spans.push((at, start));
         spans.extend(inner);
         Some(spans)
@@ -92,26 +86,46 @@ fn push(segments: &mut [Segment], character: Option<char>) {
     }
 }
 
-/// Whether `segment` stands at `at`; where it ends then. What `?` stands for is added to `spans`.
-fn here(segment: &Segment, text: &str, at: usize, spans: &mut Vec<Span>, effort: &mut u64) -> Option<usize> {
-    let mut characters = text[at..].chars();
+/// Whether `segment` stands at `at`; where it ends then. What `?` stands for is added to `spans`: a character of the value,
+/// whatever the comparator made of it.
+fn here(
+    segment: &Segment,
+    value: &Folded,
+    at: usize,
+    spans: &mut Vec<Span>,
+    effort: &mut u64,
+) -> Option<usize> {
+    let mut characters = value.text[at..].chars().peekable();
     let mut end = at;
     for wanted in segment {
         *effort += 1;
         let found = characters.next()?;
-        let next = end + found.len_utf8();
+        let start = end;
+        end += found.len_utf8();
         match wanted {
             Some(wanted) if *wanted != found => return None,
             Some(_) => {}
-            None => spans.push((end, next)),
+            None => {
+                while value.origin(end) == value.origin(start)
+                    && let Some(more) = characters.next()
+                {
+                    end += more.len_utf8();
+                }
+                spans.push((start, end));
+            }
         }
-        end = next;
     }
     Some(end)
 }
 
 /// The first place at or behind `from` where `segment` stands.
-fn search(segment: &Segment, text: &str, from: usize, effort: &mut u64) -> Option<(usize, usize, Vec<Span>)> {
+fn search(
+    segment: &Segment,
+    value: &Folded,
+    from: usize,
+    effort: &mut u64,
+) -> Option<(usize, usize, Vec<Span>)> {
+    let text = value.text.as_str();
     let literal: Option<String> = segment.iter().copied().collect();
     if let Some(literal) = literal {
         *effort += (text.len() - from) as u64 / 16 + 1;
@@ -121,7 +135,7 @@ fn search(segment: &Segment, text: &str, from: usize, effort: &mut u64) -> Optio
     let starts = text[from..].char_indices().map(|(at, _)| from + at);
     for start in starts.chain([text.len()]) {
         let mut spans = Vec::new();
-        if let Some(end) = here(segment, text, start, &mut spans, effort) {
+        if let Some(end) = here(segment, value, start, &mut spans, effort) {
             return Some((start, end, spans));
         }
         // The caller's budget ends the run; this bounds one search.
@@ -132,16 +146,36 @@ fn search(segment: &Segment, text: &str, from: usize, effort: &mut u64) -> Optio
     None
 }
 
+/// Where at the end of the value, not before `from`, the last `segment` stands.
+fn at_end(segment: &Segment, value: &Folded, from: usize, effort: &mut u64) -> Option<(usize, Vec<Span>)> {
+    let text = value.text.as_str();
+    // A character becomes several when it is decomposed, so that `?` may need more of them.
+    let longest = if value.is_plain() {
+        segment.len()
+    } else {
+        segment.len() * DECOMPOSED_MAX
+    };
+    let starts = text[from..]
+        .char_indices()
+        .rev()
+        .map(|(at, _)| from + at)
+        .take(longest);
+    for start in std::iter::once(text.len()).chain(starts) {
+        let mut spans = Vec::new();
+        if here(segment, value, start, &mut spans, effort) == Some(text.len()) {
+            return Some((start, spans));
+        }
+        if *effort > EFFORT_MAX {
+            return None;
+        }
+    }
+    None
+}
+
+/// How many characters one becomes at most (U+FDFA).
+const DECOMPOSED_MAX: usize = 18;
 /// How much one search compares at most, in characters.
 const EFFORT_MAX: u64 = 50_000_000;
-
-/// Where the last `segment.len()` characters of `text` start.
-fn start_from_end(segment: &Segment, text: &str) -> Option<usize> {
-    if segment.is_empty() {
-        return Some(text.len());
-    }
-    text.char_indices().rev().nth(segment.len() - 1).map(|(at, _)| at)
-}
 
 #[cfg(test)]
 mod tests {

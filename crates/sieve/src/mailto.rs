@@ -50,9 +50,9 @@ pub(crate) fn parse(rest: &str) -> Result<Mailto, String> {
     add_recipients(&mut mailto.to, &to)?;
     for field in headers.into_iter().flat_map(|headers| headers.split('&')) {
         let Some((name, value)) = field.split_once('=') else {
-            return Err(format!(
-                "invalid header field name part: missing '=' in '{field}'"
-            ));
+            // As with Pigeonhole, what has no value says nothing.
+            decode(field)?;
+            continue;
         };
         let (name, value) = (decode(name)?, decode(value)?);
         mailto.take(&name, value)?;

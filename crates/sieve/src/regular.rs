@@ -161,7 +161,7 @@ fn bracket(characters: &mut Characters<'_>) -> Result<String, String> {
             }
             '-' if first || characters.peek() == Some(&']') => out.push_str("\\-"),
             '-' => out.push('-'),
-            c if c.is_ascii_punctuation() => {
+            c if "\\[]^-&~".contains(c) => {
                 out.push('\\');
                 out.push(c);
             }

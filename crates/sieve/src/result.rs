@@ -37,10 +37,7 @@ impl Run<'_> {
             let there = &mut self.actions[index];
             match beside(there, &entry) {
                 Beside::Nothing => {}
-                Beside::Same => {
-                    there.copy &= entry.copy;
-                    return Ok(());
-                }
+                Beside::Same => return Ok(()),
                 Beside::Conflict(text) => return self.fail(text),
             }
         }
@@ -136,7 +133,7 @@ fn same_mailbox(there: &Store, new: &Store) -> bool {
 
 /// The same recipients are not told twice of one message.
 fn same_notification(there: &Notify, new: &Notify) -> bool {
-    there.deprecated == new.deprecated && there.id == new.id && (&there.to, &there.cc) == (&new.to, &new.cc)
+    there.deprecated == new.deprecated && (&there.to, &there.cc) == (&new.to, &new.cc)
 }
 
 fn same_recipient(there: &Redirect, new: &Redirect) -> bool {

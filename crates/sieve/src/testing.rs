@@ -109,6 +109,8 @@ pub(crate) struct Testing {
     pub(crate) executed: usize,
     /// The implicit keep was carried out.
     pub(crate) kept: bool,
+    /// The implicit keep of the last script.
+    pub(crate) keep: Option<Entry>,
     /// What went wrong in the last step.
     pub(crate) errors: Vec<String>,
     /// Settings that are not in force yet.

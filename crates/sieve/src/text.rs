@@ -50,6 +50,26 @@ impl Text {
         }
     }
 
+    /// The string as the script has it, for messages.
+    pub(crate) fn written(&self) -> String {
+        let pieces = self.0.iter().map(|piece| match piece {
+            Piece::Literal(text) => text.clone(),
+            Piece::Variable(name) => format!("${{{name}}}"),
+            Piece::Match(index) => format!("${{{index}}}"),
+            Piece::Namespace(namespace, name) => match namespace {
+                Namespace::Global => format!("${{global.{name}}}"),
+                Namespace::Environment => format!("${{env.{name}}}"),
+                Namespace::Testsuite => format!("${{tst.{name}}}"),
+            },
+        });
+        pieces.collect()
+    }
+
+    /// A string that could not be read, which is told: nothing more is said of it.
+    pub(crate) fn unreadable() -> Text {
+        Text(vec![Piece::Literal(String::new()), Piece::Literal(String::new())])
+    }
+
     /// Its value now, cut at the longest value of a variable.
     pub(crate) fn value(&self, run: &mut Run<'_>) -> String {
         if let Some(text) = self.literal() {

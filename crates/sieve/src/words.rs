@@ -255,6 +255,8 @@ pub(crate) struct Call {
     pub(crate) tags: Vec<(&'static str, Option<Given>)>,
     pub(crate) positional: Vec<Given>,
     pub(crate) matcher: Matcher,
+    /// Whether a match type stands there.
+    pub(crate) has_match_type: bool,
     pub(crate) part: AddressPart,
     pub(crate) tests: Vec<Box<dyn Test>>,
     pub(crate) block: Option<Block>,

@@ -50,14 +50,23 @@ fn one(text: &mut String, entry: &Entry, default_mailbox: &str) {
                 if pipe.tries { "yes" } else { "no" }
             ));
         }
-        Action::DuplicateMark { key, .. } => match &key.handle {
-            Some(handle) => line(&format!(" * track duplicate with handle: {}", plain(handle))),
-            None => line(" * track duplicate"),
+        Action::DuplicateMark { key, last, .. } => match &key.handle {
+            Some(handle) => line(&format!(
+                " * track {}duplicate with handle: {}",
+                which(*last),
+                plain(handle)
+            )),
+            None => line(&format!(" * track {}duplicate", which(*last))),
         },
     }
     if entry.copy {
         line("        + preserve implicit keep");
     }
+}
+
+/// Anew each time that it is seen, or from the first time.
+fn which(last: bool) -> &'static str {
+    if last { "last " } else { "" }
 }
 
 /// Text on one line.
@@ -105,7 +114,7 @@ fn vacation_lines(vacation: &sieve::Vacation, line: &mut impl FnMut(&str)) {
     line(&format!("    => handle  : {}", plain(&vacation.handle)));
     line("");
     line("START MESSAGE");
-    line(&vacation.reason.replace("\r\n", "\n"));
+    line(&vacation.reason);
     line("END MESSAGE");
 }
 

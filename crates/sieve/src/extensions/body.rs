@@ -122,6 +122,10 @@ pub(crate) fn without_markup(html: &str) -> String {
     let mut rest = html;
     while let Some(start) = rest.find('<') {
         text.push_str(&rest[..start]);
+        // Words on both sides of a tag stay apart.
+        if !text.is_empty() && !text.ends_with(' ') {
+            text.push(' ');
+        }
         let inner = &rest[start..];
         let hidden = ["script", "style"].into_iter().find(|name| {
             inner
@@ -175,7 +179,7 @@ mod tests {
     fn markup_is_left_out() {
         assert_eq!(
             without_markup("<p>a&amp;b<SCRIPT>x<y</Script >c<!-- <z> -->d"),
-            "a&bcd"
+            "a&b c d"
         );
         assert_eq!(without_markup("a <b"), "a ");
     }

@@ -160,9 +160,10 @@ impl DateTest {
         };
         let name = header.value(run);
         let mut texts: Vec<String> = run.mail.bodies(&name).map(header_text).collect();
-        if let Some(index) = self.index {
-            let place = index.place(texts.len());
-            texts = place.map(|place| texts.swap_remove(place)).into_iter().collect();
+        match self.index.map(|index| index.place(texts.len())) {
+            Some(place) => texts = place.map(|place| texts.swap_remove(place)).into_iter().collect(),
+            // The first one counts, as with Pigeonhole.
+            None => texts.truncate(1),
         }
         // Of Received and its like the date stands behind the last semicolon.
         let dates = texts.iter().map(|text| text.rsplit(';').next().unwrap_or(text));

@@ -15,8 +15,8 @@ pub(crate) const EXTENSION: Extension = Extension::new("include").words(&[
         &[
             Tag::flag("personal").slot("location"),
             Tag::flag("global").slot("location"),
-            Tag::flag("once"),
-            Tag::flag("optional"),
+            Tag::flag("once").slot(""),
+            Tag::flag("optional").slot(""),
         ],
         include,
     ),
@@ -180,7 +180,7 @@ fn global(checker: &mut Checker<'_>, call: Call) -> BuiltCommand {
         return None;
     }
     for name in call.texts(0) {
-        checker.declare_global(call.position, name.literal().unwrap_or("${}"));
+        checker.declare_global(call.position, &name.written());
     }
     Some(Box::new(Global))
 }

@@ -87,7 +87,8 @@ fn notify(checker: &mut Checker<'_>, call: Call) -> BuiltCommand {
         id: call.tag_text("id"),
         options,
         message: call.tag_text("message"),
-        importance: importance(&call).unwrap_or(2),
+        // Pigeonhole's default, not the draft's.
+        importance: importance(&call).unwrap_or(1),
     }))
 }
 
@@ -181,7 +182,7 @@ struct Denotify {
 fn denotify(checker: &mut Checker<'_>, call: Call) -> BuiltCommand {
     let keys = match call.positional.as_slice() {
         [] => None,
-        [keys @ (Given::Text(_) | Given::Texts(_))] => Some(keys.clone().into_texts()),
+        [keys @ (Given::Text(_) | Given::Texts(_))] if call.has_match_type => Some(keys.clone().into_texts()),
         more => {
             let count = more.len();
             checker.error(

@@ -12,8 +12,14 @@ use crate::text::Text;
 use crate::trace::Level;
 use crate::words::{BuiltTest, Call, Kind, Tag, Test, Word};
 
-pub(crate) const SPAM: Extension = Extension::new("spamtest").off().words(SPAM_WORDS);
-pub(crate) const SPAM_PLUS: Extension = Extension::new("spamtestplus").off().words(SPAM_WORDS);
+pub(crate) const SPAM: Extension = Extension::new("spamtest")
+    .off()
+    .words(SPAM_WORDS)
+    .conflicts(&[("spamtestplus", BOTH)]);
+pub(crate) const SPAM_PLUS: Extension = Extension::new("spamtestplus")
+    .off()
+    .words(SPAM_WORDS)
+    .conflicts(&[("spamtest", BOTH)]);
 pub(crate) const VIRUS: Extension = Extension::new("virustest").off().words(&[Word::test(
     "virustest",
     &[("value", Kind::Text)],
@@ -28,6 +34,9 @@ pub(crate) const VIRUS: Extension = Extension::new("virustest").off().words(&[Wo
     },
 )
 .matching()]);
+
+/// What is said when both are required.
+const BOTH: &str = "the spamtest and spamtestplus extensions should not be specified at the same time";
 
 const SPAM_WORDS: &[Word] = &[Word::test(
     "spamtest",

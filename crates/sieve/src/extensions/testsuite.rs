@@ -318,7 +318,7 @@ impl Command for Simple {
                 run.suite()?.forget_sent();
             }
             Simple::ResultPrint => {
-                let keep = (!run.keep_cancelled).then(|| run.implicit_keep());
+                let keep = (!run.keep_cancelled).then(|| implicit_keep(run));
                 let actions = run.actions.clone();
                 let suite = run.suite()?;
                 suite.print("\n--\n");
@@ -401,12 +401,18 @@ fn pending<'r>(run: &'r mut Run<'_>) -> &'r mut crate::settings::Settings {
     run.testing.pending.get_or_insert_with(|| (**settings).clone())
 }
 
+/// The implicit keep of the script that ran, or of the file of tests itself.
+fn implicit_keep(run: &Run<'_>) -> Entry {
+    run.testing.keep.clone().unwrap_or_else(|| run.implicit_keep())
+}
+
 /// Forgets the result.
 fn reset(run: &mut Run<'_>) {
     run.actions.clear();
     run.keep_cancelled = false;
     run.testing.executed = 0;
     run.testing.kept = false;
+    run.testing.keep = None;
 }
 
 /// Tests that do something.
@@ -491,6 +497,7 @@ fn run_script(run: &mut Run<'_>, program: &Program) -> Verdict {
     inner.testing.directory.clone_from(&run.testing.directory);
     let verdict = inner.start();
     let is_suite = program.units.first().is_some_and(|unit| unit.testsuite);
+    let keep = inner.implicit_keep();
     let (mut actions, mut cancelled) = (inner.actions, inner.keep_cancelled);
     let (flags, log, mail, envelope) = (inner.flags, inner.log, inner.mail, inner.envelope);
     if verdict != Verdict::Done {
@@ -500,6 +507,7 @@ fn run_script(run: &mut Run<'_>, program: &Program) -> Verdict {
     run.actions = actions;
     run.keep_cancelled = cancelled;
     run.flags = flags;
+    run.testing.keep = Some(keep);
     if is_suite {
         run.mail = mail;
         run.envelope = envelope;
@@ -514,7 +522,7 @@ fn execute(run: &mut Run<'_>, finally: bool) -> Result<bool, Stop> {
     let mut entries: Vec<Entry> = run.actions[from..].to_vec();
     run.testing.executed = run.actions.len();
     if finally && !run.keep_cancelled && !run.testing.kept {
-        entries.push(run.implicit_keep());
+        entries.push(implicit_keep(run));
         run.testing.kept = true;
     }
     let (envelope, settings) = (run.envelope.clone(), Arc::clone(&run.settings));
@@ -523,7 +531,7 @@ fn execute(run: &mut Run<'_>, finally: bool) -> Result<bool, Stop> {
     if !executed.succeeded && !run.testing.kept {
         // The message is kept, whatever else failed.
         run.testing.kept = true;
-        let keep = run.implicit_keep();
+        let keep = implicit_keep(run);
         let kept = run.suite()?.execute(&[keep], &envelope, &settings);
         note(run, &kept.log);
     }

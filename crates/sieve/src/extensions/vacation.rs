@@ -155,11 +155,16 @@ impl Command for VacationCommand {
         }
         let handle = match self.handle.as_ref().map(|text| text.value(run)) {
             Some(handle) => handle,
-            // Two answers are the same when their texts are.
+            // Two answers are the same when their texts in the script are: what variables put into them does not count.
             None => format!(
-                "{reason}{}{}{}",
-                subject.as_deref().unwrap_or("<default-subject>"),
-                from.as_deref().unwrap_or("<default-from>"),
+                "{}{}{}{}",
+                self.reason.written(),
+                self.subject
+                    .as_ref()
+                    .map_or("<default-subject>".to_owned(), Text::written),
+                self.from
+                    .as_ref()
+                    .map_or("<default-from>".to_owned(), Text::written),
                 if self.mime { "<MIME>" } else { "<NO-MIME>" }
             ),
         };
