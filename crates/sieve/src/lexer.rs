@@ -62,6 +62,9 @@ pub(crate) struct Lexer<'a> {
     at: usize,
     line: u32,
     line_start: usize,
+    /// `column` is that of this character.
+    counted_to: usize,
+    column: u32,
     /// What could not be read.
     pub(crate) complaints: Vec<(Position, String)>,
 }
@@ -73,6 +76,8 @@ impl<'a> Lexer<'a> {
             at: 0,
             line: 1,
             line_start: 0,
+            counted_to: 0,
+            column: 1,
             complaints: Vec::new(),
         }
     }
@@ -89,13 +94,20 @@ impl<'a> Lexer<'a> {
         self.at += 1;
     }
 
-    pub(crate) fn position(&self) -> Position {
-        let start = self.line_start.min(self.at);
-        let before = &self.text[start..self.at.min(self.text.len())];
-        let characters = before.iter().filter(|&&b| b & 0xc0 != 0x80).count();
+    /// Where the next character is. Counted on from where it was asked last: lines may be long.
+    pub(crate) fn position(&mut self) -> Position {
+        if self.counted_to < self.line_start {
+            (self.counted_to, self.column) = (self.line_start, 1);
+        }
+        let passed = self.text.get(self.counted_to..self.at).unwrap_or_default();
+        let characters = passed.iter().filter(|&&b| b & 0xc0 != 0x80).count();
+        self.column = self
+            .column
+            .saturating_add(u32::try_from(characters).unwrap_or(u32::MAX));
+        self.counted_to = self.counted_to.max(self.at);
         Position {
             line: self.line,
-            column: u32::try_from(characters).unwrap_or(u32::MAX).saturating_add(1),
+            column: self.column,
         }
     }
 
