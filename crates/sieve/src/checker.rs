@@ -17,6 +17,8 @@ use crate::settings::Settings;
 use crate::text::{Namespace, Piece, Text, decode_characters, variable_name};
 use crate::words::{Block, BlockUse, Role, Statement, Subtests, Test, Word};
 
+/// How deep scripts include scripts at most, whatever the settings say: each takes its share of the stack.
+const INCLUDE_NESTING_MAX: usize = 32;
 /// How many messages of one script are told.
 const DIAGNOSTICS_MAX: usize = 200;
 
@@ -55,6 +57,7 @@ pub fn compile(
         library,
         units: Vec::new(),
         origins: Vec::new(),
+        depth: 0,
         diagnostics: Vec::new(),
     };
     let stage = compilation.unit(name, text, None).err();
@@ -79,6 +82,8 @@ pub(crate) struct Compilation<'a> {
     /// `None` while a script is being checked.
     units: Vec<Option<Unit>>,
     origins: Vec<Option<(Location, String)>>,
+    /// How many scripts are around the one that is being checked.
+    depth: usize,
     diagnostics: Vec<Diagnostic>,
 }
 
@@ -156,6 +161,7 @@ pub(crate) enum Included {
     Unavailable,
     TooMany(usize),
     Circular,
+    TooDeep(usize),
     Faulty(Stage),
 }
 
@@ -176,14 +182,20 @@ impl Shared for Compilation<'_> {
                 None => Included::Circular,
             };
         }
+        let deepest = self.settings.include_nesting_max.min(INCLUDE_NESTING_MAX);
+        if self.depth >= deepest {
+            return Included::TooDeep(deepest);
+        }
         if self.units.len() > self.settings.includes_max {
             return Included::TooMany(self.settings.includes_max);
         }
         match self.library.script(location, name) {
-            Found::Text(text) => match self.unit(name, &text, origin) {
-                Ok(index) => Included::Unit(index),
-                Err(stage) => Included::Faulty(stage),
-            },
+            Found::Text(text) => {
+                self.depth += 1;
+                let unit = self.unit(name, &text, origin);
+                self.depth -= 1;
+                unit.map_or_else(Included::Faulty, Included::Unit)
+            }
             Found::Missing => Included::Missing,
             Found::Unavailable => Included::Unavailable,
         }

@@ -335,7 +335,7 @@ mod tests {
 
     #[test]
     fn nesting_is_bounded() {
-        let deep = format!("{}true{} {{ }}", "if not ".repeat(1) + &"not ".repeat(100), "");
+        let deep = format!("{}true{} {{ }}", "if not ".to_owned() + &"not ".repeat(100), "");
         assert!(complaints(&deep)[0].contains("deeper than 32"));
         let blocks = "if true {".repeat(5_000);
         assert!(complaints(&blocks)[0].contains("deeper than 32"));

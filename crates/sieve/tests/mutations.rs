@@ -140,6 +140,46 @@ fn deep_nesting_is_told() {
     }
 }
 
+/// Scripts that include each other, each as deep as it can be.
+struct Deep;
+
+impl sieve::Library for Deep {
+    fn script(&mut self, _location: sieve::Location, name: &str) -> sieve::Found {
+        let next = format!("{name}x");
+        sieve::Found::Text(deep_script(&next))
+    }
+}
+
+fn deep_script(next: &str) -> String {
+    let blocks = sieve::BLOCK_NESTING_MAX - 1;
+    let tests = sieve::TEST_NESTING_MAX - 2;
+    format!(
+        "require \"include\"; {}include \"{next}\"; if {}exists \"x\" {{ keep; }} {}",
+        "if not exists \"x\" {".repeat(blocks),
+        "not ".repeat(tests),
+        "}".repeat(blocks),
+    )
+}
+
+#[test]
+fn the_stack_is_deep_enough_for_all_limits_at_once() {
+    let mut settings = settings();
+    settings.set("sieve_include_max_nesting_depth", "1000").unwrap();
+    let failure = sieve::compile(
+        "deep",
+        &deep_script("x"),
+        &settings,
+        &Capabilities::all(),
+        &mut Deep,
+    )
+    .unwrap_err();
+    let told = failure
+        .diagnostics
+        .iter()
+        .any(|line| line.text.contains("cannot nest includes deeper than 32"));
+    assert!(told, "{:?}", failure.diagnostics);
+}
+
 #[test]
 fn long_strings_and_evil_patterns_end() {
     let long = "a".repeat(800_000);

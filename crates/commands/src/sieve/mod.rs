@@ -82,6 +82,8 @@ impl Common {
 /// What a tool works with.
 #[derive(Debug, Clone)]
 pub(super) struct Tool {
+    /// Messages tell columns too.
+    columns: bool,
     pub(super) settings: Settings,
     pub(super) capabilities: Capabilities,
     pub(super) user: String,
@@ -158,6 +160,7 @@ impl Tool {
         let home = home_of(&user);
         let directories = directories(&settings, &user, home.as_deref());
         Ok(Tool {
+            columns: common.debug,
             settings,
             capabilities: Capabilities::default(),
             user,
@@ -180,6 +183,13 @@ impl Tool {
             call.complain(format!(
                 "Warning: sieve: ignored unknown extension '{name}' while configuring available extensions"
             ));
+        }
+    }
+
+    fn tell(&self, line: &sieve::Diagnostic) {
+        match line.position.filter(|_| self.columns) {
+            Some(position) => eprint_line(&format!("{line} (column {})", position.column)),
+            None => eprint_line(&line.to_string()),
         }
     }
 
@@ -209,16 +219,11 @@ impl Tool {
             &mut self.directories,
         ) {
             Ok(Compiled { program, warnings }) => {
-                warnings
-                    .iter()
-                    .for_each(|warning| eprint_line(&warning.to_string()));
+                warnings.iter().for_each(|warning| self.tell(warning));
                 Some(program)
             }
             Err(failure) => {
-                failure
-                    .diagnostics
-                    .iter()
-                    .for_each(|line| eprint_line(&line.to_string()));
+                failure.diagnostics.iter().for_each(|line| self.tell(line));
                 eprint_line(&format!("{name}: error: {}.", failure.stage.verdict()));
                 None
             }
@@ -317,7 +322,7 @@ pub(super) fn directories(settings: &Settings, user: &str, home: Option<&Path>) 
         settings
             .first(&["sieve"])
             .map(expand)
-            .filter(|path| !path.extension().is_some_and(|end| end == "sieve"))
+            .filter(|path| path.extension().is_none_or(|end| end != "sieve"))
     });
     Directories {
         personal: by_block("personal").or(personal),

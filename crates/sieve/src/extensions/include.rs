@@ -84,6 +84,11 @@ fn include(checker: &mut Checker<'_>, call: Call) -> BuiltCommand {
             );
             return None;
         }
+        Included::TooDeep(max) => {
+            checker.included_script_is_faulty();
+            checker.error(position, format!("cannot nest includes deeper than {max} levels"));
+            return None;
+        }
         // The script that is being checked cannot be run a second time in itself.
         Included::Circular if call.has("once") => None,
         Included::Circular => {
