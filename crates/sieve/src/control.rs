@@ -15,10 +15,13 @@ pub(crate) struct If {
 impl Command for If {
     fn run(&self, run: &mut Run<'_>) -> Step {
         for (test, block) in &self.branches {
-            if test.test(run)? {
+            let taken = test.test(run)?;
+            run.trace(Level::Tests, |_| "jump if result is false".to_owned());
+            if taken {
+                run.trace(Level::Tests, |_| "  not jumping".to_owned());
                 return run.block(block);
             }
-            run.trace(Level::Tests, |_| "jump if result is false".to_owned());
+            run.trace(Level::Tests, |_| "  jumping".to_owned());
         }
         self.otherwise.as_ref().map_or(Ok(()), |block| run.block(block))
     }

@@ -161,7 +161,8 @@ impl Command for Set {
         run.spend(value.len() as u64 / 64)?;
         run.trace(Level::Commands, |_| "set command".to_owned());
         run.trace(Level::Commands, |_| {
-            format!("  assign {:?} = \"{value}\"", self.variable)
+            let (Variable::Own(name) | Variable::Global(name)) = &self.variable;
+            format!("  assign `{name}' = \"{value}\"")
         });
         run.set_variable(&self.variable, value);
         Ok(())
