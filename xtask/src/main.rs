@@ -18,6 +18,8 @@ usage: cargo xtask COMMAND
   tidy [--shrink]      the structural checks alone; --shrink lowers the recorded sizes to today's
   bench handover [--program PROGRAM]
                        what it costs that a session goes on in another process (root; about 2 minutes)
+  bench imap|pop3 [--program PROGRAM]
+                       Yubin beside Debian's Dovecot on the same Maildirs (root; about 20 and 2 minutes)
   bench smtp|delivery|lmtp|relay [--program PROGRAM]
                        Yubin (as built now, or PROGRAM) beside Debian's Postfix: rates, CPU, disk flushes; start and
                        memory (about 4 minutes)
@@ -38,8 +40,12 @@ fn main() -> ExitCode {
         ["bench", "delivery", "--program", program] => bench::delivery(Some(Path::new(program))),
         ["bench", "handover"] => bench::handover(None),
         ["bench", "handover", "--program", program] => bench::handover(Some(Path::new(program))),
+        ["bench", "imap"] => bench::imap(None),
+        ["bench", "imap", "--program", program] => bench::imap(Some(Path::new(program))),
         ["bench", "lmtp"] => bench::lmtp(None),
         ["bench", "lmtp", "--program", program] => bench::lmtp(Some(Path::new(program))),
+        ["bench", "pop3"] => bench::pop3(None),
+        ["bench", "pop3", "--program", program] => bench::pop3(Some(Path::new(program))),
         ["bench", "relay"] => bench::relay(None),
         ["bench", "relay", "--program", program] => bench::relay(Some(Path::new(program))),
         ["bench", "smtp"] => bench::smtp(None),

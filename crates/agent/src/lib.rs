@@ -6,6 +6,7 @@
 //! of the network's listeners. One agent acts for one uid; in the single profile that is the uid of the whole process.
 
 mod autocreate;
+mod crew;
 pub mod farewell;
 pub mod location;
 pub mod quota;
@@ -14,4 +15,4 @@ pub mod sessions;
 pub mod stores;
 
 pub use saving::Saver;
-pub use sessions::{Sessions, sorry};
+pub use sessions::{Sessions, offered, sorry};

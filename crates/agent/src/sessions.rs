@@ -17,6 +17,7 @@ use settings::{Connection, Dovecot};
 use tokio::sync::Notify;
 
 use crate::autocreate::make_missing;
+use crate::crew::{Helpers, SLICE_BYTES};
 use crate::farewell::{Farewell, Parting};
 use crate::quota::By;
 use crate::stores::{self, Stores};
@@ -42,6 +43,15 @@ pub fn sorry(protocol: Protocol) -> &'static [u8] {
             b"-ERR [SYS/TEMP] Internal error occurred. Refer to server log for more information.\r\n"
         }
     }
+}
+
+/// What IMAP sessions offer by these settings.
+pub fn offered(settings: &Dovecot) -> imap::extensions::Offered {
+    imap::extensions::Offered::by(imap::extensions::Wanted {
+        plugins: &settings.mail_plugins,
+        literal_minus: settings.imap_literal_minus,
+        capability: &settings.imap_capability,
+    })
 }
 
 impl Sessions {
@@ -157,6 +167,9 @@ impl Sessions {
             idle_notify: machine::Stamp::try_from(notify_secs)
                 .unwrap_or_default()
                 .saturating_mul(machine::SECOND),
+            offered: offered(settings),
+            search_slice_bytes: SLICE_BYTES,
+            crew: Arc::new(Helpers),
         }
     }
 

@@ -31,7 +31,7 @@ pub enum Error {
 #[derive(Default)]
 pub struct Stores {
     open: Mutex<HashMap<Location, Weak<dyn Store>>>,
-    /// Stores into which mail was delivered, the oldest first.
+    /// Stores that were used lately, the oldest first.
     kept: Mutex<VecDeque<Arc<dyn Store>>>,
     mail_spool: Mutex<Option<MailSpool>>,
 }
@@ -62,7 +62,7 @@ impl MailSpool {
     }
 }
 
-/// How many stores stay open after a delivery.
+/// How many stores stay open when nobody uses them.
 const KEPT_MAX: usize = 64;
 
 impl Stores {
@@ -111,18 +111,18 @@ impl Stores {
             }
         };
         drop(open);
-        if by == By::Delivery {
+        // What a store has read of its mailboxes serves the next delivery or session. Only an mbox file has to hear at the end
+        // of a session what became of its messages: other programs look there.
+        if by == By::Delivery || matches!(location, Location::Maildir { .. }) {
             self.keep(&store);
         }
         Ok(store)
     }
 
-    /// Who gets mail often gets more of it soon: the store stays open for a while.
+    /// Lets a store stay open for a while.
     fn keep(&self, store: &Arc<dyn Store>) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.iter().any(|known| Arc::ptr_eq(known, store)) {
-            return;
-        }
+        kept.retain(|known| !Arc::ptr_eq(known, store));
         if kept.len() >= KEPT_MAX {
             kept.pop_front();
         }

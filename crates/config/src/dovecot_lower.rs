@@ -207,7 +207,7 @@ impl Lowering<'_> {
     fn words_not_there(&mut self, name: &str, text: &str, place: &Place) {
         let there: &[&str] = match name {
             "auth_mechanisms" => return self.mechanisms(text, place),
-            "mail_plugins" => &["quota"],
+            "mail_plugins" => &["quota", "imap_zlib"],
             // Every session would fail.
             "mail_location" if has_other_layout(text) => {
                 let what = "mailboxes in directories (LAYOUT=fs) are not there yet for Maildir";

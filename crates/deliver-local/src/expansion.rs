@@ -452,13 +452,8 @@ impl Expander<'_> {
 
     fn lookup(&self, name: &str) -> Result<Option<(String, &TableRef)>, Outcome> {
         let found = self.aliases.lookup_with_source(name);
-        let failed = |error| {
-            deferred(
-                StatusCode::temporary(3, 0),
-                format!("alias database unavailable: {error}"),
-            )
-        };
-        found.map_err(failed)
+        // Why is told in the log.
+        found.map_err(|_| deferred(StatusCode::temporary(3, 0), "alias database unavailable"))
     }
 
     /// `owner-NAME` (aliases(5)): the return path of mail to a list, so that its owner hears of failures, of reports too.

@@ -11,14 +11,14 @@ use message::mbox::FromLine;
 use settings::Postfix;
 use store_mbox::keeper::{Keeper, Nobody};
 use tables::aliases::Target;
-use tables::{Tables, Tell};
+use tables::{Matter, Tables, Tell};
 
 use crate::Content;
 use crate::command::{command, outcome_of};
 use crate::dotforward::{self, Forward, Wanted, included};
 use crate::lists::Trust;
 use crate::mailbox::{self, Letter};
-use crate::outcomes::{bounced, deferred, is_final, misconfigured, sum};
+use crate::outcomes::{bounced, deferred, is_final, lookup_failed, misconfigured, sum};
 use crate::pipe::{self, Pipes};
 use crate::task::{
     Agents, Facts, Included, Kind, Next, Report, Rights, Runner, Stages, Task, UserMail, Work, digest,
@@ -85,7 +85,7 @@ struct Job<'a> {
 impl Hands {
     /// Hands by `settings`, whose commands `runner` runs.
     pub fn new(settings: Arc<Postfix>, runner: Arc<dyn Runner>) -> Hands {
-        let (mailbox_commands, _) = Tables::open(&settings.mailbox_command_maps);
+        let (mailbox_commands, _) = Tables::open_for(Matter::Rights, &settings.mailbox_command_maps);
         let mailbox_commands = mailbox_commands.titled("mailbox_command_maps");
         Hands {
             settings,
@@ -251,7 +251,7 @@ impl Hands {
     fn mailbox(&self, job: &Job<'_>, mail: &UserMail) -> Report {
         let own = match self.mailbox_commands.lookup(&mail.name) {
             Ok(own) => own,
-            Err(error) => return Report::of(deferred(StatusCode::temporary(3, 0), error.to_string())),
+            Err(_) => return Report::of(lookup_failed()),
         };
         let own = own.unwrap_or_else(|| self.settings.mailbox_command.clone());
         if !own.is_empty() && job.rights.kind != Kind::Virtual {

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use address::Address;
 use envelope::{DeliveryResult, Outcome, Recipient, StatusCode};
 use settings::{Postfix, TableRef};
-use tables::{Tables, Tell};
+use tables::{Matter, Tables, Tell};
 
 use crate::delivered_to::Been;
 use crate::expansion::{self, Actor, AliasKind, End, Expander, Expansion, Leaf, Owner};
 use crate::mailbox::Place;
-use crate::outcomes::{bounced, deferred, interrupted, is_final, looped, sent, sum};
+use crate::outcomes::{bounced, deferred, interrupted, is_final, lookup_failed, looped, sent, sum};
 use crate::task::{Agents, Facts, Kind, Next, Rights, Stages, Task, UserMail, Work, digest};
 use crate::virtual_mailbox::VirtualMailboxes;
 use crate::{Content, Delivery, Directory, Ending, Forward, Job, User, again, facts_of, mailbox};
@@ -64,15 +64,18 @@ impl Local {
         agents: Arc<dyn Agents>,
     ) -> (Local, Vec<tables::Error>) {
         let mut problems = Vec::new();
-        let mut open = |tables: &[TableRef]| {
-            let (tables, found) = Tables::open(tables);
+        let mut open = |matter, tables: &[TableRef]| {
+            let (tables, found) = Tables::open_for(matter, tables);
             problems.extend(found);
             tables
         };
+        let aliases = open(Matter::Rights, &settings.alias_maps).titled("alias_maps");
+        let mailbox = open(Matter::Transport, &settings.mailbox_transport_maps);
+        let fallback = open(Matter::Transport, &settings.fallback_transport_maps);
         let local = Local {
-            aliases: open(&settings.alias_maps).titled("alias_maps"),
-            mailbox_transports: open(&settings.mailbox_transport_maps).titled("mailbox_transport_maps"),
-            fallback_transports: open(&settings.fallback_transport_maps).titled("fallback_transport_maps"),
+            aliases: aliases.as_aliases(),
+            mailbox_transports: mailbox.titled("mailbox_transport_maps"),
+            fallback_transports: fallback.titled("fallback_transport_maps"),
             virtual_mailboxes: VirtualMailboxes::open(&settings, &mut open),
             settings,
             directory,
@@ -308,7 +311,7 @@ impl Local {
     /// The outcome when a table cannot be asked.
     fn transport(&self, tables: &Tables, setting: &str, user: &str) -> Result<Option<String>, Outcome> {
         let found = tables.lookup(user);
-        let found = found.map_err(|error| deferred(StatusCode::temporary(3, 0), error.to_string()))?;
+        let found = found.map_err(|_| lookup_failed())?;
         Ok(found
             .or_else(|| Some(setting.to_owned()))
             .filter(|transport| !transport.is_empty()))

@@ -22,6 +22,11 @@ pub(crate) fn deferred(status: StatusCode, text: impl Into<String>) -> Outcome {
     outcome(DeliveryResult::Deferred, status, text)
 }
 
+/// To be tried again: a table could not be asked, which has told the log why.
+pub(crate) fn lookup_failed() -> Outcome {
+    deferred(StatusCode::temporary(3, 0), "table lookup failure")
+}
+
 /// To be tried again soon: a process of this system was not there, or ended before it answered.
 pub fn interrupted(text: impl Into<String>) -> Outcome {
     let outcome = deferred(StatusCode::temporary(3, 0), text);

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use address::Address;
 use envelope::{Outcome, StatusCode};
 use settings::{Postfix, TableRef};
-use tables::{Tables, Tell};
+use tables::{Matter, Tables, Tell};
 
 use crate::outcomes::{bounced, deferred};
 use crate::task::{Kind, Rights, Work};
@@ -22,11 +22,15 @@ pub(crate) type Failure = (Outcome, Option<String>);
 
 impl VirtualMailboxes {
     /// Opens the tables.
-    pub(crate) fn open(settings: &Postfix, open: &mut dyn FnMut(&[TableRef]) -> Tables) -> VirtualMailboxes {
+    pub(crate) fn open(
+        settings: &Postfix,
+        open: &mut dyn FnMut(Matter, &[TableRef]) -> Tables,
+    ) -> VirtualMailboxes {
+        let mut open = |name: &str, tables: &[TableRef]| open(Matter::Rights, tables).titled(name);
         VirtualMailboxes {
-            mailboxes: open(&settings.virtual_mailbox_maps).titled("virtual_mailbox_maps"),
-            uids: open(&settings.virtual_uid_maps).titled("virtual_uid_maps"),
-            gids: open(&settings.virtual_gid_maps).titled("virtual_gid_maps"),
+            mailboxes: open("virtual_mailbox_maps", &settings.virtual_mailbox_maps),
+            uids: open("virtual_uid_maps", &settings.virtual_uid_maps),
+            gids: open("virtual_gid_maps", &settings.virtual_gid_maps),
         }
     }
 
@@ -38,7 +42,7 @@ impl VirtualMailboxes {
 
     /// Whose rights write the mailbox of `recipient`, and which it is.
     pub(crate) fn find(&self, recipient: &Address, settings: &Postfix) -> Result<(Rights, Work), Failure> {
-        let Some(path) = lookup(&self.mailboxes, recipient, settings)? else {
+        let Some(path) = lookup((&self.mailboxes, "virtual_mailbox_maps"), recipient, settings)? else {
             let text = format!("unknown user: \"{}\"", recipient.to_string().to_lowercase());
             return Err((bounced(StatusCode::permanent(1, 1), text), None));
         };
@@ -69,10 +73,9 @@ impl VirtualMailboxes {
         (recipient, setting): (&Address, &str),
         settings: &Postfix,
     ) -> Result<u32, Failure> {
-        let Some(text) = lookup(tables, recipient, settings)? else {
+        let Some(text) = lookup((tables, setting), recipient, settings)? else {
             let warning = format!("recipient {recipient}: not found in {setting}");
-            let outcome = deferred(StatusCode::temporary(3, 5), "mail system configuration error");
-            return Err((outcome, Some(warning)));
+            return Err(misconfigured(warning));
         };
         text.trim()
             .parse()
@@ -81,13 +84,20 @@ impl VirtualMailboxes {
 }
 
 fn wrong(recipient: &Address, setting: &str, value: &str) -> Failure {
-    let warning = format!("recipient {recipient}: bad {value} in {setting}");
+    misconfigured(format!("recipient {recipient}: bad {value} in {setting}"))
+}
+
+fn misconfigured(warning: String) -> Failure {
     let outcome = deferred(StatusCode::temporary(3, 5), "mail system configuration error");
     (outcome, Some(warning))
 }
 
 /// The keys in virtual(8)'s order: `user+extension@domain`, `user@domain`, `@domain`.
-fn lookup(tables: &Tables, recipient: &Address, settings: &Postfix) -> Result<Option<String>, Failure> {
+fn lookup(
+    (tables, setting): (&Tables, &str),
+    recipient: &Address,
+    settings: &Postfix,
+) -> Result<Option<String>, Failure> {
     let plain = recipient
         .strip_extension(&settings.recipient_delimiter)
         .map(|(plain, _)| plain);
@@ -97,7 +107,8 @@ fn lookup(tables: &Tables, recipient: &Address, settings: &Postfix) -> Result<Op
     let domain = recipient.domain().map(|domain| format!("@{}", domain.as_str()));
     for key in forms.chain(domain) {
         let found = tables.lookup(&key.to_lowercase());
-        let failed = |error: tables::Error| (deferred(StatusCode::temporary(3, 0), error.to_string()), None);
+        // Why is told by the tables.
+        let failed = |_| misconfigured(format!("table {setting}: lookup {recipient}: Application error"));
         if let Some(value) = found.map_err(failed)? {
             return Ok(Some(value));
         }

@@ -6,6 +6,7 @@ use crate::logins::{Dialogue, Logins, Privacy};
 use crate::terms::Terms;
 use crate::{CONTENT_PIECE_OCTETS, FaultySession, Greeted};
 use envelope::{DeliveryResult, Outcome, StatusCode};
+use intake::checks::outgoing::TableFailed;
 use machine::{Machine, Stamp};
 use rustls::ClientConfig;
 use smtp::client::{Answer, Client, Config, Event, Message, Report};
@@ -172,7 +173,7 @@ impl Session {
     ) -> End {
         let mut waiting = Some(message.clone());
         let (mut handshake_failed, mut is_greeted) = (false, false);
-        let mut report = None;
+        let (mut report, mut unread) = (None, None);
         if self.uses > 0 {
             self.ready = Instant::now();
             self.client.resume();
@@ -183,7 +184,10 @@ impl Session {
         loop {
             while let Some(event) = self.client.next_event() {
                 match event {
-                    Event::Done(done) => report = Some(done),
+                    Event::Done(mut done) => {
+                        done.warnings.extend(unread.take().flatten());
+                        report = Some(done);
+                    }
                     Event::Ready => match waiting.take() {
                         Some(message) => {
                             self.ready = Instant::now();
@@ -197,7 +201,11 @@ impl Session {
                         tokio::time::sleep(micros(time)).await;
                         self.client.answer(Answer::Paused, now());
                     }
-                    Event::Content => self.client.answer(piece(&mut *content), now()),
+                    Event::Content => {
+                        let read = piece(&mut *content);
+                        unread = unread.or_else(|| read.as_ref().err().cloned());
+                        self.client.answer(read.unwrap_or(Answer::ContentFailed), now());
+                    }
                     Event::LogIn(_) | Event::Challenge(_) | Event::LoggedIn => {
                         let answer = self.log_in(&event);
                         self.client.answer(answer, now());
@@ -352,18 +360,22 @@ enum Heard {
     Nothing,
 }
 
-/// The next piece of content.
-fn piece(content: &mut (dyn Read + Send)) -> Answer {
+/// The next piece of content, or what is to be said in the log of why there is none.
+fn piece(content: &mut (dyn Read + Send)) -> Result<Answer, Option<String>> {
     let mut piece = vec![0; CONTENT_PIECE_OCTETS];
     loop {
         match content.read(&mut piece) {
-            Ok(0) => return Answer::ContentEnd,
+            Ok(0) => return Ok(Answer::ContentEnd),
             Ok(count) => {
                 piece.truncate(count);
-                return Answer::Content(piece);
+                return Ok(Answer::Content(piece));
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(_) => return Answer::ContentFailed,
+            Err(error) => {
+                let is_told = error.get_ref().is_some_and(|why| why.is::<TableFailed>());
+                let why = || format!("cannot read the message from the queue: {}", os::words(&error));
+                return Err((!is_told).then(why));
+            }
         }
     }
 }

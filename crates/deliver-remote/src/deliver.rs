@@ -15,6 +15,7 @@ use crate::converse::{Beginning, Session};
 use crate::dane::NoDane;
 use crate::departure::Other;
 use crate::hosts::{Chosen, NoHost};
+use crate::logins::NoLogin;
 use crate::options::Options;
 use crate::policy::NoPolicy;
 use crate::progress::Progress;
@@ -77,7 +78,7 @@ impl Remote {
         let other = match departure.addresses(&message) {
             Ok(other) => other,
             Err(error) => {
-                self.warn(protocol, &format!("{error}"));
+                self.warn(protocol, &error);
                 let mut progress = Progress::new(message, self.options(protocol).is_soft);
                 let text = "Address mapping lookup error".to_owned();
                 progress.failed(&deferral(StatusCode::temporary(3, 0), text));
@@ -267,9 +268,15 @@ impl Trying<'_, '_> {
             .options
             .logins
             .login(self.sender, &target.host, &self.site.text);
-        let login = login.map_err(|error| {
-            let text = format!("cannot look up the login: {error}");
-            deferral(StatusCode::temporary(3, 0), text)
+        let login = login.map_err(|NoLogin(warning)| {
+            let queue_id = self.letter.queue_id.map_or("", QueueId::as_str);
+            self.remote
+                .warn(self.options.protocol, &format!("{queue_id}: {warning}"));
+            let text = format!("local data error while talking to {}", target.peer);
+            Outcome {
+                relay: target.relay.clone(),
+                ..deferral(StatusCode::temporary(3, 0), text)
+            }
         })?;
         let policy = self
             .options
@@ -277,6 +284,9 @@ impl Trying<'_, '_> {
             .for_host(target, self.site)
             .map_err(|NoPolicy(why)| {
                 self.remote.warn(self.options.protocol, &why);
+                let place = format!("{}/{}", self.site.text, target.host);
+                let warning = format!("TLS policy lookup for {place}: client TLS configuration problem");
+                self.remote.warn(self.options.protocol, &warning);
                 deferral(
                     StatusCode::temporary(7, 5),
                     "client TLS configuration problem".to_owned(),

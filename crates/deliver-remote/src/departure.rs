@@ -17,6 +17,8 @@ use tables::addresses::{AddressMap, Extension, Host};
 pub(crate) struct Departure {
     checks: Checks,
     generic: AddressMap,
+    /// `smtp_generic_maps`
+    generic_name: &'static str,
     local: DomainList,
     own_addresses: Vec<IpAddr>,
     settings: Box<Postfix>,
@@ -62,6 +64,7 @@ impl Departure {
         Departure {
             checks,
             generic,
+            generic_name: names[4],
             local: DomainList::open(&settings.mydestination, false, &mut Vec::new()),
             own_addresses: own_addresses.to_vec(),
             settings: Box::new(settings.clone()),
@@ -84,12 +87,14 @@ impl Departure {
     /// What stands for the addresses of an envelope.
     ///
     /// # Errors
-    /// When a table cannot be asked.
-    pub(crate) fn addresses(&self, message: &Message) -> Result<Other, tables::Error> {
+    /// When a table cannot be asked: what is to be said in the log, beside what the table says itself.
+    pub(crate) fn addresses(&self, message: &Message) -> Result<Other, String> {
         let recipients = message.recipients.iter().map(|recipient| &recipient.address);
         let mut other = HashMap::new();
         for address in message.sender.iter().chain(recipients) {
-            if let Some(found) = self.generic_address(address)? {
+            let found = self.generic_address(address);
+            let failed = |_| format!("{} map lookup problem for {address}", self.generic_name);
+            if let Some(found) = found.map_err(failed)? {
                 other.insert(address.clone(), found);
             }
         }

@@ -5,7 +5,7 @@ use address::Address;
 use sasl::Password;
 use sasl::client::{Client, Surroundings};
 use settings::TableRef;
-use smtp::client::Answer;
+use smtp::client::{Answer, Protocol};
 use tables::Tables;
 use tables::name_list::NameList;
 use world::Random;
@@ -26,6 +26,8 @@ const MECHANISMS: [&str; 8] = [
 pub(crate) struct Logins {
     /// `None`: it never logs in.
     passwords: Option<Tables>,
+    /// `smtp_sasl_password_maps`
+    name: &'static str,
     /// `smtp_sender_dependent_authentication`
     by_sender: bool,
     /// The mechanisms without TLS, with it, and where it is known who the server is.
@@ -49,6 +51,10 @@ impl std::fmt::Debug for Login {
     }
 }
 
+/// That a login cannot be looked up: what is to be said in the log, beside what the table says itself.
+#[derive(Debug)]
+pub(crate) struct NoLogin(pub(crate) String);
+
 /// How private the connection is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Privacy {
@@ -62,11 +68,16 @@ impl Logins {
     /// What main.cf says of one client.
     pub(crate) fn of(chosen: &Parameters<'_>) -> Logins {
         let maps: &[TableRef] = chosen.sasl_password_maps;
+        let name = match chosen.protocol {
+            Protocol::Smtp => "smtp_sasl_password_maps",
+            Protocol::Lmtp => "lmtp_sasl_password_maps",
+        };
         // A table that cannot be opened fails at every lookup: mail waits, and its log line says why.
-        let passwords = (*chosen.sasl_auth_enable).then(|| Tables::open(maps).0);
+        let passwords = (*chosen.sasl_auth_enable).then(|| Tables::open(maps).0.titled(name));
         let filter = chosen.sasl_mechanism_filter;
         Logins {
             passwords,
+            name,
             by_sender: *chosen.sender_dependent_authentication,
             plain: mechanisms(chosen.sasl_security_options, filter),
             encrypted: mechanisms(chosen.sasl_tls_security_options, filter),
@@ -91,7 +102,7 @@ impl Logins {
         sender: Option<&Address>,
         host: &str,
         next_hop: &str,
-    ) -> Result<Option<Login>, tables::Error> {
+    ) -> Result<Option<Login>, NoLogin> {
         let Some(passwords) = &self.passwords else {
             return Ok(None);
         };
@@ -109,7 +120,9 @@ impl Logins {
                 .map(str::to_owned),
         );
         for key in keys {
-            if let Some(found) = passwords.lookup(&key.to_ascii_lowercase())? {
+            let found = passwords.lookup(&key.to_ascii_lowercase());
+            let failed = |_| NoLogin(format!("{} lookup error", self.name));
+            if let Some(found) = found.map_err(failed)? {
                 let (user, password) = found.split_once(':').unwrap_or((&found, ""));
                 return Ok(Some(Login {
                     user: user.to_owned(),

@@ -24,6 +24,8 @@ pub(crate) struct Policies {
     level: Level,
     wrapped: bool,
     maps: Tables,
+    /// `smtp_tls_policy_maps`
+    maps_name: &'static str,
     per_site: Tables,
     enforces_names: bool,
     protocols: Protocols,
@@ -116,10 +118,15 @@ impl Policies {
             }
             .into());
         }
+        let maps_name = match chosen.protocol {
+            Protocol::Smtp => "smtp_tls_policy_maps",
+            Protocol::Lmtp => "lmtp_tls_policy_maps",
+        };
         let policies = Policies {
             level,
             wrapped: *chosen.tls_wrappermode,
-            maps: Tables::open(chosen.tls_policy_maps).0,
+            maps: Tables::open(chosen.tls_policy_maps).0.titled(maps_name),
+            maps_name,
             per_site: Tables::open(chosen.tls_per_site).0,
             enforces_names: *chosen.tls_enforce_peername,
             protocols: Protocols::of_postfix(&chosen.tls_protocols.join(", "))?,
@@ -187,11 +194,13 @@ impl Policies {
             keys.extend(whole.match_indices('.').map(|(at, _)| whole[at..].to_owned()));
         }
         for key in keys {
-            if let Some(text) = self
-                .maps
-                .lookup(&key)
-                .map_err(|error| NoPolicy(error.to_string()))?
-            {
+            if let Some(text) = self.maps.lookup(&key).map_err(|_| {
+                let place = &site.text;
+                let name = self.maps_name;
+                NoPolicy(format!(
+                    "{name}, next-hop destination \"{place}\": policy table lookup error"
+                ))
+            })? {
                 return Ok(Some((key, text)));
             }
         }

@@ -368,6 +368,10 @@ impl Submission {
     ) -> Result<Accepted, Declined> {
         let queue_id = self.incoming.queue_id().clone();
         let settings = Arc::clone(&self.circumstances.settings);
+        // What could not be told of the sender is told before anything is asked about recipients.
+        if let Some(failure @ Failure::Intake(intake::Error::Mapping(_))) = &self.failure {
+            return Err(failure.tell(&queue_id, front));
+        }
         envelope.sender.clone_from(&self.circumstances.mapped_sender);
         let addresses = Addresses::of(&self.cleanup, &settings);
         let mapped = addresses.map(&mut envelope, self.circumstances.is_copied());

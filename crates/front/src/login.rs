@@ -47,6 +47,15 @@ pub struct LoginService {
     pub connections: Arc<Connections>,
 }
 
+/// What sessions offer, as the agent sees it too.
+fn offered(settings: &Dovecot) -> imap::extensions::Offered {
+    imap::extensions::Offered::by(imap::extensions::Wanted {
+        plugins: &settings.mail_plugins,
+        literal_minus: settings.imap_literal_minus,
+        capability: &settings.imap_capability,
+    })
+}
+
 impl LoginService {
     /// Speaks with one client until it has logged in or is gone.
     pub async fn converse(self: Arc<LoginService>, mut link: Link) {
@@ -65,7 +74,7 @@ impl LoginService {
         match self.protocol {
             Protocol::Imap => {
                 let settings = service.login_settings(&link, secured);
-                let mut login = imap::login::Login::new(settings, service.id(), now());
+                let mut login = imap::login::Login::new(settings, service.introduction(), now());
                 let logged_in = host.pump(&mut login, &mut link).await && login.is_logged_in();
                 host.hand_over(logged_in.then(|| login.into_unread()), link).await;
             }
@@ -103,9 +112,12 @@ impl LoginService {
         })
     }
 
-    /// What IMAP's ID tells before the login.
-    fn id(&self) -> Vec<(String, String)> {
-        imap::id::fields(&self.settings.imap_id_send, env!("CARGO_PKG_VERSION"))
+    /// What IMAP tells of itself before the login.
+    fn introduction(&self) -> imap::login::Introduction {
+        imap::login::Introduction {
+            id: imap::id::fields(&self.settings.imap_id_send, env!("CARGO_PKG_VERSION")),
+            offered: offered(&self.settings),
+        }
     }
 
     fn log_name(&self) -> &'static str {

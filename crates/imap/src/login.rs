@@ -6,6 +6,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 pub use machine::login::{Answer, Disconnect, Event, Settings, Tls};
 use machine::{Machine, SECOND, Stamp};
 
+use crate::extensions::Offered;
 use crate::wire::Error;
 use crate::wire::cursor::Cursor;
 use crate::wire::framing::{Frame, Framing};
@@ -47,6 +48,15 @@ enum Question {
     Sasl,
 }
 
+/// What the server tells of itself before and at the login.
+#[derive(Debug, Clone, Default)]
+pub struct Introduction {
+    /// What ID answers (`imap_id_send`): pairs of field and value. Empty: NIL.
+    pub id: Vec<(String, String)>,
+    /// What sessions offer by settings.
+    pub offered: Offered,
+}
+
 /// The login phase of one connection.
 ///
 /// # Limits
@@ -54,8 +64,7 @@ enum Question {
 #[derive(Debug)]
 pub struct Login {
     settings: Settings,
-    /// What ID answers (`imap_id_send`): pairs of field and value. Empty: NIL.
-    id: Vec<(String, String)>,
+    introduction: Introduction,
     framing: Framing,
     output: Vec<u8>,
     events: Vec<Event>,
@@ -67,10 +76,10 @@ pub struct Login {
 
 impl Login {
     /// A connection that has just arrived; the greeting is ready.
-    pub fn new(settings: Settings, id: Vec<(String, String)>, now: Stamp) -> Login {
+    pub fn new(settings: Settings, introduction: Introduction, now: Stamp) -> Login {
         let mut login = Login {
             settings,
-            id,
+            introduction,
             framing: Framing::new(SASL_BYTES_MAX.max(COMMAND_BYTES_MAX)),
             output: Vec::new(),
             events: Vec::new(),
@@ -100,7 +109,9 @@ impl Login {
 
     /// The CAPABILITY list before login.
     fn capabilities(&self) -> String {
-        let mut list = String::from("IMAP4rev1 SASL-IR LOGIN-REFERRALS ID ENABLE IDLE LITERAL+");
+        let literals = self.introduction.offered.literals.word();
+        let usual = format!("IMAP4rev1 SASL-IR LOGIN-REFERRALS ID ENABLE IDLE {literals}");
+        let mut list = self.introduction.offered.list(usual);
         if self.settings.tls == Tls::Offered {
             list.push_str(" STARTTLS");
         }
@@ -158,6 +169,10 @@ impl Login {
             Frame::Command(command) if command.len() <= COMMAND_BYTES_MAX => self.take_command(&command),
             Frame::Command(_) | Frame::Dropped(_) => self.bad("*", "BAD Too long argument."),
             Frame::Literal(announced) => {
+                if self.introduction.offered.literals.refuses(announced) {
+                    self.say("* BYE Non-synchronizing literal size too large");
+                    return self.finish(Disconnect::TooManyBadCommands);
+                }
                 if self.framing.so_far().len() as u64 + announced.size < COMMAND_BYTES_MAX as u64
                     && self.framing.collect()
                 {
@@ -232,7 +247,7 @@ impl Login {
         cursor.space()?;
         let fields = id_fields(cursor)?;
         cursor.end()?;
-        let answer = id_answer(&self.id);
+        let answer = id_answer(&self.introduction.id);
         self.say(&answer);
         self.say(&format!("{tag} OK ID completed."));
         if !fields.is_empty() {
@@ -327,7 +342,7 @@ impl Login {
     }
 
     fn logged_in(&mut self, tag: &str) {
-        let capabilities = crate::extensions::capabilities();
+        let capabilities = crate::extensions::capabilities(&self.introduction.offered);
         self.say(&format!("{tag} OK [CAPABILITY {capabilities}] Logged in"));
         self.state = State::Finished(true);
     }

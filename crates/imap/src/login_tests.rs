@@ -13,13 +13,16 @@ fn settings() -> Settings {
     }
 }
 
-fn id() -> Vec<(String, String)> {
-    vec![("name".into(), "Dovecot".into())]
+fn introduction() -> Introduction {
+    Introduction {
+        id: vec![("name".into(), "Dovecot".into())],
+        ..Introduction::default()
+    }
 }
 
 /// Plays a client against the machine; `alice`/`secret` is right. Returns what the client saw.
 fn play(settings: Settings, pieces: &[&[u8]]) -> (String, Login) {
-    let mut login = Login::new(settings, id(), 0);
+    let mut login = Login::new(settings, introduction(), 0);
     for piece in pieces {
         login.feed(piece, 1);
         while let Some(event) = login.next_event() {
@@ -181,7 +184,7 @@ fn id_and_logout() {
 
 #[test]
 fn silence_is_bounded() {
-    let mut login = Login::new(settings(), id(), 0);
+    let mut login = Login::new(settings(), introduction(), 0);
     assert_eq!(login.deadline(), Some(IDLE_SECS_MAX * SECOND));
     login.time_out(IDLE_SECS_MAX * SECOND);
     assert_eq!(
@@ -205,4 +208,27 @@ proptest! {
         let (cut_up, _) = play(settings(), &pieces);
         prop_assert_eq!(whole, cut_up);
     }
+}
+
+#[test]
+fn literal_minus_is_kept_to() {
+    let offered = Offered::by(crate::extensions::Wanted {
+        literal_minus: true,
+        capability: "+ XTEST",
+        ..Default::default()
+    });
+    let introduction = Introduction {
+        id: Vec::new(),
+        offered,
+    };
+    let mut login = Login::new(settings(), introduction, 0);
+    let mut out = Vec::new();
+    login.next_output(&mut out, 1000);
+    let greeting = String::from_utf8_lossy(&out);
+    assert!(greeting.contains(" IDLE LITERAL- XTEST "), "{greeting}");
+    login.feed(b"a LOGIN {4097+}\r\n", 0);
+    out.clear();
+    login.next_output(&mut out, 1000);
+    assert_eq!(out, b"* BYE Non-synchronizing literal size too large\r\n");
+    assert!(!login.is_logged_in() && matches!(login.next_event(), Some(Event::Disconnected(_))));
 }

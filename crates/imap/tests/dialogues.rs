@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
-use imap::login::{self, Answer, Login};
+use imap::extensions::{Offered, Wanted};
+use imap::login::{self, Answer, Introduction, Login};
 use imap::session::{Session, Settings};
 use machine::{Machine, Stamp};
 use mailbox::memory::MemoryStore;
@@ -26,11 +27,12 @@ impl Connection {
             return;
         }
         let settings = Settings {
-            id: id(),
+            id: introduction().id,
+            offered: introduction().offered,
             ..Settings::default()
         };
         let mut session = Session::new(store.clone(), Arc::new(|| {}), settings, now);
-        let ended = std::mem::replace(login.as_mut(), Login::new(offers(), id(), now));
+        let ended = std::mem::replace(login.as_mut(), Login::new(offers(), introduction(), now));
         session.feed(&ended.into_unread(), now);
         *self = Connection::Session(Box::new(session));
     }
@@ -46,8 +48,15 @@ fn offers() -> login::Settings {
     }
 }
 
-fn id() -> Vec<(String, String)> {
-    vec![("name".into(), "Dovecot".into())]
+fn introduction() -> Introduction {
+    let wanted = Wanted {
+        plugins: &["imap_zlib".to_owned()],
+        ..Wanted::default()
+    };
+    Introduction {
+        id: vec![("name".into(), "Dovecot".into())],
+        offered: Offered::by(wanted),
+    }
 }
 
 impl Machine for Connection {
@@ -142,7 +151,10 @@ impl Policy for Memory {
     }
 
     fn machine(&mut self, now: Stamp) -> Connection {
-        Connection::Login(Box::new(Login::new(offers(), id(), now)), self.store.clone())
+        Connection::Login(
+            Box::new(Login::new(offers(), introduction(), now)),
+            self.store.clone(),
+        )
     }
 
     fn decide(&mut self, event: login::Event, _now: Stamp) -> Option<Answer> {

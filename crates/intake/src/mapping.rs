@@ -14,7 +14,7 @@ use tables::addresses::{AddressMap, Extension, Host};
 use crate::sendmail::Renames;
 
 /// How often a canonical address may itself have a canonical one.
-pub const NESTING_MAX: usize = 1000;
+pub const NESTING_MAX: usize = 10;
 
 /// How much of an address that is too long is logged, in characters.
 const SHOWN_CHARS: usize = 300;
@@ -323,7 +323,10 @@ impl Maps {
                 let mut found = found.into_iter();
                 match found.next() {
                     Some(first) => all[at] = first,
-                    None => break,
+                    None => {
+                        self.check_unread(&all[at], host)?;
+                        break;
+                    }
                 }
                 all.extend(found);
                 nesting += 1;
@@ -333,6 +336,22 @@ impl Maps {
         let mut seen = HashSet::new();
         all.retain(|address| seen.insert(folded(address)));
         Ok(all)
+    }
+
+    /// What stands for this address is none: an error when it is too long for one. Nobody else gets the mail then.
+    fn check_unread(&self, address: &Address, host: &dyn Host) -> Result<(), Error> {
+        let asked = |cause| Error::Lookup {
+            table: self.aliases.name(),
+            address: address.to_string(),
+            cause,
+        };
+        match self.aliases.text(address, host).map_err(asked)? {
+            Some(text) if text.len() > address::LOCAL_BYTES_MAX => Err(Error::TooLong {
+                table: self.aliases.name(),
+                address: text.chars().take(SHOWN_CHARS).collect(),
+            }),
+            _ => Ok(()),
+        }
     }
 
     /// Who gets copies of what this address sends; who of what it gets.

@@ -20,6 +20,8 @@ const BASE_BYTES_MAX: u64 = 2 << 30;
 pub(crate) struct Facts {
     pub(crate) generation: u64,
     pub(crate) uid_validity: UidValidity,
+    /// 0 in what older versions wrote.
+    pub(crate) object_id: u64,
     pub(crate) uid_next: Uid,
     pub(crate) first_recent: Uid,
     pub(crate) highest_modseq: ModSeq,
@@ -48,6 +50,7 @@ impl Facts {
         Facts {
             generation,
             uid_validity,
+            object_id: generation,
             uid_next: 1,
             first_recent: 1,
             highest_modseq: 1,
@@ -107,6 +110,7 @@ impl Facts {
         {
             header.extend_from_slice(&number.to_le_bytes());
         }
+        header.extend_from_slice(&self.object_id.to_le_bytes());
         header.resize(HEADER_BYTES - 4, 0);
         let header_crc = crc32c::crc32c(&header);
         header.extend_from_slice(&header_crc.to_le_bytes());
@@ -141,6 +145,7 @@ impl Facts {
         if header.u32()? != crc32c::crc32c(body) {
             return None;
         }
+        facts.object_id = header.u64()?;
         let mut body = Reader(body);
         for _ in 0..keywords {
             facts

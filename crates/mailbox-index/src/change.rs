@@ -34,6 +34,10 @@ pub struct NewMessage<'a> {
     pub size_bytes: u64,
     /// INTERNALDATE, seconds since the Unix epoch.
     pub internal_date_secs: i64,
+    /// When it came into the mailbox, seconds since the Unix epoch.
+    pub save_date_secs: i64,
+    /// What its content is called for good ([`mailbox::MessageState::email_id`]); 0: the index makes a name of mailbox and UID.
+    pub email_id: u64,
     /// Where the store finds it; opaque here.
     pub key: &'a [u8],
 }
@@ -48,7 +52,8 @@ pub struct Change {
     keywords: Vec<Keyword>,
 }
 
-const ADD: u8 = 1;
+/// As older versions wrote it: without save date and email id.
+const ADD_UNDATED: u8 = 1;
 const FLAGS: u8 = 2;
 const KEY: u8 = 3;
 const SIZE: u8 = 4;
@@ -57,6 +62,7 @@ const KEYWORD: u8 = 6;
 const FIRST_RECENT: u8 = 7;
 const STATE: u8 = 8;
 const UID_NEXT: u8 = 9;
+const ADD: u8 = 10;
 
 impl Change {
     pub(crate) fn new(facts: &Facts) -> Change {
@@ -102,6 +108,9 @@ impl Change {
         self.payload.extend_from_slice(&message.size_bytes.to_le_bytes());
         self.payload
             .extend_from_slice(&message.internal_date_secs.to_le_bytes());
+        self.payload
+            .extend_from_slice(&message.save_date_secs.to_le_bytes());
+        self.payload.extend_from_slice(&message.email_id.to_le_bytes());
         self.counted(message.key);
         Ok(uid)
     }
@@ -216,11 +225,11 @@ impl Facts {
         while let Some(code) = reader.u8() {
             let uid = reader.u32()?;
             operations += 1;
-            if matches!(code, ADD | FLAGS | EXPUNGE) {
+            if matches!(code, ADD | ADD_UNDATED | FLAGS | EXPUNGE) {
                 self.highest_modseq = self.highest_modseq.max(modseq);
             }
             match code {
-                ADD => self.apply_add(uid, modseq, &mut reader)?,
+                ADD | ADD_UNDATED => self.apply_add(uid, modseq, code == ADD, &mut reader)?,
                 FLAGS => {
                     let (system, bits) = (SystemFlags(reader.u8()?), reader.u64()?);
                     if let Some(record) = self.record_mut(uid) {
@@ -248,11 +257,15 @@ impl Facts {
         Some(operations)
     }
 
-    fn apply_add(&mut self, uid: Uid, modseq: ModSeq, reader: &mut Reader<'_>) -> Option<()> {
+    fn apply_add(&mut self, uid: Uid, modseq: ModSeq, is_dated: bool, reader: &mut Reader<'_>) -> Option<()> {
         let system = SystemFlags(reader.u8()?);
         let keyword_bits = reader.u64()?;
         let size_bytes = reader.u64()?;
         let internal_date_secs = reader.u64()? as i64;
+        let (save_date_secs, email_id) = match is_dated {
+            true => (reader.u64()? as i64, reader.u64()?),
+            false => (0, 0),
+        };
         let key = reader.counted()?;
         if self.records.last().is_some_and(|last| last.uid >= uid) {
             return None;
@@ -267,6 +280,8 @@ impl Facts {
             modseq,
             size_bytes,
             internal_date_secs,
+            save_date_secs,
+            email_id,
             key_at,
             key_bytes,
         });

@@ -1,6 +1,7 @@
 //! The index of one mailbox: opening, locking, reading, committing, folding the log into a new base.
 
 use std::fs::File;
+use std::num::NonZeroI64;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use crate::base::{self, Facts, Found};
 use crate::change::{Change, Durability};
 use crate::log::{Header, Log};
 use crate::record::Record;
-use crate::{Error, Result};
+use crate::{Error, Result, object_id};
 
 /// The log is folded into a new base after this many operations, or an eighth of the messages when that is more.
 pub const FOLD_AFTER_OPERATIONS: usize = 2000;
@@ -130,6 +131,22 @@ impl Index {
         self.facts.uid_validity
     }
 
+    /// What the mailbox is called for good, also when it is renamed ([`mailbox::Opened::object_id`]).
+    pub fn object_id(&self) -> u64 {
+        match self.facts.object_id {
+            0 => u64::from(self.facts.uid_validity),
+            object_id => object_id,
+        }
+    }
+
+    /// What the content of a message is called for good ([`mailbox::MessageState::email_id`]).
+    pub fn email_id(&self, record: &Record) -> u64 {
+        match record.email_id {
+            0 => object_id::mixed(self.object_id() ^ u64::from(record.uid).rotate_left(32)),
+            email_id => email_id,
+        }
+    }
+
     /// The UID of the next message.
     pub fn uid_next(&self) -> Uid {
         self.facts.uid_next
@@ -212,6 +229,8 @@ impl Index {
             flags: self.flags(record),
             size_bytes: record.size_bytes,
             internal_date_secs: record.internal_date_secs,
+            save_date_secs: NonZeroI64::new(record.save_date_secs),
+            email_id: self.email_id(record),
         }
     }
 
@@ -228,16 +247,19 @@ impl Index {
                 .map(|r| self.message_state(r))
                 .collect(),
         };
-        let expunged = match since {
-            _ if nothing_new || since == 0 => UidSet::new(),
-            _ => facts.history.since(since).unwrap_or_else(|| self.not_messages()),
+        let history = match since {
+            _ if nothing_new || since == 0 => Some(UidSet::new()),
+            _ => facts.history.since(since),
         };
+        let exact = history.is_some();
+        let expunged = history.unwrap_or_else(|| self.not_messages());
         Changes {
             uid_validity: facts.uid_validity,
             uid_next: facts.uid_next,
             highest_modseq: facts.highest_modseq,
             messages,
             expunged,
+            exact,
         }
     }
 

@@ -26,14 +26,18 @@
 //! [`index::FOLD_AFTER_OPERATIONS`].
 
 mod base;
+pub mod cache;
 pub mod change;
 pub mod error;
 pub mod expunged;
 pub mod index;
 mod log;
+pub mod object_id;
 pub mod record;
 
+pub use cache::CacheFile;
 pub use change::{Change, Durability, NewMessage};
 pub use error::{Error, Result};
 pub use index::{Index, Lock};
+pub use object_id::email_id;
 pub use record::Record;

@@ -2,7 +2,7 @@
 
 use mailbox::{ModSeq, SystemFlags, Uid};
 
-/// Length of a record on disk, in bytes; the rest is reserved and zero.
+/// Length of a record on disk, in bytes.
 pub(crate) const RECORD_BYTES: usize = 64;
 
 /// What the index knows about one message. Its key: [`crate::Index::key`]; its keywords by name: [`crate::Index::flags`].
@@ -20,13 +20,16 @@ pub struct Record {
     pub size_bytes: u64,
     /// INTERNALDATE, seconds since the Unix epoch.
     pub internal_date_secs: i64,
+    /// When it came into the mailbox, seconds since the Unix epoch; 0: nobody noted it.
+    pub save_date_secs: i64,
+    /// What its content is called for good; 0: see [`crate::Index::email_id`].
+    pub email_id: u64,
     pub(crate) key_at: u32,
     pub(crate) key_bytes: u32,
 }
 
 impl Record {
     pub(crate) fn encode(&self, into: &mut Vec<u8>) {
-        let start = into.len();
         into.extend_from_slice(&self.uid.to_le_bytes());
         into.extend_from_slice(&[self.system.0, 0, 0, 0]);
         into.extend_from_slice(&self.keyword_bits.to_le_bytes());
@@ -35,7 +38,8 @@ impl Record {
         into.extend_from_slice(&self.internal_date_secs.to_le_bytes());
         into.extend_from_slice(&self.key_at.to_le_bytes());
         into.extend_from_slice(&self.key_bytes.to_le_bytes());
-        into.resize(start + RECORD_BYTES, 0);
+        into.extend_from_slice(&self.save_date_secs.to_le_bytes());
+        into.extend_from_slice(&self.email_id.to_le_bytes());
     }
 
     pub(crate) fn decode(from: &mut Reader<'_>) -> Option<Record> {
@@ -51,6 +55,8 @@ impl Record {
             internal_date_secs: fields.u64()? as i64,
             key_at: fields.u32()?,
             key_bytes: fields.u32()?,
+            save_date_secs: fields.u64()? as i64,
+            email_id: fields.u64()?,
         })
     }
 }

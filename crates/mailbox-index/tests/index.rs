@@ -28,6 +28,8 @@ fn add(change: &mut Change, key: &str) {
         flags: &flags,
         size_bytes: 100,
         internal_date_secs: -5,
+        save_date_secs: 1_600_000_000,
+        email_id: 0,
         key: key.as_bytes(),
     };
     change.add(message).unwrap();

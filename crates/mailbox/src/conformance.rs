@@ -5,10 +5,12 @@
 
 mod laws;
 mod model;
+mod objects;
 mod tree;
 
 pub use laws::*;
 pub use model::model;
+pub use objects::*;
 pub use tree::*;
 
 use crate::{Flags, Keyword, MailboxId, MailboxName, MessageState, Store, SystemFlags, Uid, UidSet};
@@ -48,7 +50,14 @@ pub fn suite(subject: &mut dyn Subject) {
     a_move_leaves_one_of_each(subject);
     two_openings_see_each_other(subject);
     everything_survives_reopening(subject);
+    a_cache_gives_what_it_was_given(subject);
+    an_index_leaves_no_message_out(subject);
     a_watch_wakes(subject);
+    a_mailbox_is_called_the_same_for_good(subject);
+    a_message_is_called_the_same_for_good(subject);
+    a_save_date_stays(subject);
+    a_watch_of_names_wakes(subject);
+    what_was_expunged_is_told_from_any_modseq(subject);
 }
 
 /// `first/second` in the store's own separator and namespace.

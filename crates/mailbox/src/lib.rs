@@ -6,6 +6,7 @@
 //!
 //! RFCs: 9051 and 3501 (mailbox model), 7162 (modseq). Limits: [`name::NAME_BYTES_MAX`], [`flags::KEYWORDS_MAX`].
 
+pub mod cache;
 pub mod conformance;
 pub mod error;
 pub mod flags;
@@ -15,6 +16,7 @@ pub mod name;
 pub mod store;
 pub mod uid;
 
+pub use cache::{Cache, Derived};
 pub use error::{Error, Result};
 pub use flags::{FlagChange, Flags, Keyword, SystemFlags};
 pub use memory::MemoryStore;

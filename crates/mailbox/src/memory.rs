@@ -1,14 +1,15 @@
 //! The in-memory store: the specification of [`Store`] that every other store is compared with.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use message::lines::ToCrlf;
 
+use crate::cache::MemoryCache;
 use crate::flags::KEYWORDS_MAX;
 use crate::name::NAME_BYTES_MAX;
 use crate::{
-    Append, Appended, Body, Changes, Copied, Error, FlagChange, Flags, Keyword, ListEntry, MailboxId,
+    Append, Appended, Body, Cache, Changes, Copied, Error, FlagChange, Flags, Keyword, ListEntry, MailboxId,
     MailboxName, MessageState, ModSeq, Namespace, NamespaceKind, Opened, Result, SpecialUse, Status, Store,
     Stored, SystemFlags, Uid, UidSet, UidValidity, Wake, Watch,
 };
@@ -26,12 +27,14 @@ pub struct MemoryStore {
 struct Account {
     mail: Mutex<Mail>,
     watchers: Mutex<Watchers>,
+    caches: Mutex<HashMap<MailboxId, Arc<MemoryCache>>>,
 }
 
 #[derive(Default)]
 struct Watchers {
     next_token: u64,
-    waiting: BTreeMap<u64, (MailboxId, Wake)>,
+    /// Without a mailbox: for changes of the names.
+    waiting: BTreeMap<u64, (Option<MailboxId>, Wake)>,
 }
 
 struct Mail {
@@ -39,11 +42,13 @@ struct Mail {
     subscriptions: BTreeSet<MailboxName>,
     next_id: u64,
     next_validity: UidValidity,
+    next_email_id: u64,
 }
 
 #[derive(Clone)]
 struct Mailbox {
     id: MailboxId,
+    object_id: u64,
     uid_validity: UidValidity,
     uid_next: Uid,
     highest_modseq: ModSeq,
@@ -60,6 +65,7 @@ struct Message {
     modseq: ModSeq,
     flags: Flags,
     internal_date_secs: i64,
+    email_id: u64,
     content: Arc<Vec<u8>>,
 }
 
@@ -82,11 +88,13 @@ impl MemoryStore {
             subscriptions: BTreeSet::new(),
             next_id: 1,
             next_validity: 1,
+            next_email_id: 1,
         };
         mail.add(MailboxName::inbox(), None);
         let account = Account {
             mail: Mutex::new(mail),
             watchers: Mutex::default(),
+            caches: Mutex::default(),
         };
         MemoryStore {
             account: Arc::new(account),
@@ -143,6 +151,7 @@ impl Mail {
     fn add(&mut self, name: MailboxName, special_use: Option<SpecialUse>) {
         let mailbox = Mailbox {
             id: MailboxId(Arc::from(format!("m{}", self.next_id))),
+            object_id: self.next_id,
             uid_validity: self.next_validity,
             uid_next: 1,
             highest_modseq: 1,
@@ -296,6 +305,9 @@ impl Message {
             flags: self.flags.clone(),
             size_bytes: self.content.len() as u64,
             internal_date_secs: self.internal_date_secs,
+            // There is no clock in this layer.
+            save_date_secs: None,
+            email_id: self.email_id,
         }
     }
 }
@@ -306,10 +318,30 @@ impl Account {
         let wakes: Vec<Wake> = lock(&self.watchers)
             .waiting
             .values()
-            .filter(|(id, _)| mailboxes.contains(&id))
+            .filter(|(id, _)| id.as_ref().is_some_and(|id| mailboxes.contains(&id)))
             .map(|(_, wake)| wake.clone())
             .collect();
         wakes.iter().for_each(|wake| wake());
+    }
+
+    /// Wakes those who watch the names; no lock of ours is held meanwhile.
+    fn wake_for_names(&self) {
+        let watchers = lock(&self.watchers);
+        let waiting = watchers.waiting.values().filter(|(id, _)| id.is_none());
+        let wakes: Vec<Wake> = waiting.map(|(_, wake)| wake.clone()).collect();
+        drop(watchers);
+        wakes.iter().for_each(|wake| wake());
+    }
+
+    fn watch(self: &Arc<Account>, mailbox: Option<MailboxId>, wake: Wake) -> Watch {
+        let mut watchers = lock(&self.watchers);
+        let token = watchers.next_token;
+        watchers.next_token += 1;
+        watchers.waiting.insert(token, (mailbox, wake));
+        Watch(Box::new(Watching {
+            account: Arc::clone(self),
+            token,
+        }))
     }
 }
 
@@ -353,6 +385,7 @@ impl Store for MemoryStore {
             Some(mailbox) => Ok(Opened {
                 id: mailbox.id.clone(),
                 uid_validity: mailbox.uid_validity,
+                object_id: mailbox.object_id,
                 read_only: false,
             }),
             None if self.has_children(&mail, name) => Err(Error::NotSelectable(name.to_string())),
@@ -367,6 +400,8 @@ impl Store for MemoryStore {
             return Err(Error::MailboxExists(name.to_string()));
         }
         mail.add(name.clone(), special_use);
+        drop(mail);
+        self.account.wake_for_names();
         Ok(())
     }
 
@@ -379,6 +414,7 @@ impl Store for MemoryStore {
             Some(mailbox) => {
                 drop(mail);
                 self.account.wake(&[&mailbox.id]);
+                self.account.wake_for_names();
                 Ok(())
             }
             None if self.has_children(&mail, name) => Err(Error::NotSelectable(name.to_string())),
@@ -396,6 +432,7 @@ impl Store for MemoryStore {
             let id = self.rename_inbox(&mut mail, to);
             drop(mail);
             self.account.wake(&[&id]);
+            self.account.wake_for_names();
             return Ok(());
         }
         let moving: Vec<MailboxName> = mail
@@ -420,6 +457,8 @@ impl Store for MemoryStore {
                     .insert(MailboxName::new(&new, self.separator), mailbox);
             }
         }
+        drop(mail);
+        self.account.wake_for_names();
         Ok(())
     }
 
@@ -435,6 +474,8 @@ impl Store for MemoryStore {
         } else {
             mail.subscriptions.remove(name);
         }
+        drop(mail);
+        self.account.wake_for_names();
         Ok(())
     }
 
@@ -468,6 +509,7 @@ impl Store for MemoryStore {
             highest_modseq: mailbox.highest_modseq,
             messages,
             expunged: expunged.into_iter().collect(),
+            exact: true,
         })
     }
 
@@ -548,16 +590,19 @@ impl Store for MemoryStore {
         Ok(Arc::new(Content(message.content.clone())))
     }
 
+    fn cache(&self, mailbox: &MailboxId) -> Option<Arc<dyn Cache>> {
+        let mut caches = lock(&self.account.caches);
+        let cache = caches.entry(mailbox.clone()).or_default();
+        Some(Arc::clone(cache) as Arc<dyn Cache>)
+    }
+
     fn watch(&self, mailbox: &MailboxId, wake: Wake) -> Result<Watch> {
         self.mail().mailbox(mailbox)?;
-        let mut watchers = lock(&self.account.watchers);
-        let token = watchers.next_token;
-        watchers.next_token += 1;
-        watchers.waiting.insert(token, (mailbox.clone(), wake));
-        Ok(Watch(Box::new(Watching {
-            account: self.account.clone(),
-            token,
-        })))
+        Ok(self.account.watch(Some(mailbox.clone()), wake))
+    }
+
+    fn watch_names(&self, wake: Wake) -> Result<Watch> {
+        Ok(self.account.watch(None, wake))
     }
 }
 
@@ -593,17 +638,19 @@ impl Append for Appending {
     }
 
     fn commit(self: Box<Self>) -> Result<Appended> {
-        let messages = self
-            .messages
-            .into_iter()
-            .map(|(flags, internal_date_secs, content)| Message {
+        let mut mail = lock(&self.account.mail);
+        let first_email_id = mail.next_email_id;
+        mail.next_email_id += self.messages.len() as u64;
+        let messages = (first_email_id..)
+            .zip(self.messages)
+            .map(|(email_id, (flags, internal_date_secs, content))| Message {
                 modseq: 0,
+                email_id,
                 flags: without_repetition(flags),
                 internal_date_secs,
                 content: Arc::new(content),
             })
             .collect();
-        let mut mail = lock(&self.account.mail);
         let mailbox = mail.mailbox_mut(&self.mailbox)?;
         let appended = Appended {
             uid_validity: mailbox.uid_validity,

@@ -4,9 +4,10 @@
 //! assumed to be the only writer: a session learns every change by asking for what is newer than a modseq.
 
 use std::collections::HashMap;
+use std::num::NonZeroI64;
 use std::sync::Arc;
 
-use crate::{FlagChange, Flags, MailboxName, ModSeq, Result, SpecialUse, Uid, UidSet, UidValidity};
+use crate::{Cache, FlagChange, Flags, MailboxName, ModSeq, Result, SpecialUse, Uid, UidSet, UidValidity};
 
 /// A mailbox that was opened. Opaque to callers; survives a rename where the store can follow it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -52,6 +53,8 @@ pub struct Opened {
     pub id: MailboxId,
     /// Its UIDVALIDITY.
     pub uid_validity: UidValidity,
+    /// What it is called for good: renaming does not change it, and no other mailbox of the account gets it (RFC 8474 §4).
+    pub object_id: u64,
     /// Whether changes will be refused with [`crate::Error::ReadOnly`].
     pub read_only: bool,
 }
@@ -90,6 +93,11 @@ pub struct MessageState {
     pub size_bytes: u64,
     /// INTERNALDATE, seconds since the Unix epoch.
     pub internal_date_secs: i64,
+    /// When it came into this mailbox, seconds since the Unix epoch (RFC 8514); `None` where nobody noted it.
+    pub save_date_secs: Option<NonZeroI64>,
+    /// What its content is called for good: copies have the same, in whichever mailbox of the account, and messages of other
+    /// content another one (RFC 8474 §5.1).
+    pub email_id: u64,
 }
 
 /// What happened to a mailbox after a modseq.
@@ -106,6 +114,17 @@ pub struct Changes {
     /// UIDs that were expunged. May hold more than that (any UID below `uid_next` that is not a message), never
     /// fewer. After modseq 0: not filled.
     pub expunged: UidSet,
+    /// Whether `expunged` holds just what was expunged after the modseq: it is known so far back.
+    pub exact: bool,
+}
+
+/// Text that is looked for in whole messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sought<'a> {
+    /// The text, as `i;unicode-casemap` compares it (`message::casemap`).
+    pub text: &'a str,
+    /// Whether headers count too.
+    pub in_headers: bool,
 }
 
 /// What a flag change did.
@@ -255,6 +274,13 @@ pub trait Store: Send + Sync {
     /// The content of a message.
     fn body(&self, mailbox: &MailboxId, uid: Uid) -> Result<Arc<dyn Body>>;
 
+    /// The messages that may hold a text, from a full-text index: all that do, and perhaps others. Messages that the index
+    /// does not know yet are among them. `None` where there is no index.
+    fn candidates(&self, mailbox: &MailboxId, sought: &Sought<'_>) -> Result<Option<UidSet>> {
+        let _ = (mailbox, sought);
+        Ok(None)
+    }
+
     /// What messages are called where they lie: for each a name that it keeps while it lives and no other message has (in a
     /// Maildir, the file's name without flags). `None` where messages have none.
     fn storage_names(&self, mailbox: &MailboxId) -> Result<Option<HashMap<Uid, String>>> {
@@ -262,6 +288,16 @@ pub trait Store: Send + Sync {
         Ok(None)
     }
 
+    /// What is kept of the messages beside them; `None` where nothing is.
+    fn cache(&self, mailbox: &MailboxId) -> Option<Arc<dyn Cache>> {
+        let _ = mailbox;
+        None
+    }
+
     /// Calls `wake` when the mailbox may have changed, by this process or another program.
     fn watch(&self, mailbox: &MailboxId, wake: Wake) -> Result<Watch>;
+
+    /// Calls `wake` when mailboxes may have come, gone or been renamed, or subscriptions changed, by this process or another
+    /// program.
+    fn watch_names(&self, wake: Wake) -> Result<Watch>;
 }

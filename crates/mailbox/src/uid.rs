@@ -52,6 +52,39 @@ impl UidSet {
         self.ranges.get(at).is_some_and(|&(start, _)| start <= uid)
     }
 
+    /// What is in both sets.
+    pub fn intersection(&self, other: &UidSet) -> UidSet {
+        let (mut left, mut right) = (self.ranges.as_slice(), other.ranges.as_slice());
+        let mut both = UidSet::new();
+        while let (Some(&(from, to)), Some(&(other_from, other_to))) = (left.first(), right.first()) {
+            let (low, high) = (from.max(other_from), to.min(other_to));
+            if low <= high {
+                both.ranges.push((low, high));
+            }
+            match to < other_to {
+                true => left = &left[1..],
+                false => right = &right[1..],
+            }
+        }
+        both
+    }
+
+    /// What is in this set and not in the other.
+    pub fn difference(&self, other: &UidSet) -> UidSet {
+        let mut outside = UidSet::new();
+        let mut free_from = Some(0);
+        for &(start, end) in &other.ranges {
+            if let (Some(from), Some(to)) = (free_from, start.checked_sub(1))
+                && from <= to
+            {
+                outside.ranges.push((from, to));
+            }
+            free_from = end.checked_add(1);
+        }
+        outside.ranges.extend(free_from.map(|from| (from, Uid::MAX)));
+        self.intersection(&outside)
+    }
+
     /// Whether the set is empty.
     pub fn is_empty(&self) -> bool {
         self.ranges.is_empty()
@@ -115,6 +148,11 @@ mod tests {
             }
             prop_assert_eq!(set.iter().collect::<Vec<_>>(), model.iter().copied().collect::<Vec<_>>());
             prop_assert!(set.ranges().windows(2).all(|w| w[0].1 + 1 < w[1].0));
+            let other: UidSet = model.iter().copied().filter(|uid| uid % 3 != 1).chain([210]).collect();
+            let both: UidSet = model.iter().copied().filter(|uid| other.contains(*uid)).collect();
+            let rest: UidSet = model.iter().copied().filter(|uid| !other.contains(*uid)).collect();
+            prop_assert_eq!(set.intersection(&other), both);
+            prop_assert_eq!(set.difference(&other), rest);
             for uid in 0..220 { prop_assert_eq!(set.contains(uid), model.contains(&uid)); }
         }
     }

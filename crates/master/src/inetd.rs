@@ -115,7 +115,8 @@ pub fn serve_user(
     runtime()?.block_on(async {
         let nobody = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
         let mut link = Link::handed(far.into(), nobody, nobody)?;
-        link.send(greeting(protocol, &account).as_bytes()).await?;
+        link.send(greeting(protocol, &account, &sessions.settings).as_bytes())
+            .await?;
         let handover = Handover {
             protocol,
             link,
@@ -135,10 +136,10 @@ pub fn serve_user(
         .map_err(|_| anyhow::anyhow!("the output ended early"))
 }
 
-fn greeting(protocol: Protocol, account: &Account) -> String {
+fn greeting(protocol: Protocol, account: &Account, dovecot: &Dovecot) -> String {
     match protocol {
         Protocol::Imap => {
-            let capabilities = imap::extensions::capabilities();
+            let capabilities = imap::extensions::capabilities(&agent::offered(dovecot));
             format!(
                 "* PREAUTH [CAPABILITY {capabilities}] Logged in as {}\r\n",
                 account.user

@@ -1,10 +1,12 @@
 //! Eight-bit messages for peers that take seven bits only (RFC 6152 §3): parts labelled `8bit` or `binary` become
-//! quoted-printable, the multiparts and messages around them `7bit`. Streaming, in any pieces.
+//! quoted-printable, the multiparts and messages around them `7bit`. And messages with parts in binary for stores that keep
+//! lines only (RFC 3516 §4.3): parts labelled `binary` become base64. Streaming, in any pieces.
 //!
 //! What is not labelled stays as it is, header fields too: without a label nobody can say what the octets mean.
 
 use crate::header;
 use crate::parameters::ContentType;
+use crate::transfer;
 use memchr::memchr;
 
 /// The largest header of one part that is looked at, in octets; a part with a larger one passes as it is.
@@ -19,6 +21,7 @@ const COLUMNS_MAX: usize = 75;
 /// A conversion of one message.
 #[derive(Debug)]
 pub struct Downgrade {
+    target: Target,
     /// The start of a line whose end is still to come.
     line: Vec<u8>,
     /// The line's start went on already.
@@ -30,6 +33,13 @@ pub struct Downgrade {
     messages: usize,
 }
 
+/// What must not be left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Target {
+    EightBit,
+    Binary,
+}
+
 #[derive(Debug)]
 struct Boundary {
     text: Vec<u8>,
@@ -39,11 +49,15 @@ struct Boundary {
 #[derive(Debug)]
 enum State {
     /// Collects the header of a part.
-    Header { collected: Vec<u8>, in_digest: bool },
+    Header {
+        collected: Vec<u8>,
+        in_digest: bool,
+    },
     /// The body passes as it is.
     Plain,
     /// The body is encoded.
     Quoted(Quoted),
+    Base64(Base64),
 }
 
 /// What a header says about its body.
@@ -62,9 +76,19 @@ impl Default for Downgrade {
 }
 
 impl Downgrade {
-    /// At the start of a message.
+    /// At the start of a message in which nothing is to have eight bits.
     pub fn new() -> Downgrade {
+        Downgrade::to(Target::EightBit)
+    }
+
+    /// At the start of a message in which nothing is to be binary.
+    pub fn of_binary() -> Downgrade {
+        Downgrade::to(Target::Binary)
+    }
+
+    fn to(target: Target) -> Downgrade {
         Downgrade {
+            target,
             line: Vec::new(),
             inside_line: false,
             state: State::Header {
@@ -100,9 +124,7 @@ impl Downgrade {
         if matches!(self.state, State::Header { .. }) {
             self.header_done(output, None);
         }
-        if let State::Quoted(quoted) = &mut self.state {
-            quoted.finish(output);
-        }
+        self.state.finish(output, None);
     }
 
     /// Handles `self.line`: a whole line, or a piece of a long one.
@@ -117,6 +139,7 @@ impl Downgrade {
                 State::Header { .. } => self.header_line(&line, output),
                 State::Plain => output.extend_from_slice(&line),
                 State::Quoted(quoted) => quoted.feed(&line, output),
+                State::Base64(base64) => base64.feed(&line, output),
             }
         }
         line.clear();
@@ -140,9 +163,7 @@ impl Downgrade {
         if matches!(self.state, State::Header { .. }) {
             self.header_done(output, None);
         }
-        if let State::Quoted(quoted) = &mut self.state {
-            quoted.finish(output);
-        }
+        self.state.finish(output, Some(line));
         output.extend_from_slice(line);
         let in_digest = self.boundaries[index].is_digest;
         self.boundaries.truncate(if is_last { index } else { index + 1 });
@@ -183,14 +204,20 @@ impl Downgrade {
             .unwrap_or_default();
         let is_eight_bit = matches!(encoding.as_slice(), b"8bit" | b"binary");
         let is_open = is_eight_bit || matches!(encoding.as_slice(), b"" | b"7bit");
+        let is_coded = match self.target {
+            Target::EightBit => is_eight_bit,
+            Target::Binary => encoding == b"binary",
+        };
         let body = match self.body(&collected, in_digest) {
             body @ (Body::Multipart(_) | Body::Message) if is_open => body,
             _ => Body::Leaf,
         };
-        match (is_eight_bit, &body) {
-            (false, _) => output.extend_from_slice(&collected),
-            (true, Body::Leaf) => relabel(&collected, "quoted-printable", output),
-            (true, _) => relabel(&collected, "7bit", output),
+        match (is_coded, self.target, &body) {
+            (true, Target::Binary, Body::Leaf) => relabel_in_place(&collected, "base64", output),
+            (true, Target::EightBit, Body::Leaf) => relabel(&collected, "quoted-printable", output),
+            (true, Target::EightBit, _) => relabel(&collected, "7bit", output),
+            // What holds only parts that became base64 may say `binary` still.
+            _ => output.extend_from_slice(&collected),
         }
         output.extend_from_slice(separator.unwrap_or_default());
         self.state = match body {
@@ -205,7 +232,8 @@ impl Downgrade {
                     in_digest: false,
                 }
             }
-            Body::Leaf if is_eight_bit => State::Quoted(Quoted::default()),
+            Body::Leaf if is_coded && self.target == Target::Binary => State::Base64(Base64::default()),
+            Body::Leaf if is_coded => State::Quoted(Quoted::default()),
             Body::Leaf => State::Plain,
         };
     }
@@ -236,6 +264,17 @@ impl Downgrade {
     }
 }
 
+impl State {
+    /// The part is over: at the end of the message, or before a line that is a boundary.
+    fn finish(&mut self, output: &mut Vec<u8>, boundary: Option<&[u8]>) {
+        match self {
+            State::Quoted(quoted) => quoted.finish(output),
+            State::Base64(base64) => base64.finish(output, boundary.is_some()),
+            State::Header { .. } | State::Plain => {}
+        }
+    }
+}
+
 /// `8bit` of `8BIT (of course)`.
 fn first_word(value: &[u8]) -> Vec<u8> {
     let value = value.trim_ascii_start();
@@ -257,6 +296,24 @@ fn relabel(collected: &[u8], encoding: &str, output: &mut Vec<u8>) {
         "\n"
     };
     output.extend_from_slice(format!("Content-Transfer-Encoding: {encoding}{end}").as_bytes());
+}
+
+/// The header with another Content-Transfer-Encoding where the first one stood.
+fn relabel_in_place(collected: &[u8], encoding: &str, output: &mut Vec<u8>) {
+    let mut from = 0;
+    for field in header::find_all(collected, "content-transfer-encoding") {
+        output.extend_from_slice(&collected[from..field.offset]);
+        if from == 0 {
+            let end = if field.raw.ends_with(b"\r\n") {
+                "\r\n"
+            } else {
+                "\n"
+            };
+            output.extend_from_slice(format!("Content-Transfer-Encoding: {encoding}{end}").as_bytes());
+        }
+        from = field.offset + field.raw.len();
+    }
+    output.extend_from_slice(&collected[from..]);
 }
 
 /// Quoted-printable on its way out.
@@ -335,6 +392,51 @@ impl Quoted {
     }
 }
 
+/// Octets in one line of base64 (RFC 2045 §6.8).
+const BASE64_LINE_OCTETS: usize = 57;
+
+/// Base64 on its way out.
+#[derive(Debug, Default)]
+struct Base64 {
+    /// What does not fill a line yet; the last line end may belong to a boundary.
+    waiting: Vec<u8>,
+    has_lines: bool,
+}
+
+impl Base64 {
+    fn feed(&mut self, text: &[u8], output: &mut Vec<u8>) {
+        self.waiting.extend_from_slice(text);
+        let mut at = 0;
+        // Two octets stay: they may be the line end before a boundary.
+        while self.waiting.len() - at >= BASE64_LINE_OCTETS + 2 {
+            self.line(at..at + BASE64_LINE_OCTETS, output);
+            at += BASE64_LINE_OCTETS;
+        }
+        self.waiting.drain(..at);
+    }
+
+    fn line(&mut self, octets: std::ops::Range<usize>, output: &mut Vec<u8>) {
+        if std::mem::replace(&mut self.has_lines, true) {
+            output.extend_from_slice(b"\r\n");
+        }
+        let coded = transfer::encode_base64(&self.waiting[octets]);
+        output.extend_from_slice(coded.trim_ascii_end().as_bytes());
+    }
+
+    fn finish(&mut self, output: &mut Vec<u8>, before_boundary: bool) {
+        let ends: [&[u8]; 2] = [b"\r\n", b"\n"];
+        let end = ends
+            .into_iter()
+            .find(|end| before_boundary && self.waiting.ends_with(end));
+        let kept = self.waiting.len() - end.map_or(0, <[u8]>::len);
+        for start in (0..kept).step_by(BASE64_LINE_OCTETS) {
+            self.line(start..kept.min(start + BASE64_LINE_OCTETS), output);
+        }
+        output.extend_from_slice(end.unwrap_or_default());
+        self.waiting.clear();
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -394,6 +496,26 @@ mod tests {
         }
     }
 
+    fn without_binary(message: &[u8], piece: usize) -> Vec<u8> {
+        let (mut conversion, mut output) = (Downgrade::of_binary(), Vec::new());
+        message
+            .chunks(piece)
+            .for_each(|piece| conversion.feed(piece, &mut output));
+        conversion.finish(&mut output);
+        output
+    }
+
+    #[test]
+    fn binary_parts_become_base64() {
+        let message = b"MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=q\r\nContent-Transfer-Encoding: binary\r\n\r\n\
+            --q\r\nContent-Transfer-Encoding: binary\r\nX: 1\r\n\r\nab\0cd\r\n--q\r\nContent-Transfer-Encoding: 8bit\r\n\r\n\xfc\r\n--q--\r\n";
+        let expected = b"MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=q\r\nContent-Transfer-Encoding: binary\r\n\r\n\
+            --q\r\nContent-Transfer-Encoding: base64\r\nX: 1\r\n\r\nYWIAY2Q=\r\n--q\r\nContent-Transfer-Encoding: 8bit\r\n\r\n\xfc\r\n--q--\r\n";
+        for piece in [1, 2, 7, 1000] {
+            assert_eq!(without_binary(message, piece), expected, "{piece}");
+        }
+    }
+
     #[test]
     fn long_lines_need_no_room() {
         let long = "\u{fc} ".repeat(20_000);
@@ -408,6 +530,15 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn binary_survives(body in proptest::collection::vec(any::<u8>(), 0..300), piece in 1usize..99) {
+            let message = [b"Content-Transfer-Encoding: binary\r\n\r\n", body.as_slice()].concat();
+            let coded = without_binary(&message, piece);
+            prop_assert!(coded.is_ascii());
+            let at = coded.windows(4).position(|window| window == b"\r\n\r\n").unwrap_or(0) + 4;
+            prop_assert_eq!(decoded(Encoding::Base64, &coded[at..]), body);
+        }
+
         #[test]
         fn content_survives(body in "[a =\t\u{fc}\n]{0,200}", piece in 1usize..20) {
             let body = body.replace('\n', "\r\n");

@@ -9,13 +9,15 @@
 //! * [`transfer`], [`charset`], [`text`]: content as bytes and as UTF-8.
 //! * [`downgrade`]: eight-bit messages for peers that take seven bits (RFC 6152).
 //! * [`scan`]: fields and lines as a message streams by, for content checks. [`survey`]: what a peer is told of it beforehand.
+//! * [`casemap`], [`subject`]: text as searching and sorting compare it.
 //! * [`date`], [`mbox`], [`lines`], [`build`]: dates, the mbox format, line endings, new messages.
 //!
-//! RFCs: 5322, 2045–2047, 2049, 2231, 2152, 1468, 2237, 1554, 6532; RFC 3501 and 9051 for the counts; 6152.
+//! RFCs: 5322, 2045–2047, 2049, 2231, 2152, 1468, 2237, 1554, 6532, 5051, 5256 §2.1; RFC 3501 and 9051 for the counts; 6152.
 //! Limits: [`structure::Limits`], [`header::FIELDS_MAX`], [`parameters::PARAMETERS_MAX`], [`mbox::LINE_KEPT_MAX`], [`downgrade::HEADER_BYTES_MAX`].
 //! Tests: golden messages in the modules, `mail-parser` as an oracle, properties for every decoder.
 
 pub mod build;
+pub mod casemap;
 pub mod charset;
 pub mod date;
 pub mod downgrade;
@@ -25,8 +27,10 @@ pub mod header;
 pub mod lines;
 pub mod mbox;
 pub mod parameters;
+pub mod preview;
 pub mod scan;
 pub mod structure;
+pub mod subject;
 pub mod survey;
 pub mod text;
 pub mod transfer;

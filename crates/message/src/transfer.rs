@@ -125,14 +125,22 @@ fn flush_base64(bits: &mut u32, count: &mut u8, output: &mut Vec<u8>) {
 impl QuotedPrintable {
     fn feed(&mut self, input: &[u8], output: &mut Vec<u8>) {
         output.reserve(input.len());
-        for &byte in input {
+        let mut rest = input;
+        while let Some(&byte) = rest.first() {
             if self.held.is_empty() {
+                let plain = plain_run(rest);
+                if plain > 0 {
+                    output.extend_from_slice(&rest[..plain]);
+                    rest = &rest[plain..];
+                    continue;
+                }
                 self.plain(byte, output);
             } else if self.held[0] == b'=' {
                 self.after_equals(byte, output);
             } else {
                 self.after_space(byte, output);
             }
+            rest = &rest[1..];
         }
     }
 
@@ -177,6 +185,16 @@ impl QuotedPrintable {
                 self.plain(byte, output);
             }
         }
+    }
+}
+
+/// How many octets at the start stand for themselves whatever follows: no `=`, and white space only within a line.
+fn plain_run(text: &[u8]) -> usize {
+    let end = memchr::memchr3(b'=', b'\r', b'\n', text).unwrap_or(text.len());
+    let is_whole_line = end < text.len() && text[end] == b'=';
+    match is_whole_line {
+        true => end,
+        false => text[..end].trim_ascii_end().len(),
     }
 }
 

@@ -151,14 +151,28 @@ fn create_new_like_directory(path: &Path) -> std::io::Result<File> {
     Ok(file)
 }
 
-/// Length in bytes and time of last modification, in seconds since the Unix epoch, of the file `name` in an open
-/// directory. Links are followed.
+/// What [`look_at`] sees of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Look {
+    /// Its length.
+    pub bytes: u64,
+    /// When its content was last changed, in seconds since the Unix epoch.
+    pub modified_secs: i64,
+    /// When its name, owner, mode or content was last changed, in seconds since the Unix epoch.
+    pub changed_secs: i64,
+}
+
+/// Length and times of the file `name` in an open directory. Links are followed.
 ///
 /// # Errors
 /// What the system says; `NotFound` when there is no such file.
-pub fn look_at(directory: &File, name: &OsStr) -> std::io::Result<(u64, i64)> {
+pub fn look_at(directory: &File, name: &OsStr) -> std::io::Result<Look> {
     let stat = statat(directory, name, AtFlags::empty())?;
-    Ok((u64::try_from(stat.st_size).unwrap_or(0), stat.st_mtime))
+    Ok(Look {
+        bytes: u64::try_from(stat.st_size).unwrap_or(0),
+        modified_secs: stat.st_mtime,
+        changed_secs: stat.st_ctime,
+    })
 }
 
 #[cfg(test)]
@@ -267,8 +281,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("message"), "four").unwrap();
         let directory = File::open(dir.path()).unwrap();
-        let (bytes, secs) = look_at(&directory, OsStr::new("message")).unwrap();
-        assert!(bytes == 4 && secs > 1_000_000_000);
+        let look = look_at(&directory, OsStr::new("message")).unwrap();
+        assert!(
+            look.bytes == 4 && look.modified_secs > 1_000_000_000 && look.changed_secs >= look.modified_secs
+        );
         let missing = look_at(&directory, OsStr::new("none")).unwrap_err();
         assert_eq!(missing.kind(), std::io::ErrorKind::NotFound);
     }

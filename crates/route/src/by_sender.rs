@@ -2,7 +2,7 @@
 
 use address::Address;
 use settings::{Postfix, TableRef};
-use tables::{Tables, Tell};
+use tables::{Matter, Tables, Tell};
 
 use crate::{Class, Error, Router};
 
@@ -24,7 +24,7 @@ struct Map {
 impl BySender {
     pub(crate) fn open(settings: &Postfix, problems: &mut Vec<tables::Error>) -> BySender {
         let mut open = |name: &str, references: &[TableRef], null_sender: &str| {
-            let (tables, found) = Tables::open(references);
+            let (tables, found) = Tables::open_for(Matter::Transport, references);
             problems.extend(found);
             Map {
                 tables: tables.titled(name),

@@ -46,6 +46,16 @@ impl DomainList {
         DomainList { entries, subdomains }
     }
 
+    /// The same with the name of the parameter that has it, for warnings about lookups that fail.
+    pub fn titled(mut self, parameter: &str) -> DomainList {
+        for entry in &mut self.entries {
+            if let Pattern::Table(table) = &mut entry.pattern {
+                *table = std::mem::take(table).titled(parameter);
+            }
+        }
+        self
+    }
+
     /// As [`Tables::tell_warnings`].
     pub fn tell_warnings(&mut self, tell: &Tell) {
         for entry in &mut self.entries {
@@ -59,7 +69,7 @@ impl DomainList {
     pub fn fast_flush(settings: &settings::Postfix, problems: &mut Vec<tables::Error>) -> DomainList {
         let mut parents = settings.parent_domain_matches_subdomains.iter();
         let subdomains = parents.any(|list| list == "fast_flush_domains");
-        DomainList::open(&settings.fast_flush_domains, subdomains, problems)
+        DomainList::open(&settings.fast_flush_domains, subdomains, problems).titled("fast_flush_domains")
     }
 
     /// Whether `domain` is in the list: the first entry that matches decides.

@@ -104,6 +104,8 @@ pub struct Router {
     by_sender: by_sender::BySender,
     aliased: aliased::Aliased,
     sendmail: sendmail::Files,
+    /// Hears of lookups that fail, as trivial-rewrite(8).
+    tell: Option<Tell>,
 }
 
 impl Router {
@@ -118,11 +120,17 @@ impl Router {
         let parents = &settings.parent_domain_matches_subdomains;
         let relay_subdomains = parents.iter().any(|list| list == "relay_domains");
         let fast_flush = DomainList::fast_flush(&settings, &mut problems);
+        let mut list = |(name, words): (&str, &[String]), subdomains| {
+            DomainList::open(words, subdomains, &mut problems).titled(name)
+        };
         let router = Router {
-            local: DomainList::open(&settings.mydestination, false, &mut problems),
-            virtual_alias: DomainList::open(&settings.virtual_alias_domains, false, &mut problems),
-            virtual_mailbox: DomainList::open(&settings.virtual_mailbox_domains, false, &mut problems),
-            relay: DomainList::open(&settings.relay_domains, relay_subdomains, &mut problems),
+            local: list(("mydestination", &settings.mydestination), false),
+            virtual_alias: list(("virtual_alias_domains", &settings.virtual_alias_domains), false),
+            virtual_mailbox: list(
+                ("virtual_mailbox_domains", &settings.virtual_mailbox_domains),
+                false,
+            ),
+            relay: list(("relay_domains", &settings.relay_domains), relay_subdomains),
             fast_flush,
             recipients: recipients::Recipients::open(&settings, directory, &mut problems),
             transport_maps: transport_maps::TransportMaps::open(&settings, &mut problems),
@@ -131,6 +139,7 @@ impl Router {
             sendmail: sendmail::Files::open(&settings, &mut problems),
             own_addresses,
             settings,
+            tell: None,
         };
         (router, problems)
     }
@@ -147,6 +156,7 @@ impl Router {
         ] {
             list.tell_warnings(domains);
         }
+        self.tell = Some(Arc::clone(domains));
         self.transport_maps.tell_warnings(domains);
         self.by_sender.tell_warnings(domains);
         self.aliased.tell_warnings(domains, recipients);
@@ -202,6 +212,14 @@ impl Router {
         self.own_addresses.contains(&address.to_canonical())
     }
 
+    /// Tells that a lookup for a parameter failed; the error as it is.
+    fn failed(&self, parameter: &str, error: Error) -> Error {
+        if let Some(tell) = &self.tell {
+            tell(&format!("{parameter} lookup failure"));
+        }
+        error
+    }
+
     /// The class of an address's domain. An address without a domain is of this host.
     ///
     /// # Errors
@@ -214,13 +232,14 @@ impl Router {
         if domain.to_ip().is_some_and(|ip| self.own_addresses.contains(&ip)) || self.local.contains(domain)? {
             return Ok(Class::Local);
         }
-        if self.virtual_alias.contains(domain)? {
+        let list = |list: &DomainList, name| list.contains(domain).map_err(|error| self.failed(name, error));
+        if list(&self.virtual_alias, "virtual_alias_domains")? {
             return Ok(Class::VirtualAlias);
         }
-        if self.virtual_mailbox.contains(domain)? {
+        if list(&self.virtual_mailbox, "virtual_mailbox_domains")? {
             return Ok(Class::VirtualMailbox);
         }
-        if self.relay.contains(domain)? || self.sendmail.relays_to(domain)? {
+        if list(&self.relay, "relay_domains")? || self.sendmail.relays_to(domain)? {
             return Ok(Class::Relay);
         }
         Ok(Class::Default)
@@ -244,14 +263,17 @@ impl Router {
         if let Some(Virtual::Error(failure)) = self.virtual_user(address)? {
             return Ok(sendmail::refused(route, &failure, (1, 1)));
         }
-        Ok(match self.aliased.relocated(address, self)? {
-            Some(place) => Route {
-                transport: ERROR.to_owned(),
-                next_hop: format!("5.1.6 User has moved to {place}"),
-                ..route
+        let relocated = self.aliased.relocated(address, self);
+        Ok(
+            match relocated.map_err(|error| self.failed("relocated_maps", error))? {
+                Some(place) => Route {
+                    transport: ERROR.to_owned(),
+                    next_hop: format!("5.1.6 User has moved to {place}"),
+                    ..route
+                },
+                None => route,
             },
-            None => route,
-        })
+        )
     }
 
     /// The same for somebody who has not moved.
@@ -268,7 +290,10 @@ impl Router {
             .domain()
             .map_or(self.settings.myhostname.as_str(), |domain| domain.as_str());
         let of_sender = match class {
-            Class::Default => self.by_sender.transport(sender, self)?,
+            Class::Default => {
+                let found = self.by_sender.transport(sender, self);
+                found.map_err(|error| self.failed("sender_dependent_default_transport_maps", error))?
+            }
             _ => None,
         };
         let unaliased = self.unaliased();
@@ -289,7 +314,8 @@ impl Router {
             transport: transport.to_owned(),
             next_hop: next_hop.unwrap_or_else(|| domain.to_owned()),
         };
-        match self.transport_maps.entry(address)? {
+        let entry = self.transport_maps.entry(address);
+        match entry.map_err(|error| self.failed("transport_maps", error))? {
             Some(entry) => Ok(entry.changes(route, domain)),
             None => self.sendmail.mailer(route, domain),
         }
@@ -369,7 +395,8 @@ impl Router {
 
     /// Where mail for other hosts goes whose transport names no next hop; `None`: to its domain.
     fn relay_host(&self, sender: Option<&Address>) -> Result<Option<String>, Error> {
-        let of_sender = self.by_sender.relay_host(sender, self)?;
+        let of_sender = self.by_sender.relay_host(sender, self);
+        let of_sender = of_sender.map_err(|error| self.failed("sender_dependent_relayhost_maps", error))?;
         let relay_host = of_sender.unwrap_or_else(|| self.settings.relayhost.clone());
         Ok(Some(relay_host).filter(|host| !host.is_empty()))
     }

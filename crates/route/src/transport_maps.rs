@@ -2,7 +2,7 @@
 
 use address::Address;
 use settings::Postfix;
-use tables::{Tables, Tell};
+use tables::{Matter, Tables, Tell};
 
 use crate::{ERROR, Error, RETRY, Route, split};
 
@@ -52,7 +52,7 @@ impl Entry {
 
 impl TransportMaps {
     pub(crate) fn open(settings: &Postfix, problems: &mut Vec<tables::Error>) -> TransportMaps {
-        let (tables, found) = Tables::open(&settings.transport_maps);
+        let (tables, found) = Tables::open_for(Matter::Transport, &settings.transport_maps);
         problems.extend(found);
         let mut parents = settings.parent_domain_matches_subdomains.iter();
         TransportMaps {
@@ -186,7 +186,7 @@ mod tests {
         let file = directory.path().join("patterns");
         std::fs::write(
             &file,
-            "/^a\\.example$/ wrong:\n/^\\*$/ wrong:\n/@(.*)\\.test$/ right:$1\n",
+            "/^a\\.example$/ wrong:\n/^\\*$/ wrong:\n/@(.*)\\.test$/ right:b\n",
         )
         .expect("a file");
         let router = router(|settings| {
@@ -198,6 +198,24 @@ mod tests {
             "wrong:c.example",
             "* is asked of every table"
         );
+    }
+
+    #[test]
+    fn patterns_give_no_pieces_of_addresses() {
+        let settings = Postfix {
+            transport_maps: vec![settings::TableRef::new(
+                "regexp",
+                "{ {/@(.*)\\.test$/ smtp:$1}, {/./ lmtp:x} }",
+            )],
+            ..Postfix::defaults(&Surroundings::default())
+        };
+        let (router, problems) = Router::new(Arc::new(settings), Vec::new(), Arc::new(Nobody));
+        let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        assert!(
+            told[0].contains("regular expression substitution is not allowed"),
+            "{told:?}"
+        );
+        assert_eq!(route(&router, "u@b.test", None), "lmtp:x");
     }
 
     #[test]

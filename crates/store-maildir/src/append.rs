@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use mailbox::{Append, Appended, Error, Flags, MailboxId, Result, Uid};
-use mailbox_index::{Durability, Lock, NewMessage};
+use mailbox_index::{Durability, Lock, NewMessage, email_id};
 
 use crate::file_name;
 use crate::folder::Folder;
@@ -107,6 +107,8 @@ fn take_in(
             flags: &message.flags,
             size_bytes: message.file.size_bytes(),
             internal_date_secs: message.internal_date_secs,
+            save_date_secs: paths::now_secs(),
+            email_id: email_id(base.as_bytes()),
             key: &name,
         })?;
         arrivals.push((uid, name));

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use mailbox::{Body, Result};
+use message::lines::ToCrlf;
 
 use crate::paths;
 
@@ -57,13 +58,15 @@ pub(crate) fn open(
     if length <= WHOLE_BYTES_MAX {
         let mut raw = vec![0; length as usize];
         let count = read_full(&file, &mut raw, 0).map_err(paths::failed("read", &path))?;
-        return Ok(std::sync::Arc::new(Whole(with_crlf(&raw[..count]))));
+        let mut octets = Vec::new();
+        ToCrlf::new().feed(&raw[..count], &mut octets);
+        return Ok(std::sync::Arc::new(Whole(octets)));
     }
     let believed = file_bytes == Some(length) && (length..=2 * length).contains(&expected_bytes);
     let size_bytes = if believed {
         expected_bytes
     } else {
-        count_octets(&file, &path)?
+        count_octets(&file, length, &path)?
     };
     Ok(std::sync::Arc::new(Streamed {
         file,
@@ -77,35 +80,18 @@ pub(crate) fn open(
     }))
 }
 
-/// Counts the octets of a message with CRLF lines.
-pub(crate) fn count_octets(file: &File, path: &std::path::Path) -> Result<u64> {
-    let mut block = vec![0; BLOCK_BYTES];
-    let (mut at, mut octets, mut after_cr) = (0, 0, false);
+/// Counts the octets of a message with CRLF lines; its file has about `file_bytes`.
+pub(crate) fn count_octets(file: &File, file_bytes: u64, path: &std::path::Path) -> Result<u64> {
+    let mut block = vec![0; file_bytes.saturating_add(1).min(BLOCK_BYTES as u64) as usize];
+    let (mut at, mut octets, mut counter) = (0, 0, ToCrlf::new());
     loop {
         let count = read_full(file, &mut block, at).map_err(paths::failed("read", path))?;
-        for &byte in &block[..count] {
-            octets += if byte == b'\n' && !after_cr { 2 } else { 1 };
-            after_cr = byte == b'\r';
-        }
+        octets += counter.count(&block[..count]);
         at += count as u64;
         if count < block.len() {
             return Ok(octets);
         }
     }
-}
-
-fn with_crlf(raw: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(raw.len() + raw.len() / 16 + 16);
-    for line in raw.split_inclusive(|byte| *byte == b'\n') {
-        match line.strip_suffix(b"\n") {
-            Some(text) if text.last() != Some(&b'\r') => {
-                out.extend_from_slice(text);
-                out.extend_from_slice(b"\r\n");
-            }
-            _ => out.extend_from_slice(line),
-        }
-    }
-    out
 }
 
 fn read_full(file: &File, into: &mut [u8], at: u64) -> std::io::Result<usize> {
@@ -232,7 +218,7 @@ mod tests {
     fn body_of(raw: &[u8], name_is_right: bool) -> std::sync::Arc<dyn Body> {
         let file = tempfile::tempfile().unwrap();
         file.write_all_at(raw, 0).unwrap();
-        let octets = count_octets(&file, "message".as_ref()).unwrap();
+        let octets = count_octets(&file, raw.len() as u64, "message".as_ref()).unwrap();
         let length = name_is_right.then_some(raw.len() as u64);
         open(file, "message".into(), octets, length).unwrap()
     }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use mailbox::{Body, Error, Flags, Result, Uid, UidValidity};
-use mailbox_index::{Change, Durability, Index, Lock, NewMessage, Record};
+use mailbox_index::{CacheFile, Change, Durability, Index, Lock, NewMessage, Record, email_id};
 
 use crate::keywords::Letters;
 use crate::scan::{self, Seen};
@@ -22,6 +22,7 @@ pub(crate) struct Folder {
     pub(crate) path: PathBuf,
     pub(crate) index: Index,
     pub(crate) letters: Letters,
+    pub(crate) cache: Arc<CacheFile>,
     /// What of an index that was here is gone, so that the mailbox got a new UIDVALIDITY.
     damage: Option<String>,
     /// Whether `tmp` was looked at for leftovers.
@@ -60,10 +61,12 @@ impl Folder {
             uidlist::note_imported(&path)?;
         }
         let letters = Letters::of(&path);
+        let cache = Arc::new(CacheFile::new(&path, index.uid_validity()));
         Ok(Folder {
             path,
             index,
             letters,
+            cache,
             damage,
             tidied: false,
         })
@@ -168,6 +171,12 @@ impl Folder {
             uidlist::note_imported(&self.path)?;
         }
         Ok(())
+    }
+
+    /// Lets the cache forget messages that are gone.
+    pub(crate) fn clean_cache(&self) {
+        let living = || self.index.records().iter().map(|record| record.uid).collect();
+        self.cache.clean(living);
     }
 
     fn bases(&self) -> impl Iterator<Item = &[u8]> {
@@ -306,26 +315,29 @@ impl Folder {
 
     fn add_one(&self, change: &mut Change, cur: &File, name: &[u8]) -> Result<()> {
         let path = || self.cur().join(OsStr::from_bytes(name));
-        let (file_bytes, changed_secs) = match os::files::look_at(cur, OsStr::from_bytes(name)) {
+        let look = match os::files::look_at(cur, OsStr::from_bytes(name)) {
             Ok(found) => found,
             // Gone or renamed meanwhile: the next look at the directory tells.
             Err(error) if paths::is_missing(&error) => return Ok(()),
             Err(error) => return Err(paths::failed("look at", &path())(error)),
         };
-        let size_bytes = match size_in_name(name, file_bytes) {
+        let size_bytes = match size_in_name(name, look.bytes) {
             Some(size) => size,
             None => match paths::open(&path()) {
-                Ok(file) => body::count_octets(&file, &path())?,
+                Ok(file) => body::count_octets(&file, look.bytes, &path())?,
                 Err(error) if paths::is_missing(&error) => return Ok(()),
                 // Somebody made it unreadable; it is a message all the same.
-                Err(_) => file_bytes,
+                Err(_) => look.bytes,
             },
         };
         let flags = self.flags_of(name);
         let message = NewMessage {
             flags: &flags,
             size_bytes,
-            internal_date_secs: changed_secs,
+            internal_date_secs: look.modified_secs,
+            // The last thing that happened to a file that nobody knew is that it was put there.
+            save_date_secs: look.changed_secs,
+            email_id: email_id(file_name::base(name)),
             key: name,
         };
         change.add(message)?;
@@ -349,6 +361,17 @@ impl Folder {
             }
         }
         Err(Error::NoSuchMessage(uid))
+    }
+
+    /// The content of a message, if its file lies where it lay when it was last seen. Needs no lock: what has its name is the
+    /// message.
+    pub(crate) fn body_as_seen(&self, uid: Uid) -> Option<Arc<dyn Body>> {
+        let record = self.index.record(uid)?;
+        let path = self.file(record);
+        let file = paths::open(&path).ok()?;
+        let file_bytes = file_name::number(self.index.key(record), b'S');
+        let body = body::open(file, path, record.size_bytes, file_bytes).ok()?;
+        (body.size_bytes() == record.size_bytes).then_some(body)
     }
 
     /// The content of a message.

@@ -23,6 +23,7 @@ mod keywords;
 pub mod maildirsize;
 mod message_file;
 pub mod names;
+mod open_folders;
 mod paths;
 pub mod scan;
 pub mod store;

@@ -79,7 +79,8 @@ impl LineEnds {
 /// A message file that is not in the mailbox yet.
 #[derive(Debug)]
 pub(crate) struct MessageFile {
-    file: File,
+    /// Open until the message is complete: of many that arrive together, one is.
+    file: Option<File>,
     path: PathBuf,
     unique: String,
     buffer: Vec<u8>,
@@ -101,7 +102,7 @@ impl MessageFile {
             .open(&path)
             .map_err(paths::failed("create", &path))?;
         Ok(MessageFile {
-            file,
+            file: Some(file),
             path,
             unique,
             buffer: Vec::new(),
@@ -126,15 +127,19 @@ impl MessageFile {
     pub(crate) fn finish(&mut self, internal_date_secs: Option<i64>) -> Result<()> {
         self.ends.finish(&mut self.buffer);
         self.flush()?;
+        self.buffer = Vec::new();
+        let Some(file) = self.file.take() else {
+            return Ok(());
+        };
         if let Some(date) = internal_date_secs {
             let date = time_of(date);
             let times = FileTimes::new().set_accessed(date).set_modified(date);
             // A file system that refuses the date still holds the message; the index knows the date too.
-            let _ = self.file.set_times(times);
+            let _ = file.set_times(times);
         }
-        let written = match durability::order_of(&self.file) {
-            Order::Kept => durability::hand_over(&self.file),
-            Order::Unknown => self.file.sync_all(),
+        let written = match durability::order_of(&file) {
+            Order::Kept => durability::hand_over(&file),
+            Order::Unknown => file.sync_all(),
         };
         written.map_err(paths::failed("sync", &self.path))
     }
@@ -169,8 +174,11 @@ impl MessageFile {
     }
 
     fn flush(&mut self) -> Result<()> {
-        self.file
-            .write_all(&self.buffer)
+        // A message that is complete has nothing left to write.
+        let Some(file) = &mut self.file else {
+            return Ok(());
+        };
+        file.write_all(&self.buffer)
             .map_err(paths::failed("write", &self.path))?;
         self.file_bytes += self.buffer.len() as u64;
         self.buffer.clear();

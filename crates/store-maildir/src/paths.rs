@@ -66,6 +66,11 @@ pub(crate) fn now_ns() -> i64 {
     now.map_or(0, |now| i64::try_from(now.as_nanos()).unwrap_or(i64::MAX))
 }
 
+/// The system's time in seconds since the Unix epoch.
+pub(crate) fn now_secs() -> i64 {
+    now_ns() / 1_000_000_000
+}
+
 /// Opens a message for reading.
 pub(crate) fn open(path: &Path) -> std::io::Result<File> {
     os::files::open_regular(path, File::options().read(true))

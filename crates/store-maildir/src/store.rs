@@ -5,15 +5,16 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mailbox::{
-    Append, Body, Changes, Copied, Error, FlagChange, ListEntry, MailboxId, MailboxName, ModSeq, Namespace,
-    NamespaceKind, Opened, Report, Result, SpecialUse, Status, Store, Stored, SystemFlags, Uid, UidSet,
-    UidValidity, Wake, Watch,
+    Append, Body, Cache, Changes, Copied, Error, FlagChange, ListEntry, MailboxId, MailboxName, ModSeq,
+    Namespace, NamespaceKind, Opened, Report, Result, SpecialUse, Status, Store, Stored, SystemFlags, Uid,
+    UidSet, UidValidity, Wake, Watch,
 };
 use mailbox_index::{Durability, Lock, Record};
 
 use crate::append::MaildirAppend;
 use crate::folder::Folder;
 use crate::names::Naming;
+use crate::open_folders::OpenFolders;
 use crate::{file_name, flags, folders, paths, subscriptions, transfer};
 
 /// How an account's maildir is shown.
@@ -54,8 +55,7 @@ pub(crate) struct Account {
     pub(crate) host: String,
     special_use: Vec<(String, SpecialUse)>,
     report: Report,
-    /// Open mailboxes by directory.
-    folders: Mutex<HashMap<String, Arc<Mutex<Folder>>>>,
+    folders: Mutex<OpenFolders>,
 }
 
 impl MaildirStore {
@@ -90,10 +90,10 @@ impl Account {
     fn folder_at(&self, directory: &str) -> Result<Arc<Mutex<Folder>>> {
         let mut folders = lock(&self.folders);
         if let Some(folder) = folders.get(directory) {
-            return Ok(Arc::clone(folder));
+            return Ok(folder);
         }
         let folder = Arc::new(Mutex::new(self.open_folder(self.root.join(directory))?));
-        folders.insert(directory.to_owned(), Arc::clone(&folder));
+        folders.insert(directory, Arc::clone(&folder));
         Ok(folder)
     }
 
@@ -145,6 +145,17 @@ impl Account {
         match folder.index.uid_validity() == uid_validity {
             true => Ok(taken),
             false => Err(Error::UidValidityChanged),
+        }
+    }
+
+    /// The content of a message of a mailbox that is open, without looking for what others did to it.
+    fn body_as_seen(&self, id: &MailboxId, uid: Uid) -> Option<Arc<dyn Body>> {
+        let (uid_validity, directory) = parse_id(id).ok()?;
+        let folder = lock(&self.folders).get(directory)?;
+        let folder = lock(&folder);
+        match folder.index.uid_validity() == uid_validity {
+            true => folder.body_as_seen(uid),
+            false => None,
         }
     }
 
@@ -241,6 +252,7 @@ impl Account {
                     return Ok(Opened {
                         id,
                         uid_validity,
+                        object_id: folder.index.object_id(),
                         read_only: false,
                     });
                 }
@@ -345,8 +357,7 @@ impl Store for MaildirStore {
         }
         let mut open = lock(&account.folders);
         folders::rename(&account.root, &source, &target)?;
-        let below = format!("{source}.");
-        open.retain(|directory, _| *directory != source && !directory.starts_with(&below));
+        open.remove_tree(&source);
         Ok(())
     }
 
@@ -436,13 +447,18 @@ impl Store for MaildirStore {
 
     fn expunge(&self, mailbox: &MailboxId, uids: &UidSet) -> Result<UidSet> {
         self.account.with_folder(mailbox, |folder, taken| {
-            transfer::remove(folder, taken, uids, |record| {
+            let removed = transfer::remove(folder, taken, uids, |record| {
                 record.system.contains(SystemFlags::DELETED)
-            })
+            })?;
+            folder.clean_cache();
+            Ok(removed)
         })
     }
 
     fn body(&self, mailbox: &MailboxId, uid: Uid) -> Result<Arc<dyn Body>> {
+        if let Some(body) = self.account.body_as_seen(mailbox, uid) {
+            return Ok(body);
+        }
         self.account
             .with_folder(mailbox, |folder, taken| folder.body(taken, uid))
     }
@@ -458,6 +474,12 @@ impl Store for MaildirStore {
         })
     }
 
+    fn cache(&self, mailbox: &MailboxId) -> Option<Arc<dyn Cache>> {
+        let folder = self.account.folder(mailbox).ok()?;
+        let cache = Arc::clone(&lock(&folder).cache);
+        Some(cache)
+    }
+
     fn watch(&self, mailbox: &MailboxId, wake: Wake) -> Result<Watch> {
         let maildir = self.account.root.join(parse_id(mailbox)?.1);
         self.account.folder(mailbox)?;
@@ -470,5 +492,14 @@ impl Store for MaildirStore {
             watches.push(watching);
         }
         Ok(Watch(Box::new(watches)))
+    }
+
+    fn watch_names(&self, wake: Wake) -> Result<Watch> {
+        // Folders and the file of subscriptions are entries of the root.
+        let root = &self.account.root;
+        paths::create_maildir(root)?;
+        let watching = os::watch::watch(root, wake)
+            .map_err(|error| paths::failed("watch", root)(std::io::Error::other(error)))?;
+        Ok(Watch(Box::new(watching)))
     }
 }

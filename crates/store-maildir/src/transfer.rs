@@ -19,6 +19,7 @@ struct Linked {
     flags: Flags,
     size_bytes: u64,
     internal_date_secs: i64,
+    email_id: u64,
     placed: bool,
 }
 
@@ -59,6 +60,7 @@ fn link_all(
             flags: from.index.flags(&record),
             size_bytes: record.size_bytes,
             internal_date_secs: record.internal_date_secs,
+            email_id: from.index.email_id(&record),
             placed: false,
         });
     }
@@ -91,6 +93,8 @@ fn take_in(to: &mut Folder, lock: &Lock, mut linked: Vec<Linked>) -> Result<Copi
             flags: &message.flags,
             size_bytes: message.size_bytes,
             internal_date_secs: message.internal_date_secs,
+            save_date_secs: paths::now_secs(),
+            email_id: message.email_id,
             key: &name,
         })?;
         arrivals.push((uid, name));

@@ -52,6 +52,24 @@ impl Subject for Maildir {
     }
 }
 
+/// Of many messages that arrive together one file is open, and at the end all are there.
+#[test]
+fn messages_that_arrive_together_hold_one_descriptor() {
+    let maildir = Maildir::new();
+    let store = maildir.store();
+    let inbox = store.open(&MailboxName::inbox()).unwrap().id;
+    let mut append = store.append(&inbox).unwrap();
+    for number in 0..50 {
+        append.start(Flags::default(), number).unwrap();
+        append.write(b"Subject: x\n\nbody\n").unwrap();
+    }
+    let tmp = maildir.root().join("tmp");
+    let open = std::fs::read_dir("/proc/self/fd").unwrap();
+    let links = open.filter_map(|entry| std::fs::read_link(entry.unwrap().path()).ok());
+    assert_eq!(links.filter(|link| link.starts_with(&tmp)).count(), 1);
+    assert_eq!(append.commit().unwrap().uids, (1..=50).collect::<Vec<_>>());
+}
+
 #[test]
 fn it_conforms() {
     conformance::suite(&mut Maildir::new());

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use mailbox::{Flags, SystemFlags, Uid, UidSet, UidValidity};
-use mailbox_index::{Change, Durability, Index, Lock, NewMessage, Record};
+use mailbox_index::{CacheFile, Change, Durability, Index, Lock, NewMessage, Record};
 use os::locks::Mode;
 
 use crate::body::MboxBody;
@@ -18,6 +18,7 @@ use crate::locking::{Fingerprint, Handle, Held, Locks, is_forbidden};
 use crate::rewrite::Target;
 use crate::scan::{self, Place, Scan};
 use crate::spool::Spool;
+use crate::store::now_secs;
 use crate::{Error, Result, deliver};
 
 /// How often a file is looked at anew when it changes before it is locked.
@@ -43,6 +44,7 @@ pub(crate) struct MailboxFile {
     /// Who makes files where this process may not.
     kept: Option<Kept>,
     pub(crate) index: Index,
+    pub(crate) cache: Arc<CacheFile>,
     file: Option<Arc<Handle>>,
     /// As the file was when `places` was right.
     fingerprint: Option<Fingerprint>,
@@ -77,11 +79,13 @@ impl MailboxFile {
             }
             damage => damage.map(str::to_owned),
         };
+        let cache = Arc::new(CacheFile::new(&paths.index, index.uid_validity()));
         Ok(MailboxFile {
             paths,
             locks,
             kept,
             index,
+            cache,
             file: None,
             fingerprint: None,
             places: HashMap::new(),
@@ -348,6 +352,8 @@ impl MailboxFile {
                 flags: &message.flags,
                 size_bytes: message.size_bytes,
                 internal_date_secs: message.internal_date_secs,
+                save_date_secs: now_secs(),
+                email_id: message.email_id,
                 key: &key.encode(),
             })?;
             let body_bytes = message.end - message.start - message.header_bytes;
@@ -608,6 +614,8 @@ fn add_found(change: &mut Change, found: &scan::Found, key: Key) -> mailbox::Res
             flags,
             size_bytes: found.size_bytes,
             internal_date_secs: found.date_secs,
+            save_date_secs: now_secs(),
+            email_id: 0,
             key: &key.encode(),
         })
     };

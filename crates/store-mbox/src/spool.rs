@@ -27,6 +27,8 @@ pub(crate) struct Spool {
 pub(crate) struct Spooled {
     pub(crate) flags: Flags,
     pub(crate) internal_date_secs: i64,
+    /// What it is called for good, as a copy; 0: it is new.
+    pub(crate) email_id: u64,
     /// With its line end.
     pub(crate) from_line: Vec<u8>,
     /// Where it is in the spool.
@@ -87,6 +89,7 @@ impl Spool {
         self.messages.push(Spooled {
             flags,
             internal_date_secs,
+            email_id: 0,
             from_line,
             start: self.length,
             end: self.length,
@@ -103,6 +106,13 @@ impl Spool {
             last: None,
         });
         Ok(())
+    }
+
+    /// The message started last is a copy.
+    pub(crate) fn is_copy_of(&mut self, email_id: u64) {
+        if let Some(message) = self.messages.last_mut() {
+            message.email_id = email_id;
+        }
     }
 
     /// Adds content to the message started last; lines may end in CRLF or LF.

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mailbox::{
-    Append, Appended, Body, Changes, Copied, Error, FlagChange, Flags, ListEntry, MailboxId, MailboxName,
-    MessageState, ModSeq, Namespace, NamespaceKind, Opened, Report, Result, SpecialUse, Status, Store,
-    Stored, SystemFlags, Uid, UidSet, Wake, Watch,
+    Append, Appended, Body, Cache, Changes, Copied, Error, FlagChange, Flags, ListEntry, MailboxId,
+    MailboxName, MessageState, ModSeq, Namespace, NamespaceKind, Opened, Report, Result, SpecialUse, Status,
+    Store, Stored, SystemFlags, Uid, UidSet, Wake, Watch,
 };
 use mailbox_index::{Durability, Lock};
 
@@ -222,16 +222,18 @@ impl Store for MboxStore {
         let id = MailboxId(Arc::from(name.as_str()));
         let look = || {
             self.shared.with(&id, |mailbox, _| {
-                Ok((mailbox.index.uid_validity(), mailbox.is_read_only()))
+                let index = &mailbox.index;
+                Ok((index.uid_validity(), index.object_id(), mailbox.is_read_only()))
             })
         };
-        let (uid_validity, read_only) = match look() {
+        let (uid_validity, object_id, read_only) = match look() {
             Err(Error::UidValidityChanged) => look()?,
             result => result?,
         };
         Ok(Opened {
             id,
             uid_validity,
+            object_id,
             read_only,
         })
     }
@@ -401,6 +403,7 @@ impl Store for MboxStore {
                 .collect();
             for state in &states {
                 spool.start(state.flags.clone(), state.internal_date_secs)?;
+                spool.is_copy_of(state.email_id);
                 copy_body(&*mailbox.body(state.uid)?, &mut spool)?;
             }
             Ok(states.iter().map(|state| state.uid).collect::<Vec<Uid>>())
@@ -461,12 +464,20 @@ impl Store for MboxStore {
                 .map(|r| r.uid)
                 .collect();
             mailbox.expunge(held, &gone)?;
+            let records = mailbox.index.records().iter();
+            mailbox.cache.clean(|| records.map(|r| r.uid).collect());
             Ok(gone)
         })
     }
 
     fn body(&self, mailbox: &MailboxId, uid: Uid) -> Result<Arc<dyn Body>> {
         self.shared.with(mailbox, |mailbox, _| mailbox.body(uid))
+    }
+
+    fn cache(&self, mailbox: &MailboxId) -> Option<Arc<dyn Cache>> {
+        let mailbox = self.shared.mailbox(mailbox).ok()?;
+        let cache = Arc::clone(&lock(&mailbox).cache);
+        Some(cache)
     }
 
     fn watch(&self, mailbox: &MailboxId, wake: Wake) -> Result<Watch> {
@@ -480,6 +491,20 @@ impl Store for MboxStore {
         // Other sessions' flags are in the index only.
         let index = watch(&paths.index)?;
         Ok(Watch(Box::new((file, index))))
+    }
+
+    fn watch_names(&self, wake: Wake) -> Result<Watch> {
+        let folders = &self.shared.folders;
+        let watch = |path: &std::path::Path| os::watch::watch(path, wake.clone()).map_err(crate::Error::from);
+        // Directories that are made later are noticed by what is done above them, their mailboxes by the next change.
+        let mut watches = vec![watch(&folders.root)?];
+        for entry in folders.list()? {
+            let path = folders.paths(&entry.name).file;
+            if !entry.name.is_inbox() && path.is_dir() {
+                watches.push(watch(&path)?);
+            }
+        }
+        Ok(Watch(Box::new(watches)))
     }
 }
 
@@ -534,7 +559,7 @@ fn is_below(name: &MailboxName, parent: &MailboxName) -> bool {
         .is_some_and(|rest| rest.starts_with('/'))
 }
 
-fn now_secs() -> i64 {
+pub(crate) fn now_secs() -> i64 {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     now.map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
 }

@@ -48,6 +48,14 @@ pub enum Error {
         /// Why.
         cause: String,
     },
+    /// Who could answer for such a table could make himself anybody: it is not asked whose mail is whose.
+    #[error("{table} map is not allowed for {what} data")]
+    NotAllowed {
+        /// The table as configured.
+        table: String,
+        /// `security sensitive`, as Postfix writes it of that type.
+        what: &'static str,
+    },
     /// The name of a table makes no sense for its type.
     #[error("bad syntax: \"{table}\"; need \"{wanted}\"")]
     BadName {
@@ -144,6 +152,7 @@ impl Error {
         match self {
             Error::UnknownType { .. }
             | Error::OpenFile { .. }
+            | Error::NotAllowed { .. }
             | Error::BadName { .. }
             | Error::Inline { .. }
             | Error::NotYet { .. }
@@ -201,7 +210,28 @@ pub trait Table: Send + Sync + std::fmt::Debug {
 pub type Tell = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// How much of a key a warning shows, in characters.
-const KEY_SHOWN: usize = 100;
+const KEY_SHOWN: usize = 1000;
+
+/// What answers decide.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Matter {
+    /// Anything but that.
+    Usual,
+    /// Which program passes mail on, and to whom: patterns give no pieces of what a stranger wrote.
+    Transport,
+    /// Which commands run, which files are written and as whom: nor are servers asked that anybody might stand in for
+    /// (local(8), virtual(8)).
+    Rights,
+}
+
+/// How a table is asked, which the log tells of a lookup that fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    /// As one of the tables of a parameter.
+    AsMap,
+    /// As one of aliases.
+    AsAliases,
+}
 
 /// Whether a key is folded to lower case where a table does that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -213,12 +243,23 @@ pub enum Case {
 }
 
 /// Several tables, asked in order (`alias_maps = hash:/etc/aliases, texthash:/etc/more`).
-#[derive(Default)]
 pub struct Tables {
     tables: Vec<(TableRef, Box<dyn Table>)>,
     tell: Option<Tell>,
     /// The parameter that has them.
     title: Option<String>,
+    asked: Asked,
+}
+
+impl Default for Tables {
+    fn default() -> Tables {
+        Tables {
+            tables: Vec::new(),
+            tell: None,
+            title: None,
+            asked: Asked::AsMap,
+        }
+    }
 }
 
 impl std::fmt::Debug for Tables {
@@ -231,19 +272,31 @@ impl Tables {
     /// Opens tables, and tells what is wrong with them now. A table whose file is missing stays in its place:
     /// looking it up is an error until the file is there. So does a table of a type that is not there yet.
     pub fn open(refs: &[TableRef]) -> (Tables, Vec<Error>) {
+        Tables::open_for(Matter::Usual, refs)
+    }
+
+    /// The same for what they decide.
+    pub fn open_for(matter: Matter, refs: &[TableRef]) -> (Tables, Vec<Error>) {
         let mut problems = Vec::new();
         let mut tables = Vec::with_capacity(refs.len());
         for table in refs {
-            let (opened, problem) = types::open(table);
+            let (opened, problem) = types::open(table, matter);
             problems.extend(problem);
             tables.push((table.clone(), opened));
         }
         let opened = Tables {
             tables,
-            tell: None,
-            title: None,
+            ..Tables::default()
         };
         (opened, problems)
+    }
+
+    /// The same as tables of aliases: the log speaks otherwise of those.
+    pub fn as_aliases(self) -> Tables {
+        Tables {
+            asked: Asked::AsAliases,
+            ..self
+        }
     }
 
     /// The same with the name of the parameter that has them, for warnings about what they answer.
@@ -308,10 +361,31 @@ impl Tables {
             if error.is_unavailable() {
                 tell(&format!("{table} is unavailable. {error}"));
             }
+            if is_told_by_nobody_else(table, error) {
+                tell(&error.to_string());
+            }
             let shown: String = key.chars().take(KEY_SHOWN).collect();
-            tell(&format!("{table} lookup error for \"{shown}\""));
+            tell(&match self.asked {
+                // Owners of lists are asked for as anything else.
+                Asked::AsAliases if !key.starts_with("owner-") => {
+                    format!("{table}: lookup of '{shown}' failed")
+                }
+                Asked::AsMap | Asked::AsAliases => format!("{table} lookup error for \"{shown}\""),
+            });
         }
         found
+    }
+
+    /// The same for a list that has a name.
+    fn told_of_list(&self, table: &TableRef, error: &Error) {
+        if let (Some(tell), Some(title)) = (&self.tell, &self.title) {
+            if error.is_unavailable() {
+                tell(&format!("{table} is unavailable. {error}"));
+            } else if is_told_by_nobody_else(table, error) {
+                tell(&error.to_string());
+            }
+            tell(&format!("{title}: {table}: table lookup problem"));
+        }
     }
 
     /// Whether a table has the key, with whatever value: how tables in lists of names, domains and networks are asked.
@@ -340,7 +414,7 @@ impl Tables {
         for (table, opened) in tables {
             let found = opened.lookup(key);
             of.pass_on(&**opened);
-            if let Some(value) = found? {
+            if let Some(value) = found.inspect_err(|error| of.told_of_list(table, error))? {
                 watch::found(table, key, &value);
                 return Ok(true);
             }
@@ -458,5 +532,14 @@ impl Tables {
             .iter()
             .flat_map(|(_, table)| std::iter::from_fn(|| table.take_warning()))
             .collect()
+    }
+}
+
+/// Whether the log would not say why a lookup failed: servers' tables tell their troubles themselves.
+fn is_told_by_nobody_else(table: &TableRef, error: &Error) -> bool {
+    match error {
+        Error::Damaged { .. } | Error::Syntax { .. } => true,
+        Error::Lookup { .. } => ["sqlite", "unix", "regexp", "pcre"].contains(&table.kind.as_str()),
+        _ => false,
     }
 }

@@ -3,13 +3,12 @@
 use std::fs;
 use std::os::unix::fs::chown;
 use std::path::Path;
-use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
 use super::figures::Figures;
 use super::output;
-use super::servers::{self, Server};
+use super::servers::{self, Roles, Server};
 
 const PORT: u16 = 27_420;
 const RUNS: usize = 7;
@@ -67,14 +66,8 @@ fn measure() -> Result<(f64, f64)> {
 }
 
 fn start(program: &Path, directory: &Path, single: bool) -> Result<Server> {
-    let mut command = Command::new(program);
-    command
-        .args(["serve", "--mailboxes", "-c"])
-        .arg(directory.join("dovecot.conf"));
-    if single {
-        command.arg("--single");
-    }
-    servers::greeting(&mut command, PORT + 1, b"* O")
+    let roles = if single { Roles::InOneProcess } else { Roles::Apart };
+    servers::mailboxes(program, directory, roles, (PORT + 1, servers::IMAP))
 }
 
 /// A mailbox and a configuration.
@@ -121,7 +114,7 @@ fn prepare(directory: &Path) -> Result<()> {
 }
 
 /// A self-signed certificate, by openssl(1).
-fn self_signed(directory: &Path) -> Result<(String, String)> {
+pub(super) fn self_signed(directory: &Path) -> Result<(String, String)> {
     let file = |name: &str| directory.join(name).to_string_lossy().into_owned();
     let (cert, key) = (file("cert.pem"), file("key.pem"));
     output(

@@ -40,11 +40,11 @@ pub fn run(program: &Path, disk: &Disk) -> Result<()> {
     println!("start to first greeting     {greeting:.1} ms");
     println!("memory with no connection   {memory:.1} MiB");
     for (name, count, port, tls) in [
-        ("plain", PLAIN_SESSIONS, PORT_BASE + 143, "no"),
-        ("TLS", TLS_SESSIONS, PORT_BASE + 993, "yes"),
+        ("plain", PLAIN_SESSIONS, PORT_BASE + 143, false),
+        ("TLS", TLS_SESSIONS, PORT_BASE + 993, true),
     ] {
         let (server, _) = servers::embedded(program, &directory, PORT_BASE)?;
-        let each = idle_sessions(&server, count, port, tls, &password)?;
+        let each = idle_sessions(&server, count, (port, tls), ("alice", &password))?;
         println!(
             "memory per idle {name:<5} IMAP  {each:.1} KiB ({count} sessions of one user, INBOX selected, IDLE)"
         );
@@ -60,7 +60,12 @@ fn allow_many_sessions(directory: &Path) -> Result<()> {
 }
 
 /// KiB for each of `count` sessions.
-fn idle_sessions(server: &Server, count: usize, port: u16, tls: &str, password: &str) -> Result<f64> {
+pub(super) fn idle_sessions(
+    server: &Server,
+    count: usize,
+    (port, tls): (u16, bool),
+    (user, password): (&str, &str),
+) -> Result<f64> {
     let before = settled_memory(server);
     let mut generator = Command::new("python3")
         .args([
@@ -68,7 +73,8 @@ fn idle_sessions(server: &Server, count: usize, port: u16, tls: &str, password: 
             GENERATOR,
             &port.to_string(),
             &count.to_string(),
-            tls,
+            if tls { "yes" } else { "no" },
+            user,
             password,
         ])
         .stdin(Stdio::piped())
@@ -89,7 +95,7 @@ fn idle_sessions(server: &Server, count: usize, port: u16, tls: &str, password: 
 }
 
 /// KiB, once they stay the same.
-fn settled_memory(server: &Server) -> f64 {
+pub(super) fn settled_memory(server: &Server) -> f64 {
     let mut last = memory_kib(server.pid);
     for _ in 0..SETTLE_LOOKS {
         std::thread::sleep(LOOK);

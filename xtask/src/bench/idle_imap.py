@@ -1,7 +1,7 @@
-# Holds idle IMAP sessions open: PORT COUNT yes|no(TLS) PASSWORD. Prints "ready" and waits for the end of its input.
+# Holds idle IMAP sessions open: PORT COUNT yes|no(TLS) USER PASSWORD. Prints "ready" and waits for the end of its input.
 import resource, socket, ssl, sys
 
-port, count, tls, password = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3] == "yes", sys.argv[4]
+port, count, tls, user, password = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3] == "yes", *sys.argv[4:]
 soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
 resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 context = ssl._create_unverified_context()
@@ -24,7 +24,7 @@ for _ in range(count):
     reader = connection.makefile("rb")
     until(reader, b"* OK")
     for line, answer in (
-        ("a LOGIN alice " + password, b"a OK"),
+        ("a LOGIN %s %s" % (user, password), b"a OK"),
         ("b SELECT INBOX", b"b OK"),
         ("c IDLE", b"+"),
     ):

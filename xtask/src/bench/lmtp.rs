@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 
 use super::disk::Disk;
 use super::output;
-use super::servers::{self, SMTP_SOURCE, Server};
+use super::servers::{self, Roles, SMTP, SMTP_SOURCE, Server};
 use super::sides::{self, Before, Side};
 
 const PORTS: [u16; 2] = [27_324, 27_424];
@@ -27,8 +27,13 @@ pub fn run(program: &Path, disk: &Disk) -> Result<()> {
     for (directory, port) in directories.iter().zip(PORTS) {
         configure(directory, port)?;
     }
-    let mut servers = vec![servers::mailboxes(program, &directories[0], PORTS[0])?];
-    match servers::dovecot(&directories[1], PORTS[1]) {
+    let mut servers = vec![servers::mailboxes(
+        program,
+        &directories[0],
+        Roles::InOneProcess,
+        (PORTS[0], SMTP),
+    )?];
+    match servers::dovecot(&directories[1], (PORTS[1], SMTP)) {
         Ok(dovecot) => servers.push(dovecot),
         Err(error) => println!("Dovecot does not start here, Yubin stands alone: {error:#}"),
     }

@@ -7,6 +7,7 @@ mod figures;
 mod handover;
 mod idle;
 mod lmtp;
+mod mailboxes;
 mod processes;
 mod relay;
 mod servers;
@@ -48,16 +49,30 @@ pub fn lmtp(program: Option<&Path>) -> Result<()> {
     beside_postfix(program, lmtp::run)
 }
 
-/// Measures with `smtp-source`, which is in Debian's postfix.
-fn beside_postfix(program: Option<&Path>, run: impl FnOnce(&Path, &disk::Disk) -> Result<()>) -> Result<()> {
-    if !Path::new(servers::SMTP_SOURCE).exists() {
-        bail!("{} is missing: install Debian's postfix", servers::SMTP_SOURCE);
-    }
+/// Measures IMAP of `program`, or of the release build of this tree, beside Dovecot.
+pub fn imap(program: Option<&Path>) -> Result<()> {
+    on_a_disk(program, mailboxes::imap)
+}
+
+/// Measures POP3 of `program`, or of the release build of this tree, beside Dovecot.
+pub fn pop3(program: Option<&Path>) -> Result<()> {
+    on_a_disk(program, mailboxes::pop3)
+}
+
+fn on_a_disk(program: Option<&Path>, run: impl FnOnce(&Path, &disk::Disk) -> Result<()>) -> Result<()> {
     let program = program.map_or_else(release_program, |program| Ok(program.canonicalize()?))?;
     println!("{}", machine());
     let disk = disk::Disk::make()?;
     println!("{}", disk.describe());
     run(&program, &disk)
+}
+
+/// Measures with `smtp-source`, which is in Debian's postfix.
+fn beside_postfix(program: Option<&Path>, run: impl FnOnce(&Path, &disk::Disk) -> Result<()>) -> Result<()> {
+    if !Path::new(servers::SMTP_SOURCE).exists() {
+        bail!("{} is missing: install Debian's postfix", servers::SMTP_SOURCE);
+    }
+    on_a_disk(program, run)
 }
 
 /// Measures passing mail on by `program`, or by the release build of this tree.

@@ -53,6 +53,21 @@ pub struct Server {
     how_to_stop: Stop,
 }
 
+/// A port, and how its greeting begins.
+pub type Listening = (u16, &'static [u8; 3]);
+
+/// How greetings of SMTP, LMTP and IMAP begin.
+pub const SMTP: &[u8; 3] = b"220";
+pub const IMAP: &[u8; 3] = b"* O";
+
+/// In which processes the roles of Yubin run.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Roles {
+    InOneProcess,
+    /// As in service; it needs root.
+    Apart,
+}
+
 enum Stop {
     Child(Child),
     Postfix(PathBuf),
@@ -82,8 +97,7 @@ pub fn configure(directory: &Path, port: u16) -> Result<()> {
 pub fn yubin(program: &Path, directory: &Path, port: u16) -> Result<Server> {
     let mut command = Command::new(program);
     command.args(["serve", "-c"]).arg(directory.join("etc"));
-    let child = spawn(&mut command, Stdio::null())?;
-    greeted(child, port)
+    greeting(&mut command, (port, SMTP))
 }
 
 /// Starts `yubin serve --dir`; the password of its first account, if this start made it.
@@ -94,7 +108,7 @@ pub fn embedded(program: &Path, directory: &Path, port_base: u16) -> Result<(Ser
         .arg(directory);
     let mut child = spawn(&mut command, Stdio::piped())?;
     let screen = child.stdout.take().context("the program has a standard output")?;
-    let server = greeted(child, port_base + 525)?;
+    let server = greeted(child, (port_base + 525, SMTP))?;
     let mut password = None;
     for line in BufReader::new(screen).lines() {
         let line = line?;
@@ -108,18 +122,20 @@ pub fn embedded(program: &Path, directory: &Path, port_base: u16) -> Result<(Ser
     Ok((server, password))
 }
 
-/// Starts `yubin serve --mailboxes` with `directory/dovecot.conf`, all roles in one process.
-pub fn mailboxes(program: &Path, directory: &Path, port: u16) -> Result<Server> {
+/// Starts `yubin serve --mailboxes` with `directory/dovecot.conf`.
+pub fn mailboxes(program: &Path, directory: &Path, roles: Roles, listening: Listening) -> Result<Server> {
     let mut command = Command::new(program);
     command
-        .args(["serve", "--single", "--mailboxes", "-c"])
+        .args(["serve", "--mailboxes", "-c"])
         .arg(directory.join("dovecot.conf"));
-    let child = spawn(&mut command, Stdio::null())?;
-    greeted(child, port)
+    if roles == Roles::InOneProcess {
+        command.arg("--single");
+    }
+    greeting(&mut command, listening)
 }
 
 /// Starts Debian's Dovecot with `directory/dovecot.conf`. It needs root.
-pub fn dovecot(directory: &Path, port: u16) -> Result<Server> {
+pub fn dovecot(directory: &Path, listening: Listening) -> Result<Server> {
     let configuration = directory.join("dovecot.conf");
     let started = Command::new(DOVECOT)
         .arg("-c")
@@ -132,12 +148,12 @@ pub fn dovecot(directory: &Path, port: u16) -> Result<Server> {
     if !started.success() {
         bail!("dovecot: {started}");
     }
-    wait_for_greeting(port)?;
+    wait_for(listening)?;
     let pid = fs::read_to_string(directory.join("run/master.pid"))?;
     Ok(Server {
         name: "Dovecot",
         pid: pid.trim().parse().context("master.pid holds no number")?,
-        port,
+        port: listening.0,
         how_to_stop: Stop::Dovecot(configuration),
     })
 }
@@ -147,7 +163,7 @@ pub fn postfix(directory: &Path, port: u16) -> Result<Server> {
     output("chown", &["postfix", &directory.join("data").to_string_lossy()])?;
     let etc = directory.join("etc");
     output(POSTFIX, &["-c", &etc.to_string_lossy(), "start"])?;
-    wait_for_greeting(port)?;
+    wait_for((port, SMTP))?;
     let pid = fs::read_to_string(directory.join("spool/pid/master.pid"))?;
     Ok(Server {
         name: "Postfix",
@@ -157,19 +173,10 @@ pub fn postfix(directory: &Path, port: u16) -> Result<Server> {
     })
 }
 
-/// Starts a program that greets on `port` with these octets.
-pub fn greeting(command: &mut Command, port: u16, greeting: &[u8; 3]) -> Result<Server> {
-    let mut child = spawn(command, Stdio::null())?;
-    if let Err(error) = wait_for(port, greeting) {
-        let _ = child.kill().and_then(|()| child.wait());
-        return Err(error);
-    }
-    Ok(Server {
-        name: "Yubin",
-        pid: child.id(),
-        port,
-        how_to_stop: Stop::Child(child),
-    })
+/// Starts a program.
+pub fn greeting(command: &mut Command, listening: Listening) -> Result<Server> {
+    let child = spawn(command, Stdio::null())?;
+    greeted(child, listening)
 }
 
 fn spawn(command: &mut Command, screen: Stdio) -> Result<Child> {
@@ -180,26 +187,21 @@ fn spawn(command: &mut Command, screen: Stdio) -> Result<Child> {
         .with_context(|| format!("cannot start {command:?}"))
 }
 
-fn greeted(mut child: Child, port: u16) -> Result<Server> {
-    if let Err(error) = wait_for_greeting(port) {
+fn greeted(mut child: Child, listening: Listening) -> Result<Server> {
+    if let Err(error) = wait_for(listening) {
         let _ = child.kill().and_then(|()| child.wait());
         return Err(error);
     }
     Ok(Server {
         name: "Yubin",
         pid: child.id(),
-        port,
+        port: listening.0,
         how_to_stop: Stop::Child(child),
     })
 }
 
-/// Connects until somebody says 220.
-fn wait_for_greeting(port: u16) -> Result<()> {
-    wait_for(port, b"220")
-}
-
 /// Connects until somebody greets.
-fn wait_for(port: u16, expected: &[u8; 3]) -> Result<()> {
+fn wait_for((port, expected): Listening) -> Result<()> {
     let began = Instant::now();
     while began.elapsed() < START_TIMEOUT {
         if let Ok(mut stream) = TcpStream::connect(("127.0.0.1", port)) {

@@ -11,7 +11,7 @@ use super::servers::Server;
 #[derive(Default)]
 pub struct Side {
     rate: Figures,
-    cpu_millis: Figures,
+    cpu_micros: Figures,
     flushes: Figures,
 }
 
@@ -37,7 +37,7 @@ impl Side {
         let units = units as f64;
         self.rate.add(units / took.as_secs_f64());
         let cpu = cpu_time(server.pid).saturating_sub(before.cpu);
-        self.cpu_millis.add(cpu.as_secs_f64() * 1000.0 / units);
+        self.cpu_micros.add(cpu.as_secs_f64() * 1e6 / units);
         if let (Some(before), Some(after)) = (before.flushes, disk.flushes()) {
             self.flushes.add((after - before) as f64 / units);
         }
@@ -47,30 +47,39 @@ impl Side {
 /// The line above the rows; `unit` is what is counted (`messages`).
 pub fn show_head(unit: &str) {
     println!(
-        "{:<30} {:<8} {:>20} {:>19} {:>19}",
+        "{:<40} {:<8} {:>28} {:>22} {:>21}",
         "load",
         "server",
         format!("{unit}/s"),
-        "CPU ms",
+        "CPU us",
         "flushes"
     );
 }
 
 /// A row for each server, and the ratio of the first to the second.
 pub fn show(load: &str, servers: &[Server], sides: &[Side]) {
-    for (server, side) in servers.iter().zip(sides) {
+    let names: Vec<&str> = servers.iter().map(|server| server.name).collect();
+    show_named(load, &names, sides);
+}
+
+/// As [`show`], of servers by name.
+pub fn show_named(load: &str, names: &[&str], sides: &[Side]) {
+    for (name, side) in names.iter().zip(sides) {
         println!(
-            "{load:<30} {:<8} {:>20} {:>19.3} {:>19.3}",
-            server.name, side.rate, side.cpu_millis, side.flushes
+            "{load:<40} {name:<8} {:>28.1} {:>22.2} {:>21.3}",
+            side.rate, side.cpu_micros, side.flushes
         );
     }
     if let [ours, theirs] = sides {
-        let ratio = |ours: &Figures, theirs: &Figures| format!("{:.2} x", ours.median() / theirs.median());
+        let ratio = |ours: &Figures, theirs: &Figures| match ours.median() / theirs.median() {
+            ratio if ratio.is_finite() => format!("{ratio:.2} x"),
+            _ => "-".to_owned(),
+        };
         println!(
-            "{load:<30} {:<8} {:>20} {:>19} {:>19}",
+            "{load:<40} {:<8} {:>28} {:>22} {:>21}",
             "ratio",
             ratio(&ours.rate, &theirs.rate),
-            ratio(&ours.cpu_millis, &theirs.cpu_millis),
+            ratio(&ours.cpu_micros, &theirs.cpu_micros),
             ratio(&ours.flushes, &theirs.flushes),
         );
     }

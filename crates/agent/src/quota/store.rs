@@ -4,9 +4,11 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use mailbox::store::Sought;
 use mailbox::{
-    Append, Appended, Body, Changes, Copied, Error, FlagChange, Flags, ListEntry, MailboxId, MailboxName,
-    ModSeq, Namespace, Opened, Result, SpecialUse, Status, Store, Stored, Uid, UidSet, Wake, Watch, mutf7,
+    Append, Appended, Body, Cache, Changes, Copied, Error, FlagChange, Flags, ListEntry, MailboxId,
+    MailboxName, ModSeq, Namespace, Opened, Result, SpecialUse, Status, Store, Stored, Uid, UidSet, Wake,
+    Watch, mutf7,
 };
 use store_maildir::maildirsize::{self, Amount, Anew};
 
@@ -427,12 +429,24 @@ impl Store for Limited {
         self.inner.body(mailbox, uid)
     }
 
+    fn candidates(&self, mailbox: &MailboxId, sought: &Sought<'_>) -> Result<Option<UidSet>> {
+        self.inner.candidates(mailbox, sought)
+    }
+
     fn storage_names(&self, mailbox: &MailboxId) -> Result<Option<HashMap<Uid, String>>> {
         self.inner.storage_names(mailbox)
     }
 
+    fn cache(&self, mailbox: &MailboxId) -> Option<Arc<dyn Cache>> {
+        self.inner.cache(mailbox)
+    }
+
     fn watch(&self, mailbox: &MailboxId, wake: Wake) -> Result<Watch> {
         self.inner.watch(mailbox, wake)
+    }
+
+    fn watch_names(&self, wake: Wake) -> Result<Watch> {
+        self.inner.watch_names(wake)
     }
 }
 

@@ -470,7 +470,7 @@ impl Running {
                     let destination = self.destination(route, recipient);
                     resolved.routes.push((index, destination));
                 }
-                Err(error) => failed.push((index, attempt::deferred("none", error.to_string()))),
+                Err(error) => failed.push((index, self.unresolved(&error))),
             }
         }
         resolved.some_deferred = !failed.is_empty();
@@ -484,6 +484,14 @@ impl Running {
             self.told(self.front.spool.record(&message.queue_id, outcomes));
         }
         resolved
+    }
+
+    /// The outcome where it cannot be told where mail goes. Tables have told the log why.
+    fn unresolved(&self, error: &route::Error) -> Outcome {
+        if let route::Error::Directory(..) = error {
+            self.front.log.warning("trivial-rewrite", &error.to_string());
+        }
+        attempt::deferred("none", "address resolver failure".to_owned())
     }
 
     /// Where a recipient's mail goes: through the content filter, where it has not been yet. A probe of a user is for the

@@ -17,12 +17,20 @@ pub(crate) const EXTENSION: Extension = Extension {
 impl Session {
     fn enable(&mut self, tag: &str, arguments: &mut Cursor<'_>) -> Result<()> {
         let names = decode::words(arguments)?;
-        let mut enabled = String::from("* ENABLED");
-        if names.iter().any(|name| name == "CONDSTORE") {
-            self.enable_condstore();
-            enabled.push_str(" CONDSTORE");
+        let mut enabled = String::new();
+        for name in names {
+            match name.as_str() {
+                "CONDSTORE" => self.enable_condstore(),
+                "UTF8=ACCEPT" => self.utf8 = true,
+                "QRESYNC" => self.enable_qresync(),
+                _ => continue,
+            }
+            enabled.push_str(&format!(" {name}"));
         }
-        self.say(&enabled);
+        // As Dovecot does, nothing is said where nothing was turned on.
+        if !enabled.is_empty() {
+            self.say(&format!("* ENABLED{enabled}"));
+        }
         self.complete(tag, "OK Enabled.");
         Ok(())
     }

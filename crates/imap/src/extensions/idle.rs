@@ -2,6 +2,7 @@
 
 use super::{Command, Extension};
 use machine::Stamp;
+use mailbox::ModSeq;
 use mailbox::store::Watch;
 
 use crate::session::{Event, Job, Session};
@@ -23,6 +24,8 @@ pub(crate) struct Idle {
     /// When something is said even if nothing happened.
     pub(crate) next_notice: Stamp,
     _watch: Option<Watch>,
+    /// Up to this modseq the client knows everything, and has not been told so.
+    modseq: Option<ModSeq>,
 }
 
 impl Session {
@@ -42,10 +45,19 @@ impl Session {
             tag: tag.to_owned(),
             next_notice,
             _watch: watch,
+            modseq: None,
         }));
         // What happened before the watch began is told now.
-        self.sync(true, false);
+        self.sync_idle();
         Ok(())
+    }
+
+    /// Tells what happened.
+    pub(crate) fn sync_idle(&mut self) {
+        let modseq = self.sync(true, false);
+        if let (Job::Idle(idle), Some(modseq)) = (&mut self.job, modseq) {
+            idle.modseq = Some(modseq);
+        }
     }
 
     /// A line arrived: DONE.
@@ -54,6 +66,10 @@ impl Session {
             return;
         };
         if line.eq_ignore_ascii_case(b"DONE") {
+            if let (Some(modseq), Some(view)) = (idle.modseq, &mut self.view) {
+                view.modseq_told = modseq;
+                self.say(&format!("* OK [HIGHESTMODSEQ {modseq}] Highest"));
+            }
             self.complete(&idle.tag, "OK Idle completed.");
         } else {
             self.bad(&idle.tag, "Expected DONE");

@@ -1,19 +1,36 @@
 //! What the server can do beyond RFC 3501: one file per extension, each with its words in CAPABILITY and the commands that it
 //! adds; and the list of them.
 //!
-//! LITERAL+ (RFC 7888) lives in [`crate::wire::framing`], SASL-IR (RFC 4959) and LOGIN-REFERRALS in [`crate::login`].
+//! LITERAL+ and LITERAL- (RFC 7888) live in [`crate::wire::framing`], SASL-IR (RFC 4959) and LOGIN-REFERRALS in [`crate::login`].
 
+pub(crate) mod catenate;
 pub(crate) mod children;
+pub(crate) mod compress;
 pub(crate) mod condstore;
+pub(crate) mod context;
 pub(crate) mod enable;
 pub(crate) mod esearch;
+pub(crate) mod i18n;
 pub(crate) mod idle;
 pub(crate) mod moving;
 pub(crate) mod namespace;
+pub(crate) mod notify;
+pub(crate) mod objectid;
+mod offered;
+pub(crate) mod preview;
+pub(crate) mod qresync;
+pub(crate) mod replace;
+pub(crate) mod savedate;
+pub(crate) mod searchres;
+pub(crate) mod sort;
 pub(crate) mod special_use;
+pub(crate) mod thread;
 pub(crate) mod uidplus;
 pub(crate) mod unselect;
+mod utf8;
 pub(crate) mod within;
+
+pub use offered::{LITERAL_MINUS_BYTES, Literals, Offered, Optional, Wanted};
 
 use crate::session::Session;
 use crate::wire::Result;
@@ -53,37 +70,63 @@ impl Extension {
 
 /// What stands in CAPABILITY without a file here.
 const BASE: Extension = Extension::of_words(&["IMAP4rev1", "SASL-IR", "LOGIN-REFERRALS", "ID"]);
-const LITERAL_PLUS: Extension = Extension::of_words(&["LITERAL+"]);
+/// The word stands for LITERAL- too.
+const LITERALS: Extension = Extension::of_words(&["LITERAL+"]);
 
 /// All of them, in the order of CAPABILITY, which is Dovecot's.
 const EXTENSIONS: &[Extension] = &[
     BASE,
     enable::EXTENSION,
     idle::EXTENSION,
+    // RFC 3502; APPEND is in `session/append.rs`.
+    Extension::of_words(&["MULTIAPPEND"]),
+    catenate::EXTENSION,
+    sort::EXTENSION,
+    thread::EXTENSION,
     unselect::EXTENSION,
     children::EXTENSION,
     namespace::EXTENSION,
     uidplus::EXTENSION,
+    i18n::EXTENSION,
     condstore::EXTENSION,
+    qresync::EXTENSION,
     esearch::EXTENSION,
+    searchres::EXTENSION,
     within::EXTENSION,
+    // RFC 3516: what FETCH sends decoded is in `session/decoded.rs`, `~{n}` of APPEND in `session/append.rs`.
+    Extension::of_words(&["BINARY"]),
+    context::EXTENSION,
     moving::EXTENSION,
+    preview::EXTENSION,
     // RFC 8438; it is one item of STATUS.
     Extension::of_words(&["STATUS=SIZE"]),
-    LITERAL_PLUS,
+    LITERALS,
+    savedate::EXTENSION,
+    notify::EXTENSION,
+    objectid::EXTENSION,
     special_use::EXTENSION,
+    compress::EXTENSION,
+    // RFC 7889; the word is told with its number.
+    Extension::of_words(&["APPENDLIMIT"]),
+    replace::EXTENSION,
+    utf8::EXTENSION,
 ];
 
 /// The capabilities of a session after login, as CAPABILITY lists them.
-pub fn capabilities() -> String {
+pub fn capabilities(offered: &Offered) -> String {
     let words = EXTENSIONS.iter().flat_map(|extension| extension.capabilities);
-    words.copied().collect::<Vec<_>>().join(" ")
+    let words = words.filter(|word| offered.has(word)).map(|word| match *word {
+        "LITERAL+" => offered.literals.word().to_owned(),
+        "APPENDLIMIT" => format!("APPENDLIMIT={}", offered.append_bytes_max),
+        word => word.to_owned(),
+    });
+    offered.list(words.collect::<Vec<_>>().join(" "))
 }
 
 /// The command of an extension with this name, if there is one.
-pub(crate) fn command(name: &str) -> Option<&'static Command> {
+pub(crate) fn command(name: &str, offered: &Offered) -> Option<&'static Command> {
     let mut commands = EXTENSIONS.iter().flat_map(|extension| extension.commands);
-    commands.find(|command| command.name == name)
+    commands.find(|command| command.name == name && offered.has(name))
 }
 
 impl Session {

@@ -4,6 +4,7 @@ use super::{Command, Extension};
 use crate::extensions::uidplus;
 use crate::session::Session;
 use crate::session::reply::Context;
+use crate::session::transfer::SOME_GONE;
 use crate::wire::cursor::Cursor;
 use crate::wire::sequence::SequenceSet;
 use crate::wire::{Result, decode};
@@ -26,8 +27,7 @@ pub(crate) const EXTENSION: Extension = Extension {
 
 impl Session {
     fn move_messages(&mut self, tag: &str, by_uid: bool, arguments: &mut Cursor<'_>) -> Result<()> {
-        let messages = decode::messages(arguments)?;
-        let mailbox = decode::argument(arguments)?;
+        let (messages, mailbox) = decode::messages_and_mailbox(arguments)?;
         arguments.end()?;
         self.move_to(tag, by_uid, &messages, &mailbox);
         Ok(())
@@ -48,6 +48,10 @@ impl Session {
             return self.complete(tag, "OK No messages found.");
         }
         let uids = view.uids_of(&ranges);
+        if self.some_are_gone(&uids) {
+            return self.complete(tag, SOME_GONE);
+        }
+        let Some(view) = &mut self.view else { return };
         let moved = self
             .store
             .open(&name)

@@ -30,7 +30,10 @@ impl Session {
             let mut list = Vec::new();
             for namespace in namespaces.iter().filter(|namespace| namespace.kind == kind) {
                 list.push(b'(');
-                encode::string(&mut list, mutf7::encode(&namespace.prefix).as_bytes());
+                match self.utf8 {
+                    true => encode::string(&mut list, namespace.prefix.as_bytes()),
+                    false => encode::string(&mut list, mutf7::encode(&namespace.prefix).as_bytes()),
+                }
                 list.push(b' ');
                 push_separator(&mut list, namespace.separator);
                 list.push(b')');

@@ -43,7 +43,7 @@ pub(crate) fn copy_code(copied: &Copied) -> String {
 }
 
 /// UIDs in the order given, runs written as ranges: the two sets correspond position by position.
-fn in_order(uids: impl Iterator<Item = u32>) -> String {
+pub(crate) fn in_order(uids: impl Iterator<Item = u32>) -> String {
     let mut ranges: Vec<(u32, u32)> = Vec::new();
     for uid in uids {
         match ranges.last_mut() {

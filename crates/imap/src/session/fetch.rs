@@ -3,18 +3,21 @@
 use mailbox::Error as StoreError;
 use message::{Envelope, Structure};
 
+use super::decoded::{Decoded, Reader, Undecodable};
 use super::section::{Content, READ_BYTES, Source};
 use super::structure::{push_envelope, push_structure};
 use super::view::{Row, push_flags, push_modseq};
 use super::{Event, Job, Session, Traffic};
+use crate::extensions::{objectid, preview, savedate};
 use crate::wire::command::Fetch;
 use crate::wire::date;
 use crate::wire::encode;
-use crate::wire::fetch::{Item, Section, SectionText};
+use crate::wire::fetch::{Form, Item, PreviewItem, Section, SectionText};
+use crate::wire::select::Known;
 
 /// A FETCH under way.
 pub(crate) struct Fetching {
-    tag: String,
+    ending: Ending,
     by_uid: bool,
     /// In the order of the answer: what is short before what may be long.
     items: Vec<Item>,
@@ -29,6 +32,18 @@ pub(crate) struct Fetching {
     some_gone: bool,
     /// A message could not be read, or not to its end.
     some_failed: bool,
+    /// What the tagged answer says when a section could not be decoded.
+    undecodable: Option<&'static str>,
+}
+
+/// What ends the answer.
+enum Ending {
+    /// FETCH itself, under this tag.
+    Fetch(String),
+    /// SELECT, which told what changed: the tag, and the OK.
+    Select(String, String),
+    /// Nothing: NOTIFY wants this of new messages. What was under way goes on.
+    Unasked(Job),
 }
 
 /// The message being answered.
@@ -36,11 +51,43 @@ struct Message {
     /// `None`: it is gone; what stands only in it is NIL.
     source: Option<Source>,
     uid: u32,
+    email_id: u64,
     next_item: usize,
     /// Nothing stands within the parenthesis yet.
     is_empty: bool,
-    /// A slice being sent: offset and octets left.
-    sending: Option<(u64, u64)>,
+    sending: Sending,
+}
+
+/// Octets of an announced literal that are still to be sent.
+enum Sending {
+    Nothing,
+    /// From this offset in the message, so many.
+    Slice(u64, u64),
+    /// So many of a decoded section; whether they may hold NUL.
+    Decoded(Box<Reader>, u64, bool),
+}
+
+/// Why an answer cannot go on as it should.
+enum Trouble {
+    Store(StoreError),
+    /// The whole FETCH ends with this.
+    Answer(&'static str),
+}
+
+impl From<StoreError> for Trouble {
+    fn from(error: StoreError) -> Trouble {
+        Trouble::Store(error)
+    }
+}
+
+impl From<Undecodable> for Trouble {
+    fn from(error: Undecodable) -> Trouble {
+        match (error.answer(), error) {
+            (Some(text), _) => Trouble::Answer(text),
+            (None, Undecodable::Store(error)) => Trouble::Store(error),
+            (None, _) => Trouble::Answer("NO Cannot decode a section"),
+        }
+    }
 }
 
 impl Session {
@@ -50,12 +97,19 @@ impl Session {
             messages,
             mut items,
             changed_since,
+            vanished,
         } = fetch;
         let Some(ranges) = self.rows_named(tag, "FETCH", &messages, by_uid) else {
             return;
         };
         if items.contains(&Item::ModSeq) || changed_since.is_some() {
             self.enable_condstore();
+        }
+        if vanished && !self.qresync {
+            return self.bad(tag, "Error in IMAP command UID FETCH: QRESYNC not enabled");
+        }
+        if let Some(since) = changed_since.filter(|_| vanished) {
+            self.tell_vanished_of(&messages, since);
         }
         if changed_since.is_some() && !items.contains(&Item::ModSeq) {
             items.push(Item::ModSeq);
@@ -71,25 +125,31 @@ impl Session {
         } else {
             Vec::new()
         };
-        items.sort_by_key(|item| matches!(item, Item::Section(_)));
-        let needs_body = items.iter().any(|item| {
-            matches!(
-                item,
-                Item::Envelope | Item::Body | Item::BodyStructure | Item::Section(_)
-            )
-        });
-        self.job = Job::Fetch(Box::new(Fetching {
-            tag: tag.to_owned(),
-            by_uid,
-            items,
-            needs_body,
-            ranges: ranges.into(),
-            changed_since,
-            became_seen,
-            message: None,
-            some_gone: false,
-            some_failed: false,
-        }));
+        let ending = Ending::Fetch(tag.to_owned());
+        self.fetch(Fetching::new(ending, by_uid, items, ranges).since(changed_since, became_seen));
+    }
+
+    /// Tells flags and modseqs of what changed since the client knew the mailbox, and ends SELECT with `ok` (RFC 7162 §3.2.5.1).
+    pub(crate) fn fetch_changed(&mut self, tag: &str, ok: String, known: &Known) {
+        let Some(view) = &self.view else { return };
+        let ranges = match &known.uids {
+            Some(uids) => view.rows_among(uids),
+            None => vec![(0, view.rows.len())],
+        };
+        let ranges = ranges.into_iter().filter(|(from, to)| from < to).collect();
+        let items = vec![Item::Uid, Item::Flags, Item::ModSeq];
+        let ending = Ending::Select(tag.to_owned(), ok);
+        self.fetch(Fetching::new(ending, true, items, ranges).since(Some(known.modseq), Vec::new()));
+    }
+
+    /// Tells of new messages, rows `new`, what NOTIFY asked for.
+    pub(crate) fn fetch_unasked(&mut self, items: Vec<Item>, new: (usize, usize)) {
+        let before = std::mem::replace(&mut self.job, Job::None);
+        self.fetch(Fetching::new(Ending::Unasked(before), false, items, vec![new]));
+    }
+
+    fn fetch(&mut self, fetching: Fetching) {
+        self.job = Job::Fetch(Box::new(fetching));
     }
 
     /// Appends to `into` until it is `end` octets long or the answer is complete.
@@ -103,8 +163,14 @@ impl Session {
                 match message.proceed(&job.items, into, end, &mut self.traffic) {
                     Ok(true) => job.message = None,
                     Ok(false) => {}
-                    Err(StoreError::NoSuchMessage(_)) => job.some_gone = true,
-                    Err(error) => {
+                    Err(Trouble::Answer(text)) => {
+                        message.break_off(into);
+                        job.message = None;
+                        job.ranges.clear();
+                        job.undecodable = Some(text);
+                    }
+                    Err(Trouble::Store(StoreError::NoSuchMessage(_))) => job.some_gone = true,
+                    Err(Trouble::Store(error)) => {
                         job.some_failed = true;
                         let text = format!("Reading message {uid}: {error}");
                         self.events.push_back(Event::Problem(text));
@@ -113,7 +179,7 @@ impl Session {
             } else if let Some(index) = job.next_row() {
                 self.fetch_row(&mut job, index, into);
             } else {
-                return self.end_fetch(&job);
+                return self.end_fetch(*job);
             }
         }
         self.job = Job::Fetch(job);
@@ -141,7 +207,6 @@ impl Session {
                 }
             }
         }
-        let start = into.len();
         into.extend_from_slice(b"* ");
         encode::number(into, index as u64 + 1);
         into.extend_from_slice(b" FETCH (");
@@ -151,44 +216,69 @@ impl Session {
             flags: became_seen && !job.items.contains(&Item::Flags),
             modseq: became_seen && self.condstore && !job.items.contains(&Item::ModSeq),
         };
-        let pushed = push_items(into, &job.items, row, source.as_mut(), unasked);
-        match pushed {
-            Err(error) => {
-                into.truncate(start);
-                job.some_failed = true;
-                self.events.push_back(Event::Problem(format!(
-                    "Reading message {}: {error}",
-                    row.state.uid
-                )));
-            }
-            Ok(next_item) if job.needs_body => {
-                job.message = Some(Message {
-                    source,
-                    uid: row.state.uid,
-                    next_item,
-                    is_empty: into.len() == opened,
-                    sending: None,
-                });
-            }
-            Ok(_) => into.extend_from_slice(b")\r\n"),
+        let next_item = push_items(into, &job.items, row, unasked);
+        if job.needs_body {
+            job.message = Some(Message {
+                source,
+                uid: row.state.uid,
+                email_id: row.state.email_id,
+                next_item,
+                is_empty: into.len() == opened,
+                sending: Sending::Nothing,
+            });
+        } else {
+            into.extend_from_slice(b")\r\n");
         }
     }
 
-    fn end_fetch(&mut self, job: &Fetching) {
-        self.sync(job.by_uid, job.by_uid);
-        let text = if job.some_failed {
+    fn end_fetch(&mut self, job: Fetching) {
+        let (tag, ok) = match job.ending {
+            Ending::Fetch(tag) => (tag, "OK Fetch completed.".to_owned()),
+            Ending::Select(tag, ok) => (tag, ok),
+            Ending::Unasked(before) => {
+                self.job = before;
+                return self.work();
+            }
+        };
+        let modseq = self.sync(job.by_uid, job.by_uid);
+        let text = if let Some(text) = job.undecodable {
+            text
+        } else if job.some_failed {
             "NO [SERVERBUG] Internal error occurred. Refer to server log for more information."
         } else if job.some_gone {
             "OK [EXPUNGEISSUED] Some messages were already expunged."
         } else {
-            "OK Fetch completed."
+            &ok
         };
-        self.tagged(&job.tag, text);
+        self.tagged_with(&tag, modseq, text);
         self.work();
     }
 }
 
 impl Fetching {
+    fn new(ending: Ending, by_uid: bool, mut items: Vec<Item>, ranges: Vec<(usize, usize)>) -> Fetching {
+        items.sort_by_key(Item::needs_message);
+        Fetching {
+            ending,
+            by_uid,
+            needs_body: items.iter().any(Item::needs_message),
+            items,
+            ranges: ranges.into(),
+            changed_since: None,
+            became_seen: Vec::new(),
+            message: None,
+            some_gone: false,
+            some_failed: false,
+            undecodable: None,
+        }
+    }
+
+    /// Only messages that changed after the modseq; of those, some became `\Seen` by this command.
+    fn since(mut self, changed_since: Option<u64>, became_seen: Vec<u32>) -> Fetching {
+        (self.changed_since, self.became_seen) = (changed_since, became_seen);
+        self
+    }
+
     fn next_row(&mut self) -> Option<usize> {
         let (from, to) = self.ranges.front_mut()?;
         let index = *from;
@@ -207,63 +297,57 @@ struct Unasked {
     modseq: bool,
 }
 
-/// Appends the items that are short; returns how many of `items` that were.
-fn push_items(
-    out: &mut Vec<u8>,
-    items: &[Item],
-    row: &Row,
-    mut source: Option<&mut Source>,
-    unasked: Unasked,
-) -> mailbox::Result<usize> {
+impl Item {
+    /// Whether it stands in the message itself: such items come last, in the order in which they were asked for.
+    fn needs_message(&self) -> bool {
+        matches!(
+            self,
+            Item::Envelope
+                | Item::Body
+                | Item::BodyStructure
+                | Item::Preview(_)
+                | Item::ThreadId
+                | Item::Section(_)
+        )
+    }
+}
+
+/// Appends the items that need not the message itself; returns how many of `items` that were.
+fn push_items(out: &mut Vec<u8>, items: &[Item], row: &Row, unasked: Unasked) -> usize {
     let mut count = 0;
     let mut space = false;
-    for item in items.iter().take_while(|item| !matches!(item, Item::Section(_))) {
+    for item in items.iter().take_while(|item| !item.needs_message()) {
         if space {
             out.push(b' ');
         }
         space = true;
         count += 1;
-        match (item, source.as_deref_mut()) {
-            (Item::Flags, _) => push_flags(out, row),
-            (Item::Uid, _) => {
+        match item {
+            Item::Flags => push_flags(out, row),
+            Item::Uid => {
                 out.extend_from_slice(b"UID ");
                 encode::number(out, u64::from(row.state.uid));
             }
-            (Item::Size, _) => {
+            Item::Size => {
                 out.extend_from_slice(b"RFC822.SIZE ");
                 encode::number(out, row.state.size_bytes);
             }
-            (Item::InternalDate, _) => {
+            Item::InternalDate => {
                 out.extend_from_slice(b"INTERNALDATE ");
                 date::encode_date_time(out, row.state.internal_date_secs);
             }
-            (Item::ModSeq, _) => push_modseq(out, row.state.modseq),
-            (Item::Envelope, Some(source)) => {
-                out.extend_from_slice(b"ENVELOPE ");
-                push_envelope(out, &source.envelope()?);
+            Item::ModSeq => push_modseq(out, row.state.modseq),
+            Item::SaveDate => savedate::push(out, row.state.save_date_secs),
+            Item::EmailId => {
+                let id = objectid::email_id(row.state.email_id);
+                out.extend_from_slice(format!("EMAILID ({id})").as_bytes());
             }
-            (Item::Body, Some(source)) => {
-                out.extend_from_slice(b"BODY ");
-                push_structure(out, &source.structure()?.root, false);
-            }
-            (Item::BodyStructure, Some(source)) => {
-                out.extend_from_slice(b"BODYSTRUCTURE ");
-                push_structure(out, &source.structure()?.root, true);
-            }
-            // The message is gone: what can be said is what an empty one would have.
-            (Item::Envelope, None) => {
-                out.extend_from_slice(b"ENVELOPE ");
-                push_envelope(out, &Envelope::default());
-            }
-            (Item::Body, None) => {
-                out.extend_from_slice(b"BODY ");
-                push_structure(out, &Structure::parse(b"").root, false);
-            }
-            (Item::BodyStructure, None) => {
-                out.extend_from_slice(b"BODYSTRUCTURE ");
-                push_structure(out, &Structure::parse(b"").root, true);
-            }
-            (Item::Section(_), _) => {}
+            Item::Envelope
+            | Item::Body
+            | Item::BodyStructure
+            | Item::Preview(_)
+            | Item::ThreadId
+            | Item::Section(_) => {}
         }
     }
     if unasked.flags {
@@ -279,59 +363,155 @@ fn push_items(
         }
         push_modseq(out, row.state.modseq);
     }
-    Ok(count)
+    count
 }
 
 impl Message {
-    /// Sends on; `true` when the message's answer is complete. After an error the answer goes on: octets that were
-    /// announced and cannot be read are spaces, for there is no way to take an announcement back.
+    /// Sends on; `true` when the message's answer is complete. After an error of the store the answer goes on: octets that
+    /// were announced and cannot be read are spaces, for there is no way to take an announcement back.
     fn proceed(
         &mut self,
         items: &[Item],
         into: &mut Vec<u8>,
         end: usize,
         traffic: &mut Traffic,
-    ) -> mailbox::Result<bool> {
-        if let Some((offset, left)) = self.sending {
+    ) -> Result<bool, Trouble> {
+        if !matches!(self.sending, Sending::Nothing) {
             let room = end.saturating_sub(into.len()).clamp(1, READ_BYTES * 2);
-            let want = room.min(usize::try_from(left).unwrap_or(usize::MAX));
-            let start = into.len();
-            into.resize(start + want, 0);
-            let read = match &self.source {
-                Some(source) => source.body.read_at(offset, &mut into[start..]),
-                None => Ok(want),
-            };
-            let (count, failure) = match read {
-                Ok(0) => {
-                    let text = "a message is shorter than its size".to_owned();
-                    (want, Some(StoreError::Damaged(text)))
-                }
-                Ok(count) => (count, None),
-                Err(error) => (want, Some(error)),
-            };
-            if failure.is_some() {
+            return self.send_on(into, room).map(|()| false);
+        }
+        let Some(item) = items.get(self.next_item) else {
+            into.extend_from_slice(b")\r\n");
+            return Ok(true);
+        };
+        self.next_item += 1;
+        match item {
+            Item::Section(section) => self.start_section(section, into, traffic)?,
+            Item::Envelope => {
+                let envelope = match &mut self.source {
+                    Some(source) => source.envelope(),
+                    // The message is gone: what can be said is what an empty one would have.
+                    None => Ok(Envelope::default()),
+                };
+                self.push_name(into, "ENVELOPE ");
+                push_envelope(into, envelope.as_ref().unwrap_or(&Envelope::default()));
+                envelope?;
+            }
+            Item::Preview(item) => self.push_preview(into, item)?,
+            Item::ThreadId => self.push_thread_id(into)?,
+            Item::Body => self.push_structure(into, "BODY ", false)?,
+            _ => self.push_structure(into, "BODYSTRUCTURE ", true)?,
+        }
+        Ok(false)
+    }
+
+    fn push_structure(&mut self, into: &mut Vec<u8>, name: &str, extended: bool) -> Result<(), Trouble> {
+        self.push_name(into, name);
+        let structure = match &mut self.source {
+            Some(source) => source.structure(),
+            None => {
+                push_structure(into, &Structure::parse(b"").root, extended);
+                return Ok(());
+            }
+        };
+        match structure {
+            Ok(structure) => push_structure(into, &structure.root, extended),
+            Err(error) => {
+                push_structure(into, &Structure::parse(b"").root, extended);
                 self.source = None;
+                return Err(error.into());
             }
-            if self.source.is_none() {
-                into[start..].fill(b' ');
+        }
+        Ok(())
+    }
+
+    fn push_preview(&mut self, into: &mut Vec<u8>, item: &PreviewItem) -> Result<(), Trouble> {
+        self.push_name(into, "");
+        let start = into.len();
+        let Err(error) = preview::push(into, item, self.source.as_mut()) else {
+            return Ok(());
+        };
+        into.truncate(start);
+        self.source = None;
+        preview::push(into, item, None)?;
+        Err(error.into())
+    }
+
+    fn push_thread_id(&mut self, into: &mut Vec<u8>) -> Result<(), Trouble> {
+        let block = self.source.as_mut().map_or(Ok(&b""[..]), Source::header);
+        let id = objectid::thread_id(block.as_ref().copied().unwrap_or_default(), self.email_id);
+        let failure = block.err();
+        self.push_name(into, &format!("THREADID ({id})"));
+        failure.map_or(Ok(()), |error| Err(error.into()))
+    }
+
+    fn push_name(&mut self, into: &mut Vec<u8>, name: &str) {
+        if !std::mem::take(&mut self.is_empty) {
+            into.push(b' ');
+        }
+        into.extend_from_slice(name.as_bytes());
+    }
+
+    /// The answer ends here; as Dovecot's it is not empty.
+    fn break_off(&mut self, into: &mut Vec<u8>) {
+        if self.is_empty {
+            into.extend_from_slice(b"UID ");
+            encode::number(into, u64::from(self.uid));
+        }
+        into.extend_from_slice(b")\r\n");
+    }
+
+    /// Sends up to `room` octets of an announced literal.
+    fn send_on(&mut self, into: &mut Vec<u8>, room: usize) -> Result<(), Trouble> {
+        let start = into.len();
+        let mut sending = std::mem::replace(&mut self.sending, Sending::Nothing);
+        let (left, may_hold_nul) = match &sending {
+            Sending::Nothing => return Ok(()),
+            Sending::Slice(_, left) => (*left, false),
+            Sending::Decoded(_, left, is_binary) => (*left, *is_binary),
+        };
+        let want = room.min(usize::try_from(left).unwrap_or(usize::MAX));
+        let read = match (&self.source, &mut sending) {
+            (Some(source), Sending::Slice(offset, _)) => {
+                into.resize(start + want, 0);
+                source
+                    .body
+                    .read_at(*offset, &mut into[start..])
+                    .map_err(Trouble::Store)
             }
-            into.truncate(start + count);
+            (Some(source), Sending::Decoded(reader, ..)) => reader
+                .read(source.body.as_ref(), want, into)
+                .map_err(Trouble::from),
+            _ => Ok(want),
+        };
+        let (count, failure) = match read {
+            Ok(0) => {
+                let text = "the message ends before its size".to_owned();
+                (want, Some(Trouble::Store(StoreError::Damaged(text))))
+            }
+            Ok(count) => (count, None),
+            // What was decoded once is decoded no more.
+            Err(Trouble::Answer(text)) => (want, Some(Trouble::Store(StoreError::Damaged(text.to_owned())))),
+            Err(error) => (want, Some(error)),
+        };
+        if failure.is_some() {
+            self.source = None;
+        }
+        into.resize(start + count, b' ');
+        if self.source.is_none() {
+            into[start..].fill(b' ');
+        }
+        if !may_hold_nul {
             encode::replace_nul(&mut into[start..]);
-            let left = left - count as u64;
-            self.sending = (left > 0).then_some((offset + count as u64, left));
-            return failure.map_or(Ok(false), Err);
         }
-        match items.get(self.next_item) {
-            Some(Item::Section(section)) => {
-                self.next_item += 1;
-                self.start_section(section, into, traffic)?;
-                Ok(false)
-            }
-            _ => {
-                into.extend_from_slice(b")\r\n");
-                Ok(true)
-            }
-        }
+        let left = left - count as u64;
+        self.sending = match sending {
+            _ if left == 0 => Sending::Nothing,
+            Sending::Slice(offset, _) => Sending::Slice(offset + count as u64, left),
+            Sending::Decoded(reader, _, is_binary) => Sending::Decoded(reader, left, is_binary),
+            Sending::Nothing => Sending::Nothing,
+        };
+        failure.map_or(Ok(()), Err)
     }
 
     fn start_section(
@@ -339,61 +519,124 @@ impl Message {
         section: &Section,
         into: &mut Vec<u8>,
         traffic: &mut Traffic,
-    ) -> mailbox::Result<()> {
-        let content = match &mut self.source {
-            Some(source) => source.section(section).map(Some),
-            None => Ok(None),
+    ) -> Result<(), Trouble> {
+        let is_text = matches!(section.text, SectionText::Whole | SectionText::Text);
+        let found = match (&mut self.source, section.form) {
+            (None, _) => Ok(Found::Nothing),
+            (Some(source), Form::Decoded | Form::DecodedSize) if is_text => match source.decoded(section) {
+                Ok(decoded) => Ok(Found::Decoded(decoded)),
+                Err(error) => Err(Trouble::from(error)),
+            },
+            (Some(source), _) => source
+                .section(section)
+                .map(Found::Content)
+                .map_err(Trouble::Store),
         };
-        if !std::mem::take(&mut self.is_empty) {
-            into.push(b' ');
+        if let Err(Trouble::Answer(text)) = found {
+            return Err(Trouble::Answer(text));
         }
-        into.extend_from_slice(section.label.as_bytes());
-        let content = match content {
-            Ok(Some(content)) => content,
-            Ok(None) => {
-                into.extend_from_slice(b" NIL");
+        self.push_name(into, &section.label);
+        let found = match found {
+            Ok(Found::Nothing) => {
+                into.extend_from_slice(if section.form == Form::DecodedSize {
+                    b" 0"
+                } else {
+                    b" NIL"
+                });
                 return Ok(());
             }
+            Ok(found) => found,
             Err(error) => {
                 self.source = None;
-                into.extend_from_slice(b" NIL");
+                into.extend_from_slice(if section.form == Form::DecodedSize {
+                    b" 0"
+                } else {
+                    b" NIL"
+                });
                 return Err(error);
             }
         };
-        let length = match &content {
-            Content::Made(bytes) => bytes.len() as u64,
-            Content::Slice { length, .. } => *length,
-        };
-        let (skipped, count) = match section.partial {
-            Some((offset, count)) => {
-                into.push(b'<');
-                encode::number(into, offset);
-                into.push(b'>');
-                let offset = offset.min(length);
-                (offset, count.min(length - offset))
-            }
-            None => (0, length),
-        };
-        match section.text {
-            SectionText::Whole | SectionText::Text => {
-                traffic.bodies += 1;
-                traffic.body_bytes += count;
-            }
-            _ => {
-                traffic.headers += 1;
-                traffic.header_bytes += count;
-            }
+        let length = found.octets();
+        if section.form == Form::DecodedSize {
+            into.push(b' ');
+            encode::number(into, length);
+            return Ok(());
+        }
+        let (skipped, count) = push_range(into, section.partial, length);
+        if is_text {
+            traffic.bodies += 1;
+            traffic.body_bytes += count;
+        } else {
+            traffic.headers += 1;
+            traffic.header_bytes += count;
         }
         into.push(b' ');
+        if matches!(&found, Found::Decoded(decoded) if decoded.is_binary) {
+            into.push(b'~');
+        }
         encode::literal_header(into, count);
-        match content {
-            Content::Made(bytes) => {
+        self.start_literal(found, (skipped, count), into)
+    }
+
+    fn start_literal(
+        &mut self,
+        found: Found,
+        (skipped, count): (u64, u64),
+        into: &mut Vec<u8>,
+    ) -> Result<(), Trouble> {
+        if count == 0 {
+            return Ok(());
+        }
+        match found {
+            Found::Content(Content::Made(bytes)) => {
                 let start = into.len();
                 into.extend_from_slice(&bytes[skipped as usize..(skipped + count) as usize]);
                 encode::replace_nul(&mut into[start..]);
             }
-            Content::Slice { offset, .. } => self.sending = (count > 0).then_some((offset + skipped, count)),
+            Found::Content(Content::Slice { offset, .. }) => {
+                self.sending = Sending::Slice(offset + skipped, count);
+            }
+            Found::Decoded(decoded) => {
+                let mut reader = decoded.reader();
+                let passed_over = match &self.source {
+                    Some(source) => reader.skip(source.body.as_ref(), skipped),
+                    None => Ok(()),
+                };
+                self.sending = Sending::Decoded(Box::new(reader), count, decoded.is_binary);
+                passed_over?;
+            }
+            Found::Nothing => {}
         }
         Ok(())
     }
+}
+
+/// What a section consists of.
+enum Found {
+    /// The message is gone.
+    Nothing,
+    Content(Content),
+    Decoded(Decoded),
+}
+
+impl Found {
+    fn octets(&self) -> u64 {
+        match self {
+            Found::Nothing => 0,
+            Found::Content(content) => content.octets(),
+            Found::Decoded(decoded) => decoded.octets,
+        }
+    }
+}
+
+/// Writes `<offset>` where a range is wanted; returns how much of a text of `length` octets is passed over and sent.
+fn push_range(into: &mut Vec<u8>, partial: Option<(u64, u64)>, length: u64) -> (u64, u64) {
+    let Some((offset, count)) = partial else {
+        return (0, length);
+    };
+    into.push(b'<');
+    encode::number(into, offset);
+    into.push(b'>');
+    let offset = offset.min(length);
+    (offset, count.min(length - offset))
 }

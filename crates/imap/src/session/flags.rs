@@ -13,19 +13,13 @@ impl View {
     /// no message, which is an error of the client (a UID that is no message is none).
     pub(crate) fn rows_named(&self, messages: &SequenceSet, by_uid: bool) -> Option<Vec<(usize, usize)>> {
         let count = u32::try_from(self.rows.len()).unwrap_or(u32::MAX);
-        if by_uid {
+        if by_uid || messages.is_saved_result() {
             let last = self.rows.last().map_or(1, |row| row.state.uid);
-            let mut ranges: Vec<(usize, usize)> = Vec::new();
-            for &(first, last) in messages.resolved(last).ranges() {
-                let from = self.rows.partition_point(|row| row.state.uid < first);
-                let to = self.rows.partition_point(|row| row.state.uid <= last);
-                match ranges.last_mut() {
-                    Some(before) if before.1 == from => before.1 = to,
-                    _ if from < to => ranges.push((from, to)),
-                    _ => {}
-                }
-            }
-            return Some(ranges);
+            let named = match messages.is_saved_result() {
+                true => self.saved.clone(),
+                false => messages.resolved(last),
+            };
+            return Some(self.rows_among(&named));
         }
         if count == 0 {
             return None;
@@ -42,6 +36,21 @@ impl View {
         )
     }
 
+    /// The rows whose UIDs are in the set.
+    pub(crate) fn rows_among(&self, uids: &UidSet) -> Vec<(usize, usize)> {
+        let mut ranges: Vec<(usize, usize)> = Vec::new();
+        for &(first, last) in uids.ranges() {
+            let from = self.rows.partition_point(|row| row.state.uid < first);
+            let to = self.rows.partition_point(|row| row.state.uid <= last);
+            match ranges.last_mut() {
+                Some(before) if before.1 == from => before.1 = to,
+                _ if from < to => ranges.push((from, to)),
+                _ => {}
+            }
+        }
+        ranges
+    }
+
     /// The UIDs of rows.
     pub(crate) fn uids_of(&self, ranges: &[(usize, usize)]) -> UidSet {
         let mut uids = UidSet::new();
@@ -54,7 +63,7 @@ impl View {
     }
 
     /// The sequence set that names these UIDs in this view's numbers.
-    fn numbers_of(&self, uids: &UidSet) -> UidSet {
+    pub(crate) fn numbers_of(&self, uids: &UidSet) -> UidSet {
         uids.iter()
             .filter_map(|uid| self.index_of(uid))
             .map(|index| index as u32 + 1)
@@ -119,7 +128,7 @@ impl Session {
         } else {
             view.numbers_of(&stored.modified)
         };
-        self.sync(command.by_uid, command.by_uid);
+        let modseq = self.sync(command.by_uid, command.by_uid);
         if !modified.is_empty() {
             self.tagged(
                 tag,
@@ -128,7 +137,7 @@ impl Session {
         } else if missing && !command.by_uid {
             self.tagged(tag, "NO [EXPUNGEISSUED] Some of the messages no longer exist.");
         } else {
-            self.tagged(tag, "OK Store completed.");
+            self.tagged_with(tag, modseq, "OK Store completed.");
         }
     }
 

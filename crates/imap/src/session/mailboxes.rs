@@ -6,6 +6,7 @@ use mailbox::{Error as StoreError, MailboxName, mutf7};
 
 use super::Session;
 use super::reply::Context;
+use crate::extensions::objectid;
 use crate::extensions::{children, namespace::push_separator, special_use};
 use crate::wire::command::StatusItem;
 use crate::wire::encode;
@@ -29,7 +30,14 @@ impl Session {
             false => self.store.create(&name, None),
         };
         match created {
-            Ok(()) => self.complete(tag, "OK Create completed."),
+            Ok(()) => {
+                // A node that holds no messages has no name for good.
+                let code = self.store.open(&name).map_or_else(
+                    |_| String::new(),
+                    |opened| format!("[MAILBOXID ({})] ", objectid::mailbox_id(opened.object_id)),
+                );
+                self.complete(tag, &format!("OK {code}Create completed."));
+            }
             Err(error) => self.store_failed(tag, &error, Context::Other),
         }
     }
@@ -123,7 +131,7 @@ impl Session {
         };
         let mut names: Vec<&str> = list.iter().map(|entry| entry.name.as_str()).collect();
         names.sort_unstable();
-        let Some(wanted) = whole_pattern(reference, pattern) else {
+        let Some(wanted) = whole_pattern(reference, pattern, self.utf8) else {
             return self.complete(tag, "OK List completed.");
         };
         for entry in &list {
@@ -152,7 +160,7 @@ impl Session {
             Ok(subscribed) => subscribed,
             Err(error) => return self.store_failed(tag, &error, Context::Other),
         };
-        let wanted = whole_pattern(reference, pattern).unwrap_or_default();
+        let wanted = whole_pattern(reference, pattern, self.utf8).unwrap_or_default();
         let mut told = BTreeSet::new();
         for name in &subscribed {
             let name = name.as_str();
@@ -176,24 +184,23 @@ impl Session {
 
     fn list_line(&mut self, word: &str, attributes: &[&str], name: &str) {
         let separator = self.separator();
+        let name = self.encoded_name(name);
         let out = &mut self.output;
         out.extend_from_slice(format!("* {word} ({}) ", attributes.join(" ")).as_bytes());
         push_separator(out, separator);
         out.push(b' ');
-        encode::astring(out, mutf7::encode(name).as_bytes());
+        out.extend_from_slice(&name);
         out.extend_from_slice(b"\r\n");
     }
 
     pub(crate) fn status(&mut self, tag: &str, raw: &[u8], items: &[StatusItem]) {
         let Some(name) = self.name(tag, raw) else { return };
-        let status = match self
-            .store
-            .open(&name)
-            .and_then(|opened| self.store.status(&opened.id))
-        {
-            Ok(status) => status,
-            Err(error) => return self.store_failed(tag, &error, Context::Other),
-        };
+        let opened = self.store.open(&name);
+        let (status, object_id) =
+            match opened.and_then(|opened| Ok((self.store.status(&opened.id)?, opened.object_id))) {
+                Ok(found) => found,
+                Err(error) => return self.store_failed(tag, &error, Context::Other),
+            };
         let texts: Vec<String> = items
             .iter()
             .map(|item| match item {
@@ -203,7 +210,11 @@ impl Session {
                 StatusItem::UidValidity => format!("UIDVALIDITY {}", status.uid_validity),
                 StatusItem::Unseen => format!("UNSEEN {}", status.unseen),
                 StatusItem::HighestModSeq => format!("HIGHESTMODSEQ {}", status.highest_modseq),
+                StatusItem::MailboxId => format!("MAILBOXID ({})", objectid::mailbox_id(object_id)),
                 StatusItem::Size => format!("SIZE {}", status.size_bytes),
+                StatusItem::AppendLimit => {
+                    format!("APPENDLIMIT {}", self.settings.offered.append_bytes_max)
+                }
             })
             .collect();
         if items.contains(&StatusItem::HighestModSeq) {
@@ -211,7 +222,10 @@ impl Session {
         }
         self.output.extend_from_slice(b"* STATUS ");
         // As the client wrote it, so that it finds its answer: INBOX has no case.
-        encode::astring(&mut self.output, raw);
+        match std::str::from_utf8(raw) {
+            Ok(raw) if self.utf8 => encode::utf8_astring(&mut self.output, raw),
+            _ => encode::astring(&mut self.output, raw),
+        }
         self.say(&format!(" ({})", texts.join(" ")));
         if self.view.as_ref().is_some_and(|view| view.name == name) {
             self.complete(tag, "OK [CLIENTBUG] Status on selected mailbox completed.");
@@ -222,8 +236,12 @@ impl Session {
 }
 
 /// Reference and pattern as one pattern in UTF-8; nothing when no name can match it.
-fn whole_pattern(reference: &[u8], pattern: &[u8]) -> Option<String> {
-    mutf7::decode(&[reference, pattern].concat())
+fn whole_pattern(reference: &[u8], pattern: &[u8], is_utf8: bool) -> Option<String> {
+    let whole = [reference, pattern].concat();
+    match is_utf8 {
+        true => String::from_utf8(whole).ok(),
+        false => mutf7::decode(&whole),
+    }
 }
 
 /// Whether a name matches a pattern: `*` is anything, `%` anything but the separator. INBOX has no case.

@@ -1,16 +1,19 @@
 //! The session after login: commands over a mailbox store. Here: the machine's verbs and the dispatch.
 
-mod append;
-mod fetch;
+pub(crate) mod append;
+pub mod crew;
+mod decoded;
+pub(crate) mod fetch;
 mod flags;
 mod mailboxes;
+mod named;
 pub(crate) mod reply;
-mod search;
-mod section;
+pub(crate) mod search;
+pub(crate) mod section;
 mod select;
-mod structure;
-mod transfer;
-mod view;
+pub(crate) mod structure;
+pub(crate) mod transfer;
+pub(crate) mod view;
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -20,13 +23,17 @@ use machine::{Machine, SECOND, Stamp};
 use mailbox::Store;
 use mailbox::store::Wake;
 
-use crate::extensions::{self, idle::Idle};
+use crate::extensions::compress::Compression;
+use crate::extensions::{self, Offered, idle::Idle, notify::Notify};
+use crate::wire;
 use crate::wire::command::Verb;
 use crate::wire::cursor::Cursor;
 use crate::wire::decode;
 use crate::wire::framing::{Announced, Frame, Framing};
 use append::Appending;
+use crew::{Alone, Crew};
 use fetch::Fetching;
+use search::{Purpose, Searching, UNREAD_BYTES_MAX};
 use view::View;
 
 /// The longest command where no setting says otherwise, in octets, its literals included and an appended message not.
@@ -49,6 +56,13 @@ pub struct Settings {
     pub command_bytes_max: usize,
     /// While IDLE lasts, something is said at least this often (`imap_idle_notify_interval`).
     pub idle_notify: Stamp,
+    /// What is offered by settings.
+    pub offered: Offered,
+    /// How much of the messages SEARCH, SORT and THREAD read before they let the connection be looked after, in octets.
+    /// Who gives less than everything calls [`Machine::time_out`] when [`Machine::deadline`] says so.
+    pub search_slice_bytes: u64,
+    /// Who helps with that.
+    pub crew: Arc<dyn Crew>,
 }
 
 impl Default for Settings {
@@ -57,6 +71,9 @@ impl Default for Settings {
             id: Vec::new(),
             command_bytes_max: COMMAND_BYTES_MAX,
             idle_notify: IDLE_NOTIFY_SECS * SECOND,
+            offered: Offered::default(),
+            search_slice_bytes: u64::MAX,
+            crew: Arc::new(Alone),
         }
     }
 }
@@ -110,6 +127,8 @@ pub(crate) enum Job {
     Append(Box<Appending>),
     /// IDLE until DONE.
     Idle(Box<Idle>),
+    /// A SEARCH, SORT or THREAD that reads messages.
+    Search(Box<Searching>),
 }
 
 /// One logged-in client and its account's mail.
@@ -129,6 +148,13 @@ pub struct Session {
     pub(crate) job: Job,
     /// CONDSTORE was asked for, or used (RFC 7162 §3.1).
     pub(crate) condstore: bool,
+    pub(crate) compression: Compression,
+    /// UTF8=ACCEPT was enabled (RFC 6855).
+    pub(crate) utf8: bool,
+    /// QRESYNC was turned on: expunged messages are told by VANISHED (RFC 7162 §3.2).
+    pub(crate) qresync: bool,
+    /// What NOTIFY asked for.
+    pub(crate) notify: Option<Box<Notify>>,
     pub(crate) bad_commands: u32,
     pub(crate) traffic: Traffic,
     pub(crate) now: Stamp,
@@ -151,6 +177,10 @@ impl Session {
             view: None,
             job: Job::None,
             condstore: false,
+            compression: Compression::Off,
+            utf8: false,
+            qresync: false,
+            notify: None,
             bad_commands: 0,
             traffic: Traffic::default(),
             now,
@@ -177,9 +207,13 @@ impl Session {
 
     /// Works through the input until it is used up, a FETCH is to be taken or enough output waits.
     fn work(&mut self) {
-        while !self.finished && self.output.len() < OUTPUT_BYTES_MAX {
+        while !self.finished
+            && self.output.len() < OUTPUT_BYTES_MAX
+            && !matches!(self.compression, Compression::Starting)
+        {
+            self.notice();
             match self.job {
-                Job::Fetch(_) => break,
+                Job::Fetch(_) | Job::Search(_) => break,
                 Job::Append(_) => {
                     if !self.append_more() {
                         break;
@@ -191,10 +225,25 @@ impl Session {
                 },
             }
         }
-        if self.input_ended && !self.finished && !matches!(self.job, Job::Fetch(_)) && self.output.is_empty()
+        let is_answering = match self.job {
+            Job::Fetch(_) => true,
+            // Who hangs up waits for no answer; who only says no more has said what else it wants.
+            Job::Search(_) => !self.framing.unread().is_empty(),
+            _ => false,
+        };
+        if self.input_ended
+            && !self.finished
+            && !is_answering
+            && self.output.is_empty()
+            && !self.has_compressed()
         {
             self.finish("Connection closed");
         }
+    }
+
+    /// Whether all that was fed is answered, and the answer taken.
+    fn is_ready(&self) -> bool {
+        !self.finished && self.output.is_empty() && !matches!(self.job, Job::Fetch(_))
     }
 
     fn take_frame(&mut self, frame: Frame) {
@@ -211,19 +260,43 @@ impl Session {
     }
 
     fn take_literal(&mut self, announced: Announced) {
-        match decode::append_head(self.framing.so_far()) {
-            Some(head) => self.start_append(head, announced),
-            None if self.framing.collect() => {
-                if announced.synchronising {
-                    self.say("+ OK");
-                }
-            }
-            None => {
-                let (tag, text) = too_long(self.framing.so_far());
-                self.bad(&tag, &text);
-                self.framing.refuse();
-            }
+        if self.refuses_literal(announced) {
+            return;
         }
+        match wire::append::head(self.framing.so_far()) {
+            Some(Ok((head, rest))) => self.begin_append(head, rest, announced),
+            Some(Err(refusal)) => {
+                self.framing.refuse();
+                self.refuse(refusal);
+            }
+            None => self.collect_literal(announced),
+        }
+    }
+
+    /// Whether a literal came unasked that is larger than may be: there is no way to go on but with it.
+    pub(crate) fn refuses_literal(&mut self, announced: Announced) -> bool {
+        let refused = self.settings.offered.literals.refuses(announced);
+        if refused {
+            let is_append = matches!(wire::append::head(self.framing.so_far()), Some(Ok(_)))
+                || matches!(self.job, Job::Append(_));
+            let code = if is_append { "[TOOBIG] " } else { "" };
+            self.say(&format!("* BYE {code}Non-synchronizing literal size too large"));
+            self.finish("Non-synchronizing literal size too large");
+        }
+        refused
+    }
+
+    /// The literal is an argument like others.
+    pub(crate) fn collect_literal(&mut self, announced: Announced) {
+        if self.framing.collect() {
+            if announced.synchronising {
+                self.say("+ OK");
+            }
+            return;
+        }
+        let (tag, text) = too_long(self.framing.so_far());
+        self.bad(&tag, &text);
+        self.framing.refuse();
     }
 
     fn take_command(&mut self, bytes: &[u8]) {
@@ -232,7 +305,7 @@ impl Session {
             Err(refusal) => return self.refuse(refusal),
         };
         let bad_commands = self.bad_commands;
-        let done = match extensions::command(&head.name) {
+        let done = match extensions::command(&head.name, &self.settings.offered) {
             Some(command) => self.run(command, head.tag, &mut head.arguments),
             None => decode::verb(&mut head).map(|verb| self.carry_out(head.tag, verb)),
         };
@@ -246,7 +319,10 @@ impl Session {
     fn carry_out(&mut self, tag: &str, verb: Verb) {
         match verb {
             Verb::Capability => {
-                self.say(&format!("* CAPABILITY {}", extensions::capabilities()));
+                self.say(&format!(
+                    "* CAPABILITY {}",
+                    extensions::capabilities(&self.settings.offered)
+                ));
                 self.complete(tag, "OK Capability completed.");
             }
             Verb::Noop => self.complete(tag, "OK NOOP completed."),
@@ -259,8 +335,8 @@ impl Session {
             Verb::Select {
                 mailbox,
                 read_only,
-                condstore,
-            } => self.select(tag, &mailbox, read_only, condstore),
+                parameters,
+            } => self.select(tag, &mailbox, read_only, parameters),
             Verb::Create(name) => self.create(tag, &name),
             Verb::Delete(name) => self.delete(tag, &name),
             Verb::Rename(from, to) => self.rename(tag, &from, &to),
@@ -282,7 +358,14 @@ impl Session {
             Verb::Check => self.complete(tag, "OK Check completed."),
             Verb::Close => self.close(tag),
             Verb::Expunge => self.expunge(tag, None),
-            Verb::Search(search) => self.search(tag, search),
+            Verb::Search(search) if self.utf8 && search.charset.is_some() => {
+                // RFC 6855 §3: everything is UTF-8.
+                self.bad(
+                    tag,
+                    "Error in IMAP command SEARCH: CHARSET is not allowed with UTF8=ACCEPT",
+                );
+            }
+            Verb::Search(search) => self.search(tag, search, Purpose::Search),
             Verb::Fetch(fetch) => self.start_fetch(tag, fetch),
             Verb::Store(store) => self.store_flags(tag, &store),
             Verb::Copy {
@@ -336,9 +419,28 @@ impl Session {
                 continue;
             }
             self.work();
-            if self.output.is_empty() && !matches!(self.job, Job::Fetch(_)) {
+            if self.output.is_empty() && !matches!(self.job, Job::Fetch(_)) && !self.take_compressed() {
                 return;
             }
+        }
+    }
+}
+
+impl Session {
+    /// Makes compressed output: more than `limit` octets, or all there is to be made, so that the peer can read it.
+    fn produce_compressed(&mut self, into: &mut Vec<u8>, limit: usize) {
+        let end = into.len().saturating_add(limit);
+        let mut plain = Vec::new();
+        while into.len() < end {
+            plain.clear();
+            self.produce(&mut plain, OUTPUT_BYTES_MAX);
+            let Compression::On(streams) = &mut self.compression else {
+                return;
+            };
+            if plain.is_empty() {
+                return streams.flush(into);
+            }
+            streams.encode(&plain, into);
         }
     }
 }
@@ -383,9 +485,20 @@ impl Machine for Session {
         self.now = now;
         self.deadline = now + IDLE_SECS_MAX * SECOND;
         self.traffic.bytes_in += input.len() as u64;
-        if !self.finished {
-            self.framing.feed(input);
-            self.work();
+        if self.finished {
+            return;
+        }
+        match &mut self.compression {
+            Compression::On(streams) => {
+                streams.feed(input);
+                while self.is_ready() && self.take_compressed() {
+                    self.work();
+                }
+            }
+            Compression::Off | Compression::Starting => {
+                self.framing.feed(input);
+                self.work();
+            }
         }
     }
 
@@ -405,7 +518,16 @@ impl Machine for Session {
 
     fn next_output(&mut self, into: &mut Vec<u8>, limit: usize) {
         let before = into.len();
-        self.produce(into, limit);
+        match self.compression {
+            Compression::On(_) => self.produce_compressed(into, limit),
+            Compression::Off => self.produce(into, limit),
+            Compression::Starting => {
+                self.produce(into, limit);
+                if self.output.is_empty() {
+                    self.start_compression();
+                }
+            }
+        }
         self.traffic.bytes_out += (into.len() - before) as u64;
     }
 
@@ -413,6 +535,7 @@ impl Machine for Session {
         match &self.job {
             _ if self.finished => None,
             Job::Idle(idle) => Some(idle.next_notice),
+            Job::Search(_) => Some(self.now),
             _ => Some(self.deadline),
         }
     }
@@ -425,6 +548,10 @@ impl Machine for Session {
                 self.say("* OK Still here");
             }
             Job::Fetch(_) => {}
+            Job::Search(_) => {
+                self.search_more();
+                self.work();
+            }
             _ if now >= self.deadline => {
                 self.say("* BYE Disconnected for inactivity.");
                 self.finish("Disconnected for inactivity");
@@ -434,7 +561,12 @@ impl Machine for Session {
     }
 
     fn wants_input(&self) -> bool {
-        !self.finished && !self.input_ended && self.output.is_empty() && !matches!(self.job, Job::Fetch(_))
+        let is_busy = match self.job {
+            Job::Fetch(_) => true,
+            Job::Search(_) => self.framing.unread().len() > UNREAD_BYTES_MAX,
+            _ => false,
+        };
+        !self.finished && !self.input_ended && self.output.is_empty() && !is_busy && !self.has_compressed()
     }
 
     fn is_finished(&self) -> bool {
@@ -443,13 +575,13 @@ impl Machine for Session {
 
     fn wake(&mut self, now: Stamp) {
         self.now = now;
-        if matches!(self.job, Job::Idle(_)) {
-            self.sync(true, false);
-        }
+        self.woken();
     }
 }
 
 #[cfg(test)]
 mod odd_tests;
+#[cfg(test)]
+mod sync_tests;
 #[cfg(test)]
 mod tests;

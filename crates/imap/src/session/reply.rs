@@ -1,12 +1,14 @@
 //! What every command needs to answer: lines, tagged results, the store's errors in IMAP's words.
 
 use mailbox::Error as StoreError;
-use mailbox::{MailboxName, mutf7};
+use mailbox::{MailboxName, ModSeq, mutf7};
 
 use super::view::Telling;
 use super::{BAD_COMMANDS_MAX, Event, Session};
+use crate::extensions::notify::Interest;
 use crate::login::one_line;
 use crate::wire::decode::Refusal;
+use crate::wire::encode;
 
 impl Session {
     /// Writes one line.
@@ -17,8 +19,21 @@ impl Session {
 
     /// Ends a command after which EXPUNGE may be told.
     pub(crate) fn complete(&mut self, tag: &str, text: &str) {
-        self.sync(true, false);
-        self.tagged(tag, text);
+        let modseq = self.sync(true, false);
+        self.tagged_with(tag, modseq, text);
+    }
+
+    /// Writes the tagged line; an OK without a code tells the modseq up to which the client knows everything now.
+    pub(crate) fn tagged_with(&mut self, tag: &str, modseq: Option<ModSeq>, text: &str) {
+        match (modseq, text.strip_prefix("OK ")) {
+            (Some(modseq), Some(rest)) if !rest.starts_with('[') => {
+                if let Some(view) = &mut self.view {
+                    view.modseq_told = modseq;
+                }
+                self.tagged(tag, &format!("OK [HIGHESTMODSEQ {modseq}] {rest}"));
+            }
+            _ => self.tagged(tag, text),
+        }
     }
 
     /// Writes the tagged line.
@@ -52,26 +67,42 @@ impl Session {
         }
     }
 
-    /// Asks the store what happened to the selected mailbox and tells the client.
-    pub(crate) fn sync(&mut self, expunges: bool, uids: bool) {
-        let Some(view) = &mut self.view else { return };
+    /// Asks the store what happened to the selected mailbox and tells the client. With QRESYNC, gives the mailbox's modseq when
+    /// the client has not been told that it knows everything up to it.
+    pub(crate) fn sync(&mut self, expunges: bool, uids: bool) -> Option<ModSeq> {
+        let interest = self.interest();
+        let view = self.view.as_mut()?;
         let telling = Telling {
+            interest,
             expunges,
-            uids,
+            vanished: self.qresync,
+            uids: uids || self.qresync,
             modseqs: self.condstore,
         };
         let rows_before = view.rows.len();
+        if interest == Interest::Own {
+            // What others do waits until the client asks for it again: its numbers stay what they are.
+            view.tell(&mut self.output, telling);
+            return None;
+        }
         match self.store.changes(&view.id, view.modseq) {
             Ok(changes) if changes.uid_validity != view.uid_validity => {
-                return self.mailbox_lost("Mailbox was replaced: its UIDVALIDITY changed");
+                self.mailbox_lost("Mailbox was replaced: its UIDVALIDITY changed");
+                return None;
             }
-            Ok(changes) => view.absorb(changes, self.condstore),
+            Ok(changes) => view.absorb(changes, interest, self.condstore),
             Err(StoreError::NoSuchMailbox(_) | StoreError::UidValidityChanged) => {
-                return self.mailbox_lost("Mailbox was deleted under us");
+                self.mailbox_lost("Mailbox was deleted under us");
+                return None;
             }
             Err(error) => self
                 .events
                 .push_back(Event::Problem(format!("Looking for changes: {error}"))),
+        }
+        if view.rows.len() > rows_before && view.read_only {
+            // What nobody has claimed is recent to those who only look, too.
+            let recent = self.store.status(&view.id).map(|status| status.recent as usize);
+            view.unclaimed = recent.unwrap_or(view.unclaimed);
         }
         if view.rows.len() > rows_before && !view.read_only {
             match self.store.claim_recent(&view.id) {
@@ -81,7 +112,13 @@ impl Session {
                     .push_back(Event::Problem(format!("Claiming recent mail: {error}"))),
             }
         }
-        view.tell(&mut self.output, telling);
+        if view.contexts.is_empty() {
+            view.tell(&mut self.output, telling);
+        } else {
+            self.tell_with_updates(telling);
+        }
+        let view = self.view.as_mut().filter(|_| self.qresync)?;
+        view.untold_modseq()
     }
 
     /// The selected mailbox is no more what the client knows: there is no way to say so but BYE.
@@ -131,13 +168,42 @@ impl Session {
 
     /// A mailbox name from the wire; says NO and gives nothing when it is not one.
     pub(crate) fn name(&mut self, tag: &str, raw: &[u8]) -> Option<MailboxName> {
-        match mutf7::decode(raw) {
-            Some(name) => Some(MailboxName::new(&name, self.separator())),
-            None => {
-                self.tagged(tag, "NO Mailbox name is not valid mUTF-7");
+        match self.decoded_name(raw) {
+            Ok(name) => Some(name),
+            Err(text) => {
+                self.tagged(tag, &text);
                 None
             }
         }
+    }
+
+    /// A mailbox name from the wire.
+    ///
+    /// # Errors
+    /// What the tagged answer says.
+    pub(crate) fn decoded_name(&self, raw: &[u8]) -> Result<MailboxName, String> {
+        let name = match self.utf8 {
+            true => std::str::from_utf8(raw).ok().map(str::to_owned),
+            false => mutf7::decode(raw),
+        };
+        match name {
+            Some(name) if name.is_empty() => {
+                Err("NO [CANNOT] Invalid mailbox name: Name is empty".to_owned())
+            }
+            Some(name) => Ok(MailboxName::new(&name, self.separator())),
+            None if self.utf8 => Err("NO Mailbox name is not valid UTF-8".to_owned()),
+            None => Err("NO Mailbox name is not valid mUTF-7".to_owned()),
+        }
+    }
+
+    /// A mailbox name for the wire: an astring.
+    pub(crate) fn encoded_name(&self, name: &str) -> Vec<u8> {
+        let mut out = Vec::new();
+        match self.utf8 {
+            true => encode::utf8_astring(&mut out, name),
+            false => encode::astring(&mut out, mutf7::encode(name).as_bytes()),
+        }
+        out
     }
 
     /// The hierarchy separator of the personal namespace.

@@ -29,6 +29,16 @@ pub(crate) enum Content {
     },
 }
 
+impl Content {
+    /// How many octets it has.
+    pub(crate) fn octets(&self) -> u64 {
+        match self {
+            Content::Made(bytes) => bytes.len() as u64,
+            Content::Slice { length, .. } => *length,
+        }
+    }
+}
+
 /// One message, read as far as was needed.
 pub(crate) struct Source {
     pub(crate) body: Arc<dyn Body>,
@@ -189,7 +199,7 @@ impl Source {
 
 /// The part of a path. Part 1 of a leaf within a multipart is the leaf itself: real clients ask so, and Dovecot
 /// answers.
-fn part_named<'a>(structure: &'a Structure, path: &[u32]) -> Option<&'a Part> {
+pub(crate) fn part_named<'a>(structure: &'a Structure, path: &[u32]) -> Option<&'a Part> {
     let is_leaf = |part: &&Part| part.kind == Kind::Leaf && !part.content_type.is_kind("multipart");
     if let Some(part) = structure.part(path) {
         // A multipart that could not be taken apart has no part 1.

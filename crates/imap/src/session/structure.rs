@@ -24,10 +24,13 @@ pub(crate) fn push_envelope(out: &mut Vec<u8>, envelope: &Envelope) {
         out.push(b' ');
         push_addresses(out, list);
     }
-    out.push(b' ');
-    nstring(out, envelope.in_reply_to.as_deref());
-    out.push(b' ');
-    nstring(out, envelope.message_id.as_deref());
+    for id in [&envelope.in_reply_to, &envelope.message_id] {
+        out.push(b' ');
+        match id {
+            Some(id) => quoted(out, id),
+            None => out.extend_from_slice(b"NIL"),
+        }
+    }
     out.push(b')');
 }
 

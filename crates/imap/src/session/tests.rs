@@ -422,7 +422,7 @@ proptest! {
 #[test]
 fn an_idle_session_is_small() {
     assert!(size_of::<Session>() <= 512, "{}", size_of::<Session>());
-    assert!(size_of::<view::Row>() <= 72, "{}", size_of::<view::Row>());
+    assert!(size_of::<view::Row>() <= 88, "{}", size_of::<view::Row>());
 }
 
 #[test]

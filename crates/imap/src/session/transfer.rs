@@ -4,8 +4,26 @@ use super::Session;
 use super::reply::Context;
 use crate::extensions::uidplus;
 use crate::wire::sequence::SequenceSet;
+use mailbox::UidSet;
+
+/// The answer when messages are to be copied or moved that another session has expunged: then none is.
+pub(crate) const SOME_GONE: &str = "NO [EXPUNGEISSUED] Some of the requested messages no longer exist.";
 
 impl Session {
+    /// Whether messages that the client may name still have been expunged meanwhile. The client is not told here.
+    pub(crate) fn some_are_gone(&mut self, uids: &UidSet) -> bool {
+        let Some(view) = &mut self.view else { return false };
+        match self.store.changes(&view.id, view.modseq) {
+            Ok(changes) if changes.uid_validity == view.uid_validity => view.forget_all(&changes.expunged),
+            // Whoever acts next finds it out, and says it.
+            Ok(_) | Err(_) => {}
+        }
+        view.gone
+            .ranges()
+            .iter()
+            .any(|&(first, last)| (first..=last).any(|uid| uids.contains(uid)))
+    }
+
     pub(crate) fn copy(&mut self, tag: &str, by_uid: bool, messages: &SequenceSet, mailbox: &[u8]) {
         let Some(ranges) = self.rows_named(tag, "COPY", messages, by_uid) else {
             return;
@@ -18,6 +36,10 @@ impl Session {
             return self.complete(tag, "OK No messages found.");
         }
         let uids = view.uids_of(&ranges);
+        if self.some_are_gone(&uids) {
+            return self.complete(tag, SOME_GONE);
+        }
+        let Some(view) = &self.view else { return };
         let copied = self
             .store
             .open(&name)
@@ -26,10 +48,7 @@ impl Session {
             Ok(copied)
                 if (copied.pairs.len() as u64) < uids.count() && !by_uid && copied.pairs.is_empty() =>
             {
-                self.complete(
-                    tag,
-                    "NO [EXPUNGEISSUED] Some of the requested messages no longer exist.",
-                );
+                self.complete(tag, SOME_GONE);
             }
             Ok(copied) => {
                 let code = uidplus::copy_code(&copied);

@@ -1,8 +1,10 @@
 //! What a session knows of the selected mailbox: sequence numbers, flags, and what it owes the client.
 
-use mailbox::store::{Changes, MailboxId, MessageState};
+use mailbox::store::{Changes, MailboxId, MessageState, Opened};
 use mailbox::{Keyword, MailboxName, ModSeq, SystemFlags, Uid, UidSet, UidValidity};
 
+use crate::extensions::context::Context;
+use crate::extensions::notify::Interest;
 use crate::wire::encode;
 
 /// A message as the session knows it.
@@ -21,6 +23,8 @@ pub(crate) struct Row {
 #[derive(Debug)]
 pub(crate) struct View {
     pub(crate) id: MailboxId,
+    /// What the mailbox is called for good.
+    pub(crate) object_id: u64,
     pub(crate) name: MailboxName,
     pub(crate) uid_validity: UidValidity,
     pub(crate) uid_next: Uid,
@@ -34,18 +38,33 @@ pub(crate) struct View {
     /// Keywords that FLAGS has named.
     pub(crate) keywords: Vec<Keyword>,
     keywords_grew: bool,
+    /// What `$` stands for (RFC 5182).
+    pub(crate) saved: UidSet,
+    /// The searches whose results are kept up to date (RFC 5267).
+    pub(crate) contexts: Vec<Context>,
+    /// Messages that came or changed since the contexts were looked at; nothing while there are none.
+    pub(crate) touched: UidSet,
     /// Some row is dirty.
     any_dirty: bool,
     /// How many rows are recent.
     recent: usize,
     exists_told: usize,
     recent_told: usize,
+    /// Of the rows that were told, those from here on are new to those who want to hear more of new messages.
+    new_from: usize,
+    /// The newest modseq that the client was told.
+    pub(crate) modseq_told: ModSeq,
+    /// In a read-only mailbox: how many messages nobody has claimed.
+    pub(crate) unclaimed: usize,
+    /// The client itself expunged: that is told even to one who wants to hear of nothing.
+    own_expunge: bool,
 }
 
 impl View {
-    pub(crate) fn new(id: MailboxId, name: MailboxName, read_only: bool, changes: Changes) -> View {
+    pub(crate) fn new(opened: Opened, name: MailboxName, read_only: bool, changes: Changes) -> View {
         let mut view = View {
-            id,
+            id: opened.id,
+            object_id: opened.object_id,
             name,
             uid_validity: changes.uid_validity,
             uid_next: changes.uid_next,
@@ -55,10 +74,17 @@ impl View {
             gone: UidSet::new(),
             keywords: Vec::new(),
             keywords_grew: false,
+            saved: UidSet::new(),
+            contexts: Vec::new(),
+            touched: UidSet::new(),
             any_dirty: false,
             recent: 0,
             exists_told: 0,
             recent_told: 0,
+            new_from: 0,
+            own_expunge: false,
+            modseq_told: 0,
+            unclaimed: 0,
         };
         view.rows.reserve_exact(changes.messages.len());
         for state in changes.messages {
@@ -73,13 +99,23 @@ impl View {
         view
     }
 
+    /// Keeps what a search was to save; nothing if it failed.
+    pub(crate) fn save(&mut self, saved: Option<UidSet>, succeeded: bool) {
+        if let Some(saved) = saved {
+            self.saved = if succeeded { saved } else { UidSet::new() };
+        }
+    }
+
     /// The index of a UID.
     pub(crate) fn index_of(&self, uid: Uid) -> Option<usize> {
         self.rows.binary_search_by_key(&uid, |row| row.state.uid).ok()
     }
 
     pub(crate) fn recent_count(&self) -> usize {
-        self.recent
+        match self.read_only {
+            true => self.unclaimed,
+            false => self.recent,
+        }
     }
 
     pub(crate) fn claim(&mut self, recent: &UidSet) {
@@ -94,6 +130,9 @@ impl View {
     /// Takes one message's state; `quiet` when the client knows it already. Rows that are new are appended.
     pub(crate) fn learn(&mut self, state: MessageState, quiet: bool, tell_modseq: bool) {
         self.learn_keywords(&state);
+        if !self.contexts.is_empty() {
+            self.touched.insert(state.uid);
+        }
         match self.index_of(state.uid) {
             Some(index) => {
                 let row = &mut self.rows[index];
@@ -118,13 +157,21 @@ impl View {
         }
     }
 
-    /// Takes what the store says has changed.
-    pub(crate) fn absorb(&mut self, changes: Changes, tell_modseq: bool) {
+    /// The rows that were told as new since the last time, as indexes `from..to`.
+    pub(crate) fn take_new(&mut self) -> (usize, usize) {
+        let new = (self.new_from.min(self.exists_told), self.exists_told);
+        self.new_from = self.exists_told;
+        new
+    }
+
+    /// Takes what the store says has changed; with `Interest::Messages` flags are learnt without being told.
+    pub(crate) fn absorb(&mut self, changes: Changes, interest: Interest, tell_modseq: bool) {
         for &(first, last) in changes.expunged.ranges() {
             self.forget(first, last);
         }
         for state in changes.messages {
-            self.learn(state, false, tell_modseq);
+            let is_told = interest == Interest::Everything;
+            self.learn(state, !is_told, tell_modseq && is_told);
         }
         self.modseq = self.modseq.max(changes.highest_modseq);
         self.uid_next = self.uid_next.max(changes.uid_next);
@@ -137,8 +184,9 @@ impl View {
         rows.for_each(|row| self.gone.insert(row.state.uid));
     }
 
-    /// Marks UIDs as gone.
+    /// Marks UIDs as gone, by a command of the client.
     pub(crate) fn forget_all(&mut self, uids: &UidSet) {
+        self.own_expunge = true;
         for &(first, last) in uids.ranges() {
             self.forget(first, last);
         }
@@ -184,17 +232,17 @@ impl View {
     /// Writes EXISTS and RECENT, at SELECT.
     pub(crate) fn tell_counts(&mut self, out: &mut Vec<u8>, recent: usize) {
         self.exists_told = self.rows.len();
+        self.new_from = self.rows.len();
         self.recent_told = recent;
         count_line(out, self.exists_told, "EXISTS");
         count_line(out, recent, "RECENT");
     }
 
     /// Writes everything the client has not been told: EXPUNGE when that is allowed now, changed flags, EXISTS
-    /// and RECENT when they changed.
+    /// and RECENT when they changed. With `Interest::Own`, only what the client did.
     pub(crate) fn tell(&mut self, out: &mut Vec<u8>, telling: Telling) {
-        if telling.expunges {
-            self.tell_expunges(out);
-        }
+        let own_only = telling.interest == Interest::Own;
+        let own_expunge = std::mem::take(&mut self.own_expunge);
         if self.keywords_grew {
             self.tell_flag_lists(out);
         }
@@ -202,35 +250,56 @@ impl View {
             for (index, row) in self.rows.iter_mut().enumerate() {
                 if row.dirty && !self.gone.contains(row.state.uid) {
                     tell_flags(out, index, row, telling);
+                    if telling.modseqs {
+                        self.modseq_told = self.modseq_told.max(row.state.modseq);
+                    }
                     (row.dirty, row.flags_known) = (false, true);
                 }
             }
         }
-        if self.rows.len() != self.exists_told {
+        // As Dovecot does, behind the flags: their numbers are those from before.
+        let told = telling.expunges && (own_expunge || !own_only);
+        if told {
+            self.tell_expunges(out, telling.vanished);
+        }
+        if self.rows.len() != self.exists_told && !own_only {
             self.exists_told = self.rows.len();
             count_line(out, self.exists_told, "EXISTS");
         }
         let recent = self.recent_count();
-        if !self.read_only && recent != self.recent_told {
+        if recent != self.recent_told && !own_only {
             self.recent_told = recent;
             count_line(out, recent, "RECENT");
         }
     }
 
-    /// Highest first, so that no number shifts under another.
-    fn tell_expunges(&mut self, out: &mut Vec<u8>) {
+    /// The mailbox's modseq, if the client knows everything up to it and has not been told so (RFC 7162 §3.2.5).
+    pub(crate) fn untold_modseq(&self) -> Option<ModSeq> {
+        (self.gone.is_empty() && self.modseq > self.modseq_told).then_some(self.modseq)
+    }
+
+    /// Highest first, so that no number shifts under another; or by one VANISHED.
+    fn tell_expunges(&mut self, out: &mut Vec<u8>, vanished: bool) {
         if self.gone.is_empty() {
             return;
         }
         let gone = std::mem::take(&mut self.gone);
+        let mut uids = UidSet::new();
         for index in (0..self.rows.len()).rev() {
             if gone.contains(self.rows[index].state.uid) {
                 // A message the client was never told of needs no EXPUNGE.
                 if index < self.exists_told {
                     self.exists_told -= 1;
-                    count_line(out, index + 1, "EXPUNGE");
+                    self.new_from -= usize::from(index < self.new_from);
+                    match vanished {
+                        true => uids.insert(self.rows[index].state.uid),
+                        false => count_line(out, index + 1, "EXPUNGE"),
+                    }
                 }
             }
+        }
+        if !uids.is_empty() {
+            out.extend_from_slice(format!("* VANISHED {uids}\r\n").as_bytes());
         }
         self.rows.retain(|row| !gone.contains(row.state.uid));
         self.recent = self.rows.iter().filter(|row| row.recent).count();
@@ -242,6 +311,10 @@ impl View {
 pub(crate) struct Telling {
     /// EXPUNGE may be sent (not while FETCH, STORE or SEARCH by sequence number is answered).
     pub(crate) expunges: bool,
+    /// By VANISHED (QRESYNC is on).
+    pub(crate) vanished: bool,
+    /// What the client wants to hear at all.
+    pub(crate) interest: Interest,
     /// Untagged FETCH names the UID (in answer to UID commands).
     pub(crate) uids: bool,
     /// Untagged FETCH names the modseq (CONDSTORE is on).

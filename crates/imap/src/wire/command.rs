@@ -3,7 +3,9 @@
 use mailbox::FlagChange;
 
 use super::fetch::Item;
+use super::returning::Returning;
 use super::search::Key;
+use super::select::Parameters;
 use super::sequence::SequenceSet;
 
 /// What a command asks for. Mailbox names are as on the wire, in modified UTF-7.
@@ -14,11 +16,11 @@ pub enum Verb {
     Noop,
     Logout,
     Id(Vec<(String, Option<String>)>),
-    /// SELECT and EXAMINE; whether `(CONDSTORE)` was asked for.
+    /// SELECT and EXAMINE. What is wrong with the parameters is said when the mailbox before has been left.
     Select {
         mailbox: Vec<u8>,
         read_only: bool,
-        condstore: bool,
+        parameters: super::Result<Parameters>,
     },
     Create(Vec<u8>),
     Delete(Vec<u8>),
@@ -61,29 +63,21 @@ pub enum StatusItem {
     Unseen,
     HighestModSeq,
     Size,
+    AppendLimit,
+    MailboxId,
 }
 
-/// SEARCH.
+/// SEARCH, and what SORT and THREAD have in common with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Search {
     /// Whether UIDs are answered.
     pub by_uid: bool,
-    /// The options of `RETURN (…)` when it was given (RFC 4731); an empty list means ALL.
-    pub returning: Option<Vec<ReturnOption>>,
+    /// The options of `RETURN (…)` when it was given (RFC 4731).
+    pub returning: Option<Returning>,
     /// The charset of the keys; none means US-ASCII.
     pub charset: Option<Vec<u8>>,
     /// What is looked for.
     pub key: Key,
-}
-
-/// What an extended SEARCH is to return.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub enum ReturnOption {
-    Min,
-    Max,
-    All,
-    Count,
 }
 
 /// FETCH.
@@ -97,6 +91,8 @@ pub struct Fetch {
     pub items: Vec<Item>,
     /// Only those that changed after this modseq (RFC 7162 §3.1.4.1).
     pub changed_since: Option<u64>,
+    /// What vanished since then is wanted too (RFC 7162 §3.2.6).
+    pub vanished: bool,
 }
 
 /// STORE.
@@ -112,17 +108,4 @@ pub struct StoreFlags {
     pub silent: bool,
     /// Only those that did not change after this modseq (RFC 7162 §3.1.3).
     pub unchanged_since: Option<u64>,
-}
-
-/// APPEND up to the literal that is the message.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AppendHead {
-    /// What the answer is marked with.
-    pub tag: String,
-    /// The mailbox, in modified UTF-7.
-    pub mailbox: Vec<u8>,
-    /// The message's flags.
-    pub flags: mailbox::Flags,
-    /// The message's date, seconds since the Unix epoch.
-    pub internal_date_secs: Option<i64>,
 }

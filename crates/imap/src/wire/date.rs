@@ -47,6 +47,50 @@ pub fn decode_date_time(text: &[u8]) -> Result<i64, Error> {
     Ok(days * DAY_SECS + hour * 3600 + minute * 60 + second - sign * (hours * 3600 + minutes * 60))
 }
 
+/// `2006-11-02T22:29:34Z`, with fractions of a second or another zone (RFC 3339), as seconds since the Unix epoch.
+pub fn decode_internet_time(text: &str) -> Option<i64> {
+    let number = |from: usize, to: usize, max: i64| {
+        let digits = text.get(from..to)?;
+        let is_number = digits.bytes().all(|digit| digit.is_ascii_digit());
+        digits
+            .parse::<i64>()
+            .ok()
+            .filter(|number| is_number && *number <= max)
+    };
+    let separators = [(4, "-"), (7, "-"), (10, "T"), (13, ":"), (16, ":")];
+    let is_there = |&(at, mark): &(usize, &str)| {
+        text.get(at..at + 1)
+            .is_some_and(|found| found.eq_ignore_ascii_case(mark))
+    };
+    if !separators.iter().all(is_there) {
+        return None;
+    }
+    let date = (number(0, 4, 9999)?, number(5, 7, 12)?, number(8, 10, 31)?);
+    let days = days_from_civil(date.0, date.1, date.2);
+    if civil_from_days(days) != date {
+        return None;
+    }
+    let secs = number(11, 13, 23)? * 3600 + number(14, 16, 59)? * 60 + number(17, 19, 60)?;
+    let mut zone = text.get(19..)?;
+    if let Some(fraction) = zone.strip_prefix('.') {
+        zone = fraction.trim_start_matches(|digit: char| digit.is_ascii_digit());
+    }
+    let away = match zone.as_bytes() {
+        b"Z" | b"z" => 0,
+        [sign @ (b'+' | b'-'), zone @ ..] => {
+            let (hours, minutes) = std::str::from_utf8(zone).ok()?.split_once(':')?;
+            let away = hours.parse::<u32>().ok()?.min(99) * 3600 + minutes.parse::<u32>().ok()?.min(59) * 60;
+            if *sign == b'-' {
+                -i64::from(away)
+            } else {
+                i64::from(away)
+            }
+        }
+        _ => return None,
+    };
+    Some(days * DAY_SECS + secs - away)
+}
+
 fn two_digits(cursor: &mut Cursor<'_>, max: i64) -> Result<i64, Error> {
     let digits = cursor.word(|b| b.is_ascii_digit(), "two digits")?;
     match digits.parse() {

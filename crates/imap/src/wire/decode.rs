@@ -2,9 +2,8 @@
 
 use mailbox::{FlagChange, Flags, Keyword, SystemFlags};
 
-use super::command::{AppendHead, Fetch, ReturnOption, Search, StatusItem, StoreFlags, Verb};
+use super::command::{Fetch, StatusItem, StoreFlags, Verb};
 use super::cursor::Cursor;
-use super::date;
 use super::fetch;
 use super::search;
 use super::sequence::SequenceSet;
@@ -27,7 +26,11 @@ pub struct Refusal {
 }
 
 /// The arguments do not follow the grammar: Dovecot's words for it.
-const ARGUMENTS: Error = Error::Invalid("Invalid arguments");
+pub(super) const ARGUMENTS: Error = Error::Invalid("Invalid arguments");
+/// A string has no end.
+pub(super) const NO_QUOTE: &str = "Missing '\"'";
+/// A list has no end.
+pub(super) const NO_PARENTHESIS: &str = "Missing ')'";
 
 /// The beginning of a command.
 #[derive(Debug)]
@@ -45,11 +48,15 @@ pub struct Head<'a> {
 impl Head<'_> {
     /// The answer to arguments that cannot be read.
     pub fn refusal(self, error: Error) -> Refusal {
+        let is_search = ["SEARCH", "SORT", "THREAD"]
+            .iter()
+            .any(|name| self.name.ends_with(name));
         Refusal {
             tag: Some(self.tag.to_owned()),
             name: Some(self.name),
             error: match error {
                 Error::Expected(_) | ARGUMENTS => unfinished(self.all).unwrap_or(ARGUMENTS),
+                error if is_search => unfinished(self.all).unwrap_or(error),
                 error => error,
             },
         }
@@ -57,7 +64,7 @@ impl Head<'_> {
 }
 
 /// Whether a command ends within a string or a list.
-fn unfinished(command: &[u8]) -> Option<Error> {
+pub(super) fn unfinished(command: &[u8]) -> Option<Error> {
     let (mut depth, mut is_quoted) = (0_usize, false);
     let mut octets = command.iter();
     while let Some(octet) = octets.next() {
@@ -70,9 +77,9 @@ fn unfinished(command: &[u8]) -> Option<Error> {
         }
     }
     match (is_quoted, depth) {
-        (true, _) => Some(Error::Invalid("Missing '\"'")),
+        (true, _) => Some(Error::Invalid(NO_QUOTE)),
         (false, 0) => None,
-        (false, _) => Some(Error::Invalid("Missing ')'")),
+        (false, _) => Some(Error::Invalid(NO_PARENTHESIS)),
     }
 }
 
@@ -133,7 +140,6 @@ fn verb_of(name: &str, by_uid: bool, cursor: &mut Cursor<'_>) -> Result<Verb> {
         ("CHECK", false) => return Ok(Verb::Check),
         ("CLOSE", false) => return Ok(Verb::Close),
         ("EXPUNGE", false) => return Ok(Verb::Expunge),
-        ("APPEND", false) => return Err(append_without_message(cursor)),
         ("ID", false) => {
             cursor.space()?;
             Verb::Id(crate::login::id_fields(cursor)?)
@@ -161,14 +167,17 @@ fn verb_of(name: &str, by_uid: bool, cursor: &mut Cursor<'_>) -> Result<Verb> {
             mailbox: argument(cursor)?,
             items: status_items(cursor)?,
         },
-        ("SEARCH", _) => Verb::Search(search_command(cursor, by_uid)?),
+        ("SEARCH", _) => Verb::Search(search::decode(cursor, by_uid)?),
         ("FETCH", _) => Verb::Fetch(fetch_command(cursor, by_uid)?),
         ("STORE", _) => Verb::Store(store_command(cursor, by_uid)?),
-        ("COPY", _) => Verb::Copy {
-            by_uid,
-            messages: messages(cursor)?,
-            mailbox: argument(cursor)?,
-        },
+        ("COPY", _) => {
+            let (messages, mailbox) = messages_and_mailbox(cursor)?;
+            Verb::Copy {
+                by_uid,
+                messages,
+                mailbox,
+            }
+        }
         _ => return Err(Error::Invalid("Unknown command")),
     };
     cursor.end()?;
@@ -179,6 +188,19 @@ fn verb_of(name: &str, by_uid: bool, cursor: &mut Cursor<'_>) -> Result<Verb> {
 pub(crate) fn argument(cursor: &mut Cursor<'_>) -> Result<Vec<u8>> {
     cursor.space()?;
     cursor.astring()
+}
+
+/// What COPY and MOVE take, without what may follow.
+pub(crate) fn messages_and_mailbox(cursor: &mut Cursor<'_>) -> Result<(SequenceSet, Vec<u8>)> {
+    const MISSING: Error = Error::Invalid("Missing arguments");
+    if cursor.at_end() {
+        return Err(MISSING);
+    }
+    let messages = messages(cursor)?;
+    if cursor.at_end() {
+        return Err(MISSING);
+    }
+    Ok((messages, argument(cursor)?))
 }
 
 /// A space and a set of messages.
@@ -204,8 +226,11 @@ fn pattern(cursor: &mut Cursor<'_>) -> Result<Vec<u8>> {
 /// Atoms in capitals, a space before each, up to the end of the command.
 pub(crate) fn words(cursor: &mut Cursor<'_>) -> Result<Vec<String>> {
     let mut words = Vec::new();
-    while words.is_empty() || !cursor.at_end() {
+    while !cursor.at_end() {
         cursor.space()?;
+        if cursor.at_end() {
+            break;
+        }
         if words.len() == LIST_MAX {
             return Err(Error::TooMany);
         }
@@ -216,20 +241,13 @@ pub(crate) fn words(cursor: &mut Cursor<'_>) -> Result<Vec<String>> {
 
 fn select(cursor: &mut Cursor<'_>, read_only: bool) -> Result<Verb> {
     let mailbox = argument(cursor)?;
-    let mut condstore = false;
-    if cursor.eat(b' ') && !cursor.at_end() {
-        cursor.expect(b'(', "parameters")?;
-        let parameter = cursor.atom("a parameter")?;
-        if !parameter.eq_ignore_ascii_case("CONDSTORE") {
-            return Err(Error::UnknownParameter(parameter.to_ascii_uppercase()));
-        }
-        condstore = true;
-        cursor.expect(b')', "a )")?;
-    }
+    let parameters = super::select::parameters(cursor);
+    // What is wrong is said later; what follows is of no effect.
+    cursor.take_while(|_| true);
     Ok(Verb::Select {
         mailbox,
         read_only,
-        condstore,
+        parameters,
     })
 }
 
@@ -250,6 +268,8 @@ fn status_items(cursor: &mut Cursor<'_>) -> Result<Vec<StatusItem>> {
             "UNSEEN" => StatusItem::Unseen,
             "HIGHESTMODSEQ" => StatusItem::HighestModSeq,
             "SIZE" => StatusItem::Size,
+            "APPENDLIMIT" => StatusItem::AppendLimit,
+            "MAILBOXID" => StatusItem::MailboxId,
             _ => return Err(Error::InvalidStatusItem(name)),
         });
         if cursor.peek() != Some(b')') {
@@ -264,87 +284,73 @@ fn status_items(cursor: &mut Cursor<'_>) -> Result<Vec<StatusItem>> {
     Ok(items)
 }
 
-fn search_command(cursor: &mut Cursor<'_>, by_uid: bool) -> Result<Search> {
-    cursor
-        .space()
-        .map_err(|_| Error::Invalid("Missing search parameters"))?;
-    let mut returning = None;
-    if cursor.eat_word("RETURN") {
-        cursor.space()?;
-        returning = Some(return_options(cursor)?);
-        cursor.space()?;
-    }
-    let mut charset = None;
-    if cursor.eat_word("CHARSET") {
-        cursor.space()?;
-        charset = Some(cursor.astring()?);
-        cursor.space()?;
-    }
-    Ok(Search {
+fn fetch_command(cursor: &mut Cursor<'_>, by_uid: bool) -> Result<Fetch> {
+    let messages = messages(cursor)?;
+    cursor.space()?;
+    let items = fetch::decode_items(cursor)?;
+    let mut fetch = Fetch {
         by_uid,
-        returning,
-        charset,
-        key: search::decode_keys(cursor)?,
-    })
+        messages,
+        items,
+        changed_since: None,
+        vanished: false,
+    };
+    if cursor.eat(b' ') && !cursor.at_end() {
+        fetch_modifiers(cursor, &mut fetch)?;
+    }
+    Ok(fetch)
 }
 
-fn return_options(cursor: &mut Cursor<'_>) -> Result<Vec<ReturnOption>> {
-    cursor.expect(b'(', "a list")?;
-    let mut options = Vec::new();
+/// `(CHANGEDSINCE n VANISHED)` in either order (RFC 7162 §3.1.4.1, §3.2.6).
+fn fetch_modifiers(cursor: &mut Cursor<'_>, fetch: &mut Fetch) -> Result<()> {
+    cursor.expect(b'(', "modifiers")?;
     while !cursor.eat(b')') {
-        let name = cursor.atom("a return option")?.to_ascii_uppercase();
-        let option = match name.as_str() {
-            "MIN" => ReturnOption::Min,
-            "MAX" => ReturnOption::Max,
-            "ALL" => ReturnOption::All,
-            "COUNT" => ReturnOption::Count,
-            _ => return Err(Error::Invalid("Unknown SEARCH return option")),
-        };
-        if !options.contains(&option) {
-            options.push(option);
+        match cursor.atom("a modifier")?.to_ascii_uppercase().as_str() {
+            "CHANGEDSINCE" => {
+                let number = cursor.space().and_then(|()| cursor.number());
+                let number = number.map_err(|_| Error::Invalid("Invalid CHANGEDSINCE modseq"))?;
+                fetch.changed_since = Some(number);
+            }
+            "VANISHED" if fetch.by_uid => fetch.vanished = true,
+            _ => return Err(Error::Invalid("Unknown FETCH modifier")),
         }
         if cursor.peek() != Some(b')') {
             cursor.space()?;
         }
     }
-    Ok(options)
+    match fetch.vanished && fetch.changed_since.is_none() {
+        true => Err(Error::Invalid("VANISHED used without CHANGEDSINCE")),
+        false => Ok(()),
+    }
 }
 
-fn fetch_command(cursor: &mut Cursor<'_>, by_uid: bool) -> Result<Fetch> {
-    let messages = messages(cursor)?;
-    cursor.space()?;
-    let items = fetch::decode_items(cursor)?;
-    let mut changed_since = None;
-    if cursor.eat(b' ') && !cursor.at_end() {
-        changed_since = Some(modifier(cursor, "CHANGEDSINCE")?);
+/// `(UNCHANGEDSINCE n)`, or an empty list (RFC 7162 §3.1.3).
+fn unchanged_since(cursor: &mut Cursor<'_>) -> Result<Option<u64>> {
+    cursor.expect(b'(', "modifiers")?;
+    let mut found = None;
+    while !cursor.eat(b')') {
+        let name = cursor.atom("a modifier")?;
+        if cursor.peek() == Some(b')') {
+            return Err(Error::Invalid("Invalid STORE modifiers"));
+        }
+        if !name.eq_ignore_ascii_case("UNCHANGEDSINCE") {
+            return Err(Error::Invalid("Unknown STORE modifier"));
+        }
+        let number = cursor.space().and_then(|()| cursor.number());
+        found = Some(number.map_err(|_| Error::Invalid("Invalid modseq"))?);
+        if cursor.peek() != Some(b')') {
+            cursor.space()?;
+        }
     }
-    Ok(Fetch {
-        by_uid,
-        messages,
-        items,
-        changed_since,
-    })
-}
-
-/// `(NAME number)`
-fn modifier(cursor: &mut Cursor<'_>, known: &'static str) -> Result<u64> {
-    cursor.expect(b'(', "a modifier")?;
-    let name = cursor.atom("a modifier")?;
-    if !name.eq_ignore_ascii_case(known) {
-        return Err(Error::UnknownParameter(name.to_ascii_uppercase()));
-    }
-    cursor.space()?;
-    let value = cursor.number()?;
-    cursor.expect(b')', "a )")?;
-    Ok(value)
+    Ok(found)
 }
 
 fn store_command(cursor: &mut Cursor<'_>, by_uid: bool) -> Result<StoreFlags> {
     let messages = messages(cursor)?;
     cursor.space()?;
-    let mut unchanged_since = None;
+    let mut unchanged = None;
     if cursor.peek() == Some(b'(') {
-        unchanged_since = Some(modifier(cursor, "UNCHANGEDSINCE")?);
+        unchanged = unchanged_since(cursor)?;
         cursor.space()?;
     }
     let item = cursor.atom("a data item")?.to_ascii_uppercase();
@@ -364,12 +370,12 @@ fn store_command(cursor: &mut Cursor<'_>, by_uid: bool) -> Result<StoreFlags> {
         messages,
         change: make(flags(cursor)?),
         silent,
-        unchanged_since,
+        unchanged_since: unchanged,
     })
 }
 
 /// Flags in parentheses, or (STORE) without.
-fn flags(cursor: &mut Cursor<'_>) -> Result<Flags> {
+pub(super) fn flags(cursor: &mut Cursor<'_>) -> Result<Flags> {
     let list = cursor.eat(b'(');
     let mut result = Flags::default();
     let mut count = 0;
@@ -409,79 +415,6 @@ fn flag(cursor: &mut Cursor<'_>, into: &mut Flags) -> Result<()> {
         into.keywords.push(keyword);
     }
     Ok(())
-}
-
-/// Reads what stands before a literal, if the command is an APPEND and the literal is its message.
-///
-/// `None`: not an APPEND, or the literal is the mailbox name: collect it. `so_far` ends in the literal's `{n}`.
-///
-/// # Errors
-/// The command is an APPEND and wrong.
-pub fn append_head(so_far: &[u8]) -> Option<std::result::Result<AppendHead, Refusal>> {
-    let mut cursor = Cursor::new(so_far);
-    let tag = cursor.word(crate::login::is_tag_octet, "a tag").ok()?.to_owned();
-    cursor.space().ok()?;
-    if !cursor.eat_word("APPEND") {
-        return None;
-    }
-    cursor.space().ok()?;
-    if at_last_literal(&cursor) {
-        return None;
-    }
-    Some(
-        append_arguments(&mut cursor, tag.clone()).map_err(|error| Refusal {
-            tag: Some(tag),
-            name: Some("APPEND".to_owned()),
-            error: if matches!(error, Error::Expected(_)) {
-                ARGUMENTS
-            } else {
-                error
-            },
-        }),
-    )
-}
-
-/// What is wrong with an APPEND whose line ends without announcing the message.
-fn append_without_message(cursor: &mut Cursor<'_>) -> Error {
-    if cursor.at_end() {
-        return Error::Invalid("Missing arguments");
-    }
-    match argument(cursor).and_then(|_| cursor.end()) {
-        Ok(()) => Error::Invalid("Missing message size"),
-        Err(_) => ARGUMENTS,
-    }
-}
-
-/// Whether all that is left is the literal whose content has not arrived.
-fn at_last_literal(cursor: &Cursor<'_>) -> bool {
-    matches!(cursor.peek(), Some(b'{' | b'~')) && !cursor.rest().contains(&b'\n')
-}
-
-fn append_arguments(cursor: &mut Cursor<'_>, tag: String) -> Result<AppendHead> {
-    let mailbox = cursor.astring()?;
-    let mut head = AppendHead {
-        tag,
-        mailbox,
-        flags: Flags::default(),
-        internal_date_secs: None,
-    };
-    cursor.space()?;
-    if cursor.peek() == Some(b'(') {
-        head.flags = flags(cursor)?;
-        cursor.space()?;
-    }
-    if cursor.peek() == Some(b'"') {
-        let text = cursor.string()?;
-        head.internal_date_secs =
-            Some(date::decode_date_time(&text).map_err(|_| Error::Invalid("Invalid internal date"))?);
-        cursor.space()?;
-    }
-    // `~{4}` is a literal that may hold NUL; nobody may send it as long as BINARY is not announced (RFC 3516 §4.4).
-    if at_last_literal(cursor) && cursor.peek() == Some(b'{') {
-        Ok(head)
-    } else {
-        Err(ARGUMENTS)
-    }
 }
 
 #[cfg(test)]

@@ -59,6 +59,21 @@ pub fn astring(out: &mut Vec<u8>, text: &[u8]) {
     }
 }
 
+/// Appends a name for a client that reads UTF-8 in quoted strings (RFC 6855 §3).
+pub fn utf8_astring(out: &mut Vec<u8>, text: &str) {
+    if text.is_ascii() || text.len() > QUOTED_BYTES_MAX || text.chars().any(char::is_control) {
+        return astring(out, text.as_bytes());
+    }
+    out.push(b'"');
+    for letter in text.chars() {
+        if matches!(letter, '"' | '\\') {
+            out.push(b'\\');
+        }
+        out.extend_from_slice(letter.encode_utf8(&mut [0; 4]).as_bytes());
+    }
+    out.push(b'"');
+}
+
 /// Appends a string, quoted where that is possible at all, a literal otherwise.
 pub fn quoted(out: &mut Vec<u8>, text: &[u8]) {
     if text.len() > QUOTED_BYTES_MAX || !text.iter().all(|&b| matches!(b, b' '..=b'~' | b'\t')) {

@@ -1,5 +1,6 @@
 //! IMAP on the wire: framing, the words of the grammar, decoding of commands, encoding of responses.
 
+pub mod append;
 pub mod command;
 pub mod cursor;
 pub mod date;
@@ -7,8 +8,12 @@ pub mod decode;
 pub mod encode;
 pub mod fetch;
 pub mod framing;
+pub mod returning;
 pub mod search;
+pub mod select;
 pub mod sequence;
+pub mod sort;
+pub mod url;
 
 /// What reading a command gives.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -34,12 +39,30 @@ pub enum Error {
     /// A parameter is known to the grammar and not to us.
     #[error("Unknown parameter: {0}")]
     UnknownParameter(String),
+    /// A search key without what is to follow it.
+    #[error("Missing parameter for search key (for search key: {0})")]
+    MissingParameter(String),
+    /// A search key with a list behind it.
+    #[error("Unexpected ( (for search key: {0})")]
+    UnexpectedList(String),
+    /// A string where a search key should be.
+    #[error("Unexpected string as search key: {0}")]
+    StringAsKey(String),
+    /// SORT knows no such order.
+    #[error("Unknown sort argument: {0}")]
+    UnknownSortArgument(String),
     /// STATUS has no such item.
     #[error("Invalid status item {0}")]
     InvalidStatusItem(String),
     /// A flag that starts with a backslash and is not one of ours.
     #[error("Invalid system flag \\{0}")]
     InvalidSystemFlag(String),
+    /// PREVIEW has no such modifier.
+    #[error("'{0}' is not a supported PREVIEW modifier")]
+    NoPreviewModifier(String),
+    /// The items that NOTIFY wants of new messages hold one that FETCH has not.
+    #[error("Invalid fetch-att list: Unknown parameter: {0}")]
+    InvalidFetchList(String),
     /// Parentheses or search keys nest deeper than the limit.
     #[error("Too deeply nested")]
     TooDeep,
@@ -49,4 +72,7 @@ pub enum Error {
     /// The argument is well-formed and means nothing; the text says why.
     #[error("{0}")]
     Invalid(&'static str),
+    /// The same, where the text names what it is about.
+    #[error("{0}")]
+    Said(String),
 }

@@ -9,17 +9,28 @@ pub const RANGES_MAX: usize = 32 * 1024;
 /// What `*` is stored as: 0 is no sequence number and no UID.
 pub const STAR: u32 = 0;
 
-/// A sequence set as the client wrote it; `*` is [`STAR`].
+/// A sequence set as the client wrote it; `*` is [`STAR`]. Without a range it is `$`: what the last search saved (RFC 5182).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SequenceSet(pub Vec<(u32, u32)>);
 
 impl SequenceSet {
+    /// Whether this is `$`.
+    pub fn is_saved_result(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Reads a set.
     ///
     /// # Errors
     /// When a number is missing, 0 or too large, or there are more than [`RANGES_MAX`] ranges.
     pub fn decode(cursor: &mut Cursor<'_>) -> Result<SequenceSet, Error> {
         let mut ranges = Vec::new();
+        if cursor.eat(b'$') {
+            return match cursor.peek() {
+                None | Some(b' ' | b')') => Ok(SequenceSet(ranges)),
+                Some(_) => Err(Error::Invalid("Invalid messageset")),
+            };
+        }
         loop {
             if ranges.len() == RANGES_MAX {
                 return Err(Error::TooMany);
@@ -33,7 +44,12 @@ impl SequenceSet {
         }
     }
 
-    /// The ranges as ascending disjoint pairs when `*` is `star`.
+    /// Whether it is one number, or `*`.
+    pub fn is_single(&self) -> bool {
+        matches!(self.0.as_slice(), [(first, last)] if first == last)
+    }
+
+    /// The ranges as ascending disjoint pairs when `*` is `star`; of `$`, which is not known here, none.
     pub fn resolved(&self, star: u32) -> mailbox::UidSet {
         let mut set = mailbox::UidSet::new();
         for &(first, last) in &self.0 {
@@ -46,6 +62,9 @@ impl SequenceSet {
 
 impl std::fmt::Display for SequenceSet {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.is_saved_result() {
+            return f.write_str("$");
+        }
         let number = |n: u32| if n == STAR { "*".to_owned() } else { n.to_string() };
         for (index, &(first, last)) in self.0.iter().enumerate() {
             let comma = if index == 0 { "" } else { "," };
@@ -76,7 +95,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn round_trip(ranges in proptest::collection::vec((0u32..20, 0u32..20), 1..9)) {
+        fn round_trip(ranges in proptest::collection::vec((0u32..20, 0u32..20), 0..9)) {
             let set = SequenceSet(ranges);
             let text = set.to_string();
             let mut cursor = Cursor::new(text.as_bytes());

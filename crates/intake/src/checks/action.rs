@@ -46,6 +46,14 @@ impl Wrong {
         Wrong(format!("{what} command in MAP map: {value}"))
     }
 
+    /// The same in the words of clients, to whom what they do not know is what is not for them.
+    pub(super) fn of_clients(self) -> Wrong {
+        match self.0.strip_prefix("unknown ") {
+            Some(rest) => Wrong(format!("unsupported {rest}")),
+            None => self,
+        }
+    }
+
     /// With the name of the table.
     pub(super) fn told(&self, table: &str) -> String {
         self.0.replacen("MAP", table, 1)

@@ -267,11 +267,21 @@ impl Checks {
             Ok(None) => return Fate::Kept,
             Ok(Some(found)) => found,
             Err(_) => {
-                effects.fail(map);
+                effects.fail(match self.side {
+                    Side::Outgoing => format!("smtp {kind} checks lookup error"),
+                    _ => format!(
+                        "{} map lookup problem -- message not accepted, try again later",
+                        map.name
+                    ),
+                });
                 return Fate::Kept;
             }
         };
-        let action = Action::parse(&found, kind == "header").and_then(|action| match self.side {
+        let action = Action::parse(&found, kind == "header").map_err(|wrong| match self.side {
+            Side::Outgoing => wrong.of_clients(),
+            _ => wrong,
+        });
+        let action = action.and_then(|action| match self.side {
             Side::Outgoing if !action.is_for_clients() => Err(Wrong::command("unsupported", &found)),
             _ => Ok(action),
         });
@@ -401,14 +411,9 @@ impl Effects {
         )
     }
 
-    fn fail(&mut self, map: &Map) {
-        if !self.has_failed {
-            self.failure = Some(format!(
-                "{} map lookup problem -- message not accepted, try again later",
-                map.name
-            ));
-        }
-        self.has_failed = true;
+    /// A table cannot be asked: the rest is not looked at.
+    fn fail(&mut self, why: String) {
+        self.fail_with(why);
         self.is_over = true;
     }
 

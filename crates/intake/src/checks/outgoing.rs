@@ -27,7 +27,12 @@ pub trait Outgoing: Send + Sync {
     fn tell(&self, effects: &mut Effects);
 }
 
-/// Reads a message, lines ending in LF, as it goes out. What a table cannot answer breaks it off with an error.
+/// Why [`Reader`] breaks a message off; [`Outgoing::tell`] has heard more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a lookup table cannot be asked")]
+pub struct TableFailed;
+
+/// Reads a message, lines ending in LF, as it goes out. What a table cannot answer breaks it off with [`TableFailed`].
 pub struct Reader<'a, R> {
     inner: R,
     outgoing: &'a dyn Outgoing,
@@ -72,7 +77,7 @@ impl<'a, R: Read> Reader<'a, R> {
             self.outgoing.tell(&mut self.effects);
         }
         match self.effects.has_failed {
-            true => Err(io::Error::other("a lookup table cannot be asked")),
+            true => Err(io::Error::other(TableFailed)),
             false => Ok(()),
         }
     }

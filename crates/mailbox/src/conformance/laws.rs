@@ -5,10 +5,12 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use super::{Subject, all, content, everything, flags, inbox, letter, name, ordered, put, uids};
-use crate::{Error, FlagChange, Flags, MailboxId, MailboxName, Store, SystemFlags, Uid, UidSet};
+use crate::cache::Entry;
+use crate::store::Sought;
+use crate::{Derived, Error, FlagChange, Flags, MailboxId, MailboxName, Store, SystemFlags, Uid, UidSet};
 
 /// How long a watch may take to wake.
-const WAKE_SECS_MAX: u64 = 10;
+pub(super) const WAKE_SECS_MAX: u64 = 10;
 
 fn set(uids: &[Uid]) -> UidSet {
     uids.iter().copied().collect()
@@ -641,4 +643,67 @@ pub fn a_watch_wakes(subject: &mut dyn Subject) {
         Err(mpsc::TryRecvError::Disconnected),
         "a dropped watch forgets its wake"
     );
+}
+
+/// A cache gives, in every opening of the mailbox, what it was first given for a message, or nothing; and nothing of another one.
+pub fn a_cache_gives_what_it_was_given(subject: &mut dyn Subject) {
+    let store = subject.fresh();
+    let (mailbox, uids) = three(&*store);
+    let Some(cache) = store.cache(&mailbox) else {
+        return;
+    };
+    let entry = |uid: Uid, kind: Derived, text: &str| Entry {
+        uid,
+        kind,
+        content: text.as_bytes().to_vec(),
+    };
+    let known = |store: &dyn Store, uid: Uid, kind: Derived| {
+        let cache = store.cache(&inbox(store)).expect("it has a cache");
+        let mut into = b"before ".to_vec();
+        let found = cache.recall(uid, kind, &mut into);
+        let content = into
+            .strip_prefix(b"before ")
+            .expect("what was there stays")
+            .to_vec();
+        assert!(found || content.is_empty(), "what is not known is not given");
+        found.then(|| String::from_utf8(content).expect("it is the text"))
+    };
+    assert_eq!(
+        known(&*store, uids[0], Derived::Head),
+        None,
+        "a new mailbox knows nothing"
+    );
+    cache.remember(&[
+        entry(uids[0], Derived::Head, "head one"),
+        entry(uids[1], Derived::Structure, "structure two"),
+    ]);
+    cache.remember(&[
+        entry(uids[0], Derived::Head, "another"),
+        entry(uids[0], Derived::Structure, ""),
+        entry(
+            uids[2],
+            Derived::Head,
+            &"x".repeat(crate::cache::ENTRY_BYTES_MAX + 1),
+        ),
+    ]);
+    let second = subject.reopen();
+    for store in [&store, &second] {
+        let says = |at: usize, kind| known(&**store, uids[at], kind);
+        assert_eq!(says(0, Derived::Head).as_deref(), Some("head one"));
+        assert_eq!(says(0, Derived::Structure).as_deref(), Some(""));
+        assert_eq!(says(1, Derived::Structure).as_deref(), Some("structure two"));
+        assert_eq!(says(1, Derived::Head), None);
+        assert_eq!(says(2, Derived::Head), None, "what is too large is not kept");
+    }
+}
+
+/// Who asks a full-text index hears of every message that holds the text, if there is an index.
+pub fn an_index_leaves_no_message_out(subject: &mut dyn Subject) {
+    let store = subject.fresh();
+    let (mailbox, uids) = three(&*store);
+    for (text, in_headers, holder) in [("TWO", true, uids[1]), ("THREE", false, uids[2])] {
+        let sought = Sought { text, in_headers };
+        let candidates = store.candidates(&mailbox, &sought).expect("it can be asked");
+        assert!(candidates.is_none_or(|uids| uids.contains(holder)), "{text}");
+    }
 }

@@ -25,7 +25,6 @@ pub(crate) const NOT_YET: &[(&str, &str)] = &[
     ("enable_threaded_bounces", "not yet: References: in reports"),
     ("haproxy_timeout", "not yet: the PROXY protocol"),
     ("haproxy_trusted_networks", "not yet: the PROXY protocol"),
-    ("imap_capability", "not yet: a CAPABILITY answer of one's own"),
     (
         "imap_client_workarounds",
         "not yet: putting up with old clients' mistakes",
@@ -40,7 +39,6 @@ pub(crate) const NOT_YET: &[(&str, &str)] = &[
     ),
     ("imap_id_log", "not yet: logging clients' IDs"),
     ("imap_id_retain", "not yet: passing on clients' IDs"),
-    ("imap_literal_minus", "not yet: LITERAL-"),
     ("imap_logout_format", "not yet: a log line's own shape"),
     ("imap_metadata", "not yet: METADATA"),
     ("imap_urlauth_host", "not yet: URLAUTH"),

@@ -517,7 +517,7 @@ impl Machine for Client {
             (Stage::Content, Answer::Content(content)) => self.content(&content),
             (Stage::Content, Answer::ContentEnd) => self.content_end(),
             (Stage::Content, _) => {
-                let text = "the message could not be read from the queue".to_owned();
+                let text = format!("local data error while talking to {}", self.config.peer);
                 self.fail(Failure::deferred(StatusCode::temporary(3, 0), text));
             }
             _ => self.leave(),

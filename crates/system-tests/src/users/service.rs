@@ -21,6 +21,8 @@ const LOG: &str = "/var/log/mail.log";
 const SPOOL: &str = "/var/spool/postfix";
 /// How long a queue may be busy with a scenario.
 const REST: Duration = Duration::from_secs(40);
+/// What cleanup says of a message that it does not take in, which may be one of the maildrop.
+const NOT_ACCEPTED: &str = "-- message not accepted, try again later";
 /// How often the queue is looked at.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
@@ -223,16 +225,22 @@ impl Service {
         }
     }
 
-    /// Waits until nothing is in the queue but what has been put off or held; what is still there, when that takes too long.
+    /// Waits until nothing is in the queue but what has been put off or held, in the maildrop too; what is still there, when that
+    /// takes too long.
     pub fn wait_for_rest(&self) -> Option<String> {
         let start = Instant::now();
         let mut before = String::new();
         loop {
             let listed = command(self.kind, &self.program, "postqueue", &["-j"]).stdout;
             let rests = ["deferred", "hold"].map(|queue| format!("\"queue_name\": \"{queue}\""));
-            let is_busy = |line: &str| !rests.iter().any(|queue| line.contains(queue.as_str()));
-            let now = format!("{listed}{}", self.log().len());
-            if !listed.lines().any(is_busy) && now == before {
+            let log = self.log();
+            let is_put_off = |line: &&str| rests.iter().any(|queue| line.contains(queue.as_str()));
+            let busy: Vec<&str> = listed.lines().filter(|line| !is_put_off(line)).collect();
+            // What the tables do not let in stays in the maildrop.
+            let is_kept = |line: &&str| line.contains("\"queue_name\": \"maildrop\"");
+            let is_at_rest = busy.iter().all(is_kept) && busy.len() <= log.matches(NOT_ACCEPTED).count();
+            let now = format!("{listed}{}", log.len());
+            if is_at_rest && now == before {
                 return None;
             }
             if start.elapsed() > REST {

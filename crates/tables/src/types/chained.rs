@@ -2,7 +2,7 @@
 
 use settings::TableRef;
 
-use super::{open_at, raw_items};
+use super::{Standing, open_at, raw_items};
 use crate::{Error, Table};
 
 /// Tables within a table.
@@ -13,7 +13,7 @@ pub struct Chained {
     is_pipe: bool,
 }
 
-pub(crate) fn open(table: &TableRef, depth: usize) -> Result<(Box<dyn Table>, Option<Error>), Error> {
+pub(crate) fn open(table: &TableRef, standing: Standing) -> Result<(Box<dyn Table>, Option<Error>), Error> {
     let wrong = |cause: String| Error::Syntax {
         place: table.to_string(),
         cause,
@@ -28,7 +28,7 @@ pub(crate) fn open(table: &TableRef, depth: usize) -> Result<(Box<dyn Table>, Op
         let inner: TableRef = item
             .parse()
             .map_err(|error: settings::Error| wrong(error.to_string()))?;
-        let (opened, inner_problem) = open_at(&inner, depth + 1)?;
+        let (opened, inner_problem) = open_at(&inner, standing.below())?;
         tables.push(opened);
         problem = problem.or(inner_problem);
     }

@@ -18,7 +18,7 @@ pub mod texthash;
 
 use settings::TableRef;
 
-use crate::{Error, Table};
+use crate::{Error, Matter, Table};
 
 /// How deep tables may stand within tables (`unionmap:{pipemap:{…}}`).
 pub const DEPTH_MAX: usize = 8;
@@ -64,16 +64,53 @@ pub(crate) fn has_patterns(table: &TableRef) -> bool {
 }
 
 /// Opens one table, and tells what is wrong with it now; what cannot be opened answers with an error.
-pub(crate) fn open(table: &TableRef) -> (Box<dyn Table>, Option<Error>) {
-    match open_at(table, 0) {
+pub(crate) fn open(table: &TableRef, matter: Matter) -> (Box<dyn Table>, Option<Error>) {
+    match open_at(table, Standing { depth: 0, matter }) {
         Ok(opened) => opened,
         Err(error) => (Box::new(fixed::Unavailable(error.clone())), Some(error)),
     }
 }
 
-pub(crate) fn open_at(table: &TableRef, depth: usize) -> Result<(Box<dyn Table>, Option<Error>), Error> {
+/// How deep within others a table stands, and what it decides.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Standing {
+    depth: usize,
+    matter: Matter,
+}
+
+impl Standing {
+    /// That of a table within this one.
+    pub(crate) fn below(self) -> Standing {
+        Standing {
+            depth: self.depth + 1,
+            ..self
+        }
+    }
+
+    /// Refuses a table whose server anybody might stand in for, where it would decide about rights.
+    fn allows(self, table: &TableRef) -> Result<(), Error> {
+        let what = match table.kind.as_str() {
+            "tcp" | "nis" => "security sensitive",
+            "socketmap" => "security-sensitive",
+            _ => return Ok(()),
+        };
+        match self.matter {
+            Matter::Usual | Matter::Transport => Ok(()),
+            Matter::Rights => Err(Error::NotAllowed {
+                table: table.to_string(),
+                what,
+            }),
+        }
+    }
+}
+
+pub(crate) fn open_at(
+    table: &TableRef,
+    standing: Standing,
+) -> Result<(Box<dyn Table>, Option<Error>), Error> {
     let whole = table.to_string();
-    if depth > DEPTH_MAX {
+    standing.allows(table)?;
+    if standing.depth > DEPTH_MAX {
         return Err(Error::Syntax {
             place: whole,
             cause: "tables stand too deep within tables".to_owned(),
@@ -87,7 +124,7 @@ pub(crate) fn open_at(table: &TableRef, depth: usize) -> Result<(Box<dyn Table>,
                 let cause = "proxy: wants another table behind it".to_owned();
                 return Err(Error::Syntax { place: whole, cause });
             }
-            open_at(&inner, depth + 1)
+            open_at(&inner, standing.below())
         }
         kind if database::suffix(kind).is_some() || kind == settings::SendmailFiles::KIND => {
             let opened = database::Database::new(table);
@@ -99,8 +136,8 @@ pub(crate) fn open_at(table: &TableRef, depth: usize) -> Result<(Box<dyn Table>,
             let problem = opened.check();
             Ok((Box::new(opened), problem))
         }
-        "regexp" => patterns::open(name, &regexp::DIALECT),
-        "pcre" => patterns::open(name, &pcre::DIALECT),
+        "regexp" => patterns::open(name, &regexp::DIALECT, standing.matter),
+        "pcre" => patterns::open(name, &pcre::DIALECT, standing.matter),
         "cidr" => cidr::open(name),
         "static" => Ok((Box::new(fixed::Static::new(name)?), None)),
         "inline" => Ok((Box::new(fixed::Inline::new(name)?), None)),
@@ -121,7 +158,7 @@ pub(crate) fn open_at(table: &TableRef, depth: usize) -> Result<(Box<dyn Table>,
             let (opened, problem) = sqlite::Sqlite::open(name)?;
             Ok((Box::new(opened), problem))
         }
-        "unionmap" | "pipemap" => chained::open(table, depth),
+        "unionmap" | "pipemap" => chained::open(table, standing),
         "nis" => Ok((nis::open(&whole)?, None)),
         kind if NOT_YET.contains(&kind) => Err(not_yet(&whole, kind)),
         kind => Err(Error::UnknownType {

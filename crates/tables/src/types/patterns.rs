@@ -7,7 +7,7 @@ use std::sync::Mutex;
 
 use super::raw_items;
 use crate::source::{self, logical_lines};
-use crate::{Error, Table, watch};
+use crate::{Error, Matter, Table, watch};
 
 /// The most rules of one table.
 pub const RULES_MAX: usize = 100_000;
@@ -179,9 +179,14 @@ enum Part {
     Group(usize),
 }
 
-pub(crate) fn open(name: &str, dialect: &Dialect) -> Result<(Box<dyn Table>, Option<Error>), Error> {
+pub(crate) fn open(
+    name: &str,
+    dialect: &Dialect,
+    matter: Matter,
+) -> Result<(Box<dyn Table>, Option<Error>), Error> {
     let mut reader = Reader {
         dialect,
+        matter,
         rules: Vec::new(),
         open: Vec::new(),
         complaints: Vec::new(),
@@ -225,6 +230,7 @@ type Headed<'t> = (Pattern, &'t str);
 
 struct Reader<'d> {
     dialect: &'d Dialect,
+    matter: Matter,
     rules: Vec<Rule>,
     /// The `if`s that wait for their `endif`: number of the rule, place.
     open: Vec<(usize, String)>,
@@ -313,6 +319,9 @@ impl Reader<'_> {
         });
         if let Some(highest) = highest.max() {
             let cause = match pattern.is_negated {
+                _ if self.matter != Matter::Usual => {
+                    "regular expression substitution is not allowed: skipping this rule".to_owned()
+                }
                 true => "$number found in negative match replacement text: skipping this rule".to_owned(),
                 false if highest > pattern.expression.groups() => {
                     format!("out of range replacement index \"{highest}\": skipping this rule")

@@ -56,8 +56,7 @@ impl Tcp {
         let text = decoded(text).ok_or_else(|| self.failed(format!("malformed reply: {answer}")))?;
         match code {
             "500 " => Ok(None),
-            "200 " if !text.is_empty() => Ok(Some(text)),
-            "200 " => Err(self.failed("an empty answer".to_owned())),
+            "200 " => Ok(Some(text)),
             "400 " => Err(self.failed(format!("the server says: {text}"))),
             _ => Err(self.failed(format!("malformed reply: {answer}"))),
         }

@@ -36,12 +36,20 @@ pub(super) const TABLES: &[(&str, &str)] = &[
     ("socketmap-temp", "socketmap:inet:127.0.0.1:9905:x"),
     ("socketmap-dies", "socketmap:inet:127.0.0.1:9906:x"),
     ("socketmap-huge", "socketmap:inet:127.0.0.1:9907:x"),
+    ("tcp-empty", "tcp:127.0.0.1:9909"),
+    ("regexp-substitution", "regexp:{ {/(.*)/ x$$1} }"),
     ("pipemap", "pipemap:{ static:x, fail:broken }"),
     ("unionmap", "unionmap:{ static:x, fail:broken }"),
 ];
 
 /// Makes the files and starts the servers, which end with the process.
 pub(super) fn prepare() {
+    make_files();
+    serve_all();
+}
+
+/// Makes the files.
+pub(super) fn make_files() {
     let place = Path::new(PLACE);
     std::fs::create_dir_all(place.join("directory.db")).unwrap();
     let texts: [(&str, &[u8]); 7] = [
@@ -56,6 +64,10 @@ pub(super) fn prepare() {
     for (name, text) in texts {
         std::fs::write(place.join(name), text).unwrap();
     }
+}
+
+/// Starts the servers.
+pub(super) fn serve_all() {
     serve(9901, |_| ());
     serve(9902, |mut stream| {
         answer(&mut stream, b"200 half an ans");
@@ -71,6 +83,7 @@ pub(super) fn prepare() {
     serve(9905, |mut stream| netstring(&mut stream, b"15:TEMP come again,"));
     serve(9906, |mut stream| netstring(&mut stream, b"20:OK half"));
     serve(9907, |mut stream| netstring(&mut stream, b"999999999:OK x"));
+    serve(9909, |mut stream| while answer(&mut stream, b"200 \n") {});
     serve(9908, |mut stream| {
         answer(&mut stream, b"200 ");
         while stream.write_all(&[b'x'; 4096]).is_ok() {}

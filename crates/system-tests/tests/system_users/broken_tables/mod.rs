@@ -3,7 +3,9 @@
 //!
 //! `YUBIN_CASES=NAME cargo test -p system-tests --test system_users -- --nocapture broken_tables` shows some of the cases.
 
+mod deliveries;
 mod faults;
+mod peer;
 mod smtpd;
 
 /// Names cases to run, with commas between; all without it.
