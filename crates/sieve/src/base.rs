@@ -55,8 +55,8 @@ pub(crate) const WORDS: &[Word] = &[
 const HEADER_ARGUMENTS: &[(&str, Kind)] = &[("header names", Kind::Texts), ("key list", Kind::Texts)];
 const ADDRESS_ARGUMENTS: &[(&str, Kind)] = &[("header list", Kind::Texts), ("key list", Kind::Texts)];
 
-/// The fields that hold addresses, and so can be asked by `address` (RFC 5228 §5.1).
-const ADDRESS_FIELDS: [&str; 17] = [
+/// The fields that hold addresses, and so can be asked by `address` (RFC 5228 §5.1): those that Pigeonhole knows.
+const ADDRESS_FIELDS: [&str; 21] = [
     "from",
     "sender",
     "reply-to",
@@ -69,11 +69,15 @@ const ADDRESS_FIELDS: [&str; 17] = [
     "resent-cc",
     "resent-bcc",
     "resent-reply-to",
-    "envelope-from",
-    "envelope-to",
-    "return-path",
     "mail-followup-to",
+    "mail-reply-to",
     "delivered-to",
+    "apparently-to",
+    "errors-to",
+    "return-receipt-to",
+    "x-original-to",
+    "abuse-reports-to",
+    "x-complaints-to",
 ];
 
 #[derive(Debug)]

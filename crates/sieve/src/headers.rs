@@ -6,7 +6,7 @@ use crate::mail::{header_text, unfolded};
 use crate::run::{Run, Stop};
 use crate::text::Text;
 use crate::words::Call;
-use message::parameters::{ContentType, Disposition, Parameters};
+use message::parameters::{ContentType, Disposition};
 
 /// Fields of the message or of its parts.
 #[derive(Debug)]
@@ -131,13 +131,23 @@ impl Fields {
 
     /// The bodies of all of the fields, as `:index` picks them.
     pub(crate) fn bodies(&self, run: &mut Run<'_>) -> Result<Vec<Vec<u8>>, Stop> {
+        let named = self.named_bodies(run)?;
+        Ok(named.into_iter().map(|(_, body)| body).collect())
+    }
+
+    /// The same with the name that each is of.
+    fn named_bodies(&self, run: &mut Run<'_>) -> Result<Vec<(String, Vec<u8>)>, Stop> {
         let mut bodies = Vec::new();
         for name in self.names(run) {
             run.spend(1 + run.mail.fields().len() as u64 / 16)?;
             run.trace(crate::trace::Level::Matching, |_| {
                 format!("  extracting `{name}' headers from message")
             });
-            bodies.extend(self.of_name(run, &name));
+            bodies.extend(
+                self.of_name(run, &name)
+                    .into_iter()
+                    .map(|body| (name.clone(), body)),
+            );
         }
         Ok(match self.index {
             Some(index) => {
@@ -150,13 +160,13 @@ impl Fields {
 
     /// The values as text.
     pub(crate) fn texts(&self, run: &mut Run<'_>) -> Result<Vec<String>, Stop> {
-        let bodies = self.bodies(run)?;
+        let bodies = self.named_bodies(run)?;
         let Some(mime) = &self.mime else {
-            return Ok(bodies.iter().map(|body| header_text(body)).collect());
+            return Ok(bodies.iter().map(|(_, body)| header_text(body)).collect());
         };
         let mut texts = Vec::new();
-        for body in bodies {
-            texts.extend(mime.aspect.texts(run, &body));
+        for (name, body) in bodies {
+            texts.extend(mime.aspect.texts(run, &name, &body));
         }
         Ok(texts)
     }
@@ -205,37 +215,34 @@ impl Mime {
 }
 
 impl Aspect {
-    fn texts(&self, run: &mut Run<'_>, body: &[u8]) -> Vec<String> {
+    /// What is looked at of a field. What it does not have is empty, as with Pigeonhole.
+    fn texts(&self, run: &mut Run<'_>, name: &str, body: &[u8]) -> Vec<String> {
         if let Aspect::Whole = self {
             return vec![header_text(body)];
         }
         let value = unfolded(body);
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        // A value that is no media type is a disposition or the like: one word with parameters.
-        let (kind, subtype, parameters) = match ContentType::parse(&value) {
-            Some(ContentType {
-                kind,
-                subtype,
-                parameters,
-            }) => (kind, Some(subtype), parameters),
-            None => match Disposition::parse(&value) {
-                Some(Disposition { kind, parameters }) => (kind, None, parameters),
-                None => (Vec::new(), None, Parameters::default()),
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        let (kind, subtype, parameters) = match name.to_ascii_lowercase().as_str() {
+            "content-type" => match ContentType::parse(&value) {
+                Some(parsed) => (text(parsed.kind), text(parsed.subtype), parsed.parameters),
+                None => Default::default(),
             },
+            "content-disposition" => match Disposition::parse(&value) {
+                Some(parsed) => (text(parsed.kind), String::new(), parsed.parameters),
+                None => Default::default(),
+            },
+            _ => Default::default(),
         };
         match self {
             Aspect::Whole => Vec::new(),
-            Aspect::Type if kind.is_empty() => Vec::new(),
-            Aspect::Type => vec![text(&kind)],
-            Aspect::Subtype => subtype.iter().map(|subtype| text(subtype)).collect(),
-            Aspect::ContentType => match subtype {
-                Some(subtype) => vec![format!("{}/{}", text(&kind), text(&subtype))],
-                None if kind.is_empty() => Vec::new(),
-                None => vec![text(&kind)],
-            },
+            Aspect::Type => vec![kind],
+            Aspect::Subtype => vec![subtype],
+            Aspect::ContentType if subtype.is_empty() => vec![kind],
+            Aspect::ContentType => vec![format!("{kind}/{subtype}")],
             Aspect::Parameters(names) => {
                 let names: Vec<_> = names.iter().map(|name| name.value(run)).collect();
-                names.iter().filter_map(|name| parameters.text(name)).collect()
+                let values = names.iter().map(|name| parameters.text(name));
+                values.map(Option::unwrap_or_default).collect()
             }
         }
     }

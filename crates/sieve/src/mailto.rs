@@ -77,6 +77,10 @@ impl Mailto {
         match lower.as_str() {
             "to" => add_recipients(&mut self.to, &value)?,
             "cc" => add_recipients(&mut self.cc, &value)?,
+            "subject" if self.subject.is_some() => {
+                self.warnings.push("ignored duplicate subject field".to_owned())
+            }
+            "body" if self.body.is_some() => self.warnings.push("ignored duplicate body field".to_owned()),
             "subject" => self.subject = Some(value),
             "body" => self.body = Some(value),
             _ if !message::header::is_name(name.as_bytes()) => {
@@ -84,7 +88,7 @@ impl Mailto {
             }
             forbidden if FORBIDDEN.contains(&forbidden) || forbidden.starts_with("content-") => {
                 self.warnings
-                    .push(format!("ignored disallowed header field `{name}'"));
+                    .push(format!("ignored reserved header field '{name}'"));
             }
             _ if self.headers.len() < HEADERS_MAX => self.headers.push((name.to_owned(), value)),
             _ => {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::actions::{Action, Entry, Notify, Redirect, Store};
+use crate::actions::{Action, Entry, Redirect, Store};
 use crate::parts;
 use crate::run::{Run, Step};
 
@@ -23,7 +23,7 @@ impl Run<'_> {
     pub(crate) fn add(&mut self, action: Action, keep: Keep) -> Step {
         let copy =
             keep == Keep::Stays && matches!(action, Action::Store(_) | Action::Redirect(_) | Action::Pipe(_));
-        let entry = Entry {
+        let mut entry = Entry {
             action,
             place: self.place(),
             message: Arc::clone(self.mail.bytes()),
@@ -31,6 +31,9 @@ impl Run<'_> {
         };
         if keep == Keep::Cancelled {
             self.keep_cancelled = true;
+        }
+        if !self.leave_out_told(&mut entry.action) {
+            return Ok(());
         }
         for index in 0..self.actions.len() {
             self.spend(1)?;
@@ -61,6 +64,25 @@ impl Run<'_> {
         self.actions.push(entry);
         Ok(())
     }
+
+    /// Nobody is told twice of one message: takes those out of a notification whom another one tells. `false` when nobody is
+    /// left of somebody.
+    fn leave_out_told(&self, action: &mut Action) -> bool {
+        let Action::Notify(new) = action else {
+            return true;
+        };
+        let before = new.to.len() + new.cc.len();
+        for entry in &self.actions {
+            if let Action::Notify(there) = &entry.action
+                && there.deprecated == new.deprecated
+            {
+                let told = |address: &String| there.to.contains(address) || there.cc.contains(address);
+                new.to.retain(|address| !told(address));
+                new.cc.retain(|address| !told(address));
+            }
+        }
+        before == 0 || new.to.len() + new.cc.len() > 0
+    }
 }
 
 /// What a new action is to one that is there.
@@ -87,7 +109,6 @@ fn beside(there: &mut Entry, new: &Entry) -> Beside {
         (Action::Vacation(_), Action::Vacation(_)) => Beside::Conflict(duplicate("vacation", &place)),
         (Action::Reject { .. }, other) => conflict(other, &new.place),
         (other, Action::Reject { .. }) => conflict(other, &place),
-        (Action::Notify(there), Action::Notify(new)) if same_notification(there, new) => Beside::Same,
         (Action::Discard, Action::Discard) => Beside::Same,
         (Action::Report(there), Action::Report(new)) if there.address == new.address => Beside::Same,
         (Action::Pipe(there), Action::Pipe(new)) if there == new => Beside::Same,
@@ -129,11 +150,6 @@ fn same_mailbox(there: &Store, new: &Store) -> bool {
         Some(name) => name.clone(),
     };
     name(there) == name(new) && there.special_use == new.special_use && there.mailbox_id == new.mailbox_id
-}
-
-/// The same recipients are not told twice of one message.
-fn same_notification(there: &Notify, new: &Notify) -> bool {
-    there.deprecated == new.deprecated && (&there.to, &there.cc) == (&new.to, &new.cc)
 }
 
 fn same_recipient(there: &Redirect, new: &Redirect) -> bool {

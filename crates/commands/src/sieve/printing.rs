@@ -106,12 +106,12 @@ fn vacation_lines(vacation: &sieve::Vacation, line: &mut impl FnMut(&str)) {
     line(" * send vacation message:");
     line(&format!("    => seconds : {}", vacation.seconds));
     if let Some(subject) = &vacation.subject {
-        line(&format!("    => subject : {}", plain(subject)));
+        line(&format!("    => subject : {subject}"));
     }
     if let Some(from) = &vacation.from {
         line(&format!("    => from    : {}", plain(from)));
     }
-    line(&format!("    => handle  : {}", plain(&vacation.handle)));
+    line(&format!("    => handle  : {}", vacation.handle));
     line("");
     line("START MESSAGE");
     line(&vacation.reason);
