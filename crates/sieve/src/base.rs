@@ -284,10 +284,13 @@ impl Test for Address {
         for body in self.fields.bodies(run)? {
             run.spend(1 + body.len() as u64 / 64)?;
             let delimiters = run.settings.recipient_delimiter.clone();
-            values.extend(
-                addresses(&body)
-                    .filter_map(|(local, domain)| self.part.of(&local, Some(&domain), &delimiters)),
-            );
+            let mut found = addresses(&body).peekable();
+            if found.peek().is_none() && self.part == AddressPart::All {
+                // What holds no address at all is looked at as it stands, as with Pigeonhole.
+                values.push(crate::mail::header_text(&body));
+            }
+            values
+                .extend(found.filter_map(|(local, domain)| self.part.of(&local, Some(&domain), &delimiters)));
         }
         self.matcher.any(run, &self.keys, values)
     }
