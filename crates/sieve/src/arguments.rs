@@ -20,9 +20,13 @@ pub(crate) fn check(checker: &mut Checker<'_>, node: &Node, word: &Word) -> Opti
             position: node.position,
             tags: Vec::new(),
             positional: Vec::new(),
-            matcher: Matcher::default(),
+            matcher: Matcher {
+                comparator: word.comparator,
+                ..Matcher::default()
+            },
             has_match_type: false,
             part: AddressPart::default(),
+            named_part: None,
             tests: Vec::new(),
             block: None,
         },
@@ -112,6 +116,7 @@ impl Reading {
                 return self.wrong(checker, position, text);
             }
             self.call.part = part;
+            self.call.named_part = Some(name.to_ascii_lowercase());
             return;
         }
         checker.unknown_tag(position, name, &self.title.clone());
@@ -268,6 +273,7 @@ impl Reading {
             if let Err(why) = regular::compile(expression, comparator == Comparator::Octet) {
                 let text = format!("invalid regular expression '{expression}' for regex match: {why}");
                 self.wrong(checker, position, text);
+                return;
             }
         }
     }

@@ -343,9 +343,7 @@ impl<'a> Lexer<'a> {
             bytes.extend_from_slice(&content[usize::from(stuffed)..]);
             bytes.extend_from_slice(b"\r\n");
         }
-        self.complain(format!(
-            "end of file before end of multi-line string started at line {start}"
-        ));
+        self.complain("end of file before end of multi-line string".to_owned());
         Token::Broken
     }
 

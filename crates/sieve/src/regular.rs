@@ -106,8 +106,17 @@ fn repetition(characters: &mut Characters<'_>, atom: bool, out: &mut String) -> 
             Some('}') => break,
             Some(c) if c.is_ascii_digit() || c == ',' => inner.push(c),
             Some(_) => return Err("invalid content of \\{\\}".to_owned()),
-            None => return Err("unmatched { or \\{".to_owned()),
+            None => return Err("unmatched \\{".to_owned()),
         }
+    }
+    let bounds: Vec<Option<u32>> = inner.split(',').map(|bound| bound.parse().ok()).collect();
+    let right = match bounds.as_slice() {
+        [Some(_)] | [Some(_), None] => true,
+        [Some(from), Some(to)] => from <= to,
+        _ => false,
+    };
+    if !right {
+        return Err("invalid content of \\{\\}".to_owned());
     }
     out.push('{');
     out.push_str(&inner);

@@ -3,6 +3,7 @@
 use std::fmt::Debug;
 
 use crate::checker::Checker;
+use crate::comparator::Comparator;
 use crate::diagnostics::Position;
 use crate::matching::Matcher;
 use crate::parts::AddressPart;
@@ -133,6 +134,8 @@ pub(crate) struct Word {
     pub(crate) positional: Positional,
     pub(crate) subtests: Subtests,
     pub(crate) block: BlockUse,
+    /// The comparator when the script names none.
+    pub(crate) comparator: Comparator,
 }
 
 /// Whether a word has a block.
@@ -160,6 +163,7 @@ impl Word {
             positional: Positional::These(positional),
             subtests: Subtests::None,
             block: BlockUse::None,
+            comparator: Comparator::AsciiCasemap,
         }
     }
 
@@ -177,6 +181,7 @@ impl Word {
             positional: Positional::These(positional),
             subtests: Subtests::None,
             block: BlockUse::None,
+            comparator: Comparator::AsciiCasemap,
         }
     }
 
@@ -190,6 +195,14 @@ impl Word {
     pub(crate) const fn matching_addresses(self) -> Word {
         Word {
             takes: Takes::MatchTypeAndAddressPart,
+            ..self
+        }
+    }
+
+    /// Strings are compared octet for octet when the script says nothing else.
+    pub(crate) const fn by_octets(self) -> Word {
+        Word {
+            comparator: Comparator::Octet,
             ..self
         }
     }
@@ -258,6 +271,8 @@ pub(crate) struct Call {
     /// Whether a match type stands there.
     pub(crate) has_match_type: bool,
     pub(crate) part: AddressPart,
+    /// The address part as it stands there.
+    pub(crate) named_part: Option<String>,
     pub(crate) tests: Vec<Box<dyn Test>>,
     pub(crate) block: Option<Block>,
 }

@@ -7,7 +7,7 @@ use crate::headers::check_names;
 use crate::host::DuplicateKey;
 use crate::result::Keep;
 use crate::run::{Run, Stop};
-use crate::settings;
+use crate::settings::{self, Settings};
 use crate::text::Text;
 use crate::trace::Level;
 use crate::words::{BuiltTest, Call, Kind, Tag, Test, Word};
@@ -30,6 +30,12 @@ const PERIOD_DEFAULT_SECS: u64 = 12 * 3600;
 /// How long it is remembered at most, in seconds. `sieve_duplicate_max_period`.
 const PERIOD_MAX_SECS: u64 = 2 * 86_400;
 
+/// A time that the administrator set, in seconds.
+fn period(settings: &Settings, name: &str, default: u64) -> u64 {
+    let set = settings.text(name).and_then(|text| settings::seconds(text).ok());
+    set.unwrap_or(default)
+}
+
 #[derive(Debug)]
 struct Duplicate {
     header: Option<Text>,
@@ -49,6 +55,13 @@ fn build(checker: &mut Checker<'_>, call: Call) -> BuiltTest {
         return None;
     }
     check_names(checker, call.position, header.as_slice());
+    let max = period(checker.settings(), "sieve_duplicate_max_period", PERIOD_MAX_SECS);
+    if call.tag_number("seconds").is_some_and(|seconds| seconds > max) {
+        checker.warning(
+            call.position,
+            format!("specified :seconds value '{max}' is over the maximum"),
+        );
+    }
     Some(Box::new(Duplicate {
         header,
         unique_id,
@@ -78,17 +91,10 @@ impl Test for Duplicate {
         };
         let duplicate = run.host.is_duplicate(&key);
         if !duplicate || self.last {
-            let period = |name, default| {
-                let set = run
-                    .settings
-                    .text(name)
-                    .and_then(|text| settings::seconds(text).ok());
-                set.unwrap_or(default)
-            };
-            let seconds = self
-                .seconds
-                .unwrap_or_else(|| period("sieve_duplicate_default_period", PERIOD_DEFAULT_SECS));
-            let seconds = seconds.min(period("sieve_duplicate_max_period", PERIOD_MAX_SECS));
+            let settings = &run.settings;
+            let default = period(settings, "sieve_duplicate_default_period", PERIOD_DEFAULT_SECS);
+            let max = period(settings, "sieve_duplicate_max_period", PERIOD_MAX_SECS);
+            let seconds = self.seconds.unwrap_or(default).min(max);
             let mark = Action::DuplicateMark {
                 key,
                 seconds,

@@ -109,9 +109,6 @@ fn notify(checker: &mut Checker<'_>, call: Call) -> BuiltCommand {
             return None;
         }
     }
-    if call.has("options") {
-        checker.warning(position, "notify command: method 'mailto' accepts no options");
-    }
     let from = call.tag_text("from");
     if let Some(literal) = from.as_ref().and_then(Text::literal)
         && let Err(why) = parts::single(literal)
@@ -137,6 +134,9 @@ fn notify(checker: &mut Checker<'_>, call: Call) -> BuiltCommand {
                 return None;
             }
         }
+    }
+    if call.has("options") {
+        checker.warning(position, "notify command: method 'mailto' accepts no options");
     }
     Some(Box::new(NotifyCommand {
         method: uri,

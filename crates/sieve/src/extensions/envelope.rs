@@ -59,6 +59,18 @@ fn build(checker: &mut Checker<'_>, call: Call) -> BuiltTest {
             );
             return None;
         }
+        let is_address = ["from", "to", "orig_to", "orcpt"]
+            .iter()
+            .any(|part| part.eq_ignore_ascii_case(name));
+        if let Some(part) = call.named_part.as_deref().filter(|_| !is_address) {
+            checker.error(
+                call.position,
+                format!(
+                    "address part ':{part}' specified while non-address envelope part '{name}' is tested with the envelope test"
+                ),
+            );
+            return None;
+        }
     }
     Some(Box::new(Envelope {
         parts,

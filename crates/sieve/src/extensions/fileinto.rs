@@ -53,6 +53,9 @@ impl Command for Fileinto {
         run.trace(Level::Actions, |_| {
             format!("  store message in mailbox `{mailbox}'")
         });
+        // INBOX has one name in any case of letters (RFC 9051 §5.1).
+        let is_inbox = mailbox.eq_ignore_ascii_case("INBOX");
+        let mailbox = if is_inbox { "INBOX".to_owned() } else { mailbox };
         let store = self.options.store(run, Some(mailbox));
         let keep = if self.copy { Keep::Stays } else { Keep::Cancelled };
         run.add(Action::Store(store), keep)

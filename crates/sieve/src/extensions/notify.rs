@@ -32,6 +32,7 @@ pub(crate) const EXTENSION: Extension = Extension::new("notify")
         ),
         Word::command("denotify", &[], &[LOW, NORMAL, HIGH], denotify)
             .matching()
+            .by_octets()
             .own_arguments(),
     ]);
 

@@ -59,11 +59,13 @@ pub(crate) const EXTENSION: Extension = Extension::new(NAME).off().words(&[
         INDEX,
         |_, call| matched(&call, List::Actions),
     )
-    .matching(),
+    .matching()
+    .by_octets(),
     Word::test("test_error", &[("keys", Kind::Texts)], INDEX, |_, call| {
         matched(&call, List::Errors)
     })
-    .matching(),
+    .matching()
+    .by_octets(),
     Word::test("test_result_execute", &[], &[], |_, _| ask(Ask::Execute)),
     Word::command("test_result_reset", &[], &[], |_, _| simple(Simple::Reset)),
     Word::command("test_result_print", &[], &[], |_, _| simple(Simple::ResultPrint)),

@@ -21,7 +21,9 @@ pub(crate) const EXTENSION: Extension = Extension::new("variables").words(&[
         &[],
         string,
     )
-    .matching(),
+    .matching()
+    // RFC 5229 §5 has it otherwise; this is what Pigeonhole's users know.
+    .by_octets(),
 ]);
 
 /// The tags of `set`, in no slot: which of them go together is looked at below.
