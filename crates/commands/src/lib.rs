@@ -36,6 +36,7 @@ mod role;
 mod sendmail;
 mod serve;
 mod set_gid;
+mod sieve;
 mod status;
 mod submission;
 
@@ -168,6 +169,22 @@ pub const COMMANDS: &[Command] = &[
     command("serve", "run the mail system in the foreground", serve::run),
     command("sendmail", "take a message from a program", sendmail::run),
     command(
+        "sieve-dump",
+        "show what sievec made of a Sieve script",
+        sieve::run_dump,
+    ),
+    command(
+        "sieve-test",
+        "run a Sieve script over a message, show what it would do",
+        sieve::run_test,
+    ),
+    command(
+        "sieve-testsuite",
+        "run tests of Sieve scripts",
+        sieve::run_testsuite,
+    ),
+    command("sievec", "check a Sieve script", sieve::run_compiler),
+    command(
         "status",
         "say what the running mail system does: who is limited, and why",
         status::run,
@@ -253,7 +270,7 @@ fn help() -> ExitCode {
     );
     print_line("");
     for command in COMMANDS {
-        print_line(&format!("  {:<12} {}", command.name, command.summary));
+        print_line(&format!("  {:<15} {}", command.name, command.summary));
     }
     ExitCode::SUCCESS
 }

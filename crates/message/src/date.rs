@@ -131,6 +131,23 @@ impl Date {
         )
     }
 
+    /// `2020-12-24T22:25:24+09:00` (RFC 3339).
+    pub fn rfc3339(&self) -> String {
+        let c = self.civil();
+        let zone = self.zone();
+        format!(
+            "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}{}:{}",
+            c.year,
+            c.month,
+            c.day,
+            c.hour,
+            c.minute,
+            c.second,
+            &zone[..3],
+            &zone[3..]
+        )
+    }
+
     /// `Thu Dec 24 22:25:24 2020`, in the zone of this date, as `mailq` and the `From ` line of mbox write it.
     pub fn asctime(&self) -> String {
         let c = self.civil();

@@ -1,0 +1,9 @@
+require ["include","variables"];
+include :personal "busy1";
+include :personal "busy1";
+include :personal "busy1";
+include :personal "busy1";
+include :personal "busy1";
+include :personal "busy1";
+include :personal "busy1";
+include :personal "busy1";

@@ -1,0 +1,9 @@
+require ["include","variables"];
+include :personal "busy2";
+include :personal "busy2";
+include :personal "busy2";
+include :personal "busy2";
+include :personal "busy2";
+include :personal "busy2";
+include :personal "busy2";
+include :personal "busy2";

@@ -1,0 +1,9 @@
+require ["include","variables"];
+include :personal "busy3";
+include :personal "busy3";
+include :personal "busy3";
+include :personal "busy3";
+include :personal "busy3";
+include :personal "busy3";
+include :personal "busy3";
+include :personal "busy3";

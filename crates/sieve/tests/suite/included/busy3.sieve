@@ -1,0 +1,9 @@
+require ["include","variables"];
+include :personal "busy4";
+include :personal "busy4";
+include :personal "busy4";
+include :personal "busy4";
+include :personal "busy4";
+include :personal "busy4";
+include :personal "busy4";
+include :personal "busy4";

@@ -1,0 +1,9 @@
+require ["include","variables"];
+include :personal "busy5";
+include :personal "busy5";
+include :personal "busy5";
+include :personal "busy5";
+include :personal "busy5";
+include :personal "busy5";
+include :personal "busy5";
+include :personal "busy5";

@@ -1,0 +1,9 @@
+require ["include","variables"];
+include :personal "busy6";
+include :personal "busy6";
+include :personal "busy6";
+include :personal "busy6";
+include :personal "busy6";
+include :personal "busy6";
+include :personal "busy6";
+include :personal "busy6";

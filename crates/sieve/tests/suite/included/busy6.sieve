@@ -1,0 +1,9 @@
+require ["include","variables"];
+include :personal "busy7";
+include :personal "busy7";
+include :personal "busy7";
+include :personal "busy7";
+include :personal "busy7";
+include :personal "busy7";
+include :personal "busy7";
+include :personal "busy7";

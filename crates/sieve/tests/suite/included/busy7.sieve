@@ -1,0 +1,9 @@
+require ["include","variables"];
+include :personal "busy8";
+include :personal "busy8";
+include :personal "busy8";
+include :personal "busy8";
+include :personal "busy8";
+include :personal "busy8";
+include :personal "busy8";
+include :personal "busy8";

@@ -1,0 +1,6 @@
+require ["include","variables"];
+global "shared";
+set "shared" "included";
+set "own" "included";
+return;
+set "shared" "never";

@@ -1,0 +1,3 @@
+require "editheader";
+addheader "sub ject" "x";
+deleteheader :last "x";

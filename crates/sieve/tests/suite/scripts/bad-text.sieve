@@ -1,0 +1,2 @@
+keep, stop;
+if header ["a",] "x" { keep; }

@@ -1,0 +1,4 @@
+require "nonsense";
+fileinto "a";
+if header "x" { fileinto "b"; }
+redirect "nobody";

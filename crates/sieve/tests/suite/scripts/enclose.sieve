@@ -1,0 +1,1 @@
+require "enclose"; enclose :subject "Warning" :headers ["X-Note: yes"] "Take care.";

@@ -1,0 +1,1 @@
+require ["fileinto", "copy"]; fileinto :copy "Folder"; redirect :copy "other@example.net";

@@ -1,0 +1,1 @@
+require ["imap4flags","fileinto","mailbox","copy"]; setflag "\\Seen"; fileinto :copy :create :flags ["\\Deleted","x"] "A";

@@ -1,0 +1,1 @@
+require "replace"; replace :subject "Removed" "Nothing left.";

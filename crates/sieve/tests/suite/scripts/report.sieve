@@ -1,0 +1,1 @@
+require "vnd.dovecot.report"; report :headers_only "abuse" "See this." "abuse@example.org";

@@ -1,0 +1,1 @@
+require "fileinto"; fileinto "A"; fileinto "A"; redirect "x@y.org"; redirect "X <x@Y.org>";

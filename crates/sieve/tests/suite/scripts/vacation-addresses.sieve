@@ -1,0 +1,1 @@
+require "vacation"; vacation :addresses ["x@y.z", "somebody@example.net"] "I am away.";

@@ -1,0 +1,1 @@
+require ["include","variables"]; global "x"; set "x" "gval"; return; set "x" "no";
