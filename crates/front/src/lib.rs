@@ -41,7 +41,11 @@ pub struct Front {
     /// The queue on disk.
     pub spool: Spool,
     /// What is done to mail on its way into the queue.
-    pub cleanup: Arc<cleanup::Cleanup>,
+    pub cleanups: cleanup::Services,
+    /// The way in for mail of the system itself, by main.cf.
+    pub entry: cleanup::Entry,
+    /// The same for what `pickup` takes in.
+    pub pickup_entry: cleanup::Entry,
     /// Where recipients go.
     pub router: Arc<Router>,
     /// Where probes of addresses go.

@@ -13,7 +13,7 @@ use deliver_local::task::Agents;
 use deliver_remote::{OwnCertificates, Remote};
 use front::Front;
 use front::agency::Agency;
-use front::cleanup::Cleanup;
+use front::cleanup::Services as Cleanups;
 use front::lmtp::Lmtp;
 use front::login::LoginService;
 use front::qmgr;
@@ -137,9 +137,13 @@ impl Generation {
                 let transports = Transports::new(&snapshot.transports, (&settings, &kept.log), own_remote)?;
                 let (settings, auth, log) = (Arc::clone(&settings), Arc::clone(&auth), kept.log.clone());
                 let own = snapshot.pickup.clone().map(|own| Arc::new(*own));
+                let pickup = own.unwrap_or_else(|| Arc::clone(&settings));
+                let cleanups = Cleanups::open(&settings, &snapshot.cleanups, &router, &log);
                 Some(Arc::new(Front {
-                    pickup: own.unwrap_or_else(|| Arc::clone(&settings)),
-                    cleanup: Arc::new(Cleanup::open(&settings, &router, &log)),
+                    entry: cleanups.entry(&settings),
+                    pickup_entry: cleanups.entry(&pickup),
+                    cleanups,
+                    pickup,
                     settings,
                     spool,
                     router,
