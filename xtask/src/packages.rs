@@ -32,6 +32,7 @@ const PACKAGES: &[(&str, &str)] = &[
     ("mutt", "/usr/bin/mutt"),
     ("isync", "/usr/bin/mbsync"),
     ("fetchmail", "/usr/bin/fetchmail"),
+    ("getmail6", "/usr/bin/getmail"),
     ("pflogsumm", "/usr/sbin/pflogsumm"),
     ("fail2ban", "/usr/bin/fail2ban-regex"),
     ("opendkim", "/usr/sbin/opendkim"),

@@ -45,7 +45,7 @@ fn wanted(store: &dyn Store, settings: &Dovecot) -> Vec<(MailboxName, MailboxAut
     let namespaces = settings
         .namespaces
         .iter()
-        .filter(|namespace| namespace.inbox && !namespace.disabled);
+        .filter(|namespace| namespace.kind == "private" && !namespace.disabled);
     let mailboxes = namespaces.flat_map(|namespace| {
         let mailboxes = namespace.mailboxes.iter();
         mailboxes.map(move |mailbox| (format!("{}{}", namespace.prefix, mailbox.name), mailbox.auto))

@@ -9,9 +9,11 @@ mod autocreate;
 mod crew;
 pub mod farewell;
 pub mod location;
+mod pop3_settings;
 pub mod quota;
 pub mod saving;
 pub mod sessions;
+mod sharing;
 pub mod stores;
 
 pub use saving::Saver;

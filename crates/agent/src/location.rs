@@ -19,6 +19,16 @@ pub enum Location {
     },
 }
 
+impl Location {
+    /// The separator where no setting says another one.
+    pub fn usual_separator(&self) -> char {
+        match self {
+            Location::Maildir { .. } => '.',
+            Location::Mbox { .. } => '/',
+        }
+    }
+}
+
 /// Why a location cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {

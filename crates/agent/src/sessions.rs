@@ -2,13 +2,14 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 
 use auth::{Account, Ticket};
 use maillog::Log;
 use maillog::lines::problem::Problem;
-use maillog::lines::session::{ImapCounts, ImapDisconnected, Pop3Counts, Pop3Disconnected, Who};
+use maillog::lines::session::{ImapCounts, ImapDisconnected, Pop3Disconnected, Who};
 use maillog::{Severity, Tag};
-use pop3::uidl::UidlFormat;
+use pop3::logout::{Counts, LogoutFormat};
 use serve::Link;
 use serve::clock::now;
 use serve::handover::{Handover, Protocol};
@@ -19,8 +20,13 @@ use tokio::sync::Notify;
 use crate::autocreate::make_missing;
 use crate::crew::{Helpers, SLICE_BYTES};
 use crate::farewell::{Farewell, Parting};
+use crate::pop3_settings;
 use crate::quota::By;
 use crate::stores::{self, Stores};
+
+/// How long a POP3 session waits for another one of its account to end (`pop3_lock_session`), as Dovecot does.
+const LOCK_WAIT_MAX: Duration = Duration::from_secs(10);
+const LOCKED: &[u8] = b"-ERR [IN-USE] Mailbox is locked by another POP3 session.\r\n";
 
 /// What every session of an agent shares.
 #[derive(Clone)]
@@ -51,6 +57,7 @@ pub fn offered(settings: &Dovecot) -> imap::extensions::Offered {
         plugins: &settings.mail_plugins,
         literal_minus: settings.imap_literal_minus,
         capability: &settings.imap_capability,
+        acl_anyone: settings.plugin.get("acl_anyone").map_or("", String::as_str),
     })
 }
 
@@ -99,6 +106,18 @@ impl Sessions {
                 return;
             }
         };
+        let alone = match protocol {
+            Protocol::Pop3 if self.settings.pop3_lock_session => match self.alone(&account).await {
+                Some(alone) => Some(alone),
+                None => {
+                    self.log_lost(&name, "Mailbox is locked by another POP3 session.");
+                    // A peer that is gone already needs no excuse.
+                    let _ = link.send(LOCKED).await;
+                    return link.close().await;
+                }
+            },
+            _ => None,
+        };
         if protocol == Protocol::Imap {
             let failed = tokio::task::block_in_place(|| make_missing(store.as_ref(), &self.settings));
             for error in failed {
@@ -136,14 +155,16 @@ impl Sessions {
                 }
             }
             Protocol::Pop3 => {
-                let mut machine = pop3::session::Session::new(store, self.pop3_settings(&name), now());
+                let settings = pop3_settings::of(&self.settings, |text| self.problem(&name, text));
+                let mut machine = pop3::session::Session::new(store, settings, now());
                 feed(&mut machine, &unread);
                 pump(&mut machine, &mut host, &mut link, Work::Blocking, &notify).await
             }
         };
         if let (End::Broken(_), false) = (end, host.ended) {
-            self.log_lost(&name);
+            self.log_lost(&name, "Connection closed");
         }
+        drop(alone);
         link.close().await;
         drop(present);
     }
@@ -173,21 +194,6 @@ impl Sessions {
         }
     }
 
-    fn pop3_settings(&self, name: &ServiceName) -> pop3::session::Settings {
-        let uidl = UidlFormat::parse(&self.settings.pop3_uidl_format).unwrap_or_else(|| {
-            self.problem(
-                name,
-                "pop3_uidl_format: of %u, %v, %f, %g and text, one of %u, %f and %g must be there; %08Xu%08Xv is used",
-            );
-            UidlFormat::default()
-        });
-        pop3::session::Settings {
-            uidl,
-            last: self.settings.pop3_enable_last,
-            no_flag_updates: self.settings.pop3_no_flag_updates,
-        }
-    }
-
     /// For what a store finds damaged; it may outlive this session, whose name it goes on using.
     fn reporter(&self, name: &ServiceName) -> mailbox::Report {
         let (log, name) = (self.log.clone(), name.clone());
@@ -198,9 +204,18 @@ impl Sessions {
         name.problem(&self.log, text);
     }
 
-    /// The connection broke before the machine could say how it ended.
-    fn log_lost(&self, name: &ServiceName) {
-        let reason = "Connection closed";
+    /// Waits to be the account's only POP3 session (`pop3_lock_session`); `None` when another one stays.
+    async fn alone(&self, account: &Account) -> Option<tokio::sync::OwnedMutexGuard<()>> {
+        let patience = match self.settings.mail_max_lock_timeout {
+            Duration::ZERO => LOCK_WAIT_MAX,
+            most => LOCK_WAIT_MAX.min(most),
+        };
+        let lock = self.stores.lock_of(account).ok()?;
+        tokio::time::timeout(patience, lock.lock_owned()).await.ok()
+    }
+
+    /// The session ended before the machine could say how.
+    fn log_lost(&self, name: &ServiceName, reason: &str) {
         match name.protocol {
             Protocol::Imap => {
                 self.log.write(&ImapDisconnected {
@@ -213,7 +228,7 @@ impl Sessions {
                 self.log.write(&Pop3Disconnected {
                     who: name.who(),
                     reason,
-                    counts: Pop3Counts::default(),
+                    text: &LogoutFormat::parse(&self.settings.pop3_logout_format).show(&Counts::default()),
                 });
             }
         }
@@ -288,11 +303,10 @@ impl Host<pop3::session::Session> for SessionHost<'_> {
             pop3::session::Event::Problem(text) => self.sessions.problem(self.name, &text),
             pop3::session::Event::Ended(ended) => {
                 self.ended = true;
-                let counts = pop3_counts(&ended);
                 self.sessions.log.write(&Pop3Disconnected {
                     who: self.name.who(),
                     reason: ended.reason,
-                    counts,
+                    text: &ended.text,
                 });
             }
         }
@@ -311,17 +325,5 @@ fn imap_counts(traffic: &imap::session::Traffic) -> ImapCounts {
         header_bytes: traffic.header_bytes,
         body_count: traffic.bodies,
         body_bytes: traffic.body_bytes,
-    }
-}
-
-fn pop3_counts(ended: &pop3::session::Ended) -> Pop3Counts {
-    Pop3Counts {
-        top_count: ended.top.0,
-        top_bytes: ended.top.1,
-        retr_count: ended.retr.0,
-        retr_bytes: ended.retr.1,
-        deleted: ended.deleted.0,
-        messages: ended.deleted.1,
-        mailbox_bytes: ended.size_bytes,
     }
 }

@@ -15,6 +15,7 @@ use store_mbox::{LockKind, Locks, MboxStore};
 
 use crate::location::{self, Location};
 use crate::quota::{self, By};
+use crate::sharing::{self, Joined};
 
 /// Why there is no store.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +34,8 @@ pub struct Stores {
     open: Mutex<HashMap<Location, Weak<dyn Store>>>,
     /// Stores that were used lately, the oldest first.
     kept: Mutex<VecDeque<Arc<dyn Store>>>,
+    /// Mailboxes that one POP3 session has for itself (`pop3_lock_session`).
+    alone: Mutex<HashMap<Location, Weak<tokio::sync::Mutex<()>>>>,
     mail_spool: Mutex<Option<MailSpool>>,
 }
 
@@ -77,10 +80,45 @@ impl Stores {
         (settings, by): (&Dovecot, By),
         report: Report,
     ) -> Result<Arc<dyn Store>, Error> {
-        let location = location::parse(&account.mail_location, &account.user, account.home.as_deref())?;
+        let inbox = settings.namespaces.iter().find(|namespace| namespace.inbox);
+        let own = inbox.map_or("", |inbox| inbox.location.as_str());
+        let location = match own.contains('%') || own.is_empty() {
+            true => location::parse(&account.mail_location, &account.user, account.home.as_deref())?,
+            false => location::parse(own, &account.user, account.home.as_deref())?,
+        };
         let store = self.at(&location, (settings, by), Arc::clone(&report))?;
         let tell = |text: &str| report(text);
-        Ok(quota::around(store, (account, &location), (settings, by), &tell))
+        let store = quota::around(store, (account, &location), (settings, by), &tell);
+        if !sharing::is_wanted(settings) {
+            return Ok(store);
+        }
+        let all = settings.clone();
+        let usual_separator = location.usual_separator();
+        let opener: sharing::Opener = Box::new(move |location, namespace| {
+            if namespace.inbox {
+                return Ok(Arc::clone(&store));
+            }
+            let shown = shown(namespace, location.usual_separator());
+            make((location, None), shown, &all, Arc::clone(&report))
+        });
+        let joined = Joined::new(account, settings, usual_separator, opener)?;
+        Ok(Arc::new(joined))
+    }
+
+    /// The lock that a POP3 session holds which wants to be the only one of its account.
+    ///
+    /// # Errors
+    /// When the location makes no sense.
+    pub fn lock_of(&self, account: &Account) -> Result<Arc<tokio::sync::Mutex<()>>, Error> {
+        let location = location::parse(&account.mail_location, &account.user, account.home.as_deref())?;
+        let mut alone = self.alone.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(lock) = alone.get(&location).and_then(Weak::upgrade) {
+            return Ok(lock);
+        }
+        alone.retain(|_, lock| lock.strong_count() > 0);
+        let lock = Arc::default();
+        alone.insert(location, Arc::downgrade(&lock));
+        Ok(lock)
     }
 
     /// From now on mailboxes are opened with that mail spool.
@@ -105,7 +143,10 @@ impl Stores {
                     .lock()
                     .unwrap_or_else(PoisonError::into_inner)
                     .clone();
-                let store = make((location, mail_spool.as_ref()), settings, report)?;
+                let inbox = settings.namespaces.iter().find(|namespace| namespace.inbox);
+                let inbox = inbox.cloned().unwrap_or_else(settings::Namespace::inbox);
+                let shown = shown(&inbox, location.usual_separator());
+                let store = make((location, mail_spool.as_ref()), shown, settings, report)?;
                 open.insert(location.clone(), Arc::downgrade(&store));
                 store
             }
@@ -132,12 +173,13 @@ impl Stores {
 
 fn make(
     (location, mail_spool): (&Location, Option<&MailSpool>),
+    shown: Shown,
     settings: &Dovecot,
     report: Report,
 ) -> mailbox::Result<Arc<dyn Store>> {
     Ok(match location {
         Location::Maildir { root } => {
-            let store = MaildirStore::new(root, maildir_options(settings));
+            let store = MaildirStore::new(root, maildir_options(shown));
             Arc::new(store.reporting(report))
         }
         Location::Mbox { root, inbox } => {
@@ -146,7 +188,6 @@ fn make(
                 Some(kept) => store.kept_by(kept),
                 None => store,
             };
-            let shown = shown(settings, '/');
             let store = store.shown(&shown.prefix, shown.separator, shown.special_use);
             Arc::new(store.reporting(report))
         }
@@ -181,7 +222,7 @@ fn mbox_locks(settings: &Dovecot) -> Locks {
     }
 }
 
-/// How the namespace that holds INBOX shows its mailboxes.
+/// How a namespace shows its mailboxes.
 #[derive(Debug, PartialEq, Eq)]
 struct Shown {
     prefix: String,
@@ -190,47 +231,34 @@ struct Shown {
     special_use: Vec<(String, SpecialUse)>,
 }
 
-fn shown(settings: &Dovecot, own_separator: char) -> Shown {
+fn shown(namespace: &settings::Namespace, own_separator: char) -> Shown {
     let mut shown = Shown {
         prefix: String::new(),
         separator: own_separator,
         special_use: Vec::new(),
     };
-    let Some(namespace) = settings.namespaces.iter().find(|namespace| namespace.inbox) else {
-        return shown;
-    };
     shown.separator = namespace.separator.chars().next().unwrap_or(own_separator);
     shown.prefix.clone_from(&namespace.prefix);
     for mailbox in &namespace.mailboxes {
-        let used = mailbox.special_use.iter().find_map(|word| special_use(word));
         let name = format!("{}{}", namespace.prefix, mailbox.name);
-        shown.special_use.extend(used.map(|special| (name, special)));
+        let uses = mailbox
+            .special_use
+            .iter()
+            .filter_map(|word| SpecialUse::named(word));
+        shown
+            .special_use
+            .extend(uses.map(|special_use| (name.clone(), special_use)));
     }
     shown
 }
 
-fn maildir_options(settings: &Dovecot) -> store_maildir::Options {
+fn maildir_options(shown: Shown) -> store_maildir::Options {
     let options = store_maildir::Options::default();
-    let shown = shown(settings, options.separator);
     store_maildir::Options {
         separator: shown.separator,
         prefix: shown.prefix,
         special_use: shown.special_use,
         ..options
-    }
-}
-
-/// A special use by its IMAP word (RFC 6154).
-fn special_use(word: &str) -> Option<SpecialUse> {
-    match word.trim_start_matches('\\').to_ascii_lowercase().as_str() {
-        "all" => Some(SpecialUse::All),
-        "archive" => Some(SpecialUse::Archive),
-        "drafts" => Some(SpecialUse::Drafts),
-        "flagged" => Some(SpecialUse::Flagged),
-        "junk" => Some(SpecialUse::Junk),
-        "sent" => Some(SpecialUse::Sent),
-        "trash" => Some(SpecialUse::Trash),
-        _ => None,
     }
 }
 
@@ -240,7 +268,7 @@ mod tests {
 
     #[test]
     fn a_namespace_is_shown_as_it_is_set() {
-        let nothing = Dovecot::default();
+        let nothing = settings::Namespace::inbox();
         assert_eq!(
             (shown(&nothing, '/').separator, shown(&nothing, '.').separator),
             ('/', '.')
@@ -256,15 +284,11 @@ mod tests {
             mailboxes: vec![sent],
             ..settings::Namespace::named("")
         };
-        let set = Dovecot {
-            namespaces: vec![namespace],
-            ..nothing
-        };
         let expected = Shown {
             prefix: "mail.".to_owned(),
             separator: '.',
             special_use: vec![("mail.Sent".to_owned(), SpecialUse::Sent)],
         };
-        assert_eq!(shown(&set, '/'), expected);
+        assert_eq!(shown(&namespace, '/'), expected);
     }
 }

@@ -208,6 +208,8 @@ impl Lowering<'_> {
         let there: &[&str] = match name {
             "auth_mechanisms" => return self.mechanisms(text, place),
             "mail_plugins" => &["quota", "imap_zlib"],
+            "pop3_client_workarounds" => &["outlook-no-nuls", "oe-ns-eoh"],
+            "mbox_md5" => &["apop3d", "all"],
             // Every session would fail.
             "mail_location" if has_other_layout(text) => {
                 let what = "mailboxes in directories (LAYOUT=fs) are not there yet for Maildir";
@@ -215,7 +217,7 @@ impl Lowering<'_> {
             }
             "pop3_uidl_format" if pop3::uidl::UidlFormat::parse(text).is_none() => {
                 let what = format!(
-                    "\"{text}\" cannot be used: write %u, %v, %f or %g, so that messages are told apart"
+                    "\"{text}\" cannot be used: write %u, %f, %g or %m, so that messages are told apart"
                 );
                 return self.tell(Severity::Error, place, name, what);
             }

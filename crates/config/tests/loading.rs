@@ -493,7 +493,7 @@ mod never_panics {
 
 #[test]
 fn settings_with_which_every_session_would_fail_are_mistakes() {
-    let dovecot = "mail_location = maildir:~/Maildir:LAYOUT=fs\npop3_uidl_format = %m\n";
+    let dovecot = "mail_location = maildir:~/Maildir:LAYOUT=fs\npop3_uidl_format = %v\n";
     let of_dovecot = |text: &str| loaded(&[("main.cf", ""), ("master.cf", ""), ("dovecot.conf", text)]);
     let loaded = of_dovecot(dovecot);
     assert!(loaded.has_errors());

@@ -53,6 +53,7 @@ fn offered(settings: &Dovecot) -> imap::extensions::Offered {
         plugins: &settings.mail_plugins,
         literal_minus: settings.imap_literal_minus,
         capability: &settings.imap_capability,
+        acl_anyone: settings.plugin.get("acl_anyone").map_or("", String::as_str),
     })
 }
 

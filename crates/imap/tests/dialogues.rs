@@ -146,6 +146,10 @@ impl Policy for Memory {
     fn given(&mut self, key: &str, value: &str) -> Given {
         match (key, value) {
             ("account", "alice secret, no mail yet") | ("separator", ".") => Given::Set,
+            ("separator", "/") => {
+                self.store = Arc::new(MemoryStore::with_separator('/'));
+                Given::Set
+            }
             _ => Given::NotHere,
         }
     }
@@ -212,7 +216,7 @@ fn against_a_server() {
     let mut failures = Vec::new();
     for dialogue in dialogues() {
         let _ = std::fs::remove_dir_all(&maildir);
-        let holds = |key: &str, _: &str| matches!(key, "account" | "separator");
+        let holds = |key: &str, value: &str| key == "account" || (key, value) == ("separator", ".");
         let mut peer = TcpPeer::connect(address, Box::new(holds)).unwrap();
         if let Err(failure) = Run::default().run(&dialogue, &mut peer) {
             failures.push(failure.to_string());

@@ -6,11 +6,13 @@
 mod laws;
 mod model;
 mod objects;
+mod pop3;
 mod tree;
 
 pub use laws::*;
 pub use model::model;
 pub use objects::*;
+pub use pop3::*;
 pub use tree::*;
 
 use crate::{Flags, Keyword, MailboxId, MailboxName, MessageState, Store, SystemFlags, Uid, UidSet};
@@ -33,6 +35,7 @@ pub fn suite(subject: &mut dyn Subject) {
     a_mailbox_is_renamed_with_its_children(subject);
     renaming_inbox_moves_its_messages(subject);
     subscriptions_are_a_list_of_names(subject);
+    what_a_mailbox_is_for_is_kept(subject);
     a_mailbox_made_again_has_another_uid_validity(subject);
     appended_messages_are_read_back(subject);
     an_append_that_is_dropped_leaves_nothing(subject);
@@ -58,6 +61,7 @@ pub fn suite(subject: &mut dyn Subject) {
     a_save_date_stays(subject);
     a_watch_of_names_wakes(subject);
     what_was_expunged_is_told_from_any_modseq(subject);
+    unique_identifiers_are_kept_or_forgotten(subject);
 }
 
 /// `first/second` in the store's own separator and namespace.

@@ -30,6 +30,9 @@ pub enum Error {
     /// The mailbox, or what was asked of it, is read-only (IMAP `NOPERM`).
     #[error("{0} is read-only")]
     ReadOnly(String),
+    /// The user lacks the right for it (RFC 4314; IMAP `NOPERM`).
+    #[error("Permission denied: {0}")]
+    NoPermission(String),
     /// A limit of the store or the owner's quota (IMAP `OVERQUOTA` or `LIMIT`).
     #[error("{0}")]
     OverLimit(String),

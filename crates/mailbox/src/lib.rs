@@ -13,6 +13,8 @@ pub mod flags;
 pub mod memory;
 pub mod mutf7;
 pub mod name;
+pub mod quota;
+pub mod rights;
 pub mod store;
 pub mod uid;
 
@@ -23,6 +25,6 @@ pub use memory::MemoryStore;
 pub use name::{MailboxName, SpecialUse};
 pub use store::{
     Append, Appended, Body, Changes, Copied, ListEntry, MailboxId, MessageState, Namespace, NamespaceKind,
-    Opened, Report, Status, Store, Stored, Wake, Watch,
+    Opened, Pop3Note, Report, Status, Store, Stored, Wake, Watch,
 };
 pub use uid::{ModSeq, Uid, UidSet, UidValidity};

@@ -10,7 +10,7 @@ use crate::flags::KEYWORDS_MAX;
 use crate::name::NAME_BYTES_MAX;
 use crate::{
     Append, Appended, Body, Cache, Changes, Copied, Error, FlagChange, Flags, Keyword, ListEntry, MailboxId,
-    MailboxName, MessageState, ModSeq, Namespace, NamespaceKind, Opened, Result, SpecialUse, Status, Store,
+    MailboxName, MessageState, ModSeq, Namespace, Opened, Pop3Note, Result, SpecialUse, Status, Store,
     Stored, SystemFlags, Uid, UidSet, UidValidity, Wake, Watch,
 };
 
@@ -67,6 +67,7 @@ struct Message {
     internal_date_secs: i64,
     email_id: u64,
     content: Arc<Vec<u8>>,
+    uidl: Option<String>,
 }
 
 impl Default for MemoryStore {
@@ -347,11 +348,7 @@ impl Account {
 
 impl Store for MemoryStore {
     fn namespaces(&self) -> Vec<Namespace> {
-        vec![Namespace {
-            kind: NamespaceKind::Personal,
-            prefix: String::new(),
-            separator: self.separator,
-        }]
+        vec![Namespace::personal("", self.separator)]
     }
 
     fn list(&self) -> Result<Vec<ListEntry>> {
@@ -364,14 +361,16 @@ impl Store for MemoryStore {
                     name: node,
                     selectable: false,
                     no_inferiors: false,
-                    special_use: None,
+                    exists: false,
+                    special_use: Vec::new(),
                 });
             }
             let entry = ListEntry {
                 name: name.clone(),
                 selectable: true,
                 no_inferiors: false,
-                special_use: mailbox.special_use,
+                exists: true,
+                special_use: mailbox.special_use.into_iter().collect(),
             };
             entries.insert(name.clone(), entry);
         }
@@ -388,7 +387,6 @@ impl Store for MemoryStore {
                 object_id: mailbox.object_id,
                 read_only: false,
             }),
-            None if self.has_children(&mail, name) => Err(Error::NotSelectable(name.to_string())),
             None => Err(Error::NoSuchMailbox(name.to_string())),
         }
     }
@@ -417,7 +415,6 @@ impl Store for MemoryStore {
                 self.account.wake_for_names();
                 Ok(())
             }
-            None if self.has_children(&mail, name) => Err(Error::NotSelectable(name.to_string())),
             None => Err(Error::NoSuchMailbox(name.to_string())),
         }
     }
@@ -590,6 +587,27 @@ impl Store for MemoryStore {
         Ok(Arc::new(Content(message.content.clone())))
     }
 
+    fn pop3_notes(&self, mailbox: &MailboxId) -> Result<HashMap<Uid, Pop3Note>> {
+        let mail = self.mail();
+        let messages = mail.mailbox(mailbox)?.messages.iter();
+        let noted = messages.filter_map(|(uid, message)| {
+            let uidl = Some(message.uidl.clone()?);
+            Some((*uid, Pop3Note { uidl, order: None }))
+        });
+        Ok(noted.collect())
+    }
+
+    fn save_uidls(&self, mailbox: &MailboxId, uidls: &[(Uid, String)]) -> Result<()> {
+        let mut mail = self.mail();
+        let messages = &mut mail.mailbox_mut(mailbox)?.messages;
+        for (uid, uidl) in uidls {
+            if let Some(message) = messages.get_mut(uid) {
+                message.uidl = Some(uidl.clone());
+            }
+        }
+        Ok(())
+    }
+
     fn cache(&self, mailbox: &MailboxId) -> Option<Arc<dyn Cache>> {
         let mut caches = lock(&self.account.caches);
         let cache = caches.entry(mailbox.clone()).or_default();
@@ -649,6 +667,7 @@ impl Append for Appending {
                 flags: without_repetition(flags),
                 internal_date_secs,
                 content: Arc::new(content),
+                uidl: None,
             })
             .collect();
         let mailbox = mail.mailbox_mut(&self.mailbox)?;

@@ -47,7 +47,39 @@ pub enum SpecialUse {
     Archive,
     Drafts,
     Flagged,
+    /// RFC 8457.
+    Important,
     Junk,
     Sent,
     Trash,
+}
+
+impl SpecialUse {
+    /// Every one with its attribute in IMAP.
+    pub const ALL: [(SpecialUse, &'static str); 8] = [
+        (SpecialUse::All, "\\All"),
+        (SpecialUse::Archive, "\\Archive"),
+        (SpecialUse::Drafts, "\\Drafts"),
+        (SpecialUse::Flagged, "\\Flagged"),
+        (SpecialUse::Important, "\\Important"),
+        (SpecialUse::Junk, "\\Junk"),
+        (SpecialUse::Sent, "\\Sent"),
+        (SpecialUse::Trash, "\\Trash"),
+    ];
+
+    /// By its attribute (`\Sent`, in any case, the backslash may be missing).
+    pub fn named(word: &str) -> Option<SpecialUse> {
+        let word = word.strip_prefix('\\').unwrap_or(word);
+        let mut known = SpecialUse::ALL.iter();
+        let found = known.find(|(_, attribute)| attribute[1..].eq_ignore_ascii_case(word));
+        found.map(|(special_use, _)| *special_use)
+    }
+
+    /// Its attribute.
+    pub fn attribute(self) -> &'static str {
+        let mut known = SpecialUse::ALL.iter();
+        known
+            .find(|(special_use, _)| *special_use == self)
+            .map_or("", |(_, attribute)| attribute)
+    }
 }

@@ -5,8 +5,11 @@
 
 use std::collections::HashMap;
 use std::num::NonZeroI64;
+use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::quota::QuotaRoot;
+use crate::rights::{AclEntry, Identifier, Rights, RightsChange};
 use crate::{Cache, FlagChange, Flags, MailboxName, ModSeq, Result, SpecialUse, Uid, UidSet, UidValidity};
 
 /// A mailbox that was opened. Opaque to callers; survives a rename where the store can follow it.
@@ -22,6 +25,23 @@ pub struct Namespace {
     pub prefix: String,
     /// The hierarchy separator.
     pub separator: char,
+    /// Whether NAMESPACE leaves it out.
+    pub is_hidden: bool,
+    /// Whether its mailboxes are listed also to who does not ask for names with its prefix.
+    pub is_listed: bool,
+}
+
+impl Namespace {
+    /// A user's own, listed as usual.
+    pub fn personal(prefix: &str, separator: char) -> Namespace {
+        Namespace {
+            kind: NamespaceKind::Personal,
+            prefix: prefix.to_owned(),
+            separator,
+            is_hidden: false,
+            is_listed: true,
+        }
+    }
 }
 
 /// Whose mailboxes a namespace holds.
@@ -42,8 +62,10 @@ pub struct ListEntry {
     pub selectable: bool,
     /// Whether no mailbox can be below it (`\NoInferiors`).
     pub no_inferiors: bool,
+    /// Whether it is there itself: a name that others below it only imply is not (`\NonExistent`).
+    pub exists: bool,
     /// What it is for.
-    pub special_use: Option<SpecialUse>,
+    pub special_use: Vec<SpecialUse>,
 }
 
 /// What opening a mailbox tells.
@@ -191,6 +213,15 @@ pub trait Body: Send + Sync {
     fn read_at(&self, offset: u64, into: &mut [u8]) -> Result<usize>;
 }
 
+/// What POP3 servers noted of a message, so that its clients do not download it again.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Pop3Note {
+    /// The unique identifier (UIDL) that clients know it by: graphic ASCII characters.
+    pub uidl: Option<String>,
+    /// Its place among the messages that have one; those come before the others.
+    pub order: Option<u32>,
+}
+
 /// Called, on any thread and as often as it likes, when a watched mailbox may have changed.
 pub type Wake = Arc<dyn Fn() + Send + Sync>;
 
@@ -219,7 +250,7 @@ pub trait Store: Send + Sync {
     /// Opens a mailbox. INBOX is created when it is missing.
     fn open(&self, name: &MailboxName) -> Result<Opened>;
 
-    /// Creates a mailbox and the nodes above it.
+    /// Creates a mailbox and the nodes above it. What it is for is kept with it.
     fn create(&self, name: &MailboxName, special_use: Option<SpecialUse>) -> Result<()>;
 
     /// Creates a node that is to hold mailboxes (RFC 3501 §6.3.3: a name that ends in the separator). Where any mailbox can
@@ -239,6 +270,36 @@ pub trait Store: Send + Sync {
 
     /// Adds a name to the subscriptions or takes it away; doing so twice is no error.
     fn subscribe(&self, name: &MailboxName, subscribed: bool) -> Result<()>;
+
+    /// The directory where files about a mailbox lie, whether it exists or not; `None` where there are no files.
+    fn directory(&self, name: &MailboxName) -> Result<Option<PathBuf>> {
+        let _ = name;
+        Ok(None)
+    }
+
+    /// What the user may do with a mailbox, which need not exist.
+    fn my_rights(&self, name: &MailboxName) -> Result<Rights> {
+        let _ = name;
+        Ok(Rights::ALL)
+    }
+
+    /// Who may do what with a mailbox, in the order in which it counts; the owner is told by name.
+    fn acl(&self, name: &MailboxName) -> Result<Vec<AclEntry>> {
+        let _ = name;
+        Ok(Vec::new())
+    }
+
+    /// Changes what somebody may do with a mailbox (or, of a negative entry, may not).
+    fn set_acl(&self, name: &MailboxName, whom: (&Identifier, bool), change: RightsChange) -> Result<()> {
+        let _ = (whom, change);
+        Err(crate::Error::NoPermission(name.to_string()))
+    }
+
+    /// The quota roots that a mailbox counts for, or all of them. A mailbox need not exist. None where nothing is limited.
+    fn quota_roots(&self, mailbox: Option<&MailboxName>) -> Result<Vec<QuotaRoot>> {
+        let _ = mailbox;
+        Ok(Vec::new())
+    }
 
     /// The counters of a mailbox, after looking for what other programs did to it.
     fn status(&self, mailbox: &MailboxId) -> Result<Status>;
@@ -286,6 +347,19 @@ pub trait Store: Send + Sync {
     fn storage_names(&self, mailbox: &MailboxId) -> Result<Option<HashMap<Uid, String>>> {
         let _ = mailbox;
         Ok(None)
+    }
+
+    /// What POP3 servers noted of messages, this one ([`Store::save_uidls`]) or those that had the mailbox before.
+    fn pop3_notes(&self, mailbox: &MailboxId) -> Result<HashMap<Uid, Pop3Note>> {
+        let _ = mailbox;
+        Ok(HashMap::new())
+    }
+
+    /// Notes unique identifiers (UIDL) that messages keep while they live. UIDs that do not exist are passed over. A store
+    /// with no place for them forgets them.
+    fn save_uidls(&self, mailbox: &MailboxId, uidls: &[(Uid, String)]) -> Result<()> {
+        let _ = (mailbox, uidls);
+        Ok(())
     }
 
     /// What is kept of the messages beside them; `None` where nothing is.

@@ -131,7 +131,11 @@ pub fn create_like_directory(path: &Path) -> std::io::Result<File> {
     }
 }
 
-fn create_new_like_directory(path: &Path) -> std::io::Result<File> {
+/// Makes a new file at `path`, as open as the directory that it lies in and no more.
+///
+/// # Errors
+/// What the system says; `AlreadyExists` where there is one.
+pub fn create_new_like_directory(path: &Path) -> std::io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create_new(true).mode(CLOSED);
     let file = options.open(path)?;

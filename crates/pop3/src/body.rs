@@ -7,6 +7,15 @@ use mailbox::Body;
 /// How much content is read from the store at once, in octets.
 pub(crate) const PIECE_BYTES: usize = 32 * 1024;
 
+/// What clients of old get wrong and are helped with (`pop3_client_workarounds`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Workarounds {
+    /// `outlook-no-nuls`: octets 0 are sent as 0x80.
+    pub no_nuls: bool,
+    /// `oe-ns-eoh`: a header without the empty line at its end gets it.
+    pub end_of_header: bool,
+}
+
 /// The rest of a message that is being sent.
 pub(crate) struct Sending {
     body: Arc<dyn Body>,
@@ -17,6 +26,7 @@ pub(crate) struct Sending {
     line_start: bool,
     /// The octets of the current line so far, up to two: tells an empty line.
     line_bytes: usize,
+    workarounds: Workarounds,
 }
 
 /// Whether there is more to come.
@@ -30,7 +40,7 @@ pub(crate) enum Progress {
 
 impl Sending {
     /// The message from its start; with `lines`, the header and so many lines of the body.
-    pub(crate) fn new(body: Arc<dyn Body>, lines: Option<u64>) -> Sending {
+    pub(crate) fn new(body: Arc<dyn Body>, lines: Option<u64>, workarounds: Workarounds) -> Sending {
         Sending {
             body,
             offset: 0,
@@ -38,6 +48,7 @@ impl Sending {
             in_header: true,
             line_start: true,
             line_bytes: 0,
+            workarounds,
         }
     }
 
@@ -46,12 +57,19 @@ impl Sending {
         let mut piece = vec![0; limit.clamp(1, PIECE_BYTES)];
         let count = self.body.read_at(self.offset, &mut piece)?;
         self.offset += count as u64;
+        if self.workarounds.no_nuls {
+            piece.iter_mut().filter(|b| **b == 0).for_each(|b| *b = 0x80);
+        }
         if count > 0 && self.stuff(&piece[..count], into) == Progress::More {
             return Ok(Progress::More);
         }
-        if !self.line_start {
+        // A message without an octet is an empty line, as Dovecot has it.
+        if !self.line_start || self.offset == 0 {
             into.extend_from_slice(b"\r\n");
             self.line_start = true;
+        }
+        if self.in_header && self.workarounds.end_of_header && self.offset > 0 {
+            into.extend_from_slice(b"\r\n");
         }
         Ok(Progress::Complete)
     }

@@ -6,14 +6,19 @@
 //! Entry: [`login::Login`] until somebody is logged in, then [`session::Session`] over a
 //! [`mailbox::Store`], which is fed the bytes that [`login::Login::into_unread`] hands over.
 //!
-//! RFCs: 1939, 2449 (CAPA, RESP-CODES, PIPELINING, AUTH-RESP-CODE), 2595 (STLS), 5034 (SASL).
+//! RFCs: 1939, 1460 (LAST), 2449 (CAPA, RESP-CODES, PIPELINING, AUTH-RESP-CODE), 2595 (STLS), 5034 (SASL), 6856 (UTF8, LANG).
 //! Limits: [`LINE_BYTES_MAX`], [`login::SASL_LINE_BYTES_MAX`], [`login::BAD_COMMANDS_MAX`],
 //! [`login::IDLE_SECS_MAX`], [`session::BAD_COMMANDS_MAX`], [`session::IDLE_SECS_MAX`],
-//! [`uidl::UIDL_BYTES_MAX`]. Test data: `dialogues/*.pop3`.
+//! [`uidl::UIDL_BYTES_MAX`], [`digest::HEADER_BYTES_MAX`]. Test data: `dialogues/*.pop3`.
 
-mod body;
+pub mod body;
+pub mod digest;
+mod language;
 pub mod login;
+pub mod logout;
+mod maildrop;
 pub mod session;
+mod template;
 pub mod uidl;
 mod words;
 

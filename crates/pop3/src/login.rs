@@ -8,7 +8,7 @@ pub use machine::login::{Answer, Disconnect, Event, Settings, Tls};
 use machine::{Machine, SECOND, Stamp};
 
 use crate::LINE_BYTES_MAX;
-use crate::words::{Command, one_line};
+use crate::words::{Command, LOGGED_IN, one_line};
 
 /// The longest line of a SASL exchange, in octets: what a GSSAPI or OAuth token may need.
 pub const SASL_LINE_BYTES_MAX: usize = 16 * 1024;
@@ -58,6 +58,8 @@ pub struct Login {
     event: Option<Event>,
     state: State,
     user: Option<Vec<u8>>,
+    /// The client said UTF8.
+    utf8: bool,
     bad_commands: u32,
     deadline: Stamp,
     input_ended: bool,
@@ -74,6 +76,7 @@ impl Login {
             event: None,
             state: State::Ready,
             user: None,
+            utf8: false,
             bad_commands: 0,
             deadline: now + IDLE_SECS_MAX * SECOND,
             input_ended: false,
@@ -146,7 +149,11 @@ impl Login {
             "PASS" => self.pass(command.argument),
             "AUTH" => self.auth(command.argument),
             "APOP" => self.say("-ERR APOP not enabled."),
-            "NOOP" => self.say("+OK"),
+            "UTF8" => {
+                self.utf8 = true;
+                self.say("+OK UTF-8 is on.");
+            }
+            "LANG" => self.say(&crate::language::answer(command.argument)),
             "QUIT" => {
                 self.say("+OK Logging out");
                 self.finish(Disconnect::LoggedOut);
@@ -186,6 +193,9 @@ impl Login {
         // Without a mechanism the SASL line still says that AUTH is understood (RFC 5034 §3).
         let line = format!("SASL {}", offered.join(" "));
         self.say(line.trim_end());
+        crate::words::MORE_CAPABILITIES
+            .iter()
+            .for_each(|capability| self.say(capability));
         self.say(".");
     }
 
@@ -193,6 +203,8 @@ impl Login {
         match self.settings.tls {
             Tls::On => self.say("-ERR TLS is already active."),
             Tls::Unavailable => self.say("-ERR TLS support isn't enabled."),
+            // RFC 6856 §2.1.
+            Tls::Offered if self.utf8 => self.say("-ERR TLS begins before UTF8."),
             Tls::Offered => {
                 self.say("+OK Begin TLS negotiation now.");
                 self.ask(Question::StartTls, Event::StartTls);
@@ -235,7 +247,7 @@ impl Login {
             Some("=") => Some(Vec::new()),
             Some(encoded) => match BASE64.decode(encoded) {
                 Ok(bytes) => Some(bytes),
-                Err(_) => return self.say("-ERR [AUTH] Invalid base64 in response"),
+                Err(_) => return self.say("-ERR [AUTH] Invalid base64 data in initial response"),
             },
         };
         if !self.settings.mechanisms.contains(&mechanism) {
@@ -284,7 +296,7 @@ impl Login {
                 self.settings.secured = true;
             }
             Answer::LoggedIn if question != Question::StartTls => {
-                self.say("+OK Logged in.");
+                self.say(LOGGED_IN);
                 self.state = State::Finished(true);
             }
             Answer::Challenge(challenge) if question == Question::Sasl => {

@@ -99,7 +99,7 @@ fn capa_lists_what_dovecot_lists() {
     assert_eq!(
         seen,
         "+OK Dovecot ready.\r\n+OK\r\nCAPA\r\nTOP\r\nUIDL\r\nRESP-CODES\r\nPIPELINING\r\nAUTH-RESP-CODE\r\n\
-         STLS\r\nUSER\r\nSASL PLAIN LOGIN\r\n.\r\n"
+         STLS\r\nUSER\r\nSASL PLAIN LOGIN\r\nUTF8\r\nLANG\r\n.\r\n"
     );
 }
 
@@ -122,7 +122,7 @@ fn plaintext_waits_for_tls_when_told_so() {
             "+OK Dovecot ready.\r\n{PLAINTEXT_REFUSED}\r\n\
              -ERR [AUTH] Plaintext authentication disabled.\r\n+OK Begin TLS negotiation now.\r\n\
              +OK\r\nCAPA\r\nTOP\r\nUIDL\r\nRESP-CODES\r\nPIPELINING\r\nAUTH-RESP-CODE\r\nUSER\r\n\
-             SASL PLAIN LOGIN\r\n.\r\n+OK\r\n"
+             SASL PLAIN LOGIN\r\nUTF8\r\nLANG\r\n.\r\n+OK\r\n"
         )
     );
 }

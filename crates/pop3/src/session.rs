@@ -1,19 +1,22 @@
 //! The session after login: STAT, LIST, UIDL, RETR, TOP, DELE and the rest over a mailbox store.
 
-use std::collections::HashMap;
 use std::convert::Infallible;
 use std::sync::Arc;
 
 use machine::lines::{Line, Lines};
 use machine::{Machine, SECOND, Stamp};
-use mailbox::{FlagChange, Flags, MailboxId, MailboxName, Store, SystemFlags, Uid, UidSet, UidValidity};
+use mailbox::{Keyword, Store};
 
 use crate::LINE_BYTES_MAX;
-use crate::body::{Progress, Sending};
+use crate::body::{Progress, Sending, Workarounds};
+use crate::digest::Fields;
+use crate::language;
+use crate::logout::{Counts, LogoutFormat, uidl_change};
+use crate::maildrop::Maildrop;
 use crate::uidl::UidlFormat;
-use crate::words::{CAPABILITIES, Command, number, one_line};
+use crate::words::{CAPABILITIES, Command, LOGGED_IN, MORE_CAPABILITIES, number, one_line};
 
-/// After so many commands in a row that make no sense the connection is closed.
+/// With more commands in a row than this that fail the connection is closed.
 pub const BAD_COMMANDS_MAX: u32 = 20;
 /// A client that is silent for so long is sent away; nothing is deleted then (RFC 1939 §3).
 pub const IDLE_SECS_MAX: i64 = 600;
@@ -25,10 +28,46 @@ const OUTPUT_BYTES_MAX: usize = 16 * 1024;
 pub struct Settings {
     /// What UIDL shows (`pop3_uidl_format`).
     pub uidl: UidlFormat,
-    /// Whether LAST is known (`pop3_enable_last`); RSET then also forgets what was read.
+    /// Whether an `X-UIDL` field in a message's header is its unique identifier (`pop3_reuse_xuidl`).
+    pub reuse_xuidl: bool,
+    /// Whether a unique identifier is kept once a client was told it (`pop3_save_uidl`).
+    pub save_uidl: bool,
+    /// What becomes of equal unique identifiers (`pop3_uidl_duplicates`).
+    pub duplicates: Duplicates,
+    /// What `%m` sums up (`mbox_md5`).
+    pub digest: Fields,
+    /// Whether LAST is known (`pop3_enable_last`); RSET then also makes all messages unseen.
     pub last: bool,
     /// Whether RETR leaves messages unseen for IMAP (`pop3_no_flag_updates`).
     pub no_flag_updates: bool,
+    /// Messages with this keyword are not there (`pop3_deleted_flag`).
+    pub deleted_flag: Option<Keyword>,
+    /// What QUIT does with deleted messages (`pop3_delete_type`).
+    pub delete: Delete,
+    /// What old clients need (`pop3_client_workarounds`).
+    pub workarounds: Workarounds,
+    /// What is said at the end (`pop3_logout_format`).
+    pub logout: LogoutFormat,
+}
+
+/// What becomes of a message whose unique identifier another one has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Duplicates {
+    /// Both have it.
+    #[default]
+    Allow,
+    /// The later one gets a number behind it.
+    Rename,
+}
+
+/// What QUIT does with messages that were marked as deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Delete {
+    /// Removes them.
+    #[default]
+    Expunge,
+    /// Gives them [`Settings::deleted_flag`].
+    Hide,
 }
 
 /// What the session tells its caller. Nothing needs an answer.
@@ -41,28 +80,14 @@ pub enum Event {
 }
 
 /// How a session ended, and what it did, for the log line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ended {
     /// Dovecot's word for it: `Logged out`, `Connection closed`, `Disconnected for inactivity` …
     pub reason: &'static str,
-    /// TOP commands, and the octets sent for them.
-    pub top: (u64, u64),
-    /// RETR commands, and the octets sent for them.
-    pub retr: (u64, u64),
-    /// Messages deleted, and messages there were.
-    pub deleted: (u64, u64),
-    /// The octets of all messages at the start.
-    pub size_bytes: u64,
-}
-
-/// A message as it was when the session began.
-#[derive(Debug, Clone, Copy)]
-struct Entry {
-    uid: Uid,
-    size_bytes: u64,
-    was_seen: bool,
-    seen: bool,
-    deleted: bool,
+    /// What it did.
+    pub counts: Counts,
+    /// The same in words, as [`Settings::logout`] has it.
+    pub text: String,
 }
 
 /// Which of the two lists is being sent.
@@ -96,22 +121,22 @@ enum Pending {
 /// One logged-in client and its INBOX as it was at the first command.
 ///
 /// # Limits
-/// [`LINE_BYTES_MAX`], [`BAD_COMMANDS_MAX`], [`IDLE_SECS_MAX`]; 24 octets of memory a message.
+/// [`LINE_BYTES_MAX`], [`BAD_COMMANDS_MAX`], [`IDLE_SECS_MAX`]; 24 octets of memory a message, and where they are noted or
+/// summed up its unique identifier.
 pub struct Session {
     store: Arc<dyn Store>,
     settings: Settings,
-    mailbox: Option<(MailboxId, UidValidity)>,
-    messages: Vec<Entry>,
-    /// What messages are called where they lie, when UIDL shows that.
-    names: HashMap<Uid, String>,
+    maildrop: Option<Maildrop>,
     lines: Lines,
     output: Vec<u8>,
     pending: Pending,
     events: Vec<Event>,
     bad_commands: u32,
+    /// Whether the command at hand was refused.
+    refused: bool,
     last: usize,
-    top: (u64, u64),
-    retr: (u64, u64),
+    lowest_retr: Option<usize>,
+    counts: Counts,
     deadline: Stamp,
     /// Output has moved since the deadline was set: the client is alive.
     moved: bool,
@@ -126,17 +151,19 @@ impl Session {
         Session {
             store,
             settings,
-            mailbox: None,
-            messages: Vec::new(),
-            names: HashMap::new(),
+            maildrop: None,
             lines: Lines::new(),
             output: Vec::new(),
             pending: Pending::Nothing,
             events: Vec::new(),
             bad_commands: 0,
+            refused: false,
             last: 0,
-            top: (0, 0),
-            retr: (0, 0),
+            lowest_retr: None,
+            counts: Counts {
+                traffic: (0, LOGGED_IN.len() as u64 + 2),
+                ..Counts::default()
+            },
             deadline: now + IDLE_SECS_MAX * SECOND,
             moved: false,
             finished: false,
@@ -149,69 +176,56 @@ impl Session {
         self.output.extend_from_slice(b"\r\n");
     }
 
-    fn finish(&mut self, reason: &'static str, deleted: u64) {
+    /// A reply that says no.
+    fn refuse(&mut self, line: &str) {
+        self.refused = true;
+        self.say(line);
+    }
+
+    fn finish(&mut self, reason: &'static str) {
         self.finished = true;
         self.pending = Pending::Nothing;
+        let mut counts = std::mem::take(&mut self.counts);
+        counts.traffic.0 = counts.traffic.0.saturating_sub(self.lines.unread().len() as u64);
+        counts.traffic.1 += self.output.len() as u64;
         self.lines = Lines::new();
+        if let Some(maildrop) = &self.maildrop {
+            counts.deleted.1 = maildrop.entries.len() as u64;
+            counts.size_bytes = maildrop.entries.iter().map(|m| m.size_bytes).sum();
+            if let Some(uidls) = maildrop.identified() {
+                counts.uidl_change = uidl_change(&uidls, self.lowest_retr);
+            }
+        }
         self.events.push(Event::Ended(Ended {
             reason,
-            top: self.top,
-            retr: self.retr,
-            deleted: (deleted, self.messages.len() as u64),
-            size_bytes: self.messages.iter().map(|m| m.size_bytes).sum(),
+            text: self.settings.logout.show(&counts),
+            counts,
         }));
     }
 
     /// Opens INBOX and takes the picture that the whole session shows (RFC 1939 §4).
     fn open(&mut self) {
-        if self.mailbox.is_some() || self.finished {
+        if self.maildrop.is_some() || self.finished {
             return;
         }
-        if let Err(error) = self.read_inbox() {
-            self.events
-                .push(Event::Problem(format!("cannot open INBOX: {error}")));
-            let code = if matches!(error, mailbox::Error::Locked(_)) {
-                "IN-USE"
-            } else {
-                "SYS/TEMP"
-            };
-            self.say(&format!("-ERR [{code}] Couldn't open INBOX."));
-            self.finish("Mailbox init failed", 0);
-        }
-    }
-
-    fn read_inbox(&mut self) -> mailbox::Result<()> {
-        let opened = self.store.open(&MailboxName::inbox())?;
-        let changes = self.store.changes(&opened.id, 0)?;
-        let seen = |flags: &Flags| flags.system.contains(SystemFlags::SEEN);
-        self.messages = changes
-            .messages
-            .iter()
-            .map(|m| Entry {
-                uid: m.uid,
-                size_bytes: m.size_bytes,
-                was_seen: seen(&m.flags),
-                seen: seen(&m.flags),
-                deleted: false,
-            })
-            .collect();
-        self.last = self
-            .messages
-            .iter()
-            .rposition(|m| m.was_seen)
-            .map_or(0, |at| at + 1);
-        if self.settings.uidl.uses_name() {
-            match self.store.storage_names(&opened.id)? {
-                Some(names) => self.names = names,
-                None => {
-                    let text = "pop3_uidl_format: messages of this mailbox have no names for %f and %g; %08Xu%08Xv is used";
-                    self.events.push(Event::Problem(text.to_owned()));
-                    self.settings.uidl = UidlFormat::default();
-                }
+        match Maildrop::open(&self.store, &self.settings) {
+            Ok((maildrop, problem)) => {
+                self.last = maildrop.last_seen();
+                self.maildrop = Some(maildrop);
+                self.events.extend(problem.map(Event::Problem));
+            }
+            Err(error) => {
+                self.events
+                    .push(Event::Problem(format!("cannot open INBOX: {error}")));
+                let code = if matches!(error, mailbox::Error::Locked(_)) {
+                    "IN-USE"
+                } else {
+                    "SYS/TEMP"
+                };
+                self.say(&format!("-ERR [{code}] Couldn't open INBOX."));
+                self.finish("Mailbox init failed");
             }
         }
-        self.mailbox = Some((opened.id, changes.uid_validity));
-        Ok(())
     }
 
     /// Takes commands until one has much to say or the input is used up.
@@ -220,7 +234,10 @@ impl Session {
         while !self.finished && self.is_free() {
             match self.lines.next_line(LINE_BYTES_MAX) {
                 Some(Line::Complete(line)) => self.take_command(&line),
-                Some(Line::TooLong) => self.bad("-ERR Input line too long."),
+                Some(Line::TooLong) => {
+                    self.refuse("-ERR Input line too long.");
+                    self.count_refusal();
+                }
                 None if self.input_ended => return self.hang_up("Connection closed"),
                 None => return,
             }
@@ -234,6 +251,7 @@ impl Session {
     fn take_command(&mut self, line: &[u8]) {
         let command = Command::parse(line);
         let argument = command.argument;
+        self.refused = false;
         match command.name.as_str() {
             "STAT" => self.stat(),
             "LIST" => self.list(List::Sizes, argument),
@@ -244,21 +262,32 @@ impl Session {
             "RSET" => self.rset(),
             "NOOP" => self.say("+OK"),
             "CAPA" => self.capa(),
+            "LANG" => self.lang(argument),
+            // RFC 6856 §2.1: before the login only.
+            "UTF8" => self.refuse("-ERR UTF8 comes before the login."),
             "LAST" if self.settings.last => self.say(&format!("+OK {}", self.last)),
             "QUIT" => self.quit(),
-            "" => return self.bad("-ERR Unknown command."),
-            name => return self.bad(&format!("-ERR Unknown command: {}", one_line(name))),
+            "" => self.refuse("-ERR Unknown command."),
+            name => self.refuse(&format!("-ERR Unknown command: {}", one_line(name))),
         }
-        self.bad_commands = 0;
+        self.count_refusal();
     }
 
-    fn bad(&mut self, text: &str) {
-        self.say(text);
-        self.bad_commands += 1;
-        if self.bad_commands >= BAD_COMMANDS_MAX {
-            self.say("-ERR Too many bad commands.");
-            self.hang_up("Too many bad commands");
+    fn count_refusal(&mut self) {
+        if !self.refused {
+            self.bad_commands = 0;
+            return;
         }
+        self.bad_commands += 1;
+        if self.bad_commands > BAD_COMMANDS_MAX && !self.finished {
+            self.say("-ERR Too many bad commands.");
+            self.hang_up("Too many bad commands.");
+        }
+    }
+
+    /// The maildrop, which is open whenever a command is taken.
+    fn left(&self) -> (usize, u64) {
+        self.maildrop.as_ref().map_or((0, 0), Maildrop::left)
     }
 
     fn stat(&mut self) {
@@ -266,13 +295,16 @@ impl Session {
         self.say(&format!("+OK {count} {size}"));
     }
 
-    /// The messages that are not marked as deleted: how many, how many octets.
-    fn left(&self) -> (usize, u64) {
-        let left = self.messages.iter().filter(|m| !m.deleted);
-        left.fold((0, 0), |(count, size), m| (count + 1, size + m.size_bytes))
-    }
-
     fn list(&mut self, which: List, argument: &[u8]) {
+        let (settings, maildrop) = (&self.settings, self.maildrop.as_mut());
+        if let (List::Uidl, Some(maildrop)) = (which, maildrop)
+            && let Err(error) = maildrop.identify(settings)
+        {
+            self.events.push(Event::Problem(format!(
+                "cannot make unique identifiers of INBOX: {error}"
+            )));
+            return self.refuse("-ERR [SYS/TEMP] Couldn't make the unique identifiers.");
+        }
         if argument.iter().all(|&b| b == b' ') {
             match which {
                 List::Sizes => self.say(&format!("+OK {} messages:", self.left().0)),
@@ -280,37 +312,38 @@ impl Session {
             }
             self.pending = Pending::List { which, next: 0 };
         } else if let Some((at, _)) = self.message(argument, Then::End) {
-            let line = self.list_line(which, at);
+            let line = self.list_line(which, at).unwrap_or_default();
             self.say(&format!("+OK {line}"));
         }
     }
 
-    fn list_line(&self, which: List, at: usize) -> String {
-        let message = &self.messages[at];
-        match which {
-            List::Sizes => format!("{} {}", at + 1, message.size_bytes),
-            List::Uidl => {
-                let uid_validity = self.mailbox.as_ref().map_or(0, |(_, validity)| *validity);
-                let name = self.names.get(&message.uid).map_or("", String::as_str);
-                let shown = self.settings.uidl.show(message.uid, uid_validity, name);
-                format!("{} {shown}", at + 1)
-            }
-        }
+    /// The line about a message; `None` when it is marked as deleted.
+    fn list_line(&self, which: List, at: usize) -> Option<String> {
+        let maildrop = self.maildrop.as_ref()?;
+        let entry = maildrop.entries.get(at).filter(|entry| !entry.deleted)?;
+        Some(match which {
+            List::Sizes => format!("{} {}", at + 1, entry.size_bytes),
+            List::Uidl => format!("{} {}", at + 1, maildrop.uidl(at)),
+        })
     }
 
     /// The message that an argument names, and what follows the number; or the complaint is said.
     fn message<'a>(&mut self, argument: &'a [u8], then: Then) -> Option<(usize, &'a [u8])> {
-        match number(argument, "message number") {
-            Err(complaint) => self.say(&complaint),
+        match number(argument, "message number", u64::from(u32::MAX)) {
+            Err(complaint) => self.refuse(&complaint),
             Ok((_, rest)) if then == Then::Space && !rest.starts_with(b" ") => {
                 self.noise("message number", rest)
             }
             Ok((_, rest)) if then == Then::End && !rest.is_empty() => self.noise("message number", rest),
             Ok((number, rest)) => {
                 let at = usize::try_from(number).ok().and_then(|n| n.checked_sub(1));
-                match at.and_then(|at| self.messages.get(at).map(|message| (at, message.deleted))) {
-                    None => self.say(&format!("-ERR There's no message {number}.")),
-                    Some((_, true)) => self.say("-ERR Message is deleted."),
+                let entries = self.maildrop.as_ref().map(|maildrop| &maildrop.entries);
+                let found = at
+                    .zip(entries)
+                    .and_then(|(at, entries)| Some((at, entries.get(at)?.deleted)));
+                match found {
+                    None => self.refuse(&format!("-ERR There's no message {number}.")),
+                    Some((_, true)) => self.refuse("-ERR Message is deleted."),
                     Some((at, false)) => return Some((at, rest)),
                 }
             }
@@ -319,7 +352,7 @@ impl Session {
     }
 
     fn noise(&mut self, what: &str, rest: &[u8]) {
-        self.say(&format!(
+        self.refuse(&format!(
             "-ERR Noise after {what}: {}",
             one_line(&String::from_utf8_lossy(rest))
         ));
@@ -333,8 +366,8 @@ impl Session {
 
     fn top(&mut self, argument: &[u8]) {
         if let Some((at, rest)) = self.message(argument, Then::Space) {
-            match number(rest, "size") {
-                Err(complaint) => self.say(&complaint),
+            match number(rest, "size", u64::MAX) {
+                Err(complaint) => self.refuse(&complaint),
                 Ok((lines, [])) => self.send_body(at, Some(lines)),
                 Ok((_, rest)) => self.noise("size", rest),
             }
@@ -342,127 +375,126 @@ impl Session {
     }
 
     fn send_body(&mut self, at: usize, lines: Option<u64>) {
-        let Some((mailbox, _)) = self.mailbox.clone() else {
+        let Some(maildrop) = &mut self.maildrop else {
             return;
         };
         let before = self.output.len();
-        match self.store.body(&mailbox, self.messages[at].uid) {
+        let size_bytes = maildrop.entries[at].size_bytes;
+        match maildrop.body(at) {
             Ok(body) => {
                 match lines {
-                    None => self.say(&format!("+OK {} octets", self.messages[at].size_bytes)),
+                    None => {
+                        maildrop.entries[at].seen = true;
+                        self.lowest_retr = Some(self.lowest_retr.map_or(at, |lowest| lowest.min(at)));
+                        self.last = self.last.max(at + 1);
+                        self.say(&format!("+OK {size_bytes} octets"));
+                    }
                     Some(_) => self.say("+OK"),
                 }
                 let said = (self.output.len() - before) as u64;
-                let counter = if lines.is_some() {
-                    &mut self.top
-                } else {
-                    &mut self.retr
+                let counter = match lines {
+                    Some(_) => &mut self.counts.top,
+                    None => &mut self.counts.retr,
                 };
                 *counter = (counter.0 + 1, counter.1 + said);
-                let sending = Sending::new(body, lines);
+                let sending = Sending::new(body, lines, self.settings.workarounds);
                 self.pending = Pending::Body {
                     sending,
                     at,
                     is_top: lines.is_some(),
                 };
             }
-            Err(mailbox::Error::NoSuchMessage(_)) => self.say("-ERR Message is expunged."),
+            Err(mailbox::Error::NoSuchMessage(_)) => {
+                match lines {
+                    Some(_) => self.counts.top.0 += 1,
+                    None => self.counts.retr.0 += 1,
+                }
+                self.refuse(&format!("-ERR Message {} expunged.", at + 1));
+            }
             Err(error) => {
                 self.problem("cannot read", at, &error);
-                self.say("-ERR [SYS/TEMP] Couldn't read the message.");
+                self.refuse("-ERR [SYS/TEMP] Couldn't read the message.");
             }
         }
     }
 
     fn problem(&mut self, what: &str, at: usize, error: &mailbox::Error) {
-        self.events.push(Event::Problem(format!(
-            "{what} UID {} of INBOX: {error}",
-            self.messages[at].uid
-        )));
+        let entries = self.maildrop.as_ref().map(|maildrop| &maildrop.entries);
+        let uid = entries.map_or(0, |entries| entries[at].uid);
+        self.events
+            .push(Event::Problem(format!("{what} UID {uid} of INBOX: {error}")));
     }
 
     fn dele(&mut self, argument: &[u8]) {
-        if let Some((at, _)) = self.message(argument, Then::End) {
-            self.messages[at].deleted = true;
-            self.last = self.last.max(at + 1);
+        if let Some((at, _)) = self.message(argument, Then::End)
+            && let Some(maildrop) = &mut self.maildrop
+        {
+            maildrop.entries[at].deleted = true;
             self.say("+OK Marked to be deleted.");
         }
     }
 
     fn rset(&mut self) {
-        for message in &mut self.messages {
-            message.deleted = false;
-            if self.settings.last {
-                message.seen = message.was_seen;
+        let Some(maildrop) = &mut self.maildrop else {
+            return;
+        };
+        maildrop.reset();
+        if self.settings.last {
+            self.last = 0;
+            if let Err(error) = maildrop.forget_seen() {
+                self.events.push(Event::Problem(format!(
+                    "cannot mark messages of INBOX as unseen: {error}"
+                )));
             }
         }
-        self.last = self
-            .messages
-            .iter()
-            .rposition(|m| m.was_seen)
-            .map_or(0, |at| at + 1);
         self.say("+OK");
     }
 
     fn capa(&mut self) {
         self.say("+OK");
-        CAPABILITIES.iter().for_each(|capability| self.say(capability));
+        let capabilities = CAPABILITIES.iter().chain(&MORE_CAPABILITIES);
+        capabilities.for_each(|capability| self.say(capability));
         self.say(".");
     }
 
+    fn lang(&mut self, argument: &[u8]) {
+        let answer = language::answer(argument);
+        self.refused = answer.starts_with("-ERR");
+        self.say(&answer);
+    }
+
     fn quit(&mut self) {
-        self.update_seen();
-        match self.expunge() {
-            Ok(0) => {
-                self.say("+OK Logging out.");
-                self.finish("Logged out", 0);
-            }
-            Ok(deleted) => {
+        let deleted = self.update();
+        match deleted {
+            Ok((0, _)) => self.say("+OK Logging out."),
+            Ok((count, bytes)) => {
+                self.counts.deleted.0 = count;
+                self.counts.deleted_bytes = bytes;
                 self.say("+OK Logging out, messages deleted.");
-                self.finish("Logged out", deleted);
             }
             Err(error) => {
                 self.events.push(Event::Problem(format!(
                     "cannot delete messages of INBOX: {error}"
                 )));
                 self.say("-ERR [SYS/TEMP] Logging out, some deleted messages were not removed.");
-                self.finish("Logged out", 0);
             }
         }
+        self.finish("Logged out");
     }
 
-    /// Removes what was marked; returns how many were marked.
-    fn expunge(&self) -> mailbox::Result<u64> {
-        let deleted: UidSet = self
-            .messages
-            .iter()
-            .filter(|m| m.deleted)
-            .map(|m| m.uid)
-            .collect();
-        if let Some((mailbox, _)) = self.mailbox.as_ref().filter(|_| !deleted.is_empty()) {
-            let change = FlagChange::Add(Flags::system(SystemFlags::DELETED));
-            self.store.store_flags(mailbox, &deleted, &change, None)?;
-            self.store.expunge(mailbox, &deleted)?;
+    /// RFC 1939 §6: deletes what was marked; what was retrieved is seen.
+    fn update(&mut self) -> mailbox::Result<(u64, u64)> {
+        self.update_seen();
+        match &self.maildrop {
+            Some(maildrop) => maildrop.delete(&self.settings),
+            None => Ok((0, 0)),
         }
-        Ok(deleted.count())
     }
 
     /// What was retrieved is seen, also when the client does not come to QUIT.
     fn update_seen(&mut self) {
-        let seen: UidSet = self
-            .messages
-            .iter()
-            .filter(|m| m.seen && !m.was_seen && !m.deleted)
-            .map(|m| m.uid)
-            .collect();
-        let Some((mailbox, _)) = self.mailbox.clone() else {
-            return;
-        };
-        if self.settings.no_flag_updates || seen.is_empty() {
-            return;
-        }
-        let change = FlagChange::Add(Flags::system(SystemFlags::SEEN));
-        if let Err(error) = self.store.store_flags(&mailbox, &seen, &change, None) {
+        let maildrop = self.maildrop.as_ref().filter(|_| !self.settings.no_flag_updates);
+        if let Some(Err(error)) = maildrop.map(Maildrop::update_seen) {
             self.events.push(Event::Problem(format!(
                 "cannot mark messages of INBOX as seen: {error}"
             )));
@@ -473,7 +505,7 @@ impl Session {
     fn hang_up(&mut self, reason: &'static str) {
         if !self.finished {
             self.update_seen();
-            self.finish(reason, 0);
+            self.finish(reason);
         }
     }
 
@@ -485,14 +517,17 @@ impl Session {
                 let (which, from) = (*which, *next);
                 let mut at = from;
                 let full = self.output.len() + limit.min(OUTPUT_BYTES_MAX);
-                while at < self.messages.len() && self.output.len() < full {
-                    if !self.messages[at].deleted {
-                        let line = self.list_line(which, at);
+                let count = self
+                    .maildrop
+                    .as_ref()
+                    .map_or(0, |maildrop| maildrop.entries.len());
+                while at < count && self.output.len() < full {
+                    if let Some(line) = self.list_line(which, at) {
                         self.say(&line);
                     }
                     at += 1;
                 }
-                if at == self.messages.len() {
+                if at == count {
                     self.say(".");
                     self.pending = Pending::Nothing;
                 } else {
@@ -503,17 +538,16 @@ impl Session {
                 let (at, is_top) = (*at, *is_top);
                 let before = self.output.len();
                 let progress = sending.next(&mut self.output, limit);
-                let counter = if is_top { &mut self.top } else { &mut self.retr };
+                let counter = match is_top {
+                    true => &mut self.counts.top,
+                    false => &mut self.counts.retr,
+                };
                 counter.1 += (self.output.len() - before) as u64;
                 match progress {
                     Ok(Progress::More) => {}
                     Ok(Progress::Complete) => {
                         self.say(".");
                         self.pending = Pending::Nothing;
-                        if !is_top {
-                            self.messages[at].seen = true;
-                            self.last = self.last.max(at + 1);
-                        }
                     }
                     Err(error) => {
                         // Half a message is out: only closing tells the client that it is not whole.
@@ -532,6 +566,7 @@ impl Machine for Session {
 
     fn feed(&mut self, input: &[u8], now: Stamp) {
         self.deadline = now + IDLE_SECS_MAX * SECOND;
+        self.counts.traffic.0 += input.len() as u64;
         self.lines.feed(input);
         self.work();
     }
@@ -566,6 +601,7 @@ impl Machine for Session {
             }
             self.moved = true;
             let room = goal - into.len();
+            self.counts.traffic.1 += self.output.len().min(room) as u64;
             if self.output.len() <= room {
                 into.append(&mut self.output);
                 self.output = Vec::new();

@@ -3,6 +3,7 @@
 use super::*;
 use machine::Stamp;
 use mailbox::MemoryStore;
+use mailbox::{Flags, MailboxName};
 use proptest::prelude::*;
 use testkit::{Dialogue, Given, MachinePeer, Policy, Ran, Run};
 
@@ -81,7 +82,7 @@ fn deletions_happen_at_quit_only() {
         "+OK Marked to be deleted.\r\n+OK Logging out, messages deleted.\r\n"
     );
     assert!(
-        matches!(&events[..], [Event::Ended(ended)] if ended.deleted == (1, 3) && ended.size_bytes == 261)
+        matches!(&events[..], [Event::Ended(ended)] if ended.counts.deleted == (1, 3) && ended.counts.size_bytes == 261)
     );
     assert_eq!(count(&store), 2);
 }
@@ -104,7 +105,9 @@ fn what_was_retrieved_is_seen() {
     );
     assert_eq!(store.status(&inbox).unwrap().unseen, 2);
     // The octets that Dovecot 2.3 counts for the same session.
-    assert!(matches!(&events[..], [Event::Ended(ended)] if ended.retr == (1, 103) && ended.top == (1, 93)));
+    assert!(
+        matches!(&events[..], [Event::Ended(ended)] if ended.counts.retr == (1, 103) && ended.counts.top == (1, 93))
+    );
 }
 
 #[test]
@@ -135,7 +138,7 @@ fn a_message_that_another_session_removed_is_refused() {
     session.feed(b"RETR 1\r\nRETR 2\r\n", 2);
     let seen = String::from_utf8(drain(&mut session, 100)).unwrap();
     assert!(
-        seen.starts_with("+OK 3 261\r\n-ERR Message is expunged.\r\n+OK 87 octets\r\n"),
+        seen.starts_with("+OK 3 261\r\n-ERR Message 1 expunged.\r\n+OK 87 octets\r\n"),
         "{seen}"
     );
 }

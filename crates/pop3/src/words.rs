@@ -10,6 +10,12 @@ pub(crate) const CAPABILITIES: [&str; 6] = [
     "AUTH-RESP-CODE",
 ];
 
+/// As above, after what Dovecot has in the same place (RFC 6856).
+pub(crate) const MORE_CAPABILITIES: [&str; 2] = ["UTF8", "LANG"];
+
+/// What the login phase says last.
+pub(crate) const LOGGED_IN: &str = "+OK Logged in.";
+
 /// A command line: a word, perhaps a space and the rest of the line as it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Command<'a> {
@@ -34,12 +40,12 @@ impl Command<'_> {
 /// Text of ours, of a table or of the client, made fit for one response line.
 pub(crate) fn one_line(text: &str) -> String {
     text.chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
+        .map(|c| if c.is_control() && c != '\t' { ' ' } else { c })
         .collect()
 }
 
-/// The number that an argument begins with, and what follows it; or the complaint as Dovecot words it.
-pub(crate) fn number<'a>(argument: &'a [u8], what: &str) -> Result<(u64, &'a [u8]), String> {
+/// The number that an argument begins with, up to `most`, and what follows it; or the complaint as Dovecot words it.
+pub(crate) fn number<'a>(argument: &'a [u8], what: &str, most: u64) -> Result<(u64, &'a [u8]), String> {
     let text = argument.trim_ascii_start();
     let digits = text.iter().take_while(|b| b.is_ascii_digit()).count();
     let shown = || one_line(&String::from_utf8_lossy(text));
@@ -51,7 +57,7 @@ pub(crate) fn number<'a>(argument: &'a [u8], what: &str) -> Result<(u64, &'a [u8
         .ok()
         .and_then(|t| t.parse::<u64>().ok());
     match parsed {
-        Some(number) if number <= u64::from(u32::MAX) => Ok((number, rest)),
+        Some(number) if number <= most => Ok((number, rest)),
         _ => {
             let mut capital = what.to_owned();
             capital[..1].make_ascii_uppercase();

@@ -15,16 +15,6 @@ const DELETED_PREFIX: &str = "..yubin-deleted.";
 /// The file in a mailbox that says what it is for.
 const SPECIAL_USE_FILE: &str = "yubin.special-use";
 
-const SPECIAL_USES: [(SpecialUse, &str); 7] = [
-    (SpecialUse::All, "\\All"),
-    (SpecialUse::Archive, "\\Archive"),
-    (SpecialUse::Drafts, "\\Drafts"),
-    (SpecialUse::Flagged, "\\Flagged"),
-    (SpecialUse::Junk, "\\Junk"),
-    (SpecialUse::Sent, "\\Sent"),
-    (SpecialUse::Trash, "\\Trash"),
-];
-
 /// Every mailbox below `root`, with the nodes above them; INBOX first.
 pub(crate) fn list(root: &Path, naming: &Naming) -> Result<Vec<ListEntry>> {
     let mut found: BTreeMap<MailboxName, ListEntry> = BTreeMap::new();
@@ -43,6 +33,7 @@ pub(crate) fn list(root: &Path, naming: &Naming) -> Result<Vec<ListEntry>> {
                 name,
                 selectable: true,
                 no_inferiors: false,
+                exists: true,
                 special_use,
             },
         );
@@ -56,7 +47,8 @@ pub(crate) fn list(root: &Path, naming: &Naming) -> Result<Vec<ListEntry>> {
             name: parent.clone(),
             selectable: false,
             no_inferiors: false,
-            special_use: None,
+            exists: false,
+            special_use: Vec::new(),
         };
         found.entry(parent).or_insert(node);
     }
@@ -64,6 +56,7 @@ pub(crate) fn list(root: &Path, naming: &Naming) -> Result<Vec<ListEntry>> {
         name: MailboxName::inbox(),
         selectable: true,
         no_inferiors: false,
+        exists: true,
         special_use: special_use(root),
     };
     let mut all = vec![inbox];
@@ -96,12 +89,9 @@ fn directories(root: &Path) -> Result<Vec<String>> {
     Ok(names)
 }
 
-fn special_use(path: &Path) -> Option<SpecialUse> {
-    let text = std::fs::read_to_string(path.join(SPECIAL_USE_FILE)).ok()?;
-    SPECIAL_USES
-        .iter()
-        .find(|(_, word)| *word == text.trim_end())
-        .map(|(special_use, _)| *special_use)
+fn special_use(path: &Path) -> Vec<SpecialUse> {
+    let text = std::fs::read_to_string(path.join(SPECIAL_USE_FILE)).unwrap_or_default();
+    text.split_whitespace().filter_map(SpecialUse::named).collect()
 }
 
 /// Makes the mailbox in `directory` below `root`.
@@ -118,8 +108,8 @@ pub(crate) fn create(
     paths::create_maildir(&path)?;
     let marker = path.join("maildirfolder");
     os::files::create_like_directory(&marker).map_err(paths::failed("create", &marker))?;
-    if let Some((_, word)) = SPECIAL_USES.iter().find(|(known, _)| Some(*known) == special_use) {
-        paths::replace_file(&path.join(SPECIAL_USE_FILE), word.as_bytes())?;
+    if let Some(special_use) = special_use {
+        paths::replace_file(&path.join(SPECIAL_USE_FILE), special_use.attribute().as_bytes())?;
     }
     paths::sync_directory(&path)?;
     paths::sync_directory(root)?;

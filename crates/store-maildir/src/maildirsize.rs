@@ -51,7 +51,7 @@ pub fn has_room(maildir: &Path, size_bytes: u64) -> io::Result<bool> {
         return Ok(true);
     }
     // What others removed without a note is found by counting.
-    let counted = count(maildir, &|folder| folder != TRASH)?;
+    let counted = count(maildir, Trashed::Left, &|folder| folder != TRASH)?;
     let first = text.lines().next().unwrap_or_default();
     rewrite(maildir, first, counted)?;
     Ok(fits(counted))
@@ -77,7 +77,7 @@ pub fn usage(maildir: &Path, limit: Amount, anew: Anew, counts: &dyn Fn(&str) ->
             Err(error) => return Err(error),
         }
     }
-    let counted = count(maildir, counts)?;
+    let counted = count(maildir, Trashed::Counted, counts)?;
     rewrite(maildir, &first, counted)?;
     Ok(counted)
 }
@@ -148,11 +148,20 @@ fn parse(text: &str) -> Option<(Amount, Amount)> {
     Some((limit, used))
 }
 
+/// Whether messages that are marked as deleted count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Trashed {
+    /// As Dovecot counts: a message counts until it is gone.
+    Counted,
+    /// As Courier counts.
+    Left,
+}
+
 /// Counts the mail of a Maildir and its folders.
-fn count(maildir: &Path, counts: &dyn Fn(&str) -> bool) -> io::Result<Amount> {
+fn count(maildir: &Path, trashed: Trashed, counts: &dyn Fn(&str) -> bool) -> io::Result<Amount> {
     let mut amount = Amount::default();
     if counts("") {
-        add_folder(maildir, &mut amount)?;
+        add_folder(maildir, trashed, &mut amount)?;
     }
     let entries = match fs::read_dir(maildir) {
         Ok(entries) => entries,
@@ -164,13 +173,13 @@ fn count(maildir: &Path, counts: &dyn Fn(&str) -> bool) -> io::Result<Amount> {
         let name = entry.file_name();
         let is_folder = name.as_encoded_bytes().starts_with(b".") && entry.file_type()?.is_dir();
         if is_folder && counts(&name.to_string_lossy()) {
-            add_folder(&entry.path(), &mut amount)?;
+            add_folder(&entry.path(), trashed, &mut amount)?;
         }
     }
     Ok(amount)
 }
 
-fn add_folder(folder: &Path, amount: &mut Amount) -> io::Result<()> {
+fn add_folder(folder: &Path, trashed: Trashed, amount: &mut Amount) -> io::Result<()> {
     for part in ["cur", "new"] {
         let entries = match fs::read_dir(folder.join(part)) {
             Ok(entries) => entries,
@@ -181,7 +190,7 @@ fn add_folder(folder: &Path, amount: &mut Amount) -> io::Result<()> {
             let entry = entry?;
             let name = entry.file_name().to_string_lossy().into_owned();
             let flags = name.rsplit_once(":2,").map_or("", |(_, flags)| flags);
-            if flags.contains('T') {
+            if trashed == Trashed::Left && flags.contains('T') {
                 continue;
             }
             let size = match size_in_name(&name) {
@@ -266,7 +275,7 @@ mod tests {
             fs::create_dir_all(maildir.join(part)).unwrap();
         }
         fs::write(maildir.join("cur/1.a,S=40:2,S"), "x").unwrap();
-        fs::write(maildir.join(".Junk/cur/2.a,S=7:2,S"), "x").unwrap();
+        fs::write(maildir.join(".Junk/cur/2.a,S=7:2,ST"), "x").unwrap();
         let limit = |bytes, messages| Amount { bytes, messages };
         let file = || fs::read_to_string(maildir.join(FILE)).unwrap();
         let all = |_: &str| true;

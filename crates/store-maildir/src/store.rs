@@ -1,13 +1,14 @@
 //! The store: one account's maildir behind [`mailbox::Store`].
 
+use std::cell::LazyCell;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mailbox::{
     Append, Body, Cache, Changes, Copied, Error, FlagChange, ListEntry, MailboxId, MailboxName, ModSeq,
-    Namespace, NamespaceKind, Opened, Report, Result, SpecialUse, Status, Store, Stored, SystemFlags, Uid,
-    UidSet, UidValidity, Wake, Watch,
+    Namespace, Opened, Pop3Note, Report, Result, SpecialUse, Status, Store, Stored, SystemFlags, Uid, UidSet,
+    UidValidity, Wake, Watch,
 };
 use mailbox_index::{Durability, Lock, Record};
 
@@ -15,7 +16,7 @@ use crate::append::MaildirAppend;
 use crate::folder::Folder;
 use crate::names::Naming;
 use crate::open_folders::OpenFolders;
-use crate::{file_name, flags, folders, paths, subscriptions, transfer};
+use crate::{file_name, flags, folders, paths, subscriptions, transfer, uidls};
 
 /// How an account's maildir is shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -229,6 +230,14 @@ impl Account {
         }
     }
 
+    /// As [`Account::existing`]; a name that others below it only imply is no mailbox.
+    fn real(&self, name: &MailboxName) -> Result<String> {
+        self.existing(name).map_err(|error| match error {
+            Error::NotSelectable(name) => Error::NoSuchMailbox(name),
+            error => error,
+        })
+    }
+
     fn has_children(&self, name: &MailboxName) -> Result<bool> {
         let entries = folders::list(&self.root, &self.naming)?;
         Ok(entries
@@ -237,7 +246,7 @@ impl Account {
     }
 
     fn open(&self, name: &MailboxName) -> Result<Opened> {
-        let directory = self.existing(name)?;
+        let directory = self.real(name)?;
         if name.is_inbox() {
             paths::create_maildir(&self.root)?;
         }
@@ -276,6 +285,14 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// The messages by the bases of their names.
+fn bases(folder: &Folder) -> HashMap<&[u8], Uid> {
+    let records = folder.index.records().iter();
+    records
+        .map(|record| (file_name::base(folder.index.key(record)), record.uid))
+        .collect()
+}
+
 /// An id is the UIDVALIDITY in ten digits and the directory.
 fn parse_id(id: &MailboxId) -> Result<(UidValidity, &str)> {
     let parsed =
@@ -287,25 +304,17 @@ fn parse_id(id: &MailboxId) -> Result<(UidValidity, &str)> {
 impl Store for MaildirStore {
     fn namespaces(&self) -> Vec<Namespace> {
         let naming = &self.account.naming;
-        let prefix = naming.prefix.clone();
-        vec![Namespace {
-            kind: NamespaceKind::Personal,
-            prefix,
-            separator: naming.separator,
-        }]
+        vec![Namespace::personal(&naming.prefix, naming.separator)]
     }
 
     fn list(&self) -> Result<Vec<ListEntry>> {
         let mut entries = folders::list(&self.account.root, &self.account.naming)?;
         for entry in &mut entries {
-            let configured = self
-                .account
-                .special_use
-                .iter()
-                .find(|(name, _)| *name == entry.name.as_str());
-            entry.special_use = entry
-                .special_use
-                .or(configured.map(|(_, special_use)| *special_use));
+            let configured = self.account.special_use.iter();
+            let configured = configured.filter(|(name, _)| *name == entry.name.as_str());
+            if entry.special_use.is_empty() {
+                entry.special_use = configured.map(|(_, special_use)| *special_use).collect();
+            }
         }
         Ok(entries)
     }
@@ -324,7 +333,7 @@ impl Store for MaildirStore {
         if name.is_inbox() {
             return Err(Error::InvalidName(name.to_string(), "INBOX can't be deleted"));
         }
-        let directory = self.account.existing(name)?;
+        let directory = self.account.real(name)?;
         self.account.open(name)?;
         let folder = self.account.folder_at(&directory)?;
         lock(&self.account.folders).remove(&directory);
@@ -368,6 +377,11 @@ impl Store for MaildirStore {
     fn subscribe(&self, name: &MailboxName, subscribed: bool) -> Result<()> {
         paths::create_maildir(&self.account.root)?;
         subscriptions::change(&self.account.root, &self.account.naming, name, subscribed)
+    }
+
+    fn directory(&self, name: &MailboxName) -> Result<Option<PathBuf>> {
+        let directory = self.account.naming.directory(name)?;
+        Ok(Some(self.account.root.join(directory)))
     }
 
     fn status(&self, mailbox: &MailboxId) -> Result<Status> {
@@ -471,6 +485,32 @@ impl Store for MaildirStore {
                 (record.uid, String::from_utf8_lossy(base).into_owned())
             };
             Ok(Some(folder.index.records().iter().map(name).collect()))
+        })
+    }
+
+    fn pop3_notes(&self, mailbox: &MailboxId) -> Result<HashMap<Uid, Pop3Note>> {
+        self.account.with_folder(mailbox, |folder, taken| {
+            folder.sync(taken)?;
+            // Made only if there is a note: most mailboxes have none.
+            let bases = LazyCell::new(|| bases(folder));
+            let notes = uidls::read(&folder.path, |base| bases.contains_key(base))?;
+            let noted = notes
+                .into_iter()
+                .filter_map(|(base, note)| Some((*bases.get(base.as_slice())?, note)));
+            Ok(noted.collect())
+        })
+    }
+
+    fn save_uidls(&self, mailbox: &MailboxId, uidls: &[(Uid, String)]) -> Result<()> {
+        self.account.with_folder(mailbox, |folder, taken| {
+            folder.sync(taken)?;
+            let bases = bases(folder);
+            let named = uidls.iter().filter_map(|(uid, uidl)| {
+                let record = folder.index.record(*uid)?;
+                let base = file_name::base(folder.index.key(record)).to_vec();
+                Some((base, uidl.clone()))
+            });
+            uidls::save(&folder.path, |base| bases.contains_key(base), named)
         })
     }
 

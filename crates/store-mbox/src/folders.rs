@@ -7,7 +7,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use mailbox::name::NAME_BYTES_MAX;
-use mailbox::{Error as MailboxError, ListEntry, MailboxName, UidValidity};
+use mailbox::{Error as MailboxError, ListEntry, MailboxName, SpecialUse, UidValidity};
 
 use crate::file::Paths;
 use crate::{Error, Result};
@@ -20,6 +20,8 @@ pub const MAILBOXES_MAX: usize = 10_000;
 const SUBSCRIPTIONS_BYTES_MAX: u64 = 4 * 1024 * 1024;
 /// Directories of indexes, beside the mailboxes they are of.
 const INDEXES: &str = ".imap";
+/// What a mailbox is for, in the directory of its index.
+const SPECIAL_USE_FILE: &str = "yubin.special-use";
 
 /// The directories of one account.
 #[derive(Debug, Clone)]
@@ -122,7 +124,8 @@ impl Folders {
             no_inferiors: selectable && !name.is_inbox(),
             name,
             selectable,
-            special_use: None,
+            exists: true,
+            special_use: Vec::new(),
         };
         let inbox = entry(MailboxName::inbox(), true);
         let others = found
@@ -167,6 +170,31 @@ impl Folders {
                 found.insert(name, false);
             }
         }
+        Ok(())
+    }
+
+    /// What a mailbox is for, by the note that its creation left beside its index.
+    pub(crate) fn special_use(&self, name: &MailboxName) -> Vec<SpecialUse> {
+        let file = self.paths(name).index.join(SPECIAL_USE_FILE);
+        let text = std::fs::read_to_string(file).unwrap_or_default();
+        text.split_whitespace().filter_map(SpecialUse::named).collect()
+    }
+
+    /// Notes what a mailbox is for.
+    pub(crate) fn note_special_use(
+        &self,
+        name: &MailboxName,
+        special_use: SpecialUse,
+    ) -> mailbox::Result<()> {
+        let directory = self.paths(name).index;
+        let file = directory.join(SPECIAL_USE_FILE);
+        let write = || -> std::io::Result<()> {
+            DirBuilder::new().recursive(true).mode(0o700).create(&directory)?;
+            let mut file = os::files::create_like_directory(&file)?;
+            file.write_all(special_use.attribute().as_bytes())?;
+            file.sync_all()
+        };
+        write().map_err(Error::io("write", &file))?;
         Ok(())
     }
 

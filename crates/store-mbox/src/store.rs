@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mailbox::{
     Append, Appended, Body, Cache, Changes, Copied, Error, FlagChange, Flags, ListEntry, MailboxId,
-    MailboxName, MessageState, ModSeq, Namespace, NamespaceKind, Opened, Report, Result, SpecialUse, Status,
-    Store, Stored, SystemFlags, Uid, UidSet, Wake, Watch,
+    MailboxName, MessageState, ModSeq, Namespace, Opened, Report, Result, SpecialUse, Status, Store, Stored,
+    SystemFlags, Uid, UidSet, Wake, Watch,
 };
 use mailbox_index::{Durability, Lock};
 
@@ -191,19 +191,20 @@ impl Shared {
 impl Store for MboxStore {
     fn namespaces(&self) -> Vec<Namespace> {
         let naming = &self.shared.naming;
-        vec![Namespace {
-            kind: NamespaceKind::Personal,
-            prefix: naming.prefix.clone(),
-            separator: naming.separator,
-        }]
+        vec![Namespace::personal(&naming.prefix, naming.separator)]
     }
 
     fn list(&self) -> Result<Vec<ListEntry>> {
         let special_use = &self.shared.special_use;
         let entries = self.shared.folders.list()?.into_iter().filter_map(|mut entry| {
+            entry.special_use = self.shared.folders.special_use(&entry.name);
             entry.name = self.shared.naming.outer(&entry.name)?;
-            let configured = special_use.iter().find(|(name, _)| *name == entry.name.as_str());
-            entry.special_use = configured.map(|(_, special_use)| *special_use);
+            if entry.special_use.is_empty() {
+                let configured = special_use
+                    .iter()
+                    .filter(|(name, _)| *name == entry.name.as_str());
+                entry.special_use = configured.map(|(_, special_use)| *special_use).collect();
+            }
             Some(entry)
         });
         Ok(entries.collect())
@@ -238,7 +239,7 @@ impl Store for MboxStore {
         })
     }
 
-    fn create(&self, name: &MailboxName, _special_use: Option<SpecialUse>) -> Result<()> {
+    fn create(&self, name: &MailboxName, special_use: Option<SpecialUse>) -> Result<()> {
         let name = &self.shared.naming.inner(name)?;
         check_name(name)?;
         match self.shared.folders.kind(name) {
@@ -249,7 +250,11 @@ impl Store for MboxStore {
         let paths = self.shared.folders.paths(name);
         // What is left of an index here belonged to a file that somebody else removed.
         let _ = std::fs::remove_dir_all(&paths.index);
-        Ok(create_empty(&paths.file)?)
+        create_empty(&paths.file)?;
+        match special_use {
+            Some(special_use) => self.shared.folders.note_special_use(name, special_use),
+            None => Ok(()),
+        }
     }
 
     fn create_node(&self, name: &MailboxName) -> Result<()> {
@@ -339,6 +344,12 @@ impl Store for MboxStore {
             _ => return Ok(()),
         }
         Ok(self.shared.folders.write_subscriptions(&names)?)
+    }
+
+    fn directory(&self, name: &MailboxName) -> Result<Option<PathBuf>> {
+        let name = self.shared.naming.inner(name)?;
+        check_name(&name)?;
+        Ok(Some(self.shared.folders.paths(&name).index))
     }
 
     fn status(&self, mailbox: &MailboxId) -> Result<Status> {

@@ -344,7 +344,7 @@ fn a_namespace_shows_other_names() {
     let list = store.list().unwrap();
     let names: Vec<&str> = list.iter().map(|e| e.name.as_str()).collect();
     assert_eq!(names, ["INBOX", "mail.a", "mail.a.Sent"]);
-    assert_eq!(list[2].special_use, Some(SpecialUse::Sent));
+    assert_eq!(list[2].special_use, [SpecialUse::Sent]);
     assert_eq!(store.subscriptions().unwrap(), [name("mail.a.Sent")]);
     store.rename(&name("mail.a.Sent"), &name("mail.b")).unwrap();
     store.open(&name("mail.b")).unwrap();

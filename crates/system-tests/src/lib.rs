@@ -10,6 +10,7 @@
 
 pub mod incumbent;
 pub mod lines;
+pub mod mailbox_cases;
 mod ports;
 pub mod program;
 pub mod rules;

@@ -40,6 +40,10 @@ enum Backend {
 /// One quota root.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Root {
+    name: String,
+    /// Whether mail is refused; else it is only counted (`noenforcing`).
+    enforced: bool,
+    hidden: bool,
     backend: Backend,
     rules: Vec<Rule>,
     /// How much the last delivered message may go over, in octets.
@@ -129,9 +133,8 @@ fn root(text: &str, name: &str, location: &Location, (value, tell): Sources<'_>)
             return None;
         }
     };
-    if words.skip(1).any(|word| word == "noenforcing") {
-        return None;
-    }
+    let root_name = words.next().unwrap_or_default().to_owned();
+    let words: Vec<&str> = words.collect();
     let mut found = Vec::new();
     for rule_name in numbered(&format!("{name}_rule")) {
         let Some(text) = value(&rule_name) else { continue };
@@ -147,6 +150,9 @@ fn root(text: &str, name: &str, location: &Location, (value, tell): Sources<'_>)
         0
     });
     Some(Root {
+        name: root_name,
+        enforced: !words.contains(&"noenforcing"),
+        hidden: words.contains(&"hidden"),
         backend,
         rules: found,
         grace,

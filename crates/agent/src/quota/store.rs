@@ -1,17 +1,19 @@
 //! A store that refuses mail over the quota and keeps the sum of what it holds.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use mailbox::quota::{QuotaKind, QuotaResource, QuotaRoot};
 use mailbox::store::Sought;
 use mailbox::{
     Append, Appended, Body, Cache, Changes, Copied, Error, FlagChange, Flags, ListEntry, MailboxId,
-    MailboxName, ModSeq, Namespace, Opened, Result, SpecialUse, Status, Store, Stored, Uid, UidSet, Wake,
-    Watch, mutf7,
+    MailboxName, ModSeq, Namespace, Opened, Pop3Note, Result, SpecialUse, Status, Store, Stored, Uid, UidSet,
+    Wake, Watch, mutf7,
 };
 use store_maildir::maildirsize::{self, Amount, Anew};
 
+use super::rules::Limits;
 use super::{Backend, By, Quota, Root};
 
 /// The store of a user with a quota.
@@ -131,7 +133,7 @@ impl Guard {
                 "Requested allocation size is too large".to_owned(),
             ));
         }
-        for root in &self.quota.roots {
+        for root in self.quota.roots.iter().filter(|root| root.enforced) {
             if !self.fits(root, mailbox, load)? {
                 return Err(Error::OverLimit(self.quota.exceeded.clone()));
             }
@@ -182,6 +184,32 @@ impl Guard {
             }
             Backend::Count => self.counted(root),
         }
+    }
+
+    /// The root as clients are told of it.
+    fn told(&self, root: &Root) -> Result<QuotaRoot> {
+        let limits = root.defaults();
+        let used = match limits == Limits::default() {
+            true => Amount::default(),
+            false => self.used(root, Anew::IfNeeded)?,
+        };
+        let resource = |kind, used: i64, limit: i64| QuotaResource {
+            kind,
+            used: u64::try_from(used).unwrap_or(0),
+            limit: u64::try_from(limit).unwrap_or(0),
+        };
+        let resources = [
+            resource(QuotaKind::Storage, used.bytes, limits.bytes),
+            resource(QuotaKind::Message, used.messages, limits.messages),
+        ];
+        Ok(QuotaRoot {
+            name: root.name.clone(),
+            hidden: root.hidden,
+            resources: resources
+                .into_iter()
+                .filter(|resource| resource.limit > 0)
+                .collect(),
+        })
     }
 
     fn name_of_directory(&self, directory: &str) -> String {
@@ -358,6 +386,15 @@ impl Store for Limited {
         self.inner.subscribe(name, subscribed)
     }
 
+    fn directory(&self, name: &MailboxName) -> Result<Option<PathBuf>> {
+        self.inner.directory(name)
+    }
+
+    fn quota_roots(&self, _mailbox: Option<&MailboxName>) -> Result<Vec<QuotaRoot>> {
+        let roots = self.guard.quota.roots.iter();
+        roots.map(|root| self.guard.told(root)).collect()
+    }
+
     fn status(&self, mailbox: &MailboxId) -> Result<Status> {
         self.inner.status(mailbox)
     }
@@ -435,6 +472,14 @@ impl Store for Limited {
 
     fn storage_names(&self, mailbox: &MailboxId) -> Result<Option<HashMap<Uid, String>>> {
         self.inner.storage_names(mailbox)
+    }
+
+    fn pop3_notes(&self, mailbox: &MailboxId) -> Result<HashMap<Uid, Pop3Note>> {
+        self.inner.pop3_notes(mailbox)
+    }
+
+    fn save_uidls(&self, mailbox: &MailboxId, uidls: &[(Uid, String)]) -> Result<()> {
+        self.inner.save_uidls(mailbox, uidls)
     }
 
     fn cache(&self, mailbox: &MailboxId) -> Option<Arc<dyn Cache>> {

@@ -3,6 +3,7 @@
 //!
 //! LITERAL+ and LITERAL- (RFC 7888) live in [`crate::wire::framing`], SASL-IR (RFC 4959) and LOGIN-REFERRALS in [`crate::login`].
 
+pub(crate) mod acl;
 pub(crate) mod catenate;
 pub(crate) mod children;
 pub(crate) mod compress;
@@ -12,6 +13,8 @@ pub(crate) mod enable;
 pub(crate) mod esearch;
 pub(crate) mod i18n;
 pub(crate) mod idle;
+pub(crate) mod list_extended;
+pub(crate) mod list_status;
 pub(crate) mod moving;
 pub(crate) mod namespace;
 pub(crate) mod notify;
@@ -19,6 +22,7 @@ pub(crate) mod objectid;
 mod offered;
 pub(crate) mod preview;
 pub(crate) mod qresync;
+pub(crate) mod quota;
 pub(crate) mod replace;
 pub(crate) mod savedate;
 pub(crate) mod searchres;
@@ -87,24 +91,28 @@ const EXTENSIONS: &[Extension] = &[
     children::EXTENSION,
     namespace::EXTENSION,
     uidplus::EXTENSION,
+    list_extended::EXTENSION,
     i18n::EXTENSION,
     condstore::EXTENSION,
     qresync::EXTENSION,
     esearch::EXTENSION,
     searchres::EXTENSION,
     within::EXTENSION,
+    list_status::EXTENSION,
     // RFC 3516: what FETCH sends decoded is in `session/decoded.rs`, `~{n}` of APPEND in `session/append.rs`.
     Extension::of_words(&["BINARY"]),
     context::EXTENSION,
     moving::EXTENSION,
     preview::EXTENSION,
-    // RFC 8438; it is one item of STATUS.
-    Extension::of_words(&["STATUS=SIZE"]),
+    // RFC 8438 and RFC 9051: items of STATUS.
+    Extension::of_words(&["STATUS=SIZE", "STATUS=DELETED"]),
     LITERALS,
     savedate::EXTENSION,
     notify::EXTENSION,
     objectid::EXTENSION,
     special_use::EXTENSION,
+    quota::EXTENSION,
+    acl::EXTENSION,
     compress::EXTENSION,
     // RFC 7889; the word is told with its number.
     Extension::of_words(&["APPENDLIMIT"]),

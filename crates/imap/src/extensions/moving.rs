@@ -41,6 +41,9 @@ impl Session {
             return;
         };
         let Some(view) = &mut self.view else { return };
+        if !(view.rights.has(b'e') && view.rights.has(b't')) {
+            return self.tagged(tag, "NO [NOPERM] Permission denied");
+        }
         if view.read_only {
             return self.tagged(tag, "NO [READ-ONLY] Mailbox is read-only.");
         }

@@ -28,7 +28,10 @@ impl Session {
             NamespaceKind::Shared,
         ] {
             let mut list = Vec::new();
-            for namespace in namespaces.iter().filter(|namespace| namespace.kind == kind) {
+            for namespace in namespaces
+                .iter()
+                .filter(|namespace| namespace.kind == kind && !namespace.is_hidden)
+            {
                 list.push(b'(');
                 match self.utf8 {
                     true => encode::string(&mut list, namespace.prefix.as_bytes()),

@@ -7,6 +7,10 @@ use crate::session::append::MESSAGE_BYTES_MAX;
 pub enum Optional {
     /// COMPRESS=DEFLATE: the plugin `imap_zlib`.
     Compress,
+    /// QUOTA: the plugin `imap_quota`.
+    Quota,
+    /// ACL: the plugin `imap_acl`.
+    Acl,
 }
 
 /// Which literals need no continuation request (RFC 7888).
@@ -46,6 +50,8 @@ pub struct Offered {
     pub literals: Literals,
     /// The largest message, in octets (APPENDLIMIT).
     pub append_bytes_max: u64,
+    /// `acl_anyone`: whether clients may share with everybody.
+    pub acl_anyone: bool,
     /// `imap_capability`: the CAPABILITY list; with a `+` before it, more words for it. Empty: the usual list.
     pub capability: String,
 }
@@ -59,6 +65,8 @@ pub struct Wanted<'a> {
     pub literal_minus: bool,
     /// `imap_capability`.
     pub capability: &'a str,
+    /// `acl_anyone` of the plugin block.
+    pub acl_anyone: &'a str,
 }
 
 impl Default for Offered {
@@ -66,6 +74,7 @@ impl Default for Offered {
         Offered {
             optional: Vec::new(),
             literals: Literals::Plus,
+            acl_anyone: false,
             append_bytes_max: MESSAGE_BYTES_MAX,
             capability: String::new(),
         }
@@ -79,6 +88,12 @@ impl Offered {
         if settings.plugins.iter().any(|plugin| plugin == "imap_zlib") {
             optional.push(Optional::Compress);
         }
+        if settings.plugins.iter().any(|plugin| plugin == "imap_quota") {
+            optional.push(Optional::Quota);
+        }
+        if settings.plugins.iter().any(|plugin| plugin == "imap_acl") {
+            optional.push(Optional::Acl);
+        }
         Offered {
             optional,
             literals: match settings.literal_minus {
@@ -86,6 +101,7 @@ impl Offered {
                 false => Literals::Plus,
             },
             capability: settings.capability.trim().to_owned(),
+            acl_anyone: settings.acl_anyone == "allow",
             ..Offered::default()
         }
     }
@@ -103,6 +119,10 @@ impl Offered {
     pub(crate) fn has(&self, name: &str) -> bool {
         let needed = match name {
             "COMPRESS=DEFLATE" | "COMPRESS" => Optional::Compress,
+            "QUOTA" | "QUOTA=RES-STORAGE" | "QUOTA=RES-MESSAGE" => Optional::Quota,
+            "GETQUOTA" | "GETQUOTAROOT" | "SETQUOTA" => Optional::Quota,
+            "ACL" | "RIGHTS=texk" | "LIST-MYRIGHTS" => Optional::Acl,
+            "SETACL" | "DELETEACL" | "GETACL" | "LISTRIGHTS" | "MYRIGHTS" => Optional::Acl,
             _ => return true,
         };
         self.optional.contains(&needed)

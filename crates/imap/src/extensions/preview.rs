@@ -15,21 +15,20 @@ pub(crate) const EXTENSION: Extension = Extension::of_words(&["SNIPPET=FUZZY", "
 const READ_BYTES_MAX: u64 = 256 * 1024;
 
 /// Writes the item. `LAZY` changes nothing: a preview is quickly made.
-pub(crate) fn push(out: &mut Vec<u8>, item: &PreviewItem, source: Option<&mut Source>) -> Result<()> {
-    let text = match source {
-        Some(source) => text(source)?,
-        None => String::new(),
-    };
+pub(crate) fn push(out: &mut Vec<u8>, item: &PreviewItem, text: &[u8]) {
     out.extend_from_slice(item.name.as_bytes());
     out.extend_from_slice(if item.names_algorithm { b" (FUZZY " } else { b" " });
-    encode::quoted(out, text.as_bytes());
+    encode::quoted(out, text);
     if item.names_algorithm {
         out.push(b')');
     }
-    Ok(())
 }
 
-fn text(source: &mut Source) -> Result<String> {
+/// The beginning of the text of a message.
+///
+/// # Errors
+/// When it cannot be read.
+pub(crate) fn text(source: &mut Source) -> Result<String> {
     source.structure()?;
     let Some((part, language)) = source.parsed().and_then(preview::part) else {
         return Ok(String::new());

@@ -1,19 +1,24 @@
 //! FETCH: the answer is made piece by piece as it is taken (RFC 3501 §6.4.5, §7.4.2).
 
-use mailbox::Error as StoreError;
-use message::{Envelope, Structure};
+use std::sync::Arc;
+
+use mailbox::cache::{Cache, Entry};
+use mailbox::{Body, Error as StoreError};
 
 use super::decoded::{Decoded, Reader, Undecodable};
-use super::section::{Content, READ_BYTES, Source};
-use super::structure::{push_envelope, push_structure};
+use super::remembered::{Needs, Remembered, is_of_kept};
+use super::section::{Content, READ_BYTES, Source, pick_fields};
 use super::view::{Row, push_flags, push_modseq};
 use super::{Event, Job, Session, Traffic};
 use crate::extensions::{objectid, preview, savedate};
 use crate::wire::command::Fetch;
 use crate::wire::date;
 use crate::wire::encode;
-use crate::wire::fetch::{Form, Item, PreviewItem, Section, SectionText};
+use crate::wire::fetch::{Form, Item, Section, SectionText};
 use crate::wire::select::Known;
+
+/// So many things are given to the cache at once.
+const LEARNED_MAX: usize = 1024;
 
 /// A FETCH under way.
 pub(crate) struct Fetching {
@@ -21,13 +26,18 @@ pub(crate) struct Fetching {
     by_uid: bool,
     /// In the order of the answer: what is short before what may be long.
     items: Vec<Item>,
-    needs_body: bool,
+    needs: Needs,
     /// Rows left to answer; the first range shrinks.
     ranges: std::collections::VecDeque<(usize, usize)>,
     changed_since: Option<u64>,
     /// UIDs that became `\Seen` by this command, ascending.
     became_seen: Vec<u32>,
     message: Option<Message>,
+    cache: Option<Arc<dyn Cache>>,
+    /// What is known of the message being answered.
+    remembered: Remembered,
+    /// What was made of messages and is to be kept.
+    learned: Vec<Entry>,
     /// A message was expunged meanwhile.
     some_gone: bool,
     /// A message could not be read, or not to its end.
@@ -48,10 +58,11 @@ enum Ending {
 
 /// The message being answered.
 struct Message {
-    /// `None`: it is gone; what stands only in it is NIL.
+    /// `None`: nothing of it is needed, or it is gone.
     source: Option<Source>,
+    /// What stands only in it is NIL.
+    is_gone: bool,
     uid: u32,
-    email_id: u64,
     next_item: usize,
     /// Nothing stands within the parenthesis yet.
     is_empty: bool,
@@ -148,7 +159,9 @@ impl Session {
         self.fetch(Fetching::new(Ending::Unasked(before), false, items, vec![new]));
     }
 
-    fn fetch(&mut self, fetching: Fetching) {
+    fn fetch(&mut self, mut fetching: Fetching) {
+        let view = self.view.as_ref().filter(|_| !fetching.needs.are_none());
+        fetching.cache = view.and_then(|view| self.store.cache(&view.id));
         self.job = Job::Fetch(Box::new(fetching));
     }
 
@@ -160,7 +173,7 @@ impl Session {
         while into.len() < end {
             if let Some(message) = &mut job.message {
                 let uid = message.uid;
-                match message.proceed(&job.items, into, end, &mut self.traffic) {
+                match message.proceed((&job.items, &job.remembered), (into, end), &mut self.traffic) {
                     Ok(true) => job.message = None,
                     Ok(false) => {}
                     Err(Trouble::Answer(text)) => {
@@ -192,46 +205,47 @@ impl Session {
         if job.changed_since.is_some_and(|since| row.state.modseq <= since) {
             return;
         }
-        let mut source = None;
-        if job.needs_body {
-            match self.store.body(&view.id, row.state.uid) {
-                Ok(body) => source = Some(Source::new(body)),
-                Err(StoreError::NoSuchMessage(_)) => job.some_gone = true,
-                Err(error) => {
-                    job.some_failed = true;
-                    self.events.push_back(Event::Problem(format!(
-                        "Reading message {}: {error}",
-                        row.state.uid
-                    )));
-                    return;
-                }
+        let uid = row.state.uid;
+        let (mut source, mut is_gone) = (None, false);
+        match job.look_into(|| self.store.body(&view.id, uid), uid) {
+            Ok(opened) => source = opened,
+            Err(StoreError::NoSuchMessage(_)) => {
+                job.remembered.make_empty();
+                (is_gone, job.some_gone) = (true, true);
+            }
+            Err(error) => {
+                job.some_failed = true;
+                let text = format!("Reading message {uid}: {error}");
+                self.events.push_back(Event::Problem(text));
+                return;
             }
         }
         into.extend_from_slice(b"* ");
         encode::number(into, index as u64 + 1);
         into.extend_from_slice(b" FETCH (");
         let opened = into.len();
-        let became_seen = job.became_seen.binary_search(&row.state.uid).is_ok();
+        let became_seen = job.became_seen.binary_search(&uid).is_ok();
         let unasked = Unasked {
             flags: became_seen && !job.items.contains(&Item::Flags),
             modseq: became_seen && self.condstore && !job.items.contains(&Item::ModSeq),
         };
-        let next_item = push_items(into, &job.items, row, unasked);
-        if job.needs_body {
+        let next_item = push_items(into, &job.items, (row, &job.remembered), unasked);
+        if next_item == job.items.len() {
+            into.extend_from_slice(b")\r\n");
+        } else {
             job.message = Some(Message {
                 source,
-                uid: row.state.uid,
-                email_id: row.state.email_id,
+                is_gone,
+                uid,
                 next_item,
                 is_empty: into.len() == opened,
                 sending: Sending::Nothing,
             });
-        } else {
-            into.extend_from_slice(b")\r\n");
         }
     }
 
-    fn end_fetch(&mut self, job: Fetching) {
+    fn end_fetch(&mut self, mut job: Fetching) {
+        job.keep_learned();
         let (tag, ok) = match job.ending {
             Ending::Fetch(tag) => (tag, "OK Fetch completed.".to_owned()),
             Ending::Select(tag, ok) => (tag, ok),
@@ -257,16 +271,19 @@ impl Session {
 
 impl Fetching {
     fn new(ending: Ending, by_uid: bool, mut items: Vec<Item>, ranges: Vec<(usize, usize)>) -> Fetching {
-        items.sort_by_key(Item::needs_message);
+        items.sort_by_key(Item::is_late);
         Fetching {
             ending,
             by_uid,
-            needs_body: items.iter().any(Item::needs_message),
+            needs: Needs::of(&items),
             items,
             ranges: ranges.into(),
             changed_since: None,
             became_seen: Vec::new(),
             message: None,
+            cache: None,
+            remembered: Remembered::default(),
+            learned: Vec::new(),
             some_gone: false,
             some_failed: false,
             undecodable: None,
@@ -277,6 +294,37 @@ impl Fetching {
     fn since(mut self, changed_since: Option<u64>, became_seen: Vec<u32>) -> Fetching {
         (self.changed_since, self.became_seen) = (changed_since, became_seen);
         self
+    }
+
+    /// Recalls what the answer needs of a message, and opens the message where that is not enough.
+    fn look_into(
+        &mut self,
+        open: impl FnOnce() -> mailbox::Result<Arc<dyn Body>>,
+        uid: u32,
+    ) -> mailbox::Result<Option<Source>> {
+        if self.needs.are_none() {
+            return Ok(None);
+        }
+        let missing = self.remembered.recall(self.cache.as_deref(), uid, self.needs);
+        if missing.are_none() {
+            return Ok(None);
+        }
+        let mut source = Source::new(open()?);
+        self.remembered.make(missing, &mut source)?;
+        if self.cache.is_some() {
+            self.learned.extend(self.remembered.entries(missing, uid));
+        }
+        if self.learned.len() >= LEARNED_MAX {
+            self.keep_learned();
+        }
+        Ok(Some(source).filter(|_| self.needs.content))
+    }
+
+    fn keep_learned(&mut self) {
+        if let Some(cache) = self.cache.as_ref().filter(|_| !self.learned.is_empty()) {
+            cache.remember(&self.learned);
+            self.learned.clear();
+        }
     }
 
     fn next_row(&mut self) -> Option<usize> {
@@ -298,25 +346,25 @@ struct Unasked {
 }
 
 impl Item {
-    /// Whether it stands in the message itself: such items come last, in the order in which they were asked for.
-    fn needs_message(&self) -> bool {
+    /// Whether it comes last: such items stand in the order in which they were asked for.
+    fn is_late(&self) -> bool {
         matches!(
             self,
-            Item::Envelope
-                | Item::Body
-                | Item::BodyStructure
-                | Item::Preview(_)
-                | Item::ThreadId
-                | Item::Section(_)
+            Item::Envelope | Item::Body | Item::BodyStructure | Item::Section(_)
         )
     }
 }
 
-/// Appends the items that need not the message itself; returns how many of `items` that were.
-fn push_items(out: &mut Vec<u8>, items: &[Item], row: &Row, unasked: Unasked) -> usize {
+/// Appends the items that do not come last; returns how many of `items` that were.
+fn push_items(
+    out: &mut Vec<u8>,
+    items: &[Item],
+    (row, remembered): (&Row, &Remembered),
+    unasked: Unasked,
+) -> usize {
     let mut count = 0;
     let mut space = false;
-    for item in items.iter().take_while(|item| !item.needs_message()) {
+    for item in items.iter().take_while(|item| !item.is_late()) {
         if space {
             out.push(b' ');
         }
@@ -342,12 +390,12 @@ fn push_items(out: &mut Vec<u8>, items: &[Item], row: &Row, unasked: Unasked) ->
                 let id = objectid::email_id(row.state.email_id);
                 out.extend_from_slice(format!("EMAILID ({id})").as_bytes());
             }
-            Item::Envelope
-            | Item::Body
-            | Item::BodyStructure
-            | Item::Preview(_)
-            | Item::ThreadId
-            | Item::Section(_) => {}
+            Item::Preview(item) => preview::push(out, item, remembered.preview()),
+            Item::ThreadId => {
+                let id = objectid::thread_id(remembered.fields(), row.state.email_id);
+                out.extend_from_slice(format!("THREADID ({id})").as_bytes());
+            }
+            Item::Envelope | Item::Body | Item::BodyStructure | Item::Section(_) => {}
         }
     }
     if unasked.flags {
@@ -371,9 +419,8 @@ impl Message {
     /// were announced and cannot be read are spaces, for there is no way to take an announcement back.
     fn proceed(
         &mut self,
-        items: &[Item],
-        into: &mut Vec<u8>,
-        end: usize,
+        (items, remembered): (&[Item], &Remembered),
+        (into, end): (&mut Vec<u8>, usize),
         traffic: &mut Traffic,
     ) -> Result<bool, Trouble> {
         if !matches!(self.sending, Sending::Nothing) {
@@ -386,63 +433,24 @@ impl Message {
         };
         self.next_item += 1;
         match item {
-            Item::Section(section) => self.start_section(section, into, traffic)?,
-            Item::Envelope => {
-                let envelope = match &mut self.source {
-                    Some(source) => source.envelope(),
-                    // The message is gone: what can be said is what an empty one would have.
-                    None => Ok(Envelope::default()),
-                };
-                self.push_name(into, "ENVELOPE ");
-                push_envelope(into, envelope.as_ref().unwrap_or(&Envelope::default()));
-                envelope?;
+            Item::Section(section) => {
+                let kept = Some(remembered.fields()).filter(|_| !self.is_gone && is_of_kept(section));
+                self.start_section((section, kept), into, traffic)?;
             }
-            Item::Preview(item) => self.push_preview(into, item)?,
-            Item::ThreadId => self.push_thread_id(into)?,
-            Item::Body => self.push_structure(into, "BODY ", false)?,
-            _ => self.push_structure(into, "BODYSTRUCTURE ", true)?,
+            Item::Envelope => {
+                self.push_name(into, "ENVELOPE ");
+                into.extend_from_slice(remembered.envelope());
+            }
+            Item::Body => {
+                self.push_name(into, "BODY ");
+                into.extend_from_slice(remembered.structure(false));
+            }
+            _ => {
+                self.push_name(into, "BODYSTRUCTURE ");
+                into.extend_from_slice(remembered.structure(true));
+            }
         }
         Ok(false)
-    }
-
-    fn push_structure(&mut self, into: &mut Vec<u8>, name: &str, extended: bool) -> Result<(), Trouble> {
-        self.push_name(into, name);
-        let structure = match &mut self.source {
-            Some(source) => source.structure(),
-            None => {
-                push_structure(into, &Structure::parse(b"").root, extended);
-                return Ok(());
-            }
-        };
-        match structure {
-            Ok(structure) => push_structure(into, &structure.root, extended),
-            Err(error) => {
-                push_structure(into, &Structure::parse(b"").root, extended);
-                self.source = None;
-                return Err(error.into());
-            }
-        }
-        Ok(())
-    }
-
-    fn push_preview(&mut self, into: &mut Vec<u8>, item: &PreviewItem) -> Result<(), Trouble> {
-        self.push_name(into, "");
-        let start = into.len();
-        let Err(error) = preview::push(into, item, self.source.as_mut()) else {
-            return Ok(());
-        };
-        into.truncate(start);
-        self.source = None;
-        preview::push(into, item, None)?;
-        Err(error.into())
-    }
-
-    fn push_thread_id(&mut self, into: &mut Vec<u8>) -> Result<(), Trouble> {
-        let block = self.source.as_mut().map_or(Ok(&b""[..]), Source::header);
-        let id = objectid::thread_id(block.as_ref().copied().unwrap_or_default(), self.email_id);
-        let failure = block.err();
-        self.push_name(into, &format!("THREADID ({id})"));
-        failure.map_or(Ok(()), |error| Err(error.into()))
     }
 
     fn push_name(&mut self, into: &mut Vec<u8>, name: &str) {
@@ -516,12 +524,19 @@ impl Message {
 
     fn start_section(
         &mut self,
-        section: &Section,
+        (section, kept): (&Section, Option<&[u8]>),
         into: &mut Vec<u8>,
         traffic: &mut Traffic,
     ) -> Result<(), Trouble> {
         let is_text = matches!(section.text, SectionText::Whole | SectionText::Text);
+        let picked = match (&section.text, kept) {
+            (SectionText::HeaderFields { names, except }, Some(kept)) => {
+                Some(pick_fields(kept, names, *except))
+            }
+            _ => None,
+        };
         let found = match (&mut self.source, section.form) {
+            _ if picked.is_some() => Ok(Found::Content(Content::Made(picked.unwrap_or_default()))),
             (None, _) => Ok(Found::Nothing),
             (Some(source), Form::Decoded | Form::DecodedSize) if is_text => match source.decoded(section) {
                 Ok(decoded) => Ok(Found::Decoded(decoded)),

@@ -152,6 +152,9 @@ impl Session {
             None => vec![(0, view.rows.len())],
         };
         let uids = view.uids_of(&ranges);
+        if view.may_not_expunge() {
+            return self.complete(tag, "OK Expunge ignored: Permission denied.");
+        }
         if !uids.is_empty() {
             match self.store.expunge(&view.id, &uids) {
                 Ok(expunged) => {

@@ -5,8 +5,10 @@ pub mod crew;
 mod decoded;
 pub(crate) mod fetch;
 mod flags;
+mod listing;
 mod mailboxes;
 mod named;
+pub(crate) mod remembered;
 pub(crate) mod reply;
 pub(crate) mod search;
 pub(crate) mod section;
@@ -337,13 +339,10 @@ impl Session {
                 read_only,
                 parameters,
             } => self.select(tag, &mailbox, read_only, parameters),
-            Verb::Create(name) => self.create(tag, &name),
             Verb::Delete(name) => self.delete(tag, &name),
             Verb::Rename(from, to) => self.rename(tag, &from, &to),
             Verb::Subscribe(name) => self.subscribe(tag, &name, true),
             Verb::Unsubscribe(name) => self.subscribe(tag, &name, false),
-            Verb::List { reference, pattern } => self.list(tag, &reference, &pattern),
-            Verb::Lsub { reference, pattern } => self.lsub(tag, &reference, &pattern),
             Verb::Status { mailbox, items } => self.status(tag, &mailbox, &items),
             verb => self.with_mailbox(tag, verb),
         }

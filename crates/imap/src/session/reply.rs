@@ -151,6 +151,7 @@ impl Session {
                 "[EXPUNGEISSUED] ",
                 "Some of the requested messages no longer exist.".to_owned(),
             ),
+            StoreError::NoPermission(_) => ("[NOPERM] ", "Permission denied".to_owned()),
             StoreError::ReadOnly(_) => ("[NOPERM] ", error.to_string()),
             StoreError::OverLimit(_) => ("[OVERQUOTA] ", error.to_string()),
             StoreError::Locked(_) => ("[INUSE] ", "Mailbox is locked, try again later".to_owned()),
@@ -193,6 +194,22 @@ impl Session {
             Some(name) => Ok(MailboxName::new(&name, self.separator())),
             None if self.utf8 => Err("NO Mailbox name is not valid UTF-8".to_owned()),
             None => Err("NO Mailbox name is not valid mUTF-7".to_owned()),
+        }
+    }
+
+    /// A name as the client wrote it, so that it finds its answer: INBOX has no case.
+    pub(crate) fn push_as_written(&mut self, raw: &[u8]) {
+        match std::str::from_utf8(raw) {
+            Ok(raw) if self.utf8 => encode::utf8_astring(&mut self.output, raw),
+            _ => encode::astring(&mut self.output, raw),
+        }
+    }
+
+    /// A mailbox name as a client would write it, without quotes.
+    pub(crate) fn written(&self, name: &MailboxName) -> Vec<u8> {
+        match self.utf8 {
+            true => name.as_str().as_bytes().to_vec(),
+            false => mutf7::encode(name.as_str()).into_bytes(),
         }
     }
 

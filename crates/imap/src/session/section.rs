@@ -212,7 +212,7 @@ pub(crate) fn part_named<'a>(structure: &'a Structure, path: &[u32]) -> Option<&
 
 /// The fields with these names, as they stand, and an empty line; or everything in the header but them, lines that are
 /// no fields included.
-fn pick_fields(block: &[u8], names: &[Vec<u8>], except: bool) -> Vec<u8> {
+pub(crate) fn pick_fields(block: &[u8], names: &[Vec<u8>], except: bool) -> Vec<u8> {
     let mut picked = Vec::new();
     let mut at = 0;
     for field in header::fields(block) {

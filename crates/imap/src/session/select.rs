@@ -67,6 +67,7 @@ impl Session {
         let changes = self.store.changes(&opened.id, 0)?;
         let read_only = read_only || opened.read_only;
         let mut view = View::new(opened, name.clone(), read_only, changes);
+        view.rights = self.store.my_rights(name)?;
         let claimed = if read_only {
             Ok(UidSet::new())
         } else {
@@ -107,6 +108,9 @@ impl Session {
     /// CLOSE: expunges without a word, then leaves the mailbox.
     pub(crate) fn close(&mut self, tag: &str) {
         let Some(view) = self.view.take() else { return };
+        if !view.read_only && view.may_not_expunge() {
+            return self.tagged(tag, "OK Closed without expunging: Permission denied.");
+        }
         let mut modseq = None;
         if !view.read_only {
             let mut all = UidSet::new();

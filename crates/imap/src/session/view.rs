@@ -1,5 +1,6 @@
 //! What a session knows of the selected mailbox: sequence numbers, flags, and what it owes the client.
 
+use mailbox::rights::Rights;
 use mailbox::store::{Changes, MailboxId, MessageState, Opened};
 use mailbox::{Keyword, MailboxName, ModSeq, SystemFlags, Uid, UidSet, UidValidity};
 
@@ -29,6 +30,8 @@ pub(crate) struct View {
     pub(crate) uid_validity: UidValidity,
     pub(crate) uid_next: Uid,
     pub(crate) read_only: bool,
+    /// What the user may do: which flags can be changed.
+    pub(crate) rights: Rights,
     /// Ask the store for what is newer than this.
     pub(crate) modseq: ModSeq,
     /// Ascending by UID; the sequence number is the index + 1.
@@ -69,6 +72,7 @@ impl View {
             uid_validity: changes.uid_validity,
             uid_next: changes.uid_next,
             read_only,
+            rights: Rights::ALL,
             modseq: changes.highest_modseq,
             rows: Vec::new(),
             gone: UidSet::new(),
@@ -211,9 +215,36 @@ impl View {
             out.extend_from_slice(b"* OK [PERMANENTFLAGS ()] Read-only mailbox.\r\n");
         } else {
             out.extend_from_slice(b"* OK [PERMANENTFLAGS (");
-            self.push_flag_names(out);
-            out.extend_from_slice(b" \\*)] Flags permitted.\r\n");
+            self.push_permanent(out);
+            out.extend_from_slice(b")] Flags permitted.\r\n");
         }
+    }
+
+    /// Whether there are messages to expunge, and the user has not the right to it.
+    pub(crate) fn may_not_expunge(&self) -> bool {
+        let is_deleted = |row: &Row| row.state.flags.system.contains(SystemFlags::DELETED);
+        !self.rights.has(b'e') && self.rows.iter().any(is_deleted)
+    }
+
+    /// The flags that can be changed, and `\*` where any keyword can be set.
+    fn push_permanent(&self, out: &mut Vec<u8>) {
+        if self.rights.has(b'w') && self.rights.has(b's') && self.rights.has(b't') {
+            self.push_flag_names(out);
+            out.extend_from_slice(b" \\*");
+            return;
+        }
+        let may = |flag| match flag {
+            SystemFlags::SEEN => self.rights.has(b's'),
+            SystemFlags::DELETED => self.rights.has(b't'),
+            _ => self.rights.has(b'w'),
+        };
+        let system = SystemFlags::ALL.iter().filter(|(flag, _)| may(*flag));
+        let mut names: Vec<&str> = system.map(|(_, name)| *name).collect();
+        if self.rights.has(b'w') {
+            names.extend(self.keywords.iter().map(Keyword::as_str));
+            names.push("\\*");
+        }
+        out.extend_from_slice(names.join(" ").as_bytes());
     }
 
     fn push_flag_names(&self, out: &mut Vec<u8>) {

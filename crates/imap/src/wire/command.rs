@@ -22,19 +22,10 @@ pub enum Verb {
         read_only: bool,
         parameters: super::Result<Parameters>,
     },
-    Create(Vec<u8>),
     Delete(Vec<u8>),
     Rename(Vec<u8>, Vec<u8>),
     Subscribe(Vec<u8>),
     Unsubscribe(Vec<u8>),
-    List {
-        reference: Vec<u8>,
-        pattern: Vec<u8>,
-    },
-    Lsub {
-        reference: Vec<u8>,
-        pattern: Vec<u8>,
-    },
     Status {
         mailbox: Vec<u8>,
         items: Vec<StatusItem>,
@@ -63,6 +54,8 @@ pub enum StatusItem {
     Unseen,
     HighestModSeq,
     Size,
+    Deleted,
+    DeletedStorage,
     AppendLimit,
     MailboxId,
 }

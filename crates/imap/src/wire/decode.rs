@@ -146,26 +146,13 @@ fn verb_of(name: &str, by_uid: bool, cursor: &mut Cursor<'_>) -> Result<Verb> {
         }
         ("SELECT", false) => select(cursor, false)?,
         ("EXAMINE", false) => select(cursor, true)?,
-        ("CREATE", false) => {
-            let name = argument(cursor)?;
-            // The parameters of RFC 6154 (USE …) are not offered.
-            Verb::Create(name)
-        }
-        ("DELETE", false) => Verb::Delete(argument(cursor)?),
-        ("RENAME", false) => Verb::Rename(argument(cursor)?, argument(cursor)?),
-        ("SUBSCRIBE", false) => Verb::Subscribe(argument(cursor)?),
-        ("UNSUBSCRIBE", false) => Verb::Unsubscribe(argument(cursor)?),
-        ("LIST", false) => Verb::List {
-            reference: argument(cursor)?,
-            pattern: pattern(cursor)?,
-        },
-        ("LSUB", false) => Verb::Lsub {
-            reference: argument(cursor)?,
-            pattern: pattern(cursor)?,
-        },
+        ("DELETE", false) => Verb::Delete(needed(cursor)?),
+        ("RENAME", false) => Verb::Rename(needed(cursor)?, needed(cursor)?),
+        ("SUBSCRIBE", false) => Verb::Subscribe(needed(cursor)?),
+        ("UNSUBSCRIBE", false) => Verb::Unsubscribe(needed(cursor)?),
         ("STATUS", false) => Verb::Status {
-            mailbox: argument(cursor)?,
-            items: status_items(cursor)?,
+            mailbox: needed(cursor)?,
+            items: some(cursor).and_then(|()| status_items(cursor))?,
         },
         ("SEARCH", _) => Verb::Search(search::decode(cursor, by_uid)?),
         ("FETCH", _) => Verb::Fetch(fetch_command(cursor, by_uid)?),
@@ -182,6 +169,23 @@ fn verb_of(name: &str, by_uid: bool, cursor: &mut Cursor<'_>) -> Result<Verb> {
     };
     cursor.end()?;
     Ok(verb)
+}
+
+/// There is something more.
+///
+/// # Errors
+/// In Dovecot's words.
+pub(crate) fn some(cursor: &Cursor<'_>) -> Result<()> {
+    match cursor.clone().end() {
+        Ok(()) => Err(Error::Invalid("Missing arguments")),
+        Err(_) => Ok(()),
+    }
+}
+
+/// As [`argument`], of a command that says so when there is none.
+fn needed(cursor: &mut Cursor<'_>) -> Result<Vec<u8>> {
+    some(cursor)?;
+    argument(cursor)
 }
 
 /// A space and an astring.
@@ -207,20 +211,6 @@ pub(crate) fn messages_and_mailbox(cursor: &mut Cursor<'_>) -> Result<(SequenceS
 pub(crate) fn messages(cursor: &mut Cursor<'_>) -> Result<SequenceSet> {
     cursor.space()?;
     SequenceSet::decode(cursor)
-}
-
-/// A mailbox name with wildcards: an atom that may hold `%` and `*`, or a string.
-fn pattern(cursor: &mut Cursor<'_>) -> Result<Vec<u8>> {
-    cursor.space()?;
-    if matches!(cursor.peek(), Some(b'"' | b'{')) {
-        return cursor.string();
-    }
-    let atom = cursor.take_while(|b| super::cursor::is_atom_octet(b) || matches!(b, b']' | b'%' | b'*'));
-    if atom.is_empty() {
-        Err(Error::Expected("a pattern"))
-    } else {
-        Ok(atom.to_vec())
-    }
 }
 
 /// Atoms in capitals, a space before each, up to the end of the command.
@@ -251,7 +241,7 @@ fn select(cursor: &mut Cursor<'_>, read_only: bool) -> Result<Verb> {
     })
 }
 
-fn status_items(cursor: &mut Cursor<'_>) -> Result<Vec<StatusItem>> {
+pub(crate) fn status_items(cursor: &mut Cursor<'_>) -> Result<Vec<StatusItem>> {
     cursor.space()?;
     cursor.expect(b'(', "a list")?;
     let mut items = Vec::new();
@@ -268,6 +258,10 @@ fn status_items(cursor: &mut Cursor<'_>) -> Result<Vec<StatusItem>> {
             "UNSEEN" => StatusItem::Unseen,
             "HIGHESTMODSEQ" => StatusItem::HighestModSeq,
             "SIZE" => StatusItem::Size,
+            // RFC 9051 §6.3.11.
+            "DELETED" => StatusItem::Deleted,
+            // RFC 9208 §4.1.4.
+            "DELETED-STORAGE" => StatusItem::DeletedStorage,
             "APPENDLIMIT" => StatusItem::AppendLimit,
             "MAILBOXID" => StatusItem::MailboxId,
             _ => return Err(Error::InvalidStatusItem(name)),

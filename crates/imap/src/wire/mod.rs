@@ -8,6 +8,7 @@ pub mod decode;
 pub mod encode;
 pub mod fetch;
 pub mod framing;
+pub mod list;
 pub mod returning;
 pub mod search;
 pub mod select;

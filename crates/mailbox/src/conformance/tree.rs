@@ -1,7 +1,7 @@
 //! Laws about mailboxes: names, hierarchy, creation, renaming, subscriptions.
 
 use super::{Subject, content, everything, inbox, letter, name, put, uids};
-use crate::{Error, Flags, MailboxName, Store};
+use crate::{Error, Flags, MailboxName, SpecialUse, Store};
 
 fn listed(store: &dyn Store) -> Vec<String> {
     let entries = store.list().expect("mailboxes can be listed");
@@ -228,6 +228,31 @@ pub fn subscriptions_are_a_list_of_names(subject: &mut dyn Subject) {
         subject.reopen().subscriptions().expect("readable"),
         [second],
         "what is left"
+    );
+}
+
+/// What a mailbox was made for stays with it, also under another name, and goes with it.
+pub fn what_a_mailbox_is_for_is_kept(subject: &mut dyn Subject) {
+    let store = subject.fresh();
+    inbox(&*store);
+    let (sent, moved) = (name(&*store, &["Out"]), name(&*store, &["Gone out"]));
+    store
+        .create(&sent, Some(SpecialUse::Sent))
+        .expect("a mailbox can be created for a use");
+    store.rename(&sent, &moved).expect("it can be renamed");
+    let store = subject.reopen();
+    let entries = store.list().expect("mailboxes can be listed");
+    let entry = entries.iter().find(|entry| entry.name == moved);
+    let uses = entry.map(|entry| (entry.exists, entry.special_use.clone()));
+    assert_eq!(uses, Some((true, vec![SpecialUse::Sent])), "its use is kept");
+    store.delete(&moved).expect("it can be deleted");
+    store.create(&moved, None).expect("and made again");
+    let entries = store.list().expect("mailboxes can be listed");
+    let entry = entries.iter().find(|entry| entry.name == moved);
+    assert_eq!(
+        entry.map(|entry| entry.special_use.clone()),
+        Some(Vec::new()),
+        "a new mailbox of the name is for nothing"
     );
 }
 

@@ -75,19 +75,6 @@ impl Line for ImapDisconnected<'_> {
     }
 }
 
-/// What a POP3 session did, for its last line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[allow(missing_docs)]
-pub struct Pop3Counts {
-    pub top_count: u64,
-    pub top_bytes: u64,
-    pub retr_count: u64,
-    pub retr_bytes: u64,
-    pub deleted: u64,
-    pub messages: u64,
-    pub mailbox_bytes: u64,
-}
-
 /// `pop3(alice)<24039><WzzAOtBgxLB/AAAB>: Disconnected: Logged out top=0/0, retr=0/0, del=0/1, size=635`
 #[derive(Debug)]
 pub struct Pop3Disconnected<'a> {
@@ -95,8 +82,8 @@ pub struct Pop3Disconnected<'a> {
     pub who: Who<'a>,
     /// `Logged out`, `Connection closed`, `Inactivity` …
     pub reason: &'a str,
-    /// What it did.
-    pub counts: Pop3Counts,
+    /// What it did, as the administrator wants it said (`pop3_logout_format`).
+    pub text: &'a str,
 }
 
 impl Line for Pop3Disconnected<'_> {
@@ -104,23 +91,7 @@ impl Line for Pop3Disconnected<'_> {
         self.who.tag()
     }
     fn text(&self, out: &mut String) {
-        let c = &self.counts;
-        say!(
-            out,
-            "Disconnected: {} top={}/{}, ",
-            self.reason,
-            c.top_count,
-            c.top_bytes
-        );
-        say!(
-            out,
-            "retr={}/{}, del={}/{}, ",
-            c.retr_count,
-            c.retr_bytes,
-            c.deleted,
-            c.messages
-        );
-        say!(out, "size={}", c.mailbox_bytes);
+        say!(out, "Disconnected: {} {}", self.reason, on_one_line(self.text));
     }
 }
 

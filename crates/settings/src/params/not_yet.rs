@@ -84,24 +84,9 @@ pub(crate) const NOT_YET: &[(&str, &str)] = &[
     ("maildir_empty_new", "not yet: emptying new/ without a session"),
     ("master_service_disable", "not yet: leaving out services by name"),
     (
-        "mbox_md5",
-        "not yet: fingerprints of mbox messages by chosen headers",
-    ),
-    (
         "owner_request_special",
         "not yet: extensions of owner- and -request names",
     ),
-    (
-        "pop3_client_workarounds",
-        "not yet: putting up with old clients' mistakes",
-    ),
-    ("pop3_delete_type", "not yet: hiding mail from POP3"),
-    ("pop3_deleted_flag", "not yet: hiding mail from POP3"),
-    ("pop3_lock_session", "not yet: sessions that lock the mailbox"),
-    ("pop3_logout_format", "not yet: a log line's own shape"),
-    ("pop3_reuse_xuidl", "not yet: UIDLs from headers"),
-    ("pop3_save_uidl", "not yet: UIDLs that are kept"),
-    ("pop3_uidl_duplicates", "not yet: UIDLs that are kept"),
     (
         "postmaster_address",
         "not yet: refusals that delivery sends itself",

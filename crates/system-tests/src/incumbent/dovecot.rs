@@ -85,6 +85,12 @@ impl Dovecot {
         self.path("home").join(user)
     }
 
+    /// Its log so far.
+    pub fn log(&self) -> String {
+        let log = fs::read(self.path("log")).unwrap_or_default();
+        String::from_utf8_lossy(&log).into_owned()
+    }
+
     /// Puts a message into the inbox of an account.
     ///
     /// # Panics
@@ -128,6 +134,8 @@ impl Dovecot {
         let home = self.home(user);
         fs::create_dir_all(&home).expect("it can be made");
         own(&home);
+        // What users share lies beside their homes.
+        own(&self.path("home"));
     }
 
     fn path(&self, name: &str) -> PathBuf {

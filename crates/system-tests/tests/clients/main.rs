@@ -9,6 +9,7 @@ mod curl;
 mod dialogues;
 mod fetchmail;
 mod filters;
+mod getmail;
 mod mbsync;
 mod mechanisms;
 mod msmtp;

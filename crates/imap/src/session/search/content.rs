@@ -1,8 +1,10 @@
 //! Asking one message's content: its header, and the text of its parts, each decoded once for all that is looked for.
 
 use std::borrow::Cow;
+use std::sync::{Mutex, PoisonError};
 
-use address::list::{self, Entry, Mailbox};
+use address::list::{self, Entry as Address, Mailbox};
+use mailbox::cache::{Cache, Entry};
 use mailbox::{MailboxId, Store};
 use memchr::memmem;
 use message::structure::Kind;
@@ -13,14 +15,25 @@ use message::{Part, casemap, encoded_word, header};
 use super::query::{Asked, Needle, Place, Query, Test, is_row};
 use super::sent;
 use crate::extensions::objectid;
+use crate::session::remembered::{Needs, Remembered, is_kept};
 use crate::session::section::{HEADER_BYTES_MAX, READ_BYTES, Source};
+
+/// The cache, and what is to be put into it.
+#[derive(Clone, Copy)]
+pub(crate) struct Cached<'a> {
+    pub(crate) cache: &'a dyn Cache,
+    pub(crate) learnt: &'a Mutex<Vec<Entry>>,
+}
 
 /// A message that is being asked.
 pub(crate) struct Candidate<'a> {
     query: &'a Query,
     asked: Asked<'a>,
     store: (&'a dyn Store, &'a MailboxId),
+    cached: Option<Cached<'a>>,
     source: Option<Source>,
+    /// The header fields that are kept, once they were asked for.
+    head: Option<Remembered>,
     /// Which needles it holds, once it was read.
     holds: Option<Vec<bool>>,
 }
@@ -31,9 +44,17 @@ impl<'a> Candidate<'a> {
             query,
             asked,
             store,
+            cached: None,
             source: None,
+            head: None,
             holds: None,
         }
+    }
+
+    /// With the mailbox's cache.
+    pub(crate) fn with(mut self, cached: Cached<'a>) -> Self {
+        self.cached = Some(cached);
+        self
     }
 
     /// Whether the message is found.
@@ -45,22 +66,22 @@ impl<'a> Candidate<'a> {
     fn passes(&mut self, test: &Test) -> mailbox::Result<bool> {
         Ok(match test {
             Test::Sent(from, to) => {
-                let day = sent::day(self.source()?.header()?);
+                let day = sent::day(self.block("date")?);
                 // Without a date that can be read a message was sent at the beginning of time, as with Dovecot.
                 let day = day.unwrap_or(0);
                 *from <= day && day < *to
             }
             Test::Header(name, finder) => {
-                let block = self.source()?.header()?;
+                let block = self.block(name)?;
                 header::find_all(block, name).any(|field| holds(&value_text(field.body), finder))
             }
             Test::Address(name, finder) => {
-                let block = self.source()?.header()?;
+                let block = self.block(name)?;
                 header::find_all(block, name).any(|field| holds(&address_text(field.body), finder))
             }
             Test::ThreadId(id) => {
                 let email_id = self.asked.row.state.email_id;
-                objectid::thread_id(self.source()?.header()?, email_id).as_bytes() == id.as_slice()
+                objectid::thread_id(self.block("references")?, email_id).as_bytes() == id.as_slice()
             }
             Test::Content(number) => self.holds(*number)?,
             Test::Not(inner) => !self.passes(inner)?,
@@ -75,6 +96,36 @@ impl<'a> Candidate<'a> {
             }
             test => is_row(test, self.asked),
         })
+    }
+
+    /// A header block that has the fields of this name: those that are kept, or all.
+    fn block(&mut self, name: &str) -> mailbox::Result<&[u8]> {
+        if self.source.is_some() || !is_kept(name.as_bytes()) {
+            return self.source()?.header();
+        }
+        let head = match self.head.take() {
+            Some(head) => head,
+            None => self.remembered_head()?,
+        };
+        Ok(self.head.insert(head).fields())
+    }
+
+    fn remembered_head(&mut self) -> mailbox::Result<Remembered> {
+        let needs = Needs {
+            head: true,
+            ..Needs::default()
+        };
+        let (uid, cached) = (self.asked.row.state.uid, self.cached);
+        let mut head = Remembered::default();
+        let missing = head.recall(cached.map(|cached| cached.cache), uid, needs);
+        if !missing.are_none() {
+            head.make(missing, self.source()?)?;
+            if let Some(cached) = cached {
+                let mut learnt = cached.learnt.lock().unwrap_or_else(PoisonError::into_inner);
+                learnt.extend(head.entries(missing, uid));
+            }
+        }
+        Ok(head)
     }
 
     fn source(&mut self) -> mailbox::Result<&mut Source> {
@@ -285,8 +336,8 @@ fn address_text(body: &[u8]) -> String {
             text.extend_from_slice(b", ");
         }
         match entry {
-            Entry::Mailbox(mailbox) => push_address(mailbox, &mut text),
-            Entry::Group { name, members } => {
+            Address::Mailbox(mailbox) => push_address(mailbox, &mut text),
+            Address::Group { name, members } => {
                 text.extend_from_slice(name);
                 text.push(b':');
                 for (number, member) in members.iter().enumerate() {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use mailbox::cache::{Cache, Entry};
 use mailbox::{Derived, Error as StoreError, Store};
 
-use super::content::Candidate;
+use super::content::{Cached, Candidate};
 use super::facts::Facts;
 use super::query::{Asked, Cost};
 use super::{Purpose, Searching};
@@ -84,10 +84,21 @@ impl Reading<'_> {
         let asked = &job.pending[job.at..job.at + count];
         let (store, now_secs) = (self.store, self.now_secs);
         let query = &*job.query;
+        let learnt = Learnt::default();
+        let cached = self.cache.as_deref().map(|cache| Cached {
+            cache,
+            learnt: &learnt.entries,
+        });
         let verdicts = self.share(asked, |index| {
             let row = &view.rows[index as usize];
-            Candidate::new(query, Asked { row, now_secs }, (store, &view.id)).is_found()
+            let candidate = Candidate::new(query, Asked { row, now_secs }, (store, &view.id));
+            let mut candidate = match cached {
+                Some(cached) => candidate.with(cached),
+                None => candidate,
+            };
+            candidate.is_found()
         });
+        self.keep(learnt.entries);
         for (&index, verdict) in asked.iter().zip(verdicts) {
             match verdict {
                 Ok(true) => job.found.push(index),
@@ -151,19 +162,20 @@ impl Reading<'_> {
                 at < from || is_there.get(at - from).is_none_or(|&is_there| is_there)
             });
         }
-        let entries = learnt
-            .entries
-            .into_inner()
-            .unwrap_or_else(PoisonError::into_inner);
-        if let Some(cache) = self.cache.as_ref().filter(|_| !entries.is_empty()) {
-            cache.remember(&entries);
-        }
+        self.keep(learnt.entries);
         let failure = learnt
             .failure
             .into_inner()
             .unwrap_or_else(PoisonError::into_inner);
         job.failure = job.failure.take().or(failure);
         false
+    }
+
+    fn keep(&self, learnt: Mutex<Vec<Entry>>) {
+        let entries = learnt.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if let Some(cache) = self.cache.as_ref().filter(|_| !entries.is_empty()) {
+            cache.remember(&entries);
+        }
     }
 
     /// What a message's header says, from the cache or else from the message; `None` when it is gone. One that cannot be

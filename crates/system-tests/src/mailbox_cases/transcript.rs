@@ -5,17 +5,24 @@ use std::fmt;
 use std::io;
 use std::path::Path;
 
-use system_tests::lines::LineClient;
+use base64::Engine as _;
 
-use crate::case::{Case, Say, Step};
-use crate::mail;
+use crate::lines::LineClient;
+use crate::wait::wait_for;
+
+use super::Protocol;
+use super::case::{Case, Say, Step};
+use super::mail;
 
 /// Whose mail, and where.
 pub(super) struct Account<'a> {
+    pub(super) protocol: Protocol,
     pub(super) port: u16,
     pub(super) user: &'a str,
     pub(super) other: &'a str,
     pub(super) password: &'a str,
+    /// All that the server has logged.
+    pub(super) log: &'a dyn Fn() -> String,
 }
 
 /// Has the server look into every folder of a case, so that no message in it is new.
@@ -36,6 +43,7 @@ impl Transcript {
     pub(super) fn of(case: &Case, account: &Account, home: &Path) -> Transcript {
         let mut clients: BTreeMap<char, Client> = BTreeMap::new();
         let mut lines = Vec::new();
+        let mut logged = 0;
         for (number, step) in case.steps.iter().enumerate() {
             match step {
                 Step::Says(name, how, text) => {
@@ -47,9 +55,19 @@ impl Transcript {
                 }
                 Step::Delivers { folder, letter } => mail::deliver(home, folder, letter, number),
                 Step::Removes { folder, number } => mail::remove(home, folder, *number),
+                Step::HangsUp(name) => drop(clients.remove(name)),
+                Step::Logs => {
+                    wait_for("the end of a session in the log", || ends(account).len() > logged);
+                    lines.push(format!("log {}", ends(account)[logged]));
+                    logged += 1;
+                }
+                Step::Shows { folder } => lines.push(format!("files {}", mail::show(home, folder))),
             }
         }
-        Transcript(settled(&lines))
+        match case.protocol {
+            Protocol::Imap => Transcript(sorted(settled(&lines))),
+            Protocol::Pop3 => Transcript(lines),
+        }
     }
 
     /// What is said and answered otherwise, for reading.
@@ -83,8 +101,19 @@ impl fmt::Display for Transcript {
     }
 }
 
+/// What is logged of the ends of the account's sessions.
+fn ends(account: &Account) -> Vec<String> {
+    let who = format!("{}({})<", account.protocol.name(), account.user);
+    let log = (account.log)();
+    let lines = log.lines().filter(|line| line.contains(&who));
+    lines
+        .filter_map(|line| Some(line.split_once(": Disconnected: ")?.1.to_owned()))
+        .collect()
+}
+
 /// A connection.
 struct Client {
+    protocol: Protocol,
     lines: LineClient,
     letter: char,
     commands: usize,
@@ -100,6 +129,7 @@ struct Client {
 impl Client {
     fn new(name: char, account: &Account, first: &str) -> Client {
         let mut client = Client {
+            protocol: account.protocol,
             lines: LineClient::connect(account.port),
             letter: match name {
                 'o' => 'o',
@@ -115,11 +145,27 @@ impl Client {
         client.read_line();
         if !first.starts_with("raw") {
             let user = if name == 'o' { account.other } else { account.user };
-            client.send(&format!("login LOGIN {user} {}\r\n", account.password));
-            client.read_until(|line| line.starts_with("login "));
-            client.heard.clear();
+            client.log_in(user, account.password);
         }
         client
+    }
+
+    fn log_in(&mut self, user: &str, password: &str) {
+        match self.protocol {
+            Protocol::Imap => {
+                self.send(&format!("login LOGIN {user} {password}\r\n"));
+                self.read_until(|line| line.starts_with("login "));
+            }
+            Protocol::Pop3 => {
+                self.send(&format!("USER {user}\r\n"));
+                self.read_line();
+                self.send(&format!("PASS {password}\r\n"));
+                if self.read_line().is_none_or(|line| line != "+OK Logged in.") {
+                    return;
+                }
+            }
+        }
+        self.heard.clear();
     }
 
     fn do_step(&mut self, how: Say, text: &str, account: &Account) {
@@ -132,6 +178,9 @@ impl Client {
                 if text.is_empty() {
                     return;
                 }
+                if self.protocol == Protocol::Pop3 {
+                    return self.ask_pop3(text);
+                }
                 self.commands += 1;
                 self.pending = format!("{}{}", self.letter, self.commands);
                 let capitals = text.to_ascii_uppercase();
@@ -141,11 +190,6 @@ impl Client {
                 self.heard.push(format!("> {} {shown}", self.pending));
                 self.send(&format!("{} {text}\r\n", self.pending));
                 self.read_after(text);
-                if capitals.starts_with("SELECT ") || capitals.starts_with("EXAMINE ") {
-                    let wants_modseqs = self.wants_modseqs;
-                    self.heard
-                        .retain(|line| wants_modseqs || !line.starts_with("* OK [HIGHESTMODSEQ "));
-                }
             }
             Say::Continued => {
                 self.heard.push(format!("| {text}"));
@@ -168,11 +212,36 @@ impl Client {
                 }
             }
         }
+        // SELECT tells it unasked here, not there.
+        let wants_modseqs = self.wants_modseqs;
+        self.heard
+            .retain(|line| wants_modseqs || !line.starts_with("* OK [HIGHESTMODSEQ "));
+    }
+
+    /// Says a line of POP3 and reads its answer, with all lines where it has several.
+    fn ask_pop3(&mut self, line: &str) {
+        self.heard.push(format!("> {line}"));
+        self.send(&format!("{}\r\n", unescaped(line)));
+        let upper = line.to_ascii_uppercase();
+        let words: Vec<&str> = upper.split_ascii_whitespace().collect();
+        let is_long = matches!(
+            words.as_slice(),
+            ["CAPA" | "LIST" | "UIDL" | "LANG" | "AUTH"] | ["RETR" | "TOP" | "CAPA", ..]
+        );
+        let first = self.read_line();
+        if is_long && first.is_some_and(|line| line.starts_with("+OK")) {
+            self.read_until(|line| line == ".");
+        }
     }
 
     fn filled(&self, text: &str, account: &Account) -> String {
         text.replace("{user}", account.user)
             .replace("{other}", account.other)
+            .replace("{user64}", &base64(account.user))
+            .replace(
+                "{plain}",
+                &base64(&format!("\0{}\0{}", account.user, account.password)),
+            )
             .replace("{uidvalidity}", &self.uid_validity.to_string())
             .replace("{modseq}", &self.modseq.to_string())
             .replace("{modseq-1}", &self.modseq.saturating_sub(1).to_string())
@@ -188,6 +257,10 @@ impl Client {
 
     /// Reads what a line is answered with.
     fn read_after(&mut self, text: &str) {
+        if self.protocol == Protocol::Pop3 {
+            self.read_line();
+            return;
+        }
         let tag = format!("{} ", self.pending);
         if text.ends_with("+}") {
             return;
@@ -233,6 +306,10 @@ impl Client {
         }
         Some(line)
     }
+}
+
+fn base64(text: &str) -> String {
+    base64::engine::general_purpose::STANDARD.encode(text)
 }
 
 /// What RFC 8474 makes a server say of every mailbox that is selected or made, and Dovecot does not, is left out.
@@ -326,6 +403,27 @@ fn settled(lines: &[String]) -> Vec<String> {
         without_today(&line)
     };
     lines.iter().map(settle).collect()
+}
+
+/// Mailboxes in order of their lines, each with what is told of it behind it: Dovecot lists them as the directory has them.
+fn sorted(lines: Vec<String>) -> Vec<String> {
+    let is = |line: &str, words: &[&str]| words.iter().any(|word| line[1..].starts_with(word));
+    let begins = |line: &String| is(line, &[" * LIST ", " * LSUB "]);
+    let belongs = |line: &String| begins(line) || is(line, &[" * STATUS ", " * MYRIGHTS "]);
+    let mut out: Vec<String> = Vec::with_capacity(lines.len());
+    let mut rest = lines.as_slice();
+    while let Some(start) = rest.iter().position(begins) {
+        let (before, listed) = rest.split_at(start);
+        let end = listed.iter().position(|line| !belongs(line));
+        let (listed, after) = listed.split_at(end.unwrap_or(listed.len()));
+        let mut mailboxes: Vec<&[String]> = listed.chunk_by(|_, next| !begins(next)).collect();
+        mailboxes.sort();
+        out.extend_from_slice(before);
+        out.extend(mailboxes.concat());
+        rest = after;
+    }
+    out.extend_from_slice(rest);
+    out
 }
 
 const MODSEQ_WORDS: [&str; 5] = [

@@ -1,6 +1,8 @@
-//! The files of cases; `scenarios/imap/README.md` says how they are written.
+//! The files of cases; `README.md` in `scenarios/imap/` and `scenarios/pop3/` says how they are written.
 
 use std::path::Path;
+
+use super::Protocol;
 
 /// A file of cases.
 pub(super) struct File {
@@ -16,6 +18,12 @@ pub(super) struct Case {
     pub(super) name: String,
     /// Folder, and the letter in it with its flags.
     pub(super) mail: Vec<(String, Option<(String, String)>)>,
+    /// Further files, by path below the home, that are there before.
+    pub(super) files: Vec<(String, String)>,
+    /// Whether INBOX is a file (`~/inbox.mbox`).
+    pub(super) is_mbox: bool,
+    /// What is spoken.
+    pub(super) protocol: Protocol,
     /// What happens.
     pub(super) steps: Vec<Step>,
 }
@@ -29,6 +37,12 @@ pub(super) enum Step {
     Delivers { folder: String, letter: String },
     /// Another program removes the N-th file, by name, of a folder.
     Removes { folder: String, number: usize },
+    /// A client is gone without a word.
+    HangsUp(char),
+    /// What the server logged of the end of the next session that ended.
+    Logs,
+    /// The flags of the messages of a Maildir, as their files' names have them.
+    Shows { folder: String },
 }
 
 /// How a line is said, and what is read then.
@@ -45,33 +59,43 @@ pub(super) enum Say {
 }
 
 /// All files, by name.
-pub(super) fn read() -> Vec<File> {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/imap");
+pub(super) fn read(protocol: Protocol) -> Vec<File> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
+    let directory = directory.join(protocol.name());
     let entries = std::fs::read_dir(directory).unwrap();
     let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
     paths.retain(|path| path.extension().is_some_and(|extension| extension == "cases"));
     paths.sort();
     assert!(!paths.is_empty());
-    paths.iter().map(|path| file(path)).collect()
+    paths.iter().map(|path| file(protocol, path)).collect()
 }
 
-fn file(path: &Path) -> File {
+fn file(protocol: Protocol, path: &Path) -> File {
     let text = format!("\n{}", std::fs::read_to_string(path).unwrap());
     let subject = path.file_stem().unwrap().to_string_lossy();
     let mut parts = text.split("\n== ");
     let head = parts.next().unwrap();
     let conf = head.lines().filter(|line| !line.starts_with('#'));
+    let dovecot_conf: String = conf.map(|line| format!("{line}\n")).collect();
+    let is_mbox = dovecot_conf.contains("mail_location = mbox:");
+    let cases = parts.map(|part| Case {
+        is_mbox,
+        ..case(protocol, &subject, part)
+    });
     File {
-        dovecot_conf: conf.map(|line| format!("{line}\n")).collect(),
-        cases: parts.map(|part| case(&subject, part)).collect(),
+        cases: cases.collect(),
+        dovecot_conf,
     }
 }
 
-fn case(subject: &str, text: &str) -> Case {
+fn case(protocol: Protocol, subject: &str, text: &str) -> Case {
     let (name, rest) = text.split_once('\n').unwrap();
     let mut case = Case {
         name: format!("{subject}/{}", name.trim()),
         mail: Vec::new(),
+        files: Vec::new(),
+        is_mbox: false,
+        protocol,
         steps: Vec::new(),
     };
     for line in rest
@@ -84,6 +108,18 @@ fn case(subject: &str, text: &str) -> Case {
             ["mail", folder, letter] => case.give(folder, letter, ""),
             ["mail", folder, letter, flags] => case.give(folder, letter, flags),
             ["folder", _] => case.mail.push((owned(1), None)),
+            ["file", _] => case.files.push((owned(1), String::new())),
+            ["+", ..] => {
+                let (_, content) = case.files.last_mut().expect("a file is named before");
+                content.push_str(line.strip_prefix("+ ").unwrap_or_default());
+                content.push('\n');
+            }
+            ["log"] => case.steps.push(Step::Logs),
+            ["show", _] => case.steps.push(Step::Shows { folder: owned(1) }),
+            ["x"] => case.steps.push(Step::HangsUp('1')),
+            [word] if word.len() == 2 && word.ends_with('x') => {
+                case.steps.extend(word.chars().next().map(Step::HangsUp));
+            }
             ["deliver", _, _] => case.steps.push(Step::Delivers {
                 folder: owned(1),
                 letter: owned(2),
