@@ -42,10 +42,6 @@ pub struct Front {
     pub spool: Spool,
     /// What is done to mail on its way into the queue.
     pub cleanups: cleanup::Services,
-    /// The way in for mail of the system itself, by main.cf.
-    pub entry: cleanup::Entry,
-    /// The same for what `pickup` takes in.
-    pub pickup_entry: cleanup::Entry,
     /// Where recipients go.
     pub router: Arc<Router>,
     /// Where probes of addresses go.

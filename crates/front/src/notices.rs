@@ -26,7 +26,7 @@ pub async fn queue(
     let incoming = front.spool.begin(now());
     let queue_id = incoming.queue_id().clone();
     let entry = match Arc::ptr_eq(settings, &front.settings) {
-        true => front.entry.clone(),
+        true => front.cleanups.main.clone(),
         false => front.cleanups.entry(settings),
     };
     let mut submission = Submission::begin(incoming, Origin::Report, &envelope, (&entry, &front.log));

@@ -27,11 +27,20 @@ pub struct Entry {
 pub struct Services {
     rows: BTreeMap<String, Arc<Cleanup>>,
     usual: Arc<Cleanup>,
+    /// The way in for mail of the system itself, by main.cf.
+    pub main: Entry,
+    /// The same for what `pickup` takes in.
+    pub pickup: Entry,
 }
 
 impl Services {
-    /// Opens the tables of `rows`. What is wrong with one is told to `log` now, once; every question to it fails.
-    pub fn open(main: &Arc<Postfix>, rows: &[Service], router: &Arc<Router>, log: &Log) -> Services {
+    /// Opens the tables of `rows`; `main` is main.cf, `pickup` what holds for mail of users. What is wrong with one is told to `log` now, once; every question to it fails.
+    pub fn open(
+        (main, pickup): (&Arc<Postfix>, &Postfix),
+        rows: &[Service],
+        router: &Arc<Router>,
+        log: &Log,
+    ) -> Services {
         let mut told = BTreeSet::new();
         let mut open = |settings: &Arc<Postfix>| Arc::new(Cleanup::open(settings, router, (log, &mut told)));
         let (own, plain): (Vec<&Service>, Vec<&Service>) =
@@ -51,31 +60,40 @@ impl Services {
                 .into_iter()
                 .map(|row| (row.name.clone(), Arc::clone(&of_main))),
         );
-        Services { rows: opened, usual }
+        Services {
+            main: entry(main, &opened, &usual),
+            pickup: entry(pickup, &opened, &usual),
+            rows: opened,
+            usual,
+        }
     }
 
     /// The way in for the mail of a service with these settings (`-o` overrides applied). What is done to a message is up to the
     /// row of cleanup; of its own the service has what it says itself in the Received field, and what it wants to be left out.
     pub fn entry(&self, own: &Postfix) -> Entry {
-        let name = &own.cleanup_service_name;
-        let row = self.rows.get(name);
-        let cleanup = row.unwrap_or(&self.usual);
-        let mut settings = Postfix::clone(cleanup.settings());
-        settings.content_filter.clone_from(&own.content_filter);
-        settings
-            .receive_override_options
-            .clone_from(&own.receive_override_options);
-        settings
-            .internal_mail_filter_classes
-            .clone_from(&own.internal_mail_filter_classes);
-        settings.mail_name.clone_from(&own.mail_name);
-        settings.myhostname.clone_from(&own.myhostname);
-        settings.yubin_log_rules = own.yubin_log_rules;
-        Entry {
-            settings: Arc::new(settings),
-            cleanup: Arc::clone(cleanup),
-            missing: Some(name.clone()).filter(|name| row.is_none() && name != USUAL),
-        }
+        entry(own, &self.rows, &self.usual)
+    }
+}
+
+fn entry(own: &Postfix, rows: &BTreeMap<String, Arc<Cleanup>>, usual: &Arc<Cleanup>) -> Entry {
+    let name = &own.cleanup_service_name;
+    let row = rows.get(name);
+    let cleanup = row.unwrap_or(usual);
+    let mut settings = Postfix::clone(cleanup.settings());
+    settings.content_filter.clone_from(&own.content_filter);
+    settings
+        .receive_override_options
+        .clone_from(&own.receive_override_options);
+    settings
+        .internal_mail_filter_classes
+        .clone_from(&own.internal_mail_filter_classes);
+    settings.mail_name.clone_from(&own.mail_name);
+    settings.myhostname.clone_from(&own.myhostname);
+    settings.yubin_log_rules = own.yubin_log_rules;
+    Entry {
+        settings: Arc::new(settings),
+        cleanup: Arc::clone(cleanup),
+        missing: Some(name.clone()).filter(|name| row.is_none() && name != USUAL),
     }
 }
 
@@ -127,7 +145,7 @@ mod tests {
             ..defaults()
         });
         let (router, _) = Router::new(Arc::clone(&main), Vec::new(), Arc::new(Nobody));
-        let services = Services::open(&main, rows, &Arc::new(router), &Log::to_memory().0);
+        let services = Services::open((&main, &main), rows, &Arc::new(router), &Log::to_memory().0);
         let entry = services.entry(&Postfix {
             cleanup_service_name: name.to_owned(),
             always_bcc: "smtpd".to_owned(),

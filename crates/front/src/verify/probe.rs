@@ -36,7 +36,7 @@ pub(super) async fn send(
         body: BodyKind::default(),
     };
     let incoming = front.spool.begin(now());
-    let by = (&front.entry, &front.log);
+    let by = (&front.cleanups.main, &front.log);
     let submission = Submission::begin(incoming, Origin::Report, &envelope, by);
     let mut submission = submission
         .with_trace(Trace::Probe)
