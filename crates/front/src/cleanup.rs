@@ -4,6 +4,7 @@ mod addresses;
 mod content;
 pub(crate) mod draft;
 mod filtering;
+mod services;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -23,12 +24,13 @@ use settings::Postfix;
 use tokio::sync::oneshot;
 
 use crate::Front;
-use addresses::Addresses;
-pub use addresses::{Cleanup, Rewriting, ThisHost, rewritten};
+use addresses::{Addresses, Cleanup};
+pub use addresses::{Rewriting, ThisHost, rewritten};
 use content::Verdict;
 use draft::Extent;
 pub(crate) use filtering::in_words;
 use filtering::{OnItsWay, Review, Seen};
+pub use services::{Entry, Services};
 use smtp::Reply;
 
 use crate::milters::Filters;
@@ -229,17 +231,17 @@ impl Submission {
         incoming: Incoming,
         origin: Origin,
         envelope: &Envelope,
-        (settings, front): (Arc<Postfix>, &Front),
+        (entry, log): (&Entry, &maillog::Log),
     ) -> Submission {
         let only_recipient = match envelope.recipients.as_slice() {
             [recipient] => Some(recipient.original.to_string()),
             _ => None,
         };
         let now_micros = serve::clock::now();
-        let cleanup = Arc::clone(&front.cleanup);
+        let (settings, cleanup) = (Arc::clone(&entry.settings), Arc::clone(&entry.cleanup));
         let addresses = Addresses::of(&cleanup, &settings);
         let (mapped_sender, failure) = match addresses.sender(envelope.sender.as_ref()) {
-            Ok(sender) => (sender, None),
+            Ok(sender) => (sender, entry.missing.as_deref().map(Failure::missing)),
             Err(error) => (envelope.sender.clone(), Some(Failure::Intake(error.into()))),
         };
         let circumstances = Circumstances {
@@ -266,7 +268,7 @@ impl Submission {
             attributes: Vec::new(),
             actions: Actions::default(),
             cleanup,
-            log: front.log.clone(),
+            log: log.clone(),
         }
     }
 
@@ -331,7 +333,7 @@ impl Submission {
     /// What the sender is told: nothing of the message is kept.
     pub async fn commit(self, envelope: Envelope, front: &Front) -> Result<Accepted, Declined> {
         let queue_id = self.incoming.queue_id();
-        match filtering::for_others(&self.circumstances, (&envelope, queue_id), front).await {
+        match filtering::for_others(&self.circumstances, (&envelope, queue_id), &self.cleanup).await {
             Review::By(filters) => {
                 let mut filters = *filters;
                 let committed = self.commit_past(envelope, front, Some(&mut filters)).await;
@@ -631,6 +633,12 @@ enum Failure {
 }
 
 impl Failure {
+    /// No row of master.cf has this name.
+    fn missing(name: &str) -> Failure {
+        let text = format!("cleanup_service_name: master.cf has no cleanup \"{name}\"");
+        Failure::Queue(queue::Error::Stopped(text))
+    }
+
     /// The setting by which it is so, of what the log is not told elsewhere.
     fn rule(&self) -> &'static str {
         match self {

@@ -51,15 +51,15 @@ pub fn journey(
     (sender, recipient): (Option<&Address>, &Address),
     filter: Option<&str>,
 ) -> Result<Journey, String> {
-    let cleanup = &front.cleanup;
+    let entry = front.cleanups.entry(settings);
     let failed = |error: intake::mapping::Error| error.to_string();
     watch::take();
     let of_sender = match sender {
-        Some(sender) => cleanup.steps_of_sender(sender, settings).map_err(failed)?,
+        Some(sender) => entry.steps_of_sender(sender).map_err(failed)?,
         None => Vec::new(),
     };
     let sender = of_sender.last().map_or(sender, |step| step.to.first());
-    let of_recipient = cleanup.steps_of_recipient(recipient, settings).map_err(failed)?;
+    let of_recipient = entry.steps_of_recipient(recipient).map_err(failed)?;
     let only = [recipient.clone()];
     let recipients = of_recipient.last().map_or(&only[..], |step| &step.to);
     let mut stations = Vec::new();

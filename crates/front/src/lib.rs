@@ -41,7 +41,7 @@ pub struct Front {
     /// The queue on disk.
     pub spool: Spool,
     /// What is done to mail on its way into the queue.
-    pub cleanup: Arc<cleanup::Cleanup>,
+    pub cleanups: cleanup::Services,
     /// Where recipients go.
     pub router: Arc<Router>,
     /// Where probes of addresses go.

@@ -25,8 +25,11 @@ pub async fn queue(
     }
     let incoming = front.spool.begin(now());
     let queue_id = incoming.queue_id().clone();
-    let mut submission =
-        Submission::begin(incoming, Origin::Report, &envelope, (Arc::clone(settings), front));
+    let entry = match Arc::ptr_eq(settings, &front.settings) {
+        true => front.cleanups.main.clone(),
+        false => front.cleanups.entry(settings),
+    };
+    let mut submission = Submission::begin(incoming, Origin::Report, &envelope, (&entry, &front.log));
     submission.write(&content);
     match submission.commit(envelope, front).await {
         Ok(_) => Ok(queue_id),

@@ -223,7 +223,7 @@ async fn submit(front: &Arc<Front>, dropped: Dropped) -> Result<(), Trouble> {
         full_name: full_name(dropped.slip.uid),
         is_relayed: dropped.slip.is_relayed,
     };
-    let submission = Submission::begin(incoming, origin, &envelope, (Arc::clone(settings), front));
+    let submission = Submission::begin(incoming, origin, &envelope, (&front.cleanups.pickup, &front.log));
     let mut submission = submission.with_trace(dropped.slip.trace);
     let (mut content, mut piece, mut left) = (dropped.content, vec![0; PIECE_BYTES], dropped.size_bytes);
     loop {

@@ -39,6 +39,7 @@ pub fn of(loaded: &Loaded) -> Vec<Problem> {
     problems.extend(spool_group(loaded));
     problems.extend(missing_transports(loaded));
     problems.extend(rows_of_mailboxes(loaded));
+    problems.extend(cleanups(loaded));
     problems.extend(pipes(loaded));
     problems.extend(filters(loaded));
     problems.extend(values(loaded));
@@ -370,6 +371,31 @@ fn rows_of_mailboxes(loaded: &Loaded) -> Vec<Problem> {
         .collect()
 }
 
+/// Services whose mail goes into the queue by a row of cleanup that is not there, and those that cannot choose one.
+fn cleanups(loaded: &Loaded) -> Vec<Problem> {
+    let name = "cleanup_service_name";
+    let is_there = |wanted: &str| {
+        let mut rows = loaded.services.iter();
+        wanted == "cleanup" || rows.any(|row| row.command == "cleanup" && row.name == wanted)
+    };
+    let about = |row: &Service| {
+        let chosen = &row.settings.cleanup_service_name;
+        let text = match row.command.as_str() {
+            "smtpd" | "pickup" if is_there(chosen) => return None,
+            "smtpd" | "pickup" => format!("master.cf has no cleanup \"{chosen}\": no mail is taken"),
+            _ if !row.overrides.iter().any(|(known, _)| known == name) => return None,
+            other => format!("-o has no effect for {other}: its mail goes into the queue as main.cf says"),
+        };
+        Some(Problem::new(
+            Severity::Warning,
+            place(loaded, row, name),
+            name,
+            text,
+        ))
+    };
+    loaded.services.iter().filter_map(about).collect()
+}
+
 /// Tables of types that are not there, and networks that are written as names or tables.
 fn values(loaded: &Loaded) -> Vec<Problem> {
     let mut problems = Vec::new();
@@ -498,6 +524,22 @@ mod tests {
                 .any(|line| line.contains("main.cf:4: smtp_initial_destination_concurrency")),
             "{told:?}"
         );
+    }
+
+    #[test]
+    fn a_cleanup_that_master_cf_does_not_name_is_told() {
+        let with = |row: &str| {
+            let rows = format!("{SMTP}pickup unix n - n 60 1 pickup -o cleanup_service_name=pre\n{row}\n");
+            told("relay_domains =\n", &rows)
+        };
+        assert_eq!(with("pre unix n - n - 0 cleanup -o header_checks="), [""; 0]);
+        let missing =
+            "Warning master.cf:2: cleanup_service_name: master.cf has no cleanup \"pre\": no mail is taken";
+        assert_eq!(with("pre unix n - n - 0 bounce"), [missing]);
+        let unheard = "Warning master.cf:4: cleanup_service_name: -o has no effect for bounce: its mail goes into the queue as \
+                       main.cf says";
+        let rows = "pre unix n - n - 0 cleanup\nbounce unix - - n - 0 bounce -o cleanup_service_name=pre";
+        assert_eq!(with(rows), [unheard]);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use deliver_local::task::Agents;
 use deliver_remote::{OwnCertificates, Remote};
 use front::Front;
 use front::agency::Agency;
-use front::cleanup::Cleanup;
+use front::cleanup::Services as Cleanups;
 use front::lmtp::Lmtp;
 use front::login::LoginService;
 use front::qmgr;
@@ -136,10 +136,10 @@ impl Generation {
                 let own_remote = |row: &Service, log: &Log| own_remote(row, &certificates.remote, log);
                 let transports = Transports::new(&snapshot.transports, (&settings, &kept.log), own_remote)?;
                 let (settings, auth, log) = (Arc::clone(&settings), Arc::clone(&auth), kept.log.clone());
-                let own = snapshot.pickup.clone().map(|own| Arc::new(*own));
+                let pickup = pickup_settings(snapshot, &settings);
                 Some(Arc::new(Front {
-                    pickup: own.unwrap_or_else(|| Arc::clone(&settings)),
-                    cleanup: Arc::new(Cleanup::open(&settings, &router, &log)),
+                    cleanups: Cleanups::open((&settings, &pickup), &snapshot.cleanups, &router, &log),
+                    pickup,
                     settings,
                     spool,
                     router,
@@ -197,6 +197,14 @@ impl Generation {
             Purpose::Login(protocol, implicit_tls) => self.logins.get(&(*protocol, *implicit_tls)).cloned(),
             Purpose::Smtpd(_) | Purpose::Lmtp(_) => None,
         }
+    }
+}
+
+/// What holds for mail that users leave in the maildrop.
+fn pickup_settings(snapshot: &Snapshot, main: &Arc<Postfix>) -> Arc<Postfix> {
+    match &snapshot.pickup {
+        Some(own) => Arc::new(Postfix::clone(own)),
+        None => Arc::clone(main),
     }
 }
 

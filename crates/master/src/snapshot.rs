@@ -18,6 +18,8 @@ pub struct Snapshot {
     pub services: Vec<Service>,
     /// Its transports.
     pub transports: Vec<Service>,
+    /// Its rows of cleanup.
+    pub cleanups: Vec<Service>,
     /// The settings of mail that users leave in the maildrop, where the row of pickup has some of its own.
     pub pickup: Option<Box<Postfix>>,
     /// How many processes each transport of master.cf may have.
@@ -36,6 +38,7 @@ struct Letter {
     postfix: Postfix,
     services: Vec<Row>,
     transports: Vec<Row>,
+    cleanups: Vec<Row>,
     pickup: Option<Box<Differences>>,
     process_limits: BTreeMap<String, usize>,
     dovecot: Option<Dovecot>,
@@ -51,6 +54,7 @@ impl From<Snapshot> for Letter {
         Letter {
             services: rows(&snapshot.services),
             transports: rows(&snapshot.transports),
+            cleanups: rows(&snapshot.cleanups),
             pickup: snapshot.pickup.map(differences),
             process_limits: snapshot.process_limits,
             dovecot: snapshot.dovecot,
@@ -68,6 +72,7 @@ impl From<Letter> for Snapshot {
         Snapshot {
             services: services(letter.services),
             transports: services(letter.transports),
+            cleanups: services(letter.cleanups),
             pickup: letter.pickup.map(|own| Box::new(own.from_base(base))),
             process_limits: letter.process_limits,
             dovecot: letter.dovecot,
@@ -93,6 +98,11 @@ fn pickup(services: &[Service]) -> Option<Box<Postfix>> {
         .iter()
         .find(|row| row.command == "pickup" && !row.overrides.is_empty());
     row.map(|row| Box::new(row.settings.clone()))
+}
+
+fn cleanups(services: &[Service]) -> Vec<Service> {
+    let is_cleanup = |row: &&Service| row.command == "cleanup" && row.service_type != ServiceType::Inet;
+    services.iter().filter(is_cleanup).cloned().collect()
 }
 
 fn transports(services: &[Service]) -> Vec<Service> {
@@ -122,6 +132,7 @@ impl Snapshot {
             postfix: loaded.postfix.clone(),
             services: loaded.services.iter().filter(is_served).cloned().collect(),
             transports: transports(&loaded.services),
+            cleanups: cleanups(&loaded.services),
             pickup: pickup(&loaded.services),
             process_limits: process_limits(&loaded.services),
             dovecot: loaded.dovecot.clone(),
@@ -139,6 +150,7 @@ impl Snapshot {
     /// The same with another queue: the one that is in use.
     pub fn keep_queue(&mut self, directory: &std::path::Path) {
         let rows = self.services.iter_mut().chain(&mut self.transports);
+        let rows = rows.chain(&mut self.cleanups);
         let of_services = rows.map(|service| &mut service.settings);
         let of_services = of_services.chain(self.pickup.as_deref_mut());
         for settings in of_services.chain([&mut self.postfix]) {
@@ -160,6 +172,7 @@ impl Snapshot {
             services: Vec::new(),
             transports: Vec::new(),
             keys: Keys::default(),
+            cleanups: Vec::new(),
             pickup: None,
             ..self.clone()
         }
@@ -179,6 +192,7 @@ impl Snapshot {
             transports: self.pipes(),
             dovecot: self.dovecot.as_ref().map(without_databases),
             keys: Keys::default(),
+            cleanups: Vec::new(),
             pickup: None,
             ..self.clone()
         }

@@ -61,6 +61,7 @@ impl TableFiles {
 /// Every table of main.cf, and of the rows of master.cf that are served.
 pub fn tables(snapshot: &Snapshot) -> Vec<TableRef> {
     let rows = snapshot.services.iter().chain(&snapshot.transports);
+    let rows = rows.chain(&snapshot.cleanups);
     let settings = rows
         .map(|row| &row.settings)
         .chain(snapshot.pickup.as_deref())

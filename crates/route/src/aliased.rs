@@ -116,6 +116,29 @@ mod tests {
     }
 
     #[test]
+    fn who_cannot_be_looked_up_has_no_class() {
+        let fails = || vec![TableRef::new("fail", "x")];
+        let class = |text: &str, change: &dyn Fn(&mut Postfix)| {
+            let mut settings = Postfix::clone(&router().settings);
+            change(&mut settings);
+            let (router, _) = Router::new(Arc::new(settings), Vec::new(), Arc::new(Nobody));
+            let address = Address::parse(text).expect("an address");
+            let undeliverable = router.undeliverable(&address, None);
+            let class = router.resolved_class(&address, None).ok();
+            assert_eq!(class.is_some(), undeliverable.is_ok(), "{text}");
+            class
+        };
+        let ways = |settings: &mut Postfix| settings.transport_maps = fails();
+        let places = |settings: &mut Postfix| settings.relocated_maps = fails();
+        assert_eq!(class("x@else.test", &ways), None);
+        assert_eq!(class("name@here.test", &ways), None);
+        // No transport is looked up for who is an alias or nobody.
+        assert_eq!(class("a@v.test", &ways), Some(Class::VirtualAlias));
+        assert_eq!(class("a@v.test", &places), None);
+        assert_eq!(class("x@else.test", &|_| {}), Some(Class::Default));
+    }
+
+    #[test]
     fn mail_for_nobody_is_returned() {
         let address = Address::parse("b@v.test").expect("an address");
         let route = router().resolve(&address, None).expect("an answer");

@@ -245,6 +245,15 @@ impl Router {
         Ok(Class::Default)
     }
 
+    /// The class of an address where everything can be told of where mail for it from `sender` goes: who asks about the address
+    /// waits with any answer else, as smtpd(8) does.
+    ///
+    /// # Errors
+    /// When a lookup fails, of the class or of the way.
+    pub fn resolved_class(&self, address: &Address, sender: Option<&Address>) -> Result<Class, Error> {
+        Ok(self.resolve(address, sender)?.class)
+    }
+
     /// Whether an address begins like an option of a command; without `allow_min_user` there is no mail for those.
     pub fn looks_like_option(&self, address: &Address) -> bool {
         address.local().starts_with('-') && !self.settings.allow_min_user
@@ -314,7 +323,11 @@ impl Router {
             transport: transport.to_owned(),
             next_hop: next_hop.unwrap_or_else(|| domain.to_owned()),
         };
-        let entry = self.transport_maps.entry(address);
+        let entry = match class {
+            // There is no way to those but by what they stand for.
+            Class::VirtualAlias => Ok(None),
+            _ => self.transport_maps.entry(address),
+        };
         match entry.map_err(|error| self.failed("transport_maps", error))? {
             Some(entry) => Ok(entry.changes(route, domain)),
             None => self.sendmail.mailer(route, domain),
@@ -358,15 +371,15 @@ impl Router {
             }
             None => {}
         }
-        // An address that stands for others goes where those go.
-        if self.aliased.has(address, self)? {
-            return Ok(None);
-        }
         let Route {
             class,
             transport,
             next_hop,
         } = self.resolve(address, sender)?;
+        // An address that stands for others goes where those go.
+        if self.aliased.has(address, self)? {
+            return Ok(None);
+        }
         // That nobody is called so is told by `existence`.
         if class == Class::VirtualAlias && self.unaliased() == format!("{transport}:{next_hop}") {
             return Ok(None);

@@ -32,11 +32,21 @@ pub fn stopped<'a>(settings: impl IntoIterator<Item = &'a (&'a str, &'a str)>) -
 
 /// A row of master.cf for a service on a port of the loopback with settings of its own.
 pub fn row<'a>(port: u16, settings: impl IntoIterator<Item = &'a Setting>) -> String {
-    let mut row = format!("127.0.0.1:{port} inet n - n - - smtpd\n");
-    for (name, value) in settings {
-        row.push_str(&format!("  -o {{ {name} = {value} }}\n"));
-    }
-    row
+    format!("127.0.0.1:{port} inet n - n - - smtpd\n") + &options(settings)
+}
+
+/// The same with a cleanup of its own, which has the same settings.
+pub fn row_with_cleanup(port: u16, settings: &[Setting]) -> String {
+    let (own, options) = (format!("cleanup{port}"), options(settings));
+    let smtpd = format!("127.0.0.1:{port} inet n - n - - smtpd\n  -o cleanup_service_name={own}\n");
+    format!("{smtpd}{options}{own} unix n - n - 0 cleanup\n{options}")
+}
+
+fn options<'a>(settings: impl IntoIterator<Item = &'a Setting>) -> String {
+    let lines = settings.into_iter();
+    lines
+        .map(|(name, value)| format!("  -o {{ {name} = {value} }}\n"))
+        .collect()
 }
 
 /// A line `name = value` of a file of cases.

@@ -88,6 +88,9 @@ pub(super) fn sender(context: &Context<'_>, name: &str) -> Verdict {
         return Verdict::Dunno;
     };
     let about = About::new(context.request.sender_written, SENDER);
+    if sender.is_some_and(|sender| context.router.resolved_class(sender, None).is_err()) {
+        return about.lookup_failed();
+    }
     check(context, name, about, |table| {
         access_tables::mail(table, sender, context.keys())
     })
@@ -98,6 +101,10 @@ pub(super) fn recipient(context: &Context<'_>, name: &str) -> Verdict {
         return Verdict::Dunno;
     };
     let about = About::new(context.request.recipient_written, RECIPIENT);
+    let from = context.request.sender.flatten();
+    if context.router.resolved_class(recipient, from).is_err() {
+        return about.lookup_failed();
+    }
     check(context, name, about, |table| {
         access_tables::mail(table, Some(recipient), context.keys())
     })

@@ -13,13 +13,16 @@ use crate::{About, Verdict};
 /// `host!user`) are never trusted unless `allow_untrusted_routing` says so.
 pub(super) fn is_authorized(context: &Context<'_>, recipient: &Address) -> Result<bool, route::Error> {
     let (local, settings) = (recipient.local(), context.settings);
+    let class = context
+        .router
+        .resolved_class(recipient, context.request.sender.flatten())?;
     let routed = local.contains('@')
         || (settings.allow_percent_hack && local.contains('%'))
         || (settings.swap_bangpath && local.contains('!'));
     if routed && !settings.allow_untrusted_routing {
         return Ok(false);
     }
-    Ok(context.router.class(recipient)? != Class::Default)
+    Ok(class != Class::Default)
 }
 
 fn unless_authorized(context: &Context<'_>, code: u16) -> Verdict {

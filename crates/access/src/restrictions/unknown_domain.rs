@@ -89,7 +89,11 @@ async fn unknown(context: &Context<'_>, address: &Address, about: &About) -> Ver
     let Some(domain) = address.domain() else {
         return Verdict::Dunno;
     };
-    match context.router.class(address) {
+    let from = match about.class {
+        SENDER => None,
+        _ => context.request.sender.flatten(),
+    };
+    match context.router.resolved_class(address, from) {
         Ok(Class::Default | Class::Relay) => {}
         // Ours need not be in DNS.
         Ok(_) => return Verdict::Dunno,

@@ -1,5 +1,6 @@
 //! The addresses of an envelope on their way into the queue: completed, changed by tables, expanded, copied.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use address::Address;
@@ -12,11 +13,11 @@ use settings::Postfix;
 use tables::addresses::Host;
 use tables::watch::{self, Hit};
 
-use super::leaves_out;
+use super::{Entry, leaves_out};
 use crate::milters::Milters;
 
 /// The tables that are asked about mail on its way into the queue.
-pub struct Cleanup {
+pub(super) struct Cleanup {
     pub(super) checks: Checks,
     /// `milter_header_checks`
     pub(super) of_filters: Checks,
@@ -33,14 +34,21 @@ pub struct ThisHost {
 }
 
 impl Cleanup {
-    /// Opens them. What is wrong with one is told to `log` now; every question to it fails.
-    pub fn open(settings: &Arc<Postfix>, router: &Arc<Router>, log: &Log) -> Cleanup {
+    /// Opens them. What is wrong with one is told to the log now, unless it was `told`; every question to it fails.
+    pub(super) fn open(
+        settings: &Arc<Postfix>,
+        router: &Arc<Router>,
+        (log, told): (&Log, &mut BTreeSet<String>),
+    ) -> Cleanup {
         let (mut checks, mut problems) = Checks::incoming(settings);
         let (mut of_filters, more) = Checks::of_filters(settings);
         problems.extend(more);
         let mut maps = Maps::open(settings, &mut problems);
         for problem in problems {
-            log.error("cleanup", &problem.to_string());
+            let text = problem.to_string();
+            if told.insert(text.clone()) {
+                log.error("cleanup", &text);
+            }
         }
         let own = log.clone();
         let tell: tables::Tell = Arc::new(move |text| own.warning("cleanup", text));
@@ -54,6 +62,11 @@ impl Cleanup {
             maps,
             host: ThisHost::new(router, settings),
         }
+    }
+
+    /// Its own settings.
+    pub(super) fn settings(&self) -> &Arc<Postfix> {
+        &self.host.settings
     }
 }
 
@@ -110,35 +123,27 @@ pub struct Rewriting {
     pub hits: Vec<Hit>,
 }
 
-impl Cleanup {
+impl Entry {
     /// What becomes of the sender of a message, each step that changes it by itself. The thread watches tables.
     ///
     /// # Errors
     /// When a table cannot be asked.
-    pub(crate) fn steps_of_sender(
-        &self,
-        sender: &Address,
-        settings: &Postfix,
-    ) -> Result<Vec<Rewriting>, Error> {
-        Addresses::of(self, settings).steps(sender, Role::EnvelopeSender)
+    pub(crate) fn steps_of_sender(&self, sender: &Address) -> Result<Vec<Rewriting>, Error> {
+        Addresses::of(&self.cleanup, &self.settings).steps(sender, Role::EnvelopeSender)
     }
 
     /// What becomes of a recipient, each step that changes it by itself. The thread watches tables.
     ///
     /// # Errors
     /// When a table cannot be asked.
-    pub(crate) fn steps_of_recipient(
-        &self,
-        recipient: &Address,
-        settings: &Postfix,
-    ) -> Result<Vec<Rewriting>, Error> {
-        Addresses::of(self, settings).steps(recipient, Role::EnvelopeRecipient)
+    pub(crate) fn steps_of_recipient(&self, recipient: &Address) -> Result<Vec<Rewriting>, Error> {
+        Addresses::of(&self.cleanup, &self.settings).steps(recipient, Role::EnvelopeRecipient)
     }
 }
 
 /// What is done to the addresses of one message.
 pub(super) struct Addresses<'a> {
-    cleanup: &'a Cleanup,
+    pub(super) cleanup: &'a Cleanup,
     pub(super) settings: &'a Postfix,
     /// Tables are asked.
     is_mapped: bool,

@@ -10,7 +10,7 @@ use milter::standing::Decision;
 use queue::{Facts, Incoming};
 use smtp::Reply;
 
-use super::addresses::Addresses;
+use super::addresses::{Addresses, Cleanup};
 use super::content::{self, About, Verdict};
 use super::draft::{Draft, Extent, Problem};
 use super::{CONTENT_FILTER, Circumstances, Failure, leaves_out};
@@ -51,12 +51,12 @@ impl Circumstances {
 pub(super) async fn for_others(
     circumstances: &Circumstances,
     (envelope, queue_id): (&Envelope, &QueueId),
-    front: &Front,
+    cleanup: &Cleanup,
 ) -> Review {
     if !circumstances.is_for_filters() {
         return Review::None;
     }
-    let Ok(Some(mut filters)) = front.cleanup.milters.for_client(None) else {
+    let Ok(Some(mut filters)) = cleanup.milters.for_client(None) else {
         return Review::None;
     };
     match tell_envelope(&mut filters, envelope, queue_id).await {
@@ -124,7 +124,7 @@ impl OnItsWay<'_> {
         filters: &mut Filters,
         (addresses, front): (&Addresses<'_>, &Front),
     ) -> Result<Seen, Failure> {
-        let checks = &front.cleanup.of_filters;
+        let checks = &addresses.cleanup.of_filters;
         let checks = Some(checks).filter(|checks| !checks.is_empty());
         let on_both = (&mut *self.envelope, addresses);
         let mut draft = Draft::open(self.incoming, self.extent, on_both, checks).map_err(Failure::Queue)?;

@@ -432,7 +432,7 @@ impl Attempt {
             incoming,
             Origin::Forward,
             &envelope,
-            (Arc::clone(settings), &self.front),
+            (&self.front.cleanups.main, &self.front.log),
         );
         submission.write(forward.header.as_bytes());
         let mut reader = content.content.reader();

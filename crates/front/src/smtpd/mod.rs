@@ -46,6 +46,8 @@ pub struct Smtpd {
     /// Its name in master.cf.
     name: String,
     settings: Arc<Postfix>,
+    /// Where its mail goes into the queue.
+    entry: crate::cleanup::Entry,
     access: Access,
     policies: policies::Policies,
     milters: crate::milters::Milters,
@@ -100,6 +102,7 @@ impl Smtpd {
             authority: Arc::clone(&front.auth),
             is_foreign: false,
             filter,
+            entry: front.cleanups.entry(&settings),
             front,
             name: name.to_owned(),
             settings,

@@ -334,14 +334,8 @@ impl Session {
         match crate::cleanup::rewritten(recipient, &service.front.router, &service.settings) {
             Ok(Some(address)) => Ok(address),
             Ok(None) => Err(bad_recipient()),
-            Err(error) => {
-                service.log.error("smtpd", &error.to_string());
-                Err(Refusal {
-                    code: 451,
-                    status: StatusCode::temporary(3, 0),
-                    text: format!("<{recipient}>: Temporary lookup failure"),
-                })
-            }
+            // The lists ask the same tables, and put off whom they cannot judge.
+            Err(_) => Ok(intake::qualify(recipient.clone(), &service.settings)),
         }
     }
 
@@ -393,7 +387,8 @@ impl Session {
         let origin = self.origin(link);
         let attributes = self.attributes(link);
         if let Some(transaction) = &mut self.transaction {
-            let all = (&self.service.settings, &*self.service.front, &self.memory.actions);
+            let service = &self.service;
+            let all = (&service.entry, &service.front.log, &self.memory.actions);
             transaction.begin_content(origin, attributes, all);
         }
         Step::Answer(Answer::Accept)

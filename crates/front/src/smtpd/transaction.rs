@@ -4,13 +4,11 @@ use access::Actions;
 use address::{Address, Domain};
 use envelope::{Envelope, QueueId, Recipient};
 use queue::Incoming;
-use settings::Postfix;
 use smtp::server::{MailOptions, RcptOptions};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::Front;
-use crate::cleanup::{Accepted, Declined, Submission};
+use crate::cleanup::{Accepted, Declined, Entry, Submission};
 use crate::milters::Filters;
 use intake::Origin;
 
@@ -182,12 +180,12 @@ impl Transaction {
         &mut self,
         origin: Origin,
         attributes: Vec<(String, String)>,
-        (settings, front, actions): (&Arc<Postfix>, &Front, &Actions),
+        (entry, log, actions): (&Entry, &maillog::Log, &Actions),
     ) {
         let Stage::Addressed(incoming) = std::mem::replace(&mut self.stage, Stage::Empty) else {
             return;
         };
-        let submission = Submission::begin(incoming, origin, &self.envelope, (Arc::clone(settings), front));
+        let submission = Submission::begin(incoming, origin, &self.envelope, (entry, log));
         let mut submission = submission.begun_at(self.began_micros).with_attributes(attributes);
         submission.prepend(&actions.prepend);
         self.stage = Stage::Content(Box::new(submission));

@@ -36,8 +36,8 @@ pub(super) async fn send(
         body: BodyKind::default(),
     };
     let incoming = front.spool.begin(now());
-    let settings = (Arc::clone(&front.settings), &**front);
-    let submission = Submission::begin(incoming, Origin::Report, &envelope, settings);
+    let by = (&front.cleanups.main, &front.log);
+    let submission = Submission::begin(incoming, Origin::Report, &envelope, by);
     let mut submission = submission
         .with_trace(Trace::Probe)
         .with_attributes(vec![(PROBED.to_owned(), key.to_owned())]);

@@ -5,6 +5,7 @@ macro_rules! rows {
     ([{$($next:tt)*} $($more:tt)*] $($row:tt)*) => {
         $($next)*! {
             [$($more)*] $($row)*
+            cleanup_service_name: Text = "cleanup", Reload, "The row of master.cf by whose settings mail goes into the queue.";
             always_bcc: Text = "", Reload, "Who gets a copy of every message.";
             sender_bcc_maps: Tables = "", Reload, "Copies by sender.";
             recipient_bcc_maps: Tables = "", Reload, "Copies by recipient.";

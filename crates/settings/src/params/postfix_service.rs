@@ -81,8 +81,6 @@ crate::params::others! {
         "Memory for reading Berkeley DB tables.";
     "bounce_service_name" Text "bounce" NoEffect "services find each other without names in the file system"
         "The name of the bounce service.";
-    "cleanup_service_name" Text "cleanup" NoEffect "services find each other without names in the file system"
-        "The name of the cleanup service.";
     "connection_cache_service_name" Text "scache" NoEffect "services find each other without names in the file system"
         "The name of the connection cache.";
     "daemon_directory" Text "/usr/lib/postfix/sbin" NoEffect "Yubin has its own programs and manual pages"

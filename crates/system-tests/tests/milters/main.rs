@@ -139,17 +139,14 @@ fn theirs(cases: &[Case]) -> Postfix {
 fn ours(cases: &[Case]) -> Sandbox {
     let mut sandbox = side_by_side::stopped(MAIN_CF);
     let rows = (OUR_FIRST_PORT..).zip(cases);
-    let rows = rows.map(|(port, case)| {
-        let own = case.settings.iter().filter(|_| case.sendmail.is_none());
-        side_by_side::row(port, own)
+    let rows = rows.map(|(port, case)| match case.sendmail {
+        None => side_by_side::row_with_cleanup(port, &case.settings),
+        Some(_) => side_by_side::row(port, &[]),
     });
     sandbox.append_to("master.cf", &rows.collect::<String>());
     sandbox.launch();
     sandbox
 }
-
-/// Settings that are ours for all services: what looks at content is opened once.
-const OF_ALL: &[&str] = &["header_checks", "body_checks", "milter_header_checks"];
 
 fn by_theirs(case: &Case, port: u16, around: &Surroundings, theirs: &Postfix) -> Told {
     let Some(arguments) = &case.sendmail else {
@@ -204,12 +201,7 @@ fn run_local(case: &Case, around: &Surroundings, log: &dyn Fn() -> String, leave
 }
 
 fn by_ours(case: &Case, port: u16, around: &Surroundings, ours: &mut Sandbox) -> Told {
-    let is_local = case.sendmail.is_some();
-    let of_all = case
-        .settings
-        .iter()
-        .filter(|(name, _)| is_local || OF_ALL.contains(&name.as_str()));
-    let of_all: Vec<_> = of_all.collect();
+    let of_all: Vec<_> = case.settings.iter().filter(|_| case.sendmail.is_some()).collect();
     let main_cf = ours.config_directory().join("main.cf");
     let before = std::fs::read_to_string(&main_cf).unwrap();
     of_all

@@ -66,6 +66,18 @@ const USES: &[(&str, &str)] = &[
         "set recipient_bcc_maps = TABLE\nsendmail bob alice\nmail alice",
     ),
     (
+        "always-bcc-alias",
+        "set always_bcc = bob\nset virtual_alias_domains =\nset virtual_alias_maps = inline:{ { alice@sandbox.test = alice@sandbox.test } }, TABLE\nsendmail bob alice\nmail alice",
+    ),
+    (
+        "always-bcc-canonical",
+        "set always_bcc = bob\nset recipient_canonical_maps = inline:{ { alice@sandbox.test = alice@sandbox.test } }, TABLE\nsendmail bob alice\nmail alice",
+    ),
+    (
+        "always-bcc-transport",
+        "set always_bcc = x@peer.test\nset transport_maps = inline:{ { alice@sandbox.test = local: }, { sender@sandbox.test = local: } }, TABLE\nsendmail bob alice\nmail alice",
+    ),
+    (
         "header-checks",
         "set header_checks = TABLE\nsendmail bob alice\nmail alice",
     ),
@@ -172,6 +184,9 @@ const DIFFERENT: &[(&str, &str)] = &[
     // Postfix looks for a default once before it is asked for anybody.
     ("transport/", "lookup error for \"*\""),
     ("transport/", "lookup of * returns"),
+    ("always-bcc-transport/", "lookup error for \"*\""),
+    ("always-bcc-transport/", "lookup of * returns"),
+    ("always-bcc-transport/", "address_verify_transport_maps"),
     ("transport/", "address_verify_transport_maps"),
     // It is accepted, after all.
     ("", "map nesting for"),

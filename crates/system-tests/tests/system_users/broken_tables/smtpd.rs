@@ -1,13 +1,17 @@
 //! What smtpd asks tables: each use with each broken table, a service of its own.
 
+use std::fs::Permissions;
 use std::net::Ipv4Addr;
+use std::os::unix::fs::PermissionsExt;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use system_tests::incumbent::Postfix;
 use system_tests::lines::LineClient;
 use system_tests::rules::split_rule;
 use system_tests::side_by_side::{self, Ledger, OUR_FIRST_PORT, Setting, THEIR_FIRST_PORT, main_cf};
 use system_tests::users::{self, Host};
-use system_tests::{has_program, wait_for};
+use system_tests::{Sandbox, has_program, wait_for};
 
 use super::{faults, is_chosen};
 
@@ -123,6 +127,116 @@ const USES: &[(&str, &str, &str)] = &[
         "smtpd_sender_login_maps = TABLE; smtpd_sender_restrictions = reject_known_sender_login_mismatch",
         "alice@example.test",
     ),
+    (
+        "sender-login logged-in",
+        "smtpd_sasl_auth_enable = yes; smtpd_sender_login_maps = TABLE; smtpd_sender_restrictions = reject_sender_login_mismatch",
+        "alice@example.test",
+    ),
+    (
+        "sender-login-auth logged-in",
+        "smtpd_sasl_auth_enable = yes; smtpd_sender_login_maps = TABLE; smtpd_sender_restrictions = reject_authenticated_sender_login_mismatch",
+        "alice@example.test",
+    ),
+    (
+        "sender-login-known logged-in",
+        "smtpd_sasl_auth_enable = yes; smtpd_sender_login_maps = TABLE; smtpd_sender_restrictions = reject_known_sender_login_mismatch",
+        "alice@example.test",
+    ),
+    (
+        "sender-login-unknown",
+        "smtpd_sasl_auth_enable = yes; smtpd_sender_login_maps = TABLE; smtpd_sender_restrictions = reject_unauthenticated_sender_login_mismatch",
+        "alice@example.test",
+    ),
+    ("transport", "transport_maps = TABLE", "alice@example.test"),
+    (
+        "transport-elsewhere",
+        "transport_maps = TABLE",
+        "x@elsewhere.example",
+    ),
+    (
+        "transport-deferring",
+        "transport_maps = TABLE; smtpd_relay_restrictions = permit_mynetworks, defer_unauth_destination",
+        "x@elsewhere.example",
+    ),
+    ("transport-relayed", "transport_maps = TABLE", "x@relay.example"),
+    (
+        "transport-trusted",
+        "transport_maps = TABLE; mynetworks = 127.0.0.0/8",
+        "alice@example.test",
+    ),
+    (
+        "transport-trusted-elsewhere",
+        "transport_maps = TABLE; mynetworks = 127.0.0.0/8",
+        "x@elsewhere.example",
+    ),
+    (
+        "transport-trusted-unasked",
+        "transport_maps = TABLE; mynetworks = 127.0.0.0/8; smtpd_reject_unlisted_recipient = no",
+        "x@elsewhere.example",
+    ),
+    (
+        "transport-aliased",
+        "transport_maps = TABLE; virtual_alias_maps = static:alice@example.test",
+        "x@alias.example",
+    ),
+    (
+        "transport-of-sender",
+        "transport_maps = TABLE; smtpd_reject_unlisted_sender = yes; smtpd_reject_unlisted_recipient = no; smtpd_relay_restrictions = check_client_access static:OK, reject_unauth_destination",
+        "x@elsewhere.example",
+    ),
+    (
+        "transport-access",
+        "transport_maps = TABLE; smtpd_reject_unlisted_recipient = no; smtpd_relay_restrictions = check_recipient_access inline:{ { x = REJECT } }, check_client_access static:OK, reject_unauth_destination",
+        "x@elsewhere.example",
+    ),
+    (
+        "transport-sender-access",
+        "transport_maps = TABLE; smtpd_reject_unlisted_recipient = no; smtpd_relay_restrictions = check_sender_access inline:{ { x = REJECT } }, check_client_access static:OK, reject_unauth_destination",
+        "x@elsewhere.example",
+    ),
+    ("relocated", "relocated_maps = TABLE", "alice@example.test"),
+    (
+        "relocated-elsewhere",
+        "relocated_maps = TABLE",
+        "x@elsewhere.example",
+    ),
+    (
+        "relocated-trusted",
+        "relocated_maps = TABLE; mynetworks = 127.0.0.0/8",
+        "x@elsewhere.example",
+    ),
+    (
+        "sender-relayhost",
+        "sender_dependent_relayhost_maps = TABLE; mynetworks = 127.0.0.0/8",
+        "x@elsewhere.example",
+    ),
+    (
+        "sender-transport",
+        "sender_dependent_default_transport_maps = TABLE; mynetworks = 127.0.0.0/8",
+        "x@elsewhere.example",
+    ),
+    (
+        "sender-transport-stranger",
+        "sender_dependent_default_transport_maps = TABLE",
+        "x@elsewhere.example",
+    ),
+    ("domains", "relay_domains = TABLE", "x@elsewhere.example"),
+    (
+        "domains-unasked",
+        "relay_domains = TABLE; smtpd_reject_unlisted_recipient = no; smtpd_relay_restrictions = check_client_access static:OK, reject_unauth_destination",
+        "x@elsewhere.example",
+    ),
+    (
+        "transport-unknown-domain",
+        "transport_maps = TABLE; smtpd_sender_restrictions = reject_unknown_sender_domain; smtpd_reject_unlisted_recipient = no; smtpd_relay_restrictions = check_client_access static:OK, reject_unauth_destination",
+        "x@elsewhere.example",
+    ),
+    (
+        "relocated-aliased",
+        "relocated_maps = TABLE; virtual_alias_maps = static:alice@example.test",
+        "x@alias.example",
+    ),
+    ("transport-unaliased", "transport_maps = TABLE", "x@alias.example"),
 ];
 
 /// The uses that are tried with every fault.
@@ -210,20 +324,23 @@ fn inside_the_host() {
     if cases.is_empty() {
         return ledger.tell();
     }
-    let theirs = (THEIR_FIRST_PORT..).zip(&cases);
-    let services: Vec<_> = theirs.map(|(port, case)| (port, case.settings.clone())).collect();
-    let theirs = Postfix::start(&main_cf(MAIN_CF), &services).unwrap();
     let mut ours = side_by_side::stopped(MAIN_CF);
     ours.edit_main_cf("smtpd_recipient_restrictions", "");
+    let socket = serve_log_ins(&ours);
     let rows = (OUR_FIRST_PORT..).zip(&cases);
     let rows: String = rows
         .map(|(port, case)| side_by_side::row(port, &case.settings))
         .collect();
     ours.append_to("master.cf", &rows);
     ours.launch();
+    let theirs = (THEIR_FIRST_PORT..).zip(&cases);
+    let services: Vec<_> = theirs.map(|(port, case)| (port, case.settings.clone())).collect();
+    let main_cf = main_cf(MAIN_CF) + &format!("smtpd_sasl_type = dovecot\nsmtpd_sasl_path = {socket}\n");
+    let theirs = Postfix::start(&main_cf, &services).unwrap();
+    let credentials = STANDARD.encode(format!("\0alice\0{}", ours.password("alice")));
     let (by_theirs, by_ours) = std::thread::scope(|scope| {
-        let by_theirs = scope.spawn(|| all(&cases, THEIR_FIRST_PORT, &|| theirs.log()));
-        let by_ours = all(&cases, OUR_FIRST_PORT, &|| ours.log());
+        let by_theirs = scope.spawn(|| all((&cases, &credentials), THEIR_FIRST_PORT, &|| theirs.log()));
+        let by_ours = all((&cases, &credentials), OUR_FIRST_PORT, &|| ours.log());
         (by_theirs.join().unwrap(), by_ours)
     });
     for (case, (by_theirs, by_ours)) in cases.iter().zip(by_theirs.iter().zip(&by_ours)) {
@@ -231,6 +348,18 @@ fn inside_the_host() {
         ledger.compare(&case.name, by_theirs, by_ours);
     }
     ledger.tell();
+}
+
+/// Has Yubin tell Postfix who may log in: at this socket.
+fn serve_log_ins(ours: &Sandbox) -> String {
+    let directory = ours.scratch().join("sockets");
+    std::fs::create_dir(&directory).unwrap();
+    // Postfix is somebody else.
+    std::fs::set_permissions(&directory, Permissions::from_mode(0o777)).unwrap();
+    let socket = directory.join("auth").display().to_string();
+    let listener = format!("service auth {{\n  unix_listener {socket} {{\n    mode = 0666\n  }}\n}}\n");
+    ours.append_to("dovecot.conf", &listener);
+    socket
 }
 
 /// A case of main.cf: both programs are started for it.
@@ -247,34 +376,36 @@ fn one_by_one(case: &Case, ledger: &mut Ledger) {
     ours.edit_main_cf("smtpd_recipient_restrictions", "");
     ours.append_to("master.cf", &side_by_side::row(our_port, &[]));
     ours.launch();
-    let by_theirs = run(case, their_port, &|| theirs.log());
-    let by_ours = run(case, our_port, &|| ours.log());
+    let by_theirs = run((case, ""), their_port, &|| theirs.log());
+    let by_ours = run((case, ""), our_port, &|| ours.log());
     ledger.told(&case.name, &by_theirs);
     ledger.compare(&case.name, &by_theirs, &by_ours);
 }
 
 /// All cases with one program.
-fn all(cases: &[Case], first_port: u16, log: &dyn Fn() -> String) -> Vec<String> {
+fn all((cases, credentials): (&[Case], &str), first_port: u16, log: &dyn Fn() -> String) -> Vec<String> {
     (first_port..)
         .zip(cases)
-        .map(|(port, case)| run(case, port, log))
+        .map(|(port, case)| run((case, credentials), port, log))
         .collect()
 }
 
 /// What a client is told, and the warnings in the log.
-fn run(case: &Case, port: u16, log: &dyn Fn() -> String) -> String {
+fn run((case, credentials): (&Case, &str), port: u16, log: &dyn Fn() -> String) -> String {
     let logged = log().len();
     let mut client = LineClient::connect_from(Ipv4Addr::new(127, 0, 0, 2).octets(), port);
     let mut told = format!("S: {}\n", reply(&mut client).replace("Yubin", "Postfix"));
     let mut is_accepted = false;
-    for line in [
-        "EHLO client.example",
+    let log_in = format!("AUTH PLAIN {credentials}");
+    let log_in = Some(log_in.as_str()).filter(|_| case.name.contains(" logged-in "));
+    let rest = [
         "MAIL FROM:<sender@relay.example>",
         &format!("RCPT TO:<{}>", case.to),
         "DATA",
         "Subject: x\r\n\r\nx\r\n.",
         "QUIT",
-    ] {
+    ];
+    for line in std::iter::once("EHLO client.example").chain(log_in).chain(rest) {
         if line.starts_with("Subject:") && !is_accepted {
             continue;
         }
