@@ -15,7 +15,7 @@ use crate::append::MaildirAppend;
 use crate::folder::Folder;
 use crate::names::Naming;
 use crate::open_folders::OpenFolders;
-use crate::{file_name, flags, folders, paths, subscriptions, transfer};
+use crate::{file_name, flags, folders, paths, subscriptions, transfer, uidlist};
 
 /// How an account's maildir is shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -471,6 +471,18 @@ impl Store for MaildirStore {
                 (record.uid, String::from_utf8_lossy(base).into_owned())
             };
             Ok(Some(folder.index.records().iter().map(name).collect()))
+        })
+    }
+
+    fn guid(&self, mailbox: &MailboxId) -> Result<Option<[u8; 16]>> {
+        self.account
+            .with_folder(mailbox, |folder, _| Ok(uidlist::guid(&folder.path)))
+    }
+
+    fn rescan(&self, mailbox: &MailboxId) -> Result<()> {
+        self.account.with_folder(mailbox, |folder, taken| {
+            folder.sync_reading(taken, true)?;
+            folder.sync(taken)
         })
     }
 

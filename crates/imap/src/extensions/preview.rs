@@ -29,7 +29,8 @@ pub(crate) fn push(out: &mut Vec<u8>, item: &PreviewItem, source: Option<&mut So
     Ok(())
 }
 
-fn text(source: &mut Source) -> Result<String> {
+/// The beginning of the text.
+pub(crate) fn text(source: &mut Source) -> Result<String> {
     source.structure()?;
     let Some((part, language)) = source.parsed().and_then(preview::part) else {
         return Ok(String::new());

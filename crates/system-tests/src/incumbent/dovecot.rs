@@ -103,6 +103,18 @@ impl Dovecot {
         own(&file);
     }
 
+    /// A directory of the test's own, which others may look into.
+    pub fn directory(&self) -> &Path {
+        self.root.path()
+    }
+
+    /// Runs `doveadm` as root.
+    pub fn doveadm(&self, arguments: &[String], input: &[u8]) -> Finished {
+        let mut command = Command::new("/usr/bin/doveadm");
+        command.arg("-c").arg(self.path("dovecot.conf")).args(arguments);
+        program::run(&mut command, input)
+    }
+
     fn make_certificate(&self) {
         let mut command = Command::new("openssl");
         command.args([
