@@ -33,6 +33,8 @@ Commands:
   pw        makes a stored password from a password, or tests one
   reload    has the configuration read again
   stop      stops the mailbox services
+  copy, deduplicate, expunge, fetch, flags, force-resync, import, index, mailbox, move, purge, save, search
+            work on the mail of -u USER, of all users (-A), or of those in -F FILE: each called alone shows its arguments
   user      [-e TEXT | -f FIELD | -u] USER...: shows what the userdb says";
 
 /// A call: the configuration file and what follows the sub-command's name.
