@@ -20,6 +20,7 @@ mod links;
 mod log_rotation;
 mod mail;
 mod mail_queue;
+mod mail_user;
 mod mailbox_session;
 mod makemap;
 mod message_keys;

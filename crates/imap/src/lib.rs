@@ -14,5 +14,6 @@
 pub mod extensions;
 pub mod id;
 pub mod login;
+pub mod outside;
 pub mod session;
 pub mod wire;

@@ -362,6 +362,17 @@ pub trait Store: Send + Sync {
         Ok(())
     }
 
+    /// What other programs call the mailbox for good, where it came from such (the GUID in `dovecot-uidlist`).
+    fn guid(&self, mailbox: &MailboxId) -> Result<Option<[u8; 16]>> {
+        let _ = mailbox;
+        Ok(None)
+    }
+
+    /// Looks at every message again, whatever is known of what others did to the mailbox.
+    fn rescan(&self, mailbox: &MailboxId) -> Result<()> {
+        self.status(mailbox).map(drop)
+    }
+
     /// What is kept of the messages beside them; `None` where nothing is.
     fn cache(&self, mailbox: &MailboxId) -> Option<Arc<dyn Cache>> {
         let _ = mailbox;

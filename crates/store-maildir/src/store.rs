@@ -16,7 +16,7 @@ use crate::append::MaildirAppend;
 use crate::folder::Folder;
 use crate::names::Naming;
 use crate::open_folders::OpenFolders;
-use crate::{file_name, flags, folders, paths, subscriptions, transfer, uidls};
+use crate::{file_name, flags, folders, paths, subscriptions, transfer, uidlist, uidls};
 
 /// How an account's maildir is shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -511,6 +511,18 @@ impl Store for MaildirStore {
                 Some((base, uidl.clone()))
             });
             uidls::save(&folder.path, |base| bases.contains_key(base), named)
+        })
+    }
+
+    fn guid(&self, mailbox: &MailboxId) -> Result<Option<[u8; 16]>> {
+        self.account
+            .with_folder(mailbox, |folder, _| Ok(uidlist::guid(&folder.path)))
+    }
+
+    fn rescan(&self, mailbox: &MailboxId) -> Result<()> {
+        self.account.with_folder(mailbox, |folder, taken| {
+            folder.sync_reading(taken, true)?;
+            folder.sync(taken)
         })
     }
 

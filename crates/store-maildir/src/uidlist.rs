@@ -2,6 +2,7 @@
 //! `yubin.imported` beside it says that it was, so that a lost index does not bring UIDs back that were given on since.
 
 use std::collections::HashMap;
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
 use mailbox::{Result, Uid, UidValidity};
@@ -13,6 +14,9 @@ const IMPORTED: &str = "yubin.imported";
 
 /// The largest file that is read, in bytes.
 const FILE_BYTES_MAX: u64 = 1 << 30;
+
+/// The first line has at most so many octets.
+const LINE_BYTES_MAX: u64 = 4096;
 
 /// What Dovecot knew of a mailbox.
 #[derive(Debug, PartialEq, Eq)]
@@ -30,6 +34,24 @@ pub(crate) fn read(directory: &Path) -> Option<UidList> {
         return None;
     }
     parse(&std::fs::read(&path).ok()?)
+}
+
+/// What Dovecot calls the mailbox for good: the word `G` and 32 digits in the first line.
+pub(crate) fn guid(directory: &Path) -> Option<[u8; 16]> {
+    let file = std::fs::File::open(directory.join(NAME)).ok()?;
+    let mut line = String::new();
+    BufReader::new(file.take(LINE_BYTES_MAX))
+        .read_line(&mut line)
+        .ok()?;
+    guid_in(&line)
+}
+
+fn guid_in(line: &str) -> Option<[u8; 16]> {
+    let digits = line
+        .split_ascii_whitespace()
+        .find_map(|word| word.strip_prefix('G'))?;
+    let number = (digits.len() == 32).then(|| u128::from_str_radix(digits, 16))?;
+    number.ok().map(u128::to_be_bytes)
 }
 
 /// Whether there is a list.
@@ -116,5 +138,8 @@ mod tests {
         assert_eq!(list.uids[b"1795297831.M343101P7830.vm,S=16,W=18".as_slice()], 1);
         assert_eq!(parse(b"1 5 3\n2 x:2,\n").unwrap().uids[b"x".as_slice()], 2);
         assert_eq!(parse(b"9 what\n"), None);
+        let guid = guid_in("3 V1 N9 Gd9ab21142712026b961e000083ecc375 x").unwrap();
+        assert_eq!((guid[0], guid[15]), (0xd9, 0x75));
+        assert_eq!(guid_in("1 5 3"), None);
     }
 }

@@ -482,6 +482,14 @@ impl Store for Limited {
         self.inner.save_uidls(mailbox, uidls)
     }
 
+    fn guid(&self, mailbox: &MailboxId) -> Result<Option<[u8; 16]>> {
+        self.inner.guid(mailbox)
+    }
+
+    fn rescan(&self, mailbox: &MailboxId) -> Result<()> {
+        self.inner.rescan(mailbox)
+    }
+
     fn cache(&self, mailbox: &MailboxId) -> Option<Arc<dyn Cache>> {
         self.inner.cache(mailbox)
     }

@@ -473,6 +473,16 @@ impl Store for Joined {
         at.part.store.storage_names(&at.inner)
     }
 
+    fn guid(&self, mailbox: &MailboxId) -> Result<Option<[u8; 16]>> {
+        let at = self.behind(mailbox)?;
+        at.part.store.guid(&at.inner)
+    }
+
+    fn rescan(&self, mailbox: &MailboxId) -> Result<()> {
+        let at = self.behind(mailbox)?;
+        at.part.store.rescan(&at.inner)
+    }
+
     fn pop3_notes(&self, mailbox: &MailboxId) -> Result<HashMap<Uid, Pop3Note>> {
         let at = self.behind(mailbox)?;
         at.part.store.pop3_notes(&at.inner)

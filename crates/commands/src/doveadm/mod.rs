@@ -3,8 +3,11 @@
 mod auth;
 mod formatter;
 mod log;
+mod mail;
+mod mailbox;
 pub(crate) mod master;
 mod pw;
+mod screen;
 mod user;
 
 use std::path::PathBuf;
@@ -30,6 +33,8 @@ Commands:
   pw        makes a stored password from a password, or tests one
   reload    has the configuration read again
   stop      stops the mailbox services
+  copy, deduplicate, expunge, fetch, flags, force-resync, import, index, mailbox, move, purge, save, search
+            work on the mail of -u USER, of all users (-A), or of those in -F FILE: each called alone shows its arguments
   user      [-e TEXT | -f FIELD | -u] USER...: shows what the userdb says";
 
 /// A call: the configuration file and what follows the sub-command's name.
@@ -40,12 +45,17 @@ struct Call {
     /// `-f`
     formatter: Option<Formatter>,
     args: Vec<String>,
+    /// `-v`, `-D`
+    is_verbose: bool,
+    /// Another `doveadm` shows what this one finds for one user.
+    is_helper: bool,
 }
 
 /// Runs the command.
 pub(crate) fn run(invocation: &Invocation) -> ExitCode {
     let mut config_file = configuration::dovecot_file();
     let (mut overrides, mut formatter) = (Vec::new(), None);
+    let (mut is_verbose, mut is_helper) = (false, false);
     let mut args = invocation.args.iter();
     loop {
         match args.next().map(String::as_str) {
@@ -70,6 +80,8 @@ pub(crate) fn run(invocation: &Invocation) -> ExitCode {
                 }
                 None => return usage(HELP),
             },
+            Some("-v" | "-D" | "-Dv" | "-vD") => is_verbose = true,
+            Some("--for-another") => is_helper = true,
             Some("-i") => return fatal("-i: there is one instance, which -c names"),
             Some("--help") => {
                 print_line(HELP);
@@ -82,6 +94,8 @@ pub(crate) fn run(invocation: &Invocation) -> ExitCode {
                     overrides,
                     formatter,
                     args: args.cloned().collect(),
+                    is_verbose,
+                    is_helper,
                 };
                 return dispatch(command, &call);
             }
@@ -101,13 +115,30 @@ fn dispatch(command: &str, call: &Call) -> ExitCode {
             print_line(HELP);
             ExitCode::SUCCESS
         }
-        other => {
-            eprint_line(&format!(
-                "doveadm: {other}: there is no such command, or it is not there yet"
-            ));
-            usage(HELP)
-        }
+        "mailbox" if call.args.first().is_some_and(|word| word == "mutf7") => mailbox::mutf7(&call.args[1..]),
+        other => match mail::command_of(other, &call.args) {
+            Ok((command, args)) => mail::run(command, args, call),
+            Err(begun) if begun.is_empty() => {
+                eprint_line(&format!(
+                    "doveadm: {other}: there is no such command, or it is not there yet"
+                ));
+                usage(HELP)
+            }
+            Err(begun) => usage(&group_usage(other, &begun)),
+        },
     }
+}
+
+/// What may follow the first word of commands that have two.
+fn group_usage(word: &str, commands: &[&mail::Command]) -> String {
+    let rest = |command: &mail::Command| command.name[word.len()..].trim().to_owned();
+    let lines = commands
+        .iter()
+        .map(|command| format!("\n  {:12} {}", rest(command), mail::all_arguments(command)));
+    format!(
+        "usage: doveadm [-Dv] [-f <formatter>] {word} <command> [<args>]{}",
+        lines.collect::<String>()
+    )
 }
 
 fn usage(text: &str) -> ExitCode {

@@ -4,12 +4,10 @@
 mod options;
 
 use std::io::{BufRead, ErrorKind, Read};
-use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use agent::location::Location;
-use auth::variables::{Variables, expand};
 use auth::{Account, Auth};
 use deliver_local::Content;
 use deliver_local::task::{Save, Saving};
@@ -18,6 +16,7 @@ use os::identity::Identity;
 use os::mail_spool;
 use settings::{Connection, Dovecot, Postfix};
 
+use crate::mail_user::{self, Refused};
 use crate::submission::EX_TEMPFAIL;
 use crate::{EX_USAGE, Invocation, print_line};
 use options::{Options, Parsed};
@@ -132,7 +131,10 @@ fn read_settings(options: &Options) -> Result<Dovecot, Failure> {
 /// Whose mailbox it is, and as whom it is written, if not as whoever calls.
 fn whose(options: &Options, settings: &Dovecot) -> Result<(Account, Option<Identity>), Failure> {
     let Some(user) = &options.user else {
-        return Ok((own_account(settings)?, None));
+        let own = mail_user::own_account(settings, "lda");
+        return own
+            .map(|account| (account, None))
+            .map_err(|text| later(format!("{text}. Say it with -d USER")));
     };
     let (auth, problems) = Auth::new(settings);
     if let Some(problem) = problems.first() {
@@ -142,30 +144,10 @@ fn whose(options: &Options, settings: &Dovecot) -> Result<(Account, Option<Ident
         code: EX_NOUSER,
         text: format!("there is no user {user}"),
     })?;
-    if account.uid == 0 {
-        return Err(later(format!(
-            "user {user} is root: mail is never written as root"
-        )));
+    match mail_user::identity_of(&account) {
+        Ok(identity) => Ok((account, identity)),
+        Err(Refused::Root(text) | Refused::NoRight(text) | Refused::Unknown(text)) => Err(later(text)),
     }
-    if account.uid == Identity::current().uid {
-        return Ok((account, None));
-    }
-    if !os::is_root() {
-        return Err(later(format!(
-            "cannot write the mail of {user}: it is another user's. Call dovecot-lda as root, or as that user without -d"
-        )));
-    }
-    let system = os::users::user_by_name(&account.user).map_err(|error| later(error.to_string()))?;
-    let groups = match system.filter(|system| system.uid == account.uid) {
-        Some(system) => os::users::groups_of(&system).map_err(|error| later(error.to_string()))?,
-        None => vec![account.gid],
-    };
-    let identity = Identity {
-        uid: account.uid,
-        gid: account.gid,
-        groups,
-    };
-    Ok((account, Some(identity)))
 }
 
 /// Makes the user's INBOX while this is root, where it lies in a spool of the group `mail_privileged_group` and is missing.
@@ -205,42 +187,6 @@ fn make_inbox(account: &Account, settings: &Dovecot) -> Result<(), Failure> {
         }
         _ => Ok(()),
     }
-}
-
-/// Who calls, as its environment says (`mailbox_command` of Postfix).
-fn own_account(settings: &Dovecot) -> Result<Account, Failure> {
-    let own = Identity::current();
-    if own.uid == 0 {
-        return Err(later(
-            "root must say whose mail it is: -d USER. Mail is never written as root",
-        ));
-    }
-    let system = os::users::user_by_uid(own.uid).map_err(|error| later(error.to_string()))?;
-    let text_of = |name: &str| std::env::var(name).ok().filter(|text| !text.is_empty());
-    let user = text_of("USER").or_else(|| system.as_ref().map(|user| user.name.clone()));
-    let home = text_of("HOME").map(std::path::PathBuf::from);
-    let home = home.or_else(|| system.map(|user| user.home));
-    let user =
-        user.ok_or_else(|| later("cannot tell whose mail it is: USER is not set. Say it with -d USER"))?;
-    let home_text = home.as_deref().map(Path::to_string_lossy).unwrap_or_default();
-    let variables = Variables {
-        user: &user,
-        home: &home_text,
-        service: "lda",
-        uid: Some(own.uid),
-        gid: Some(own.gid),
-        ..Variables::default()
-    };
-    let mail_location = expand(&settings.mail_location, &variables)
-        .map_err(|error| later(format!("mail_location: {error}")))?;
-    Ok(Account {
-        mail_location,
-        uid: own.uid,
-        gid: own.gid,
-        home,
-        extra: std::collections::BTreeMap::new(),
-        user,
-    })
 }
 
 /// The log of the configuration; who may not write it says on standard error what there is to say.

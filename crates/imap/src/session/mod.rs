@@ -2,7 +2,7 @@
 
 pub(crate) mod append;
 pub mod crew;
-mod decoded;
+pub(crate) mod decoded;
 pub(crate) mod fetch;
 mod flags;
 mod listing;

@@ -40,7 +40,10 @@ impl Dovecot {
         };
         let mut users = String::new();
         for (name, password) in accounts {
-            users.push_str(&format!("{name}:{{PLAIN}}{password}::::::\n"));
+            let (uid, gid) = OWNER;
+            let home = dovecot.home(name.split('@').next().unwrap_or(name));
+            let home = home.display();
+            users.push_str(&format!("{name}:{{PLAIN}}{password}:{uid}:{gid}::{home}::\n"));
             dovecot.make_home(name);
         }
         fs::write(dovecot.path("users"), users).expect("it can be written");
@@ -66,14 +69,13 @@ impl Dovecot {
 
     fn configuration(&self, more: &str) -> String {
         let (own, imap, pop3) = (self.root.path().display(), self.imap, self.pop3);
-        let (uid, gid) = OWNER;
         format!(
             "base_dir = {own}/run\nstate_dir = {own}/state\nlog_path = {own}/log\nprotocols = imap pop3\n\
              listen = 127.0.0.1\nssl_cert = <{own}/cert.pem\nssl_key = <{own}/key.pem\nssl_dh =\ndisable_plaintext_auth = no\nauth_mechanisms = plain login\n\
              first_valid_uid = 1\nmail_location = maildir:~/Maildir\nauth_failure_delay = 0\n\
              namespace inbox {{\n  inbox = yes\n}}\n\
              passdb {{\n  driver = passwd-file\n  args = {own}/users\n}}\n\
-             userdb {{\n  driver = static\n  args = uid={uid} gid={gid} home={own}/home/%n\n}}\n\
+             userdb {{\n  driver = passwd-file\n  args = {own}/users\n}}\n\
              service imap-login {{\n  inet_listener imap {{\n    port = {imap}\n  }}\n  inet_listener imaps {{\n    port = 0\n  }}\n}}\n\
              service pop3-login {{\n  inet_listener pop3 {{\n    port = {pop3}\n  }}\n  inet_listener pop3s {{\n    port = 0\n  }}\n}}\n\
              service anvil {{\n  unix_listener anvil-auth-penalty {{\n    mode = 0\n  }}\n}}\n{more}"
@@ -107,6 +109,18 @@ impl Dovecot {
         let file = maildir.join("new").join(name);
         fs::write(&file, content).expect("it can be written");
         own(&file);
+    }
+
+    /// A directory of the test's own, which others may look into.
+    pub fn directory(&self) -> &Path {
+        self.root.path()
+    }
+
+    /// Runs `doveadm` as root.
+    pub fn doveadm(&self, arguments: &[String], input: &[u8]) -> Finished {
+        let mut command = Command::new("/usr/bin/doveadm");
+        command.arg("-c").arg(self.path("dovecot.conf")).args(arguments);
+        program::run(&mut command, input)
     }
 
     fn make_certificate(&self) {
