@@ -155,16 +155,7 @@ impl Word {
         tags: &'static [Tag],
         build: fn(&mut Checker<'_>, Call) -> BuiltCommand,
     ) -> Word {
-        Word {
-            name,
-            role: Role::Command(build),
-            takes: Takes::Tags,
-            tags,
-            positional: Positional::These(positional),
-            subtests: Subtests::None,
-            block: BlockUse::None,
-            comparator: Comparator::AsciiCasemap,
-        }
+        Word::new(name, positional, tags, Role::Command(build))
     }
 
     pub(crate) const fn test(
@@ -173,9 +164,18 @@ impl Word {
         tags: &'static [Tag],
         build: fn(&mut Checker<'_>, Call) -> BuiltTest,
     ) -> Word {
+        Word::new(name, positional, tags, Role::Test(build))
+    }
+
+    const fn new(
+        name: &'static str,
+        positional: &'static [(&'static str, Kind)],
+        tags: &'static [Tag],
+        role: Role,
+    ) -> Word {
         Word {
             name,
-            role: Role::Test(build),
+            role,
             takes: Takes::Tags,
             tags,
             positional: Positional::These(positional),
