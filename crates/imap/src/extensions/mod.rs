@@ -82,11 +82,11 @@ const EXTENSIONS: &[Extension] = &[
     BASE,
     enable::EXTENSION,
     idle::EXTENSION,
+    sort::EXTENSION,
+    thread::EXTENSION,
     // RFC 3502; APPEND is in `session/append.rs`.
     Extension::of_words(&["MULTIAPPEND"]),
     catenate::EXTENSION,
-    sort::EXTENSION,
-    thread::EXTENSION,
     unselect::EXTENSION,
     children::EXTENSION,
     namespace::EXTENSION,
@@ -98,10 +98,10 @@ const EXTENSIONS: &[Extension] = &[
     esearch::EXTENSION,
     searchres::EXTENSION,
     within::EXTENSION,
+    context::EXTENSION,
     list_status::EXTENSION,
     // RFC 3516: what FETCH sends decoded is in `session/decoded.rs`, `~{n}` of APPEND in `session/append.rs`.
     Extension::of_words(&["BINARY"]),
-    context::EXTENSION,
     moving::EXTENSION,
     preview::EXTENSION,
     // RFC 8438 and RFC 9051: items of STATUS.
