@@ -135,7 +135,7 @@ pub fn create_like_directory(path: &Path) -> std::io::Result<File> {
 ///
 /// # Errors
 /// What the system says; `AlreadyExists` where there is one.
-pub fn create_new_like_directory(path: &Path) -> std::io::Result<File> {
+fn create_new_like_directory(path: &Path) -> std::io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create_new(true).mode(CLOSED);
     let file = options.open(path)?;

@@ -7,14 +7,17 @@ use std::time::Duration;
 
 use mailbox::rights::{AclEntry, Identifier, Rights, RightsChange};
 use mailbox::{Error, Result};
+use os::locks::{Dotlock, STALE_AFTER, Tries};
 
 /// The file's name.
 pub(super) const NAME: &str = "dovecot-acl";
 /// The largest file that is read, in octets.
 const BYTES_MAX: u64 = 1 << 20;
 /// How often, and after which pause, a lock that another program holds is tried again.
-const TRIES: u32 = 100;
-const PAUSE: Duration = Duration::from_millis(20);
+const TRIES: Tries = Tries {
+    attempts: 100,
+    pause: Duration::from_millis(20),
+};
 
 /// The entries of a mailbox's list, in the order in which they count; none where there is no file.
 pub(super) fn read(directory: &Path) -> Result<Vec<AclEntry>> {
@@ -140,38 +143,25 @@ pub(super) fn inherit(from: &Path, to: &Path) -> Result<()> {
 /// Writes the file anew, under the lock that Dovecot takes.
 fn replace<T>(directory: &Path, make: impl FnOnce(&str) -> (String, T)) -> Result<T> {
     let path = directory.join(NAME);
-    let lock = directory.join(format!("{NAME}.lock"));
     let failed = |source| Error::Io {
         what: format!("cannot write {}", path.display()),
         source,
     };
     std::fs::create_dir_all(directory).map_err(failed)?;
-    let mut tries = 0;
-    let mut file = loop {
-        match os::files::create_new_like_directory(&lock) {
-            Ok(file) => break file,
-            Err(error) if error.kind() == ErrorKind::AlreadyExists && tries < TRIES => {
-                tries += 1;
-                std::thread::sleep(PAUSE);
-            }
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-                return Err(Error::Locked(path.display().to_string()));
-            }
-            Err(error) => return Err(failed(error)),
-        }
-    };
-    let written = text(directory).and_then(|old| {
-        let (new, made) = make(&old);
-        file.write_all(new.as_bytes())
-            .and_then(|()| file.sync_all())
-            .and_then(|()| std::fs::rename(&lock, &path))
-            .map_err(failed)?;
-        Ok(made)
-    });
-    if written.is_err() {
-        let _ = std::fs::remove_file(&lock);
-    }
-    written
+    let _lock = Dotlock::take(&path, TRIES, STALE_AFTER).map_err(|error| match error {
+        os::Error::Locked(_) => Error::Locked(path.display().to_string()),
+        error => failed(std::io::Error::other(error)),
+    })?;
+    let (new, made) = make(&text(directory)?);
+    let beside = directory.join(format!("{NAME}.new"));
+    os::files::create_like_directory(&beside)
+        .and_then(|mut file| {
+            file.write_all(new.as_bytes())?;
+            file.sync_all()
+        })
+        .and_then(|()| std::fs::rename(&beside, &path))
+        .map_err(failed)?;
+    Ok(made)
 }
 
 /// What the entries say that a user may; where they say nothing of the owner, the owner may everything.
@@ -274,5 +264,16 @@ mod tests {
         assert_eq!(of("x", &["a", "b"]), "lws");
         assert_eq!(of("bob", &["a"]), "e");
         assert_eq!(of("bob", &["c"]), "a");
+    }
+
+    #[test]
+    fn a_lock_that_a_crash_left_is_in_nobodys_way() {
+        let dir = tempfile::tempdir().unwrap();
+        let left = format!("999999999:{}", os::hostname::hostname());
+        std::fs::write(dir.path().join("dovecot-acl.lock"), left).unwrap();
+        let bob = Identifier::User("bob".to_owned());
+        change(dir.path(), (&bob, false), RightsChange::Set(Rights::letters("l"))).unwrap();
+        assert_eq!(read(dir.path()).unwrap().len(), 1);
+        assert!(!dir.path().join("dovecot-acl.lock").exists());
     }
 }
