@@ -139,6 +139,17 @@ impl Lines {
         self.field("Date", &about.now.rfc5322());
     }
 
+    /// Ends the header of a multipart/report (RFC 6522) and begins its first part.
+    pub(crate) fn begin_report(&mut self, kind: &str, boundary: &str) {
+        self.field("MIME-Version", "1.0");
+        self.line(&format!("Content-Type: multipart/report; report-type={kind};"));
+        self.line(&format!("\tboundary=\"{boundary}\""));
+        self.line("");
+        self.line("This is a MIME-encapsulated message");
+        self.line("");
+        self.line(&format!("--{boundary}"));
+    }
+
     /// The media type and encoding for `body`, and the body.
     pub(crate) fn text_body(&mut self, body: &str, always_utf8: bool) {
         let plain = body.is_ascii() && !always_utf8;

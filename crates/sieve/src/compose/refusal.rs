@@ -24,13 +24,7 @@ pub fn refusal(about: &Circumstances<'_>, reason: &str, entry: &Entry) -> Option
     lines.text("Subject", subject);
     lines.field("Auto-Submitted", "auto-replied (rejected)");
     lines.field("Precedence", "bulk");
-    lines.field("MIME-Version", "1.0");
-    lines.line("Content-Type: multipart/report; report-type=disposition-notification;");
-    lines.line(&format!("\tboundary=\"{boundary}\""));
-    lines.line("");
-    lines.line("This is a MIME-encapsulated message");
-    lines.line("");
-    lines.line(&format!("--{boundary}"));
+    lines.begin_report("disposition-notification", &boundary);
     lines.field("Content-Type", "text/plain; charset=utf-8");
     lines.field("Content-Disposition", "inline");
     lines.field("Content-Transfer-Encoding", "8bit");

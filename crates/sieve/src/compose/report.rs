@@ -23,13 +23,7 @@ pub fn report(about: &Circumstances<'_>, report: &Report, entry: &Entry) -> Outg
     lines.field("To", &format!("<{}>", report.address));
     lines.text("Subject", &subject);
     lines.field("Auto-Submitted", "auto-generated (report)");
-    lines.field("MIME-Version", "1.0");
-    lines.line("Content-Type: multipart/report; report-type=feedback-report;");
-    lines.line(&format!("\tboundary=\"{boundary}\""));
-    lines.line("");
-    lines.line("This is a MIME-encapsulated message");
-    lines.line("");
-    lines.line(&format!("--{boundary}"));
+    lines.begin_report("feedback-report", &boundary);
     let (charset, encoding) = if report.text.is_ascii() {
         ("us-ascii", "7bit")
     } else {
